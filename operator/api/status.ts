@@ -1,0 +1,23 @@
+/** Status fields that both kinds share. */
+import { z } from 'zod';
+
+/** metav1.Condition, field for field. */
+export const condition = z.object({
+  type: z.string().min(1).max(316),
+  status: z.enum(['True', 'False', 'Unknown']),
+  observedGeneration: z.int().min(0).optional(),
+  lastTransitionTime: z.string().max(64).meta({ format: 'date-time' }),
+  reason: z
+    .string()
+    .min(1)
+    .max(1024)
+    .regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/),
+  message: z.string().max(32768),
+});
+
+export const conditions = z
+  .array(condition)
+  .max(16)
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
+
+export type Condition = z.infer<typeof condition>;
