@@ -1,0 +1,67 @@
+/** `npm test`: every check of the project in order, and one closing line with the number of tests. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+interface Check {
+  name: string;
+  command: string[];
+}
+
+/** Checks that either pass or fail as a whole; each counts as one test. */
+const CHECKS: Check[] = [
+  { name: 'generated files', command: ['node', 'hack/generate.ts', '--check'] },
+  { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.'] },
+  { name: 'types', command: ['tsc', '--noEmit'] },
+  { name: 'dead code', command: ['knip'] },
+];
+
+interface VitestReport {
+  numPassedTests: number;
+  numFailedTests: number;
+  numFailedTestSuites: number;
+  testResults: { name: string; status: string; message: string }[];
+}
+
+function run(command: string[], signal: AbortSignal): Promise<number> {
+  const [file, ...args] = command as [string, ...string[]];
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit'], signal });
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  let passed = 0;
+  let failed = 0;
+  for (const check of CHECKS) {
+    const started = Date.now();
+    const ok = (await run(check.command, signal)) === 0;
+    console.log(`${ok ? 'ok  ' : 'FAIL'} ${check.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+    if (ok) passed += 1;
+    else failed += 1;
+  }
+
+  const dir = mkdtempSync(join(tmpdir(), 'vllm-operator-test-'));
+  const report = join(dir, 'report.json');
+  try {
+    const only = process.argv.slice(2);
+    const code = await run(['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only], signal);
+    const result = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
+    passed += result.numPassedTests;
+    failed += result.numFailedTests;
+    // A file that cannot be loaded fails no test of its own, and vitest can fail for an error outside of any test.
+    const broken = result.testResults.filter((file) => file.status === 'failed' && file.message !== '').length;
+    if (code !== 0 && result.numFailedTests === 0) failed += Math.max(1, broken);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+const controller = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
+process.exitCode = await main(controller.signal);
