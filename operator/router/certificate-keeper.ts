@@ -1,0 +1,45 @@
+/** Keeps one issued certificate fresh, in memory. */
+import { type CertificateAndKey, certificatePeriod, renewalTime } from './certificates.ts';
+import type { Authority } from './pki.ts';
+
+interface KeptCertificate {
+  certificate: CertificateAndKey;
+  issuer: string;
+}
+
+/**
+ * Hands out the same certificate until two thirds of its life are over or another CA signs; then issues a new one.
+ * Compare by identity to learn whether it changed.
+ */
+export class CertificateKeeper {
+  readonly #issue: (authority: Authority) => Promise<CertificateAndKey>;
+  readonly #now: () => Date;
+  #kept: Promise<KeptCertificate> | undefined;
+
+  constructor(options: { issue: (authority: Authority) => Promise<CertificateAndKey>; now?: () => Date }) {
+    this.#issue = options.issue;
+    this.#now = options.now ?? (() => new Date());
+  }
+
+  /** The certificate to use now. */
+  async get(authority: Authority): Promise<CertificateAndKey> {
+    const kept = await this.#kept?.catch(() => undefined);
+    if (kept && this.#fresh(kept, authority)) return kept.certificate;
+    this.#kept = this.#issue(authority).then((certificate) => ({
+      certificate,
+      issuer: authority.current.certificatePem,
+    }));
+    return (await this.#kept).certificate;
+  }
+
+  #fresh(kept: KeptCertificate, authority: Authority): boolean {
+    const now = this.#now();
+    const { certificatePem } = kept.certificate;
+    return (
+      kept.issuer === authority.current.certificatePem &&
+      now < renewalTime(certificatePem) &&
+      // A clock that was set back must not leave us with a certificate that does not hold yet.
+      now >= certificatePeriod(certificatePem).notBefore
+    );
+  }
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type EndpointSlice,
+  engineEndpoints,
+  routerEndpoints,
+} from '../../../operator/router/endpoints-from-slices.ts';
+
+type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
+
+function slice(endpoints: Endpoint[], overrides: Partial<EndpointSlice> = {}): EndpointSlice {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'vllm-llama-abc', namespace: 'team-a' },
+    addressType: 'IPv4',
+    ports: [
+      { name: 'metrics', port: 9000 },
+      { name: 'http', port: 8000 },
+    ],
+    endpoints,
+    ...overrides,
+  };
+}
+const pod = (uid: string) => ({ kind: 'Pod', name: `pod-${uid}`, uid });
+const engines = (slices: EndpointSlice[]) => engineEndpoints(slices, { capacity: 64 });
+
+describe('engineEndpoints', () => {
+  it.each([
+    // ready, serving, terminating → what a router is told
+    [true, true, false, 'takes requests'],
+    [true, undefined, undefined, 'takes requests'],
+    [undefined, undefined, undefined, 'takes requests'],
+    [null, null, null, 'takes requests'],
+    [false, true, true, 'drains'],
+    [false, false, true, 'absent'],
+    [false, false, false, 'absent'],
+    [false, true, false, 'absent'],
+    [false, undefined, undefined, 'absent'],
+    [false, undefined, true, 'absent'],
+  ])('ready %s, serving %s, terminating %s: %s', (ready, serving, terminating, expected) => {
+    const conditions = {
+      ...(ready === undefined ? {} : { ready }),
+      ...(serving === undefined ? {} : { serving }),
+      ...(terminating === undefined ? {} : { terminating }),
+    };
+    const endpoints = engines([slice([{ addresses: ['10.0.0.1'], conditions }])]);
+    const wanted = {
+      'takes requests': [{ address: '10.0.0.1:8000', capacity: 64, draining: false }],
+      drains: [{ address: '10.0.0.1:8000', capacity: 64, draining: true }],
+      absent: [],
+    }[expected];
+    expect(endpoints).toEqual(wanted);
+  });
+
+  it('brackets IPv6, sorts, and ignores names and further addresses', () => {
+    const endpoints = engines([
+      slice([{ addresses: ['fd00::1'] }], { addressType: 'IPv6' }),
+      slice([{ addresses: ['10.0.0.2', '10.0.0.99'] }, { addresses: ['10.0.0.1'] }, { addresses: [] }]),
+      slice([{ addresses: ['engine.example.org'] }], { addressType: 'FQDN' }),
+    ]);
+    expect(endpoints.map(({ address }) => address)).toEqual([
+      '10.0.0.1:8000',
+      '10.0.0.2:8000',
+      '[fd00::1]:8000',
+    ]);
+  });
+
+  it('counts a dual-stack pod once, by IPv4, in whatever order its slices come', () => {
+    const v4 = slice([{ addresses: ['10.0.0.1'], targetRef: pod('a') }]);
+    const v6 = slice([{ addresses: ['fd00::1'], targetRef: pod('a') }], { addressType: 'IPv6' });
+    expect(engines([v4, v6]).map(({ address }) => address)).toEqual(['10.0.0.1:8000']);
+    expect(engines([v6, v4]).map(({ address }) => address)).toEqual(['10.0.0.1:8000']);
+  });
+
+  it('believes the readier of two slices that have the same pod', () => {
+    const stale = slice([{ addresses: ['10.0.0.1'], conditions: { ready: false }, targetRef: pod('a') }]);
+    const fresh = slice([{ addresses: ['10.0.0.1'], conditions: { ready: true }, targetRef: pod('a') }]);
+    expect(engines([stale, fresh])).toEqual(engines([fresh, stale]));
+    expect(engines([stale, fresh])).toHaveLength(1);
+  });
+
+  it('believes that a pod terminates as soon as one slice says so', () => {
+    const stale = slice([{ addresses: ['10.0.0.1'], conditions: { ready: true }, targetRef: pod('a') }]);
+    const conditions = { ready: false, serving: true, terminating: true };
+    const fresh = slice([{ addresses: ['10.0.0.1'], conditions, targetRef: pod('a') }]);
+    expect(engines([stale, fresh])).toEqual([{ address: '10.0.0.1:8000', capacity: 64, draining: true }]);
+    expect(engines([fresh, stale])).toEqual(engines([stale, fresh]));
+  });
+
+  it('needs the port by its name', () => {
+    const elsewhere = slice([{ addresses: ['10.0.0.1'] }], { ports: [{ name: 'grpc', port: 8000 }] });
+    expect(engines([elsewhere, slice([{ addresses: ['10.0.0.2'] }], { ports: null })])).toEqual([]);
+    expect(engines([slice([], {}), slice([], { endpoints: null })])).toEqual([]);
+  });
+});
+
+describe('routerEndpoints', () => {
+  it('has routers that are not ready yet and routers that stop, each under its pod UID', () => {
+    const slices = [
+      slice([
+        { addresses: ['10.0.0.2'], conditions: { ready: false }, targetRef: pod('b') },
+        {
+          addresses: ['10.0.0.1'],
+          conditions: { ready: false, serving: true, terminating: true },
+          targetRef: pod('a'),
+        },
+      ]),
+    ];
+    expect(routerEndpoints(slices)).toEqual([
+      { id: 'a', name: 'pod-a', address: '10.0.0.1:8081' },
+      { id: 'b', name: 'pod-b', address: '10.0.0.2:8081' },
+    ]);
+  });
+});
