@@ -1,5 +1,6 @@
 /** Building blocks of both kinds: durations, quantities, names and the pieces of Kubernetes types they embed. */
 import { z } from 'zod';
+import { withRules } from './rule.ts';
 
 export const GROUP = 'vllm-operator.dev';
 export const VERSION = 'v1alpha1';
@@ -24,7 +25,7 @@ export const duration = z
   .string()
   .min(2)
   .max(32)
-  .regex(/^([0-9]+(ms|s|m|h))+$/);
+  .regex(/^([0-9]{1,8}(ms|s|m|h))+$/);
 
 /** A quantity of memory or CPU as Kubernetes writes them: `32Mi`, `500m`, `4`. */
 export const quantity = z
@@ -40,56 +41,113 @@ export const decimal = z
   .max(16)
   .regex(/^[0-9]+(\.[0-9]+)?$/);
 
+/** Annotations. */
 export const stringMap = z.record(z.string().max(317), z.string().max(4096)).meta({ maxProperties: 64 });
 
+/** Labels of Kubernetes objects, or a selector on them. */
+export const labelMap = z.record(z.string().max(317), z.string().max(63)).meta({ maxProperties: 64 });
+
 /** An embedded Kubernetes object that the API server of the child validates, not ours. */
-export const opaque = z.looseObject({}).meta({ 'x-kubernetes-preserve-unknown-fields': true });
+export const opaque = z.looseObject({});
+
+const resourceMap = z.record(z.string().max(253), quantity).meta({ maxProperties: 16 });
 
 export const resourceRequirements = z.object({
-  requests: z.record(z.string().max(253), quantity).meta({ maxProperties: 16 }).optional(),
-  limits: z.record(z.string().max(253), quantity).meta({ maxProperties: 16 }).optional(),
+  requests: resourceMap.optional().describe('What the scheduler reserves, by resource name.'),
+  limits: resourceMap.optional().describe('The most that the container may use, by resource name.'),
 });
 
+const labelSelectorRequirement = withRules(
+  z.object({
+    key: z.string().min(1).max(317).describe('Label key.'),
+    operator: z
+      .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'])
+      .describe('How the key relates to the values.'),
+    values: z
+      .array(z.string().max(63))
+      .max(64)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional()
+      .describe('Values, for `In` and `NotIn` only.'),
+  }),
+  [
+    {
+      rule: "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
+      problem: 'values belongs to the operators In and NotIn, and they need it',
+      remedy: 'give values with In or NotIn, and none with Exists or DoesNotExist',
+      fieldPath: '.values',
+      holds: (self) =>
+        ['In', 'NotIn'].includes(self.operator) === (self.values !== undefined && self.values.length > 0),
+    },
+  ],
+);
+
 export const labelSelector = z.object({
-  matchLabels: stringMap.optional(),
+  matchLabels: labelMap.optional().describe('Labels and the values that they must have.'),
   matchExpressions: z
-    .array(
-      z.object({
-        key: z.string().min(1).max(317),
-        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-        values: z.array(z.string().max(63)).max(64).optional(),
-      }),
-    )
+    .array(labelSelectorRequirement)
     .max(16)
-    .optional(),
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .optional()
+    .describe('Further requirements, all of which must hold.'),
 });
 
 /** A reference to a key of a Secret in the same namespace. Pods mount it; the operator never reads it. */
 export const secretKeyRef = z.object({
-  name: objectName,
+  name: objectName.describe('Name of the Secret, in the same namespace.'),
   key: z
     .string()
     .min(1)
     .max(253)
-    .regex(/^[-._a-zA-Z0-9]+$/),
+    .regex(/^[-._a-zA-Z0-9]+$/)
+    .describe('Key in the Secret.'),
 });
 
-export const envVar = z.object({
-  name: z
-    .string()
-    .min(1)
-    .max(253)
-    .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/),
-  value: z.string().max(4096).optional(),
-  valueFrom: opaque.optional(),
-});
+const envVar = withRules(
+  z.object({
+    name: z
+      .string()
+      .min(1)
+      .max(253)
+      .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/)
+      .describe('Name of the variable.'),
+    value: z.string().max(4096).optional().describe('Its value.'),
+    valueFrom: opaque
+      .optional()
+      .describe('Where its value comes from, as in a Pod: `secretKeyRef`, `configMapKeyRef`, `fieldRef`, …'),
+  }),
+  [
+    {
+      rule: '!(has(self.value) && has(self.valueFrom))',
+      problem: 'value and valueFrom exclude each other',
+      remedy: 'keep one of them',
+      fieldPath: '.valueFrom',
+      reason: 'FieldValueForbidden',
+      holds: (self) => self.value === undefined || self.valueFrom === undefined,
+    },
+  ],
+);
+
+/** Environment variables of a container. */
+export const envVars = z
+  .array(envVar)
+  .max(64)
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] });
 
 export const toleration = z.object({
-  key: z.string().max(317).optional(),
-  operator: z.enum(['Exists', 'Equal']).optional(),
-  value: z.string().max(63).optional(),
-  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
-  tolerationSeconds: z.int().min(0).optional(),
+  key: z.string().max(317).optional().describe('Taint key; unset with `Exists` matches every taint.'),
+  operator: z.enum(['Exists', 'Equal']).optional().describe('How the key relates to the value.'),
+  value: z.string().max(63).optional().describe('Taint value, with `Equal`.'),
+  effect: z
+    .enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])
+    .optional()
+    .describe('Taint effect; unset matches all.'),
+  tolerationSeconds: z
+    .int()
+    .min(0)
+    .max(2147483647)
+    .optional()
+    .describe('How long to stay, with `NoExecute`.'),
 });
 
 export type LabelSelector = z.infer<typeof labelSelector>;

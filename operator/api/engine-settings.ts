@@ -1,8 +1,26 @@
 /** Settings of the vLLM engine. A model inherits its pool's and overrides field by field; defaults are applied after the merge. */
 import { z } from 'zod';
-import { decimal, duration, envVar } from './common.ts';
+import { decimal, duration, envVars } from './common.ts';
+import { type Rule, withRules } from './rule.ts';
+import { flagName, TYPED_FLAGS } from './typed-flags.ts';
 
 const parallelism = z.int().min(1).max(1024);
+
+/** A name out of a list that vLLM's plugins may extend, such as a parser or a quantization method. */
+const pluginName = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(/^[a-z0-9_-]+$/);
+
+const gpuMemoryUtilization = withRules(decimal, [
+  {
+    rule: 'double(self) > 0.0 && double(self) <= 1.0',
+    problem: 'gpuMemoryUtilization is a fraction above 0 and at most 1',
+    remedy: 'set a decimal string such as "0.90"',
+    holds: (self) => Number(self) > 0 && Number(self) <= 1,
+  },
+]);
 
 const pagedAttentionSettings = z.object({
   blockSize: z
@@ -11,7 +29,7 @@ const pagedAttentionSettings = z.object({
     .max(1024)
     .optional()
     .describe('Tokens per KV-cache block (`--block-size`). vLLM chooses by platform when unset; 16 on CUDA.'),
-  gpuMemoryUtilization: decimal
+  gpuMemoryUtilization: gpuMemoryUtilization
     .optional()
     .describe(
       'Fraction of accelerator memory that vLLM may use, above 0 and at most 1, as a decimal string such as "0.90".',
@@ -24,58 +42,122 @@ const pagedAttentionSettings = z.object({
     .describe(
       'CPU memory in GiB that evicted KV blocks are kept in. `--swap-space` (per accelerator) on engines that have it, `--kv-offloading-size` (total) on those that removed it. 0 turns it off.',
     ),
-  kvCacheDtype: z
-    .string()
-    .min(1)
-    .max(64)
-    .regex(/^[a-z0-9_]+$/)
+  kvCacheDtype: pluginName
     .optional()
     .describe('Data type of the KV cache (`--kv-cache-dtype`), such as `auto` or `fp8`.'),
   prefixCaching: z.boolean().optional().describe('Reuse of KV blocks between requests with the same prefix.'),
 });
 
-const batchingSettings = z.object({
-  maxNumSeqs: z
-    .int()
-    .min(1)
-    .max(65536)
-    .optional()
-    .describe('Sequences that the engine runs at once; also the capacity of one replica in the router.'),
-  maxNumBatchedTokens: z.int().min(1).max(16777216).optional().describe('Tokens per engine step.'),
-  chunkedPrefill: z.boolean().optional().describe('Splitting of long prompts over steps.'),
-});
+const batchingSettings = withRules(
+  z.object({
+    maxNumSeqs: z
+      .int()
+      .min(1)
+      .max(65536)
+      .optional()
+      .describe('Sequences that the engine runs at once; also the capacity of one replica in the router.'),
+    maxNumBatchedTokens: z.int().min(1).max(16777216).optional().describe('Tokens per engine step.'),
+    chunkedPrefill: z.boolean().optional().describe('Splitting of long prompts over steps.'),
+  }),
+  [
+    {
+      rule: '!has(self.maxNumSeqs) || !has(self.maxNumBatchedTokens) || self.maxNumBatchedTokens >= self.maxNumSeqs',
+      problem: 'maxNumBatchedTokens is below maxNumSeqs, which vLLM refuses',
+      remedy: 'raise maxNumBatchedTokens or lower maxNumSeqs',
+      fieldPath: '.maxNumBatchedTokens',
+      holds: (self) =>
+        self.maxNumSeqs === undefined ||
+        self.maxNumBatchedTokens === undefined ||
+        self.maxNumBatchedTokens >= self.maxNumSeqs,
+    },
+  ],
+);
 
-const speculativeSettings = z.object({
-  method: z
-    .string()
-    .min(1)
-    .max(64)
-    .regex(/^[a-z0-9_]+$/)
-    .describe('Method of speculation, such as `ngram`, `eagle3` or `draft_model`.'),
-  model: z.string().min(1).max(512).optional().describe('Draft model, where the method needs one.'),
-  numSpeculativeTokens: z.int().min(1).max(64).describe('Tokens proposed per step.'),
-  promptLookupMax: z.int().min(1).max(64).optional(),
-  promptLookupMin: z.int().min(1).max(64).optional(),
-});
+const METHODS_WITH_DRAFT_MODEL = ['draft_model', 'eagle', 'eagle3', 'medusa', 'mlp_speculator'];
 
-const loraSettings = z.object({
-  maxLoras: z.int().min(1).max(1024).optional().describe('Adapters in one batch.'),
-  maxRank: z
-    .literal([1, 8, 16, 32, 64, 128, 256, 320, 512])
-    .optional()
-    .describe('Largest adapter rank; one of the values vLLM admits.'),
-  maxCpuLoras: z.int().min(1).max(4096).optional(),
-  adapters: z
-    .array(
-      z.object({
-        name: z.string().min(1).max(253).describe('Name of the adapter in the OpenAI API.'),
-        source: z.string().min(1).max(1024).describe('Hugging Face id or a path in the container.'),
-      }),
-    )
-    .max(64)
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-    .optional(),
-});
+const speculativeSettings = withRules(
+  z.object({
+    method: pluginName.describe('Method of speculation, such as `ngram`, `eagle3` or `draft_model`.'),
+    model: z.string().min(1).max(512).optional().describe('Draft model, where the method needs one.'),
+    numSpeculativeTokens: z.int().min(1).max(64).describe('Tokens proposed per step.'),
+    promptLookupMax: z.int().min(1).max(64).optional().describe('Longest n-gram looked up, with `ngram`.'),
+    promptLookupMin: z.int().min(1).max(64).optional().describe('Shortest n-gram looked up, with `ngram`.'),
+  }),
+  [
+    {
+      rule: `!(self.method in ${JSON.stringify(METHODS_WITH_DRAFT_MODEL).replaceAll('"', "'")}) || has(self.model)`,
+      problem: 'this method of speculation needs a draft model',
+      remedy: 'set model, or use a method without one such as ngram',
+      fieldPath: '.model',
+      reason: 'FieldValueRequired',
+      holds: (self) => !METHODS_WITH_DRAFT_MODEL.includes(self.method) || self.model !== undefined,
+    },
+    {
+      rule: '!has(self.promptLookupMin) || !has(self.promptLookupMax) || self.promptLookupMin <= self.promptLookupMax',
+      problem: 'promptLookupMin is above promptLookupMax',
+      remedy: 'lower promptLookupMin or raise promptLookupMax',
+      fieldPath: '.promptLookupMin',
+      holds: (self) =>
+        self.promptLookupMin === undefined ||
+        self.promptLookupMax === undefined ||
+        self.promptLookupMin <= self.promptLookupMax,
+    },
+  ],
+);
+
+const loraSettings = withRules(
+  z.object({
+    maxLoras: z.int().min(1).max(1024).optional().describe('Adapters in one batch. vLLM: 1.'),
+    maxRank: z
+      .literal([1, 8, 16, 32, 64, 128, 256, 320, 512])
+      .optional()
+      .describe('Largest adapter rank; one of the values vLLM admits. vLLM: 16.'),
+    maxCpuLoras: z.int().min(1).max(4096).optional().describe('Adapters kept in CPU memory. vLLM: maxLoras.'),
+    adapters: z
+      .array(
+        z.object({
+          name: z.string().min(1).max(253).describe('Name of the adapter in the OpenAI API.'),
+          source: z.string().min(1).max(1024).describe('Hugging Face id or a path in the container.'),
+        }),
+      )
+      .max(64)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .optional()
+      .describe('Adapters that the engine loads when it starts, each served under its own name.'),
+  }),
+  [
+    {
+      rule: '!has(self.maxCpuLoras) || !has(self.maxLoras) || self.maxCpuLoras >= self.maxLoras',
+      problem: 'maxCpuLoras is below maxLoras, which vLLM refuses',
+      remedy: 'raise maxCpuLoras or lower maxLoras',
+      fieldPath: '.maxCpuLoras',
+      holds: (self) =>
+        self.maxCpuLoras === undefined || self.maxLoras === undefined || self.maxCpuLoras >= self.maxLoras,
+    },
+  ],
+);
+
+const extraArg = withRules(z.string().min(1).max(1024), [
+  {
+    rule: "!self.startsWith('-') || !self.split('=')[0].contains(' ')",
+    problem: 'a flag and its value are one item here, which vLLM takes for the name of a flag',
+    remedy: 'join them with = or make them two items',
+    holds: (self) => !self.startsWith('-') || !(self.split('=')[0] ?? '').includes(' '),
+  },
+]);
+
+const TYPED_FLAG_MESSAGES = `{${[...TYPED_FLAGS].map(([flag, text]) => `'${flag}': '${text}'`).join(', ')}}`;
+const CEL_FLAG_NAME = "arg.replace('_', '-').replace('.', '=').split('=')[0]";
+const CEL_FLAGS = `[${[...TYPED_FLAGS.keys()].map((flag) => `'${flag}'`).join(', ')}]`;
+
+const extraArgsRule: Rule<string[]> = {
+  rule: `self.all(arg, !(${CEL_FLAG_NAME} in ${CEL_FLAGS}))`,
+  messageExpression: `self.map(arg, ${CEL_FLAG_NAME} in ${CEL_FLAGS}, ${TYPED_FLAG_MESSAGES}[${CEL_FLAG_NAME}])[0]`,
+  problem: 'an argument repeats a typed setting or one that the operator sets',
+  remedy: 'use the typed setting instead',
+  reason: 'FieldValueForbidden',
+  holds: (self) => self.every((argument) => !TYPED_FLAGS.has(flagName(argument))),
+};
 
 export const engineSettings = z.object({
   image: z
@@ -86,6 +168,7 @@ export const engineSettings = z.object({
     .describe('Engine image. The version in its tag decides which flags exist.'),
   version: z
     .string()
+    .min(1)
     .max(32)
     .regex(/^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/)
     .optional()
@@ -95,8 +178,8 @@ export const engineSettings = z.object({
     .describe(
       'Accelerators that one copy of the model is split over. Default: all of a replica, divided by the other sizes.',
     ),
-  pipelineParallelSize: parallelism.optional().describe('Stages that the layers are split into.'),
-  dataParallelSize: parallelism.optional().describe('Copies of the model inside one replica.'),
+  pipelineParallelSize: parallelism.optional().describe('Stages that the layers are split into. Default 1.'),
+  dataParallelSize: parallelism.optional().describe('Copies of the model inside one replica. Default 1.'),
   expertParallel: z
     .boolean()
     .optional()
@@ -105,57 +188,36 @@ export const engineSettings = z.object({
     .enum(['auto', 'half', 'float16', 'bfloat16', 'float', 'float32'])
     .optional()
     .describe('Data type of weights and activations.'),
-  quantization: z
-    .string()
-    .min(1)
-    .max(64)
-    .regex(/^[a-z0-9_-]+$/)
-    .optional()
-    .describe('Quantization method, when the checkpoint does not say it.'),
+  quantization: pluginName.optional().describe('Quantization method, when the checkpoint does not say it.'),
   maxModelLen: z
     .union([z.int().min(1).max(16777216), z.literal('auto')])
     .optional()
     .describe('Context length in tokens; `auto` takes the largest that fits.'),
-  pagedAttention: pagedAttentionSettings.optional(),
-  batching: batchingSettings.optional(),
-  performanceMode: z.enum(['balanced', 'interactivity', 'throughput']).optional(),
-  speculative: speculativeSettings.optional(),
-  lora: loraSettings.optional(),
-  toolCallParser: z
-    .string()
-    .min(1)
-    .max(64)
-    .regex(/^[a-z0-9_-]+$/)
+  pagedAttention: pagedAttentionSettings.optional().describe('How the KV cache is kept in memory.'),
+  batching: batchingSettings.optional().describe('How much the engine runs at once.'),
+  performanceMode: z
+    .enum(['balanced', 'interactivity', 'throughput'])
     .optional()
-    .describe('Parser for tool calls; also turns on automatic tool choice.'),
-  reasoningParser: z
-    .string()
-    .min(1)
-    .max(64)
-    .regex(/^[a-z0-9_-]+$/)
-    .optional(),
-  loadFormat: z
-    .string()
-    .min(1)
-    .max(64)
-    .regex(/^[a-z0-9_]+$/)
+    .describe('What vLLM tunes its defaults for.'),
+  speculative: speculativeSettings.optional().describe('Speculative decoding.'),
+  lora: loraSettings.optional().describe('LoRA adapters.'),
+  toolCallParser: pluginName
     .optional()
-    .describe('Format of the weights (`--load-format`).'),
+    .describe(
+      'Parser for tool calls, such as `llama3_json` or `hermes`; also turns on automatic tool choice.',
+    ),
+  reasoningParser: pluginName.optional().describe('Parser for reasoning, such as `deepseek_r1` or `qwen3`.'),
+  loadFormat: pluginName.optional().describe('Format of the weights (`--load-format`).'),
   startupTimeout: duration.optional().describe('How long an engine may take to become healthy. Default 30m.'),
   drainTimeout: duration
     .optional()
     .describe('How long running requests may take to end before a pod is stopped. Default 5m.'),
-  extraArgs: z
-    .array(z.string().min(1).max(1024))
-    .max(64)
-    .meta({ 'x-kubernetes-list-type': 'atomic' })
+  extraArgs: withRules(z.array(extraArg).max(64).meta({ 'x-kubernetes-list-type': 'atomic' }), [
+    extraArgsRule,
+  ])
     .optional()
     .describe('Further `vllm serve` arguments. One that repeats a typed setting is an error.'),
-  env: z
-    .array(envVar)
-    .max(64)
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-    .optional(),
+  env: envVars.optional().describe('Environment variables of the engine.'),
 });
 
 export type EngineSettings = z.infer<typeof engineSettings>;

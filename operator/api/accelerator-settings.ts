@@ -1,0 +1,91 @@
+/** Which accelerators a pool's replicas get, and where their pods run. */
+import { z } from 'zod';
+import { decimal, labelMap, objectName, toleration } from './common.ts';
+import { withRules } from './rule.ts';
+
+/** Products of the catalog (operator/engine/accelerators.ts has their facts). */
+export const ACCELERATOR_PRODUCTS = [
+  'A100',
+  'A100-40GB',
+  'H100',
+  'H200',
+  'B200',
+  'L4',
+  'L40S',
+  'A10',
+  'T4',
+  'MI300X',
+] as const;
+
+const TYPE_PATTERN = `^(custom|(${ACCELERATOR_PRODUCTS.join('|')})(x([1-9]|1[0-6]))?)$`;
+const TYPE_REMEDY = `use ${ACCELERATOR_PRODUCTS.join(', ')}, each with an optional x1 to x16 such as H100x4, or custom with accelerator.custom`;
+
+const acceleratorType = withRules(z.string().min(1).max(32), [
+  {
+    rule: `self.matches('${TYPE_PATTERN}')`,
+    problem: 'unknown accelerator',
+    remedy: TYPE_REMEDY,
+    messageExpression: `"unknown accelerator '" + self + "': ${TYPE_REMEDY}"`,
+    holds: (self) => new RegExp(TYPE_PATTERN).test(self),
+  },
+]);
+
+const customAccelerator = z.object({
+  resourceName: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/)
+    .describe('Extended resource that a pod asks for, such as `nvidia.com/mig-3g.40gb`.'),
+  count: z.int().min(1).max(64).describe('Accelerators of one replica.'),
+  memoryGiB: z.int().min(1).max(4096).describe('Memory of one accelerator.'),
+  product: z.string().min(1).max(63).optional().describe('Value of the node label `nvidia.com/gpu.product`.'),
+});
+
+export const acceleratorSettings = withRules(
+  z.object({
+    type: acceleratorType.describe(
+      `\`<product>[x<count>]\`: the accelerators of one replica, such as \`A100\`, \`H100x4\`, \`H100x8\`; or \`custom\`. Products: ${ACCELERATOR_PRODUCTS.join(', ')}.`,
+    ),
+    custom: customAccelerator.optional().describe('An accelerator outside the catalog, with `type: custom`.'),
+    nodeSelector: labelMap
+      .optional()
+      .describe('Where pods may run. Set, it replaces the node affinity of the catalog.'),
+    tolerations: z
+      .array(toleration)
+      .max(32)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional()
+      .describe('Taints that the engine pods tolerate.'),
+    runtimeClassName: objectName.optional().describe('RuntimeClass of the engine pods, such as `nvidia`.'),
+    priorityClassName: objectName.optional().describe('PriorityClass of the engine pods.'),
+    hourlyCost: decimal.optional().describe('Price of one accelerator-hour, in a currency of your choice.'),
+    spot: z
+      .boolean()
+      .optional()
+      .describe('The nodes may be reclaimed: tolerate their taints and drain early.'),
+  }),
+  [
+    {
+      rule: "(self.type == 'custom') == has(self.custom)",
+      problem: 'type custom and the field custom need each other',
+      remedy: 'set both, or name a product of the catalog in type and remove custom',
+      fieldPath: '.custom',
+      holds: (self) => (self.type === 'custom') === (self.custom !== undefined),
+    },
+  ],
+);
+
+/** Accelerators of one replica; 1 where the type does not say (an unknown type is another rule's business). */
+export function replicaAccelerators(accelerator: {
+  type: string;
+  custom?: { count: number } | undefined;
+}): number {
+  if (accelerator.custom !== undefined) return accelerator.custom.count;
+  return Number(/^[^x]+x([0-9]{1,3})$/.exec(accelerator.type)?.[1] ?? 1);
+}
+
+/** The same in CEL, over the spec of a pool. */
+export const CEL_REPLICA_ACCELERATORS =
+  '(has(self.accelerator.custom) ? self.accelerator.custom.count : ' +
+  "(self.accelerator.type.matches('^[^x]+x[0-9]{1,3}$') ? int(self.accelerator.type.split('x')[1]) : 1))";

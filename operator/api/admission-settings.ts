@@ -1,0 +1,55 @@
+/** How many requests wait, how long, and what degrades meanwhile. */
+import { z } from 'zod';
+import { duration } from './common.ts';
+import { withRules } from './rule.ts';
+
+/** One step of degradation: as the queue grows, answers get shorter. */
+const degradationTier = z.object({
+  queueAbove: z.int().min(0).max(100000).describe('Queued requests above which the tier is active.'),
+  maxTokens: z.int().min(1).max(1048576).describe('Cap on the tokens of an answer while it is.'),
+});
+
+const degradation = withRules(z.array(degradationTier).max(8).meta({ 'x-kubernetes-list-type': 'atomic' }), [
+  {
+    rule: 'self.all(a, self.exists_one(b, a.queueAbove == b.queueAbove))',
+    problem: 'two tiers have the same queueAbove',
+    remedy: 'remove one of them',
+    reason: 'FieldValueDuplicate',
+    holds: (self) => new Set(self.map((tier) => tier.queueAbove)).size === self.length,
+  },
+  {
+    rule: 'self.all(a, self.all(b, a.queueAbove >= b.queueAbove || a.maxTokens > b.maxTokens))',
+    problem: 'a tier for a longer queue must allow fewer tokens',
+    remedy: 'lower maxTokens from tier to tier as queueAbove grows',
+    holds: (self) =>
+      self.every((a) => self.every((b) => a.queueAbove >= b.queueAbove || a.maxTokens > b.maxTokens)),
+  },
+]);
+
+const maxQueue = z.int().min(0).max(100000);
+
+/** What a model may override of its pool's admission rules. */
+export const admissionOverrides = z.object({
+  maxQueue: maxQueue.optional().describe('Requests that may wait in one router. Default: that of the pool.'),
+  queueTimeout: duration
+    .optional()
+    .describe('How long a request waits for capacity. Default: that of the pool.'),
+  wakeTimeout: duration
+    .optional()
+    .describe('How long a request waits for the model to start. Default: that of the pool.'),
+  degradation: degradation
+    .optional()
+    .describe('Shorter answers under load. Default: that of the pool; an empty list turns it off.'),
+});
+
+export const admissionSettings = z.object({
+  maxQueue: maxQueue.default(256).describe('Requests that may wait, per model and router.'),
+  queueTimeout: duration.default('30s').describe('How long a request waits for capacity.'),
+  wakeTimeout: duration.default('15m').describe('How long a request waits for a model that is starting.'),
+  degradation: degradation
+    .optional()
+    .describe('Shorter answers under load: the tier with the highest `queueAbove` that is exceeded applies.'),
+});
+
+export type AdmissionOverrides = z.infer<typeof admissionOverrides>;
+export type DegradationTier = z.infer<typeof degradationTier>;

@@ -1,0 +1,181 @@
+/** What is served: where the weights come from, how they are kept, and under which names. */
+import { z } from 'zod';
+import { decimal, objectName, quantity, secretKeyRef } from './common.ts';
+import { withRules } from './rule.ts';
+
+const SOURCE_PATTERN =
+  '^(hf://[^/\\s]+/[^/\\s]+|s3://\\S+|gs://\\S+|pvc://[a-z0-9][-a-z0-9.]*(/\\S*)?|oci://\\S+)$';
+const SOURCE_REMEDY =
+  'use hf://org/name, s3://bucket/path, gs://bucket/path, pvc://claim/path or oci://image';
+
+const source = withRules(z.string().min(1).max(1024), [
+  {
+    rule: `self.matches('${SOURCE_PATTERN.replaceAll('\\', '\\\\')}')`,
+    problem: 'unknown model source',
+    remedy: SOURCE_REMEDY,
+    messageExpression: `"unknown model source '" + self + "': ${SOURCE_REMEDY}"`,
+    holds: (self) => new RegExp(SOURCE_PATTERN).test(self),
+  },
+]);
+
+const claim = withRules(
+  z.object({
+    claimName: objectName.optional().describe('An existing claim. Unset: the operator makes one of `size`.'),
+    size: quantity.optional().describe('Size of the claim that the operator makes.'),
+    storageClassName: objectName
+      .optional()
+      .describe('StorageClass of the claim that the operator makes. Default: that of the cluster.'),
+    accessModes: z
+      .array(z.enum(['ReadWriteOnce', 'ReadWriteMany', 'ReadOnlyMany', 'ReadWriteOncePod']))
+      .max(4)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .optional()
+      .describe(
+        'Access modes of the claim that the operator makes. Several replicas on several nodes need `ReadWriteMany`.',
+      ),
+  }),
+  [
+    {
+      rule: 'has(self.claimName) != has(self.size)',
+      problem: 'exactly one of claimName and size is needed',
+      remedy: 'name an existing claim, or give the size of one that the operator makes',
+      holds: (self) => (self.claimName !== undefined) !== (self.size !== undefined),
+    },
+    {
+      rule: '!has(self.claimName) || !(has(self.storageClassName) || has(self.accessModes))',
+      problem: 'storageClassName and accessModes are those of a claim that the operator makes',
+      remedy: 'remove them, or remove claimName',
+      fieldPath: '.claimName',
+      reason: 'FieldValueForbidden',
+      holds: (self) =>
+        self.claimName === undefined ||
+        (self.storageClassName === undefined && self.accessModes === undefined),
+    },
+  ],
+  [
+    {
+      rule:
+        'has(self.claimName) || has(oldSelf.claimName) || ' +
+        '(has(self.storageClassName) == has(oldSelf.storageClassName) && ' +
+        '(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName) && ' +
+        'has(self.accessModes) == has(oldSelf.accessModes) && ' +
+        '(!has(self.accessModes) || self.accessModes == oldSelf.accessModes))',
+      problem: 'storageClassName and accessModes of a claim cannot change',
+      remedy: 'keep them, or remove the cache, wait until the claim is gone, and set it again',
+      reason: 'FieldValueForbidden',
+      holds: (self, oldSelf) =>
+        self.claimName !== undefined ||
+        oldSelf.claimName !== undefined ||
+        (self.storageClassName === oldSelf.storageClassName &&
+          sameSet(self.accessModes, oldSelf.accessModes)),
+    },
+  ],
+);
+
+/** List type `set`: the API server compares such lists without regard to order. */
+function sameSet(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((item) => b.includes(item));
+}
+
+const modelCache = withRules(
+  z.object({
+    pvc: claim.optional().describe('A PersistentVolumeClaim: weights are downloaded once.'),
+    emptyDir: z
+      .object({ sizeLimit: quantity.optional().describe('Limit of the volume. Default: none.') })
+      .optional()
+      .describe('A volume of the pod: weights are downloaded for every pod. The default.'),
+  }),
+  [
+    {
+      rule: 'has(self.pvc) != has(self.emptyDir)',
+      problem: 'exactly one of pvc and emptyDir is needed',
+      remedy: 'keep one of them, or remove cache',
+      holds: (self) => (self.pvc !== undefined) !== (self.emptyDir !== undefined),
+    },
+  ],
+);
+
+const modelFacts = z.object({
+  parametersBillions: decimal.describe('Parameters, in 10^9.'),
+  weightsGiB: decimal
+    .optional()
+    .describe('Size of the weights, if it does not follow from parameters and data type.'),
+  layers: z.int().min(1).max(1024).describe('`num_hidden_layers`.'),
+  attentionHeads: z
+    .int()
+    .min(1)
+    .max(4096)
+    .describe('`num_attention_heads`. The tensor-parallel size must divide it.'),
+  kvHeads: z.int().min(1).max(4096).describe('`num_key_value_heads`.'),
+  headDim: z.int().min(1).max(4096).describe('`head_dim`, or hidden size by attention heads.'),
+  maxPositionEmbeddings: z
+    .int()
+    .min(1)
+    .max(16777216)
+    .optional()
+    .describe('`max_position_embeddings`: the longest context.'),
+  kvLoraRank: z
+    .int()
+    .min(1)
+    .max(65536)
+    .optional()
+    .describe('`kv_lora_rank`, for models with latent attention (MLA).'),
+  qkRopeHeadDim: z
+    .int()
+    .min(1)
+    .max(65536)
+    .optional()
+    .describe('`qk_rope_head_dim`, for models with latent attention (MLA).'),
+});
+
+export const modelSettings = withRules(
+  z.object({
+    source: source.describe(
+      '`hf://org/name`, `s3://bucket/path`, `gs://bucket/path`, `pvc://claim/path` or `oci://image` (image volume).',
+    ),
+    revision: z
+      .string()
+      .min(1)
+      .max(128)
+      .regex(/^\S+$/)
+      .optional()
+      .describe('Branch, tag or commit of the Hugging Face repository.'),
+    tokenSecretRef: secretKeyRef.optional().describe('Hugging Face token.'),
+    trustRemoteCode: z
+      .boolean()
+      .default(false)
+      .describe('Run code that comes with the model, in the engine pod.'),
+    cache: modelCache.optional().describe('Where downloaded weights are kept. Default: `emptyDir`.'),
+    servedNames: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .max(253)
+          .regex(/^[A-Za-z0-9]([-A-Za-z0-9._/:]*[A-Za-z0-9])?$/),
+      )
+      .min(1)
+      .max(16)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .optional()
+      .describe('Names in the OpenAI API, unique in the pool. Default: the name of the InferenceModel.'),
+    facts: modelFacts
+      .optional()
+      .describe(
+        'Shape of a model that the catalog does not know, from its config.json, for the memory plan.',
+      ),
+  }),
+  [
+    {
+      rule: "!has(self.revision) || self.source.startsWith('hf://')",
+      problem: 'revision belongs to hf:// sources',
+      remedy: 'remove revision, or put the version into the path of source',
+      fieldPath: '.revision',
+      reason: 'FieldValueForbidden',
+      holds: (self) => self.revision === undefined || self.source.startsWith('hf://'),
+    },
+  ],
+);
+
+export type ModelFacts = z.infer<typeof modelFacts>;

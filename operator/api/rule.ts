@@ -1,0 +1,82 @@
+/** Cross-field rules, written once as CEL for the API server and once as a predicate for the command line. */
+import type { z } from 'zod';
+
+/** A rule on one value of the schema. A test proves that `rule` and `holds` agree. */
+export interface Rule<T> {
+  /** CEL over `self`, evaluated by the API server after defaulting. */
+  rule: string;
+  /** What is wrong. */
+  problem: string;
+  /** What to do about it. */
+  remedy: string;
+  /** CEL for a message that names the offending value; falls back to problem and remedy. */
+  messageExpression?: string;
+  /** Path below the value that the error is reported on, such as `.maxReplicas`. */
+  fieldPath?: string;
+  reason?: RuleReason;
+  holds: (self: T) => boolean;
+}
+
+/** A rule on a change: CEL over `self` and `oldSelf`. Only the API server can check it. */
+export interface TransitionRule<T> extends Omit<Rule<T>, 'holds'> {
+  holds: (self: T, oldSelf: T) => boolean;
+}
+
+/** Reasons that a CustomResourceDefinition admits for a rule. */
+export type RuleReason =
+  | 'FieldValueInvalid'
+  | 'FieldValueForbidden'
+  | 'FieldValueRequired'
+  | 'FieldValueDuplicate';
+
+/** An item of `x-kubernetes-validations`. */
+export interface ValidationRule {
+  rule: string;
+  message: string;
+  messageExpression?: string;
+  fieldPath?: string;
+  reason: RuleReason;
+}
+
+/** What a failed rule leaves in the `params` of a zod issue. */
+export interface RuleIssueParams {
+  problem: string;
+  remedy: string;
+}
+
+/** The schema with rules: zod checks their predicates, and the generated schema carries their CEL. */
+export function withRules<S extends z.ZodType>(
+  schema: S,
+  rules: readonly Rule<z.output<S>>[],
+  transitions: readonly TransitionRule<z.output<S>>[] = [],
+): S {
+  const refined = schema.superRefine((value, context) => {
+    for (const rule of rules) {
+      if (rule.holds(value)) continue;
+      const params: RuleIssueParams = { problem: rule.problem, remedy: rule.remedy };
+      context.addIssue({ code: 'custom', path: segments(rule.fieldPath), message: message(rule), params });
+    }
+  });
+  return refined.meta({
+    ...schema.meta(),
+    'x-kubernetes-validations': [...rules, ...transitions].map(validationRule),
+  });
+}
+
+function validationRule(rule: Omit<Rule<never>, 'holds'>): ValidationRule {
+  return {
+    rule: rule.rule,
+    message: message(rule),
+    ...(rule.messageExpression === undefined ? {} : { messageExpression: rule.messageExpression }),
+    ...(rule.fieldPath === undefined ? {} : { fieldPath: rule.fieldPath }),
+    reason: rule.reason ?? 'FieldValueInvalid',
+  };
+}
+
+function message(rule: Pick<Rule<never>, 'problem' | 'remedy'>): string {
+  return `${rule.problem}: ${rule.remedy}`;
+}
+
+function segments(fieldPath: string | undefined): string[] {
+  return fieldPath === undefined ? [] : fieldPath.split('.').filter((part) => part !== '');
+}

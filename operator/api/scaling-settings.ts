@@ -1,0 +1,171 @@
+/** How many replicas a model has: a fixed number, or bounds and what moves it between them. */
+import { z } from 'zod';
+import { decimal, dnsLabel, duration } from './common.ts';
+import { withRules } from './rule.ts';
+
+const replicaCount = z.int().min(0).max(1000);
+
+const CRON_PATTERN = '^([0-9A-Za-z*/,-]+ +){4}[0-9A-Za-z*/,-]+$';
+
+const cronExpression = withRules(z.string().min(9).max(128), [
+  {
+    rule: `self.matches('${CRON_PATTERN}')`,
+    problem: 'not a cron expression',
+    remedy: 'give five fields (minute, hour, day, month, weekday), such as "0 8 * * 1-5"',
+    holds: (self) => new RegExp(CRON_PATTERN).test(self),
+  },
+]);
+
+const schedule = withRules(
+  z.object({
+    name: dnsLabel.describe('Name of the window.'),
+    start: cronExpression.describe('When the window opens: a cron expression.'),
+    end: cronExpression.describe('When the window closes: a cron expression.'),
+    timeZone: z
+      .string()
+      .min(1)
+      .max(64)
+      .regex(/^[A-Za-z0-9_+/-]+$/)
+      .optional()
+      .describe('IANA name, such as `Europe/Berlin`. Default: UTC.'),
+    minReplicas: replicaCount.optional().describe('Replaces `minReplicas` while the window is open.'),
+    maxReplicas: replicaCount.optional().describe('Replaces `maxReplicas` while the window is open.'),
+  }),
+  [
+    {
+      rule: 'has(self.minReplicas) || has(self.maxReplicas)',
+      problem: 'a schedule needs minReplicas or maxReplicas',
+      remedy: 'set at least one of them',
+      reason: 'FieldValueRequired',
+      holds: (self) => self.minReplicas !== undefined || self.maxReplicas !== undefined,
+    },
+  ],
+);
+
+const scalingPolicy = z.object({
+  type: z.enum(['Pods', 'Percent']).describe('Unit of `value`.'),
+  value: z.int().min(1).max(1000).describe('Largest change in one period.'),
+  periodSeconds: z.int().min(1).max(1800).describe('Length of the period.'),
+});
+
+const scalingRules = z.object({
+  stabilizationWindowSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .optional()
+    .describe('Seconds of past recommendations that are considered.'),
+  selectPolicy: z
+    .enum(['Max', 'Min', 'Disabled'])
+    .optional()
+    .describe('Which policy wins; `Disabled` stops this direction.'),
+  tolerance: decimal
+    .optional()
+    .describe('Deviation from the target, as a fraction, that is left alone. Kubernetes: 0.1.'),
+  policies: z
+    .array(scalingPolicy)
+    .max(8)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .optional()
+    .describe('Limits on the speed of change.'),
+});
+
+const RANGE_FIELDS = [
+  'minReplicas',
+  'maxReplicas',
+  'idleTimeout',
+  'target',
+  'behavior',
+  'schedules',
+  'mode',
+] as const;
+
+const effectiveMin = '(has(s.minReplicas) ? s.minReplicas : (has(self.minReplicas) ? self.minReplicas : 1))';
+const effectiveMax =
+  '(has(s.maxReplicas) ? s.maxReplicas : (has(self.maxReplicas) ? self.maxReplicas : 1000))';
+
+export const scalingSettings = withRules(
+  z.object({
+    replicas: replicaCount
+      .optional()
+      .describe(
+        'A fixed number of replicas. Excludes all other fields, except with `mode: External`, where it is the current number and `/scale` writes it.',
+      ),
+    minReplicas: replicaCount.optional().describe('Fewest replicas; 0 allows scale to zero. Default 1.'),
+    maxReplicas: z
+      .int()
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe('Most replicas. Default: `minReplicas`, at least 1.'),
+    idleTimeout: duration
+      .optional()
+      .describe('Silence after which a model that may go to zero is put to sleep. Default 180s.'),
+    target: z
+      .int()
+      .min(1)
+      .max(65536)
+      .optional()
+      .describe('Requests in flight or queued per replica. Default: 70 % of maxNumSeqs.'),
+    behavior: z
+      .object({
+        scaleUp: scalingRules.optional().describe('Rules for more replicas.'),
+        scaleDown: scalingRules.optional().describe('Rules for fewer replicas.'),
+      })
+      .optional()
+      .describe('Speed of scaling, as in a HorizontalPodAutoscaler.'),
+    schedules: z
+      .array(schedule)
+      .max(16)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .optional()
+      .describe('Windows of time with bounds of their own.'),
+    mode: z
+      .enum(['Auto', 'HPA', 'Internal', 'External'])
+      .optional()
+      .describe(
+        'Who decides between 1 and maxReplicas. `HPA`: a HorizontalPodAutoscaler. `Internal`: the operator. `Auto`: the HPA where the operator can serve its metric, else `Internal`. `External`: whoever writes `/scale`, such as KEDA. Default `Auto`.',
+      ),
+  }),
+  [
+    {
+      rule: `!has(self.replicas) || (has(self.mode) && self.mode == 'External') || !(${RANGE_FIELDS.map((field) => `has(self.${field})`).join(' || ')})`,
+      problem: 'replicas excludes the other scaling fields',
+      remedy: 'set either replicas, or minReplicas and maxReplicas; both only with mode External',
+      fieldPath: '.replicas',
+      reason: 'FieldValueForbidden',
+      holds: (self) =>
+        self.replicas === undefined ||
+        self.mode === 'External' ||
+        RANGE_FIELDS.every((field) => self[field] === undefined),
+    },
+    {
+      rule: "!has(self.mode) || self.mode != 'External' || has(self.replicas)",
+      problem: 'mode External needs replicas, because /scale cannot be read without it',
+      remedy: 'set replicas to the number to start with',
+      fieldPath: '.replicas',
+      reason: 'FieldValueRequired',
+      holds: (self) => self.mode !== 'External' || self.replicas !== undefined,
+    },
+    {
+      rule: '!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas',
+      problem: 'minReplicas is above maxReplicas',
+      remedy: 'lower minReplicas or raise maxReplicas',
+      fieldPath: '.minReplicas',
+      holds: (self) =>
+        self.minReplicas === undefined ||
+        self.maxReplicas === undefined ||
+        self.minReplicas <= self.maxReplicas,
+    },
+    {
+      rule: `!has(self.schedules) || self.schedules.all(s, ${effectiveMin} <= ${effectiveMax})`,
+      problem: 'a schedule has a minimum above its maximum',
+      remedy: 'set both minReplicas and maxReplicas in that schedule',
+      fieldPath: '.schedules',
+      holds: (self) =>
+        (self.schedules ?? []).every(
+          (s) => (s.minReplicas ?? self.minReplicas ?? 1) <= (s.maxReplicas ?? self.maxReplicas ?? 1000),
+        ),
+    },
+  ],
+);

@@ -1,0 +1,76 @@
+/** The `vllm serve` flags that have a setting of their own, or that the operator sets: `extraArgs` may not repeat them. */
+
+const BY_SETTING: Record<string, readonly string[]> = {
+  tensorParallelSize: ['--tensor-parallel-size', '-tp'],
+  pipelineParallelSize: ['--pipeline-parallel-size', '-pp'],
+  dataParallelSize: ['--data-parallel-size', '-dp'],
+  expertParallel: ['--enable-expert-parallel', '--no-enable-expert-parallel', '-ep'],
+  dtype: ['--dtype'],
+  quantization: ['--quantization', '-q'],
+  maxModelLen: ['--max-model-len'],
+  'pagedAttention.blockSize': ['--block-size'],
+  'pagedAttention.gpuMemoryUtilization': ['--gpu-memory-utilization'],
+  'pagedAttention.swapSpaceGiB': ['--swap-space', '--kv-offloading-size'],
+  'pagedAttention.kvCacheDtype': ['--kv-cache-dtype'],
+  'pagedAttention.prefixCaching': ['--enable-prefix-caching', '--no-enable-prefix-caching'],
+  'batching.maxNumSeqs': ['--max-num-seqs'],
+  'batching.maxNumBatchedTokens': ['--max-num-batched-tokens'],
+  'batching.chunkedPrefill': ['--enable-chunked-prefill', '--no-enable-chunked-prefill'],
+  performanceMode: ['--performance-mode'],
+  speculative: ['--speculative-config', '-sc', '--spec-method', '--spec-model', '--spec-tokens'],
+  lora: ['--enable-lora', '--no-enable-lora', '--lora-modules'],
+  'lora.maxLoras': ['--max-loras'],
+  'lora.maxRank': ['--max-lora-rank'],
+  'lora.maxCpuLoras': ['--max-cpu-loras'],
+  toolCallParser: ['--tool-call-parser', '--enable-auto-tool-choice', '--no-enable-auto-tool-choice'],
+  reasoningParser: ['--reasoning-parser'],
+  loadFormat: ['--load-format'],
+  drainTimeout: ['--shutdown-timeout'],
+};
+
+const BY_MODEL_FIELD: Record<string, readonly string[]> = {
+  'spec.model.source of the InferenceModel': ['--model'],
+  'spec.model.servedNames of the InferenceModel': ['--served-model-name'],
+  'spec.model.revision of the InferenceModel': ['--revision'],
+  'spec.model.tokenSecretRef of the InferenceModel': ['--hf-token'],
+  'spec.model.trustRemoteCode of the InferenceModel': ['--trust-remote-code', '--no-trust-remote-code'],
+  'spec.router.auth of the InferencePool': ['--api-key'],
+  'spec.router.tls of the InferencePool': [
+    '--ssl-keyfile',
+    '--ssl-certfile',
+    '--ssl-ca-certs',
+    '--ssl-cert-reqs',
+  ],
+};
+
+const BY_OPERATOR = [
+  '--host',
+  '--port',
+  '--uds',
+  '--root-path',
+  '--config',
+  '--headless',
+  '--grpc',
+  '--nnodes',
+  '-n',
+  '--node-rank',
+  '-r',
+  '--master-addr',
+  '--master-port',
+];
+
+/** What to say of each such flag: which setting to use instead. Keys are flags with dashes, as `flagName` gives them. */
+export const TYPED_FLAGS: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(BY_SETTING).flatMap(([setting, flags]) =>
+    flags.map((flag) => [flag, `${flag} repeats a typed setting: set engine.${setting} instead`] as const),
+  ),
+  ...Object.entries(BY_MODEL_FIELD).flatMap(([field, flags]) =>
+    flags.map((flag) => [flag, `${flag} repeats a typed setting: set ${field} instead`] as const),
+  ),
+  ...BY_OPERATOR.map((flag) => [flag, `${flag} is set by the operator: remove it`] as const),
+]);
+
+/** The flag of one argument: without its value, without the field of a dotted JSON flag, dashes for underscores (vLLM takes both). */
+export function flagName(argument: string): string {
+  return argument.replaceAll('_', '-').replaceAll('.', '=').split('=')[0] ?? '';
+}
