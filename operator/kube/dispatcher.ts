@@ -1,0 +1,71 @@
+/** The connection pool to the API server: one for all requests, replaced only when TLS material changes. */
+import { createHash } from 'node:crypto';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import type { Connection, TlsOptions } from './connection.ts';
+
+/** Idle sockets older than this are closed by us; Go's API server keeps them for 90 s or more. */
+const KEEP_ALIVE_MS = 30_000;
+
+/** After this silence the kernel probes the peer each second; ten probes unanswered and the socket is dead. */
+const TCP_KEEP_ALIVE_MS = 15_000;
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Hands out the pool for the TLS material of the moment. */
+export class DispatcherHolder {
+  readonly #connection: Connection;
+  readonly #connections: number;
+  #current: { fingerprint: string; dispatcher: Dispatcher } | undefined;
+
+  constructor(connection: Connection, connections: number) {
+    this.#connection = connection;
+    this.#connections = connections;
+  }
+
+  /** The pool. Requests and watches on the pool before a rotation end in their own time. */
+  get(tls: TlsOptions): Dispatcher {
+    const fingerprint = fingerprintOf(tls);
+    if (this.#current?.fingerprint !== fingerprint) {
+      const old = this.#current?.dispatcher;
+      this.#current = { fingerprint, dispatcher: this.#create(tls) };
+      old?.close(() => {});
+    }
+    return this.#current.dispatcher;
+  }
+
+  /** Ends every request and closes all sockets. */
+  async close(): Promise<void> {
+    await this.#current?.dispatcher.destroy();
+    this.#current = undefined;
+  }
+
+  /**
+   * HTTP/1.1 on purpose: undici's HTTP/2 had a PATCH hang while a watch was open on the same connection, and leaks on
+   * abort (undici #5524, #5566, #5381).
+   */
+  #create(tls: TlsOptions): Dispatcher {
+    const pool = {
+      allowH2: false,
+      connections: this.#connections,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+    };
+    const tcp = { timeout: CONNECT_TIMEOUT_MS, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS };
+    return this.#connection.proxyUrl
+      ? new ProxyAgent({
+          ...pool,
+          uri: this.#connection.proxyUrl,
+          requestTls: { ...tls, ...tcp },
+          connect: tcp,
+        })
+      : new Agent({ ...pool, connect: { ...tls, ...tcp } });
+  }
+}
+
+function fingerprintOf(tls: TlsOptions): string {
+  const hash = createHash('sha256');
+  for (const value of [tls.ca, tls.cert, tls.key, tls.servername, String(tls.rejectUnauthorized)]) {
+    hash.update(value ?? '').update('\0');
+  }
+  return hash.digest('hex');
+}
