@@ -1,0 +1,72 @@
+/** `vllm-operator key create`: makes an API key, shows it once, and prints the ConfigMap that makes it valid. */
+import { Command, InvalidArgumentError } from 'commander';
+import { stringify } from 'yaml';
+import { dnsLabel } from '../api/common.ts';
+import { API_KEYS_LABEL, type ApiKeyConfigMap, createKey, parseApiKeys } from '../router/api-keys.ts';
+
+/** Where the command writes. */
+export interface KeyCommandOutput {
+  out: (text: string) => void;
+  err: (text: string) => void;
+}
+
+interface KeyOptions {
+  namespace: string;
+  name: string;
+  tenant?: string;
+  models?: string[];
+  requestsPerMinute?: number;
+  tokensPerMinute?: number;
+}
+
+const processOutput: KeyCommandOutput = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+};
+
+/** The `key` command. The manifest goes to `out` and the key to `err`, so that `| kubectl apply -f -` works and stores no key. */
+export function keyCommand(output: KeyCommandOutput = processOutput, create = createKey): Command {
+  const key = new Command('key').description('API keys of the routers');
+  key
+    .command('create')
+    .description('make an API key: prints the key (once, to stderr) and the ConfigMap to apply (to stdout)')
+    .requiredOption('-n, --namespace <namespace>', 'namespace of the team that owns the key', label)
+    .requiredOption('--name <name>', 'name of the key, such as ci', label)
+    .option('--tenant <tenant>', 'who it counts as: <namespace> (default) or <namespace>/<name>')
+    .option('--models <names>', 'comma-separated names of the only models it may use', list)
+    .option('--requests-per-minute <n>', 'limit on requests', Number)
+    .option('--tokens-per-minute <n>', 'limit on prompt and completion tokens', Number)
+    .action((options: KeyOptions, command: Command) => {
+      const { key: secret, sha256 } = create();
+      const configMap = apiKeyConfigMap(options, sha256);
+      const [issue] = parseApiKeys([configMap]).issues;
+      if (issue) command.error(`error: ${issue.field}: ${issue.reason}; ${issue.remedy}`);
+      output.err(`${secret}\n`);
+      output.err(
+        '# This is the key; it is shown only now. Clients send it as "Authorization: Bearer <key>".\n',
+      );
+      output.out(stringify(configMap));
+    });
+  return key;
+}
+
+function apiKeyConfigMap(options: KeyOptions, sha256: string): ApiKeyConfigMap {
+  const { namespace, name, ...rules } = options;
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: `vllm-api-key-${name}`, namespace, labels: { [API_KEYS_LABEL]: 'true' } },
+    data: { [name]: stringify({ sha256, ...rules }) },
+  };
+}
+
+function label(value: string): string {
+  if (!dnsLabel.safeParse(value).success) {
+    throw new InvalidArgumentError('Lower-case letters, digits and hyphens, at most 63 of them.');
+  }
+  return value;
+}
+
+function list(value: string): string[] {
+  return value.split(',').map((name) => name.trim());
+}
