@@ -1,4 +1,4 @@
-/** Endpoints out of EndpointSlices (discovery.k8s.io/v1), for the engines of a model and for the routers of a pool. */
+/** Engine pods out of EndpointSlices (discovery.k8s.io/v1). */
 import type { KubeObject } from '../kube/object.ts';
 import type { RouteEndpoint } from './route-table.ts';
 
@@ -9,34 +9,20 @@ export interface EndpointSlice extends KubeObject {
     | {
         addresses: string[];
         conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null };
-        targetRef?: { kind?: string; name?: string; uid?: string };
+        targetRef?: { uid?: string };
       }[]
     | null;
   ports?: { name?: string | null; port?: number | null }[] | null;
 }
 
-/** One router pod, as the admin client reaches it. */
-export interface RouterEndpoint {
-  /** UID of the pod: another pod at the same address is another router. */
-  id: string;
-  /** Name of the pod, for people. */
-  name: string;
-  /** `ip:port` of its admin server. */
-  address: string;
-}
-
 interface SliceEndpoint {
   id: string;
-  name: string;
   ip: string;
   port: number | undefined;
   ready: boolean;
   serving: boolean;
   terminating: boolean;
 }
-
-/** Port of the routers' admin server (operator/router/nginx/nginx.conf). */
-const ADMIN_PORT = 8081;
 
 /**
  * The engine pods that answer at the named port, sorted by address. A pod that terminates but still serves is
@@ -53,20 +39,7 @@ export function engineEndpoints(
       if (!draining && !endpoint.ready) return [];
       return [{ address: hostPort(endpoint.ip, endpoint.port), capacity: options.capacity, draining }];
     })
-    .sort(byAddress);
-}
-
-/**
- * Every router pod, sorted by address. Readiness does not count: a router becomes ready by the table it is sent, and
- * one that terminates still has requests to report.
- */
-export function routerEndpoints(
-  slices: readonly EndpointSlice[],
-  adminPort: number = ADMIN_PORT,
-): RouterEndpoint[] {
-  return readEndpoints(slices, undefined)
-    .map(({ id, name, ip }) => ({ id, name, address: hostPort(ip, adminPort) }))
-    .sort(byAddress);
+    .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
 }
 
 /** `host:port` with the brackets that an IPv6 address needs (RFC 3986). */
@@ -79,7 +52,7 @@ export function hostPort(host: string, port: number): string {
  * with dual-stack Services in one per family. A pod never comes back from terminating, so that is the newest fact of it;
  * then what can take requests wins, then IPv4.
  */
-function readEndpoints(slices: readonly EndpointSlice[], portName: string | undefined): SliceEndpoint[] {
+function readEndpoints(slices: readonly EndpointSlice[], portName: string): SliceEndpoint[] {
   const best = new Map<string, SliceEndpoint>();
   for (const slice of slices) {
     if (slice.addressType === 'FQDN') continue;
@@ -92,7 +65,6 @@ function readEndpoints(slices: readonly EndpointSlice[], portName: string | unde
       const ready = conditions?.ready ?? true;
       const endpoint: SliceEndpoint = {
         id: targetRef?.uid ?? ip,
-        name: targetRef?.name ?? ip,
         ip,
         port,
         ready,
@@ -109,8 +81,4 @@ function readEndpoints(slices: readonly EndpointSlice[], portName: string | unde
 function preference(endpoint: SliceEndpoint): number {
   const usable = endpoint.ready ? 4 : endpoint.serving ? 2 : 0;
   return (endpoint.terminating ? 8 : 0) + usable + (endpoint.ip.includes(':') ? 0 : 1);
-}
-
-function byAddress(a: { address: string }, b: { address: string }): number {
-  return a.address < b.address ? -1 : a.address > b.address ? 1 : 0;
 }

@@ -1,9 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type EndpointSlice,
-  engineEndpoints,
-  routerEndpoints,
-} from '../../../operator/router/endpoints-from-slices.ts';
+import { type EndpointSlice, engineEndpoints } from '../../../operator/router/endpoints-from-slices.ts';
 
 type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
 
@@ -91,24 +87,5 @@ describe('engineEndpoints', () => {
     const elsewhere = slice([{ addresses: ['10.0.0.1'] }], { ports: [{ name: 'grpc', port: 8000 }] });
     expect(engines([elsewhere, slice([{ addresses: ['10.0.0.2'] }], { ports: null })])).toEqual([]);
     expect(engines([slice([], {}), slice([], { endpoints: null })])).toEqual([]);
-  });
-});
-
-describe('routerEndpoints', () => {
-  it('has routers that are not ready yet and routers that stop, each under its pod UID', () => {
-    const slices = [
-      slice([
-        { addresses: ['10.0.0.2'], conditions: { ready: false }, targetRef: pod('b') },
-        {
-          addresses: ['10.0.0.1'],
-          conditions: { ready: false, serving: true, terminating: true },
-          targetRef: pod('a'),
-        },
-      ]),
-    ];
-    expect(routerEndpoints(slices)).toEqual([
-      { id: 'a', name: 'pod-a', address: '10.0.0.1:8081' },
-      { id: 'b', name: 'pod-b', address: '10.0.0.2:8081' },
-    ]);
   });
 });

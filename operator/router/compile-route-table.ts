@@ -1,0 +1,137 @@
+/** From custom resources to the table that routers run. Pure. */
+import { isDeepStrictEqual } from 'node:util';
+import type { AdmissionOverrides } from '../api/admission-settings.ts';
+import type { ModelState } from '../api/inference-model.ts';
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import type { ResolvedEngine } from '../engine/resolved-engine.ts';
+import { durationSeconds, quantityValue } from '../engine/units.ts';
+import { type EndpointSlice, engineEndpoints, hostPort } from './endpoints-from-slices.ts';
+import type {
+  RouteAdmission,
+  RouteCache,
+  RouteKey,
+  RouteModel,
+  RouteRedis,
+  RouteTable,
+} from './route-table.ts';
+
+/** What a router has to know of a model's engine. */
+export type RouteEngine = Pick<
+  ResolvedEngine,
+  'servedNames' | 'maxNumSeqs' | 'dataParallelSize' | 'settings'
+>;
+
+/** One accepted model and what was observed of it. */
+export interface RouteModelInput {
+  model: InferenceModel;
+  engine: RouteEngine;
+  slices: readonly EndpointSlice[];
+  /** The model's Service, once it exists. */
+  service?: { spec: { clusterIP?: string; ports?: { name?: string; port: number }[] } } | undefined;
+  state: ModelState;
+  unavailable?: { reason: string; message: string } | undefined;
+}
+
+export interface RouteTableInput {
+  pool: InferencePool;
+  models: readonly RouteModelInput[];
+  /** Absent while there is no managed Redis. */
+  redis?: RouteRedis | undefined;
+  /** Keys that the pool admits; left out of the table unless it asks for keys. */
+  keys: readonly RouteKey[];
+  /** The last table that was compiled for the pool, by whatever operator. */
+  previous?: RouteTable | undefined;
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+/**
+ * The table for all routers of a pool. Returns `previous` itself when nothing but time has changed; else the version is
+ * the present time, or one more than the last if the clock stands behind it.
+ */
+export function compileRouteTable(input: RouteTableInput): RouteTable {
+  const { pool, redis, previous, now } = input;
+  const { router, responseCache } = pool.spec;
+  const table: RouteTable = {
+    version: previous?.version ?? 0,
+    pool: { namespace: pool.metadata.namespace ?? '', name: pool.metadata.name },
+    loadBalancing: router.loadBalancing,
+    auth: router.auth.mode,
+    ...(redis && { redis }),
+    cacheMaxEntryBytes: Math.floor(quantityValue(responseCache.maxEntrySize)),
+    models: input.models.map((model) => compileModel(pool, model)).sort(byName),
+    keys: router.auth.mode === 'APIKey' ? [...input.keys] : [],
+  };
+  if (!previous) return { ...table, version: now };
+  return isDeepStrictEqual(table, previous)
+    ? previous
+    : { ...table, version: Math.max(now, previous.version + 1) };
+}
+
+/** A table without secrets, fit for a ConfigMap. Fields are named one by one, so that a new one is not published by accident. */
+export function snapshot(table: RouteTable): RouteTable {
+  const { version, pool, loadBalancing, auth, cacheMaxEntryBytes, models, keys } = table;
+  return { version, pool, loadBalancing, auth, cacheMaxEntryBytes, models, keys };
+}
+
+function compileModel(pool: InferencePool, input: RouteModelInput): RouteModel {
+  const { model, engine, service } = input;
+  const { metadata, spec } = model;
+  const { maxModelLen, lora } = engine.settings;
+  const capacity = engine.maxNumSeqs * engine.dataParallelSize;
+  const fallback = serviceAddress(service);
+  return {
+    uid: metadata.uid ?? '',
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    generation: metadata.generation ?? 0,
+    created: Math.floor(Date.parse(metadata.creationTimestamp ?? '') / 1000) || 0,
+    servedNames: [...engine.servedNames],
+    adapters: (lora?.adapters ?? []).map(({ name }) => name),
+    ...(typeof maxModelLen === 'number' && { maxModelLen }),
+    state: input.state,
+    ...(input.unavailable && { unavailable: input.unavailable }),
+    endpoints: engineEndpoints(input.slices, { capacity }),
+    ...(fallback !== undefined && { fallback }),
+    cache: mergeCache(pool, model),
+    admission: mergeAdmission(pool, spec.admission),
+  };
+}
+
+/** Address of a Service's port `http`; undefined while it has none or is headless. */
+function serviceAddress(service: RouteModelInput['service']): string | undefined {
+  const { clusterIP, ports } = service?.spec ?? {};
+  const port = ports?.find(({ name }) => name === 'http')?.port;
+  if (!clusterIP || clusterIP === 'None' || port === undefined) return undefined;
+  return hostPort(clusterIP, port);
+}
+
+function mergeCache(pool: InferencePool, model: InferenceModel): RouteCache {
+  const defaults = pool.spec.responseCache;
+  const overrides = model.spec.responseCache;
+  return {
+    enabled: overrides?.enabled ?? defaults.enabled,
+    ttlSeconds: durationSeconds(overrides?.ttl ?? defaults.ttl),
+    policy: overrides?.policy ?? defaults.policy,
+  };
+}
+
+function mergeAdmission(pool: InferencePool, overrides: AdmissionOverrides | undefined): RouteAdmission {
+  const defaults = pool.spec.admission;
+  const tiers = overrides?.degradation ?? defaults.degradation ?? [];
+  return {
+    maxQueue: overrides?.maxQueue ?? defaults.maxQueue,
+    queueTimeoutMs: milliseconds(overrides?.queueTimeout ?? defaults.queueTimeout),
+    wakeTimeoutMs: milliseconds(overrides?.wakeTimeout ?? defaults.wakeTimeout),
+    degradation: [...tiers].sort((a, b) => a.queueAbove - b.queueAbove),
+  };
+}
+
+function milliseconds(duration: string): number {
+  return Math.round(durationSeconds(duration) * 1000);
+}
+
+function byName(a: RouteModel, b: RouteModel): number {
+  if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}

@@ -1,0 +1,34 @@
+/** The routers of a pool, as the operator reaches them. */
+import type { KubeObject } from '../kube/object.ts';
+import { hostPort } from './endpoints-from-slices.ts';
+
+/** One router pod. */
+export interface RouterEndpoint {
+  /** UID of the pod: another pod at the same address is another router. */
+  id: string;
+  /** Name of the pod, for people. */
+  name: string;
+  /** `ip:port` of its admin server. */
+  address: string;
+}
+
+interface RouterPod extends KubeObject {
+  status?: { podIP?: string; phase?: string };
+}
+
+/** Port of the routers' admin server (operator/router/nginx/nginx.conf). */
+const ADMIN_PORT = 8081;
+
+/**
+ * Every router pod that has an address and has not ended, sorted by name. Readiness does not count: a router becomes
+ * ready by the table it is sent, and one that terminates still has requests to report.
+ */
+export function routerEndpoints(pods: readonly RouterPod[]): RouterEndpoint[] {
+  return pods
+    .flatMap(({ metadata, status }) => {
+      const ended = status?.phase === 'Succeeded' || status?.phase === 'Failed';
+      if (!status?.podIP || ended || !metadata.uid) return [];
+      return [{ id: metadata.uid, name: metadata.name, address: hostPort(status.podIP, ADMIN_PORT) }];
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}

@@ -1,0 +1,241 @@
+import { describe, expect, it } from 'vitest';
+import { inferenceModelSpec } from '../../../operator/api/inference-model.ts';
+import { inferencePoolSpec } from '../../../operator/api/inference-pool.ts';
+import type { InferenceModel, InferencePool } from '../../../operator/api/types.ts';
+import {
+  compileRouteTable,
+  type RouteModelInput,
+  type RouteTableInput,
+  snapshot,
+} from '../../../operator/router/compile-route-table.ts';
+import type { EndpointSlice } from '../../../operator/router/endpoints-from-slices.ts';
+
+const NOW = 1_790_000_000_000;
+
+function pool(spec: object = {}): InferencePool {
+  return {
+    apiVersion: 'vllm-operator.dev/v1alpha1',
+    kind: 'InferencePool',
+    metadata: { name: 'a100', namespace: 'platform', uid: 'pool-uid' },
+    spec: inferencePoolSpec.parse({ accelerator: { type: 'A100' }, ...spec }),
+  };
+}
+
+function model(name: string, spec: object = {}): InferenceModel {
+  return {
+    apiVersion: 'vllm-operator.dev/v1alpha1',
+    kind: 'InferenceModel',
+    metadata: {
+      name,
+      namespace: 'team-a',
+      uid: `uid-${name}`,
+      generation: 3,
+      creationTimestamp: '2026-01-01T00:00:00Z',
+    },
+    spec: inferenceModelSpec.parse({
+      poolRef: { name: 'a100', namespace: 'platform' },
+      model: { source: 'hf://meta-llama/Llama-3.1-8B-Instruct' },
+      ...spec,
+    }),
+  };
+}
+
+function sliceOf(...ips: string[]): EndpointSlice {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'slice', namespace: 'team-a' },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8000 }],
+    endpoints: ips.map((ip) => ({ addresses: [ip], conditions: { ready: true } })),
+  };
+}
+
+function served(object: InferenceModel, overrides: Partial<RouteModelInput> = {}): RouteModelInput {
+  return {
+    model: object,
+    engine: { servedNames: [object.metadata.name], maxNumSeqs: 64, dataParallelSize: 1, settings: {} },
+    slices: [sliceOf('10.0.0.1')],
+    service: { spec: { clusterIP: '10.96.0.7', ports: [{ name: 'http', port: 8000 }] } },
+    state: 'Serving',
+    ...overrides,
+  };
+}
+
+function compile(overrides: Partial<RouteTableInput> = {}) {
+  return compileRouteTable({ pool: pool(), models: [], keys: [], now: NOW, ...overrides });
+}
+const key = { sha256: 'ab'.repeat(32), tenant: 'team-a' };
+const redis = { host: '10.96.0.9', port: 6379, username: 'router', password: 'secret' };
+
+describe('compileRouteTable', () => {
+  it('has everything a router needs, in full', () => {
+    const llama = model('llama', {
+      responseCache: { ttl: '1h' },
+      admission: {
+        maxQueue: 10,
+        degradation: [
+          { queueAbove: 50, maxTokens: 128 },
+          { queueAbove: 5, maxTokens: 512 },
+        ],
+      },
+    });
+    const table = compile({
+      pool: pool({ router: { auth: { mode: 'APIKey' }, loadBalancing: 'LeastRequests' } }),
+      models: [
+        served(llama, {
+          engine: {
+            servedNames: ['llama', 'llama-3.1-8b'],
+            maxNumSeqs: 32,
+            dataParallelSize: 2,
+            settings: { maxModelLen: 32768, lora: { adapters: [{ name: 'sql', source: 'org/sql' }] } },
+          },
+          slices: [sliceOf('10.0.0.2', '10.0.0.1')],
+        }),
+      ],
+      redis,
+      keys: [key],
+    });
+    expect(table).toEqual({
+      version: NOW,
+      pool: { namespace: 'platform', name: 'a100' },
+      loadBalancing: 'LeastRequests',
+      auth: 'APIKey',
+      redis,
+      cacheMaxEntryBytes: 1048576,
+      keys: [key],
+      models: [
+        {
+          uid: 'uid-llama',
+          namespace: 'team-a',
+          name: 'llama',
+          generation: 3,
+          created: 1767225600,
+          servedNames: ['llama', 'llama-3.1-8b'],
+          adapters: ['sql'],
+          maxModelLen: 32768,
+          state: 'Serving',
+          endpoints: [
+            { address: '10.0.0.1:8000', capacity: 64, draining: false },
+            { address: '10.0.0.2:8000', capacity: 64, draining: false },
+          ],
+          fallback: '10.96.0.7:8000',
+          cache: { enabled: true, ttlSeconds: 3600, policy: 'Deterministic' },
+          admission: {
+            maxQueue: 10,
+            queueTimeoutMs: 30_000,
+            wakeTimeoutMs: 900_000,
+            degradation: [
+              { queueAbove: 5, maxTokens: 512 },
+              { queueAbove: 50, maxTokens: 128 },
+            ],
+          },
+        },
+      ],
+    });
+  });
+
+  it('takes from the pool what a model does not override, field by field', () => {
+    const settings = pool({
+      responseCache: { enabled: false, ttl: '90s', policy: 'All' },
+      admission: {
+        maxQueue: 1,
+        queueTimeout: '1500ms',
+        wakeTimeout: '1h30m',
+        degradation: [{ queueAbove: 1, maxTokens: 9 }],
+      },
+    });
+    const [plain, own] = compile({
+      pool: settings,
+      models: [
+        served(model('a')),
+        served(
+          model('b', {
+            responseCache: { enabled: true },
+            admission: { degradation: [], queueTimeout: '2s' },
+          }),
+        ),
+      ],
+    }).models;
+    expect(plain?.cache).toEqual({ enabled: false, ttlSeconds: 90, policy: 'All' });
+    expect(plain?.admission).toEqual({
+      maxQueue: 1,
+      queueTimeoutMs: 1500,
+      wakeTimeoutMs: 5_400_000,
+      degradation: [{ queueAbove: 1, maxTokens: 9 }],
+    });
+    expect(own?.cache).toEqual({ enabled: true, ttlSeconds: 90, policy: 'All' });
+    expect(own?.admission).toEqual({ ...plain?.admission, queueTimeoutMs: 2000, degradation: [] });
+  });
+
+  it.each([
+    ['no Service yet', undefined, undefined],
+    ['a headless one', { spec: { clusterIP: 'None', ports: [{ name: 'http', port: 8000 }] } }, undefined],
+    ['no address yet', { spec: { ports: [{ name: 'http', port: 8000 }] } }, undefined],
+    ['no port of that name', { spec: { clusterIP: '10.96.0.1', ports: [{ port: 8000 }] } }, undefined],
+    ['IPv6', { spec: { clusterIP: 'fd00::7', ports: [{ name: 'http', port: 80 }] } }, '[fd00::7]:80'],
+  ])('falls back to the Service: %s', (_case, service, expected) => {
+    expect(compile({ models: [served(model('a'), { service })] }).models[0]?.fallback).toBe(expected);
+  });
+
+  it('tells why a model cannot serve, and which context length only if it is a number', () => {
+    const unavailable = { reason: 'ImagePullBackOff', message: 'cannot pull' };
+    const engine = {
+      servedNames: ['a'],
+      maxNumSeqs: 1,
+      dataParallelSize: 1,
+      settings: { maxModelLen: 'auto' as const },
+    };
+    const [route] = compile({
+      models: [served(model('a'), { state: 'Starting', slices: [], unavailable, engine })],
+    }).models;
+    expect(route).toMatchObject({ state: 'Starting', endpoints: [], unavailable });
+    expect(route).not.toHaveProperty('maxModelLen');
+  });
+
+  it('sends no keys to routers that do not ask for any', () => {
+    expect(compile({ keys: [key] }).keys).toEqual([]);
+  });
+});
+
+describe('versions', () => {
+  const models = [served(model('a')), served(model('b'))];
+  const first = compile({ models });
+
+  it('keeps the table itself while nothing changes, whatever the order of input and the time', () => {
+    const again = compile({
+      models: [...models].reverse().map((input) => structuredClone(input)),
+      previous: first,
+      now: NOW + 60_000,
+    });
+    expect(again).toBe(first);
+  });
+
+  it('is the time of a change', () => {
+    const changed = compile({ models: models.slice(1), previous: first, now: NOW + 5 });
+    expect(changed.version).toBe(NOW + 5);
+  });
+
+  it('grows even if the clock went back or two changes fall into one millisecond', () => {
+    expect(compile({ models: [], previous: first, now: NOW - 60_000 }).version).toBe(NOW + 1);
+    expect(compile({ models: [], previous: first, now: NOW }).version).toBe(NOW + 1);
+  });
+
+  it.each<[string, Partial<RouteTableInput>]>([
+    ['an endpoint', { models: [served(model('a'), { slices: [sliceOf('10.0.0.9')] }), served(model('b'))] }],
+    ['a state', { models: [served(model('a'), { state: 'Draining' }), served(model('b'))] }],
+    ['a password', { redis }],
+    ['a pool setting', { pool: pool({ responseCache: { maxEntrySize: '2Mi' } }) }],
+  ])('changes with %s', (_what, change) => {
+    expect(compile({ models, previous: first, now: NOW + 1, ...change }).version).toBe(NOW + 1);
+  });
+});
+
+describe('snapshot', () => {
+  it('has the routes and no secret, also none that a later field would bring', () => {
+    const table = { ...compile({ models: [served(model('a'))], redis }), laterSecret: 'secret' };
+    const published = snapshot(table);
+    expect(JSON.stringify(published)).not.toContain('secret');
+    expect(published).toMatchObject({ version: NOW, models: table.models });
+  });
+});
