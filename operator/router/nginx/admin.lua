@@ -1,0 +1,102 @@
+--- The admin port: only the operator reaches it (TLS with its client certificate). It sends the routes and asks for demand.
+local board = require "board"
+local cjson = require "cjson.safe"
+local metrics = require "metrics"
+local reply = require "reply"
+local routes = require "routes"
+
+local M = {}
+
+local STARTED = ngx.now() * 1000
+local MAX_WAIT = 60 -- seconds
+
+local function body()
+  ngx.req.read_body()
+  local text = ngx.req.get_body_data()
+  if text then return text end
+  local name = ngx.req.get_body_file()
+  if not name then return "" end
+  local file = assert(io.open(name, "rb"))
+  text = file:read("*a")
+  file:close()
+  return text
+end
+
+--- PUT /routes: 200 with the version in use, 409 with the newer one that is, 400 when it is not a route table.
+function M.routes()
+  if ngx.req.get_method() ~= "PUT" then return reply.error(405, "Method Not Allowed") end
+  local version, err, newer = routes.put(body())
+  if version then return reply.json(200, cjson.encode { version = version }) end
+  local message = "The route table was not applied: " .. err .. "."
+  if not newer then return reply.error(400, message) end
+  return reply.json(409, cjson.encode { version = newer, error = { message = message, type = "ConflictError", code = 409 } })
+end
+
+--- Grows with every hold. Never 0, so that an operator that asks since 0 gets an answer at once.
+local function sequence()
+  return 1 + (ngx.shared.state:get("holds") or 0)
+end
+
+--- What operators know as demand: per model what runs and waits, and when it was last asked for.
+local function demand()
+  local models, now = {}, ngx.now() * 1000
+  for _, model in ipairs(routes.current().models) do
+    local last = board.max(model.slot, board.LAST)
+    if last > 0 then
+      models[model.uid] = {
+        inFlight = board.sum(model.slot, board.IN_FLIGHT),
+        held = board.sum(model.slot, board.HELD),
+        queued = board.sum(model.slot, board.QUEUED),
+        lastRequestMs = last,
+        ageMs = math.max(0, now - last),
+        requests = board.sum(model.slot, board.REQUESTS),
+      }
+    end
+  end
+  return models
+end
+
+--- GET /demand?since=<seq>&wait=<ms>ms: answers at once when a request was held since then, else after the wait.
+function M.demand()
+  local args = ngx.req.get_uri_args()
+  local since = tonumber(args.since) or 0
+  local amount, unit = tostring(args.wait or "0"):match("^(%d+)(m?s?)$")
+  local wait = math.min((tonumber(amount) or 0) / (unit == "s" and 1 or 1000), MAX_WAIT)
+  local deadline = ngx.now() + wait
+  while sequence() == since and ngx.now() < deadline and not ngx.worker.exiting() do ngx.sleep(0.005) end
+  local seq = sequence()
+  return reply.json(200, cjson.encode {
+    seq = seq,
+    version = routes.version(),
+    router = ngx.var.hostname,
+    startedMs = STARTED,
+    nowMs = ngx.now() * 1000,
+    models = demand(),
+  })
+end
+
+--- GET /metrics on the plain port.
+function M.metrics()
+  local gauges = { in_flight = {}, held = {}, queued = {}, endpoints = {}, route_table_version = {} }
+  for _, model in ipairs(routes.current().models) do
+    local labels = { "model", model.name, "namespace", model.namespace }
+    gauges.in_flight[metrics.series("in_flight", unpack(labels))] = board.sum(model.slot, board.IN_FLIGHT)
+    gauges.held[metrics.series("held", unpack(labels))] = board.sum(model.slot, board.HELD)
+    gauges.queued[metrics.series("queued", unpack(labels))] = board.sum(model.slot, board.QUEUED)
+    gauges.endpoints[metrics.series("endpoints", unpack(labels))] = #model.live
+  end
+  gauges.route_table_version["vllm_router_route_table_version"] = routes.version()
+  ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
+  ngx.print(metrics.text(gauges))
+end
+
+--- GET /readyz: ready once there is a table to route by.
+function M.ready()
+  local ready = ngx.shared.state:get("version") ~= nil
+  ngx.ctx.replied = true
+  ngx.status = ready and 200 or 503
+  ngx.header["Content-Type"] = "text/plain"
+  ngx.say(ready and "ok" or "no route table yet")
+end
+
+return M

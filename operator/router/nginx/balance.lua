@@ -1,0 +1,128 @@
+--- Chooses the engine for a request, and another one when it fails before the first byte.
+local balancer = require "ngx.balancer"
+local board = require "board"
+local metrics = require "metrics"
+
+local random = math.random
+
+local M = {}
+
+local MAX_TRIES = 4
+local FAILURES_TO_EJECT = 3 -- answers that say "not now"; a refused connection ejects at once
+local EJECTION_MS, MAX_EJECTION_MS = 1000, 30000
+
+local function ejected(endpoint, now)
+  return endpoint.slot and board.shared(endpoint.slot, board.EJECTED_UNTIL) > now
+end
+
+--- Requests in flight for each that the engine can run.
+local function load_of(endpoint)
+  return board.sum(endpoint.slot, board.IN_FLIGHT) / (endpoint.capacity or 1)
+end
+
+local function usable(endpoint, tried, now)
+  return not (tried and tried[endpoint.address]) and not ejected(endpoint, now)
+end
+
+--- The less loaded of two engines at random, or the least loaded of all when those two cannot be used.
+local function least_requests(live, tried, now)
+  local n = #live
+  if n > 1 then
+    local i, j = random(n), random(n - 1)
+    if j >= i then j = j + 1 end
+    local a, b = live[i], live[j]
+    if usable(a, tried, now) and usable(b, tried, now) then return load_of(b) < load_of(a) and b or a end
+  end
+  local best, least
+  for i = 1, n do
+    local endpoint = live[i]
+    if usable(endpoint, tried, now) then
+      local load = load_of(endpoint)
+      if not best or load < least then best, least = endpoint, load end
+    end
+  end
+  return best
+end
+
+--- The engine to try next: one that works, else the model's Service, else one that failed lately; nil when all were tried.
+local function pick(ctx)
+  local model, tried = ctx.model, ctx.tried
+  local now = ngx.now() * 1000
+  local endpoint = least_requests(model.live, tried, now)
+  if endpoint then return endpoint end
+  local fallback = model.fallback
+  if fallback and not (tried and tried[fallback.address]) then return fallback end
+  for _, candidate in ipairs(model.live) do
+    if not (tried and tried[candidate.address]) then return candidate end
+  end
+end
+
+--- Takes note of how an engine did: nothing is in flight there any more, and it is left out for a while if it keeps failing.
+-- `result` is "ok", "failed" (it answered that it cannot, or the connection broke), "refused" (no connection) or "unknown".
+function M.settle(ctx, result)
+  local endpoint = ctx.endpoint
+  ctx.endpoint = nil
+  local slot = endpoint and endpoint.slot
+  if not slot then return end
+  board.add(slot, board.IN_FLIGHT, -1)
+  if result == "ok" then
+    if board.shared(slot, board.FAILURES) > 0 then board.set_shared(slot, board.FAILURES, 0) end
+  elseif result ~= "unknown" then
+    local failures = board.shared(slot, board.FAILURES) + 1
+    board.set_shared(slot, board.FAILURES, failures)
+    local beyond = result == "refused" and failures or failures - FAILURES_TO_EJECT + 1
+    if beyond > 0 then
+      local pause = math.min(EJECTION_MS * 2 ^ (beyond - 1), MAX_EJECTION_MS)
+      board.set_shared(slot, board.EJECTED_UNTIL, ngx.now() * 1000 + pause)
+      metrics.add(metrics.series("ejections_total", "model", ctx.model.name, "namespace", ctx.model.namespace), 1)
+    end
+  end
+end
+
+--- True when the last try got a connection. nginx lists the tries' times to connect, with `-` for none, and ends the list
+-- with the try that is about to be made.
+function M.connected()
+  local times = ngx.var.upstream_connect_time or "-"
+  local last = times:gsub("[%s:,]+%-?$", ""):match("([^,:%s]+)$")
+  return last ~= nil and last ~= "-"
+end
+
+--- May the request that failed be sent again? Yes when no engine can have begun it (no connection, or it answered 502 or
+-- 503). One that was sent and got lost with its connection goes elsewhere once only: it may be what broke the engine.
+-- One that timed out is not repeated.
+local function may_retry(ctx, status)
+  if not M.connected() then return true, "refused" end
+  if status == 503 then return true, "failed" end
+  if status == 504 or ctx.lost then return false, "failed" end
+  ctx.lost = true
+  return true, "failed"
+end
+
+--- The balancer phase: once for the first try and once for each further one.
+function M.balance()
+  local ctx = ngx.ctx
+  local state, status = balancer.get_last_failure()
+  if state then
+    local allowed, result = may_retry(ctx, status)
+    ctx.tried = ctx.tried or {}
+    ctx.tried[ctx.peer] = true
+    M.settle(ctx, result)
+    if not allowed then return ngx.exit(status or 502) end
+    metrics.add(metrics.series("retries_total", "model", ctx.model.name, "namespace", ctx.model.namespace), 1)
+  else
+    local model = ctx.model
+    local others = #model.live - (model.fallback and 0 or 1)
+    if others > 0 then balancer.set_more_tries(math.min(others, MAX_TRIES - 1)) end
+  end
+  local endpoint = pick(ctx)
+  if not endpoint then return ngx.exit(503) end
+  ctx.endpoint, ctx.peer = endpoint, endpoint.address
+  if endpoint.slot then board.add(endpoint.slot, board.IN_FLIGHT, 1) end
+  local ok, err = balancer.set_current_peer(endpoint.host, endpoint.port)
+  if not ok then
+    ngx.log(ngx.ERR, "engine address ", endpoint.address, " not usable: ", err)
+    return ngx.exit(503)
+  end
+end
+
+return M

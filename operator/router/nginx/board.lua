@@ -1,0 +1,132 @@
+--- Counters shared by all workers without locks: plain memory with one row per worker, so that every cell has one writer.
+-- A slot is the place of one model or one engine in every row. Readers add up the rows. Row 0 is the router's own.
+-- A worker that crashed leaves a row whose process is gone; the next worker clears what that one had in flight.
+local ffi = require "ffi"
+local C = ffi.C
+
+pcall(ffi.cdef, [[
+  void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset);
+  int kill(int pid, int sig);
+]])
+
+local PROT_READ_WRITE, MAP_SHARED, MAP_ANONYMOUS, MAP_NORESERVE, ESRCH = 3, 0x01, 0x20, 0x4000, 3
+local ROWS, SLOTS, FIELDS = 128, 16384, 8
+local ROW = SLOTS * FIELDS
+
+local M = {
+  SLOTS = SLOTS,
+  -- Fields of a slot in the row of a worker.
+  IN_FLIGHT = 0,
+  HELD = 1,
+  QUEUED = 2,
+  LAST = 3, -- time of the last request, ms since 1970
+  REQUESTS = 4,
+  -- Fields of an engine's slot in row 0. Several workers may write them: a lost increment only delays an ejection.
+  FAILURES = 0,
+  EJECTED_UNTIL = 1, -- ms since 1970
+}
+
+-- Cells of slot 0, which belongs to no model: version of the route table, rows in use, sequence of holds.
+local VERSION, ROWS_USED = 0, 1
+
+local cells -- double[ROWS][SLOTS][FIELDS]
+local mine -- offset of this worker's row
+
+--- Maps the memory. Called in the master before it forks; a reload finds the memory of before, which old workers still use.
+function M.init()
+  local state = ngx.shared.state
+  local address = state:get("board")
+  if not address then
+    local size = ROWS * ROW * ffi.sizeof("double")
+    local memory = C.mmap(nil, size, PROT_READ_WRITE, MAP_SHARED + MAP_ANONYMOUS + MAP_NORESERVE, -1, 0)
+    address = tonumber(ffi.cast("uintptr_t", memory))
+    assert(address < 2 ^ 52, "cannot map memory for the counters")
+    state:set("board", address)
+  end
+  cells = ffi.cast("double *", ffi.cast("uintptr_t", address))
+end
+
+local function gone(pid)
+  return C.kill(pid, 0) ~= 0 and ffi.errno() == ESRCH
+end
+
+--- Takes a row for this worker. What a crashed owner counted as running or waiting is cleared; its totals stay.
+function M.claim()
+  local state, pid = ngx.shared.state, ngx.worker.pid()
+  while not state:add("claiming", pid, 1) do end
+  for row = 1, ROWS - 1 do
+    local owner = state:get("row" .. row)
+    if not owner or gone(owner) then
+      state:set("row" .. row, pid)
+      mine = row * ROW
+      if row > cells[ROWS_USED] then cells[ROWS_USED] = row end
+      if owner then
+        for cell = mine, mine + ROW - 1, FIELDS do
+          if cells[cell] ~= 0 then cells[cell] = 0 end
+          if cells[cell + 1] ~= 0 then cells[cell + 1] = 0 end
+          if cells[cell + 2] ~= 0 then cells[cell + 2] = 0 end
+        end
+      end
+      break
+    end
+  end
+  state:delete("claiming")
+  assert(mine, "more workers alive than the board has rows")
+end
+
+--- Adds to a cell of this worker.
+function M.add(slot, field, n)
+  local cell = mine + slot * FIELDS + field
+  cells[cell] = cells[cell] + n
+end
+
+--- Sets a cell of this worker.
+function M.set(slot, field, value)
+  cells[mine + slot * FIELDS + field] = value
+end
+
+--- The sum of a cell over all workers.
+function M.sum(slot, field)
+  local total, cell = 0, slot * FIELDS + field
+  for row = 1, cells[ROWS_USED] do total = total + cells[row * ROW + cell] end
+  return total
+end
+
+--- The greatest value of a cell among all workers.
+function M.max(slot, field)
+  local greatest, cell = 0, slot * FIELDS + field
+  for row = 1, cells[ROWS_USED] do
+    local value = cells[row * ROW + cell]
+    if value > greatest then greatest = value end
+  end
+  return greatest
+end
+
+--- Forgets what a slot counted, before it gets a new owner.
+function M.clear(slot)
+  for row = 0, cells[ROWS_USED] do
+    ffi.fill(cells + row * ROW + slot * FIELDS, FIELDS * ffi.sizeof("double"))
+  end
+end
+
+--- Reads a cell that is the router's own.
+function M.shared(slot, field)
+  return cells[slot * FIELDS + field]
+end
+
+--- Writes a cell that is the router's own.
+function M.set_shared(slot, field, value)
+  cells[slot * FIELDS + field] = value
+end
+
+--- Number of the route table that workers should run. It counts applied tables, so that a reload of the same version is seen too.
+function M.revision()
+  return cells[VERSION]
+end
+
+--- Tells all workers that there is another route table.
+function M.set_revision(revision)
+  cells[VERSION] = revision
+end
+
+return M

@@ -1,0 +1,155 @@
+--- Counters and histograms of all workers. A worker adds up in its own tables and hands over once a second, so that a
+-- request costs a few table writes. Series names are made once and kept (see `series`).
+local M = {}
+
+local PREFIX = "vllm_router_"
+local BUCKETS = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600 }
+local MAX_SERIES = 20000
+
+local HELP = {
+  requests_total = { "counter", "Requests, by model, tenant and status code." },
+  request_seconds = { "histogram", "Time from a request's first byte to the answer's last." },
+  first_token_seconds = { "histogram", "Time from a request's first byte to the first byte of a streamed answer." },
+  token_seconds = { "histogram", "Mean time per output token of a streamed answer, after the first." },
+  hold_seconds = { "histogram", "Time that requests waited for an engine to start or to have room." },
+  tokens_total = { "counter", "Tokens, by model, tenant and kind (prompt, completion)." },
+  retries_total = { "counter", "Requests sent to another engine before the first byte." },
+  ejections_total = { "counter", "Times an engine was left out for failing." },
+  cut_streams_total = { "counter", "Streams that ended early because their engine did." },
+  cache_total = { "counter", "Requests by what the response cache did (HIT, MISS, SHARED, BYPASS)." },
+  cache_breaker_total = { "counter", "Times that the router stopped to ask Redis because it failed." },
+  rejected_total = { "counter", "Requests refused, by reason." },
+  degraded_total = { "counter", "Requests whose answer was shortened, by tier." },
+  in_flight = { "gauge", "Requests that engines work on." },
+  held = { "gauge", "Requests that wait for a model to start." },
+  queued = { "gauge", "Requests that wait for an engine to have room." },
+  endpoints = { "gauge", "Engines that take requests." },
+  route_table_version = { "gauge", "Version of the route table in use." },
+}
+
+local pending = {}
+
+local function escape(value)
+  return (value:gsub('[\\"\n]', { ["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n" }))
+end
+
+--- The name of a series: `name{label="value",…}` with labels in the order given (label, value, label, value …).
+function M.series(name, ...)
+  local parts = {}
+  for i = 1, select("#", ...), 2 do
+    local label, value = select(i, ...)
+    parts[#parts + 1] = label .. '="' .. escape(tostring(value)) .. '"'
+  end
+  return PREFIX .. name .. "{" .. table.concat(parts, ",") .. "}"
+end
+
+--- Adds to a counter, named by `series`.
+function M.add(series, n)
+  pending[series] = (pending[series] or 0) + n
+end
+
+--- A histogram: the names of its buckets, count and sum.
+function M.histogram(name, ...)
+  local buckets = {}
+  for i, bound in ipairs(BUCKETS) do
+    buckets[i] = M.series(name .. "_bucket", ...):sub(1, -2) .. ',le="' .. bound .. '"}'
+  end
+  buckets[#buckets + 1] = M.series(name .. "_bucket", ...):sub(1, -2) .. ',le="+Inf"}'
+  return { buckets = buckets, sum = M.series(name .. "_sum", ...), count = M.series(name .. "_count", ...) }
+end
+
+--- Records a value. Buckets are kept apart here and made cumulative when they are shown.
+function M.observe(histogram, value)
+  local i = 1
+  while i <= #BUCKETS and value > BUCKETS[i] do i = i + 1 end
+  M.add(histogram.buckets[i], 1)
+  M.add(histogram.sum, value)
+end
+
+--- Hands over to the memory that all workers share.
+function M.flush()
+  local shared = ngx.shared.metrics
+  for series, n in pairs(pending) do
+    local _, err = shared:incr(series, n)
+    if err == "not found" then
+      local count = shared:incr("series", 1, 0)
+      if count <= MAX_SERIES then shared:incr(series, n, 0) end
+    end
+  end
+  pending = {}
+end
+
+local function number(value)
+  return value == math.floor(value) and ("%.0f"):format(value) or ("%.6f"):format(value)
+end
+
+local function bound_of(series)
+  local bound = series:match('le="([^"]+)"}$')
+  return bound == "+Inf" and math.huge or tonumber(bound)
+end
+
+local function histogram_lines(lines, names, values)
+  local groups, order = {}, {}
+  for _, series in ipairs(names) do
+    local labels = series:match("_bucket{(.*),le=")
+    if labels then
+      if not groups[labels] then
+        groups[labels] = {}
+        order[#order + 1] = labels
+      end
+      groups[labels][bound_of(series)] = values[series]
+    end
+  end
+  local base = names[1]:match("^(.-)_bucket{") or names[1]:match("^(.-)_sum{")
+  for _, labels in ipairs(order) do
+    local total = 0
+    for _, bound in ipairs(BUCKETS) do
+      total = total + (groups[labels][bound] or 0)
+      lines[#lines + 1] = ('%s_bucket{%s,le="%s"} %s'):format(base, labels, bound, number(total))
+    end
+    total = total + (groups[labels][math.huge] or 0)
+    lines[#lines + 1] = ('%s_bucket{%s,le="+Inf"} %s'):format(base, labels, number(total))
+    lines[#lines + 1] = ("%s_sum{%s} %s"):format(base, labels, number(values[base .. "_sum{" .. labels .. "}"] or 0))
+    lines[#lines + 1] = ("%s_count{%s} %s"):format(base, labels, number(total))
+  end
+end
+
+--- All metrics in Prometheus' text format. `gauges` maps a name to `{ series → value }`.
+function M.text(gauges)
+  M.flush()
+  local shared, families = ngx.shared.metrics, {}
+  local values = {}
+  for _, series in ipairs(shared:get_keys(0)) do
+    local name = series:match("^" .. PREFIX .. "(.-){")
+    if name then
+      local family = HELP[name] and name or name:gsub("_bucket$", ""):gsub("_sum$", ""):gsub("_count$", "")
+      families[family] = families[family] or {}
+      table.insert(families[family], series)
+      values[series] = shared:get(series)
+    end
+  end
+  for name, set in pairs(gauges) do
+    families[name] = {}
+    for series, value in pairs(set) do
+      table.insert(families[name], series)
+      values[series] = value
+    end
+  end
+  local lines, order = {}, {}
+  for name in pairs(families) do order[#order + 1] = name end
+  table.sort(order)
+  for _, name in ipairs(order) do
+    local kind, help = HELP[name][1], HELP[name][2]
+    lines[#lines + 1] = ("# HELP %s%s %s"):format(PREFIX, name, help)
+    lines[#lines + 1] = ("# TYPE %s%s %s"):format(PREFIX, name, kind)
+    table.sort(families[name])
+    if kind == "histogram" then
+      histogram_lines(lines, families[name], values)
+    else
+      for _, series in ipairs(families[name]) do lines[#lines + 1] = series .. " " .. number(values[series] or 0) end
+    end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return M

@@ -1,0 +1,42 @@
+--- GET /v1/models and /v1/models/{id}: from the route table, so that models at zero are listed like any other.
+local cjson = require "cjson.safe"
+local reply = require "reply"
+local routes = require "routes"
+
+local M = {}
+
+--- The JSON text of one entry, with the fields of vLLM. (Debian's cjson cannot write an empty array.)
+local function card(model, id, parent)
+  return ('{"id":%s,"object":"model","created":%d,"owned_by":%s,"root":%s,"parent":%s,"max_model_len":%s,"permission":[]}'):format(
+    cjson.encode(id),
+    model.created or 0,
+    cjson.encode(model.namespace),
+    cjson.encode(parent or id),
+    parent and cjson.encode(parent) or "null",
+    model.maxModelLen and ("%d"):format(model.maxModelLen) or "null"
+  )
+end
+
+--- Content phase.
+function M.list()
+  local list = {}
+  for _, model in ipairs(routes.current().models) do
+    for _, name in ipairs(model.servedNames) do list[#list + 1] = card(model, name) end
+    for _, name in ipairs(model.adapters or {}) do list[#list + 1] = card(model, name, model.servedNames[1]) end
+  end
+  return reply.json(200, '{"object":"list","data":[' .. table.concat(list, ",") .. "]}")
+end
+
+--- Content phase of one model.
+function M.get()
+  local id = ngx.var.uri:match("^/v1/models/(.+)$")
+  local model = routes.current().names[id]
+  if not model then return reply.error(404, ("The model `%s` does not exist."):format(id or ""), "model") end
+  local parent = model.servedNames[1]
+  for _, name in ipairs(model.servedNames) do
+    if name == id then parent = nil end
+  end
+  return reply.json(200, card(model, id, parent))
+end
+
+return M

@@ -1,0 +1,53 @@
+--- The paths of vLLM that the router forwards; all else, such as its development and administration paths, does not exist.
+-- methods: allowed methods. sse: how the path's streams end and report errors ("openai": `data: [DONE]`, "events": named
+-- events). form: the body is a multipart form. query: the model is named by the query, because there is no body.
+-- cache: answers may be kept.
+
+local function json(sse, cache)
+  return { methods = { POST = true }, allow = "POST", sse = sse, cache = cache }
+end
+
+local generate, events, compute = json("openai", true), json("events", false), json(nil, true)
+local form = { methods = { POST = true }, allow = "POST", sse = "openai", form = true }
+local query = { methods = { GET = true }, allow = "GET", query = true }
+
+local exact = {
+  ["/v1/chat/completions"] = generate,
+  ["/v1/chat/completions/batch"] = generate,
+  ["/v1/completions"] = generate,
+  ["/v1/responses"] = events,
+  ["/v1/messages"] = events,
+  ["/v1/messages/count_tokens"] = compute,
+  ["/cohere/v2/chat"] = events,
+  ["/inference/v1/generate"] = generate,
+  ["/v1/chat/completions/render"] = compute,
+  ["/v1/completions/render"] = compute,
+  ["/v1/chat/completions/derender"] = compute,
+  ["/v1/completions/derender"] = compute,
+  ["/generative_scoring"] = compute,
+  ["/invocations"] = generate,
+  ["/v1/embeddings"] = compute,
+  ["/v2/embed"] = compute,
+  ["/pooling"] = compute,
+  ["/classify"] = compute,
+  ["/score"] = compute,
+  ["/v1/score"] = compute,
+  ["/rerank"] = compute,
+  ["/v1/rerank"] = compute,
+  ["/v2/rerank"] = compute,
+  ["/tokenize"] = compute,
+  ["/detokenize"] = compute,
+  ["/tokenizer_info"] = query,
+  ["/v1/realtime"] = query,
+  ["/v1/audio/transcriptions"] = form,
+  ["/v1/audio/translations"] = form,
+}
+
+local response = { methods = { GET = true, POST = true, DELETE = true }, allow = "GET, POST, DELETE", query = true }
+
+--- What is known of a path; nil when the router does not serve it.
+return function(path)
+  local known = exact[path]
+  if known then return known end
+  if path:find("^/v1/responses/[%w_%-]+$") or path:find("^/v1/responses/[%w_%-]+/cancel$") then return response end
+end

@@ -1,0 +1,85 @@
+--- Carries a stream whose client has been sent comments while it waited. Its answer has begun, so nginx cannot proxy it any
+-- more: the router sends the request to itself, over a socket that only it can reach, and copies the answer.
+local reply = require "reply"
+
+local M = {
+  PATIENCE = 5, -- seconds that a stream waits before the first comment; errors up to then have their own status code
+  INTERVAL = 10, -- seconds between comments; shorter than the idle limits of common proxies
+}
+
+local SOCKET = "unix:relay.sock"
+local HOP_SECRET = "X-Relay"
+
+--- Begins the answer.
+function M.open(ctx)
+  local header = ngx.header
+  ctx.relay, ctx.replied = true, true
+  header["Content-Type"] = "text/event-stream; charset=utf-8"
+  header["Cache-Control"] = "no-cache"
+  header["X-Accel-Buffering"] = "no"
+  ngx.send_headers()
+  M.comment()
+end
+
+--- Sends a comment, which event streams ignore. False when the client is gone.
+function M.comment()
+  return ngx.print(": waiting for the model to start\n\n") and ngx.flush(true)
+end
+
+--- Ends a request with an error: as an event if the answer has begun.
+function M.fail(ctx, status, message, retry_after)
+  if not ctx.relay then return reply.error(status, message, nil, retry_after) end
+  ctx.status = status
+  ngx.print("data: ", reply.error_body(status, message), "\n\n")
+  ngx.flush(true)
+  return ngx.exit(ngx.HTTP_OK)
+end
+
+local function body_of_request()
+  local body = ngx.req.get_body_data()
+  if body then return body end
+  local file = assert(io.open(ngx.req.get_body_file(), "rb"))
+  body = file:read("*a")
+  file:close()
+  return body
+end
+
+--- Sends the request on and copies the answer's events. HTTP/1.0, so that the answer comes without chunks and ends with the connection.
+function M.run(ctx)
+  local var = ngx.var
+  local socket = ngx.socket.tcp()
+  socket:settimeouts(1000, 60000, 24 * 3600 * 1000)
+  local connected, err = socket:connect(SOCKET)
+  if not connected then
+    ngx.log(ngx.ERR, "relay: ", err)
+    return M.fail(ctx, 500, "The router failed to handle the request.")
+  end
+  local body = body_of_request()
+  socket:send {
+    "POST ", var.request_uri, " HTTP/1.0\r\n",
+    "Content-Type: ", var.content_type or "application/json", "\r\n",
+    "Content-Length: ", tostring(#body), "\r\n",
+    "X-Request-Id: ", var.trace_request_id, "\r\ntraceparent: ", var.trace_parent, "\r\n",
+    HOP_SECRET, ": ", ctx.model.uid, "\r\n\r\n", body,
+  }
+  body = nil
+  local status_line = socket:receive("*l")
+  local status = tonumber((status_line or ""):match("^HTTP/%d%.%d (%d+)")) or 502
+  repeat local line = socket:receive("*l") until not line or line == ""
+  if status ~= 200 then
+    local text = socket:receive("*a") or ""
+    ctx.status = status
+    ngx.print("data: ", (text:gsub("%s+", " ")), "\n\n")
+    ngx.flush(true)
+    return ngx.exit(ngx.HTTP_OK)
+  end
+  while true do
+    local data = socket:receiveany(65536)
+    if not data then break end
+    if not ctx.first_byte then ctx.first_byte = ngx.now() end
+    if not ngx.print(data) or not ngx.flush(true) then break end
+  end
+  return ngx.exit(ngx.HTTP_OK)
+end
+
+return M
