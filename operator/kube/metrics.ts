@@ -1,5 +1,6 @@
 /** Metrics that several instances share: registered once per registry, then found by name. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { ScrapedGauge } from './scraped-gauge.ts';
 
 interface MetricOptions<L extends string> {
   name: string;
@@ -32,7 +33,7 @@ export function counter<L extends string>(registry: Registry, options: MetricOpt
   );
 }
 
-/** The gauge of this name in the registry. `collect` runs at each scrape; the first caller's counts. */
+/** The gauge of this name in the registry. */
 export function gauge<L extends string>(registry: Registry, options: MetricOptions<L>): Gauge<L> {
   return shared<Gauge<L>>(
     registry,
@@ -52,5 +53,18 @@ export function histogram<L extends string>(
     options.name,
     Histogram,
     () => new Histogram({ ...options, registers: [registry] }),
+  );
+}
+
+/** The gauge of this name in the registry, computed when it is read. */
+export function scrapedGauge<L extends string>(
+  registry: Registry,
+  options: MetricOptions<L>,
+): ScrapedGauge<L> {
+  return shared<ScrapedGauge<L>>(
+    registry,
+    options.name,
+    ScrapedGauge,
+    () => new ScrapedGauge({ ...options, registers: [registry] }),
   );
 }

@@ -1,0 +1,236 @@
+/** Runs a reconcile function for keys of one kind: what controller-runtime's Controller does. */
+import type { Registry } from 'prom-client';
+import { aborted, type Deadline, deadline } from './abort.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type ControllerObserver, observeController } from './controller-metrics.ts';
+import { isKubeError } from './errors.ts';
+import { type Key, keyOf } from './key.ts';
+import { type Logger, silentLogger } from './logger.ts';
+import type { KubeObject } from './object.ts';
+import type { Store } from './store.ts';
+import { type AddOptions, LOW_PRIORITY, WorkQueue } from './work-queue.ts';
+
+/** A failure that a retry cannot mend. It is counted and logged; the key runs again when something changes. */
+export class TerminalError extends Error {
+  override readonly name = 'TerminalError';
+  readonly code = 'TERMINAL';
+}
+
+/** A reconcile that took longer than the controller allows. */
+export class ReconcileTimeoutError extends Error {
+  override readonly name = 'ReconcileTimeoutError';
+  readonly code = 'RECONCILE_TIMEOUT';
+}
+
+export interface ReconcileContext {
+  /** Aborts when the time is up or the process must end. Pass it to everything that waits. */
+  signal: AbortSignal;
+  log: Logger;
+}
+
+export interface ReconcileResult {
+  /** Run this key again after this time, whatever happens. */
+  requeueAfterMs?: number | undefined;
+}
+
+/**
+ * Makes the world match the object of this key, which it reads itself; the object may be gone. A rejection is retried
+ * with growing delays, unless it is a TerminalError.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: most reconcile functions return nothing
+export type Reconcile = (key: Key, context: ReconcileContext) => Promise<ReconcileResult | void>;
+
+export interface ControllerOptions {
+  /** Label of its metrics and log lines. */
+  name: string;
+  reconcile: Reconcile;
+  /** Keys worked on at once. Default 4. */
+  concurrency?: number;
+  /** When a reconcile's signal aborts. Default 60 s. */
+  timeoutMs?: number;
+  /** How long running reconciles may go on after a stop. Default 20 s. */
+  drainMs?: number;
+  /** Longest retry delay. Default 60 s. */
+  maxRetryDelayMs?: number;
+  /** False while the local copies lag behind this key's own last writes: it is tried again in 100 ms. */
+  ready?: (key: Key) => boolean;
+  log?: Logger;
+  registry?: Registry | undefined;
+  clock?: Clock;
+  random?: () => number;
+}
+
+export interface WatchMapping<T extends KubeObject> {
+  /** The keys that an object concerns. Called for the old and the new state. Default: its own key. */
+  map?: (object: T) => Iterable<Key>;
+  /** False for an update that makes no difference. Default: every update counts. */
+  changed?: (old: T, now: T) => boolean;
+}
+
+/** cluster-api's delay for a stale cache. */
+const STALE_CACHE_RETRY_MS = 100;
+
+export class Controller {
+  readonly name: string;
+  readonly #options: ControllerOptions;
+  readonly #queue: WorkQueue;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #observer: ControllerObserver;
+  #runs = 0;
+
+  constructor(options: ControllerOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = (options.log ?? silentLogger).child({ controller: options.name });
+    this.#queue = new WorkQueue({
+      name: options.name,
+      maxDelayMs: options.maxRetryDelayMs,
+      registry: options.registry,
+      clock: this.#clock,
+      random: options.random,
+    });
+    this.#observer = observeController(options.registry, options.name, this.#concurrency);
+  }
+
+  get #concurrency(): number {
+    return this.#options.concurrency ?? 4;
+  }
+
+  /**
+   * Works on the keys that a store's changes concern. Before `run` they collect in the queue. What a first list brings
+   * waits behind live changes.
+   */
+  watch<T extends KubeObject>(store: Store<T>, mapping: WatchMapping<T> = {}): void {
+    const map = mapping.map ?? ((object: T) => [keyOf(object)]);
+    store.subscribe(({ old, new: now, initial }) => {
+      if (old !== undefined && now !== undefined && mapping.changed?.(old, now) === false) {
+        return;
+      }
+      const keys = new Set([...(old === undefined ? [] : map(old)), ...(now === undefined ? [] : map(now))]);
+      for (const key of keys) {
+        this.#queue.add(key, { priority: initial ? LOW_PRIORITY : 0 });
+      }
+    });
+  }
+
+  /** Asks for a reconcile, at once or after a time. */
+  enqueue(key: Key, { afterMs = 0, ...options }: AddOptions & { afterMs?: number } = {}): void {
+    this.#queue.addAfter(key, afterMs, options);
+  }
+
+  /**
+   * Works until the signal aborts, then lets running reconciles end; those that outlast `drainMs` have their signal
+   * aborted. Resolves when all have ended.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const force = new AbortController();
+    const workers = Array.from({ length: this.#concurrency }, () => this.#work(force.signal));
+    await aborted(signal);
+    this.#queue.close();
+    const cancel = this.#clock.setTimeout(() => force.abort(signal.reason), this.#options.drainMs ?? 20_000);
+    await Promise.all(workers);
+    cancel();
+  }
+
+  async #work(force: AbortSignal): Promise<void> {
+    for (let key = await this.#queue.get(); key !== undefined; key = await this.#queue.get()) {
+      try {
+        await this.#process(key, force);
+      } finally {
+        this.#queue.done(key);
+      }
+    }
+  }
+
+  async #process(key: Key, force: AbortSignal): Promise<void> {
+    if (this.#options.ready?.(key) === false) {
+      this.#observer.staleCache();
+      this.#queue.addAfter(key, STALE_CACHE_RETRY_MS);
+      return;
+    }
+    const timeoutMs = this.#options.timeoutMs ?? 60_000;
+    const limit = deadline(
+      force,
+      timeoutMs,
+      this.#clock,
+      () => new ReconcileTimeoutError(`reconcile of ${key} did not end within ${timeoutMs} ms`),
+    );
+    const log = this.#log.child({ key, reconcileId: ++this.#runs });
+    const startedAt = this.#clock.monotonic();
+    this.#observer.started();
+    try {
+      const result = await this.#options.reconcile(key, { signal: limit.signal, log });
+      this.#succeeded(key, result?.requeueAfterMs);
+    } catch (error) {
+      this.#failed(key, error, log, force);
+    } finally {
+      this.#finish(limit, startedAt);
+    }
+  }
+
+  #succeeded(key: Key, requeueAfterMs: number | undefined): void {
+    this.#queue.forget(key);
+    if (requeueAfterMs === undefined) {
+      this.#observer.result('success');
+    } else {
+      this.#observer.result('requeue_after');
+      this.#queue.addAfter(key, requeueAfterMs);
+    }
+  }
+
+  #failed(key: Key, error: unknown, log: Logger, force: AbortSignal): void {
+    if (force.aborted) {
+      log.info({ err: error }, 'reconcile stopped, the process is ending');
+      return;
+    }
+    if (error instanceof TerminalError) {
+      this.#queue.forget(key);
+      this.#observer.result('error');
+      this.#observer.terminal();
+      log.error({ err: error }, 'reconcile failed, waiting for a change');
+      return;
+    }
+    const retryInMs = this.#queue.addRateLimited(key);
+    if (isKubeError(error, 'Conflict')) {
+      this.#observer.result('requeue');
+      log.debug({ reason: error.message, retryInMs }, 'object changed meanwhile, reconciling again');
+      return;
+    }
+    this.#observer.result('error');
+    if (isPanic(error)) {
+      this.#observer.panic();
+    }
+    log.error({ err: error, retryInMs: Math.round(retryInMs) }, 'reconcile failed');
+  }
+
+  #finish(limit: Deadline, startedAt: number): void {
+    if (limit.expired) {
+      this.#observer.timeout();
+    }
+    limit.dispose();
+    this.#observer.finished((this.#clock.monotonic() - startedAt) / 1000);
+  }
+}
+
+/** A mapping from a child to the key of its controller owner, if that is of this kind. */
+export function ownerKeys(kind: string): (object: KubeObject) => Key[] {
+  return ({ metadata }) => {
+    const owner = metadata.ownerReferences?.find(
+      (reference) => reference.controller && reference.kind === kind,
+    );
+    return owner ? [metadata.namespace ? `${metadata.namespace}/${owner.name}` : owner.name] : [];
+  };
+}
+
+/** Errors that only a mistake in the code brings: what a panic is in Go. */
+function isPanic(error: unknown): boolean {
+  return (
+    !(error instanceof Error) ||
+    error instanceof TypeError ||
+    error instanceof ReferenceError ||
+    error instanceof RangeError ||
+    error instanceof SyntaxError
+  );
+}
