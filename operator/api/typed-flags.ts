@@ -34,29 +34,25 @@ const BY_MODEL_FIELD: Record<string, readonly string[]> = {
   'spec.model.revision of the InferenceModel': ['--revision'],
   'spec.model.tokenSecretRef of the InferenceModel': ['--hf-token'],
   'spec.model.trustRemoteCode of the InferenceModel': ['--trust-remote-code', '--no-trust-remote-code'],
-  'spec.router.auth of the InferencePool': ['--api-key'],
-  'spec.router.tls of the InferencePool': [
-    '--ssl-keyfile',
-    '--ssl-certfile',
-    '--ssl-ca-certs',
-    '--ssl-cert-reqs',
-  ],
 };
 
+/** Flags that would cut the engine off from the router, its probes or its own pod. */
 const BY_OPERATOR = [
-  '--host',
-  '--port',
-  '--uds',
-  '--root-path',
-  '--config',
-  '--headless',
-  '--grpc',
-  '--nnodes',
-  '-n',
-  '--node-rank',
-  '-r',
-  '--master-addr',
-  '--master-port',
+  ...['--host', '--port', '--uds', '--root-path', '--api-key', '--grpc', '--no-grpc'],
+  ...['--ssl-keyfile', '--ssl-certfile', '--ssl-ca-certs', '--ssl-cert-reqs', '--ssl-ciphers'],
+  ...['--enable-ssl-refresh', '--no-enable-ssl-refresh', '--headless', '--no-headless'],
+  ...['--nnodes', '-n', '--node-rank', '-r', '--master-addr', '--master-port'],
+  ...[
+    '--data-parallel-rank',
+    '-dpn',
+    '--data-parallel-start-rank',
+    '-dpr',
+    '--data-parallel-size-local',
+    '-dpl',
+  ],
+  ...['--data-parallel-address', '-dpa', '--data-parallel-hybrid-lb', '--no-data-parallel-hybrid-lb', '-dph'],
+  ...['--data-parallel-external-lb', '--no-data-parallel-external-lb', '-dpe'],
+  ...['--data-parallel-multi-port-external-lb', '--no-data-parallel-multi-port-external-lb'],
 ];
 
 /** What to say of each such flag: which setting to use instead. Keys are flags with dashes, as `flagName` gives them. */

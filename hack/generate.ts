@@ -1,0 +1,33 @@
+/** Writes the generated files, or with --check names those that are stale and exits 1. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { apiFiles } from './generate/api-files.ts';
+
+const root = join(import.meta.dirname, '..');
+const check = process.argv.includes('--check');
+
+const stale: string[] = [];
+for (const [path, content] of apiFiles()) {
+  const file = join(root, path);
+  if ((await readOptional(file)) === content) continue;
+  stale.push(path);
+  if (check) continue;
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, content);
+}
+
+if (check && stale.length > 0) {
+  console.error(`stale: ${stale.join(', ')}\nrun \`npm run generate\` and commit what it changes`);
+  process.exitCode = 1;
+} else {
+  console.log(check ? 'generated files are up to date' : `written: ${stale.join(', ') || 'nothing to do'}`);
+}
+
+async function readOptional(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

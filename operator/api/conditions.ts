@@ -1,0 +1,105 @@
+/** The condition types of both kinds and the reasons each may have. The field reference is made from them. */
+import type { Reason } from './reasons.ts';
+
+export interface ConditionDoc {
+  type: string;
+  /** What `True` means. */
+  meaning: string;
+  reasons: readonly Reason[];
+}
+
+const RECONCILING =
+  'The operator, or Kubernetes, is still working towards the spec (kstatus: in progress). False when settled.';
+const STALLED = 'Nothing will change until someone acts (kstatus: failed). The message says what to do.';
+
+const BLOCKERS = [
+  'PoolNotFound',
+  'PoolDeleting',
+  'NamespaceNotAllowed',
+  'QuotaExceeded',
+  'ServedNameConflict',
+  'InvalidSpec',
+] as const satisfies Reason[];
+const ENGINE_PROBLEMS = [
+  'Unschedulable',
+  'PodsRefused',
+  'ImagePullFailed',
+  'ContainerConfigError',
+  'EngineCrashed',
+  'ProgressDeadlineExceeded',
+] as const satisfies Reason[];
+const MODEL_SUMMARY = [
+  'EnginesReady',
+  'EnginesStarting',
+  'RolloutInProgress',
+  'ScalingUp',
+  'Idle',
+  'Suspended',
+  ...BLOCKERS,
+  'DoesNotFit',
+  ...ENGINE_PROBLEMS,
+] as const satisfies Reason[];
+const POOL_SUMMARY = [
+  'RoutersReady',
+  'RoutersStarting',
+  'RolloutInProgress',
+  'CacheStarting',
+  'InvalidSpec',
+  'Deleting',
+] as const satisfies Reason[];
+
+/** Conditions of an InferenceModel, in the order in which status lists them. */
+export const MODEL_CONDITIONS = [
+  {
+    type: 'Ready',
+    meaning: 'The model is as its spec wants it. A model that sleeps at zero, or is suspended, is Ready.',
+    reasons: MODEL_SUMMARY,
+  },
+  {
+    type: 'Available',
+    meaning: 'A request now would be answered, by waking the model if need be.',
+    reasons: ['EnginesReady', 'EnginesStarting', 'Idle', 'NoReplicas', 'Suspended', ...ENGINE_PROBLEMS],
+  },
+  {
+    type: 'Accepted',
+    meaning: 'The pool takes the model: namespace, names, budget and spec.',
+    reasons: ['Accepted', ...BLOCKERS],
+  },
+  {
+    type: 'MemoryFit',
+    meaning: 'The memory plan says that the model fits into the accelerators of a replica.',
+    reasons: ['Fits', 'DoesNotFit', 'UnknownModel'],
+  },
+  {
+    type: 'ScalingReady',
+    meaning: 'What spec.scaling asks for is in force.',
+    reasons: ['FixedReplicas', 'ScalingModeUnsupported'],
+  },
+  {
+    type: 'CacheReady',
+    meaning: 'The response cache is as the spec wants it for this model.',
+    reasons: ['CacheReady', 'CacheUnavailable', 'Disabled'],
+  },
+  { type: 'Reconciling', meaning: RECONCILING, reasons: MODEL_SUMMARY },
+  { type: 'Stalled', meaning: STALLED, reasons: MODEL_SUMMARY },
+] as const satisfies readonly ConditionDoc[];
+
+/** Conditions of an InferencePool, in the order in which status lists them. */
+export const POOL_CONDITIONS = [
+  { type: 'Ready', meaning: 'Requests reach the models of the pool.', reasons: POOL_SUMMARY },
+  {
+    type: 'RouterReady',
+    meaning: 'At least one router serves.',
+    reasons: ['RoutersReady', 'RoutersStarting'],
+  },
+  {
+    type: 'CacheReady',
+    meaning: 'The response cache works.',
+    reasons: ['CacheReady', 'CacheStarting', 'Disabled', 'External'],
+  },
+  { type: 'Reconciling', meaning: RECONCILING, reasons: POOL_SUMMARY },
+  { type: 'Stalled', meaning: STALLED, reasons: POOL_SUMMARY },
+] as const satisfies readonly ConditionDoc[];
+
+export type ModelConditionType = (typeof MODEL_CONDITIONS)[number]['type'];
+export type PoolConditionType = (typeof POOL_CONDITIONS)[number]['type'];

@@ -1,0 +1,103 @@
+/** Every reason that a condition of ours can have: what it means, and what to do about it. */
+
+export interface ReasonDoc {
+  meaning: string;
+  /** Absent where nothing needs to be done. */
+  remedy?: string;
+}
+
+/** Keyed by the reason as it stands in a condition. Reasons are part of the API: they stay. */
+export const REASONS = {
+  Accepted: { meaning: 'The pool takes the model.' },
+  PoolNotFound: {
+    meaning: 'The pool that poolRef names does not exist.',
+    remedy:
+      'Create the InferencePool, or correct spec.poolRef. A pool in another namespace needs poolRef.namespace.',
+  },
+  PoolDeleting: {
+    meaning: 'The pool is being deleted.',
+    remedy: 'Name another pool in spec.poolRef, or delete the model.',
+  },
+  NamespaceNotAllowed: {
+    meaning: "The pool does not admit models of the model's namespace.",
+    remedy: 'Change spec.allowedNamespaces of the pool, or label the namespace so that its selector matches.',
+  },
+  QuotaExceeded: {
+    meaning: "The model at its most replicas would exceed the pool's budget or the namespace's quota.",
+    remedy: 'Lower maxReplicas, raise spec.capacity of the pool, or set spec.capacity.overcommit.',
+  },
+  ServedNameConflict: {
+    meaning: 'An older model of the pool is already served under one of the names.',
+    remedy: 'Choose other names in spec.model.servedNames.',
+  },
+  InvalidSpec: {
+    meaning:
+      'The specs of pool and model together cannot be rendered, such as parallel sizes that do not match the accelerators or the heads of the model. What ran before keeps running.',
+    remedy: 'The message has the field, the value and what to set instead.',
+  },
+  Fits: { meaning: 'Weights and at least one sequence of full length fit into the accelerators.' },
+  DoesNotFit: {
+    meaning: 'Weights and one sequence of full length do not fit into the accelerators of a replica.',
+    remedy: 'Lower maxModelLen, use a quantized checkpoint, or take a pool with more or larger accelerators.',
+  },
+  UnknownModel: {
+    meaning: 'The shape of the model is not known, so its memory was not planned.',
+    remedy: 'Describe it in spec.model.facts to have it planned; it is served either way.',
+  },
+  EnginesReady: { meaning: 'All engines that there should be are ready.' },
+  EnginesStarting: { meaning: 'Engines are starting, and none is ready yet.' },
+  RolloutInProgress: { meaning: 'Pods are being replaced after a change.' },
+  ScalingUp: { meaning: 'Some engines serve, and more are starting.' },
+  Idle: { meaning: 'The model sleeps at zero replicas, as it may. The next request wakes it.' },
+  NoReplicas: {
+    meaning: 'There are no replicas, so requests are not answered.',
+    remedy: 'Raise spec.scaling.replicas, or allow the model to wake with minReplicas.',
+  },
+  Suspended: { meaning: 'spec.suspend is true.', remedy: 'Set spec.suspend to false to serve again.' },
+  Unschedulable: {
+    meaning: 'No node can take an engine.',
+    remedy:
+      "Add nodes with the accelerator, or correct the pool's nodeSelector and tolerations. The message is the scheduler's.",
+  },
+  PodsRefused: {
+    meaning: 'Kubernetes refuses to create the pods: a ResourceQuota, a policy or an admission webhook.',
+    remedy: 'Change the quota or the policy that the message names.',
+  },
+  ImagePullFailed: {
+    meaning: 'The engine image cannot be pulled.',
+    remedy: 'Correct spec.engine.image, or add spec.template.imagePullSecrets.',
+  },
+  ContainerConfigError: {
+    meaning: 'The engine container cannot start, mostly because a Secret or ConfigMap is missing.',
+    remedy: 'Create what the message names.',
+  },
+  EngineCrashed: {
+    meaning: 'vLLM ended by itself.',
+    remedy: 'Read its log with the command in the message.',
+  },
+  ProgressDeadlineExceeded: {
+    meaning: 'Engines did not become ready within engine.startupTimeout.',
+    remedy: 'Raise engine.startupTimeout if the model needs longer, else read the log of the engine.',
+  },
+  FixedReplicas: { meaning: 'The number of replicas is fixed.' },
+  ScalingModeUnsupported: {
+    meaning: 'This version does not scale by itself; it keeps the minimum, at least one replica.',
+    remedy: 'Set spec.scaling.replicas, or scale the Deployment by other means.',
+  },
+  RoutersReady: { meaning: 'Routers serve.' },
+  RoutersStarting: { meaning: 'Routers are starting.' },
+  CacheReady: { meaning: 'Answers are cached.' },
+  CacheStarting: { meaning: 'Redis is starting. Requests are answered without the cache.' },
+  CacheUnavailable: {
+    meaning: "The pool's cache is not ready. Requests are answered without it.",
+    remedy: 'Look at the condition CacheReady of the pool.',
+  },
+  Disabled: { meaning: 'The response cache is off.' },
+  External: { meaning: 'The routers use the Redis of spec.responseCache.redis.external.' },
+  Deleting: {
+    meaning: 'The object is being deleted and waits for what the message names.',
+    remedy: 'Delete the models that still use the pool, or move them to another.',
+  },
+} as const satisfies Record<string, ReasonDoc>;
+
+export type Reason = keyof typeof REASONS;

@@ -1,0 +1,85 @@
+/** Checks a manifest as the API server would, without one. */
+import { z } from 'zod';
+import { API_VERSION } from './common.ts';
+import { MAX_NAME_LENGTH, MODEL_NAME_PATTERN, POOL_NAME_PATTERN } from './crd.ts';
+import { inferenceModelSpec } from './inference-model.ts';
+import { inferencePoolSpec } from './inference-pool.ts';
+import type { RuleIssueParams } from './rule.ts';
+import { structuralSchema } from './structural-schema.ts';
+import { type StructureIssue, structureIssues } from './structure-issues.ts';
+
+/** What is wrong with a manifest: path, value, why, and what to do. */
+export type ManifestIssue = StructureIssue;
+
+const name = (pattern: RegExp) => z.string().min(1).max(MAX_NAME_LENGTH).regex(pattern);
+const manifest = (namePattern: RegExp, spec: z.ZodType) =>
+  z.object({ metadata: z.object({ name: name(namePattern) }), spec });
+
+const KINDS = {
+  InferencePool: {
+    manifest: manifest(POOL_NAME_PATTERN, inferencePoolSpec),
+    spec: inferencePoolSpec,
+  },
+  InferenceModel: {
+    manifest: manifest(MODEL_NAME_PATTERN, inferenceModelSpec),
+    spec: inferenceModelSpec,
+  },
+};
+
+/** Whether an object is one of our kinds, in the version that we know. */
+export function isOurs(object: unknown): object is { kind: keyof typeof KINDS } {
+  const { apiVersion, kind } = Object(object) as { apiVersion?: unknown; kind?: unknown };
+  return apiVersion === API_VERSION && typeof kind === 'string' && kind in KINDS;
+}
+
+/**
+ * Checks an InferencePool or InferenceModel: types, bounds, cross-field rules and fields that do not exist. Empty when
+ * the API server would take it. Throws TypeError for another kind: see `isOurs`.
+ */
+export function validateManifest(object: unknown): ManifestIssue[] {
+  if (!isOurs(object)) throw new TypeError(`not an InferencePool or InferenceModel of ${API_VERSION}`);
+  const kind = KINDS[object.kind];
+  const structure = structureIssues(structuralSchema(kind.spec), Object(object).spec, 'spec');
+  const parsed = kind.manifest.safeParse(object);
+  return [...(parsed.error?.issues ?? []).map((issue) => manifestIssue(issue, object)), ...structure];
+}
+
+function manifestIssue(issue: z.core.$ZodIssue, object: unknown): ManifestIssue {
+  const field = issue.path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .replace(/^\./, '');
+  const value = valueAt(object, issue.path);
+  if (issue.code === 'custom' && issue.params) {
+    const { problem, remedy } = issue.params as unknown as RuleIssueParams;
+    return { field, value, reason: problem, remedy };
+  }
+  return { field, value, reason: plain(issue.message), remedy: remedyOf(issue, value) };
+}
+
+function remedyOf(issue: z.core.$ZodIssue, value: unknown): string {
+  if (value === undefined) return 'set it';
+  switch (issue.code) {
+    case 'invalid_value':
+      return `use one of ${issue.values.map(String).join(', ')}`;
+    case 'too_big':
+      return `at most ${issue.maximum}`;
+    case 'too_small':
+      return `at least ${issue.minimum}`;
+    case 'invalid_format':
+      return `write it so that it matches ${issue.pattern ?? issue.format}`;
+    default:
+      return 'see the field reference';
+  }
+}
+
+function plain(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1);
+}
+
+function valueAt(object: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, part) => {
+    if (typeof value !== 'object' || value === null) return undefined;
+    return (value as Record<PropertyKey, unknown>)[part];
+  }, object);
+}
