@@ -1,0 +1,78 @@
+/** `vllm-operator run`: the operator itself, in a pod or beside any kubeconfig. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { createOperator } from '../controllers/operator.ts';
+import { KubeClient } from '../kube/client.ts';
+import { isKubeError } from '../kube/errors.ts';
+import { isInCluster } from '../kube/in-cluster.ts';
+import { loadConnection } from '../kube/load-connection.ts';
+import type { Logger } from '../kube/logger.ts';
+import { NAMESPACES } from '../kube/resource-types.ts';
+import { Transport } from '../kube/transport.ts';
+import { createLogger, type LogLevel } from '../observe/log.ts';
+
+export interface RunOptions {
+  kubeconfig?: string;
+  context?: string;
+  namespace: string;
+  probePort: number;
+  probeHost?: string;
+  leaderElection: boolean;
+  logLevel: LogLevel;
+}
+
+/** Runs until the signal aborts; resolves to the exit code. Errors at start end on the log with a remedy. */
+export async function run(options: RunOptions, signal: AbortSignal): Promise<number> {
+  const log = createLogger(options.logLevel);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  // Half alive is worse than restarted: whatever slips through ends the process, and the log says why.
+  process.once('unhandledRejection', (error) => {
+    log.error({ error }, 'unhandled rejection');
+    process.exit(1);
+  });
+
+  const connection = await loadConnection({
+    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
+    ...(options.context !== undefined && { context: options.context }),
+  });
+  const transport = new Transport({ connection, userAgent: 'vllm-operator', registry, log });
+  const client = new KubeClient(transport, { fieldManager: 'vllm-operator' });
+  try {
+    await checkCluster(client, options.namespace, log, signal);
+    const { manager } = createOperator({
+      client,
+      namespace: options.namespace,
+      identity: `${process.env['POD_NAME'] ?? hostname()}_${randomUUID().slice(0, 8)}`,
+      log,
+      registry,
+      leaderElection: options.leaderElection,
+      probePort: options.probePort,
+      ...(options.probeHost !== undefined && { probeHost: options.probeHost }),
+      exit: (code) => process.exit(code),
+    });
+    await manager.run(signal);
+    return 0;
+  } catch (error) {
+    if (signal.aborted) return 0;
+    log.error({ error }, 'the operator ended with an error');
+    return 1;
+  } finally {
+    await transport.close();
+  }
+}
+
+/** Says early and once what would otherwise only show as watches that never sync. */
+async function checkCluster(client: KubeClient, namespace: string, log: Logger, signal: AbortSignal): Promise<void> {
+  try {
+    await client.get(NAMESPACES, { name: namespace }, { signal });
+  } catch (error) {
+    if (!isKubeError(error, 'NotFound')) throw error;
+    if (isInCluster(process.env)) throw error;
+    await client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, { signal });
+    log.info({ namespace }, 'created the namespace for the operator');
+  }
+  const { status } = await client.raw({ path: '/apis/vllm-operator.dev/v1alpha1', signal });
+  if (status === 404) log.warn({ remedy: 'kubectl apply -f crds/' }, 'the custom resource definitions are not installed yet; waiting for them');
+}

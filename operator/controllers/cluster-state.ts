@@ -1,0 +1,126 @@
+/** Everything the controllers read, kept up to date by one watch a kind. */
+import type { Registry } from 'prom-client';
+import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel, type InferencePool } from '../api/types.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { KubeObject, ObjectKey, ResourceType } from '../kube/object.ts';
+import { Reflector } from '../kube/reflector.ts';
+import {
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  INGRESSES,
+  NAMESPACES,
+  NETWORK_POLICIES,
+  PERSISTENT_VOLUME_CLAIMS,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+} from '../kube/resource-types.ts';
+import type { EndpointSlice } from '../router/endpoints-from-slices.ts';
+import type { ConfigMap, Deployment, Pod, Service } from './workloads.ts';
+
+export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';
+export const API_KEYS_SELECTOR = 'vllm-operator.dev/api-keys';
+export const MODEL_LABEL = 'vllm-operator.dev/model';
+export const POOL_LABEL = 'vllm-operator.dev/pool';
+export const POOL_NAMESPACE_LABEL = 'vllm-operator.dev/pool-namespace';
+
+/** Field managers: one a concern, so that nobody's fields are taken by accident. */
+export const FIELD_MANAGER = 'vllm-operator';
+export const SCALING_FIELD_MANAGER = 'vllm-operator-scaling';
+export const STATUS_FIELD_MANAGER = 'vllm-operator-status';
+
+export type ClusterState = ReturnType<typeof createClusterState>;
+
+interface ClusterStateOptions {
+  client: KubeClient;
+  log: Logger;
+  registry: Registry;
+}
+
+/** Declares the reflectors; the manager runs them. */
+export function createClusterState({ client, log, registry }: ClusterStateOptions) {
+  const managed = <T extends KubeObject>(
+    type: ResourceType,
+    more: { transform?: (object: T) => T; indexes?: Record<string, (object: T) => string[]> } = {},
+  ) => new Reflector<T>({ client, type, labelSelector: MANAGED_BY_SELECTOR, log, registry, ...more });
+
+  const state = {
+    pools: new Reflector<InferencePool>({ client, type: INFERENCE_POOLS, log, registry }),
+    models: new Reflector<InferenceModel>({
+      client,
+      type: INFERENCE_MODELS,
+      indexes: { byPool: (model) => [poolKeyOf(model)] },
+      log,
+      registry,
+    }),
+    namespaces: new Reflector<KubeObject>({ client, type: NAMESPACES, metadataOnly: true, log, registry }),
+    apiKeys: new Reflector<ConfigMap>({
+      client,
+      type: CONFIG_MAPS,
+      labelSelector: API_KEYS_SELECTOR,
+      log,
+      registry,
+    }),
+    deployments: managed<Deployment>(DEPLOYMENTS, { transform: noteReplicasOwner }),
+    pods: managed<Pod>(PODS, {
+      indexes: { byModel: byModel, byRouterPool: (pod) => (isRouter(pod) ? poolLabels(pod) : []) },
+    }),
+    services: managed<Service>(SERVICES),
+    configMaps: managed<ConfigMap>(CONFIG_MAPS),
+    serviceAccounts: managed<KubeObject>(SERVICE_ACCOUNTS),
+    volumeClaims: managed<KubeObject>(PERSISTENT_VOLUME_CLAIMS),
+    disruptionBudgets: managed<KubeObject>(POD_DISRUPTION_BUDGETS),
+    networkPolicies: managed<KubeObject>(NETWORK_POLICIES),
+    ingresses: managed<KubeObject>(INGRESSES),
+    endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel: byModel } }),
+  };
+  return state;
+}
+
+/** `namespace/name` of the pool that a model names. */
+export function poolKeyOf(model: InferenceModel): string {
+  return `${model.spec.poolRef.namespace ?? model.metadata.namespace}/${model.spec.poolRef.name}`;
+}
+
+/** Keys of the pool that a child belongs to, from its labels. */
+export function poolLabels(object: KubeObject): string[] {
+  const name = object.metadata.labels?.[POOL_LABEL];
+  const namespace = object.metadata.labels?.[POOL_NAMESPACE_LABEL];
+  return name && namespace ? [`${namespace}/${name}`] : [];
+}
+
+/** Keys of the model that a child belongs to, from its labels. */
+export function byModel(object: KubeObject): string[] {
+  const name = object.metadata.labels?.[MODEL_LABEL];
+  return name ? [`${object.metadata.namespace}/${name}`] : [];
+}
+
+export function isRouter(object: KubeObject): boolean {
+  return object.metadata.labels?.['app.kubernetes.io/component'] === 'router';
+}
+
+/** Pods of a model that match the label, whatever their phase. */
+export function podsOf(state: ClusterState, model: ObjectKey): Pod[] {
+  return state.pods.store.byIndex('byModel', `${model.namespace}/${model.name}`);
+}
+
+interface ManagedFieldsEntry {
+  manager?: string;
+  operation?: string;
+  fieldsV1?: { 'f:spec'?: { 'f:replicas'?: unknown } };
+}
+
+/** Keeps of a Deployment's managedFields the one thing that matters here: whether our apply still owns the replicas. */
+function noteReplicasOwner(deployment: Deployment): Deployment {
+  const { managedFields = [], ...metadata } = deployment.metadata;
+  const ownsReplicas = (managedFields as ManagedFieldsEntry[]).some(
+    (entry) =>
+      entry.manager === FIELD_MANAGER &&
+      entry.operation === 'Apply' &&
+      entry.fieldsV1?.['f:spec']?.['f:replicas'] !== undefined,
+  );
+  return { ...deployment, metadata, replicasOwnedByApply: ownsReplicas };
+}

@@ -1,0 +1,300 @@
+/** Makes one InferenceModel so: accept, resolve, render, apply, scale, report. Each phase is a method; the first that blocks ends the rest. */
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { INFERENCE_MODELS } from '../api/types.ts';
+import { type ResolvedAccelerator, resolveAccelerator } from '../engine/accelerators.ts';
+import { type MemoryPlan, planMemory } from '../engine/memory-plan.ts';
+import { type ResolvedEngine, resolveEngine } from '../engine/settings.ts';
+import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
+import type { Applier } from '../kube/applier.ts';
+import type { Clock } from '../kube/clock.ts';
+import { findCondition } from '../kube/conditions.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { type Key, keyOf } from '../kube/key.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { DEPLOYMENTS } from '../kube/resource-types.ts';
+import type { StatusWriter } from '../kube/status-writer.ts';
+import { renderModel } from '../render/model.ts';
+import { engineName, routerName } from '../render/names.ts';
+import { specReplicas } from '../scaling/replicas.ts';
+import type { AcceptanceCache } from './acceptance-cache.ts';
+import { type ClusterState, MODEL_LABEL, podsOf, poolKeyOf } from './cluster-state.ts';
+import { engineHealth } from './engine-health.ts';
+import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
+import type { ReplicasWriter } from './replicas-writer.ts';
+import type { Deployment } from './workloads.ts';
+
+export interface ModelReconcilerOptions {
+  state: ClusterState;
+  acceptance: AcceptanceCache;
+  applier: Applier;
+  replicas: ReplicasWriter;
+  status: StatusWriter;
+  events: EventRecorder;
+  clock: Clock;
+  operatorNamespace: string;
+}
+
+/** What the phases of one reconcile find out, in the order in which they do. */
+interface Scope {
+  model: InferenceModel;
+  key: Key;
+  pool?: InferencePool;
+  accelerator?: ResolvedAccelerator;
+  engine?: ResolvedEngine;
+  plan?: MemoryPlan;
+  desiredReplicas?: number;
+}
+
+interface Context {
+  signal: AbortSignal;
+  log: Logger;
+}
+
+/** A pool that does not exist is waited for this long before the model is Stalled: GitOps applies both in any order. */
+const POOL_GRACE_MS = 60_000;
+
+export class ModelReconciler {
+  readonly #options: ModelReconcilerOptions;
+
+  constructor(options: ModelReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
+  async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
+    const { state, clock } = this.#options;
+    const model = state.models.store.get(key);
+    // Children go with the model, by their owner references.
+    if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
+    const scope: Scope = { model, key };
+    const blocker = this.#findPool(scope) ?? this.#accept(scope) ?? this.#resolve(scope) ?? this.#plan(scope);
+    if (!blocker) {
+      await this.#apply(scope, context);
+      await this.#scale(scope, context);
+    }
+    await this.#report(scope, blocker, context);
+    if (blocker?.reason !== 'PoolNotFound' || blocker.needsUser) return undefined;
+    return { requeueAfterMs: POOL_GRACE_MS - Math.min(POOL_GRACE_MS - 1_000, this.#age(model, clock.now())) };
+  }
+
+  #age(model: InferenceModel, now: number): number {
+    return now - Date.parse(model.metadata.creationTimestamp ?? new Date(now).toISOString());
+  }
+
+  #findPool(scope: Scope): Blocker | undefined {
+    const { state, clock } = this.#options;
+    const poolKey = poolKeyOf(scope.model);
+    const pool = state.pools.store.get(poolKey);
+    if (!pool) {
+      return {
+        condition: 'Accepted',
+        reason: 'PoolNotFound',
+        message: `spec.poolRef: there is no InferencePool ${poolKey}; create it or name another`,
+        needsUser: this.#age(scope.model, clock.now()) >= POOL_GRACE_MS,
+      };
+    }
+    scope.pool = pool;
+    if (
+      pool.metadata.deletionTimestamp === undefined ||
+      state.deployments.store.get(this.#deploymentKey(scope))
+    )
+      return undefined;
+    return {
+      condition: 'Accepted',
+      reason: 'PoolDeleting',
+      message: `spec.poolRef: InferencePool ${poolKey} is being deleted; name another`,
+      needsUser: true,
+    };
+  }
+
+  #accept(scope: Scope): Blocker | undefined {
+    const { pool, model } = scope;
+    if (!pool) return undefined;
+    try {
+      scope.accelerator = resolveAccelerator(pool.spec.accelerator);
+      const verdict = this.#options.acceptance.verdict(pool, model);
+      return verdict.accepted
+        ? undefined
+        : { condition: 'Accepted', reason: verdict.reason, message: verdict.message, needsUser: true };
+    } catch (error) {
+      return invalid(error);
+    }
+  }
+
+  #resolve(scope: Scope): Blocker | undefined {
+    const { pool, model } = scope;
+    if (!pool) return undefined;
+    try {
+      scope.engine = resolveEngine(pool, model);
+      return undefined;
+    } catch (error) {
+      return invalid(error);
+    }
+  }
+
+  #plan(scope: Scope): Blocker | undefined {
+    const { engine } = scope;
+    if (!engine) return undefined;
+    const plan = planMemory(engine);
+    if (!plan) return undefined;
+    scope.plan = plan;
+    if (plan.issue)
+      return {
+        condition: 'MemoryFit',
+        reason: 'DoesNotFit',
+        message: describeIssue(plan.issue),
+        needsUser: true,
+      };
+    return undefined;
+  }
+
+  async #apply(scope: Scope, { signal, log }: Context): Promise<void> {
+    const { model, pool } = scope;
+    if (!pool) return;
+    const { applier, replicas, state, events, operatorNamespace } = this.#options;
+    scope.desiredReplicas = specReplicas(model);
+    const live = state.deployments.store.get(this.#deploymentKey(scope));
+    if (live?.replicasOwnedByApply) await replicas.takeOver(live, signal);
+
+    const desired = renderModel({
+      pool,
+      model,
+      cluster: { operatorNamespace },
+      roomForSurge: this.#roomForSurge(scope),
+    });
+    if (!live) giveReplicas(desired, scope.desiredReplicas);
+    const { changes, fights } = await applier.apply({ owner: model, desired, prune: true, signal });
+    for (const change of changes) {
+      log.info({ action: change.action, kind: change.type.kind, name: change.key }, 'child changed');
+      if (change.type.kind !== 'Deployment') continue;
+      const reason =
+        change.action === 'created' ? 'Created' : change.action === 'deleted' ? 'Deleted' : 'Updated';
+      events.emit(model, {
+        type: 'Normal',
+        reason,
+        action: 'Apply',
+        note: `${change.action} Deployment ${change.key}`,
+      });
+    }
+    for (const fight of fights) {
+      events.emit(model, {
+        type: 'Warning',
+        reason: 'Contended',
+        action: 'Apply',
+        note: `${fight.type.kind} ${fight.key} is changed again and again by ${fight.managers.join(', ') || 'someone else'}; backing off`,
+      });
+    }
+  }
+
+  /** With a budget, a rollout may start another replica beside the present ones only if it fits. */
+  #roomForSurge({ pool, accelerator }: Scope): boolean {
+    const budget = pool?.spec.capacity.accelerators;
+    if (!pool || !accelerator || budget === undefined) return true;
+    const held = this.#options.state.models.store
+      .byIndex('byPool', keyOf(pool))
+      .reduce((sum, model) => sum + (model.status?.desiredReplicas ?? 0) * accelerator.count, 0);
+    return held + accelerator.count <= budget;
+  }
+
+  /** Sets replicas only when the operator's own wish changed, so that whoever else scales is not overruled. */
+  async #scale(scope: Scope, { signal, log }: Context): Promise<void> {
+    const { model, desiredReplicas } = scope;
+    const live = this.#options.state.deployments.store.get(this.#deploymentKey(scope));
+    if (!live || desiredReplicas === undefined || model.status?.desiredReplicas === desiredReplicas) return;
+    if ((live.spec.replicas ?? 1) === desiredReplicas) return;
+    log.info({ from: live.spec.replicas, to: desiredReplicas }, 'scaling');
+    await this.#options.replicas.scale(live, desiredReplicas, signal);
+  }
+
+  async #report(scope: Scope, blocker: Blocker | undefined, { signal }: Context): Promise<void> {
+    const { model, pool, key } = scope;
+    const { state, clock, status, events } = this.#options;
+    const live = state.deployments.store.get(this.#deploymentKey(scope));
+    const before = findCondition(model.status?.conditions ?? [], 'Ready');
+    const view: ModelView = {
+      model,
+      now: clock.now(),
+      health: engineHealth(
+        live,
+        podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name }),
+      ),
+      selector: `${MODEL_LABEL}=${model.metadata.name},app.kubernetes.io/component=engine`,
+      ...(blocker && { blocker }),
+      ...(pool && { url: routerUrl(pool) }),
+      ...(scope.desiredReplicas !== undefined && { desiredReplicas: scope.desiredReplicas }),
+      ...(scope.plan && { plan: scope.plan }),
+      ...(scope.accelerator && { acceleratorsPerReplica: scope.accelerator.count }),
+      ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
+      ...(!blocker && { scaling: scalingCondition(model) }),
+      ...(!blocker && pool && { cache: cacheCondition(model, pool) }),
+    };
+    const next = modelStatus(view);
+    const { changed } = await status.write(INFERENCE_MODELS, model, next, {
+      store: state.models.store,
+      ownerKey: key,
+      signal,
+    });
+    const after = findCondition(next.conditions ?? [], 'Ready');
+    if (!changed || !after || (before?.reason === after.reason && before.status === after.status)) return;
+    events.emit(model, {
+      type: findCondition(next.conditions ?? [], 'Stalled')?.status === 'True' ? 'Warning' : 'Normal',
+      reason: after.reason,
+      action: 'Reconcile',
+      note: after.message,
+    });
+  }
+
+  #deploymentKey({ model }: Pick<Scope, 'model'>): { namespace: string; name: string } {
+    return { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
+  }
+}
+
+/** Where the OpenAI API of a pool is reached inside the cluster. */
+export function routerUrl(pool: InferencePool): string {
+  const { port } = pool.spec.router.service;
+  const scheme = pool.spec.router.tls ? 'https' : 'http';
+  const suffix = port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`;
+  return `${scheme}://${routerName(pool.metadata.name)}.${pool.metadata.namespace}.svc${suffix}/v1`;
+}
+
+function giveReplicas(objects: KubeObject[], replicas: number): void {
+  for (const object of objects) {
+    if (object.kind === DEPLOYMENTS.kind) (object as Deployment).spec.replicas = replicas;
+  }
+}
+
+function invalid(error: unknown): Blocker {
+  if (!(error instanceof InvalidSpecError)) throw error;
+  return { condition: 'Accepted', reason: 'InvalidSpec', message: error.message, needsUser: true };
+}
+
+function scalingCondition(model: InferenceModel): NonNullable<ModelView['scaling']> {
+  const scaling = model.spec.scaling;
+  if (
+    !scaling ||
+    scaling.replicas !== undefined ||
+    (scaling.minReplicas ?? 1) === (scaling.maxReplicas ?? 1)
+  ) {
+    return { status: 'True', reason: 'FixedReplicas', message: 'a fixed number of replicas' };
+  }
+  return {
+    status: 'False',
+    reason: 'ScalingModeUnsupported',
+    message: `spec.scaling: this version keeps a fixed number of replicas (${specReplicas(model)}); scale the Deployment by hand or with your own HPA until then`,
+  };
+}
+
+function cacheCondition(model: InferenceModel, pool: InferencePool): NonNullable<ModelView['cache']> {
+  const enabled = pool.spec.responseCache.enabled && (model.spec.responseCache?.enabled ?? true);
+  if (!enabled)
+    return { status: 'True', reason: 'Disabled', message: 'the response cache is off for this model' };
+  const condition = findCondition(pool.status?.conditions ?? [], 'CacheReady');
+  if (condition?.status === 'True')
+    return { status: 'True', reason: 'CacheReady', message: 'answers are cached' };
+  return {
+    status: 'False',
+    reason: 'CacheUnavailable',
+    message: 'the response cache of the pool is not ready; requests are answered without it',
+  };
+}

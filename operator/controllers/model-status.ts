@@ -1,0 +1,189 @@
+/** The status of an InferenceModel from what a reconcile found. Pure, and free of anything that changes by itself. */
+import type { InferenceModelStatus, ModelState } from '../api/inference-model.ts';
+import type { InferenceModel } from '../api/types.ts';
+import type { MemoryPlan } from '../engine/memory-plan.ts';
+import type { ConditionUpdate } from '../kube/conditions.ts';
+import { setConditions } from '../kube/conditions.ts';
+import type { EngineHealth } from './engine-health.ts';
+
+/** What stopped a reconcile before anything was applied. */
+export interface Blocker {
+  /** The condition that says it in detail. */
+  condition: 'Accepted' | 'MemoryFit';
+  reason: string;
+  message: string;
+  /** False while waiting may help, such as for a pool that is applied a moment later. */
+  needsUser: boolean;
+}
+
+/** What a reconcile knows of a model. Fields after `health` are absent when it was blocked before them. */
+export interface ModelView {
+  model: InferenceModel;
+  now: number;
+  health: EngineHealth;
+  blocker?: Blocker;
+  url?: string;
+  selector?: string;
+  desiredReplicas?: number;
+  plan?: MemoryPlan;
+  acceleratorsPerReplica?: number;
+  hourlyCost?: string;
+  scaling?: { status: 'True' | 'False'; reason: string; message: string };
+  cache?: { status: 'True' | 'False'; reason: string; message: string };
+}
+
+const ORDER = [
+  'Ready',
+  'Available',
+  'Accepted',
+  'MemoryFit',
+  'ScalingReady',
+  'CacheReady',
+  'Reconciling',
+  'Stalled',
+];
+
+/** Builds the whole status; times of conditions that did not change are kept. */
+export function modelStatus(view: ModelView): InferenceModelStatus {
+  const { model, health, blocker } = view;
+  const generation = model.metadata.generation ?? 0;
+  const previous = model.status ?? {};
+  const updates = [...summary(view), available(view), ...details(view)].map((update) => ({
+    ...update,
+    observedGeneration: generation,
+  }));
+  const accelerators = health.pods * (view.acceleratorsPerReplica ?? 0);
+  const known = blocker ? previous : undefined;
+  return {
+    observedGeneration: generation,
+    conditions: setConditions(previous.conditions, updates, { now: view.now, order: ORDER }),
+    state: modelState(model, health),
+    replicas: health.pods,
+    readyReplicas: health.ready,
+    desiredReplicas: view.desiredReplicas ?? known?.desiredReplicas ?? health.desired,
+    ...optional('selector', view.selector ?? known?.selector),
+    ...optional('url', view.url ?? known?.url),
+    accelerators: view.acceleratorsPerReplica === undefined ? (known?.accelerators ?? 0) : accelerators,
+    ...optional('hourlyCost', view.hourlyCost && cost(view.hourlyCost, accelerators)),
+    ...optional('plan', view.plan ? planStatus(view.plan) : known?.plan),
+    ...optional('coldStart', previous.coldStart),
+  };
+}
+
+/** The state that `kubectl get` shows and that routers act on. */
+export function modelState(model: InferenceModel, health: EngineHealth): ModelState {
+  if (model.spec.suspend) return health.pods > 0 ? 'Draining' : 'Suspended';
+  if (health.desired === 0) return health.pods > 0 ? 'Draining' : 'Idle';
+  return health.ready > 0 ? 'Serving' : 'Starting';
+}
+
+function summary(view: ModelView): ConditionUpdate[] {
+  const { model, health, blocker } = view;
+  if (blocker) {
+    const { reason, message, needsUser } = blocker;
+    return needsUser ? stalled(reason, message) : reconciling('False', reason, message);
+  }
+  if (model.spec.suspend) return settled('Suspended', 'suspended by spec.suspend; set it to false to serve');
+  if (health.desired === 0) return settled('Idle', 'no replicas');
+  const { problem } = health;
+  if (problem && health.ready === 0) {
+    return problem.needsUser
+      ? stalled(problem.reason, problem.message)
+      : reconciling('False', problem.reason, problem.message);
+  }
+  if (health.ready === 0)
+    return reconciling('False', 'EnginesStarting', 'waiting for the first engine to become ready');
+  if (problem) return reconciling('True', problem.reason, problem.message);
+  if (health.rolling) return reconciling('True', 'RolloutInProgress', 'engines are being replaced');
+  if (health.ready < health.desired)
+    return reconciling('True', 'ScalingUp', 'some engines are not ready yet');
+  return settled('EnginesReady', 'all engines are ready');
+}
+
+function available({ model, health }: ModelView): ConditionUpdate {
+  if (health.ready > 0)
+    return { type: 'Available', status: 'True', reason: 'EnginesReady', message: 'requests are answered' };
+  if (model.spec.suspend)
+    return { type: 'Available', status: 'False', reason: 'Suspended', message: 'suspended by spec.suspend' };
+  const reason = health.problem?.reason ?? (health.desired === 0 ? 'NoReplicas' : 'EnginesStarting');
+  return {
+    type: 'Available',
+    status: 'False',
+    reason,
+    message: health.problem?.message ?? 'no engine is ready',
+  };
+}
+
+function details({ blocker, plan, scaling, cache }: ModelView): ConditionUpdate[] {
+  const updates: ConditionUpdate[] = [];
+  if (blocker?.condition === 'Accepted') {
+    updates.push({ type: 'Accepted', status: 'False', reason: blocker.reason, message: blocker.message });
+    return updates;
+  }
+  updates.push({
+    type: 'Accepted',
+    status: 'True',
+    reason: 'Accepted',
+    message: 'the pool takes this model',
+  });
+  if (blocker?.condition === 'MemoryFit') {
+    updates.push({ type: 'MemoryFit', status: 'False', reason: blocker.reason, message: blocker.message });
+    return updates;
+  }
+  updates.push(
+    plan
+      ? { type: 'MemoryFit', status: 'True', reason: 'Fits', message: plan.summary }
+      : {
+          type: 'MemoryFit',
+          status: 'Unknown',
+          reason: 'UnknownModel',
+          message:
+            'the shape of this model is not in the catalog: describe it in spec.model.facts to have its memory planned',
+        },
+  );
+  if (scaling) updates.push({ type: 'ScalingReady', ...scaling });
+  if (cache) updates.push({ type: 'CacheReady', ...cache });
+  return updates;
+}
+
+function settled(reason: string, message: string): ConditionUpdate[] {
+  return [
+    { type: 'Ready', status: 'True', reason, message },
+    { type: 'Reconciling', status: 'False', reason, message: '' },
+    { type: 'Stalled', status: 'False', reason, message: '' },
+  ];
+}
+
+function reconciling(ready: 'True' | 'False', reason: string, message: string): ConditionUpdate[] {
+  return [
+    { type: 'Ready', status: ready, reason, message },
+    { type: 'Reconciling', status: 'True', reason, message },
+    { type: 'Stalled', status: 'False', reason, message: '' },
+  ];
+}
+
+function stalled(reason: string, message: string): ConditionUpdate[] {
+  return [
+    { type: 'Ready', status: 'False', reason, message },
+    { type: 'Reconciling', status: 'False', reason, message: '' },
+    { type: 'Stalled', status: 'True', reason, message },
+  ];
+}
+
+function planStatus(plan: MemoryPlan): NonNullable<InferenceModelStatus['plan']> {
+  return {
+    weightsGiB: plan.weightsGiB.toFixed(1),
+    kvCacheGiB: plan.kvCacheGiB.toFixed(1),
+    kvCacheTokens: Math.floor(plan.kvCacheTokens),
+    sequencesAtFullLength: plan.sequencesAtFullLength.toFixed(1),
+  };
+}
+
+/** Cost of an hour, to the cent, without a float in the API. */
+function cost(perAccelerator: string, accelerators: number): string {
+  return (Number(perAccelerator) * accelerators).toFixed(2);
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
+}

@@ -1,0 +1,124 @@
+/** Puts the operator together: caches, controllers, leader election, servers. Nothing runs until `run`. */
+import type { Registry } from 'prom-client';
+import { Applier } from '../kube/applier.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { type Clock, systemClock } from '../kube/clock.ts';
+import { Controller } from '../kube/controller.ts';
+import { LeaderElector } from '../kube/elector.ts';
+import { EventRecorder } from '../kube/events.ts';
+import type { Logger } from '../kube/logger.ts';
+import { Manager } from '../kube/manager.ts';
+import { ownerKeys } from '../kube/owner-keys.ts';
+import { ProbeServer } from '../kube/probes.ts';
+import {
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  INGRESSES,
+  NETWORK_POLICIES,
+  PERSISTENT_VOLUME_CLAIMS,
+  POD_DISRUPTION_BUDGETS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+} from '../kube/resource-types.ts';
+import { StatusWriter } from '../kube/status-writer.ts';
+import { WriteTracker } from '../kube/write-tracker.ts';
+import { AuthorityStore } from '../router/authority-store.ts';
+import { AcceptanceCache } from './acceptance-cache.ts';
+import { createClusterState, FIELD_MANAGER, STATUS_FIELD_MANAGER } from './cluster-state.ts';
+import { Identity } from './identity.ts';
+import { ModelReconciler } from './model-reconciler.ts';
+import { PoolReconciler } from './pool-reconciler.ts';
+import { ReplicasWriter } from './replicas-writer.ts';
+import { RoutesReconciler } from './routes-reconciler.ts';
+import { watchForModels, watchForPools, watchForRoutes } from './watches.ts';
+
+/** Written into Leases, and what a second operator in the same namespace competes for. */
+const LEASE_NAME = 'vllm-operator';
+const REPORTING_CONTROLLER = 'vllm-operator.dev/operator';
+
+export interface OperatorOptions {
+  client: KubeClient;
+  /** Where the operator keeps its Lease and its root key. */
+  namespace: string;
+  /** Unique to this process, such as the pod's name. */
+  identity: string;
+  log: Logger;
+  registry: Registry;
+  clock?: Clock;
+  leaderElection: boolean;
+  /** Port of probes and metrics; 0 lets the system choose. */
+  probePort: number;
+  probeHost?: string;
+  exit: (code: number) => void;
+}
+
+/** The operator, ready to run. `probes.port` is known once it does. */
+export function createOperator(options: OperatorOptions): { manager: Manager; probes: ProbeServer } {
+  const { client, namespace, identity: instance, log, registry, clock = systemClock } = options;
+  const state = createClusterState({ client, log, registry });
+  const acceptance = new AcceptanceCache(state);
+  const tracker = new WriteTracker();
+  const events = new EventRecorder({ client, controller: REPORTING_CONTROLLER, instance, log });
+  const status = new StatusWriter({ client, fieldManager: STATUS_FIELD_MANAGER, tracker, registry, clock });
+  const identity = new Identity({ store: new AuthorityStore({ client, namespace, now: () => new Date(clock.now()) }), clock });
+  const shared = { state, acceptance, status, events, clock, operatorNamespace: namespace };
+
+  const applierOptions = { client, fieldManager: FIELD_MANAGER, hashAnnotation: 'vllm-operator.dev/applied-hash', tracker, log, registry };
+  const models = new ModelReconciler({
+    ...shared,
+    replicas: new ReplicasWriter(client),
+    applier: new Applier({
+      ...applierOptions,
+      children: [
+        { type: DEPLOYMENTS, store: state.deployments.store },
+        { type: SERVICES, store: state.services.store },
+        { type: SERVICE_ACCOUNTS, store: state.serviceAccounts.store },
+        { type: POD_DISRUPTION_BUDGETS, store: state.disruptionBudgets.store },
+        { type: NETWORK_POLICIES, store: state.networkPolicies.store },
+        { type: PERSISTENT_VOLUME_CLAIMS, store: state.volumeClaims.store, prune: false },
+      ],
+    }),
+  });
+  const pools = new PoolReconciler({
+    ...shared,
+    client,
+    identity,
+    applier: new Applier({
+      ...applierOptions,
+      children: [
+        { type: DEPLOYMENTS, store: state.deployments.store },
+        { type: SERVICES, store: state.services.store },
+        { type: SERVICE_ACCOUNTS, store: state.serviceAccounts.store },
+        { type: CONFIG_MAPS, store: state.configMaps.store },
+        { type: POD_DISRUPTION_BUDGETS, store: state.disruptionBudgets.store },
+        { type: NETWORK_POLICIES, store: state.networkPolicies.store },
+        { type: INGRESSES, store: state.ingresses.store },
+      ],
+    }),
+  });
+  const routes = new RoutesReconciler({ state, acceptance, client, identity, clock, log, registry });
+
+  const controllerOptions = { timeoutMs: 60_000, maxRetryDelayMs: 60_000, ready: (key: string) => tracker.isReady(key), log, registry };
+  const modelController = new Controller({ ...controllerOptions, name: 'inferencemodel', concurrency: 8, reconcile: (key, context) => models.reconcile(key, context) });
+  const poolController = new Controller({ ...controllerOptions, name: 'inferencepool', concurrency: 4, reconcile: (key, context) => pools.reconcile(key, context) });
+  const routesController = new Controller({ ...controllerOptions, ready: () => true, name: 'routes', concurrency: 4, reconcile: (key, context) => routes.reconcile(key, context) });
+  watchForModels(modelController, state, ownerKeys('InferenceModel'));
+  watchForPools(poolController, state, ownerKeys('InferencePool'));
+  watchForRoutes(routesController, state);
+
+  const elector = options.leaderElection ? new LeaderElector({ client, namespace, name: LEASE_NAME, identity: instance, registry, log }) : undefined;
+  const manager = new Manager({ ...(elector && { elector }), exit: options.exit, log, stopTimeoutMs: 30_000 });
+  const probes = new ProbeServer({
+    port: options.probePort,
+    ...(options.probeHost !== undefined && { host: options.probeHost }),
+    livez: {},
+    readyz: { caches: () => manager.ready() },
+    registry,
+  });
+  manager.addServer(probes);
+  for (const reflector of Object.values(state)) manager.addCache(reflector);
+  manager.add({ name: 'events', run: (signal) => events.run(signal) }, { leaderOnly: true });
+  manager.add(routes, { leaderOnly: true });
+  for (const controller of [poolController, modelController, routesController]) manager.add(controller, { leaderOnly: true });
+  return { manager, probes };
+}

@@ -1,0 +1,148 @@
+/** Makes one InferencePool so: finalizer, routers and Redis, status; and lets go of it once no model uses it. */
+import type { InferencePool } from '../api/types.ts';
+import { INFERENCE_POOLS } from '../api/types.ts';
+import { resolveAccelerator } from '../engine/accelerators.ts';
+import { InvalidSpecError } from '../engine/spec-issue.ts';
+import type { Applier } from '../kube/applier.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
+import { type Key, keyOf } from '../kube/key.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { StatusWriter } from '../kube/status-writer.ts';
+import { redisName, routerName } from '../render/names.ts';
+import { renderPool } from '../render/pool.ts';
+import { redisCredentials } from '../router/redis-credentials.ts';
+import { routerFiles } from '../router/router-files.ts';
+import type { AcceptanceCache } from './acceptance-cache.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { Identity } from './identity.ts';
+import { routerUrl } from './model-reconciler.ts';
+import { type PoolView, poolStatus } from './pool-status.ts';
+
+/** Keeps a pool from vanishing under the models that it serves. */
+export const POOL_FINALIZER = 'vllm-operator.dev/pool-in-use';
+
+export interface PoolReconcilerOptions {
+  state: ClusterState;
+  acceptance: AcceptanceCache;
+  client: KubeClient;
+  applier: Applier;
+  status: StatusWriter;
+  events: EventRecorder;
+  identity: Identity;
+  clock: Clock;
+  operatorNamespace: string;
+}
+
+interface Context {
+  signal: AbortSignal;
+  log: Logger;
+}
+
+export class PoolReconciler {
+  readonly #options: PoolReconcilerOptions;
+
+  constructor(options: PoolReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
+  async reconcile(key: Key, context: Context): Promise<undefined> {
+    const { state, client } = this.#options;
+    const pool = state.pools.store.get(key);
+    if (!pool) return;
+    const deleting = pool.metadata.deletionTimestamp !== undefined;
+    const users = deleting ? this.#users(key) : [];
+    if (deleting && users.length === 0) {
+      if (pool.metadata.finalizers?.includes(POOL_FINALIZER))
+        await removeFinalizer(client, INFERENCE_POOLS, pool, POOL_FINALIZER, context.signal);
+      return;
+    }
+    if (!deleting && !pool.metadata.finalizers?.includes(POOL_FINALIZER)) {
+      await addFinalizer(client, INFERENCE_POOLS, pool, POOL_FINALIZER, context.signal);
+      return;
+    }
+    // With foreground deletion the garbage collector already removes the children: making them anew would never end.
+    const invalid = pool.metadata.finalizers?.includes('foregroundDeletion')
+      ? undefined
+      : await this.#apply(pool, context);
+    await this.#report(
+      pool,
+      { ...(invalid !== undefined && { invalid }), ...(deleting && { usedBy: users }) },
+      context,
+    );
+  }
+
+  #users(key: Key): string[] {
+    return this.#options.state.models.store.byIndex('byPool', key).map(keyOf).sort();
+  }
+
+  /** Applies routers and Redis; returns what is wrong with the spec instead, having applied nothing. */
+  async #apply(pool: InferencePool, { signal, log }: Context): Promise<string | undefined> {
+    const { applier, identity, operatorNamespace } = this.#options;
+    try {
+      resolveAccelerator(pool.spec.accelerator);
+    } catch (error) {
+      if (error instanceof InvalidSpecError) return error.message;
+      throw error;
+    }
+    const authority = await identity.authority(signal);
+    const desired = renderPool({
+      pool,
+      cluster: { operatorNamespace },
+      routerFiles: routerFiles({ pool, trustBundle: authority.trustBundle }),
+      redis: {
+        aclHash: redisCredentials(authority.rootKey, { uid: pool.metadata.uid ?? '' }).passwordSha256,
+      },
+    });
+    const { changes } = await applier.apply({ owner: pool, desired, prune: true, signal });
+    for (const change of changes)
+      log.info({ action: change.action, kind: change.type.kind, name: change.key }, 'child changed');
+    return undefined;
+  }
+
+  async #report(
+    pool: InferencePool,
+    found: Pick<PoolView, 'invalid' | 'usedBy'>,
+    { signal }: Context,
+  ): Promise<void> {
+    const { state, acceptance, status, clock, events } = this.#options;
+    const key = keyOf(pool);
+    const namespace = pool.metadata.namespace ?? '';
+    const models = state.models.store.byIndex('byPool', key);
+    const router = state.deployments.store.get({ namespace, name: routerName(pool.metadata.name) });
+    const redis = state.deployments.store.get({ namespace, name: redisName(pool.metadata.name) });
+    const next = poolStatus({
+      pool,
+      now: clock.now(),
+      url: routerUrl(pool),
+      models:
+        found.invalid === undefined
+          ? models.filter((model) => acceptance.verdict(pool, model).accepted).length
+          : 0,
+      accelerators: models.reduce((sum, model) => sum + (model.status?.accelerators ?? 0), 0),
+      ...(router && { router }),
+      ...(redis && { redis }),
+      ...found,
+    });
+    const before = pool.status?.conditions?.find((condition) => condition.type === 'Ready');
+    const after = next.conditions?.find((condition) => condition.type === 'Ready');
+    const { changed } = await status.write(INFERENCE_POOLS, pool, next, {
+      store: state.pools.store,
+      ownerKey: key,
+      signal,
+    });
+    if (!changed || !after || (before?.reason === after.reason && before.status === after.status)) return;
+    const stalled = next.conditions?.some(
+      (condition) => condition.type === 'Stalled' && condition.status === 'True',
+    );
+    events.emit(pool, {
+      type: stalled ? 'Warning' : 'Normal',
+      reason: after.reason,
+      action: 'Reconcile',
+      note: after.message,
+    });
+  }
+}

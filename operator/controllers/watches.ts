@@ -1,0 +1,70 @@
+/** Which change of which object wakes which key. */
+import type { InferenceModel } from '../api/types.ts';
+import { findCondition } from '../kube/conditions.ts';
+import type { Controller } from '../kube/controller.ts';
+import { type Key, keyOf } from '../kube/key.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { byModel, type ClusterState, poolKeyOf, poolLabels } from './cluster-state.ts';
+
+type OwnerKeys = (object: KubeObject) => Key[];
+
+/** Models: themselves, their children and pods, their pool, their namespace, and a refused model when a neighbour leaves. */
+export function watchForModels(controller: Controller, state: ClusterState, owners: OwnerKeys): void {
+  controller.watch(state.models.store, {
+    map: (model) => [keyOf(model), ...refusedNeighbours(state, model)],
+  });
+  controller.watch(state.pools.store, {
+    map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
+    changed: (old, now) =>
+      old.metadata.generation !== now.metadata.generation ||
+      old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
+      findCondition(old.status?.conditions ?? [], 'CacheReady')?.status !== findCondition(now.status?.conditions ?? [], 'CacheReady')?.status,
+  });
+  controller.watch(state.namespaces.store, {
+    map: (namespace) => state.models.store.list().filter((model) => model.metadata.namespace === namespace.metadata.name).map(keyOf),
+  });
+  controller.watch(state.pods.store, { map: byModel });
+  for (const reflector of [state.deployments, state.services, state.serviceAccounts, state.disruptionBudgets, state.networkPolicies, state.volumeClaims]) {
+    controller.watch(reflector.store, { map: owners });
+  }
+}
+
+/** Pools: themselves, their children, and the models that use them. */
+export function watchForPools(controller: Controller, state: ClusterState, owners: OwnerKeys): void {
+  controller.watch(state.pools.store);
+  controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)] });
+  for (const reflector of [
+    state.deployments,
+    state.services,
+    state.serviceAccounts,
+    state.configMaps,
+    state.disruptionBudgets,
+    state.networkPolicies,
+    state.ingresses,
+  ]) {
+    controller.watch(reflector.store, { map: owners });
+  }
+}
+
+/** Routes of a pool: whatever ends up in its route table, and its routers. */
+export function watchForRoutes(controller: Controller, state: ClusterState): void {
+  controller.watch(state.pools.store);
+  controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)] });
+  controller.watch(state.endpointSlices.store, { map: poolLabels });
+  controller.watch(state.services.store, { map: poolLabels });
+  controller.watch(state.apiKeys.store, { map: (keys) => poolsOfNamespace(state, keys.metadata.namespace ?? '') });
+}
+
+function refusedNeighbours(state: ClusterState, model: InferenceModel): Key[] {
+  return state.models.store
+    .byIndex('byPool', poolKeyOf(model))
+    .filter((other) => findCondition(other.status?.conditions ?? [], 'Accepted')?.status === 'False')
+    .map(keyOf);
+}
+
+/** Pools that models of a namespace use: keys of a team count where its models are. */
+function poolsOfNamespace(state: ClusterState, namespace: string): Key[] {
+  const keys = state.models.store.list().filter((model) => model.metadata.namespace === namespace).map(poolKeyOf);
+  return [...new Set(keys)];
+}
+

@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+/** The command line: run · render · validate · plan · key. */
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { keyCommand } from './cli/key.ts';
+import { planFiles } from './cli/plan.ts';
+import { renderFiles } from './cli/render.ts';
+import { type RunOptions, run } from './cli/run.ts';
+import { validateFiles } from './cli/validate.ts';
+import { LOG_LEVELS } from './observe/log.ts';
+
+interface FileOptions {
+  filename: string[];
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const controller = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
+const write = (text: string) => void process.stdout.write(text);
+const fail = (text: string) => void process.stderr.write(text);
+
+const program = new Command('vllm-operator')
+  .description('Serves language models with vLLM on Kubernetes.')
+  .version(version)
+  .showHelpAfterError();
+
+program
+  .command('run')
+  .description('run the operator against a cluster')
+  .option(
+    '--kubeconfig <path>',
+    "kubeconfig to use; default: $KUBECONFIG, ~/.kube/config, or the pod's service account",
+  )
+  .option('--context <name>', 'context of the kubeconfig')
+  .option(
+    '--namespace <name>',
+    'namespace of the operator, for its Lease and root key',
+    process.env['POD_NAMESPACE'] ?? 'vllm-operator-system',
+  )
+  .option('--probe-port <port>', 'port of /livez, /readyz and /metrics; 0 lets the system choose', port, 8080)
+  .option('--probe-host <address>', 'address of the same')
+  .option('--no-leader-election', 'do not compete for the Lease; only one operator may run then')
+  .addOption(
+    new Option('--log-level <level>', 'least severe messages to log').choices(LOG_LEVELS).default('info'),
+  )
+  .action(async (options: RunOptions & { leaderElection: boolean }) => {
+    process.exitCode = await run(options, controller.signal);
+  });
+
+filesCommand('render', 'print the manifests of models and their pools, without a cluster', renderFiles);
+filesCommand('validate', 'check manifests against the schema and rules, without a cluster', validateFiles);
+filesCommand(
+  'plan',
+  'print the memory plan of models: what fits on which accelerators, without a cluster',
+  planFiles,
+);
+program.addCommand(keyCommand());
+
+await program.parseAsync();
+
+/** A command that takes `-f` once or more, as kubectl does; `-` is standard input. */
+function filesCommand(
+  name: string,
+  description: string,
+  action: (files: string[], io: { write: (text: string) => void; fail: (text: string) => void }) => number,
+): void {
+  program
+    .command(name)
+    .description(description)
+    .requiredOption(
+      '-f, --filename <path>',
+      'file, or - for standard input; may be repeated',
+      (value: string, all: string[]) => [...all, value],
+      [],
+    )
+    .action(({ filename }: FileOptions) => {
+      process.exitCode = action(filename, { write, fail });
+    });
+}
+
+function port(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65535)
+    throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+  return number;
+}

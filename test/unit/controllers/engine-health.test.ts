@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { engineHealth } from '../../../operator/controllers/engine-health.ts';
+import type { Deployment, Pod } from '../../../operator/controllers/workloads.ts';
+
+const deployment = (status: Deployment['status'] = {}, replicas = 1): Deployment => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'vllm-chat', namespace: 'team-a', generation: 2 },
+  spec: { replicas },
+  status: { observedGeneration: 2, ...status },
+});
+const pod = (status: Pod['status'], deleted = false): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name: 'vllm-chat-x',
+    namespace: 'team-a',
+    ...(deleted && { deletionTimestamp: '2026-01-01T00:00:00Z' }),
+  },
+  spec: {},
+  status: status ?? {},
+});
+const ready = pod({ conditions: [{ type: 'Ready', status: 'True' }] });
+const crashed = (exitCode: number, restartCount: number) =>
+  pod({
+    containerStatuses: [
+      {
+        name: 'vllm',
+        ready: false,
+        restartCount,
+        state: { waiting: { reason: 'CrashLoopBackOff' } },
+        lastState: { terminated: { exitCode } },
+      },
+    ],
+  });
+
+describe('engineHealth', () => {
+  it('is empty without a Deployment', () => {
+    expect(engineHealth(undefined, [])).toEqual({ desired: 0, pods: 0, ready: 0, rolling: false });
+  });
+
+  it('counts pods that are being stopped, because they hold accelerators, but not as ready', () => {
+    const stopping = pod({ conditions: [{ type: 'Ready', status: 'True' }] }, true);
+    expect(engineHealth(deployment({ replicas: 1, updatedReplicas: 1 }), [ready, stopping])).toMatchObject({
+      pods: 2,
+      ready: 1,
+      rolling: false,
+    });
+  });
+
+  it('sees a rollout until every pod has the present template and the controller has seen it', () => {
+    expect(engineHealth(deployment({ replicas: 2, updatedReplicas: 1 }, 1), []).rolling).toBe(true);
+    expect(
+      engineHealth(deployment({ replicas: 1, updatedReplicas: 1, observedGeneration: 1 }), []).rolling,
+    ).toBe(true);
+    expect(engineHealth(deployment({ replicas: 1, updatedReplicas: 1 }), []).rolling).toBe(false);
+  });
+
+  it.each([
+    [
+      'Unschedulable',
+      pod({
+        conditions: [
+          {
+            type: 'PodScheduled',
+            status: 'False',
+            reason: 'Unschedulable',
+            message: '0/3 nodes are available',
+          },
+        ],
+      }),
+      /no node can take an engine: 0\/3 nodes/,
+      false,
+    ],
+    [
+      'ImagePullFailed',
+      pod({
+        containerStatuses: [
+          {
+            name: 'vllm',
+            ready: false,
+            restartCount: 0,
+            state: { waiting: { reason: 'ImagePullBackOff', message: 'not found' } },
+          },
+        ],
+      }),
+      /ImagePullBackOff.*not found/,
+      true,
+    ],
+    [
+      'ContainerConfigError',
+      pod({
+        containerStatuses: [
+          {
+            name: 'vllm',
+            ready: false,
+            restartCount: 0,
+            state: { waiting: { reason: 'CreateContainerConfigError', message: 'secret "t" not found' } },
+          },
+        ],
+      }),
+      /secret "t" not found/,
+      true,
+    ],
+    [
+      'EngineCrashed',
+      crashed(2, 1),
+      /refused its arguments.*kubectl logs -n team-a deploy\/vllm-chat --previous/,
+      false,
+    ],
+    ['EngineCrashed', crashed(137, 3), /out of memory/, true],
+  ] as const)('explains %s', (reason, broken, message, needsUser) => {
+    const { problem } = engineHealth(deployment(), [broken]);
+    expect(problem).toMatchObject({ reason, needsUser });
+    expect(problem?.message).toMatch(message);
+    expect(problem?.message).not.toContain('vllm-chat-x');
+  });
+
+  it('explains pods that Kubernetes refuses to create', () => {
+    const refused = deployment({
+      conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota' }],
+    });
+    expect(engineHealth(refused, []).problem).toMatchObject({
+      reason: 'PodsRefused',
+      message: expect.stringContaining('exceeded quota'),
+    });
+  });
+
+  it('has no problem with pods that are only starting, nor at zero', () => {
+    expect(
+      engineHealth(deployment(), [pod({ conditions: [{ type: 'Ready', status: 'False' }] })]).problem,
+    ).toBeUndefined();
+    expect(engineHealth(deployment({}, 0), [crashed(1, 5)]).problem).toBeUndefined();
+  });
+});
