@@ -1,0 +1,138 @@
+/** What speaks against a merged engine configuration. Each check returns issues; none throws. */
+import { flagRequests } from './engine-args.ts';
+import { checkExtraArgs, flagsIn } from './extra-args.ts';
+import { flagAvailability, flagNamed } from './flags.ts';
+import { checkParallelism } from './parallelism-checks.ts';
+import { quantizationObstacle } from './quantization.ts';
+import type { ResolvedEngine } from './resolved-engine.ts';
+import { type EngineInput, settingField } from './setting-field.ts';
+import type { SpecIssue } from './spec-issue.ts';
+import { compareVersions, formatVersion, OLDEST_VERSION } from './versions.ts';
+
+type Check = (engine: ResolvedEngine, input: EngineInput) => SpecIssue[];
+
+const checkVersion: Check = (engine, input) => {
+  if (compareVersions(engine.version, OLDEST_VERSION) >= 0) return [];
+  const reason = `images before v${formatVersion(OLDEST_VERSION)} do not start with "vllm serve"`;
+  return [{ field: settingField(input, 'image'), value: engine.image, reason, remedy: 'use a newer image' }];
+};
+
+const checkFlags: Check = (engine, input) => {
+  const issues = flagRequests(engine).flatMap(({ flag, field }): SpecIssue[] => {
+    const known = flagNamed(flag);
+    const availability = flagAvailability(known, engine.version);
+    if (availability === 'available') return [];
+    const since = availability === 'notYet' ? `since ${known.since}` : `until ${known.removed}`;
+    return [
+      {
+        field: settingField(input, field.replace(/^engine\./, '')),
+        value: undefined,
+        reason: `it needs --${flag}, which vLLM has ${since}; the engine is ${formatVersion(engine.version)}`,
+        remedy: availability === 'notYet' ? 'remove it or use a newer image' : 'remove it',
+      },
+    ];
+  });
+  return [...issues, ...checkExtraArgs(engine.extraArgs, engine.version, settingField(input, 'extraArgs'))];
+};
+
+const checkDtype: Check = (engine, input) => {
+  const { dtype } = engine.settings;
+  if (dtype !== 'bfloat16' || engine.accelerator.bf16 !== false) return [];
+  const reason = `${engine.accelerator.product} has no bfloat16`;
+  return [
+    { field: settingField(input, 'dtype'), value: dtype, reason, remedy: 'use half, or leave it unset' },
+  ];
+};
+
+const checkQuantization: Check = (engine, input) => {
+  const method = engine.settings.quantization;
+  if (method === undefined) return [];
+  const stockImage = /(^|\/)vllm\/vllm-openai/.test(engine.image);
+  const obstacle = quantizationObstacle(method, engine.accelerator, engine.version, stockImage);
+  return obstacle === undefined
+    ? []
+    : [{ field: settingField(input, 'quantization'), value: method, ...obstacle }];
+};
+
+const checkContext: Check = (engine, input) => {
+  const length = engine.settings.maxModelLen;
+  const most = engine.model?.maxPositionEmbeddings;
+  if (typeof length !== 'number' || most === undefined || length <= most) return [];
+  const allowed = engine.env.some(
+    (variable) => variable.name === 'VLLM_ALLOW_LONG_MAX_MODEL_LEN' && variable.value === '1',
+  );
+  // Overrides of the model's configuration may stretch its context (RoPE scaling).
+  const stretched = flagsIn(engine.extraArgs, engine.version).has('hf-overrides');
+  if (allowed || stretched) return [];
+  return [
+    {
+      field: settingField(input, 'maxModelLen'),
+      value: length,
+      reason: `the model reaches ${most} tokens, and vLLM refuses to start above`,
+      remedy: `set engine.maxModelLen of the InferenceModel to ${most} or less`,
+    },
+  ];
+};
+
+const checkUtilization: Check = (engine, input) => {
+  const text = engine.settings.pagedAttention?.gpuMemoryUtilization;
+  if (text === undefined || (Number(text) > 0 && Number(text) <= 1)) return [];
+  return [
+    {
+      field: settingField(input, 'pagedAttention.gpuMemoryUtilization'),
+      value: text,
+      reason: 'it is a fraction of the memory of an accelerator',
+      remedy: 'use a value above 0 and at most 1, such as "0.90"',
+    },
+  ];
+};
+
+const checkAdapters: Check = (engine, input) => {
+  const names = (engine.settings.lora?.adapters ?? []).map((adapter) => adapter.name);
+  return names.flatMap((name, at): SpecIssue[] => {
+    const field = `${settingField(input, 'lora.adapters')}[${at}].name`;
+    if (/[=\s{-]/.test(name[0] ?? '') || /[=\s]/.test(name)) {
+      return [
+        { field, value: name, reason: 'vLLM reads name=path here', remedy: 'use letters, digits, - . and /' },
+      ];
+    }
+    if (!engine.servedNames.includes(name) && names.indexOf(name) === at) return [];
+    const reason = 'the name already stands for the model or another adapter';
+    return [{ field, value: name, reason, remedy: 'choose another name' }];
+  });
+};
+
+const checkSpeculative: Check = (engine, input) => {
+  const speculative = engine.settings.speculative;
+  if (speculative === undefined) return [];
+  const needsModel = ['eagle', 'eagle3', 'medusa', 'mlp_speculator', 'draft_model'].includes(
+    speculative.method,
+  );
+  if (!needsModel || speculative.model !== undefined) return [];
+  const reason = `the method ${speculative.method} proposes tokens with a model of its own`;
+  return [{ field: settingField(input, 'speculative.model'), value: undefined, reason, remedy: 'set it' }];
+};
+
+const checkRevision: Check = (engine) => {
+  if (engine.revision === undefined || engine.source.kind === 'hf') return [];
+  const reason = 'only models of the Hugging Face hub have revisions';
+  return [{ field: 'spec.model.revision', value: engine.revision, reason, remedy: 'remove it' }];
+};
+
+const CHECKS: readonly Check[] = [
+  checkVersion,
+  checkParallelism,
+  checkDtype,
+  checkQuantization,
+  checkContext,
+  checkUtilization,
+  checkFlags,
+  checkAdapters,
+  checkSpeculative,
+  checkRevision,
+];
+
+/** All that speaks against an engine before it is rendered. */
+export function checkEngine(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
+  return CHECKS.flatMap((check) => check(engine, input));
+}

@@ -1,0 +1,73 @@
+/** Which quantization methods run where, after vLLM's table of supported hardware and its history. */
+import type { ResolvedAccelerator } from './accelerators.ts';
+import type { WeightFormat } from './models.ts';
+import { compareVersions, type EngineVersion, parseVersion } from './versions.ts';
+
+/** Methods that left vLLM's own image for plug-ins, with the first version without them. */
+const MOVED_TO_PLUGINS: Readonly<Record<string, string>> = {
+  gguf: '0.24.0',
+  bitsandbytes: '0.27.0',
+  marlin_24: '0.24.0',
+  deepspeedfp: '0.24.0',
+  tpu_int8: '0.24.0',
+};
+
+/** Least CUDA compute capability. FP8 and FP4 methods that are absent fall back to weights only (Marlin) from 7.5. */
+const LEAST_CAPABILITY: Readonly<Record<string, number>> = {
+  modelopt: 8.9,
+  modelopt_mxfp8: 8.9,
+  modelopt_mixed: 8.9,
+  deepseek_v4_fp8: 8.9,
+  mxfp4: 8.0,
+  gpt_oss_mxfp4: 8.0,
+  mxfp8: 8.9,
+};
+
+/** Methods built on CUDA-only kernels. */
+const NOT_ON_AMD = new Set(['modelopt', 'modelopt_fp4', 'modelopt_mxfp8', 'modelopt_mixed', 'humming']);
+
+/** Why a method cannot run on an accelerator with a stock engine of a version; undefined when nothing speaks against it. */
+export function quantizationObstacle(
+  method: string,
+  accelerator: ResolvedAccelerator,
+  version: EngineVersion,
+  stockImage: boolean,
+): { reason: string; remedy: string } | undefined {
+  const moved = parseVersion(MOVED_TO_PLUGINS[method] ?? '');
+  if (stockImage && moved !== undefined && compareVersions(version, moved) >= 0) {
+    return {
+      reason: `vLLM's own image has no ${method} since ${MOVED_TO_PLUGINS[method]}`,
+      remedy: 'use another checkpoint or an image that has the plug-in',
+    };
+  }
+  if (accelerator.vendor === 'amd' && NOT_ON_AMD.has(method)) {
+    return {
+      reason: `${method} does not run on AMD accelerators`,
+      remedy: 'use fp8, quark or compressed-tensors, or a pool of NVIDIA accelerators',
+    };
+  }
+  const least = LEAST_CAPABILITY[method];
+  if (least !== undefined && accelerator.capability !== undefined && accelerator.capability < least) {
+    const have = accelerator.capability.toFixed(1);
+    return {
+      reason: `${method} needs compute capability ${least.toFixed(1)}, and ${accelerator.product} has ${have}`,
+      remedy:
+        least > 8
+          ? 'use a pool of L4, L40S, H100, H200 or B200, or AWQ or GPTQ weights'
+          : 'use a newer accelerator, or AWQ or GPTQ weights',
+    };
+  }
+  return undefined;
+}
+
+const FORMATS: readonly [RegExp, WeightFormat][] = [
+  [/^(gpt_oss_)?mxfp4$/, 'mxfp4'],
+  [/(nvfp4|^modelopt_fp4$|^fp_quant$)/, 'nvfp4'],
+  [/(awq|gptq|^moe_wna16$)/, 'int4'],
+  [/(fp8|int8|^modelopt$)/, 'fp8'],
+];
+
+/** How a method stores the weights; undefined where the checkpoint decides. */
+export function quantizedFormat(method: string): WeightFormat | undefined {
+  return FORMATS.find(([pattern]) => pattern.test(method))?.[1];
+}

@@ -1,0 +1,22 @@
+import type { EngineSettings } from '../api/engine-settings.ts';
+import type { InferenceModelSpec } from '../api/inference-model.ts';
+import type { InferencePoolSpec } from '../api/inference-pool.ts';
+
+/** What resolving an engine needs of the two objects. */
+export interface EngineInput {
+  pool: { metadata: { name: string; namespace?: string }; spec: InferencePoolSpec };
+  model: { metadata: { name: string; namespace?: string }; spec: InferenceModelSpec };
+}
+
+function isSet(settings: EngineSettings | undefined, path: string): boolean {
+  const found = path
+    .split('.')
+    .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], settings);
+  return found !== undefined;
+}
+
+/** Names the field of an engine setting: the model's, unless only the pool has set it. */
+export function settingField(input: EngineInput, path: string): string {
+  const inherited = !isSet(input.model.spec.engine, path) && isSet(input.pool.spec.engine, path);
+  return `spec.engine.${path}${inherited ? ` of InferencePool ${input.pool.metadata.name}` : ''}`;
+}
