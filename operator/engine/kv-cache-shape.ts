@@ -24,8 +24,15 @@ function tokenLayerBytes(engine: ResolvedEngine, model: KnownModel): number {
   return 2 * Math.max(1, model.kvHeads / engine.tensorParallelSize) * model.headDim * bytes;
 }
 
-/** The shape for an engine that computes `batchedTokens` a step. Offloading turns sliding windows off, so that all layers grow. */
-export function kvCacheShape(engine: ResolvedEngine, model: KnownModel, batchedTokens: number): KvCacheShape {
+/**
+ * The shape for an engine that computes `batchedTokens` a step. Without `useWindows` all layers grow, which is what
+ * vLLM falls back to where its hybrid KV cache manager is off.
+ */
+export function kvCacheShape(
+  engine: ResolvedEngine,
+  model: KnownModel,
+  { batchedTokens, useWindows }: { batchedTokens: number; useWindows: boolean },
+): KvCacheShape {
   const block = engine.settings.pagedAttention?.blockSize ?? 16;
   const sliding = useWindows ? model.sliding : undefined;
   const layerBytes = tokenLayerBytes(engine, model);
