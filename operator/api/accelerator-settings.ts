@@ -27,6 +27,7 @@ const acceleratorType = withRules(z.string().min(1).max(32), [
     remedy: TYPE_REMEDY,
     messageExpression: `"unknown accelerator '" + self + "': ${TYPE_REMEDY}"`,
     holds: (self) => new RegExp(TYPE_PATTERN).test(self),
+    explain: (self) => ({ problem: `unknown accelerator '${self}'`, remedy: TYPE_REMEDY }),
   },
 ]);
 

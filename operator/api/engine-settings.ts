@@ -146,7 +146,7 @@ const extraArg = withRules(z.string().min(1).max(1024), [
   },
 ]);
 
-const TYPED_FLAG_MESSAGES = `{${[...TYPED_FLAGS].map(([flag, text]) => `'${flag}': '${text}'`).join(', ')}}`;
+const TYPED_FLAG_MESSAGES = `{${[...TYPED_FLAGS].map(([flag, { problem, remedy }]) => `'${flag}': '${problem}: ${remedy}'`).join(', ')}}`;
 const CEL_FLAG_NAME = "arg.replace('_', '-').replace('.', '=').split('=')[0]";
 const CEL_FLAGS = `[${[...TYPED_FLAGS.keys()].map((flag) => `'${flag}'`).join(', ')}]`;
 
@@ -157,6 +157,8 @@ const extraArgsRule: Rule<string[]> = {
   remedy: 'use the typed setting instead',
   reason: 'FieldValueForbidden',
   holds: (self) => self.every((argument) => !TYPED_FLAGS.has(flagName(argument))),
+  explain: (self) =>
+    self.flatMap((argument) => TYPED_FLAGS.get(flagName(argument)) ?? [])[0] ?? extraArgsRule,
 };
 
 export const engineSettings = z.object({
@@ -190,7 +192,7 @@ export const engineSettings = z.object({
     .describe('Data type of weights and activations.'),
   quantization: pluginName.optional().describe('Quantization method, when the checkpoint does not say it.'),
   maxModelLen: z
-    .union([z.int().min(1).max(16777216), z.literal('auto')])
+    .union([z.int().min(1).max(16777216), z.literal('auto')], { error: 'expected an integer or "auto"' })
     .optional()
     .describe('Context length in tokens; `auto` takes the largest that fits.'),
   pagedAttention: pagedAttentionSettings.optional().describe('How the KV cache is kept in memory.'),

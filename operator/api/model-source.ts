@@ -15,6 +15,7 @@ const source = withRules(z.string().min(1).max(1024), [
     remedy: SOURCE_REMEDY,
     messageExpression: `"unknown model source '" + self + "': ${SOURCE_REMEDY}"`,
     holds: (self) => new RegExp(SOURCE_PATTERN).test(self),
+    explain: (self) => ({ problem: `unknown model source '${self}'`, remedy: SOURCE_REMEDY }),
   },
 ]);
 

@@ -15,10 +15,12 @@ export interface Rule<T> {
   fieldPath?: string;
   reason?: RuleReason;
   holds: (self: T) => boolean;
+  /** What the message expression says, for a value that breaks the rule. */
+  explain?: (self: T) => RuleIssueParams;
 }
 
 /** A rule on a change: CEL over `self` and `oldSelf`. Only the API server can check it. */
-export interface TransitionRule<T> extends Omit<Rule<T>, 'holds'> {
+export interface TransitionRule<T> extends Omit<Rule<T>, 'holds' | 'explain'> {
   holds: (self: T, oldSelf: T) => boolean;
 }
 
@@ -53,8 +55,9 @@ export function withRules<S extends z.ZodType>(
   const refined = schema.superRefine((value, context) => {
     for (const rule of rules) {
       if (rule.holds(value)) continue;
-      const params: RuleIssueParams = { problem: rule.problem, remedy: rule.remedy };
-      context.addIssue({ code: 'custom', path: segments(rule.fieldPath), message: message(rule), params });
+      const { problem, remedy } = rule.explain?.(value) ?? rule;
+      const params: RuleIssueParams = { problem, remedy };
+      context.addIssue({ code: 'custom', path: segments(rule.fieldPath), message: message(params), params });
     }
   });
   return refined.meta({
@@ -63,7 +66,7 @@ export function withRules<S extends z.ZodType>(
   });
 }
 
-function validationRule(rule: Omit<Rule<never>, 'holds'>): ValidationRule {
+function validationRule(rule: Omit<Rule<never>, 'holds' | 'explain'>): ValidationRule {
   return {
     rule: rule.rule,
     message: message(rule),
@@ -73,7 +76,7 @@ function validationRule(rule: Omit<Rule<never>, 'holds'>): ValidationRule {
   };
 }
 
-function message(rule: Pick<Rule<never>, 'problem' | 'remedy'>): string {
+function message(rule: RuleIssueParams): string {
   return `${rule.problem}: ${rule.remedy}`;
 }
 

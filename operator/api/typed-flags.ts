@@ -1,4 +1,5 @@
 /** The `vllm serve` flags that have a setting of their own, or that the operator sets: `extraArgs` may not repeat them. */
+import type { RuleIssueParams } from './rule.ts';
 
 const BY_SETTING: Record<string, readonly string[]> = {
   tensorParallelSize: ['--tensor-parallel-size', '-tp'],
@@ -55,16 +56,22 @@ const BY_OPERATOR = [
   ...['--data-parallel-multi-port-external-lb', '--no-data-parallel-multi-port-external-lb'],
 ];
 
-/** What to say of each such flag: which setting to use instead. Keys are flags with dashes, as `flagName` gives them. */
-export const TYPED_FLAGS: ReadonlyMap<string, string> = new Map([
+/** What is wrong with each such flag in `extraArgs`. Keys are flags with dashes, as `flagName` gives them. */
+export const TYPED_FLAGS: ReadonlyMap<string, RuleIssueParams> = new Map([
   ...Object.entries(BY_SETTING).flatMap(([setting, flags]) =>
-    flags.map((flag) => [flag, `${flag} repeats a typed setting: set engine.${setting} instead`] as const),
+    flags.map((flag) => repeats(flag, `engine.${setting}`)),
   ),
-  ...Object.entries(BY_MODEL_FIELD).flatMap(([field, flags]) =>
-    flags.map((flag) => [flag, `${flag} repeats a typed setting: set ${field} instead`] as const),
+  ...Object.entries(BY_MODEL_FIELD).flatMap(([field, flags]) => flags.map((flag) => repeats(flag, field))),
+  ...BY_OPERATOR.map(
+    (flag): Entry => [flag, { problem: `${flag} is set by the operator`, remedy: 'remove it' }],
   ),
-  ...BY_OPERATOR.map((flag) => [flag, `${flag} is set by the operator: remove it`] as const),
 ]);
+
+type Entry = readonly [string, RuleIssueParams];
+
+function repeats(flag: string, field: string): Entry {
+  return [flag, { problem: `${flag} repeats a typed setting`, remedy: `set ${field} instead` }];
+}
 
 /** The flag of one argument: without its value, without the field of a dotted JSON flag, dashes for underscores (vLLM takes both). */
 export function flagName(argument: string): string {

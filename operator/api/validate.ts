@@ -60,6 +60,8 @@ function manifestIssue(issue: z.core.$ZodIssue, object: unknown): ManifestIssue 
 function remedyOf(issue: z.core.$ZodIssue, value: unknown): string {
   if (value === undefined) return 'set it';
   switch (issue.code) {
+    case 'invalid_type':
+      return `write ${issue.expected === 'object' ? 'an object' : `a ${issue.expected}`}`;
     case 'invalid_value':
       return `use one of ${issue.values.map(String).join(', ')}`;
     case 'too_big':
@@ -67,7 +69,7 @@ function remedyOf(issue: z.core.$ZodIssue, value: unknown): string {
     case 'too_small':
       return `at least ${issue.minimum}`;
     case 'invalid_format':
-      return `write it so that it matches ${issue.pattern ?? issue.format}`;
+      return `write it in that form`;
     default:
       return 'see the field reference';
   }
