@@ -1,0 +1,182 @@
+/** Starts the real router (nginx with its Lua modules, through start.sh) on an address of its own. */
+import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import { createAuthority, issueClientCertificate, trustBundle } from '../../../../operator/router/pki.ts';
+import type { RouteTable } from '../../../../operator/router/route-table.ts';
+
+export interface RouterOptions {
+  /** Routes to apply before it is handed over; without them it is not ready yet. */
+  table?: RouteTable;
+  workers?: number;
+  maxBodySize?: number;
+  readTimeout?: string;
+  /** Further environment of start.sh. */
+  env?: Record<string, string>;
+  /** Directory that stays, to start another router on what this one kept. Default: a new one, removed on close. */
+  directory?: string;
+  /** Replaces text of nginx.conf, for settings that tests need shorter. */
+  edit?: (nginxConf: string) => string;
+}
+
+export interface ModelDemand {
+  inFlight: number;
+  held: number;
+  queued: number;
+  lastRequestMs: number;
+  requests: number;
+}
+
+export interface Demand {
+  seq: number;
+  version: number;
+  models: Record<string, ModelDemand>;
+}
+
+export interface Router {
+  /** Where clients connect, without a path. */
+  url: string;
+  adminUrl: string;
+  metricsUrl: string;
+  address: string;
+  directory: string;
+  /** Process id of start.sh. */
+  pid: number;
+  /** The operator's agent for the admin port. */
+  admin: Agent;
+  put(table: RouteTable | string): Promise<{ status: number; body: Record<string, unknown> }>;
+  demand(since?: number, waitMs?: number): Promise<Demand>;
+  metrics(): Promise<string>;
+  /** What the router wrote to standard error so far. */
+  errors(): string;
+  /** What it logged of requests so far. */
+  accessLog(): Promise<string>;
+  close(signal?: NodeJS.Signals): Promise<void>;
+}
+
+const SOURCE = join(import.meta.dirname, '../../../../operator/router/nginx');
+
+/** An address of 127.0.0.0/8 that nobody else is likely to use. */
+export function loopbackAddress(): string {
+  return `127.${randomInt(64, 128)}.${randomInt(256)}.${randomInt(1, 255)}`;
+}
+
+export async function startRouter(options: RouterOptions = {}): Promise<Router> {
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'router-')));
+  const conf = join(directory, 'conf');
+  const prefix = join(directory, 'prefix');
+  await mkdir(prefix, { recursive: true });
+  await cp(SOURCE, conf, { recursive: true });
+  const authority = await createAuthority({ now: new Date() });
+  await writeFile(join(conf, 'operator-ca.crt'), trustBundle(authority));
+  const values: Record<string, string> = {
+    WORKER_PROCESSES: String(options.workers ?? 2),
+    DRAIN_TIMEOUT: '60s',
+    READ_TIMEOUT: options.readTimeout ?? '60s',
+    MAX_BODY_SIZE: String(options.maxBodySize ?? 33554432),
+    ACCESS_LOG: join(directory, 'access.log'),
+  };
+  const template = await readFile(join(conf, 'nginx.conf'), 'utf8');
+  const filled = template.replace(/@@([A-Z_]+)@@/g, (_, name: string) => values[name] ?? '');
+  await writeFile(join(conf, 'nginx.conf'), options.edit ? options.edit(filled) : filled);
+
+  const address = loopbackAddress();
+  const child = spawn('/bin/sh', [join(conf, 'start.sh')], {
+    env: {
+      PATH: process.env.PATH,
+      VLLM_ROUTER_PREFIX: prefix,
+      VLLM_ROUTER_ADDRESS: address,
+      ...options.env,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const pid = child.pid ?? 0;
+
+  const client = await issueClientCertificate(authority, { now: new Date() });
+  const admin = new Agent({
+    connect: { cert: client.certificatePem, key: client.privateKeyPem, rejectUnauthorized: false },
+  });
+  const adminUrl = `https://${address}:8081`;
+  const metricsUrl = `http://${address}:8082`;
+  const router: Router = {
+    url: `http://${address}:8080`,
+    adminUrl,
+    metricsUrl,
+    address,
+    directory,
+    pid,
+    admin,
+    async put(table) {
+      const body = typeof table === 'string' ? table : JSON.stringify(table);
+      const response = await request(`${adminUrl}/routes`, { method: 'PUT', body, dispatcher: admin });
+      return { status: response.statusCode, body: (await response.body.json()) as Record<string, unknown> };
+    },
+    async demand(since = 0, waitMs = 0) {
+      const response = await request(`${adminUrl}/demand?since=${since}&wait=${waitMs}ms`, {
+        dispatcher: admin,
+      });
+      return (await response.body.json()) as Demand;
+    },
+    async metrics() {
+      const response = await request(`${metricsUrl}/metrics`);
+      return await response.body.text();
+    },
+    errors: () => errors,
+    accessLog: async () => await readFile(join(directory, 'access.log'), 'utf8'),
+    async close(signal = 'SIGKILL') {
+      await admin.destroy();
+      try {
+        process.kill(signal === 'SIGKILL' ? -pid : pid, signal);
+      } catch {
+        // It has ended already.
+      }
+      await exited;
+      if (!options.directory) await rm(directory, { recursive: true, force: true });
+    },
+  };
+  try {
+    await waitUntilUp(`${metricsUrl}/healthz`, () => child.exitCode);
+    if (options.table) {
+      const applied = await router.put(options.table);
+      if (applied.status !== 200) throw new Error(`routes refused: ${JSON.stringify(applied)}`);
+    }
+  } catch (error) {
+    await router.close();
+    throw new Error(`the router did not start: ${errors}`, { cause: error });
+  }
+  return router;
+}
+
+async function waitUntilUp(url: string, exitCode: () => number | null): Promise<void> {
+  for (let attempt = 0; attempt < 400; attempt += 1) {
+    if (exitCode() !== null) throw new Error(`exit code ${exitCode()}`);
+    try {
+      const response = await request(url);
+      await response.body.dump();
+      if (response.statusCode === 200) return;
+    } catch {
+      // Not listening yet.
+    }
+    await delay(25);
+  }
+  throw new Error(`${url} did not answer`);
+}
+
+/** Waits until a condition holds; fails with its description after a while. */
+export async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
+  for (let attempt = 0; attempt < 1000; attempt += 1) {
+    if (await condition()) return;
+    await delay(10);
+  }
+  throw new Error(`did not happen: ${what}`);
+}

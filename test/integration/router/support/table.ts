@@ -1,0 +1,41 @@
+/** Route tables for tests, with defaults for what a test does not care about. */
+import type { RouteModel, RouteTable } from '../../../../operator/router/route-table.ts';
+
+let lastVersion = Date.now();
+
+/** A model that runs on the given engines. */
+export function model(
+  name: string,
+  endpoints: readonly string[],
+  overrides: Partial<RouteModel> = {},
+): RouteModel {
+  return {
+    uid: `uid-${name}`,
+    namespace: 'team-a',
+    name,
+    generation: 1,
+    created: 1_700_000_000,
+    servedNames: [name],
+    adapters: [],
+    state: endpoints.length > 0 ? 'Serving' : 'Idle',
+    endpoints: endpoints.map((address) => ({ address, capacity: 64, draining: false })),
+    cache: { enabled: false, ttlSeconds: 60, policy: 'Deterministic' },
+    admission: { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000, degradation: [] },
+    ...overrides,
+  };
+}
+
+/** A table, newer than all made before. */
+export function table(models: readonly RouteModel[], overrides: Partial<RouteTable> = {}): RouteTable {
+  lastVersion = Math.max(lastVersion + 1, Date.now());
+  return {
+    version: lastVersion,
+    pool: { namespace: 'team-a', name: 'pool' },
+    loadBalancing: 'LeastRequests',
+    auth: 'None',
+    cacheMaxEntryBytes: 1_048_576,
+    models: [...models],
+    keys: [],
+    ...overrides,
+  };
+}
