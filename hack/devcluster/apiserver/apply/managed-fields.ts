@@ -1,0 +1,104 @@
+import { type ApiObject, timestamp } from '../api-object.ts';
+import { isObject, type Json, type JsonObject, objectAt, stringAt } from '../json.ts';
+import { FieldSet } from './field-set.ts';
+
+/** One entry of metadata.managedFields, decoded. */
+export interface ManagedEntry {
+  manager: string;
+  operation: 'Apply' | 'Update';
+  apiVersion: string;
+  subresource: string;
+  time: string;
+  fields: FieldSet;
+}
+
+/** Identifies an entry: one for each manager, operation, version and subresource. */
+export type ManagerIdentity = Pick<ManagedEntry, 'manager' | 'operation' | 'apiVersion' | 'subresource'>;
+
+/** Fields that the server sets or that identify the object; nobody owns them. */
+const UNMANAGED = FieldSet.fromJson({
+  'f:apiVersion': {},
+  'f:kind': {},
+  'f:metadata': {
+    '.': {},
+    'f:name': {},
+    'f:namespace': {},
+    'f:creationTimestamp': {},
+    'f:selfLink': {},
+    'f:uid': {},
+    'f:clusterName': {},
+    'f:generation': {},
+    'f:managedFields': {},
+    'f:resourceVersion': {},
+  },
+});
+
+/** Takes away what nobody owns. */
+export function stripUnmanaged(set: FieldSet): FieldSet {
+  return set.difference(UNMANAGED);
+}
+
+/** Finds whether two identities are the same entry. */
+export function sameManager(a: ManagerIdentity, b: ManagerIdentity): boolean {
+  return (
+    a.manager === b.manager &&
+    a.operation === b.operation &&
+    a.apiVersion === b.apiVersion &&
+    a.subresource === b.subresource
+  );
+}
+
+/** Reads metadata.managedFields; entries that are malformed are dropped. */
+export function decodeManaged(fields: Json | undefined): ManagedEntry[] {
+  if (!Array.isArray(fields)) return [];
+  return fields.filter(isObject).map((entry) => ({
+    manager: stringAt(entry, 'manager'),
+    operation: entry.operation === 'Apply' ? 'Apply' : 'Update',
+    apiVersion: stringAt(entry, 'apiVersion'),
+    subresource: stringAt(entry, 'subresource'),
+    time: stringAt(entry, 'time'),
+    fields: FieldSet.fromJson(objectAt(entry, 'fieldsV1')),
+  }));
+}
+
+/** Writes entries in the server's order: Apply first, then by time, manager, version, subresource. */
+export function encodeManaged(entries: readonly ManagedEntry[]): JsonObject[] {
+  const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+  return [...entries]
+    .filter((entry) => !entry.fields.empty || entry.operation === 'Apply')
+    .sort(
+      (a, b) =>
+        order(a.operation, b.operation) ||
+        order(a.time, b.time) ||
+        order(a.manager, b.manager) ||
+        order(a.apiVersion, b.apiVersion) ||
+        order(a.subresource, b.subresource),
+    )
+    .map((entry) => ({
+      manager: entry.manager,
+      operation: entry.operation,
+      apiVersion: entry.apiVersion,
+      time: entry.time,
+      fieldsType: 'FieldsV1',
+      fieldsV1: entry.fields.toJson(),
+      ...(entry.subresource === '' ? {} : { subresource: entry.subresource }),
+    }));
+}
+
+/** The object without metadata.managedFields. */
+export function withoutManaged(object: ApiObject): ApiObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/** The object with these entries; an empty list leaves the field out. */
+export function withManaged(object: ApiObject, entries: readonly ManagedEntry[]): ApiObject {
+  const bare = withoutManaged(object);
+  if (entries.length === 0) return bare;
+  return { ...bare, metadata: { ...bare.metadata, managedFields: encodeManaged(entries) } };
+}
+
+/** Now, as managedFields writes it. */
+export function managedTime(now: Date): string {
+  return timestamp(now);
+}

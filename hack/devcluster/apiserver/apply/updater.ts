@@ -1,0 +1,148 @@
+import type { ApiObject } from '../api-object.ts';
+import type { Json } from '../json.ts';
+import type { TypeNode } from '../schema/type-node.ts';
+import { type Cause, StatusError } from '../status-error.ts';
+import { describePath, FieldSet } from './field-set.ts';
+import {
+  decodeManaged,
+  type ManagedEntry,
+  type ManagerIdentity,
+  sameManager,
+  stripUnmanaged,
+  withManaged,
+  withoutManaged,
+} from './managed-fields.ts';
+import {
+  type Comparison,
+  compareValues,
+  fieldSetOf,
+  mergeValues,
+  removePaths,
+  withNamedParents,
+} from './typed-value.ts';
+
+/** Most Update entries that an object keeps; older ones are merged (CapManagers of apimachinery). */
+const MAX_UPDATE_MANAGERS = 10;
+
+/** What an update or apply is done with. */
+export interface ManagedWrite {
+  type: TypeNode;
+  identity: ManagerIdentity;
+  /** Paths that this write can't change (status on the main resource, and the reverse). */
+  reset: FieldSet;
+  time: string;
+}
+
+function changesOf(type: TypeNode, old: Json, now: Json, reset: FieldSet): Comparison {
+  const all = compareValues(type, old, now);
+  const clean = (set: FieldSet): FieldSet => stripUnmanaged(set.recursiveDifference(reset));
+  return { added: clean(all.added), modified: clean(all.modified), removed: clean(all.removed) };
+}
+
+/**
+ * Notes the fields that an Update operation (create, replace, patch) took. `before` is the live object,
+ * or, on create, an empty one of the kind. An object sent with `managedFields: []` starts anew.
+ */
+export function trackUpdate(before: ApiObject, after: ApiObject, write: ManagedWrite): ApiObject {
+  const entries = sentEntries(before, after);
+  const change = changesOf(write.type, withoutManaged(before), withoutManaged(after), write.reset);
+  const taken = change.added.union(change.modified);
+  const others = entries.map((entry) => ({
+    ...entry,
+    fields: entry.fields.difference(taken).difference(change.removed),
+  }));
+  const kept = others.filter((entry) => !entry.fields.empty);
+  if (taken.empty) return withManaged(after, kept);
+  const mine = entries.find((entry) => sameManager(entry, write.identity));
+  const rest = kept.filter((entry) => !sameManager(entry, write.identity));
+  const fields = (mine?.fields.difference(change.removed) ?? new FieldSet()).union(taken);
+  const own: ManagedEntry = { ...write.identity, time: write.time, fields };
+  return withManaged(after, capUpdates([...rest, own]));
+}
+
+/** A client may rewrite managedFields; leaving them out keeps the live ones, `[{}]` or `[]` clears them. */
+function sentEntries(before: ApiObject, after: ApiObject): ManagedEntry[] {
+  const sent = after.metadata.managedFields;
+  return decodeManaged(sent ?? before.metadata.managedFields).filter((entry) => entry.manager !== '');
+}
+
+function capUpdates(entries: ManagedEntry[]): ManagedEntry[] {
+  const updates = entries
+    .filter((entry) => entry.operation === 'Update')
+    .sort((a, b) => (a.time < b.time ? -1 : 1));
+  const excess = updates.length - MAX_UPDATE_MANAGERS;
+  if (excess <= 0) return entries;
+  const old = updates.slice(0, excess + 1);
+  const fields = old.reduce((all, entry) => all.union(entry.fields), new FieldSet());
+  const merged = old.at(-1);
+  const rest = entries.filter((entry) => !old.includes(entry));
+  return merged ? [...rest, { ...merged, manager: 'ancient-changes', fields }] : rest;
+}
+
+/**
+ * Server-side apply: merges the configuration into the live object, removes what this manager gave up,
+ * and updates ownership. `before` is as for trackUpdate. Throws a Conflict when others own changed
+ * fields and `force` is not set.
+ */
+export function applyConfiguration(
+  before: ApiObject,
+  configuration: ApiObject,
+  write: ManagedWrite,
+  options: { force: boolean; finish: (object: ApiObject) => ApiObject },
+): ApiObject {
+  const live = withoutManaged(before);
+  const config = withoutManaged(configuration);
+  const entries = decodeManaged(before.metadata.managedFields);
+  const previous = entries.find((entry) => sameManager(entry, write.identity));
+  const set = stripUnmanaged(fieldSetOf(write.type, config).recursiveDifference(write.reset));
+  const own: ManagedEntry = { ...write.identity, time: write.time, fields: set };
+  const others = entries.filter((entry) => !sameManager(entry, write.identity));
+  const merged = mergeValues(write.type, live, config) as ApiObject;
+  const pruned = previous ? prune(merged, previous.fields, [...others, own], write.type) : merged;
+  const change = changesOf(write.type, live, pruned, write.reset);
+  const taken = change.added.union(change.modified);
+  const kept: ManagedEntry[] = [];
+  const conflicts: { entry: ManagedEntry; fields: FieldSet }[] = [];
+  for (const entry of others) {
+    const clash = entry.fields.intersection(taken);
+    if (!clash.empty) conflicts.push({ entry, fields: clash });
+    const fields = entry.fields.difference(clash).difference(change.removed);
+    if (!fields.empty) kept.push({ ...entry, fields });
+  }
+  if (conflicts.length > 0 && !options.force) throw applyConflict(conflicts);
+  const unchanged =
+    taken.empty && change.removed.empty && previous !== undefined && previous.fields.equals(set);
+  const time = unchanged ? previous.time : write.time;
+  const final = set.empty ? kept : [...kept, { ...own, time }];
+  return withManaged(options.finish(pruned), final);
+}
+
+/** Removes what the manager applied before and now left out, unless someone owns it (SMD prune). */
+function prune(merged: ApiObject, last: FieldSet, entries: ManagedEntry[], type: TypeNode): ApiObject {
+  const lastNamed = withNamedParents(type, last);
+  const trimmed = removePaths(type, merged, lastNamed);
+  const owned = entries.reduce((all, entry) => all.union(entry.fields), new FieldSet());
+  const named = (value: Json): FieldSet => withNamedParents(type, fieldSetOf(type, value));
+  const mergedSet = named(merged);
+  const keep = named(trimmed).union(withNamedParents(type, owned));
+  const restored = removePaths(type, merged, mergedSet.difference(keep));
+  const dangling = mergedSet.difference(named(restored)).intersection(lastNamed);
+  return removePaths(type, merged, dangling) as ApiObject;
+}
+
+function applyConflict(conflicts: { entry: ManagedEntry; fields: FieldSet }[]): StatusError {
+  const causes: Cause[] = [];
+  const texts: string[] = [];
+  for (const { entry, fields } of conflicts) {
+    const where = entry.subresource === '' ? '' : ` with subresource "${entry.subresource}"`;
+    const when = entry.operation === 'Update' ? ` using ${entry.apiVersion} at ${entry.time}` : '';
+    const who = `conflict with "${entry.manager}"${where}${when}`;
+    const paths = [...fields.paths()].map(describePath);
+    for (const field of paths) causes.push({ reason: 'FieldManagerConflict', message: who, field });
+    texts.push(paths.length === 1 ? `${who}: ${paths[0]}` : `${who}:\n- ${paths.join('\n- ')}`);
+  }
+  const count = causes.length;
+  const start = `Apply failed with ${count} conflict${count === 1 ? '' : 's'}: `;
+  const body = texts.length === 1 ? texts[0] : `conflicts ${texts.map((text) => text.slice(9)).join('\n')}`;
+  return new StatusError(409, 'Conflict', start + body, { causes: causes.map((cause) => ({ ...cause })) });
+}

@@ -1,0 +1,267 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ApiObject } from '../api-object.ts';
+import { encodeObject, encodePartial } from '../encode.ts';
+import {
+  mediaType,
+  parseObject,
+  type Representation,
+  readBody,
+  representation,
+  sendJson,
+} from '../http-message.ts';
+import { isObject, type JsonObject } from '../json.ts';
+import { parseFilter } from '../object-filter.ts';
+import type { RequestInfo } from '../request-info.ts';
+import { isWatch } from '../request-info.ts';
+import type { Resource } from '../resource.ts';
+import type { ServerContext, UserInfo, WriteRequest } from '../server-context.ts';
+import {
+  badRequest,
+  methodNotAllowed,
+  noSuchResource,
+  notFound,
+  unsupportedMediaType,
+} from '../status-error.ts';
+import { tableOf } from '../table/table.ts';
+import { readStored, type Target } from '../writes/common.ts';
+import { createObject } from '../writes/create-object.ts';
+import { decodeObject } from '../writes/decode-object.ts';
+import { deleteObject, deleteOptions } from '../writes/delete-object.ts';
+import { updateObject } from '../writes/update-object.ts';
+import type { ContinueTokens } from './continue-tokens.ts';
+import { listObjects, selectObjects } from './list-objects.ts';
+import { patchObject } from './patch-object.ts';
+import { type WatchSessions, watchObjects } from './watch-objects.ts';
+import { writeRequestOf } from './write-request.ts';
+
+const WRITE_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+/** Kinds that PUT may create (AllowCreateOnUpdate of their strategies). */
+const CREATE_ON_UPDATE = new Set([
+  'coordination.k8s.io/leases',
+  'endpoints',
+  'events',
+  'limitranges',
+  'rbac.authorization.k8s.io/roles',
+  'rbac.authorization.k8s.io/rolebindings',
+  'rbac.authorization.k8s.io/clusterroles',
+  'rbac.authorization.k8s.io/clusterrolebindings',
+]);
+
+/** What the handlers of one server share. */
+export interface HandlerState {
+  server: ServerContext;
+  tokens: ContinueTokens;
+  sessions: WatchSessions;
+}
+
+/** One request for a resource, after authorization. */
+export interface ResourceRequest {
+  info: RequestInfo;
+  resource: Resource;
+  user: UserInfo;
+  message: IncomingMessage;
+  response: ServerResponse;
+}
+
+/** Answers requests for a resource itself and its status; other subresources have their own handlers. */
+export async function handleResource(state: HandlerState, call: ResourceRequest): Promise<void> {
+  const { info, resource, response, message } = call;
+  const shape = representation(message.headers.accept);
+  switch (info.verb) {
+    case 'list':
+      listObjects(state.server, state.tokens, resource, info, shape, response);
+      return;
+    case 'watch':
+      watchObjects(state.server, state.sessions, resource, info, shape, response);
+      return;
+    case 'get':
+      if (isWatch(info.query)) watchOne(state, call, shape);
+      else sendObject(state.server, call, readStored(state.server, targetOf(call)), 200, shape);
+      return;
+    case 'create':
+      await create(state, call, shape);
+      return;
+    case 'update':
+      await update(state, call, shape);
+      return;
+    case 'patch':
+      await patch(state, call, shape);
+      return;
+    case 'delete':
+      await remove(state, call);
+      return;
+    case 'deletecollection':
+      await removeAll(state, call);
+      return;
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+/** Where a request's write goes. */
+export function targetOf({ info, resource }: Pick<ResourceRequest, 'info' | 'resource'>): Target {
+  return {
+    resource,
+    namespace: resource.namespaced ? info.namespace : '',
+    name: info.name,
+    subresource: info.subresource,
+  };
+}
+
+/** Answers with an object in the shape that the client asked for. */
+export function sendObject(
+  server: ServerContext,
+  call: ResourceRequest,
+  object: ApiObject,
+  status: number,
+  shape: Representation,
+  warnings: string[] = [],
+): void {
+  if (shape === 'table')
+    sendJson(call.response, status, tableOf(server, call.resource, [object], call.info.query), warnings);
+  else
+    sendJson(
+      call.response,
+      status,
+      shape === 'partial' ? encodePartial(object) : encodeObject(object),
+      warnings,
+    );
+}
+
+function watchOne(state: HandlerState, call: ResourceRequest, shape: Representation): void {
+  const query = new URLSearchParams(call.info.query);
+  query.set('fieldSelector', `metadata.name=${call.info.name}`);
+  watchObjects(
+    state.server,
+    state.sessions,
+    call.resource,
+    { ...call.info, query, name: '' },
+    shape,
+    call.response,
+  );
+}
+
+/** The body of a create or update. Throws BadRequest, UnsupportedMediaType. */
+export async function readObjectBody(call: ResourceRequest, kind: string): Promise<JsonObject> {
+  const type = mediaType(call.message);
+  if (type !== '' && type !== 'application/json' && type !== 'application/yaml')
+    throw unsupportedMediaType(WRITE_TYPES);
+  return parseObject(await readBody(call.message), type, kind);
+}
+
+async function create(state: HandlerState, call: ResourceRequest, shape: Representation): Promise<void> {
+  const { info, resource, message, user } = call;
+  if (info.name !== '') throw methodNotAllowed();
+  if (resource.namespaced && info.namespace === '') throw noSuchResource();
+  const body = await readObjectBody(call, resource.kind);
+  const request = writeRequestOf(message, info, user);
+  const decoded = decodeObject(state.server, resource, body, request);
+  checkNamespace(call, decoded);
+  const object = createObject(state.server, targetOf(call), decoded, request);
+  sendObject(state.server, call, object, 201, shape, request.warnings);
+}
+
+function checkNamespace({ info, resource }: ResourceRequest, object: ApiObject): void {
+  const { namespace } = object.metadata;
+  if (resource.namespaced && namespace !== undefined && namespace !== info.namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+}
+
+async function update(state: HandlerState, call: ResourceRequest, shape: Representation): Promise<void> {
+  const { info, resource, message, user } = call;
+  if (info.name === '') throw methodNotAllowed();
+  const body = await readObjectBody(call, resource.kind);
+  const request = writeRequestOf(message, info, user);
+  const decoded = decodeObject(state.server, resource, body, request);
+  checkNamespace(call, decoded);
+  const target = targetOf(call);
+  const known = state.server.store.get(resource.collection, target.namespace, target.name);
+  if (!known && info.subresource === '' && CREATE_ON_UPDATE.has(resource.collection)) {
+    const made = createObject(state.server, target, withoutVersion(decoded, target), request);
+    sendObject(state.server, call, made, 201, shape, request.warnings);
+    return;
+  }
+  if (!known) throw notFound(resource, target.name);
+  sendObject(
+    state.server,
+    call,
+    updateObject(state.server, target, decoded, request),
+    200,
+    shape,
+    request.warnings,
+  );
+}
+
+function withoutVersion(object: ApiObject, target: Target): ApiObject {
+  if (object.metadata.resourceVersion) throw notFound(target.resource, target.name);
+  return object;
+}
+
+async function patch(state: HandlerState, call: ResourceRequest, shape: Representation): Promise<void> {
+  const { info, message, user } = call;
+  if (info.name === '') throw methodNotAllowed();
+  const text = await readBody(message);
+  const type = mediaType(message);
+  const request = patchRequest(message, info, user, type);
+  const force = info.query.get('force') === 'true';
+  const { object, created } = patchObject(state.server, targetOf(call), { text, type, force }, request);
+  sendObject(state.server, call, object, created ? 201 : 200, shape, request.warnings);
+}
+
+/** Applies name no manager by default: it must be given. */
+export function patchRequest(
+  message: IncomingMessage,
+  info: RequestInfo,
+  user: UserInfo,
+  type: string,
+): WriteRequest {
+  const request = writeRequestOf(message, info, user);
+  if (type.startsWith('application/apply-patch')) request.fieldManager = info.query.get('fieldManager') ?? '';
+  return request;
+}
+
+async function optionsBody(call: ResourceRequest): Promise<JsonObject | undefined> {
+  const text = await readBody(call.message);
+  return text.trim() === '' ? undefined : parseObject(text, mediaType(call.message), 'DeleteOptions');
+}
+
+async function remove(state: HandlerState, call: ResourceRequest): Promise<void> {
+  const { info, message, user, response } = call;
+  const body = await optionsBody(call);
+  const request = writeRequestOf(message, info, user);
+  if (body?.dryRun !== undefined) request.dryRun = Array.isArray(body.dryRun) && body.dryRun.includes('All');
+  const answer = deleteObject(state.server, targetOf(call), deleteOptions(body, info.query), request);
+  sendJson(response, 200, answer, request.warnings);
+}
+
+async function removeAll(state: HandlerState, call: ResourceRequest): Promise<void> {
+  const { info, resource, message, user, response } = call;
+  if (resource.namespaced && info.namespace === '') throw methodNotAllowed();
+  const body = await optionsBody(call);
+  const request = writeRequestOf(message, info, user);
+  const options = deleteOptions(body, info.query);
+  const objects = selectObjects(state.server, resource, info.namespace, parseFilter(resource, info.query));
+  const revision = String(state.server.store.revision);
+  for (const object of objects)
+    deleteObject(state.server, { ...targetOf(call), name: object.metadata.name }, options, request);
+  sendJson(response, 200, {
+    kind: resource.listKind,
+    apiVersion: resource.custom
+      ? `${resource.group}/${resource.version}`
+      : resource.fromStored(objects[0] ?? emptyOf(resource)).apiVersion,
+    metadata: { resourceVersion: revision },
+    items: objects.filter(isObject).map((object) => stripKind(resource, object)),
+  });
+}
+
+function emptyOf(resource: Resource): ApiObject {
+  const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+  return { apiVersion, kind: resource.kind, metadata: { name: '' } };
+}
+
+function stripKind(resource: Resource, object: ApiObject): JsonObject {
+  if (resource.custom) return object;
+  const { apiVersion: _, kind: __, ...rest } = object;
+  return rest;
+}

@@ -1,0 +1,175 @@
+import type { ServerResponse } from 'node:http';
+import type { ApiObject } from '../api-object.ts';
+import { encodeObject, encodePartial } from '../encode.ts';
+import type { Representation } from '../http-message.ts';
+import { type ObjectFilter, parseFilter } from '../object-filter.ts';
+import type { RequestInfo } from '../request-info.ts';
+import { apiVersionOf, type Resource } from '../resource.ts';
+import type { ServerContext } from '../server-context.ts';
+import { badRequest, invalid, StatusError } from '../status-error.ts';
+import type { StoreEvent } from '../store.ts';
+import { tableOf } from '../table/table.ts';
+import { selectObjects } from './list-objects.ts';
+
+/** Bookmarks come about once a minute, as kube-apiserver sends them. */
+const BOOKMARK_MS = 60_000;
+const DEFAULT_TIMEOUT_SECONDS = 1800;
+
+/** How watches are ended from outside. */
+export interface WatchSessions {
+  /** Called with how to end a watch; the returned function takes it out again. */
+  add(end: () => void): () => void;
+}
+
+/** Answers a watch: a stream of events, one a line. */
+export function watchObjects(
+  server: ServerContext,
+  sessions: WatchSessions,
+  resource: Resource,
+  info: RequestInfo,
+  shape: Representation,
+  response: ServerResponse,
+): void {
+  const { query } = info;
+  const filter = parseFilter(resource, query);
+  const initial = query.get('sendInitialEvents');
+  checkOptions(query, initial);
+  const text = query.get('resourceVersion') ?? '';
+  const from = text === '' ? 0 : Number(text);
+  response.statusCode = 200;
+  response.setHeader('Content-Type', 'application/json');
+  response.setHeader('Cache-Control', 'no-cache, private');
+  response.flushHeaders();
+  const stream = new WatchStream(server, resource, info, shape, filter, response);
+  try {
+    if (!/^\d*$/.test(text))
+      throw badRequest(
+        `invalid resource version ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+      );
+    stream.start(from, initial);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    response.end(`${JSON.stringify({ type: 'ERROR', object: error.body })}\n`);
+    return;
+  }
+  stream.keep(sessions, Number(query.get('timeoutSeconds') ?? 0) || DEFAULT_TIMEOUT_SECONDS);
+}
+
+function checkOptions(query: URLSearchParams, initial: string | null): void {
+  if (initial === null) return;
+  if (query.get('resourceVersionMatch') === 'NotOlderThan') return;
+  throw invalid({ group: 'meta.k8s.io', plural: '', kind: 'ListOptions' }, '', [
+    {
+      reason: 'FieldValueForbidden',
+      field: 'resourceVersionMatch',
+      message: 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    },
+  ]);
+}
+
+class WatchStream {
+  readonly #server: ServerContext;
+  readonly #resource: Resource;
+  readonly #info: RequestInfo;
+  readonly #shape: Representation;
+  readonly #filter: ObjectFilter;
+  readonly #response: ServerResponse;
+  #stop: () => void = () => {};
+  #tableSent = false;
+
+  constructor(
+    server: ServerContext,
+    resource: Resource,
+    info: RequestInfo,
+    shape: Representation,
+    filter: ObjectFilter,
+    response: ServerResponse,
+  ) {
+    this.#server = server;
+    this.#resource = resource;
+    this.#info = info;
+    this.#shape = shape;
+    this.#filter = filter;
+    this.#response = response;
+  }
+
+  /** Sends what is there or what changed since `from`, then follows. Throws Expired. */
+  start(from: number, initial: string | null): void {
+    const { store } = this.#server;
+    const synthetic = initial === 'true' || (from === 0 && initial === null);
+    if (!synthetic) store.assertRemembered(this.#resource.collection, from === 0 ? store.revision : from);
+    let after = from === 0 ? store.revision : from;
+    if (synthetic) {
+      after = store.revision;
+      for (const object of selectObjects(this.#server, this.#resource, this.#info.namespace, this.#filter)) {
+        this.#send('ADDED', object);
+      }
+      if (initial === 'true') this.#bookmark(true);
+    }
+    this.#stop = store.watch(this.#resource.collection, after, (event) => {
+      this.#event(event);
+    });
+  }
+
+  keep(sessions: WatchSessions, timeoutSeconds: number): void {
+    const bookmarks = this.#info.query.get('allowWatchBookmarks') === 'true';
+    const ticker = bookmarks ? setInterval(() => this.#bookmark(false), BOOKMARK_MS) : undefined;
+    const end = (): void => {
+      this.#response.end();
+    };
+    const timer = setTimeout(end, timeoutSeconds * 1000);
+    ticker?.unref();
+    timer.unref();
+    const remove = sessions.add(end);
+    this.#response.once('close', () => {
+      this.#stop();
+      clearInterval(ticker);
+      clearTimeout(timer);
+      remove();
+    });
+  }
+
+  #event(event: StoreEvent): void {
+    const { namespace } = this.#info;
+    if (this.#resource.namespaced && namespace !== '' && event.object.metadata.namespace !== namespace)
+      return;
+    const object = this.#resource.fromStored(event.object);
+    const now = event.type !== 'DELETED' && this.#filter.matches(object);
+    const before = event.old !== undefined && this.#filter.matches(this.#resource.fromStored(event.old));
+    if (now) this.#send(before ? 'MODIFIED' : 'ADDED', object);
+    else if (before) this.#send('DELETED', event.type === 'DELETED' ? object : this.#left(event));
+  }
+
+  /** An object that no longer matches goes with its last matching state and the new version. */
+  #left(event: StoreEvent): ApiObject {
+    const old = this.#resource.fromStored(event.old ?? event.object);
+    return { ...old, metadata: { ...old.metadata, resourceVersion: String(event.revision) } };
+  }
+
+  #send(type: string, object: ApiObject): void {
+    this.#response.write(`{"type":"${type}","object":${this.#encode(object)}}\n`);
+  }
+
+  #encode(object: ApiObject): string {
+    if (this.#shape === 'partial') return encodePartial(object);
+    if (this.#shape === 'object') return encodeObject(object);
+    const table = tableOf(this.#server, this.#resource, [object], this.#info.query);
+    if (this.#tableSent) table.columnDefinitions = [];
+    this.#tableSent = true;
+    return JSON.stringify(table);
+  }
+
+  #bookmark(initialEnd: boolean): void {
+    const resourceVersion = String(this.#server.store.revision);
+    const metadata = initialEnd
+      ? { resourceVersion, annotations: { 'k8s.io/initial-events-end': 'true' } }
+      : { resourceVersion };
+    const partial = this.#shape === 'partial';
+    const object = {
+      kind: partial ? 'PartialObjectMetadata' : this.#resource.kind,
+      apiVersion: partial ? 'meta.k8s.io/v1' : apiVersionOf(this.#resource),
+      metadata,
+    };
+    this.#response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+  }
+}

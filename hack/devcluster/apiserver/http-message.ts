@@ -1,0 +1,103 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse as parseYaml } from 'yaml';
+import { isObject, type Json, type JsonObject } from './json.ts';
+import { badRequest, StatusError } from './status-error.ts';
+
+const MAX_BODY_BYTES = 3 * 1024 * 1024;
+
+/** Reads a request's body. Throws 413 when it is above kube-apiserver's limit of 3 MiB. */
+export async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    const part = chunk as Buffer;
+    size += part.length;
+    if (size > MAX_BODY_BYTES) {
+      throw new StatusError(413, 'RequestEntityTooLarge', `limit is ${MAX_BODY_BYTES}`);
+    }
+    chunks.push(part);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The media type of a request's body without parameters. */
+export function mediaType(request: IncomingMessage): string {
+  return (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+}
+
+/** Parses a body that must be an object. Throws BadRequest; `kind` is named in the message. */
+export function parseObject(text: string, type: string, kind: string): JsonObject {
+  const value = parseText(text, type, kind);
+  if (!isObject(value)) throw badRequest(`the object provided is unrecognized (must be of type ${kind})`);
+  return value;
+}
+
+/** Parses a JSON or YAML body. */
+export function parseText(text: string, type: string, kind: string): Json {
+  try {
+    return (type.includes('yaml') ? parseYaml(text) : JSON.parse(text)) as Json;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why}`,
+    );
+  }
+}
+
+/** How the client wants objects: as they are, as table rows or as metadata only. */
+export type Representation = 'object' | 'table' | 'partial';
+
+/** Reads the Accept header. The first media type that we can answer wins; unknown ones give plain JSON. */
+export function representation(accept: string | undefined): Representation {
+  for (const part of (accept ?? '').split(',')) {
+    if (!part.includes('json')) continue;
+    if (part.includes('as=Table')) return 'table';
+    if (part.includes('as=PartialObjectMetadata')) return 'partial';
+    return 'object';
+  }
+  return 'object';
+}
+
+/** Answers with JSON and Warning headers. */
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: Json | string,
+  warnings: readonly string[] = [],
+): void {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'application/json');
+  if (warnings.length > 0) {
+    response.setHeader(
+      'Warning',
+      [...new Set(warnings)].map((warning) => `299 - ${JSON.stringify(warning)}`),
+    );
+  }
+  response.end(text);
+}
+
+/** Answers with plain text. */
+export function sendText(response: ServerResponse, status: number, text: string): void {
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+  response.end(text);
+}
+
+/** Answers with an error: StatusErrors as they are, everything else as 500. */
+export function sendError(response: ServerResponse, error: unknown): void {
+  const known =
+    error instanceof StatusError
+      ? error
+      : new StatusError(
+          500,
+          'InternalError',
+          error instanceof Error ? (error.stack ?? error.message) : String(error),
+        );
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  for (const [name, value] of Object.entries(known.headers)) response.setHeader(name, value);
+  sendJson(response, known.status, known.body);
+}

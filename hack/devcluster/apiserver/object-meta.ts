@@ -1,0 +1,217 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { type ApiObject, type Metadata, timestamp } from './api-object.ts';
+import { arrayAt, isObject, type Json, type JsonObject, objectsAt, stringAt, stringsAt } from './json.ts';
+import type { Resource } from './resource.ts';
+import type { Cause } from './status-error.ts';
+
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const SUBDOMAIN_RULE = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`;
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const LABEL_RULE = `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`;
+const SERVICE_RULE = `a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`;
+const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
+const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
+const MAX_GENERATED_BASE = 58;
+/** Groups whose names are path segments rather than DNS names. */
+const LOOSE_NAMES = new Set(['rbac.authorization.k8s.io']);
+
+/** Sets what the server decides on create: uid, times, a generated name. Changes the object. */
+export function fillCreateMeta(resource: Resource, object: ApiObject, namespace: string, now: Date): void {
+  const { metadata } = object;
+  for (const key of [
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'selfLink',
+    'resourceVersion',
+    'generation',
+  ]) {
+    delete metadata[key];
+  }
+  if (resource.namespaced) metadata.namespace = namespace;
+  else delete metadata.namespace;
+  if (!metadata.name && metadata.generateName) metadata.name = generateName(metadata.generateName);
+  metadata.uid = randomUUID();
+  metadata.creationTimestamp = timestamp(now);
+  if (resource.hasGeneration) metadata.generation = 1;
+}
+
+/** A name from a prefix, with five random characters as kube-apiserver appends. */
+export function generateName(base: string): string {
+  let suffix = '';
+  for (let index = 0; index < 5; index++) suffix += SUFFIX_ALPHABET[randomInt(SUFFIX_ALPHABET.length)];
+  return base.slice(0, MAX_GENERATED_BASE) + suffix;
+}
+
+/** Takes over from the live object what updates can't change. Changes the object. */
+export function keepSystemMeta(object: ApiObject, old: ApiObject): void {
+  const system = [
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generation',
+    'namespace',
+    'generateName',
+    'selfLink',
+  ];
+  for (const key of system) {
+    const value: Json | undefined = old.metadata[key];
+    if (value === undefined) delete object.metadata[key];
+    else object.metadata[key] = value;
+  }
+}
+
+/** Checks metadata of a new or changed object. */
+export function validateMeta(resource: Resource, object: ApiObject, old: ApiObject | undefined): Cause[] {
+  const { metadata } = object;
+  const causes: Cause[] = [];
+  if (!old) causes.push(...validateName(resource, metadata));
+  causes.push(...validateLabels(metadata), ...validateAnnotations(metadata));
+  causes.push(...validateOwners(metadata));
+  for (const finalizer of stringsAt(metadata, 'finalizers')) {
+    if (!finalizer.split('/').every((part) => part.length <= 253 && QUALIFIED.test(part))) {
+      causes.push(
+        fieldInvalid('metadata.finalizers', finalizer, 'name part must consist of alphanumeric characters'),
+      );
+    }
+  }
+  if (old?.metadata.deletionTimestamp) {
+    const before = old.metadata.finalizers ?? [];
+    const added = (metadata.finalizers ?? []).filter((finalizer) => !before.includes(finalizer));
+    if (added.length > 0) {
+      causes.push({
+        reason: 'FieldValueForbidden',
+        field: 'metadata.finalizers',
+        message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(', ')}}`,
+      });
+    }
+  }
+  return causes;
+}
+
+function validateName(resource: Resource, metadata: Metadata): Cause[] {
+  const { name } = metadata;
+  if (!name) {
+    return [
+      {
+        reason: 'FieldValueRequired',
+        field: 'metadata.name',
+        message: 'Required value: name or generateName is required',
+      },
+    ];
+  }
+  if (LOOSE_NAMES.has(resource.group)) {
+    return name.includes('/') || name.includes('%')
+      ? [fieldInvalid('metadata.name', name, `may not contain '/'`)]
+      : [];
+  }
+  if (resource.collection === 'services') {
+    return /^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name) && name.length <= 63
+      ? []
+      : [fieldInvalid('metadata.name', name, SERVICE_RULE)];
+  }
+  if (resource.collection === 'namespaces') {
+    return LABEL.test(name) && name.length <= 63 ? [] : [fieldInvalid('metadata.name', name, LABEL_RULE)];
+  }
+  if (name.length > 253) return [fieldInvalid('metadata.name', name, 'must be no more than 253 characters')];
+  return SUBDOMAIN.test(name) ? [] : [fieldInvalid('metadata.name', name, SUBDOMAIN_RULE)];
+}
+
+function qualifiedName(name: string): boolean {
+  const parts = name.split('/');
+  if (parts.length > 2) return false;
+  const last = parts.at(-1) ?? '';
+  const prefix = parts.length === 2 ? (parts[0] ?? '') : undefined;
+  if (prefix !== undefined && (!SUBDOMAIN.test(prefix) || prefix.length > 253)) return false;
+  return QUALIFIED.test(last) && last.length <= 63;
+}
+
+/** Checks a map of labels under any field. */
+export function validateLabelMap(labels: Json | undefined, field: string): Cause[] {
+  const causes: Cause[] = [];
+  if (!isObject(labels)) return causes;
+  for (const [key, value] of Object.entries(labels)) {
+    if (!qualifiedName(key))
+      causes.push(
+        fieldInvalid(field, key, "name part must consist of alphanumeric characters, '-', '_' or '.'"),
+      );
+    const text = String(value);
+    if (text !== '' && (!QUALIFIED.test(text) || text.length > 63)) {
+      causes.push(
+        fieldInvalid(
+          field,
+          text,
+          `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
+        ),
+      );
+    }
+  }
+  return causes;
+}
+
+function validateLabels(metadata: Metadata): Cause[] {
+  return validateLabelMap(metadata.labels, 'metadata.labels');
+}
+
+function validateAnnotations(metadata: Metadata): Cause[] {
+  const causes: Cause[] = [];
+  let size = 0;
+  for (const [key, value] of Object.entries(metadata.annotations ?? {})) {
+    size += key.length + value.length;
+    if (!qualifiedName(key.toLowerCase()))
+      causes.push(
+        fieldInvalid('metadata.annotations', key, 'name part must consist of alphanumeric characters'),
+      );
+  }
+  if (size > 262_144) {
+    causes.push({
+      reason: 'FieldValueTooLong',
+      field: 'metadata.annotations',
+      message: 'Too long: may not be more than 262144 bytes',
+    });
+  }
+  return causes;
+}
+
+function validateOwners(metadata: Metadata): Cause[] {
+  const causes: Cause[] = [];
+  const owners = objectsAt(metadata, 'ownerReferences');
+  owners.forEach((owner, index) => {
+    for (const key of ['apiVersion', 'kind', 'name', 'uid']) {
+      if (stringAt(owner, key) === '') {
+        causes.push(fieldInvalid(`metadata.ownerReferences[${index}].${key}`, '', 'must not be empty'));
+      }
+    }
+  });
+  const controllers = owners.filter((owner) => owner.controller === true);
+  if (controllers.length > 1) {
+    const kinds = controllers
+      .map((owner) => `${stringAt(owner, 'kind')}/${stringAt(owner, 'name')}`)
+      .join(' and ');
+    causes.push({
+      reason: 'FieldValueInvalid',
+      field: 'metadata.ownerReferences',
+      message: `Invalid value: ${JSON.stringify(arrayAt(metadata, 'ownerReferences'))}: Only one reference can have Controller set to true. Found "true" in references for ${kinds}`,
+    });
+  }
+  return causes;
+}
+
+/** An Invalid cause. */
+export function fieldInvalid(field: string, value: Json, why: string): Cause {
+  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${JSON.stringify(value)}: ${why}` };
+}
+
+/** A Required cause. */
+export function fieldRequired(field: string, why = ''): Cause {
+  return {
+    reason: 'FieldValueRequired',
+    field,
+    message: why === '' ? 'Required value' : `Required value: ${why}`,
+  };
+}
+
+/** A copy of metadata parts for partial objects. */
+export function partialMeta(object: ApiObject): JsonObject {
+  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
+}

@@ -1,0 +1,236 @@
+import {
+  equal,
+  isObject,
+  type Json,
+  type JsonObject,
+  numberAt,
+  objectAt,
+  objectsAt,
+  stringAt,
+  stringsAt,
+} from '../json.ts';
+import type { Cause } from '../status-error.ts';
+import { checkFormat } from './formats.ts';
+import { structuralType } from './structural.ts';
+
+/** Validates a value against a structural schema; causes are those of kube-apiserver. */
+export function validateStructural(schema: JsonObject, value: Json, path = ''): Cause[] {
+  const causes: Cause[] = [];
+  validateAt(schema, value, path, causes);
+  return causes;
+}
+
+/** The name of a JSON value's type as error messages give it. */
+export function jsonTypeName(value: Json): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
+
+function shown(value: Json): string {
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : isObject(value) || Array.isArray(value)
+      ? JSON.stringify(value)
+      : String(value);
+}
+
+function fieldPath(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`;
+}
+
+function hasType(schema: JsonObject, value: Json): boolean {
+  switch (structuralType(schema)) {
+    case '':
+      return true;
+    case 'int-or-string':
+      return typeof value === 'string' || Number.isInteger(value);
+    case 'object':
+      return isObject(value);
+    case 'array':
+      return Array.isArray(value);
+    case 'integer':
+      return Number.isInteger(value);
+    case 'number':
+      return typeof value === 'number';
+    default:
+      return typeof value === structuralType(schema);
+  }
+}
+
+function validateAt(schema: JsonObject, value: Json, path: string, causes: Cause[]): void {
+  const add = (reason: string, message: string, field = path === '' ? '<nil>' : path): void => {
+    causes.push({ reason, field, message });
+  };
+  if (value === null && schema.nullable === true) return;
+  if (!hasType(schema, value)) {
+    const want = structuralType(schema) === 'int-or-string' ? 'integer,string' : structuralType(schema);
+    const where = path === '' ? '<nil>' : path;
+    add(
+      'FieldValueTypeInvalid',
+      `Invalid value: ${JSON.stringify(jsonTypeName(value))}: ${where} in body must be of type ${want}: ${JSON.stringify(jsonTypeName(value))}`,
+    );
+    return;
+  }
+  const options = schema.enum;
+  if (Array.isArray(options) && !options.some((option) => equal(option, value))) {
+    add(
+      'FieldValueNotSupported',
+      `Unsupported value: ${shown(value)}: supported values: ${options.map(shown).join(', ')}`,
+    );
+  }
+  if (typeof value === 'string') validateString(schema, value, path, add);
+  if (typeof value === 'number') validateNumber(schema, value, path, add);
+  if (Array.isArray(value)) validateArray(schema, value, path, causes, add);
+  if (isObject(value)) validateObject(schema, value, path, causes, add);
+  validateJunctors(schema, value, path, add);
+}
+
+type Add = (reason: string, message: string, field?: string) => void;
+
+function validateString(schema: JsonObject, value: string, path: string, add: Add): void {
+  const max = numberAt(schema, 'maxLength');
+  const min = numberAt(schema, 'minLength');
+  const length = max === undefined && min === undefined ? 0 : [...value].length;
+  if (max !== undefined && length > max)
+    add('FieldValueTooLong', `Too long: may not be more than ${max} bytes`);
+  if (min !== undefined && length < min) {
+    add(
+      'FieldValueInvalid',
+      `Invalid value: ${shown(value)}: ${path} in body should be at least ${min} chars long`,
+    );
+  }
+  const pattern = stringAt(schema, 'pattern');
+  if (pattern !== '' && !new RegExp(pattern, 'u').test(value)) {
+    add('FieldValueInvalid', `Invalid value: ${shown(value)}: ${path} in body should match '${pattern}'`);
+  }
+  const format = stringAt(schema, 'format');
+  if (format !== '' && !checkFormat(format, value)) {
+    add(
+      'FieldValueInvalid',
+      `Invalid value: ${shown(value)}: ${path} in body must be of type ${format}: ${shown(value)}`,
+    );
+  }
+}
+
+function validateNumber(schema: JsonObject, value: number, path: string, add: Add): void {
+  const bad = (text: string): void => {
+    add('FieldValueInvalid', `Invalid value: ${value}: ${path} in body ${text}`);
+  };
+  const max = numberAt(schema, 'maximum');
+  const min = numberAt(schema, 'minimum');
+  const multiple = numberAt(schema, 'multipleOf');
+  if (max !== undefined) {
+    if (schema.exclusiveMaximum === true && value >= max) bad(`should be less than ${max}`);
+    else if (value > max) bad(`should be less than or equal to ${max}`);
+  }
+  if (min !== undefined) {
+    if (schema.exclusiveMinimum === true && value <= min) bad(`should be greater than ${min}`);
+    else if (value < min) bad(`should be greater than or equal to ${min}`);
+  }
+  if (multiple !== undefined && Math.abs(value / multiple - Math.round(value / multiple)) > 1e-9) {
+    bad(`should be a multiple of ${multiple}`);
+  }
+  if (schema.format === 'int32' && Math.abs(value) > 2 ** 31) bad('must be of type int32');
+}
+
+function validateArray(schema: JsonObject, value: Json[], path: string, causes: Cause[], add: Add): void {
+  const max = numberAt(schema, 'maxItems');
+  const min = numberAt(schema, 'minItems');
+  if (max !== undefined && value.length > max) {
+    add('FieldValueTooMany', `Too many: ${value.length}: must have at most ${max} items`);
+  }
+  if (min !== undefined && value.length < min) {
+    add(
+      'FieldValueInvalid',
+      `Invalid value: ${value.length}: ${path} in body should have at least ${min} items`,
+    );
+  }
+  if (schema.uniqueItems === true) reportDuplicates(value, (item) => JSON.stringify(item), path, causes);
+  const items = schema.items;
+  if (isObject(items)) {
+    value.forEach((item, index) => {
+      validateAt(items, item, `${path}[${index}]`, causes);
+    });
+  }
+  const listType = stringAt(schema, 'x-kubernetes-list-type');
+  if (listType === 'set') reportDuplicates(value, (item) => JSON.stringify(item), path, causes);
+  if (listType === 'map') {
+    const keys = stringsAt(schema, 'x-kubernetes-list-map-keys').sort();
+    reportDuplicates(
+      value,
+      (item) =>
+        JSON.stringify(Object.fromEntries(keys.map((key) => [key, objectAt({ item }, 'item')[key] ?? null]))),
+      path,
+      causes,
+    );
+  }
+}
+
+function reportDuplicates(value: Json[], keyOf: (item: Json) => string, path: string, causes: Cause[]): void {
+  const seen = new Set<string>();
+  value.forEach((item, index) => {
+    const key = keyOf(item);
+    if (seen.has(key)) {
+      causes.push({
+        reason: 'FieldValueDuplicate',
+        field: `${path}[${index}]`,
+        message: `Duplicate value: ${key}`,
+      });
+    }
+    seen.add(key);
+  });
+}
+
+function validateObject(
+  schema: JsonObject,
+  value: JsonObject,
+  path: string,
+  causes: Cause[],
+  add: Add,
+): void {
+  for (const name of stringsAt(schema, 'required')) {
+    if (value[name] === undefined) add('FieldValueRequired', 'Required value', fieldPath(path, name));
+  }
+  const count = Object.keys(value).length;
+  const max = numberAt(schema, 'maxProperties');
+  const min = numberAt(schema, 'minProperties');
+  if (max !== undefined && count > max)
+    add('FieldValueTooMany', `Too many: ${count}: must have at most ${max} items`);
+  if (min !== undefined && count < min) {
+    add(
+      'FieldValueInvalid',
+      `Invalid value: ${count}: ${path} in body should have at least ${min} properties`,
+    );
+  }
+  const properties = objectAt(schema, 'properties');
+  const additional = schema.additionalProperties;
+  for (const [key, child] of Object.entries(value)) {
+    const property = properties[key];
+    if (isObject(property)) validateAt(property, child, fieldPath(path, key), causes);
+    else if (isObject(additional)) validateAt(additional, child, fieldPath(path, key), causes);
+  }
+}
+
+function matches(schema: JsonObject, value: Json): boolean {
+  return validateStructural(schema, value, 'x').length === 0;
+}
+
+function validateJunctors(schema: JsonObject, value: Json, path: string, add: Add): void {
+  const bad = (text: string): void => {
+    add('FieldValueInvalid', `Invalid value: ${shown(value)}: ${JSON.stringify(path)} ${text}`);
+  };
+  const isIntOrString = schema['x-kubernetes-int-or-string'] === true;
+  const any = objectsAt(schema, 'anyOf');
+  if (any.length > 0 && !isIntOrString && !any.some((option) => matches(option, value)))
+    bad('must validate at least one schema (anyOf)');
+  const one = objectsAt(schema, 'oneOf');
+  if (one.length > 0 && one.filter((option) => matches(option, value)).length !== 1)
+    bad('must validate one and only one schema (oneOf)');
+  const all = objectsAt(schema, 'allOf');
+  if (all.length > 0 && !isIntOrString && !all.every((option) => matches(option, value)))
+    bad('must validate all the schemas (allOf)');
+  const not = schema.not;
+  if (isObject(not) && matches(not, value)) bad('must not validate the schema (not)');
+}

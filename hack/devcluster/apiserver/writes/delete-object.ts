@@ -1,0 +1,158 @@
+import { type ApiObject, timestamp } from '../api-object.ts';
+import { isObject, type JsonObject, numberAt, stringAt } from '../json.ts';
+import type { ServerContext, WriteRequest } from '../server-context.ts';
+import { conflict, notFound } from '../status-error.ts';
+import type { Target } from './common.ts';
+
+/** DeleteOptions as far as they matter here. */
+export interface DeleteOptions {
+  gracePeriodSeconds?: number;
+  propagationPolicy?: string;
+  uid?: string;
+  resourceVersion?: string;
+}
+
+/** Reads DeleteOptions from a body (may be empty) and the query. */
+export function deleteOptions(body: JsonObject | undefined, query: URLSearchParams): DeleteOptions {
+  const out: DeleteOptions = {};
+  const grace =
+    numberAt(body, 'gracePeriodSeconds') ??
+    (query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined);
+  if (grace !== undefined) out.gracePeriodSeconds = grace;
+  const orphan =
+    body?.orphanDependents ??
+    (query.has('orphanDependents') ? query.get('orphanDependents') === 'true' : undefined);
+  const policy =
+    stringAt(body, 'propagationPolicy') ||
+    query.get('propagationPolicy') ||
+    (orphan === true ? 'Orphan' : orphan === false ? 'Background' : '');
+  if (policy !== '') out.propagationPolicy = policy;
+  const preconditions = isObject(body?.preconditions) ? body.preconditions : {};
+  if (typeof preconditions.uid === 'string') out.uid = preconditions.uid;
+  if (typeof preconditions.resourceVersion === 'string') out.resourceVersion = preconditions.resourceVersion;
+  return out;
+}
+
+/** Resources whose delete answers with the object rather than a Status. */
+const RETURN_OBJECT = new Set([
+  'pods',
+  'services',
+  'serviceaccounts',
+  'persistentvolumeclaims',
+  'podtemplates',
+  'resourcequotas',
+  'replicationcontrollers',
+]);
+
+const GC_FINALIZERS = ['orphan', 'foregroundDeletion'];
+
+/**
+ * Deletes, or marks for deletion when finalizers, a grace period or a namespace's contents come first.
+ * Returns the answer's body. Throws NotFound, Conflict (preconditions).
+ */
+export function deleteObject(
+  server: ServerContext,
+  target: Target,
+  options: DeleteOptions,
+  request: WriteRequest,
+): JsonObject {
+  const { resource, namespace, name } = target;
+  const live = server.store.get(resource.collection, namespace, name);
+  if (!live) throw notFound(resource, name);
+  checkPreconditions(target, live, options);
+  const finalizers = finalizersFor(live, options.propagationPolicy);
+  const grace = gracePeriod(live, options);
+  const stays = finalizers.length > 0 || grace > 0 || isOpenNamespace(live);
+  if (!stays) {
+    if (request.dryRun) return answer(target, live);
+    const last = server.store.remove(resource.collection, live);
+    resource.behaviour.deleted?.(last);
+    return answer(target, last);
+  }
+  const marked = mark(server, live, finalizers, grace);
+  if (marked === undefined) return resource.fromStored(live);
+  if (request.dryRun) return resource.fromStored(marked);
+  return resource.fromStored(server.store.put(resource.collection, marked));
+}
+
+function checkPreconditions(target: Target, live: ApiObject, options: DeleteOptions): void {
+  const { metadata } = live;
+  const subject = { group: target.resource.group, plural: target.resource.kind, kind: target.resource.kind };
+  if (options.uid !== undefined && options.uid !== metadata.uid) {
+    throw conflict(
+      subject,
+      metadata.name,
+      `the UID in the precondition (${options.uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
+    );
+  }
+  if (options.resourceVersion !== undefined && options.resourceVersion !== metadata.resourceVersion) {
+    throw conflict(
+      subject,
+      metadata.name,
+      `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
+    );
+  }
+}
+
+function finalizersFor(live: ApiObject, policy: string | undefined): string[] {
+  const current = live.metadata.finalizers ?? [];
+  if (policy === undefined) return current;
+  const rest = current.filter((finalizer) => !GC_FINALIZERS.includes(finalizer));
+  if (policy === 'Orphan') return [...rest, 'orphan'];
+  return policy === 'Foreground' ? [...rest, 'foregroundDeletion'] : rest;
+}
+
+function gracePeriod(live: ApiObject, options: DeleteOptions): number {
+  if (live.kind !== 'Pod') return 0;
+  const spec = isObject(live.spec) ? live.spec : {};
+  const phase = stringAt(live, 'status', 'phase');
+  if (stringAt(spec, 'nodeName') === '' || phase === 'Succeeded' || phase === 'Failed') return 0;
+  return options.gracePeriodSeconds ?? numberAt(spec, 'terminationGracePeriodSeconds') ?? 30;
+}
+
+function isOpenNamespace(live: ApiObject): boolean {
+  const spec = isObject(live.spec) ? live.spec : {};
+  return live.kind === 'Namespace' && Array.isArray(spec.finalizers) && spec.finalizers.length > 0;
+}
+
+/** The object marked for deletion; undefined when it is already marked so. */
+function mark(
+  server: ServerContext,
+  live: ApiObject,
+  finalizers: string[],
+  grace: number,
+): ApiObject | undefined {
+  const { metadata } = live;
+  const sameFinalizers = JSON.stringify(finalizers) === JSON.stringify(metadata.finalizers ?? []);
+  const before = metadata.deletionGracePeriodSeconds;
+  if (metadata.deletionTimestamp && sameFinalizers && (before === undefined || before <= grace))
+    return undefined;
+  const out: ApiObject = { ...live, metadata: { ...metadata } };
+  if (finalizers.length > 0) out.metadata.finalizers = finalizers;
+  else delete out.metadata.finalizers;
+  if (!metadata.deletionTimestamp || (before ?? 0) > grace) {
+    out.metadata.deletionTimestamp = timestamp(new Date(server.now().getTime() + grace * 1000));
+    if (live.kind !== 'Namespace') out.metadata.deletionGracePeriodSeconds = grace;
+    if (!metadata.deletionTimestamp && metadata.generation) out.metadata.generation = metadata.generation + 1;
+  }
+  if (live.kind === 'Namespace')
+    out.status = { ...(isObject(live.status) ? live.status : {}), phase: 'Terminating' };
+  return out;
+}
+
+function answer(target: Target, object: ApiObject): JsonObject {
+  const { resource } = target;
+  if (RETURN_OBJECT.has(resource.collection)) return resource.fromStored(object);
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: {
+      name: object.metadata.name,
+      ...(resource.group === '' ? {} : { group: resource.group }),
+      kind: resource.plural,
+      uid: object.metadata.uid ?? '',
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import type { ApiObject } from '../api-object.ts';
+import { trackUpdate } from '../apply/updater.ts';
+import { clone, equal, type JsonObject } from '../json.ts';
+import { keepSystemMeta } from '../object-meta.ts';
+import type { Resource } from '../resource.ts';
+import type { ServerContext, WriteRequest } from '../server-context.ts';
+import { badRequest } from '../status-error.ts';
+import {
+  assertCurrent,
+  hookContext,
+  managedWrite,
+  readStored,
+  type Target,
+  validateObject,
+} from './common.ts';
+
+/** Replaces an object with a decoded one. Throws NotFound, Conflict, Invalid, BadRequest. */
+export function updateObject(
+  server: ServerContext,
+  target: Target,
+  decoded: ApiObject,
+  request: WriteRequest,
+): ApiObject {
+  const live = readStored(server, target);
+  const sentName = decoded.metadata.name;
+  if (sentName !== undefined && sentName !== target.name) {
+    throw badRequest(
+      `the name of the object (${sentName}) does not match the name on the URL (${target.name})`,
+    );
+  }
+  assertCurrent(target.resource, live, decoded);
+  const next = prepareUpdate(server, target, live, decoded, request);
+  const tracked = trackUpdate(live, next, managedWrite(server, target, request, 'Update'));
+  return storeUpdate(server, target, live, tracked, request);
+}
+
+/** Everything of an update before ownership and storage; apply and patch use it too. */
+export function prepareUpdate(
+  server: ServerContext,
+  target: Target,
+  live: ApiObject,
+  decoded: ApiObject,
+  request: WriteRequest,
+): ApiObject {
+  const { resource } = target;
+  const object = mergeSubresource(target, live, clone(decoded));
+  keepSystemMeta(object, live);
+  if (live.metadata.resourceVersion) object.metadata.resourceVersion = live.metadata.resourceVersion;
+  const context = hookContext(server, target, request);
+  resource.behaviour.default?.(object, live);
+  resource.behaviour.prepare?.(object, live, context);
+  if (resource.hasGeneration && !equal(ungenerated(resource, live), ungenerated(resource, object))) {
+    object.metadata.generation = (live.metadata.generation ?? 0) + 1;
+  }
+  validateObject(target, object, live, context);
+  return object;
+}
+
+/** The status subresource changes status only, the resource itself everything else. */
+function mergeSubresource(target: Target, live: ApiObject, object: ApiObject): ApiObject {
+  const { resource, subresource } = target;
+  if (!resource.hasStatus) return object;
+  if (subresource === 'status') {
+    const { managedFields } = object.metadata;
+    const metadata = resource.custom
+      ? { ...live.metadata, ...(managedFields ? { managedFields } : {}) }
+      : { ...object.metadata };
+    if (!resource.custom) {
+      if (live.metadata.labels) metadata.labels = live.metadata.labels;
+      else delete metadata.labels;
+    }
+    const { status: _, ...rest } = live;
+    const out: ApiObject = { ...(rest as ApiObject), metadata: clone(metadata) };
+    if (object.status !== undefined) out.status = object.status;
+    return out;
+  }
+  if (live.status === undefined) delete object.status;
+  else object.status = live.status;
+  return object;
+}
+
+/** What counts for metadata.generation: all but metadata and status. */
+function ungenerated(resource: Resource, object: ApiObject): JsonObject {
+  const { metadata: _, status, ...rest } = object;
+  return resource.hasStatus || status === undefined ? rest : { ...rest, status };
+}
+
+/** Stores an update if something changed; a terminating object without finalizers goes. */
+export function storeUpdate(
+  server: ServerContext,
+  target: Target,
+  live: ApiObject,
+  object: ApiObject,
+  request: WriteRequest,
+): ApiObject {
+  const { resource } = target;
+  if (request.dryRun) return object;
+  if (mayGo(object)) {
+    const last = server.store.remove(resource.collection, resource.toStored(object));
+    resource.behaviour.deleted?.(last);
+    return resource.fromStored(last);
+  }
+  if (equal(live, object)) return live;
+  return resource.fromStored(server.store.put(resource.collection, resource.toStored(object)));
+}
+
+function mayGo(object: ApiObject): boolean {
+  const { deletionTimestamp, finalizers, deletionGracePeriodSeconds } = object.metadata;
+  if (!deletionTimestamp || (finalizers?.length ?? 0) > 0) return false;
+  return (
+    (deletionGracePeriodSeconds ?? 0) === 0 &&
+    !(object.kind === 'Namespace' && hasNamespaceFinalizers(object))
+  );
+}
+
+function hasNamespaceFinalizers(object: ApiObject): boolean {
+  const spec = object.spec as JsonObject | undefined;
+  return Array.isArray(spec?.finalizers) && spec.finalizers.length > 0;
+}
