@@ -34,7 +34,7 @@ async function startEnvtest(): Promise<TestApiServer> {
 }
 
 async function startDevcluster(): Promise<TestApiServer> {
-  const { startApiServer } = await import('../../../hack/devcluster/apiserver/api-server.ts');
+  const { startApiServer } = await import('../../../hack/devcluster/apiserver/start-api-server.ts');
   const server = await startApiServer({ port: 0 });
   const directory = await mkdtemp(join(tmpdir(), 'test-api-server-'));
   const kubeconfig = join(directory, 'kubeconfig');
