@@ -1,5 +1,6 @@
 --- What happens to an answer on its way to the client: nginx's own error pages become OpenAI errors, the time to the first
 -- token is taken, and a stream whose engine died ends with an error event.
+local balance = require "balance"
 local reply = require "reply"
 
 local M = {}
@@ -15,11 +16,9 @@ function M.header()
   if ctx.replied then return end
   local header = ngx.header
   if ngx.status >= 400 and is_own_error(ctx) then
-    local status = ngx.status
-    if status == 502 and ctx.unreached then
-      status = 503
-      ngx.status = status
-    end
+    local status = ctx.verdict or ngx.status
+    if status == 502 and not balance.connected() then status = 503 end
+    ngx.status = status
     ctx.body = reply.default_body(status)
     header["Content-Type"] = "application/json"
     header["Content-Length"] = #ctx.body

@@ -98,30 +98,38 @@ local function may_retry(ctx, status)
   return true, "failed"
 end
 
+--- Gives up. nginx would say 500 for it; the status is put right where the answer's header is made.
+local function give_up(ctx, status)
+  ctx.verdict = status
+  return ngx.exit(ngx.ERROR)
+end
+
 --- The balancer phase: once for the first try and once for each further one.
 function M.balance()
   local ctx = ngx.ctx
   local state, status = balancer.get_last_failure()
+  local again -- an engine that closed an idle connection just when it was used, and is the only one
   if state then
     local allowed, result = may_retry(ctx, status)
     ctx.tried = ctx.tried or {}
     ctx.tried[ctx.peer] = true
+    again = result == "failed" and status == 502 and ctx.endpoint
     M.settle(ctx, result)
-    if not allowed then return ngx.exit(status or 502) end
+    if not allowed then return give_up(ctx, status or 502) end
     metrics.add(metrics.series("retries_total", "model", ctx.model.name, "namespace", ctx.model.namespace), 1)
   else
     local model = ctx.model
     local others = #model.live - (model.fallback and 0 or 1)
     if others > 0 then balancer.set_more_tries(math.min(others, MAX_TRIES - 1)) end
   end
-  local endpoint = pick(ctx)
-  if not endpoint then return ngx.exit(503) end
+  local endpoint = pick(ctx) or again
+  if not endpoint then return give_up(ctx, 503) end
   ctx.endpoint, ctx.peer = endpoint, endpoint.address
   if endpoint.slot then board.add(endpoint.slot, board.IN_FLIGHT, 1) end
   local ok, err = balancer.set_current_peer(endpoint.host, endpoint.port)
   if not ok then
     ngx.log(ngx.ERR, "engine address ", endpoint.address, " not usable: ", err)
-    return ngx.exit(503)
+    return give_up(ctx, 503)
   end
 end
 

@@ -19,8 +19,8 @@ export interface RouterOptions {
   env?: Record<string, string>;
   /** Directory that stays, to start another router on what this one kept. Default: a new one, removed on close. */
   directory?: string;
-  /** Replaces text of nginx.conf, for settings that tests need shorter. */
-  edit?: (nginxConf: string) => string;
+  /** Other values for constants in Lua modules (`{ 'relay.lua': { PATIENCE: '0.2' } }`), where tests cannot wait as long. */
+  constants?: Record<string, Record<string, string>>;
 }
 
 export interface ModelDemand {
@@ -82,7 +82,16 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
   };
   const template = await readFile(join(conf, 'nginx.conf'), 'utf8');
   const filled = template.replace(/@@([A-Z_]+)@@/g, (_, name: string) => values[name] ?? '');
-  await writeFile(join(conf, 'nginx.conf'), options.edit ? options.edit(filled) : filled);
+  await writeFile(join(conf, 'nginx.conf'), filled);
+  for (const [file, constants] of Object.entries(options.constants ?? {})) {
+    let text = await readFile(join(conf, file), 'utf8');
+    for (const [name, value] of Object.entries(constants)) {
+      const changed = text.replace(new RegExp(`\\b${name} = [^,\\s]+`), `${name} = ${value}`);
+      if (changed === text) throw new Error(`${file} has no constant ${name}`);
+      text = changed;
+    }
+    await writeFile(join(conf, file), text);
+  }
 
   const address = loopbackAddress();
   const child = spawn('/bin/sh', [join(conf, 'start.sh')], {

@@ -1,0 +1,166 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { RouteModel } from '../../../operator/router/route-table.ts';
+import { type Engine, startEngine } from './support/engine.ts';
+import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { openStream } from './support/stream.ts';
+import { model, table } from './support/table.ts';
+
+describe('holding requests for a model without engines', () => {
+  const cleanup: { close(): Promise<void> }[] = [];
+  const engine = async (): Promise<Engine> => {
+    const started = await startEngine();
+    cleanup.push(started);
+    return started;
+  };
+  const start = async (options: RouterOptions): Promise<Router> => {
+    const started = await startRouter(options);
+    cleanup.push(started);
+    return started;
+  };
+  const rules = (overrides: Partial<RouteModel['admission']>) => ({
+    admission: {
+      maxQueue: 256,
+      queueTimeoutMs: 30_000,
+      wakeTimeoutMs: 60_000,
+      degradation: [],
+      ...overrides,
+    },
+  });
+  const ask = async (router: Router, signal?: AbortSignal) =>
+    await fetch(`${router.url}/v1/completions`, {
+      method: 'POST',
+      body: '{"model":"m"}',
+      ...(signal && { signal }),
+    });
+  const held = async (router: Router) => (await router.demand()).models['uid-m']?.held ?? 0;
+  afterEach(async () => {
+    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
+  });
+
+  test('the operator learns at once, and the requests go on the moment an engine is there', async () => {
+    const upstream = await engine();
+    const router = await start({ table: table([model('m', [])]) });
+    const { seq } = await router.demand();
+    const poll = router.demand(seq, 30_000);
+    const answers = Promise.all(Array.from({ length: 50 }, async () => (await ask(router)).status));
+    const demand = await poll;
+    expect(demand.seq).toBeGreaterThan(seq);
+    expect(demand.models['uid-m']?.held).toBeGreaterThan(0);
+    await until('all are held', async () => (await held(router)) === 50);
+    await router.put(table([model('m', [upstream.address])]));
+    expect(new Set(await answers)).toEqual(new Set([200]));
+    expect(upstream.requests.length).toBe(50);
+    expect(await router.demand()).toMatchObject({
+      models: { 'uid-m': { held: 0, inFlight: 0, requests: 50 } },
+    });
+  });
+
+  test('a quiet router answers the long poll after the wait, and one that asks since 0 at once', async () => {
+    const router = await start({ table: table([model('m', [])]) });
+    const { seq } = await router.demand(0, 30_000);
+    expect(await router.demand(seq, 20)).toMatchObject({ seq, models: {} });
+  });
+
+  test('a hold that expires is a 504, a full one 503, both say when to come again', async () => {
+    const router = await start({
+      table: table([model('m', [], rules({ maxQueue: 1, wakeTimeoutMs: 400 }))]),
+    });
+    const first = ask(router);
+    await until('it is held', async () => (await held(router)) === 1);
+    const refused = await ask(router);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBeTruthy();
+    const expired = await first;
+    expect(expired.status).toBe(504);
+    expect(expired.headers.get('retry-after')).toBeTruthy();
+    expect(await expired.json()).toMatchObject({ error: { type: 'GatewayTimeoutError', code: 504 } });
+    expect(await held(router)).toBe(0);
+  });
+
+  test('a client that goes away leaves its place', async () => {
+    const router = await start({ table: table([model('m', [], rules({ maxQueue: 1 }))]) });
+    const client = new AbortController();
+    const gone = ask(router, client.signal).catch(() => 'aborted');
+    await until('it is held', async () => (await held(router)) === 1);
+    client.abort();
+    expect(await gone).toBe('aborted');
+    await until('its place is free', async () => (await held(router)) === 0);
+  });
+
+  test('a model that cannot be woken after all, or is removed, lets its requests go with 503 and 404', async () => {
+    const router = await start({ table: table([model('m', []), model('n', [])]) });
+    const first = ask(router);
+    const second = fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"n"}' });
+    await until('both are held', async () => {
+      const { models } = await router.demand();
+      return models['uid-m']?.held === 1 && models['uid-n']?.held === 1;
+    });
+    await router.put(
+      table([model('m', [], { unavailable: { reason: 'NoCapacity', message: 'The pool is full.' } })]),
+    );
+    expect((await first).status).toBe(503);
+    expect((await second).status).toBe(404);
+  });
+
+  test('listing models and refused requests wake nothing', async () => {
+    const router = await start({ table: table([model('m', [])]) });
+    const { seq } = await router.demand();
+    await (await fetch(`${router.url}/v1/models`)).text();
+    await (await fetch(`${router.url}/v1/models/m`)).text();
+    await (await fetch(`${router.url}/health`)).text();
+    expect(await router.demand(seq, 50)).toMatchObject({ seq, models: {} });
+  });
+
+  describe('streams that wait long', () => {
+    // Seconds of the real thing made milliseconds.
+    const constants = { 'relay.lua': { PATIENCE: '0.2', INTERVAL: '0.1' } };
+
+    test('get comments, then the answer; the engine gets the request as it was sent', async () => {
+      const upstream = await engine();
+      const router = await start({ table: table([model('m', [])]), constants });
+      const stream = await openStream(router.url, { model: 'm', messages: [{ role: 'user', content: 'ä' }] });
+      expect(stream.status).toBe(200);
+      expect(stream.headers['content-type']).toContain('text/event-stream');
+      await until('three comments', () => (stream.text().match(/^: /gm) ?? []).length >= 3);
+      expect(stream.text()).not.toContain('data:');
+      await router.put(table([model('m', [upstream.address])]));
+      await until('the engine has it', () => upstream.streams.size === 1);
+      expect(JSON.parse(upstream.requests[0]?.body.toString() ?? '')).toEqual({
+        stream: true,
+        model: 'm',
+        messages: [{ role: 'user', content: 'ä' }],
+      });
+      expect(upstream.requests[0]?.headers['x-relay']).toBeUndefined();
+      upstream.push('one');
+      await until('the event is there', () => stream.text().includes('data: one\n\n'));
+      expect((await router.demand()).models['uid-m']).toMatchObject({ inFlight: 1, requests: 1 });
+      upstream.finish();
+      expect(await stream.ended).toBe('complete');
+      expect(stream.text().endsWith('data: [DONE]\n\n')).toBe(true);
+      await until(
+        'nothing is in flight',
+        async () => (await router.demand()).models['uid-m']?.inFlight === 0,
+      );
+    });
+
+    test('get errors as events: when time is up, and when the engine dies', async () => {
+      const upstream = await engine();
+      const router = await start({
+        table: table([model('m', [], rules({ wakeTimeoutMs: 600 }))]),
+        constants,
+      });
+      const expired = await openStream(router.url, { model: 'm' });
+      await expired.ended;
+      expect(expired.text()).toMatch(/data: \{"error":\{.*"code":504\}\}\n\n$/);
+      const cut = openStream(router.url, { model: 'm' });
+      await delay(300);
+      await router.put(table([model('m', [upstream.address])]));
+      await until('the engine has it', () => upstream.streams.size === 1);
+      await upstream.kill();
+      const stream = await cut;
+      await stream.ended;
+      expect(stream.text()).toMatch(/data: \{"error":\{.*"code":502\}\}\n\n$/);
+    });
+  });
+});

@@ -1,0 +1,146 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Engine, startEngine } from './support/engine.ts';
+import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { model, table } from './support/table.ts';
+
+describe('retries', () => {
+  const cleanup: { close(): Promise<void> }[] = [];
+  const engine = async (at?: { host: string; port: number }): Promise<Engine> => {
+    const started = await startEngine(at);
+    cleanup.push(started);
+    return started;
+  };
+  const start = async (options: RouterOptions): Promise<Router> => {
+    const started = await startRouter(options);
+    cleanup.push(started);
+    return started;
+  };
+  const ask = async (router: Router) =>
+    await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
+  afterEach(async () => {
+    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
+  });
+
+  test('an engine that refuses connections costs no request, and is left out until it is back', async () => {
+    const [dead, alive] = [await engine(), await engine()];
+    const [host = '', port] = dead.address.split(':');
+    const router = await start({ workers: 1, table: table([model('m', [dead.address, alive.address])]) });
+    await dead.kill();
+    for (let i = 0; i < 20; i += 1) expect((await ask(router)).status).toBe(200);
+    expect(alive.requests.length).toBe(20);
+    const metrics = await router.metrics();
+    expect(metrics).toContain('vllm_router_ejections_total{model="m",namespace="team-a"} 1');
+    expect(metrics).toContain('vllm_router_retries_total{model="m",namespace="team-a"} 1');
+    const back = await engine({ host, port: Number(port) });
+    await until('it gets requests again', async () => {
+      expect((await ask(router)).status).toBe(200);
+      return back.requests.length > 0;
+    });
+  });
+
+  test('503 before the first byte is tried elsewhere; when all say so, the client gets what they say', async () => {
+    const [busy, alive] = [await engine(), await engine()];
+    busy.answer = (_, response) => {
+      response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":{"message":"scaling"}}');
+    };
+    const router = await start({ table: table([model('m', [busy.address, alive.address])]) });
+    for (let i = 0; i < 20; i += 1) expect((await ask(router)).status).toBe(200);
+    await router.put(table([model('m', [busy.address])]));
+    const response = await ask(router);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toEqual({ error: { message: 'scaling' } });
+  });
+
+  test('other errors of an engine are not repeated', async () => {
+    const [bad, alive] = [await engine(), await engine()];
+    let answered = 0;
+    for (const upstream of [bad, alive]) {
+      upstream.answer = (_, response) => {
+        answered += 1;
+        response.writeHead(500).end();
+      };
+    }
+    const router = await start({ table: table([model('m', [bad.address, alive.address])]) });
+    expect((await ask(router)).status).toBe(500);
+    expect(answered).toBe(1);
+  });
+
+  test('a request that is lost with its connection is repeated once: it may be what broke the engine', async () => {
+    const engines = [await engine(), await engine(), await engine()];
+    let broken = 0;
+    for (const upstream of engines) {
+      upstream.answer = (_, response) => {
+        broken += 1;
+        response.socket?.destroy();
+      };
+    }
+    const router = await start({
+      table: table([
+        model(
+          'm',
+          engines.map(({ address }) => address),
+        ),
+      ]),
+    });
+    const response = await ask(router);
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({ error: { code: 502, type: 'InternalServerError' } });
+    expect(broken).toBe(2);
+  });
+
+  test('a connection that an engine closed while it was idle costs no request', async () => {
+    const upstream = await engine();
+    const router = await start({
+      workers: 1,
+      table: table([model('m', [upstream.address])]),
+    });
+    upstream.answer = (_, response) => {
+      response.end('{}', () => setTimeout(() => response.socket?.resetAndDestroy(), 5));
+    };
+    for (let i = 0; i < 30; i += 1) expect((await ask(router)).status).toBe(200);
+  });
+
+  test('the Service is the last resort; without it the client is asked to come again', async () => {
+    const [dead, service] = [await engine(), await engine()];
+    await dead.kill();
+    const router = await start({ table: table([model('m', [dead.address], { fallback: service.address })]) });
+    expect((await ask(router)).status).toBe(200);
+    expect(service.requests.length).toBe(1);
+    await router.put(table([model('m', [dead.address])]));
+    const response = await ask(router);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({ error: { code: 503, type: 'ServiceUnavailableError' } });
+  });
+
+  test('an engine that drains gets no new request', async () => {
+    const [draining, alive] = [await engine(), await engine()];
+    const entry = model('m', [draining.address, alive.address]);
+    const router = await start({
+      table: table([
+        {
+          ...entry,
+          endpoints: entry.endpoints.map((e) => ({ ...e, draining: e.address === draining.address })),
+        },
+      ]),
+    });
+    for (let i = 0; i < 10; i += 1) expect((await ask(router)).status).toBe(200);
+    expect(draining.requests.length).toBe(0);
+    expect(alive.requests.length).toBe(10);
+  });
+
+  test('an engine that never answers ends in 504 and is not asked twice', async () => {
+    const [silent, other] = [await engine(), await engine()];
+    silent.answer = () => {};
+    other.answer = () => {};
+    const router = await start({
+      readTimeout: '1s',
+      table: table([model('m', [silent.address, other.address])]),
+    });
+    const response = await ask(router);
+    expect(response.status).toBe(504);
+    expect(await response.json()).toMatchObject({ error: { code: 504 } });
+    expect(silent.requests.length + other.requests.length).toBe(1);
+    await until('nothing is in flight', async () => (await router.demand()).models['uid-m']?.inFlight === 0);
+  });
+});
