@@ -7,7 +7,7 @@ import { isKubeError } from './errors.ts';
 import { type Key, keyOf } from './key.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import type { KubeObject } from './object.ts';
-import type { Store } from './store.ts';
+import type { Watchable } from './store.ts';
 import { type AddOptions, LOW_PRIORITY, WorkQueue } from './work-queue.ts';
 
 /** A failure that a retry cannot mend. It is counted and logged; the key runs again when something changes. */
@@ -102,7 +102,7 @@ export class Controller {
    * Works on the keys that a store's changes concern. Before `run` they collect in the queue. What a first list brings
    * waits behind live changes.
    */
-  watch<T extends KubeObject>(store: Store<T>, mapping: WatchMapping<T> = {}): void {
+  watch<T extends KubeObject>(store: Watchable<T>, mapping: WatchMapping<T> = {}): void {
     const map = mapping.map ?? ((object: T) => [keyOf(object)]);
     store.subscribe(({ old, new: now, initial }) => {
       if (old !== undefined && now !== undefined && mapping.changed?.(old, now) === false) {
@@ -212,16 +212,6 @@ export class Controller {
     limit.dispose();
     this.#observer.finished((this.#clock.monotonic() - startedAt) / 1000);
   }
-}
-
-/** A mapping from a child to the key of its controller owner, if that is of this kind. */
-export function ownerKeys(kind: string): (object: KubeObject) => Key[] {
-  return ({ metadata }) => {
-    const owner = metadata.ownerReferences?.find(
-      (reference) => reference.controller && reference.kind === kind,
-    );
-    return owner ? [metadata.namespace ? `${metadata.namespace}/${owner.name}` : owner.name] : [];
-  };
 }
 
 /** Errors that only a mistake in the code brings: what a panic is in Go. */

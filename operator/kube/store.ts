@@ -15,6 +15,11 @@ export interface Change<T extends KubeObject> {
 
 export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 
+/** The part of a Store that tells of changes. */
+export interface Watchable<T extends KubeObject> {
+  subscribe(handler: ChangeHandler<T>): () => void;
+}
+
 /** What an index files an object under. */
 export type IndexFunction<T extends KubeObject> = (object: T) => Iterable<string>;
 

@@ -1,0 +1,116 @@
+/** metav1.Condition: what an object says about itself, in the form that kubectl, Argo CD and Flux understand. */
+import { secondTime } from './clock.ts';
+import type { KubeObject } from './object.ts';
+
+export type ConditionStatus = 'True' | 'False' | 'Unknown';
+
+export interface Condition {
+  type: string;
+  status: ConditionStatus;
+  /** CamelCase, stable: users and alerts match on it. */
+  reason: string;
+  message: string;
+  observedGeneration?: number | undefined;
+  /** When `status` last changed, in whole seconds. */
+  lastTransitionTime: string;
+}
+
+/** A condition as it should be now; when it became so is worked out. */
+export type ConditionUpdate = Omit<Condition, 'lastTransitionTime'>;
+
+export interface SetOptions {
+  /** Milliseconds since the epoch. */
+  now: number;
+  /** Types in the order in which to list them; all others follow in the order of their names. */
+  order?: readonly string[];
+}
+
+/**
+ * The conditions after these updates. Types that are not updated stay. `lastTransitionTime` moves only when `status`
+ * changes, so that the same updates again give the same list.
+ */
+export function setConditions(
+  existing: readonly Condition[] | undefined,
+  updates: readonly ConditionUpdate[],
+  { now, order = [] }: SetOptions,
+): Condition[] {
+  const byType = new Map((existing ?? []).map((condition) => [condition.type, condition]));
+  for (const update of updates) {
+    const old = byType.get(update.type);
+    const lastTransitionTime = old?.status === update.status ? old.lastTransitionTime : secondTime(now);
+    byType.set(update.type, { ...update, lastTransitionTime });
+  }
+  const rank = (type: string) => (order.includes(type) ? order.indexOf(type) : order.length);
+  return [...byType.values()].sort((a, b) => rank(a.type) - rank(b.type) || (a.type < b.type ? -1 : 1));
+}
+
+export function findCondition(
+  conditions: readonly Condition[] | undefined,
+  type: string,
+): Condition | undefined {
+  return conditions?.find((condition) => condition.type === type);
+}
+
+export function isTrue(conditions: readonly Condition[] | undefined, type: string): boolean {
+  return findCondition(conditions, type)?.status === 'True';
+}
+
+/** Where an object stands: done, under way, or waiting for its user to change something. */
+export interface Progress {
+  state: 'Ready' | 'Reconciling' | 'Stalled';
+  reason: string;
+  message: string;
+  /** `metadata.generation` that this is about. */
+  generation?: number | undefined;
+}
+
+/**
+ * The three summary conditions for a state: `Ready`, and the abnormal-true pair `Reconciling` and `Stalled` that kstatus
+ * reads. All three are always there, so that `kubectl wait` works for each.
+ */
+export function progress({ state, reason, message, generation }: Progress): ConditionUpdate[] {
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  const condition = (type: Progress['state']): ConditionUpdate => {
+    const holds = type === state;
+    const told = holds || type === 'Ready';
+    return {
+      type,
+      status: holds ? 'True' : 'False',
+      reason: told ? reason : `Not${type}`,
+      message: told ? message : '',
+      ...observed,
+    };
+  };
+  return [condition('Ready'), condition('Reconciling'), condition('Stalled')];
+}
+
+/** kstatus's verdicts on an object. */
+export type Kstatus = 'Current' | 'InProgress' | 'Failed' | 'Terminating';
+
+/**
+ * How kstatus (`kubectl`-like tools, Flux, `helm --wait`) judges a custom resource: cli-utils
+ * pkg/kstatus/status/generic.go, in its order.
+ */
+export function kstatus(
+  object: KubeObject & {
+    status?: { observedGeneration?: number | undefined; conditions?: readonly Condition[] };
+  },
+): Kstatus {
+  const { metadata, status } = object;
+  if (metadata.deletionTimestamp !== undefined) {
+    return 'Terminating';
+  }
+  if (status?.observedGeneration !== undefined && status.observedGeneration !== metadata.generation) {
+    return 'InProgress';
+  }
+  for (const condition of status?.conditions ?? []) {
+    if (condition.type === 'Reconciling' && condition.status === 'True') {
+      return 'InProgress';
+    }
+    if (condition.type === 'Stalled' && condition.status === 'True') {
+      return 'Failed';
+    }
+  }
+  const ready = findCondition(status?.conditions, 'Ready');
+  return ready !== undefined && ready.status !== 'True' ? 'InProgress' : 'Current';
+}

@@ -1,0 +1,192 @@
+/** Kubernetes Events: what happened to an object, for those who `kubectl describe` it. */
+import { createHash } from 'node:crypto';
+import type { KubeClient } from './client.ts';
+import { type Clock, microTime, systemClock } from './clock.ts';
+import { type Logger, silentLogger } from './logger.ts';
+import type { KubeObject } from './object.ts';
+import { EVENTS } from './resource-types.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export interface EventInput {
+  type: 'Normal' | 'Warning';
+  /** CamelCase, stable. */
+  reason: string;
+  /** What was done or tried, such as `Scale`. */
+  action: string;
+  /** For people: what changed, to which value. At most 1 kB; longer text is cut. */
+  note: string;
+  related?: KubeObject;
+}
+
+export interface EventRecorderOptions {
+  client: KubeClient;
+  /** `reportingController`, such as `example.com/operator`. */
+  controller: string;
+  /** `reportingInstance`: the pod. */
+  instance: string;
+  log?: Logger;
+  clock?: Clock;
+}
+
+interface PendingEvent {
+  regarding: KubeObject;
+  input: EventInput;
+  at: number;
+}
+
+/** The same event again within this time is left out (Karpenter's recorder). */
+const REPEAT_MS = 120_000;
+
+/** Events of one object in a row (client-go's spam filter), and from then on one in this time: a model may sleep and wake every few minutes. */
+const PER_OBJECT = { capacity: 25, refillMs: 60_000 };
+
+/** Events that may wait for the API server; more than that are dropped (client-go's length of queue). */
+const MAX_PENDING = 1_000;
+
+/** Entries remembered for repeats and rates; with more, those that no longer matter are swept out. */
+const SWEEP_ABOVE = 4_096;
+
+const MAX_NOTE = 1_024;
+
+/** Records events without making anyone wait; `run` sends them. */
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #pending: PendingEvent[] = [];
+  readonly #sentAt = new Map<string, number>();
+  readonly #buckets = new Map<string, TokenBucket>();
+  #sequence = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+    this.#log = options.log ?? silentLogger;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** For messages of whoever runs it. */
+  get name(): string {
+    return 'events';
+  }
+
+  /** Queues an event, unless it is a repetition or one too many. */
+  emit(regarding: KubeObject, input: EventInput): void {
+    const now = this.#clock.monotonic();
+    if (this.#isRepeat(regarding, input, now) || !this.#hasBudget(regarding, now)) {
+      return;
+    }
+    if (this.#pending.length >= MAX_PENDING) {
+      this.#log.debug({ reason: input.reason }, 'event dropped, too many wait');
+      return;
+    }
+    this.#pending.push({ regarding, input, at: this.#clock.now() });
+    this.#wake?.();
+  }
+
+  /** Sends events until the signal aborts; those that wait then are sent before it resolves, as long as each succeeds. */
+  async run(signal: AbortSignal): Promise<void> {
+    const onAbort = () => this.#wake?.();
+    signal.addEventListener('abort', onAbort, { once: true });
+    for (;;) {
+      const next = this.#pending.shift();
+      if (next !== undefined) {
+        const sent = await this.#send(next);
+        if (!sent && signal.aborted) {
+          return;
+        }
+      } else if (signal.aborted) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  #isRepeat(regarding: KubeObject, input: EventInput, now: number): boolean {
+    const parts = [
+      regarding.metadata.uid ?? regarding.metadata.name,
+      input.type,
+      input.reason,
+      input.action,
+      input.note,
+      input.related?.metadata.uid ?? '',
+    ];
+    const id = createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+    const last = this.#sentAt.get(id);
+    if (last !== undefined && now - last < REPEAT_MS) {
+      return true;
+    }
+    this.#sentAt.set(id, now);
+    if (this.#sentAt.size > SWEEP_ABOVE) {
+      sweep(this.#sentAt, (at) => now - at >= REPEAT_MS);
+    }
+    return false;
+  }
+
+  #hasBudget(regarding: KubeObject, now: number): boolean {
+    const id = regarding.metadata.uid ?? regarding.metadata.name;
+    const bucket = this.#buckets.get(id) ?? new TokenBucket({ ...PER_OBJECT, now });
+    this.#buckets.set(id, bucket);
+    if (this.#buckets.size > SWEEP_ABOVE) {
+      sweep(this.#buckets, (other) => other !== bucket && other.isFull(now));
+    }
+    return bucket.take(now);
+  }
+
+  /** An event that cannot be written is not worth stopping for; the transport has retried already. */
+  async #send(event: PendingEvent): Promise<boolean> {
+    try {
+      await this.#options.client.create(EVENTS, this.#object(event));
+      return true;
+    } catch (error) {
+      this.#log.warn({ err: error, reason: event.input.reason }, 'event could not be written');
+      return false;
+    }
+  }
+
+  #object({ regarding, input, at }: PendingEvent): KubeObject & Record<string, unknown> {
+    const { name, namespace } = regarding.metadata;
+    const suffix = createHash('sha256')
+      .update(`${this.#options.instance}/${at}/${this.#sequence++}`)
+      .digest('hex')
+      .slice(0, 16);
+    return {
+      apiVersion: 'events.k8s.io/v1',
+      kind: 'Event',
+      metadata: { name: `${name.slice(0, 236)}.${suffix}`, namespace: namespace ?? 'default' },
+      eventTime: microTime(at),
+      reportingController: this.#options.controller,
+      reportingInstance: this.#options.instance.slice(0, 128),
+      type: input.type,
+      reason: input.reason,
+      action: input.action,
+      note: cut(input.note),
+      regarding: reference(regarding),
+      ...(input.related ? { related: reference(input.related) } : {}),
+    };
+  }
+}
+
+function reference(object: KubeObject): Record<string, string | undefined> {
+  const { name, namespace, uid, resourceVersion } = object.metadata;
+  return { apiVersion: object.apiVersion, kind: object.kind, name, namespace, uid, resourceVersion };
+}
+
+/** The server counts bytes. */
+function cut(note: string): string {
+  const bytes = Buffer.from(note);
+  return bytes.length <= MAX_NOTE
+    ? note
+    : `${new TextDecoder().decode(bytes.subarray(0, MAX_NOTE - 8)).replace(/\uFFFD+$/, '')}…`;
+}
+
+function sweep<V>(map: Map<string, V>, isOver: (value: V) => boolean): void {
+  for (const [id, value] of map) {
+    if (isOver(value)) {
+      map.delete(id);
+    }
+  }
+}

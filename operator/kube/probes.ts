@@ -1,0 +1,114 @@
+/** HTTP for the kubelet and Prometheus: `/livez` (and `/healthz`), `/readyz`, `/metrics`. */
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import type { Registry } from 'prom-client';
+
+/** Throws, or rejects, when the process is not well; the message says why. */
+export type Check = () => void | Promise<void>;
+
+export interface ProbeServerOptions {
+  /** 0 lets the system choose. */
+  port: number;
+  /** Default: all addresses. */
+  host?: string;
+  /** Whether the process should go on living. Never depends on other processes. */
+  livez?: Record<string, Check>;
+  /** Whether the process can do its work. */
+  readyz?: Record<string, Check>;
+  registry?: Registry | undefined;
+}
+
+interface Answer {
+  status: number;
+  body: string;
+  type?: string;
+}
+
+export class ProbeServer {
+  readonly name = 'probes';
+  readonly #options: ProbeServerOptions;
+  readonly #server: HttpServer;
+
+  constructor(options: ProbeServerOptions) {
+    this.#options = options;
+    this.#server = createServer((request, response) => {
+      this.#answer(request).then(
+        (answer) => send(response, answer),
+        (error: unknown) => send(response, { status: 500, body: `${messageOf(error)}\n` }),
+      );
+    });
+  }
+
+  /** The port that it listens on; 0 before `start`. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Resolves when it listens; rejects when the port is taken. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#options.port, this.#options.host, () => {
+        this.#server.removeListener('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return { status: 405, body: 'only GET\n' };
+    }
+    const { registry, livez = {}, readyz = {} } = this.#options;
+    switch (new URL(request.url ?? '/', 'http://localhost').pathname) {
+      case '/livez':
+      case '/healthz':
+        return runChecks(livez);
+      case '/readyz':
+        return runChecks(readyz);
+      case '/metrics':
+        return registry
+          ? { status: 200, body: await registry.metrics(), type: registry.contentType }
+          : { status: 404, body: 'no metrics\n' };
+      default:
+        return { status: 404, body: 'there are /livez, /readyz and /metrics\n' };
+    }
+  }
+}
+
+/** 200 or 500 with one line a check, as the API server's own probes answer. */
+async function runChecks(checks: Record<string, Check>): Promise<Answer> {
+  let status = 200;
+  const lines: string[] = [];
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      await check();
+      lines.push(`[+]${name} ok`);
+    } catch (error) {
+      status = 500;
+      lines.push(`[-]${name} failed: ${messageOf(error)}`);
+    }
+  }
+  lines.push(status === 200 ? 'ok' : 'failed');
+  return { status, body: `${lines.join('\n')}\n` };
+}
+
+function send(response: ServerResponse, { status, body, type = 'text/plain; charset=utf-8' }: Answer): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
