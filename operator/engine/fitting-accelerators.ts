@@ -9,7 +9,10 @@ import type { ResolvedEngine } from './resolved-engine.ts';
 export function fittingAccelerators(engine: ResolvedEngine, model: KnownModel): string[] {
   const types = ACCELERATOR_PRODUCTS.flatMap((product) => {
     const facts = ACCELERATORS[product];
-    const counts = [1, 2, 4, 8].filter((count) => count <= facts.maxPerNode);
+    // MXFP4 and NVFP4 weights need Ampere; tensor parallelism needs fast links to be worth its price.
+    const fourBitFloat = model.format === 'mxfp4' || model.format === 'nvfp4';
+    if (fourBitFloat && facts.capability !== undefined && facts.capability < 8) return [];
+    const counts = facts.fastLinks ? [1, 2, 4, 8] : [1];
     const count = counts.find((size) => {
       if (!tensorParallelSizes(model, size).includes(size)) return false;
       const accelerator = { ...facts, product, count: size };

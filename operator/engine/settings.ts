@@ -9,6 +9,7 @@ import { findModel } from './models.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
 import { type EngineInput, settingField } from './setting-field.ts';
 import { InvalidSpecError, type SpecIssue } from './spec-issue.ts';
+import { checkTemplate } from './template-checks.ts';
 import { durationSeconds } from './units.ts';
 import { type EngineVersion, formatVersion, imageVersion, PINNED_VERSION, parseVersion } from './versions.ts';
 
@@ -116,7 +117,7 @@ export function resolveEngine(pool: EngineInput['pool'], model: EngineInput['mod
     env: settings.env ?? [],
     ...(known === undefined ? {} : { model: known }),
   };
-  issues.push(...checkEngine(engine, input));
+  issues.push(...checkEngine(engine, input), ...checkTemplate(engine, model.spec));
   if (issues.length > 0) throw new InvalidSpecError(issues);
   return engine;
 }

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { renderFlags } from '../engine/engine-args.ts';
+import type { ResolvedEngine } from '../engine/resolved-engine.ts';
+import { engineEnv } from './engine-env.ts';
+import { ENGINE_PORT, engineProbes, engineShutdown, terminationGraceSeconds } from './engine-lifecycle.ts';
+import { engineResources } from './engine-resources.ts';
+import { engineScheduling } from './engine-scheduling.ts';
+import { engineVolumes } from './engine-volumes.ts';
+import { engineLabels, engineSelector } from './labels.ts';
+import { child, type Manifest } from './manifest.ts';
+import { engineName } from './names.ts';
+import { CONTAINER_SECURITY, podSecurity } from './pod-security.ts';
+
+/** Hash of the pod spec: pods with the same value run the same engine. */
+export const ENGINE_HASH_ANNOTATION = 'vllm-operator.dev/engine-hash';
+
+/** User and group of vLLM's images; files there are writable for group 0. */
+const ENGINE_USER = 2000;
+const ENGINE_GROUP = 0;
+
+/** Groups `video` and `render` of Ubuntu hosts, which own AMD's device files. */
+const AMD_DEVICE_GROUPS = [44, 109];
+
+/** Time on top of the start for a node to appear and to pull the image, before a rollout counts as failed. */
+const SCHEDULING_SECONDS = 1200;
+
+interface DeploymentInput {
+  pool: InferencePool;
+  model: InferenceModel;
+  engine: ResolvedEngine;
+  roomForSurge: boolean;
+}
+
+function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unknown> {
+  const { volumes, volumeMounts } = engineVolumes(engine, model);
+  const template = model.spec.template;
+  return {
+    serviceAccountName: template?.serviceAccountName ?? engineName(model.metadata.name),
+    automountServiceAccountToken: false,
+    // A Service named vllm would set VLLM_PORT, which vLLM takes for its own.
+    enableServiceLinks: false,
+    securityContext: podSecurity(
+      ENGINE_USER,
+      ENGINE_GROUP,
+      engine.accelerator.vendor === 'amd' ? AMD_DEVICE_GROUPS : [],
+    ),
+    terminationGracePeriodSeconds: terminationGraceSeconds(engine),
+    ...(template?.imagePullSecrets === undefined ? {} : { imagePullSecrets: template.imagePullSecrets }),
+    ...engineScheduling(engine, pool, model),
+    containers: [
+      {
+        name: 'engine',
+        image: engine.image,
+        args: renderFlags(engine),
+        ports: [{ name: 'http', containerPort: ENGINE_PORT, protocol: 'TCP' }],
+        env: engineEnv(engine, model),
+        resources: engineResources(engine, model),
+        ...engineProbes(engine),
+        lifecycle: engineShutdown(engine),
+        securityContext: CONTAINER_SECURITY,
+        volumeMounts,
+      },
+    ],
+    volumes,
+  };
+}
+
+/** A surge needs accelerators for one more replica; without them the old pod has to go first. */
+function strategy({ roomForSurge, model }: DeploymentInput): object {
+  const claim = model.spec.model.cache?.pvc;
+  const oneNode = claim?.size !== undefined && !(claim.accessModes ?? []).includes('ReadWriteMany');
+  const surge = roomForSurge && !oneNode;
+  return {
+    type: 'RollingUpdate',
+    rollingUpdate: surge ? { maxSurge: 1, maxUnavailable: 0 } : { maxSurge: 0, maxUnavailable: 1 },
+  };
+}
+
+/**
+ * The engines of a model. Its pod template depends on what the engine runs with and on nothing else, so that pods are
+ * replaced for that reason only. There are no replicas: scaling owns them.
+ */
+export function renderEngineDeployment(input: DeploymentInput): Manifest {
+  const { pool, model, engine } = input;
+  const labels = engineLabels(model.metadata, pool.metadata);
+  const spec = podSpec(input);
+  const hash = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
+  const template = model.spec.template;
+  return child(
+    model,
+    { apiVersion: 'apps/v1', kind: 'Deployment' },
+    { name: engineName(model.metadata.name), labels },
+    {
+      spec: {
+        selector: { matchLabels: engineSelector(model.metadata) },
+        strategy: strategy(input),
+        progressDeadlineSeconds: engine.startupTimeoutSeconds + SCHEDULING_SECONDS,
+        revisionHistoryLimit: 3,
+        template: {
+          metadata: {
+            labels: { ...template?.labels, ...labels },
+            annotations: { ...template?.annotations, [ENGINE_HASH_ANNOTATION]: hash },
+          },
+          spec,
+        },
+      },
+    },
+  );
+}

@@ -1,0 +1,55 @@
+/** Volumes of engine pods: the root file system is read-only, so all that vLLM writes to is here. */
+import type { InferenceModel } from '../api/types.ts';
+import { sharedMemoryGiB } from '../engine/host-memory.ts';
+import { MODEL_MOUNT } from '../engine/model-source.ts';
+import type { ResolvedEngine } from '../engine/resolved-engine.ts';
+import { ENGINE_HOME } from '../engine/template-checks.ts';
+import { modelCacheName } from './names.ts';
+
+interface PodVolume {
+  volume: Record<string, unknown>;
+  mount: Record<string, unknown>;
+}
+
+function homeVolume(model: InferenceModel): PodVolume {
+  const cache = model.spec.model.cache;
+  const source =
+    cache?.pvc === undefined
+      ? { emptyDir: { ...cache?.emptyDir } }
+      : { persistentVolumeClaim: { claimName: cache.pvc.claimName ?? modelCacheName(model.metadata.name) } };
+  return { volume: { name: 'home', ...source }, mount: { name: 'home', mountPath: ENGINE_HOME } };
+}
+
+function modelVolume(engine: ResolvedEngine): PodVolume[] {
+  const mount = { name: 'model', mountPath: MODEL_MOUNT, readOnly: true };
+  const { source } = engine;
+  if (source.kind === 'pvc') {
+    const claim = { claimName: source.claimName, readOnly: true };
+    return [{ volume: { name: 'model', persistentVolumeClaim: claim }, mount }];
+  }
+  if (source.kind === 'oci') {
+    const image = { reference: source.image, pullPolicy: 'IfNotPresent' };
+    return [{ volume: { name: 'model', image }, mount }];
+  }
+  return [];
+}
+
+/** Volumes of the pod and mounts of its engine container, the user's last. */
+export function engineVolumes(
+  engine: ResolvedEngine,
+  model: InferenceModel,
+): { volumes: object[]; volumeMounts: object[] } {
+  const shm = { medium: 'Memory', sizeLimit: `${sharedMemoryGiB(engine)}Gi` };
+  const own: PodVolume[] = [
+    homeVolume(model),
+    ...modelVolume(engine),
+    { volume: { name: 'shm', emptyDir: shm }, mount: { name: 'shm', mountPath: '/dev/shm' } },
+    // Sockets between vLLM's processes, and what its compilers leave.
+    { volume: { name: 'tmp', emptyDir: {} }, mount: { name: 'tmp', mountPath: '/tmp' } },
+  ];
+  const template = model.spec.template;
+  return {
+    volumes: [...own.map(({ volume }) => volume), ...(template?.volumes ?? [])],
+    volumeMounts: [...own.map(({ mount }) => mount), ...(template?.volumeMounts ?? [])],
+  };
+}

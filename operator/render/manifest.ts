@@ -1,0 +1,51 @@
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import type { KubeObject, OwnerReference } from '../kube/object.ts';
+import type { Labels } from './labels.ts';
+
+/** An object as it is applied: what KubeObject names, and whatever else its kind has. */
+export interface Manifest extends KubeObject {
+  [field: string]: unknown;
+}
+
+/** Facts of the cluster that manifests depend on. */
+export interface Cluster {
+  /** Namespace of the operator's pods, the only ones that reach the routers' admin port. */
+  operatorNamespace: string;
+  /** Labels of the operator's pods. Default: those of the chart. */
+  operatorLabels?: Labels;
+  /** Version of the operator, which is that of the default router image. Default: this source's. */
+  operatorVersion?: string;
+}
+
+/** Version of the operator that this source is, as in package.json. */
+export const OPERATOR_VERSION = '0.1.0';
+
+function ownerReferences(owner: InferenceModel | InferencePool): OwnerReference[] {
+  const { uid, name } = owner.metadata;
+  // Rendered without a cluster, an owner has no UID and nothing can refer to it.
+  if (uid === undefined) return [];
+  const { apiVersion, kind } = owner;
+  return [{ apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true }];
+}
+
+/** A child of a model or a pool, in its namespace and owned by it. */
+export function child(
+  owner: InferenceModel | InferencePool,
+  type: { apiVersion: string; kind: string },
+  meta: { name: string; labels: Labels; annotations?: Record<string, string> | undefined },
+  content: Record<string, unknown>,
+): Manifest {
+  const references = ownerReferences(owner);
+  return {
+    apiVersion: type.apiVersion,
+    kind: type.kind,
+    metadata: {
+      name: meta.name,
+      namespace: owner.metadata.namespace ?? 'default',
+      labels: meta.labels,
+      ...(meta.annotations === undefined ? {} : { annotations: meta.annotations }),
+      ...(references.length === 0 ? {} : { ownerReferences: references }),
+    },
+    ...content,
+  };
+}
