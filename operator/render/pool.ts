@@ -1,0 +1,38 @@
+import type { InferencePool } from '../api/types.ts';
+import { renderDisruptionBudget } from './disruption-budget.ts';
+import { poolLabels, poolSelector } from './labels.ts';
+import type { Cluster, Manifest } from './manifest.ts';
+import { routerName } from './names.ts';
+import { hasManagedRedis, renderRedis } from './redis.ts';
+import { renderRouterConfig } from './router-config.ts';
+import { renderRouterDeployment } from './router-deployment.ts';
+import { renderRouterIngress } from './router-ingress.ts';
+import { renderRouterNetworkPolicy } from './router-network-policy.ts';
+import { renderRouterService } from './router-service.ts';
+import { renderServiceAccount } from './service-account.ts';
+
+export interface PoolInput {
+  pool: InferencePool;
+  cluster: Cluster;
+  /** Content of the routers' ConfigMap by file name. */
+  routerFiles: Readonly<Record<string, string>>;
+  /** SHA-256 of the Redis password in lower-case hex; used when the operator runs the Redis. */
+  redis?: { aclHash: string };
+}
+
+/** Everything that a pool needs in its namespace, in the order to apply it: Redis first, so that routers find it. */
+export function renderPool({ pool, cluster, routerFiles, redis }: PoolInput): Manifest[] {
+  const name = routerName(pool.metadata.name);
+  const labels = poolLabels('router', pool.metadata);
+  const config = renderRouterConfig(pool, routerFiles);
+  return [
+    ...(redis !== undefined && hasManagedRedis(pool) ? renderRedis(pool, redis.aclHash) : []),
+    renderServiceAccount(pool, name, labels),
+    config,
+    renderRouterNetworkPolicy(pool, cluster),
+    renderRouterService(pool),
+    ...renderRouterIngress(pool),
+    renderRouterDeployment(pool, cluster, config.metadata.name),
+    renderDisruptionBudget(pool, name, labels, poolSelector('router', pool.metadata)),
+  ];
+}

@@ -1,0 +1,111 @@
+/** The Redis of a pool's response cache. */
+import type { InferencePool } from '../api/types.ts';
+import { poolLabels, poolSelector } from './labels.ts';
+import { child, type Manifest } from './manifest.ts';
+import { redisName } from './names.ts';
+import { podsIn, tcp } from './network-peers.ts';
+import { CONTAINER_SECURITY, podSecurity } from './pod-security.ts';
+import { cacheBytes, REDIS_CONFIG_PATH, REDIS_PORT, renderRedisConfig } from './redis-config.ts';
+import { renderServiceAccount } from './service-account.ts';
+
+const DEFAULT_IMAGE = 'docker.io/library/redis:7.4';
+
+/** User and group `redis` of the official image. */
+const REDIS_USER = 999;
+
+/** Whether the operator runs a Redis for the pool. */
+export function hasManagedRedis(pool: InferencePool): boolean {
+  const cache = pool.spec.responseCache;
+  return cache.enabled && cache.redis?.external === undefined;
+}
+
+function renderDeployment(pool: InferencePool, configMap: string): Manifest {
+  const name = redisName(pool.metadata.name);
+  const labels = poolLabels('cache', pool.metadata);
+  // A quarter on top of the entries for fragmentation, and what connections and the process take.
+  const memory = `${Math.ceil((cacheBytes(pool) * 1.25) / 2 ** 20) + 64}Mi`;
+  const probe = (periodSeconds: number): object => ({ tcpSocket: { port: 'redis' }, periodSeconds });
+  return child(
+    pool,
+    { apiVersion: 'apps/v1', kind: 'Deployment' },
+    { name, labels },
+    {
+      spec: {
+        replicas: 1,
+        selector: { matchLabels: poolSelector('cache', pool.metadata) },
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+        revisionHistoryLimit: 3,
+        template: {
+          metadata: { labels },
+          spec: {
+            serviceAccountName: name,
+            automountServiceAccountToken: false,
+            enableServiceLinks: false,
+            securityContext: podSecurity(REDIS_USER, REDIS_USER),
+            terminationGracePeriodSeconds: 10,
+            containers: [
+              {
+                name: 'redis',
+                image: pool.spec.responseCache.redis?.managed?.image ?? DEFAULT_IMAGE,
+                command: ['redis-server', `${REDIS_CONFIG_PATH}/redis.conf`],
+                ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
+                resources: { requests: { cpu: '100m', memory }, limits: { memory } },
+                readinessProbe: probe(2),
+                livenessProbe: probe(10),
+                securityContext: CONTAINER_SECURITY,
+                volumeMounts: [{ name: 'config', mountPath: REDIS_CONFIG_PATH, readOnly: true }],
+              },
+            ],
+            volumes: [{ name: 'config', configMap: { name: configMap } }],
+          },
+        },
+      },
+    },
+  );
+}
+
+function renderService(pool: InferencePool): Manifest {
+  return child(
+    pool,
+    { apiVersion: 'v1', kind: 'Service' },
+    { name: redisName(pool.metadata.name), labels: poolLabels('cache', pool.metadata) },
+    {
+      spec: {
+        type: 'ClusterIP',
+        selector: poolSelector('cache', pool.metadata),
+        ports: [{ name: 'redis', port: REDIS_PORT, targetPort: 'redis', protocol: 'TCP' }],
+      },
+    },
+  );
+}
+
+/** In: the pool's routers. Out: nobody, for Redis calls no one. */
+function renderNetworkPolicy(pool: InferencePool): Manifest {
+  const routers = podsIn(pool.metadata.namespace ?? 'default', poolSelector('router', pool.metadata));
+  return child(
+    pool,
+    { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' },
+    { name: redisName(pool.metadata.name), labels: poolLabels('cache', pool.metadata) },
+    {
+      spec: {
+        podSelector: { matchLabels: poolSelector('cache', pool.metadata) },
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: [{ from: [routers], ports: tcp(REDIS_PORT) }],
+        egress: [],
+      },
+    },
+  );
+}
+
+/** Everything of a pool's Redis, in the order to apply it. */
+export function renderRedis(pool: InferencePool, passwordSha256: string): Manifest[] {
+  const config = renderRedisConfig(pool, passwordSha256);
+  const name = redisName(pool.metadata.name);
+  return [
+    renderServiceAccount(pool, name, poolLabels('cache', pool.metadata)),
+    config,
+    renderNetworkPolicy(pool),
+    renderService(pool),
+    renderDeployment(pool, config.metadata.name),
+  ];
+}

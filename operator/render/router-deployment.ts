@@ -1,0 +1,149 @@
+import type { InferencePool } from '../api/types.ts';
+import { durationSeconds } from '../engine/units.ts';
+import { poolLabels, poolSelector } from './labels.ts';
+import { type Cluster, child, type Manifest, OPERATOR_VERSION } from './manifest.ts';
+import { routerName, routeSnapshotName } from './names.ts';
+import { CONTAINER_SECURITY, podSecurity } from './pod-security.ts';
+
+/** Clients, the operator, and kubelet and Prometheus. */
+export const ROUTER_PORTS = { http: 8080, admin: 8081, metrics: 8082 } as const;
+
+/** Where the pod finds its files. All but `state` are read-only. */
+export const ROUTER_PATHS = {
+  config: '/etc/vllm-router',
+  state: '/var/lib/vllm-router',
+  snapshot: '/etc/vllm-router-snapshot',
+  tls: '/etc/vllm-router-tls',
+  redis: '/etc/vllm-router-redis',
+} as const;
+
+/** A user of no image; the routers need no name for it. */
+const ROUTER_USER = 65532;
+
+/** Time for load balancers and proxies to learn that a router goes. */
+const LEAVE_SECONDS = 10;
+
+/** Longest drain of the engines behind it, unless the pool says otherwise (`drainTimeout`). */
+const DEFAULT_DRAIN = '5m';
+
+interface RouterVolume {
+  name: string;
+  mountPath: string;
+  source: Record<string, unknown>;
+  writable?: boolean;
+}
+
+function volumesOf(pool: InferencePool, configMap: string): RouterVolume[] {
+  const tls = pool.spec.router.tls;
+  const redis = pool.spec.responseCache.redis?.external?.secretRef;
+  const snapshot = { name: routeSnapshotName(pool.metadata.name), optional: true };
+  return [
+    { name: 'config', mountPath: ROUTER_PATHS.config, source: { configMap: { name: configMap } } },
+    {
+      name: 'state',
+      mountPath: ROUTER_PATHS.state,
+      source: { emptyDir: { medium: 'Memory' } },
+      writable: true,
+    },
+    { name: 'snapshot', mountPath: ROUTER_PATHS.snapshot, source: { configMap: snapshot } },
+    ...(tls === undefined
+      ? []
+      : [{ name: 'tls', mountPath: ROUTER_PATHS.tls, source: { secret: { secretName: tls.secretName } } }]),
+    ...(redis === undefined
+      ? []
+      : [
+          {
+            name: 'redis',
+            mountPath: ROUTER_PATHS.redis,
+            source: { secret: { secretName: redis.name, items: [{ key: redis.key, path: 'url' }] } },
+          },
+        ]),
+  ];
+}
+
+function fieldEnv(name: string, fieldPath: string): object {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}
+
+function container(pool: InferencePool, cluster: Cluster, volumes: readonly RouterVolume[]): object {
+  const { router } = pool.spec;
+  const version = cluster.operatorVersion ?? OPERATOR_VERSION;
+  const probe = (path: string, periodSeconds: number): object => ({
+    httpGet: { path, port: 'metrics' },
+    periodSeconds,
+    timeoutSeconds: 2,
+    failureThreshold: 3,
+  });
+  return {
+    name: 'router',
+    image: router.image ?? `ghcr.io/vllm-operator/router:${version}`,
+    command: ['/bin/sh', `${ROUTER_PATHS.config}/start.sh`],
+    ports: Object.entries(ROUTER_PORTS).map(([name, port]) => ({
+      name,
+      containerPort: port,
+      protocol: 'TCP',
+    })),
+    env: [
+      fieldEnv('POD_IP', 'status.podIP'),
+      fieldEnv('POD_NAME', 'metadata.name'),
+      fieldEnv('POD_NAMESPACE', 'metadata.namespace'),
+    ],
+    resources: {
+      requests: { cpu: '500m', memory: '256Mi', ...router.resources?.requests },
+      // The state volume is memory too, and large request bodies spill into it.
+      limits: { memory: '2Gi', ...router.resources?.limits },
+    },
+    // Ready takes a route table, so a new router gets traffic only when it can route it.
+    readinessProbe: probe('/readyz', 2),
+    livenessProbe: probe('/healthz', 10),
+    lifecycle: { preStop: { sleep: { seconds: LEAVE_SECONDS } } },
+    securityContext: CONTAINER_SECURITY,
+    volumeMounts: volumes.map(({ name, mountPath, writable }) => ({
+      name,
+      mountPath,
+      ...(writable === true ? {} : { readOnly: true }),
+    })),
+  };
+}
+
+/** The routers of a pool. A router that goes ends its streams first, for as long as engines may. */
+export function renderRouterDeployment(pool: InferencePool, cluster: Cluster, configMap: string): Manifest {
+  const name = routerName(pool.metadata.name);
+  const labels = poolLabels('router', pool.metadata);
+  const selector = poolSelector('router', pool.metadata);
+  const volumes = volumesOf(pool, configMap);
+  const drain = Math.ceil(durationSeconds(pool.spec.engine?.drainTimeout ?? DEFAULT_DRAIN));
+  return child(
+    pool,
+    { apiVersion: 'apps/v1', kind: 'Deployment' },
+    { name, labels },
+    {
+      spec: {
+        replicas: pool.spec.router.replicas,
+        selector: { matchLabels: selector },
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+        revisionHistoryLimit: 3,
+        template: {
+          metadata: { labels },
+          spec: {
+            serviceAccountName: name,
+            automountServiceAccountToken: false,
+            enableServiceLinks: false,
+            securityContext: podSecurity(ROUTER_USER, ROUTER_USER),
+            terminationGracePeriodSeconds: LEAVE_SECONDS + drain + 15,
+            topologySpreadConstraints: ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].map(
+              (topologyKey) => ({
+                maxSkew: 1,
+                topologyKey,
+                whenUnsatisfiable: 'ScheduleAnyway',
+                labelSelector: { matchLabels: selector },
+              }),
+            ),
+            containers: [container(pool, cluster, volumes)],
+            volumes: volumes.map((volume) => ({ name: volume.name, ...volume.source })),
+          },
+        },
+      },
+    },
+  );
+}

@@ -1,0 +1,27 @@
+import type { InferencePool } from '../api/types.ts';
+import { poolLabels } from './labels.ts';
+import { child, type Manifest } from './manifest.ts';
+import { routerName } from './names.ts';
+
+/** An Ingress to the routers, if the pool asks for one. */
+export function renderRouterIngress(pool: InferencePool): Manifest[] {
+  const ingress = pool.spec.router.ingress;
+  if (ingress === undefined) return [];
+  const name = routerName(pool.metadata.name);
+  const { className, host, tlsSecretName, annotations } = ingress;
+  const backend = { service: { name, port: { name: 'http' } } };
+  return [
+    child(
+      pool,
+      { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' },
+      { name, labels: poolLabels('router', pool.metadata), annotations },
+      {
+        spec: {
+          ...(className === undefined ? {} : { ingressClassName: className }),
+          ...(tlsSecretName === undefined ? {} : { tls: [{ hosts: [host], secretName: tlsSecretName }] }),
+          rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }],
+        },
+      },
+    ),
+  ];
+}

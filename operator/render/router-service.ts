@@ -1,0 +1,21 @@
+import type { InferencePool } from '../api/types.ts';
+import { poolLabels, poolSelector } from './labels.ts';
+import { child, type Manifest } from './manifest.ts';
+import { routerName } from './names.ts';
+
+/** What clients talk to. Only the port of the OpenAI API: the others have no business outside the cluster. */
+export function renderRouterService(pool: InferencePool): Manifest {
+  const { type, port, annotations } = pool.spec.router.service;
+  return child(
+    pool,
+    { apiVersion: 'v1', kind: 'Service' },
+    { name: routerName(pool.metadata.name), labels: poolLabels('router', pool.metadata), annotations },
+    {
+      spec: {
+        type,
+        selector: poolSelector('router', pool.metadata),
+        ports: [{ name: 'http', port, targetPort: 'http', protocol: 'TCP' }],
+      },
+    },
+  );
+}
