@@ -37,7 +37,7 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
     ...(options.context !== undefined && { context: options.context }),
   });
-  const transport = new Transport({ connection, userAgent: 'vllm-operator', registry, log });
+  const transport = new Transport({ connection, userAgent: 'vllm-operator', registry });
   const client = new KubeClient(transport, { fieldManager: 'vllm-operator' });
   try {
     await checkCluster(client, options.namespace, log, signal);

@@ -30,6 +30,17 @@ export function servedNames(model: InferenceModel, pool?: InferencePool): string
   ];
 }
 
+/** Whether a pool takes models, and API keys, of a namespace. One that is not known yet is not admitted yet, but for the pool's own. */
+export function admitsNamespace(
+  pool: InferencePool,
+  namespace: string,
+  labels: Readonly<Record<string, string>> | undefined,
+): boolean {
+  const { from, selector } = pool.spec.allowedNamespaces;
+  if (namespace === pool.metadata.namespace || from === 'All') return true;
+  return from === 'Selector' && labels !== undefined && matchesSelector(selector, labels);
+}
+
 /** The most replicas that a model may have at once, which is what it is charged without overcommit. */
 export function maxReplicas(model: InferenceModel): number {
   if (model.spec.suspend) return 0;
@@ -71,10 +82,8 @@ export function acceptModels(input: AcceptanceInput): Map<string, Verdict> {
 
   function namespaceVerdict(model: InferenceModel): Verdict | undefined {
     const namespace = model.metadata.namespace ?? '';
-    const { from, selector } = pool.spec.allowedNamespaces;
-    if (namespace === pool.metadata.namespace || from === 'All') return undefined;
-    if (from === 'Selector' && matchesSelector(selector, input.namespaceLabels(namespace) ?? {}))
-      return undefined;
+    if (admitsNamespace(pool, namespace, input.namespaceLabels(namespace))) return undefined;
+    const { from } = pool.spec.allowedNamespaces;
     const remedy =
       from === 'Same'
         ? 'set spec.allowedNamespaces.from of the pool to All or Selector, or move the model'

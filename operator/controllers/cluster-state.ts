@@ -4,7 +4,7 @@ import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel, type InferenceP
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { KubeObject, ObjectKey, ResourceType } from '../kube/object.ts';
-import { Reflector } from '../kube/reflector.ts';
+import { dropBulk, Reflector } from '../kube/reflector.ts';
 import {
   CONFIG_MAPS,
   DEPLOYMENTS,
@@ -18,14 +18,12 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '../kube/resource-types.ts';
+import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../render/labels.ts';
+import { API_KEYS_LABEL } from '../router/api-keys.ts';
 import type { EndpointSlice } from '../router/endpoints-from-slices.ts';
 import type { ConfigMap, Deployment, Pod, Service } from './workloads.ts';
 
 export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';
-export const API_KEYS_SELECTOR = 'vllm-operator.dev/api-keys';
-export const MODEL_LABEL = 'vllm-operator.dev/model';
-export const POOL_LABEL = 'vllm-operator.dev/pool';
-export const POOL_NAMESPACE_LABEL = 'vllm-operator.dev/pool-namespace';
 
 /** Field managers: one a concern, so that nobody's fields are taken by accident. */
 export const FIELD_MANAGER = 'vllm-operator';
@@ -60,13 +58,13 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     apiKeys: new Reflector<ConfigMap>({
       client,
       type: CONFIG_MAPS,
-      labelSelector: API_KEYS_SELECTOR,
+      labelSelector: `${API_KEYS_LABEL}=true`,
       log,
       registry,
     }),
     deployments: managed<Deployment>(DEPLOYMENTS, { transform: noteReplicasOwner }),
     pods: managed<Pod>(PODS, {
-      indexes: { byModel: byModel, byRouterPool: (pod) => (isRouter(pod) ? poolLabels(pod) : []) },
+      indexes: { byModel },
     }),
     services: managed<Service>(SERVICES),
     configMaps: managed<ConfigMap>(CONFIG_MAPS),
@@ -75,7 +73,7 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     disruptionBudgets: managed<KubeObject>(POD_DISRUPTION_BUDGETS),
     networkPolicies: managed<KubeObject>(NETWORK_POLICIES),
     ingresses: managed<KubeObject>(INGRESSES),
-    endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel: byModel } }),
+    endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel, byPool: poolKeys } }),
   };
   return state;
 }
@@ -86,7 +84,7 @@ export function poolKeyOf(model: InferenceModel): string {
 }
 
 /** Keys of the pool that a child belongs to, from its labels. */
-export function poolLabels(object: KubeObject): string[] {
+export function poolKeys(object: KubeObject): string[] {
   const name = object.metadata.labels?.[POOL_LABEL];
   const namespace = object.metadata.labels?.[POOL_NAMESPACE_LABEL];
   return name && namespace ? [`${namespace}/${name}`] : [];
@@ -98,8 +96,9 @@ export function byModel(object: KubeObject): string[] {
   return name ? [`${object.metadata.namespace}/${name}`] : [];
 }
 
+/** Whether a child belongs to the routers of a pool. */
 export function isRouter(object: KubeObject): boolean {
-  return object.metadata.labels?.['app.kubernetes.io/component'] === 'router';
+  return object.metadata.labels?.[COMPONENT_LABEL] === 'router';
 }
 
 /** Pods of a model that match the label, whatever their phase. */
@@ -115,12 +114,12 @@ interface ManagedFieldsEntry {
 
 /** Keeps of a Deployment's managedFields the one thing that matters here: whether our apply still owns the replicas. */
 function noteReplicasOwner(deployment: Deployment): Deployment {
-  const { managedFields = [], ...metadata } = deployment.metadata;
+  const managedFields = deployment.metadata.managedFields ?? [];
   const ownsReplicas = (managedFields as ManagedFieldsEntry[]).some(
     (entry) =>
       entry.manager === FIELD_MANAGER &&
       entry.operation === 'Apply' &&
       entry.fieldsV1?.['f:spec']?.['f:replicas'] !== undefined,
   );
-  return { ...deployment, metadata, replicasOwnedByApply: ownsReplicas };
+  return { ...dropBulk(deployment), replicasOwnedByApply: ownsReplicas };
 }

@@ -14,11 +14,12 @@ import type { Logger } from '../kube/logger.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { DEPLOYMENTS } from '../kube/resource-types.ts';
 import type { StatusWriter } from '../kube/status-writer.ts';
+import { engineSelector } from '../render/labels.ts';
 import { renderModel } from '../render/model.ts';
 import { engineName, routerName } from '../render/names.ts';
 import { specReplicas } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
-import { type ClusterState, MODEL_LABEL, podsOf, poolKeyOf } from './cluster-state.ts';
+import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
@@ -219,7 +220,9 @@ export class ModelReconciler {
         live,
         podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name }),
       ),
-      selector: `${MODEL_LABEL}=${model.metadata.name},app.kubernetes.io/component=engine`,
+      selector: Object.entries(engineSelector(model.metadata))
+        .map(([label, value]) => `${label}=${value}`)
+        .join(','),
       ...(blocker && { blocker }),
       ...(pool && { url: routerUrl(pool) }),
       ...(scope.desiredReplicas !== undefined && { desiredReplicas: scope.desiredReplicas }),
@@ -232,7 +235,6 @@ export class ModelReconciler {
     const next = modelStatus(view);
     const { changed } = await status.write(INFERENCE_MODELS, model, next, {
       store: state.models.store,
-      ownerKey: key,
       signal,
     });
     const after = findCondition(next.conditions ?? [], 'Ready');

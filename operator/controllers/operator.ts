@@ -30,6 +30,7 @@ import { ModelReconciler } from './model-reconciler.ts';
 import { PoolReconciler } from './pool-reconciler.ts';
 import { ReplicasWriter } from './replicas-writer.ts';
 import { RoutesReconciler } from './routes-reconciler.ts';
+import { SnapshotWriter } from './snapshot-writer.ts';
 import { watchForModels, watchForPools, watchForRoutes } from './watches.ts';
 
 /** Written into Leases, and what a second operator in the same namespace competes for. */
@@ -59,11 +60,21 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   const acceptance = new AcceptanceCache(state);
   const tracker = new WriteTracker();
   const events = new EventRecorder({ client, controller: REPORTING_CONTROLLER, instance, log });
-  const status = new StatusWriter({ client, fieldManager: STATUS_FIELD_MANAGER, tracker, registry, clock });
-  const identity = new Identity({ store: new AuthorityStore({ client, namespace, now: () => new Date(clock.now()) }), clock });
+  const status = new StatusWriter({ client, fieldManager: STATUS_FIELD_MANAGER, tracker, registry });
+  const identity = new Identity({
+    store: new AuthorityStore({ client, namespace, now: () => new Date(clock.now()) }),
+    clock,
+  });
   const shared = { state, acceptance, status, events, clock, operatorNamespace: namespace };
 
-  const applierOptions = { client, fieldManager: FIELD_MANAGER, hashAnnotation: 'vllm-operator.dev/applied-hash', tracker, log, registry };
+  const applierOptions = {
+    client,
+    fieldManager: FIELD_MANAGER,
+    hashAnnotation: 'vllm-operator.dev/applied-hash',
+    tracker,
+    log,
+    registry,
+  };
   const models = new ModelReconciler({
     ...shared,
     replicas: new ReplicasWriter(client),
@@ -75,7 +86,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
         { type: SERVICE_ACCOUNTS, store: state.serviceAccounts.store },
         { type: POD_DISRUPTION_BUDGETS, store: state.disruptionBudgets.store },
         { type: NETWORK_POLICIES, store: state.networkPolicies.store },
-        { type: PERSISTENT_VOLUME_CLAIMS, store: state.volumeClaims.store, prune: false },
+        { type: PERSISTENT_VOLUME_CLAIMS, store: state.volumeClaims.store },
       ],
     }),
   });
@@ -96,18 +107,48 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
       ],
     }),
   });
-  const routes = new RoutesReconciler({ state, acceptance, client, identity, clock, log, registry });
+  const snapshots = new SnapshotWriter({ client, state, clock, log });
+  const routes = new RoutesReconciler({ state, acceptance, snapshots, identity, clock, log });
 
-  const controllerOptions = { timeoutMs: 60_000, maxRetryDelayMs: 60_000, ready: (key: string) => tracker.isReady(key), log, registry };
-  const modelController = new Controller({ ...controllerOptions, name: 'inferencemodel', concurrency: 8, reconcile: (key, context) => models.reconcile(key, context) });
-  const poolController = new Controller({ ...controllerOptions, name: 'inferencepool', concurrency: 4, reconcile: (key, context) => pools.reconcile(key, context) });
-  const routesController = new Controller({ ...controllerOptions, ready: () => true, name: 'routes', concurrency: 4, reconcile: (key, context) => routes.reconcile(key, context) });
+  const controllerOptions = {
+    timeoutMs: 60_000,
+    maxRetryDelayMs: 60_000,
+    ready: (key: string) => tracker.isReady(key),
+    log,
+    registry,
+  };
+  const modelController = new Controller({
+    ...controllerOptions,
+    name: 'inferencemodel',
+    concurrency: 8,
+    reconcile: (key, context) => models.reconcile(key, context),
+  });
+  const poolController = new Controller({
+    ...controllerOptions,
+    name: 'inferencepool',
+    concurrency: 4,
+    reconcile: (key, context) => pools.reconcile(key, context),
+  });
+  const routesController = new Controller({
+    ...controllerOptions,
+    ready: () => true,
+    name: 'routes',
+    concurrency: 4,
+    reconcile: (key, context) => routes.reconcile(key, context),
+  });
   watchForModels(modelController, state, ownerKeys('InferenceModel'));
   watchForPools(poolController, state, ownerKeys('InferencePool'));
   watchForRoutes(routesController, state);
 
-  const elector = options.leaderElection ? new LeaderElector({ client, namespace, name: LEASE_NAME, identity: instance, registry, log }) : undefined;
-  const manager = new Manager({ ...(elector && { elector }), exit: options.exit, log, stopTimeoutMs: 30_000 });
+  const elector = options.leaderElection
+    ? new LeaderElector({ client, namespace, name: LEASE_NAME, identity: instance, registry, log })
+    : undefined;
+  const manager = new Manager({
+    ...(elector && { elector }),
+    exit: options.exit,
+    log,
+    stopTimeoutMs: 30_000,
+  });
   const probes = new ProbeServer({
     port: options.probePort,
     ...(options.probeHost !== undefined && { host: options.probeHost }),
@@ -119,6 +160,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   for (const reflector of Object.values(state)) manager.addCache(reflector);
   manager.add({ name: 'events', run: (signal) => events.run(signal) }, { leaderOnly: true });
   manager.add(routes, { leaderOnly: true });
-  for (const controller of [poolController, modelController, routesController]) manager.add(controller, { leaderOnly: true });
+  for (const controller of [poolController, modelController, routesController])
+    manager.add(controller, { leaderOnly: true });
   return { manager, probes };
 }

@@ -131,7 +131,6 @@ export class PoolReconciler {
     const after = next.conditions?.find((condition) => condition.type === 'Ready');
     const { changed } = await status.write(INFERENCE_POOLS, pool, next, {
       store: state.pools.store,
-      ownerKey: key,
       signal,
     });
     if (!changed || !after || (before?.reason === after.reason && before.status === after.status)) return;

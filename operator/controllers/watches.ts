@@ -4,7 +4,7 @@ import { findCondition } from '../kube/conditions.ts';
 import type { Controller } from '../kube/controller.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { KubeObject } from '../kube/object.ts';
-import { byModel, type ClusterState, poolKeyOf, poolLabels } from './cluster-state.ts';
+import { byModel, type ClusterState, isRouter, poolKeyOf, poolKeys } from './cluster-state.ts';
 
 type OwnerKeys = (object: KubeObject) => Key[];
 
@@ -18,13 +18,25 @@ export function watchForModels(controller: Controller, state: ClusterState, owne
     changed: (old, now) =>
       old.metadata.generation !== now.metadata.generation ||
       old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
-      findCondition(old.status?.conditions ?? [], 'CacheReady')?.status !== findCondition(now.status?.conditions ?? [], 'CacheReady')?.status,
+      findCondition(old.status?.conditions ?? [], 'CacheReady')?.status !==
+        findCondition(now.status?.conditions ?? [], 'CacheReady')?.status,
   });
   controller.watch(state.namespaces.store, {
-    map: (namespace) => state.models.store.list().filter((model) => model.metadata.namespace === namespace.metadata.name).map(keyOf),
+    map: (namespace) =>
+      state.models.store
+        .list()
+        .filter((model) => model.metadata.namespace === namespace.metadata.name)
+        .map(keyOf),
   });
   controller.watch(state.pods.store, { map: byModel });
-  for (const reflector of [state.deployments, state.services, state.serviceAccounts, state.disruptionBudgets, state.networkPolicies, state.volumeClaims]) {
+  for (const reflector of [
+    state.deployments,
+    state.services,
+    state.serviceAccounts,
+    state.disruptionBudgets,
+    state.networkPolicies,
+    state.volumeClaims,
+  ]) {
     controller.watch(reflector.store, { map: owners });
   }
 }
@@ -50,9 +62,13 @@ export function watchForPools(controller: Controller, state: ClusterState, owner
 export function watchForRoutes(controller: Controller, state: ClusterState): void {
   controller.watch(state.pools.store);
   controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)] });
-  controller.watch(state.endpointSlices.store, { map: poolLabels });
-  controller.watch(state.services.store, { map: poolLabels });
-  controller.watch(state.apiKeys.store, { map: (keys) => poolsOfNamespace(state, keys.metadata.namespace ?? '') });
+  controller.watch(state.endpointSlices.store, { map: poolKeys });
+  controller.watch(state.services.store, { map: poolKeys });
+  controller.watch(state.pods.store, { map: (pod) => (isRouter(pod) ? poolKeys(pod) : []) });
+  controller.watch(state.namespaces.store, { map: () => state.pools.store.keys() });
+  controller.watch(state.apiKeys.store, {
+    map: () => state.pools.store.keys(),
+  });
 }
 
 function refusedNeighbours(state: ClusterState, model: InferenceModel): Key[] {
@@ -61,10 +77,3 @@ function refusedNeighbours(state: ClusterState, model: InferenceModel): Key[] {
     .filter((other) => findCondition(other.status?.conditions ?? [], 'Accepted')?.status === 'False')
     .map(keyOf);
 }
-
-/** Pools that models of a namespace use: keys of a team count where its models are. */
-function poolsOfNamespace(state: ClusterState, namespace: string): Key[] {
-  const keys = state.models.store.list().filter((model) => model.metadata.namespace === namespace).map(poolKeyOf);
-  return [...new Set(keys)];
-}
-

@@ -1,0 +1,217 @@
+/** Keeps the routers of every pool on the newest route table, and a snapshot of it in a ConfigMap for routers that start alone. */
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { resolveEngine } from '../engine/settings.ts';
+import { InvalidSpecError } from '../engine/spec-issue.ts';
+import type { Clock } from '../kube/clock.ts';
+import { findCondition } from '../kube/conditions.ts';
+import { type Key, keyOf } from '../kube/key.ts';
+import type { Logger } from '../kube/logger.ts';
+import { engineName, redisName } from '../render/names.ts';
+import { keyHolders, parseApiKeys } from '../router/api-keys.ts';
+import { compileRouteTable, type RouteEngine, type RouteModelInput } from '../router/compile-route-table.ts';
+import { redisCredentials } from '../router/redis-credentials.ts';
+import type { RouteKey, RouteRedis, RouteTable } from '../router/route-table.ts';
+import { RouterAdmin } from '../router/router-admin.ts';
+import { routerEndpoints } from '../router/router-endpoints.ts';
+import { type FleetListener, RouterFleet } from '../router/router-fleet.ts';
+import { admitsNamespace } from './acceptance.ts';
+import type { AcceptanceCache } from './acceptance-cache.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { engineHealth } from './engine-health.ts';
+import type { Identity } from './identity.ts';
+import { modelState } from './model-status.ts';
+import type { SnapshotWriter } from './snapshot-writer.ts';
+
+export interface RoutesReconcilerOptions {
+  state: ClusterState;
+  acceptance: AcceptanceCache;
+  snapshots: SnapshotWriter;
+  identity: Identity;
+  clock: Clock;
+  log: Logger;
+  /** Told what clients ask for, per pool. */
+  listener?: (poolKey: Key) => FleetListener;
+}
+
+/** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
+const DEFAULT_CAPACITY = 256;
+
+interface PoolRoutes {
+  fleet: RouterFleet;
+  table: RouteTable | undefined;
+}
+
+export class RoutesReconciler {
+  readonly name = 'routes';
+  readonly #options: RoutesReconcilerOptions;
+  readonly #admin: RouterAdmin;
+  readonly #pools = new Map<Key, PoolRoutes>();
+  /** Settings are resolved once per object: a table of thousands of models is compiled at each change of an endpoint. */
+  readonly #engines = new WeakMap<
+    InferenceModel,
+    { pool: InferencePool['spec']; engine: RouteEngine | undefined }
+  >();
+  /** By model UID: the settings under which it was last accepted. */
+  readonly #lastGood = new Map<string, RouteEngine>();
+
+  constructor(options: RoutesReconcilerOptions) {
+    this.#options = options;
+    this.#admin = new RouterAdmin({
+      certificate: (signal) => options.identity.clientCertificate(signal),
+      clock: options.clock,
+    });
+  }
+
+  /** Holds the connections to the routers until the signal aborts. The routers keep their tables. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (!signal.aborted) await promise;
+    await Promise.all([...this.#pools.values()].map(({ fleet }) => fleet.close()));
+    this.#pools.clear();
+    await this.#admin.close();
+  }
+
+  /** Compiles the table of one pool and publishes it. */
+  async reconcile(
+    key: Key,
+    { signal }: { signal: AbortSignal },
+  ): Promise<{ requeueAfterMs?: number } | undefined> {
+    const { state, snapshots, clock } = this.#options;
+    const pool = state.pools.store.get(key);
+    if (!pool) {
+      const gone = this.#pools.get(key);
+      this.#pools.delete(key);
+      await gone?.fleet.close();
+      return undefined;
+    }
+    const routes = this.#pools.get(key) ?? this.#open(key, pool);
+    const redis = await this.#redis(pool, signal);
+    const table = compileRouteTable({
+      pool,
+      models: this.#modelInputs(pool, key),
+      keys: this.#apiKeys(pool, routes.table),
+      previous: routes.table,
+      now: clock.now(),
+      ...(redis && { redis }),
+    });
+    routes.table = table;
+    routes.fleet.publish(table);
+    routes.fleet.setRouters(routerEndpoints(state.pods.store.byIndex('byRouterPool', key)));
+    return await snapshots.save(pool, table, signal);
+  }
+
+  #open(key: Key, pool: InferencePool): PoolRoutes {
+    const { clock, log, listener, snapshots } = this.#options;
+    const fleet = new RouterFleet({
+      admin: this.#admin,
+      clock,
+      log: log.child({ pool: key }),
+      ...(listener && { listener: listener(key) }),
+    });
+    const routes: PoolRoutes = { fleet, table: snapshots.load(pool) };
+    for (const model of routes.table?.models ?? []) {
+      this.#lastGood.set(model.uid, {
+        servedNames: model.servedNames,
+        maxNumSeqs: model.endpoints[0]?.capacity ?? DEFAULT_CAPACITY,
+        dataParallelSize: 1,
+        settings: {},
+      });
+    }
+    this.#pools.set(key, routes);
+    return routes;
+  }
+
+  /**
+   * What the table says of each model. One that the pool takes is routed as its spec says; one whose new spec is refused
+   * keeps what it had, but for names that another model has meanwhile; one of a namespace that is not admitted has no route.
+   */
+  #modelInputs(pool: InferencePool, key: Key): RouteModelInput[] {
+    const { state, acceptance } = this.#options;
+    const inputs: RouteModelInput[] = [];
+    const refused: InferenceModel[] = [];
+    const taken = new Set<string>();
+    for (const model of state.models.store.byIndex('byPool', key)) {
+      if (model.metadata.deletionTimestamp !== undefined) continue;
+      const verdict = acceptance.verdict(pool, model);
+      const engine = verdict.accepted ? this.#engine(pool, model) : undefined;
+      if (engine) {
+        this.#lastGood.set(model.metadata.uid ?? '', engine);
+        for (const name of engine.servedNames) taken.add(name);
+        inputs.push(this.#modelInput(model, engine));
+      } else if (verdict.accepted || verdict.reason !== 'NamespaceNotAllowed') {
+        refused.push(model);
+      }
+    }
+    for (const model of refused) {
+      const engine = this.#lastGood.get(model.metadata.uid ?? '');
+      const names = engine?.servedNames.filter((name) => !taken.has(name)) ?? [];
+      if (engine && names.length > 0) inputs.push(this.#modelInput(model, { ...engine, servedNames: names }));
+    }
+    return inputs;
+  }
+
+  #modelInput(model: InferenceModel, engine: RouteEngine): RouteModelInput {
+    const { state } = this.#options;
+    const key = keyOf(model);
+    const name = { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
+    const health = engineHealth(state.deployments.store.get(name), state.pods.store.byIndex('byModel', key));
+    return {
+      model,
+      engine,
+      slices: state.endpointSlices.store.byIndex('byModel', key),
+      service: state.services.store.get(name),
+      state: modelState(model, health),
+      unavailable: unavailable(model),
+    };
+  }
+
+  #engine(pool: InferencePool, model: InferenceModel): RouteEngine | undefined {
+    const known = this.#engines.get(model);
+    if (known?.pool === pool.spec) return known.engine;
+    let engine: RouteEngine | undefined;
+    try {
+      engine = resolveEngine(pool, model);
+    } catch (error) {
+      if (!(error instanceof InvalidSpecError)) throw error;
+    }
+    this.#engines.set(model, { pool: pool.spec, engine });
+    return engine;
+  }
+
+  #apiKeys(pool: InferencePool, previous: RouteTable | undefined): RouteKey[] {
+    if (pool.spec.router.auth.mode !== 'APIKey') return [];
+    const { state } = this.#options;
+    const admitted = state.apiKeys.store
+      .list()
+      .filter(({ metadata: { namespace = '' } }) =>
+        admitsNamespace(pool, namespace, state.namespaces.store.get(namespace)?.metadata.labels),
+      );
+    return parseApiKeys(admitted, keyHolders(previous?.keys ?? [])).keys;
+  }
+
+  async #redis(pool: InferencePool, signal: AbortSignal): Promise<RouteRedis | undefined> {
+    const { state, identity } = this.#options;
+    if (!pool.spec.responseCache.enabled || pool.spec.responseCache.redis?.external) return undefined;
+    const service = state.services.store.get({
+      namespace: pool.metadata.namespace ?? '',
+      name: redisName(pool.metadata.name),
+    });
+    const host = service?.spec.clusterIP;
+    const port = service?.spec.ports?.[0]?.port;
+    if (!host || host === 'None' || port === undefined) return undefined;
+    const { rootKey } = await identity.authority(signal);
+    const { username, password } = redisCredentials(rootKey, { uid: pool.metadata.uid ?? '' });
+    return { host, port, username, password };
+  }
+}
+
+/** Why a request for the model should not even wait: nothing is coming that would answer it. */
+function unavailable(model: InferenceModel): RouteModelInput['unavailable'] {
+  if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
+  const conditions = model.status?.conditions;
+  const stalled = findCondition(conditions, 'Stalled');
+  if (stalled?.status !== 'True' || findCondition(conditions, 'Available')?.status === 'True')
+    return undefined;
+  return { reason: stalled.reason, message: stalled.message };
+}

@@ -1,0 +1,100 @@
+/** Keeps the last route table of a pool, without secrets, where a router finds it that starts while the operator is down. */
+import type { InferencePool } from '../api/types.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
+import { type Key, keyOf } from '../kube/key.ts';
+import type { Logger } from '../kube/logger.ts';
+import { CONFIG_MAPS } from '../kube/resource-types.ts';
+import { poolLabels } from '../render/labels.ts';
+import { routeSnapshotName } from '../render/names.ts';
+import { snapshot } from '../router/compile-route-table.ts';
+import type { RouteTable } from '../router/route-table.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { ConfigMap } from './workloads.ts';
+
+/** Endpoints come and go during a rollout; a snapshot half a minute old still has the Services as last resort. */
+const INTERVAL_MS = 30_000;
+
+/** The API server refuses objects above 1.5 MiB (etcd's limit); metadata needs some of that. */
+const MAX_BYTES = 1_000_000;
+
+const FILE = 'routes.json';
+
+export interface SnapshotWriterOptions {
+  client: KubeClient;
+  state: ClusterState;
+  clock: Clock;
+  log: Logger;
+}
+
+export class SnapshotWriter {
+  readonly #options: SnapshotWriterOptions;
+  readonly #saved = new Map<Key, { version: number; at: number }>();
+
+  constructor(options: SnapshotWriterOptions) {
+    this.#options = options;
+  }
+
+  /** The table that an operator before this one published, so that versions keep growing. */
+  load(pool: InferencePool): RouteTable | undefined {
+    const text = this.#options.state.configMaps.store.get(this.#key(pool))?.data?.[FILE];
+    if (text === undefined) return undefined;
+    try {
+      const table = JSON.parse(text) as RouteTable;
+      this.#saved.set(keyOf(pool), { version: table.version, at: Number.NEGATIVE_INFINITY });
+      return table;
+    } catch {
+      this.#options.log.warn({ pool: keyOf(pool) }, 'the route snapshot is not JSON; it is written anew');
+      return undefined;
+    }
+  }
+
+  /** Writes the table if it is new, at most every half a minute; asks to be called again for what it put off. */
+  async save(
+    pool: InferencePool,
+    table: RouteTable,
+    signal: AbortSignal,
+  ): Promise<{ requeueAfterMs?: number } | undefined> {
+    const { client, clock, log } = this.#options;
+    const key = keyOf(pool);
+    const saved = this.#saved.get(key);
+    if (saved?.version === table.version || pool.metadata.deletionTimestamp !== undefined) return undefined;
+    const wait = (saved?.at ?? Number.NEGATIVE_INFINITY) + INTERVAL_MS - clock.monotonic();
+    if (wait > 0) return { requeueAfterMs: wait };
+    const text = JSON.stringify(snapshot(table));
+    this.#saved.set(key, { version: table.version, at: clock.monotonic() });
+    if (Buffer.byteLength(text) > MAX_BYTES) {
+      log.warn(
+        { pool: key, models: table.models.length },
+        'the route table is too large for a snapshot; a router that starts without the operator waits for it',
+      );
+      return undefined;
+    }
+    const { name, namespace } = this.#key(pool);
+    const configMap: ConfigMap = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name,
+        namespace,
+        labels: poolLabels('router', pool.metadata),
+        // Not as controller: the applier prunes what it did not render, and this is written at another pace.
+        ownerReferences: [
+          {
+            apiVersion: pool.apiVersion,
+            kind: pool.kind,
+            name: pool.metadata.name,
+            uid: pool.metadata.uid ?? '',
+          },
+        ],
+      },
+      data: { [FILE]: text },
+    };
+    await client.apply(CONFIG_MAPS, configMap, { fieldManager: 'vllm-operator-routes', force: true, signal });
+    return undefined;
+  }
+
+  #key(pool: InferencePool): { namespace: string; name: string } {
+    return { namespace: pool.metadata.namespace ?? '', name: routeSnapshotName(pool.metadata.name) };
+  }
+}

@@ -1,0 +1,128 @@
+/** What clients want of each model, summed over the routers of its pool. A lease, not a gauge: the last use counts, not the moment. */
+import type { Clock } from '../kube/clock.ts';
+import type { DemandReport, ModelDemand } from '../router/demand-report.ts';
+
+/** The demand for one model at one moment. Times are of `clock.monotonic()`, in milliseconds. */
+export interface Demand {
+  /** False while any router of the pool has not answered lately: its requests are unknown, so nothing may go down. */
+  known: boolean;
+  inFlight: number;
+  held: number;
+  queued: number;
+  /** When a router last saw a request; requests in flight, held or queued count as now. Never before `watchingSince`. */
+  lastUsed: number;
+  /** Since when every router of the pool has been watched without a gap. Nothing is idle for longer than this. */
+  watchingSince: number;
+}
+
+/** A router that has not answered for this long is unknown: three long polls of one second and some. */
+const STALE_MS = 4_000;
+
+interface RouterState {
+  answeredAt: number | undefined;
+  version: number;
+  models: Record<string, ModelDemand>;
+}
+
+interface PoolState {
+  routers: Map<string, RouterState>;
+  watchingSince: number;
+  /** Last use by model UID, kept when the router that saw it is gone. */
+  lastUsed: Map<string, number>;
+}
+
+export interface DemandTrackerOptions {
+  clock: Clock;
+  /** A model has requests held, or more than before: wake it now. */
+  onHeld: (poolKey: string, modelUid: string) => void;
+}
+
+export class DemandTracker {
+  readonly #clock: Clock;
+  readonly #onHeld: DemandTrackerOptions['onHeld'];
+  readonly #pools = new Map<string, PoolState>();
+
+  constructor({ clock, onHeld }: DemandTrackerOptions) {
+    this.#clock = clock;
+    this.#onHeld = onHeld;
+  }
+
+  /** Tells which routers a pool has now. What a router that is gone saw last stays in the lease. */
+  setRouters(poolKey: string, routerIds: readonly string[]): void {
+    const pool = this.#pool(poolKey);
+    for (const id of pool.routers.keys()) {
+      if (!routerIds.includes(id)) pool.routers.delete(id);
+    }
+    for (const id of routerIds) {
+      if (!pool.routers.has(id)) pool.routers.set(id, { answeredAt: undefined, version: 0, models: {} });
+    }
+  }
+
+  /** Takes in what a router answered. */
+  report(poolKey: string, routerId: string, report: DemandReport): void {
+    const pool = this.#pool(poolKey);
+    const router = pool.routers.get(routerId);
+    if (!router) return;
+    const now = this.#clock.monotonic();
+    this.#noteGap(pool, router, now);
+    const before = router.models;
+    router.answeredAt = now;
+    router.version = report.version;
+    router.models = report.models;
+    for (const [uid, demand] of Object.entries(report.models)) {
+      const used = isBusy(demand) ? now : demand.lastRequestMs === 0 ? Number.NEGATIVE_INFINITY : now - demand.ageMs;
+      pool.lastUsed.set(uid, Math.max(used, pool.lastUsed.get(uid) ?? Number.NEGATIVE_INFINITY));
+      if (demand.held > (before[uid]?.held ?? 0)) this.#onHeld(poolKey, uid);
+    }
+  }
+
+  /** The demand for a model now. A pool without routers has no clients: known, and idle since it is watched. */
+  of(poolKey: string, modelUid: string): Demand {
+    const pool = this.#pool(poolKey);
+    const now = this.#clock.monotonic();
+    const demand = { known: true, inFlight: 0, held: 0, queued: 0 };
+    for (const router of pool.routers.values()) {
+      if (!isFresh(router, now)) demand.known = false;
+      const seen = router.models[modelUid];
+      if (!seen) continue;
+      demand.inFlight += seen.inFlight;
+      demand.held += seen.held;
+      demand.queued += seen.queued;
+    }
+    const lastUsed = isBusy(demand) ? now : Math.max(pool.watchingSince, pool.lastUsed.get(modelUid) ?? Number.NEGATIVE_INFINITY);
+    return { ...demand, lastUsed, watchingSince: pool.watchingSince };
+  }
+
+  /** Whether every router of the pool runs the table of this version or a later one. Unknown is no. */
+  confirmed(poolKey: string, version: number): boolean {
+    const now = this.#clock.monotonic();
+    return [...this.#pool(poolKey).routers.values()].every((router) => isFresh(router, now) && router.version >= version);
+  }
+
+  /** Drops a pool that is gone, or all knowledge when this process stops leading. */
+  forget(poolKey: string): void {
+    this.#pools.delete(poolKey);
+  }
+
+  #pool(key: string): PoolState {
+    let pool = this.#pools.get(key);
+    if (!pool) {
+      pool = { routers: new Map(), watchingSince: this.#clock.monotonic(), lastUsed: new Map() };
+      this.#pools.set(key, pool);
+    }
+    return pool;
+  }
+
+  /** A router that was silent may have served requests that no report shows: its pool is watched anew from here. */
+  #noteGap(pool: PoolState, router: RouterState, now: number): void {
+    if (router.answeredAt !== undefined && now - router.answeredAt > STALE_MS) pool.watchingSince = now;
+  }
+}
+
+function isBusy(demand: Pick<ModelDemand, 'inFlight' | 'held' | 'queued'>): boolean {
+  return demand.inFlight > 0 || demand.held > 0 || demand.queued > 0;
+}
+
+function isFresh(router: RouterState, now: number): boolean {
+  return router.answeredAt !== undefined && now - router.answeredAt <= STALE_MS;
+}
