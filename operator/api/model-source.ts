@@ -64,20 +64,9 @@ const claim = withRules(
       problem: 'storageClassName and accessModes of a claim cannot change',
       remedy: 'keep them, or remove the cache, wait until the claim is gone, and set it again',
       reason: 'FieldValueForbidden',
-      holds: (self, oldSelf) =>
-        self.claimName !== undefined ||
-        oldSelf.claimName !== undefined ||
-        (self.storageClassName === oldSelf.storageClassName &&
-          sameSet(self.accessModes, oldSelf.accessModes)),
     },
   ],
 );
-
-/** List type `set`: the API server compares such lists without regard to order. */
-function sameSet(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && a.every((item) => b.includes(item));
-}
 
 const modelCache = withRules(
   z.object({

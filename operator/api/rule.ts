@@ -19,10 +19,8 @@ export interface Rule<T> {
   explain?: (self: T) => RuleIssueParams;
 }
 
-/** A rule on a change: CEL over `self` and `oldSelf`. Only the API server can check it. */
-export interface TransitionRule<T> extends Omit<Rule<T>, 'holds' | 'explain'> {
-  holds: (self: T, oldSelf: T) => boolean;
-}
+/** A rule on a change: CEL over `self` and `oldSelf`. Only the API server can check it, as it knows both. */
+export type TransitionRule = Omit<Rule<never>, 'holds' | 'explain'>;
 
 /** Reasons that a CustomResourceDefinition admits for a rule. */
 export type RuleReason =
@@ -50,7 +48,7 @@ export interface RuleIssueParams {
 export function withRules<S extends z.ZodType>(
   schema: S,
   rules: readonly Rule<z.output<S>>[],
-  transitions: readonly TransitionRule<z.output<S>>[] = [],
+  transitions: readonly TransitionRule[] = [],
 ): S {
   const refined = schema.superRefine((value, context) => {
     for (const rule of rules) {
@@ -66,7 +64,7 @@ export function withRules<S extends z.ZodType>(
   });
 }
 
-function validationRule(rule: Omit<Rule<never>, 'holds' | 'explain'>): ValidationRule {
+function validationRule(rule: TransitionRule): ValidationRule {
   return {
     rule: rule.rule,
     message: message(rule),

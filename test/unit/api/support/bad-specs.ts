@@ -1,0 +1,205 @@
+/** For every rule a spec that breaks it: what the API server must refuse, and on which field. */
+import type { Kind } from './schemas.ts';
+
+export interface BadSpec {
+  kind: Kind;
+  /** Merged into a valid spec. */
+  change: Record<string, unknown>;
+  field: string;
+  message: RegExp;
+}
+
+export const VALID_SPECS: Record<Kind, Record<string, unknown>> = {
+  InferencePool: { accelerator: { type: 'A100' } },
+  InferenceModel: { poolRef: { name: 'a100' }, model: { source: 'hf://Qwen/Qwen2.5-7B' } },
+};
+
+const source = 'hf://Qwen/Qwen2.5-7B';
+
+function pool(change: Record<string, unknown>, field: string, message: RegExp): BadSpec {
+  return { kind: 'InferencePool', change, field: `spec.${field}`, message };
+}
+function model(change: Record<string, unknown>, field: string, message: RegExp): BadSpec {
+  return { kind: 'InferenceModel', change, field: `spec.${field}`, message };
+}
+/** Engine settings are the same in both kinds. */
+function engine(change: Record<string, unknown>, field: string, message: RegExp): BadSpec[] {
+  return [pool, model].map((make) => make({ engine: change }, `engine.${field}`, message));
+}
+/** So is degradation. */
+function degradation(tiers: unknown[], message: RegExp): BadSpec[] {
+  return [pool, model].map((make) =>
+    make({ admission: { degradation: tiers } }, 'admission.degradation', message),
+  );
+}
+
+export const BAD_SPECS: readonly BadSpec[] = [
+  pool(
+    { accelerator: { type: 'V100x2' } },
+    'accelerator.type',
+    /unknown accelerator 'V100x2': use A100, .* or custom/,
+  ),
+  pool({ accelerator: { type: 'A100x17' } }, 'accelerator.type', /unknown accelerator/),
+  pool({ accelerator: { type: 'custom' } }, 'accelerator.custom', /need each other/),
+  pool(
+    { accelerator: { type: 'A100', custom: { resourceName: 'example.com/npu', count: 1, memoryGiB: 64 } } },
+    'accelerator.custom',
+    /need each other/,
+  ),
+  pool({ allowedNamespaces: { from: 'Selector' } }, 'allowedNamespaces.selector', /need each other/),
+  pool({ allowedNamespaces: { selector: {} } }, 'allowedNamespaces.selector', /need each other/),
+  pool(
+    {
+      allowedNamespaces: {
+        from: 'Selector',
+        selector: { matchExpressions: [{ key: 'team', operator: 'In' }] },
+      },
+    },
+    'allowedNamespaces.selector.matchExpressions[0].values',
+    /In and NotIn/,
+  ),
+  pool(
+    { responseCache: { redis: { managed: {}, external: { secretRef: { name: 'redis', key: 'url' } } } } },
+    'responseCache.redis.external',
+    /exclude each other/,
+  ),
+  pool(
+    { accelerator: { type: 'H100x4' }, engine: { tensorParallelSize: 8 } },
+    'engine',
+    /exceeds the accelerators/,
+  ),
+  pool({ engine: { tensorParallelSize: 1, dataParallelSize: 2 } }, 'engine', /exceeds the accelerators/),
+  pool(
+    {
+      accelerator: { type: 'custom', custom: { resourceName: 'example.com/npu', count: 2, memoryGiB: 64 } },
+      engine: { tensorParallelSize: 2, pipelineParallelSize: 2 },
+    },
+    'engine',
+    /exceeds the accelerators/,
+  ),
+  ...engine(
+    { pagedAttention: { gpuMemoryUtilization: '1.2' } },
+    'pagedAttention.gpuMemoryUtilization',
+    /above 0 and/,
+  ),
+  ...engine(
+    { pagedAttention: { gpuMemoryUtilization: '0.0' } },
+    'pagedAttention.gpuMemoryUtilization',
+    /above 0 and/,
+  ),
+  ...engine(
+    { batching: { maxNumSeqs: 64, maxNumBatchedTokens: 32 } },
+    'batching.maxNumBatchedTokens',
+    /below maxNumSeqs/,
+  ),
+  ...engine(
+    { speculative: { method: 'eagle3', numSpeculativeTokens: 3 } },
+    'speculative.model',
+    /needs a draft model/,
+  ),
+  ...engine(
+    { speculative: { method: 'ngram', numSpeculativeTokens: 3, promptLookupMin: 4, promptLookupMax: 2 } },
+    'speculative.promptLookupMin',
+    /above promptLookupMax/,
+  ),
+  ...engine({ lora: { maxLoras: 4, maxCpuLoras: 2 } }, 'lora.maxCpuLoras', /below maxLoras/),
+  ...engine(
+    { extraArgs: ['--seed=1', '--tensor_parallel_size=2'] },
+    'extraArgs',
+    /^--tensor-parallel-size repeats a typed setting: set engine.tensorParallelSize instead$/,
+  ),
+  ...engine({ extraArgs: ['-tp', '2'] }, 'extraArgs', /^-tp repeats/),
+  ...engine(
+    { extraArgs: ['--speculative-config.method=ngram'] },
+    'extraArgs',
+    /set engine.speculative instead/,
+  ),
+  ...engine({ extraArgs: ['--port=9000'] }, 'extraArgs', /set by the operator: remove it/),
+  ...engine({ extraArgs: ['--seed 1'] }, 'extraArgs[0]', /one item/),
+  ...engine(
+    { env: [{ name: 'A', value: 'a', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }] },
+    'env[0].valueFrom',
+    /exclude each other/,
+  ),
+  ...degradation(
+    [
+      { queueAbove: 10, maxTokens: 100 },
+      { queueAbove: 10, maxTokens: 100 },
+    ],
+    /same queueAbove/,
+  ),
+  ...degradation(
+    [
+      { queueAbove: 10, maxTokens: 100 },
+      { queueAbove: 20, maxTokens: 100 },
+    ],
+    /fewer tokens/,
+  ),
+  model(
+    { model: { source: 'Qwen/Qwen2.5-7B' } },
+    'model.source',
+    /unknown model source 'Qwen\/Qwen2.5-7B': use hf:/,
+  ),
+  model({ model: { source: 's3://b/p', revision: 'main' } }, 'model.revision', /belongs to hf/),
+  model({ model: { source, cache: {} } }, 'model.cache', /exactly one of pvc and emptyDir/),
+  model({ model: { source, cache: { emptyDir: {}, pvc: { size: '1Gi' } } } }, 'model.cache', /exactly one/),
+  model({ model: { source, cache: { pvc: {} } } }, 'model.cache.pvc', /exactly one of claimName and size/),
+  model(
+    { model: { source, cache: { pvc: { claimName: 'c', accessModes: ['ReadWriteMany'] } } } },
+    'model.cache.pvc.claimName',
+    /a claim that the operator makes/,
+  ),
+  model(
+    {
+      model: { source, servedNames: ['a', 'b'] },
+      engine: { lora: { adapters: [{ name: 'b', source: 'org/adapter' }] } },
+    },
+    'model.servedNames',
+    /LoRA adapter has the name/,
+  ),
+  model(
+    { scaling: { replicas: 1, minReplicas: 1 } },
+    'scaling.replicas',
+    /excludes the other scaling fields/,
+  ),
+  model({ scaling: { replicas: 1, mode: 'HPA' } }, 'scaling.replicas', /excludes the other scaling fields/),
+  model({ scaling: { mode: 'External', maxReplicas: 3 } }, 'scaling.replicas', /needs replicas/),
+  model({ scaling: { minReplicas: 3, maxReplicas: 2 } }, 'scaling.minReplicas', /above maxReplicas/),
+  model(
+    {
+      scaling: {
+        maxReplicas: 2,
+        schedules: [{ name: 'a', start: '0 8 * * *', end: '0 9 * * *', minReplicas: 3 }],
+      },
+    },
+    'scaling.schedules',
+    /minimum above its maximum/,
+  ),
+  model(
+    { scaling: { schedules: [{ name: 'a', start: '0 8 * * *', end: '0 9 * * *' }] } },
+    'scaling.schedules[0]',
+    /needs minReplicas or maxReplicas/,
+  ),
+  model(
+    { scaling: { schedules: [{ name: 'a', start: 'at eight o clock', end: '0 9 * * *', maxReplicas: 3 }] } },
+    'scaling.schedules[0].start',
+    /not a cron expression/,
+  ),
+  model(
+    { scaling: { schedules: [{ name: 'a', start: '0 8 * * *', end: '0 9 * * * *', maxReplicas: 3 }] } },
+    'scaling.schedules[0].end',
+    /not a cron expression/,
+  ),
+  model({ template: { labels: { 'vllm-operator.dev/model': 'x' } } }, 'template.labels', /sets itself/),
+  model({ template: { labels: { 'app.kubernetes.io/instance': 'x' } } }, 'template.labels', /sets itself/),
+  model(
+    { template: { resources: { limits: { 'nvidia.com/gpu': '2' } } } },
+    'template.resources',
+    /come from the pool/,
+  ),
+  model(
+    { template: { env: [{ name: 'A', value: '', valueFrom: {} }] } },
+    'template.env[0].valueFrom',
+    /exclude each other/,
+  ),
+];
