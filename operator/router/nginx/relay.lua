@@ -56,7 +56,7 @@ function M.run(ctx)
   end
   local body = body_of_request()
   socket:send {
-    "POST ", var.request_uri, " HTTP/1.0\r\n",
+    "POST ", var.request_uri, " HTTP/1.0\r\nHost: ", var.host, "\r\n",
     "Content-Type: ", var.content_type or "application/json", "\r\n",
     "Content-Length: ", tostring(#body), "\r\n",
     "X-Request-Id: ", var.trace_request_id, "\r\ntraceparent: ", var.trace_parent, "\r\n",
