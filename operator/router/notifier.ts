@@ -1,0 +1,37 @@
+/** Wakes one waiter. */
+import { type Clock, systemClock } from '../kube/clock.ts';
+
+/** A flag that one task waits for: a notification that comes before the wait is not lost, and several count as one. */
+export class Notifier {
+  #set = false;
+  #wake: (() => void) | undefined;
+
+  notify(): void {
+    this.#set = true;
+    this.#wake?.();
+  }
+
+  /** Takes back a notification that nobody waited for. */
+  clear(): void {
+    this.#set = false;
+  }
+
+  /** Resolves when notified, when the time is over, or when the signal aborts. Never rejects. */
+  async wait(signal: AbortSignal, timeoutMs?: number, clock: Clock = systemClock): Promise<void> {
+    if (!this.#set && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const cancel =
+          timeoutMs === undefined ? undefined : clock.setTimeout(() => this.#wake?.(), timeoutMs);
+        const onAbort = () => this.#wake?.();
+        this.#wake = () => {
+          cancel?.();
+          signal.removeEventListener('abort', onAbort);
+          this.#wake = undefined;
+          resolve();
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
+      });
+    }
+    this.#set = false;
+  }
+}

@@ -1,0 +1,198 @@
+/** Client of the routers' admin protocol (DESIGN §5). */
+import type { Dispatcher } from 'undici';
+import { z } from 'zod';
+import { deadline } from '../kube/abort.ts';
+import { type Clock, systemClock } from '../kube/clock.ts';
+import type { CertificateAndKey } from './certificates.ts';
+import { type DemandReport, demandReport } from './demand-report.ts';
+import type { RouteTable } from './route-table.ts';
+import { RouterAdminError, type RouterAdminErrorCode } from './router-admin-error.ts';
+import { RouterConnection } from './router-connection.ts';
+import type { RouterEndpoint } from './router-endpoints.ts';
+
+/** How long a router may take to answer, beyond the wait that was asked for. A table of 5,000 models is read in well under a second. */
+const ANSWER_TIMEOUT_MS = 5_000;
+
+const versionAnswer = z.object({ version: z.number() });
+const errorAnswer = z.object({ error: z.object({ message: z.string() }) });
+
+/** One for all pools and routers; opens connections as they are needed and keeps them. */
+export class RouterAdmin {
+  readonly #certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
+  readonly #clock: Clock;
+  readonly #connections = new Map<string, RouterConnection>();
+  /** A table goes to many routers: it is turned into text once. */
+  readonly #texts = new WeakMap<RouteTable, string>();
+
+  constructor(options: {
+    /** The operator's client certificate; called for every request, so it should be kept (CertificateKeeper). */
+    certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
+    clock?: Clock;
+  }) {
+    this.#certificate = options.certificate;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /**
+   * Makes a router run a table; returns once it does.
+   * @throws {RouterAdminError} `Superseded` when the router runs a newer one; the signal's reason when the caller aborts.
+   */
+  async putRoutes(endpoint: RouterEndpoint, table: RouteTable, signal: AbortSignal): Promise<void> {
+    const answer = await this.#send(
+      endpoint,
+      { method: 'PUT', path: '/routes', body: this.#text(table) },
+      0,
+      signal,
+    );
+    const { version } = this.#read(endpoint, versionAnswer, answer);
+    if (version !== table.version)
+      throw this.#error(endpoint, 'Malformed', `runs version ${version}, not the one sent`);
+  }
+
+  /**
+   * What is asked of a router. Returns at once when a request was held after `since`, else after `waitMs`.
+   * @throws {RouterAdminError}; the signal's reason when the caller aborts.
+   */
+  async demand(
+    endpoint: RouterEndpoint,
+    { since, waitMs }: { since: number; waitMs: number },
+    signal: AbortSignal,
+  ): Promise<DemandReport> {
+    const path = `/demand?since=${since}&wait=${Math.round(waitMs)}ms`;
+    return this.#read(
+      endpoint,
+      demandReport,
+      await this.#send(endpoint, { method: 'GET', path }, waitMs, signal),
+    );
+  }
+
+  /** Closes the connections to a router that is gone. */
+  async forget(endpoint: RouterEndpoint): Promise<void> {
+    const connection = this.#connections.get(endpoint.id);
+    this.#connections.delete(endpoint.id);
+    await connection?.close();
+  }
+
+  /** Ends every request and closes all connections. */
+  async close(): Promise<void> {
+    const connections = [...this.#connections.values()];
+    this.#connections.clear();
+    await Promise.all(connections.map((connection) => connection.close()));
+  }
+
+  async #send(
+    endpoint: RouterEndpoint,
+    request: { method: 'GET' | 'PUT'; path: string; body?: string },
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<{ status: number; text: string }> {
+    const timeoutMs = waitMs + ANSWER_TIMEOUT_MS;
+    const certificate = await this.#ownCertificate(endpoint, signal);
+    const limit = deadline(signal, timeoutMs, this.#clock, () =>
+      this.#error(
+        endpoint,
+        'Timeout',
+        `no answer to ${request.method} ${request.path} within ${timeoutMs} ms`,
+      ),
+    );
+    try {
+      const { statusCode, body } = await this.#pool(endpoint, certificate).request({
+        method: request.method,
+        path: request.path,
+        ...(request.body !== undefined && {
+          body: request.body,
+          headers: { 'content-type': 'application/json' },
+        }),
+        signal: limit.signal,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      return { status: statusCode, text: await body.text() };
+    } catch (error) {
+      if (limit.signal.aborted) throw limit.signal.reason;
+      if (error instanceof RouterAdminError) throw error;
+      throw this.#error(endpoint, 'Unreachable', describe(error), error);
+    } finally {
+      limit.dispose();
+    }
+  }
+
+  async #ownCertificate(endpoint: RouterEndpoint, signal: AbortSignal): Promise<CertificateAndKey> {
+    try {
+      return await this.#certificate(signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw this.#error(endpoint, 'NoCertificate', `no client certificate: ${describe(error)}`, error);
+    }
+  }
+
+  #pool(endpoint: RouterEndpoint, certificate: CertificateAndKey): Dispatcher {
+    let connection = this.#connections.get(endpoint.id);
+    if (!connection) {
+      connection = new RouterConnection(endpoint);
+      this.#connections.set(endpoint.id, connection);
+    }
+    return connection.pool(certificate);
+  }
+
+  #text(table: RouteTable): string {
+    let text = this.#texts.get(table);
+    if (text === undefined) {
+      text = JSON.stringify(table);
+      this.#texts.set(table, text);
+    }
+    return text;
+  }
+
+  #read<T>(endpoint: RouterEndpoint, schema: z.ZodType<T>, answer: { status: number; text: string }): T {
+    const json = parseJson(answer.text);
+    if (answer.status === 200) {
+      const result = schema.safeParse(json);
+      if (result.success) return result.data;
+      throw this.#error(endpoint, 'Malformed', `its answer does not fit: ${z.prettifyError(result.error)}`);
+    }
+    const newer = versionAnswer.safeParse(json);
+    if (answer.status === 409 && newer.success) {
+      throw this.#error(
+        endpoint,
+        'Superseded',
+        `runs a newer table, ${newer.data.version}`,
+        undefined,
+        newer.data.version,
+      );
+    }
+    const said = errorAnswer.safeParse(json);
+    // nginx refuses a client certificate with 400 and a page of HTML, since TLS 1.3 has no later moment for it.
+    const code = answer.status === 400 && !said.success ? 'Unauthorized' : 'Rejected';
+    const reason = said.success ? said.data.error.message : answer.text.slice(0, 200);
+    throw this.#error(endpoint, code, `HTTP ${answer.status}: ${reason}`);
+  }
+
+  #error(
+    endpoint: RouterEndpoint,
+    code: RouterAdminErrorCode,
+    message: string,
+    cause?: unknown,
+    newerVersion?: number,
+  ): RouterAdminError {
+    return new RouterAdminError({
+      code,
+      router: `${endpoint.name} (${endpoint.address})`,
+      message,
+      ...(newerVersion !== undefined && { newerVersion }),
+      ...(cause !== undefined && { cause }),
+    });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

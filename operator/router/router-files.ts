@@ -1,0 +1,70 @@
+/** The files of a router's ConfigMap: nginx configuration and Lua modules, filled in for one pool. */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { InferencePool } from '../api/types.ts';
+import { durationSeconds, quantityValue } from '../engine/units.ts';
+
+/** Beside this module, or beside the bundle that it is part of. */
+const NGINX_DIRECTORY = new URL('./nginx/', import.meta.url);
+
+/** Worker processes when the pool sets no CPU, and at most. More than the limit would share its CPU time. */
+const DEFAULT_WORKERS = 2;
+const MAX_WORKERS = 32;
+
+/** As for engines (docs/reference): how long a stream may go on after its router was told to stop. */
+const DEFAULT_DRAIN_TIMEOUT = '5m';
+
+/** What a placeholder may be filled with: nothing that nginx reads as more than one word. */
+const SAFE_VALUE = /^[A-Za-z0-9/._-]+$/;
+
+/**
+ * Files by name. Everything a pool says that changes here restarts the routers; what a model says does not, because it
+ * travels in the route table.
+ * @param input.trustBundle PEM of the CAs whose client certificates the admin server admits.
+ */
+export function routerFiles(input: { pool: InferencePool; trustBundle: string }): Record<string, string> {
+  const { router, engine } = input.pool.spec;
+  const values: Record<string, string> = {
+    WORKER_PROCESSES: String(workers(router.resources)),
+    DRAIN_TIMEOUT: nginxSeconds(engine?.drainTimeout ?? DEFAULT_DRAIN_TIMEOUT),
+    READ_TIMEOUT: nginxSeconds(router.readTimeout),
+    MAX_BODY_SIZE: nginxBytes(router.maxBodySize),
+    ACCESS_LOG: '/dev/stdout',
+  };
+  const files: Record<string, string> = {};
+  for (const name of readdirSync(NGINX_DIRECTORY).sort()) {
+    if (!/\.(conf|lua|sh)$/.test(name)) continue;
+    files[name] = readFileSync(new URL(name, NGINX_DIRECTORY), 'utf8');
+  }
+  return {
+    ...files,
+    'nginx.conf': fillTemplate(files['nginx.conf'] ?? '', values),
+    'operator-ca.crt': input.trustBundle,
+  };
+}
+
+/** Fills in every `@@NAME@@`. Throws RangeError for a name without value and for a value that could be more than a value. */
+export function fillTemplate(template: string, values: Readonly<Record<string, string>>): string {
+  return template.replace(/@@([A-Z_]+)@@/g, (_placeholder, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new RangeError(`nginx.conf: no value for @@${name}@@`);
+    if (!SAFE_VALUE.test(value))
+      throw new RangeError(`nginx.conf: @@${name}@@ cannot be ${JSON.stringify(value)}`);
+    return value;
+  });
+}
+
+function workers(resources: InferencePool['spec']['router']['resources']): number {
+  const cpu = resources?.limits?.cpu ?? resources?.requests?.cpu;
+  if (cpu === undefined) return DEFAULT_WORKERS;
+  return Math.min(MAX_WORKERS, Math.max(1, Math.ceil(quantityValue(cpu))));
+}
+
+/** Between a second and a week: nginx reads 0 as no timeout in some places, and refuses what does not fit its integers. */
+function nginxSeconds(duration: string): string {
+  return `${Math.min(604_800, Math.max(1, Math.ceil(durationSeconds(duration))))}s`;
+}
+
+/** At least one byte, because nginx reads 0 as no limit, and at most what a JavaScript number holds exactly. */
+function nginxBytes(quantity: string): string {
+  return String(Math.min(Number.MAX_SAFE_INTEGER, Math.max(1, Math.floor(quantityValue(quantity)))));
+}

@@ -1,0 +1,163 @@
+/** All routers of one pool: each runs the newest table, and is listened to. */
+import { type Clock, systemClock } from '../kube/clock.ts';
+import { type Logger, silentLogger } from '../kube/logger.ts';
+import type { DemandReport } from './demand-report.ts';
+import { Notifier } from './notifier.ts';
+import type { RouteTable } from './route-table.ts';
+import type { RouterAdmin } from './router-admin.ts';
+import type { RouterAdminError } from './router-admin-error.ts';
+import type { RouterEndpoint } from './router-endpoints.ts';
+import { RouterLink, type RouterStatus } from './router-link.ts';
+
+/** What the fleet tells. Called in the order of events, never at once for the same router. */
+export interface FleetListener {
+  /** What is asked of a router: at once when a request was held, else about every second. */
+  onReport?(endpoint: RouterEndpoint, report: DemandReport): void;
+  /** A router does not answer: its demand is unknown. Repeated until it answers. */
+  onError?(endpoint: RouterEndpoint, error: RouterAdminError): void;
+  /** A router left the set: its demand is gone. */
+  onRemoved?(endpoint: RouterEndpoint): void;
+  /** `status()` has changed. */
+  onStatus?(): void;
+}
+
+export interface RouterFleetOptions {
+  admin: Pick<RouterAdmin, 'putRoutes' | 'demand' | 'forget'>;
+  listener?: FleetListener;
+  /** How long a poll waits for something to happen. Default 1 s. */
+  pollWaitMs?: number;
+  clock?: Clock;
+  random?: () => number;
+  log?: Logger;
+}
+
+interface Member {
+  link: RouterLink;
+  endpoint: RouterEndpoint;
+  stop: AbortController;
+  done: Promise<void>;
+}
+
+/** After a bug, so that it fills neither CPU nor log. */
+const RESTART_MS = 1_000;
+
+export class RouterFleet {
+  readonly #options: Required<RouterFleetOptions>;
+  readonly #members = new Map<string, Member>();
+  readonly #leaving = new Set<Promise<void>>();
+  readonly #waiters = new Set<() => void>();
+  #table: RouteTable | undefined;
+  #closed = false;
+
+  constructor(options: RouterFleetOptions) {
+    this.#options = {
+      listener: {},
+      pollWaitMs: 1_000,
+      clock: systemClock,
+      random: Math.random,
+      log: silentLogger,
+      ...options,
+    };
+  }
+
+  /** The routers there are now. A new one is sent the table at once; one that is gone is let go. */
+  setRouters(endpoints: readonly RouterEndpoint[]): void {
+    if (this.#closed) return;
+    const wanted = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+    for (const [id, member] of this.#members) {
+      if (wanted.get(id)?.address !== member.endpoint.address) this.#remove(id, member);
+    }
+    for (const endpoint of wanted.values()) {
+      if (!this.#members.has(endpoint.id)) this.#add(endpoint);
+    }
+    this.#changed();
+  }
+
+  /** The table for all routers. Those that are still busy with an older one skip what is in between. */
+  publish(table: RouteTable): void {
+    if (this.#table === table) return;
+    this.#table = table;
+    for (const { link } of this.#members.values()) link.publish(table);
+  }
+
+  /** One entry per router. */
+  status(): RouterStatus[] {
+    return [...this.#members.values()].map(({ link }) => link.status());
+  }
+
+  /** Whether every router runs this version of the table or a later one. True when there are no routers. */
+  isConfirmed(version: number): boolean {
+    return this.status().every((router) => router.version !== undefined && router.version >= version);
+  }
+
+  /** Resolves once every router runs this version or a later one; rejects with the signal's reason. */
+  async whenConfirmed(version: number, signal: AbortSignal): Promise<void> {
+    const notifier = new Notifier();
+    const wake = () => notifier.notify();
+    this.#waiters.add(wake);
+    try {
+      while (!this.isConfirmed(version)) {
+        signal.throwIfAborted();
+        await notifier.wait(signal);
+      }
+    } finally {
+      this.#waiters.delete(wake);
+    }
+  }
+
+  /** Lets go of all routers; resolves when nothing runs any more. The routers keep their table. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const [id, member] of this.#members) this.#remove(id, member);
+    await Promise.all(this.#leaving);
+  }
+
+  #add(endpoint: RouterEndpoint): void {
+    const { admin, listener, pollWaitMs, clock, random, log } = this.#options;
+    const link = new RouterLink({
+      endpoint,
+      admin,
+      pollWaitMs,
+      clock,
+      random,
+      log,
+      onReport: (report) => listener.onReport?.(endpoint, report),
+      onError: (error) => listener.onError?.(endpoint, error),
+      onStatus: () => this.#changed(),
+    });
+    const stop = new AbortController();
+    if (this.#table) link.publish(this.#table);
+    this.#members.set(endpoint.id, {
+      link,
+      endpoint,
+      stop,
+      done: this.#keepRunning(link, endpoint, stop.signal),
+    });
+  }
+
+  #remove(id: string, { endpoint, stop, done }: Member): void {
+    const { admin, listener } = this.#options;
+    this.#members.delete(id);
+    stop.abort();
+    const left = done.then(() => admin.forget(endpoint)).finally(() => this.#leaving.delete(left));
+    this.#leaving.add(left);
+    listener.onRemoved?.(endpoint);
+  }
+
+  async #keepRunning(link: RouterLink, endpoint: RouterEndpoint, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await link.run(signal);
+      } catch (err) {
+        log.error({ err, router: endpoint.name }, 'link to router broke off, starting it again');
+        await new Notifier().wait(signal, RESTART_MS, clock);
+      }
+    }
+  }
+
+  #changed(): void {
+    for (const wake of this.#waiters) wake();
+    this.#options.listener.onStatus?.();
+  }
+}

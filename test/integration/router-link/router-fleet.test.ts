@@ -1,0 +1,249 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { DemandReport } from '../../../operator/router/demand-report.ts';
+import {
+  type FleetListener,
+  RouterFleet,
+  type RouterFleetOptions,
+} from '../../../operator/router/router-fleet.ts';
+import type { FakeRouter } from './support/fake-router.ts';
+import { closeAfterTest, never, setUp, table, until } from './support/fixtures.ts';
+
+async function setUpFleet(options: Partial<RouterFleetOptions> = {}) {
+  const { admin, startRouter } = await setUp();
+  const events: string[] = [];
+  const reports: DemandReport[] = [];
+  const listener: FleetListener = {
+    onReport: (endpoint, report) => {
+      events.push(`report ${endpoint.id}`);
+      reports.push(report);
+    },
+    onError: (endpoint, error) => events.push(`${error.code} ${endpoint.id}`),
+    onRemoved: (endpoint) => events.push(`removed ${endpoint.id}`),
+  };
+  const fleet = new RouterFleet({ admin, listener, ...options });
+  closeAfterTest(() => fleet.close());
+  return { fleet, startRouter, events, reports };
+}
+const names = (router: FakeRouter) => router.applied.map(({ models }) => models[0]?.name);
+
+describe('routes', () => {
+  it('go to every router, and at once to one that comes later', async () => {
+    const { fleet, startRouter } = await setUpFleet();
+    const [a, b, c] = [await startRouter('a'), await startRouter('b'), await startRouter('c')];
+    fleet.setRouters([a.endpoint, b.endpoint]);
+    fleet.publish(table(5));
+    await fleet.whenConfirmed(5, never);
+    expect([a.version, b.version]).toEqual([5, 5]);
+    fleet.setRouters([a.endpoint, b.endpoint, c.endpoint]);
+    expect(fleet.isConfirmed(5)).toBe(false);
+    await fleet.whenConfirmed(5, never);
+    expect(c.applied).toEqual([table(5)]);
+    expect(fleet.status().map(({ endpoint, version, error }) => [endpoint.id, version, error])).toEqual([
+      ['a', 5, undefined],
+      ['b', 5, undefined],
+      ['c', 5, undefined],
+    ]);
+  });
+
+  it('skip what was overtaken while a router was busy, and end with the newest', async () => {
+    const { fleet, startRouter } = await setUpFleet();
+    const router = await startRouter('a');
+    let release = () => {};
+    const busy = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    router.intercept = async (request) => {
+      if (request.method === 'PUT') await busy;
+      return false;
+    };
+    fleet.setRouters([router.endpoint]);
+    fleet.publish(table(1));
+    await until('the first push arrived', () => router.requests.includes('PUT /routes'));
+    for (let version = 2; version <= 50; version += 1) fleet.publish(table(version));
+    release();
+    await fleet.whenConfirmed(50, never);
+    expect(router.applied.map(({ version }) => version)).toEqual([1, 50]);
+  });
+
+  it('are sent once for the same table', async () => {
+    const { fleet, startRouter } = await setUpFleet({ pollWaitMs: 5 });
+    const router = await startRouter('a');
+    fleet.setRouters([router.endpoint]);
+    const same = table(5);
+    fleet.publish(same);
+    await fleet.whenConfirmed(5, never);
+    fleet.publish(same);
+    fleet.setRouters([router.endpoint]);
+    const polls = router.requests.length;
+    await until('some more polls', () => router.requests.length > polls + 5);
+    expect(router.requests.filter((request) => request === 'PUT /routes')).toHaveLength(1);
+  });
+
+  it('reach a router that was down, and do not wait for it elsewhere', async () => {
+    const { fleet, startRouter } = await setUpFleet();
+    const [up, down] = [await startRouter('up'), await startRouter('down')];
+    await down.stop();
+    fleet.setRouters([down.endpoint, up.endpoint]);
+    fleet.publish(table(5));
+    await until('the other has it', () => up.version === 5);
+    await until('the failure is told', () => fleet.status()[0]?.error?.code === 'Unreachable');
+    expect(fleet.isConfirmed(5)).toBe(false);
+    await down.start();
+    await fleet.whenConfirmed(5, never);
+    expect(down.version).toBe(5);
+    await until('the failure is forgotten', () => fleet.status()[0]?.error === undefined);
+  });
+
+  it('are sent anew to a router that lost them', async () => {
+    const { fleet, startRouter } = await setUpFleet({ pollWaitMs: 20 });
+    const router = await startRouter('a');
+    fleet.setRouters([router.endpoint]);
+    fleet.publish(table(5, 'mistral'));
+    await fleet.whenConfirmed(5, never);
+    await router.stop();
+    await router.start();
+    await until('it has the routes again', () => names(router).includes('mistral'));
+  });
+
+  it('replace those of a former leader whose clock stood ahead', async () => {
+    const { fleet, startRouter } = await setUpFleet();
+    const router = await startRouter('a');
+    router.applied = [table(1000, 'old')];
+    fleet.setRouters([router.endpoint]);
+    fleet.publish(table(5, 'new'));
+    await fleet.whenConfirmed(5, never);
+    expect(names(router)).toEqual(['old', 'new']);
+    fleet.publish(table(6, 'newer'));
+    await fleet.whenConfirmed(6, never);
+    expect(names(router).at(-1)).toBe('newer');
+  });
+
+  it('yield to a new leader for the length of a lease', async () => {
+    const timers: { ms: number; callback: () => void }[] = [];
+    const clock = {
+      now: () => Date.now(),
+      monotonic: () => performance.now(),
+      setTimeout: (callback: () => void, ms: number) => {
+        // Only the polls' pause passes by itself.
+        const timer = ms <= 10 ? setTimeout(callback, ms) : undefined;
+        const entry = { ms, callback };
+        timers.push(entry);
+        return () => {
+          clearTimeout(timer);
+          timers.splice(timers.indexOf(entry), 1);
+        };
+      },
+    };
+    const { fleet, startRouter } = await setUpFleet({ clock, pollWaitMs: 5 });
+    const router = await startRouter('a');
+    fleet.setRouters([router.endpoint]);
+    fleet.publish(table(5, 'ours'));
+    await fleet.whenConfirmed(5, never);
+    router.applied.push(table(9, 'theirs'));
+    await until('we saw that and gave way', () => timers.some(({ ms }) => ms === 15_000));
+    expect(fleet.status()[0]).toMatchObject({ version: undefined, error: { code: 'Superseded' } });
+    expect(names(router).at(-1)).toBe('theirs');
+    for (const { callback } of timers.filter(({ ms }) => ms === 15_000)) callback();
+    await fleet.whenConfirmed(5, never);
+    expect(names(router)).toEqual(['ours', 'theirs', 'ours']);
+  });
+
+  it('are not waited for when there is no router, and waiting ends with its signal', async () => {
+    const { fleet, startRouter } = await setUpFleet();
+    await fleet.whenConfirmed(5, never);
+    const router = await startRouter('a');
+    await router.stop();
+    fleet.setRouters([router.endpoint]);
+    const caller = new AbortController();
+    const waiting = fleet.whenConfirmed(5, caller.signal);
+    const reason = new Error('stopping');
+    caller.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    const unblocked = fleet.whenConfirmed(5, never);
+    fleet.setRouters([]);
+    await unblocked;
+  });
+});
+
+describe('demand', () => {
+  it('comes from every router, and at once when a request is held', async () => {
+    const { fleet, startRouter, reports, events } = await setUpFleet({ pollWaitMs: 60_000 });
+    const [a, b] = [await startRouter('a'), await startRouter('b')];
+    fleet.setRouters([a.endpoint, b.endpoint]);
+    await until('both were asked', () => events.includes('report a') && events.includes('report b'));
+    await until('both are asked again', () => a.requests.length === 2 && b.requests.length === 2);
+    b.hold('uid-llama');
+    await until('the hold is known', () => reports.some(({ models }) => models['uid-llama']?.held === 1));
+    expect(a.requests).toHaveLength(2);
+  });
+
+  it('is unknown while a router does not answer, and known again after', async () => {
+    const { fleet, startRouter, events } = await setUpFleet({ pollWaitMs: 20 });
+    const router = await startRouter('a');
+    fleet.setRouters([router.endpoint]);
+    await until('it answers', () => events.includes('report a'));
+    await router.stop();
+    await until('it does not answer', () => events.includes('Unreachable a'));
+    events.length = 0;
+    await router.start();
+    await until('it answers again', () => events.includes('report a'));
+    expect(fleet.status()[0]?.lastAnswerMs).toBeGreaterThan(0);
+  });
+
+  it('of a removed router is gone, and it is not asked any more', async () => {
+    const { fleet, startRouter, events } = await setUpFleet({ pollWaitMs: 5 });
+    const [a, b] = [await startRouter('a'), await startRouter('b')];
+    fleet.setRouters([a.endpoint, b.endpoint]);
+    await until('both were asked', () => events.includes('report a') && events.includes('report b'));
+    fleet.setRouters([b.endpoint]);
+    events.length = 0;
+    await until('the other is asked on', () => events.filter((event) => event === 'report b').length > 10);
+    expect(events).not.toContain('report a');
+    expect(fleet.status().map(({ endpoint }) => endpoint.id)).toEqual(['b']);
+  });
+
+  it('goes on after a listener has thrown', async () => {
+    let failures = 0;
+    const { admin, startRouter } = await setUp();
+    const clock = {
+      now: () => Date.now(),
+      monotonic: () => performance.now(),
+      setTimeout: (callback: () => void, ms: number) => {
+        const timer = setTimeout(callback, Math.min(ms, 10));
+        return () => clearTimeout(timer);
+      },
+    };
+    const reported: number[] = [];
+    const onReport = (_: unknown, { seq }: DemandReport) => {
+      failures += 1;
+      if (failures === 1) throw new Error('a bug');
+      reported.push(seq);
+    };
+    const fleet = new RouterFleet({ admin, listener: { onReport }, clock, pollWaitMs: 5 });
+    closeAfterTest(() => fleet.close());
+    const router = await startRouter('a');
+    fleet.setRouters([router.endpoint]);
+    fleet.publish(table(5));
+    await fleet.whenConfirmed(5, never);
+    await until('later reports arrive', () => reported.length > 3);
+  });
+});
+
+describe('close', () => {
+  it('ends every request, tells nothing more, and leaves the routers their table', async () => {
+    const { fleet, startRouter, events } = await setUpFleet({ pollWaitMs: 60_000 });
+    const router = await startRouter('a');
+    fleet.setRouters([router.endpoint]);
+    fleet.publish(table(5));
+    await fleet.whenConfirmed(5, never);
+    await fleet.close();
+    const told = events.length;
+    router.hold('uid-llama');
+    fleet.setRouters([router.endpoint]);
+    fleet.publish(table(6));
+    await delay(20);
+    expect(events).toHaveLength(told);
+    expect(router.version).toBe(5);
+  });
+});
