@@ -1,0 +1,223 @@
+/** POST /v1/chat/completions. */
+import type { SequenceOutput } from '../engine/sequence.ts';
+import { END_OF_TEXT } from '../engine/token-source.ts';
+import { shuttingDown } from './api-error.ts';
+import type { Exchange } from './exchange.ts';
+import { type Body, flag, integer, text } from './fields.ts';
+import {
+  type Choice,
+  collect,
+  failureOf,
+  type GenerationRequest,
+  generate,
+  resolveModel,
+} from './generation.ts';
+import { chatLogprobs } from './logprobs.ts';
+import { lastText, readMessages, renderChat } from './prompt.ts';
+import { readSampling, readStreamOptions } from './sampling.ts';
+import { planToolCall, type ToolCall } from './tool-call.ts';
+import { chunkUsage, usageOf } from './usage.ts';
+
+interface ChatRequest {
+  generation: GenerationRequest;
+  tool: ToolCall | undefined;
+  /** Alternatives per token; undefined for no log probabilities. */
+  logprobs: number | undefined;
+  usage: { final: boolean; continuous: boolean };
+  id: string;
+  created: number;
+}
+
+export async function chatCompletions(exchange: Exchange): Promise<void> {
+  const body = await exchange.readJson();
+  const chat = readChat(exchange, body);
+  if (flag(body, 'stream') === true) {
+    streamChat(exchange, chat);
+    return;
+  }
+  const choices = await collect(exchange.sim, chat.generation, (abort) => exchange.onDisconnect(abort));
+  const completion = choices.reduce((sum, { end }) => sum + end.outputTokens, 0);
+  const cached = choices[0]?.end.cachedTokens ?? 0;
+  exchange.json(200, {
+    id: chat.id,
+    object: 'chat.completion',
+    created: chat.created,
+    model: chat.generation.model.name,
+    choices: choices.map((choice, index) => fullChoice(chat, choice, index)),
+    service_tier: null,
+    system_fingerprint: null,
+    usage: usageOf(exchange.sim, chat.generation.tokens.length, completion, cached),
+    prompt_logprobs: null,
+    prompt_token_ids: null,
+    kv_transfer_params: null,
+  });
+}
+
+/** Checks a chat request and renders it. Throws ApiError. */
+export function readChat(exchange: Exchange, body: Body): ChatRequest {
+  const { sim } = exchange;
+  const messages = readMessages(body);
+  const usage = readStreamOptions(body, sim.settings.forceUsage);
+  const top = integer(body, 'top_logprobs') ?? 0;
+  const wantsLogprobs = flag(body, 'logprobs') === true;
+  const tool = planToolCall(body, messages, sim.settings.autoToolChoice);
+  const model = resolveModel(sim, body);
+  if (sim.status === 'draining') {
+    throw shuttingDown();
+  }
+  const tokens = renderChat(messages, body.tools);
+  const completionLimit = integer(body, 'max_completion_tokens');
+  const sampling = readSampling(body, {
+    promptTokens: tokens.length,
+    maxModelLen: sim.settings.maxModelLen,
+    maxTokens: completionLimit ?? integer(body, 'max_tokens'),
+    maxTokensName: completionLimit === undefined ? 'max_tokens' : 'max_completion_tokens',
+    priorityScheduling: sim.settings.priorityScheduling,
+  });
+  const answer = tool?.arguments ?? (sim.settings.mode === 'echo' ? lastText(messages) : undefined);
+  const cacheSalt = text(body, 'cache_salt');
+  return {
+    generation: {
+      tokens,
+      sampling,
+      model,
+      ...(cacheSalt === undefined ? {} : { cacheSalt }),
+      ...(answer === undefined ? {} : { answer }),
+    },
+    tool,
+    logprobs: wantsLogprobs ? top : undefined,
+    usage,
+    id: `chatcmpl-${exchange.id}`,
+    created: Math.floor(Date.now() / 1000),
+  };
+}
+
+function fullChoice(chat: ChatRequest, choice: Choice, index: number): object {
+  const { tool } = chat;
+  const ids = choice.ids.filter((id) => id !== END_OF_TEXT);
+  const message = {
+    role: 'assistant',
+    content: tool === undefined ? choice.text : tool.named ? '' : null,
+    refusal: null,
+    annotations: null,
+    audio: null,
+    function_call: null,
+    ...(tool === undefined
+      ? {}
+      : {
+          tool_calls: [
+            {
+              id: toolCallId(chat, index),
+              type: 'function',
+              function: { name: tool.name, arguments: choice.text },
+            },
+          ],
+        }),
+    reasoning: null,
+  };
+  return {
+    index,
+    message,
+    logprobs: chat.logprobs === undefined ? null : chatLogprobs(ids, chat.logprobs),
+    finish_reason: finishReason(chat, choice.end.reason),
+    stop_reason: choice.end.stopReason,
+    token_ids: null,
+  };
+}
+
+function finishReason(chat: ChatRequest, reason: string): string {
+  return chat.tool !== undefined && !chat.tool.named && reason === 'stop' ? 'tool_calls' : reason;
+}
+
+function toolCallId(chat: ChatRequest, index: number): string {
+  return `chatcmpl-tool-${chat.id.slice('chatcmpl-'.length)}${index === 0 ? '' : `-${index}`}`;
+}
+
+function streamChat(exchange: Exchange, chat: ChatRequest): void {
+  const { sim } = exchange;
+  const prompt = chat.generation.tokens.length;
+  const head =
+    `{"id":${JSON.stringify(chat.id)},"object":"chat.completion.chunk","created":${chat.created},` +
+    `"model":${JSON.stringify(chat.generation.model.name)},"choices":[`;
+  const counts = Array.from({ length: chat.generation.sampling.n }, () => 0);
+  let left = counts.length;
+  let started = false;
+  let cached = 0;
+  const stream = exchange.stream();
+  const chunk = (choice: string, completion: number, tail = ''): void => {
+    const usage = chat.usage.continuous ? `,"usage":${JSON.stringify(chunkUsage(prompt, completion))}` : '';
+    stream.send(`${head}${choice}]${usage}${tail}}`);
+  };
+  const begin = (): void => {
+    started = true;
+    for (const index of counts.keys()) {
+      chunk(
+        `{"index":${index},"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}`,
+        0,
+        ',"prompt_token_ids":null',
+      );
+      if (chat.tool !== undefined) {
+        const call = {
+          id: toolCallId(chat, index),
+          type: 'function',
+          index: 0,
+          function: { name: chat.tool.name, arguments: '' },
+        };
+        chunk(
+          `{"index":${index},"delta":{"tool_calls":[${JSON.stringify(call)}]},"logprobs":null,"finish_reason":null,"token_ids":null}`,
+          0,
+        );
+      }
+    }
+  };
+  const abort = generate(sim, chat.generation, (index, output) => {
+    if (stream.closed) {
+      abort();
+      return;
+    }
+    if (output.end?.reason === 'error') {
+      stream.fail(failureOf(sim).body());
+      return;
+    }
+    if (!started) {
+      begin();
+    }
+    counts[index] = (counts[index] ?? 0) + (output.id === undefined ? 0 : 1);
+    chunk(streamChoice(chat, index, output), counts[index]);
+    if (output.end === undefined) {
+      return;
+    }
+    cached = output.end.cachedTokens;
+    left -= 1;
+    if (left === 0) {
+      const completion = counts.reduce((sum, count) => sum + count, 0);
+      if (chat.usage.final) {
+        const usage = sim.settings.promptTokensDetails
+          ? usageOf(sim, prompt, completion, cached)
+          : chunkUsage(prompt, completion);
+        stream.send(`${head}],"usage":${JSON.stringify(usage)}}`);
+      }
+      stream.end('[DONE]');
+    }
+  });
+  exchange.onDisconnect(abort);
+}
+
+function streamChoice(chat: ChatRequest, index: number, { id, text: piece, end }: SequenceOutput): string {
+  const content = JSON.stringify(piece);
+  const delta =
+    chat.tool === undefined
+      ? `{"content":${content}}`
+      : piece === ''
+        ? '{}'
+        : `{"tool_calls":[{"index":0,"function":{"arguments":${content}}}]}`;
+  const logprobs =
+    chat.logprobs === undefined || id === undefined || id === END_OF_TEXT
+      ? 'null'
+      : JSON.stringify(chatLogprobs([id], chat.logprobs));
+  const finish =
+    end === undefined
+      ? '"finish_reason":null'
+      : `"finish_reason":"${finishReason(chat, end.reason)}","stop_reason":${JSON.stringify(end.stopReason)}`;
+  return `{"index":${index},"delta":${delta},"logprobs":${logprobs},${finish},"token_ids":null}`;
+}

@@ -1,0 +1,130 @@
+/** POST /v1/messages: Anthropic's protocol over the same engine. */
+import type { SequenceEnd } from '../engine/sequence.ts';
+import { ApiError, shuttingDown } from './api-error.ts';
+import type { Exchange } from './exchange.ts';
+import { type Body, flag, integer, required, texts } from './fields.ts';
+import { collect, failureOf, type GenerationRequest, generate, resolveModel } from './generation.ts';
+import { lastText, readMessages, renderChat } from './prompt.ts';
+import { readSampling } from './sampling.ts';
+
+export async function messages(exchange: Exchange): Promise<void> {
+  try {
+    await answer(exchange);
+  } catch (cause) {
+    sendError(exchange, cause);
+  }
+}
+
+export async function countTokens(exchange: Exchange): Promise<void> {
+  try {
+    const body = await exchange.readJson();
+    resolveModel(exchange.sim, body);
+    exchange.json(200, { input_tokens: render(body).tokens.length, context_management: null });
+  } catch (cause) {
+    sendError(exchange, cause);
+  }
+}
+
+function sendError(exchange: Exchange, cause: unknown): void {
+  if (!(cause instanceof ApiError)) {
+    throw cause;
+  }
+  exchange.json(cause.status, {
+    type: 'error',
+    error: { type: cause.type, message: cause.message },
+    request_id: null,
+  });
+}
+
+async function answer(exchange: Exchange): Promise<void> {
+  const { sim } = exchange;
+  const body = await exchange.readJson();
+  const generation = readRequest(exchange, body);
+  const id = `msg_${exchange.id}`;
+  const input = generation.tokens.length;
+  const envelope = { id, type: 'message', role: 'assistant', model: generation.model.name };
+  if (flag(body, 'stream') !== true) {
+    const [choice] = await collect(sim, generation, (abort) => exchange.onDisconnect(abort));
+    if (choice !== undefined) {
+      exchange.json(200, {
+        ...envelope,
+        content: [{ type: 'text', text: choice.text }],
+        ...stopFields(choice.end),
+        usage: { input_tokens: input, output_tokens: choice.end.outputTokens },
+      });
+    }
+    return;
+  }
+  const stream = exchange.stream();
+  const event = (type: string, fields: object): void =>
+    stream.send(JSON.stringify({ type, ...fields }), type);
+  let started = false;
+  const abort = generate(sim, generation, (_index, { text: piece, end }) => {
+    if (stream.closed) {
+      abort();
+      return;
+    }
+    if (end?.reason === 'error') {
+      const failure = failureOf(sim);
+      event('error', { error: { type: failure.type, message: failure.message } });
+      stream.end();
+      return;
+    }
+    if (!started) {
+      started = true;
+      const usage = { input_tokens: input, output_tokens: 0 };
+      event('message_start', {
+        message: { ...envelope, content: [], stop_reason: null, stop_sequence: null, usage },
+      });
+      event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } });
+    }
+    if (piece !== '') {
+      event('content_block_delta', { index: 0, delta: { type: 'text_delta', text: piece } });
+    }
+    if (end !== undefined) {
+      event('content_block_stop', { index: 0 });
+      event('message_delta', {
+        delta: stopFields(end),
+        usage: { input_tokens: input, output_tokens: end.outputTokens },
+      });
+      event('message_stop', {});
+      stream.end();
+    }
+  });
+  exchange.onDisconnect(abort);
+}
+
+function stopFields(end: SequenceEnd): { stop_reason: string; stop_sequence: string | null } {
+  const reason =
+    end.reason === 'length' ? 'max_tokens' : end.stopReason === null ? 'end_turn' : 'stop_sequence';
+  return { stop_reason: reason, stop_sequence: end.stopReason };
+}
+
+function readRequest(exchange: Exchange, body: Body): GenerationRequest {
+  const { sim } = exchange;
+  const { tokens, turns } = render(body);
+  const model = resolveModel(sim, body);
+  required(body, 'max_tokens');
+  if (sim.status === 'draining') {
+    throw shuttingDown();
+  }
+  const sampling = readSampling(body, {
+    promptTokens: tokens.length,
+    maxModelLen: sim.settings.maxModelLen,
+    maxTokens: integer(body, 'max_tokens'),
+    maxTokensName: 'max_tokens',
+    priorityScheduling: sim.settings.priorityScheduling,
+  });
+  return {
+    tokens,
+    model,
+    sampling: { ...sampling, n: 1, stop: texts(body, 'stop_sequences') },
+    ...(sim.settings.mode === 'echo' ? { answer: lastText(turns) } : {}),
+  };
+}
+
+function render(body: Body): { tokens: number[]; turns: Body[] } {
+  const turns = readMessages(body);
+  const system = body.system === undefined ? [] : [{ role: 'system', content: body.system }];
+  return { tokens: renderChat([...system, ...turns], body.tools), turns };
+}
