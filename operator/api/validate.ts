@@ -26,6 +26,16 @@ const KINDS = {
   },
 };
 
+const TYPE_NAMES: Partial<Record<string, string>> = {
+  int: 'an integer',
+  number: 'a number',
+  string: 'a string, in quotes if it looks like something else',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+};
+
 /** Whether an object is one of our kinds, in the version that we know. */
 export function isOurs(object: unknown): object is { kind: keyof typeof KINDS } {
   const { apiVersion, kind } = Object(object) as { apiVersion?: unknown; kind?: unknown };
@@ -54,14 +64,14 @@ function manifestIssue(issue: z.core.$ZodIssue, object: unknown): ManifestIssue 
     const { problem, remedy } = issue.params as unknown as RuleIssueParams;
     return { field, value, reason: problem, remedy };
   }
-  return { field, value, reason: plain(issue.message), remedy: remedyOf(issue, value) };
+  if (value === undefined) return { field, value, reason: 'it is required', remedy: 'set it' };
+  return { field, value, reason: plain(issue.message), remedy: remedyOf(issue) };
 }
 
-function remedyOf(issue: z.core.$ZodIssue, value: unknown): string {
-  if (value === undefined) return 'set it';
+function remedyOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return `write ${issue.expected === 'object' ? 'an object' : `a ${issue.expected}`}`;
+      return `write ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
     case 'invalid_value':
       return `use one of ${issue.values.map(String).join(', ')}`;
     case 'too_big':
