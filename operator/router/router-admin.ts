@@ -162,8 +162,7 @@ export class RouterAdmin {
       );
     }
     const said = errorAnswer.safeParse(json);
-    // nginx refuses a client certificate with 400 and a page of HTML, since TLS 1.3 has no later moment for it.
-    const code = answer.status === 400 && !said.success ? 'Unauthorized' : 'Rejected';
+    const code = answer.status === 401 ? 'Unauthorized' : 'Rejected';
     const reason = said.success ? said.data.error.message : answer.text.slice(0, 200);
     throw this.#error(endpoint, code, `HTTP ${answer.status}: ${reason}`);
   }

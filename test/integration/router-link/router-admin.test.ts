@@ -104,7 +104,7 @@ describe('RouterAdmin', () => {
 
     const answers: [number, string, string][] = [
       [400, '{"error":{"message":"it is not a route table"}}', 'Rejected'],
-      [400, '<html>400 The SSL certificate error</html>', 'Unauthorized'],
+      [401, '{"error":{"message":"not the operator"}}', 'Unauthorized'],
       [500, 'oops', 'Rejected'],
       [200, '{"version":"9"}', 'Malformed'],
       [200, '{"version":8}', 'Malformed'],

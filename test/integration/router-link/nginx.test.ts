@@ -1,0 +1,120 @@
+import { request } from 'undici';
+import { describe, expect, it } from 'vitest';
+import type { DemandReport } from '../../../operator/router/demand-report.ts';
+import {
+  createAuthority,
+  issueClientCertificate,
+  issueServingCertificate,
+  trustBundle,
+} from '../../../operator/router/pki.ts';
+import { RouterAdmin } from '../../../operator/router/router-admin.ts';
+import { RouterFleet } from '../../../operator/router/router-fleet.ts';
+import { closeAfterTest, never, setUp, table, until } from './support/fixtures.ts';
+import { startRealRouter } from './support/real-router.ts';
+
+async function servedModels(url: string): Promise<string[]> {
+  const response = await request(`${url}/v1/models`);
+  const { data } = (await response.body.json()) as { data: { id: string }[] };
+  return data.map(({ id }) => id);
+}
+
+describe('with nginx', () => {
+  it('routes arrive, a newer one wins over a late one, and the answer tells', async () => {
+    const { admin, authority } = await setUp();
+    const router = await startRealRouter('a', trustBundle(authority));
+    expect((await admin.demand(router.endpoint, { since: 0, waitMs: 0 }, never)).version).toBe(0);
+    await admin.putRoutes(router.endpoint, table(9, 'mistral'), never);
+    expect(await servedModels(router.url)).toEqual(['mistral']);
+    await expect(admin.putRoutes(router.endpoint, table(8), never)).rejects.toMatchObject({
+      code: 'Superseded',
+      newerVersion: 9,
+    });
+    const broken = { ...table(10), models: [{}] } as unknown as ReturnType<typeof table>;
+    await expect(admin.putRoutes(router.endpoint, broken, never)).rejects.toMatchObject({ code: 'Rejected' });
+    expect(await servedModels(router.url)).toEqual(['mistral']);
+  });
+
+  it('nobody but the operator is admitted', async () => {
+    const { authority } = await setUp();
+    const router = await startRealRouter('a', trustBundle(authority));
+    const now = new Date();
+    const strangers = [
+      await issueClientCertificate(await createAuthority({ now }), { now }),
+      // Signed by the right authority, but for a server.
+      await issueServingCertificate(authority, { dnsNames: ['metrics'] }, { now }),
+      // Expired.
+      await issueClientCertificate(authority, { now: new Date(now.getTime() - 30 * 24 * 3_600_000) }),
+    ];
+    for (const certificate of strangers) {
+      const admin = new RouterAdmin({ certificate: async () => certificate });
+      closeAfterTest(() => admin.close());
+      await expect(admin.putRoutes(router.endpoint, table(5), never)).rejects.toMatchObject({
+        code: 'Unauthorized',
+      });
+    }
+  });
+
+  it('both authorities of a rollover are admitted', async () => {
+    const { authority, client, admin } = await setUp();
+    const next = await createAuthority({ now: new Date() });
+    const router = await startRealRouter('a', trustBundle({ ...authority, next: next.current }));
+    await admin.putRoutes(router.endpoint, table(5), never);
+    client.certificate = await issueClientCertificate(next, { now: new Date() });
+    await admin.putRoutes(router.endpoint, table(6), never);
+  });
+
+  it('the fleet brings routes back to a router that lost them, and knows a restarted container again', async () => {
+    const { admin, authority } = await setUp();
+    const router = await startRealRouter('a', trustBundle(authority));
+    const codes: string[] = [];
+    const fleet = new RouterFleet({
+      admin,
+      pollWaitMs: 50,
+      listener: { onError: (_, error) => codes.push(error.code) },
+    });
+    closeAfterTest(() => fleet.close());
+    fleet.setRouters([router.endpoint]);
+    fleet.publish(table(5, 'mistral'));
+    await fleet.whenConfirmed(5, never);
+
+    await router.restart();
+    expect(await servedModels(router.url)).toEqual(['mistral']);
+    fleet.publish(table(6, 'llama'));
+    await fleet.whenConfirmed(6, never);
+    expect(codes).not.toContain('Untrusted');
+
+    // A pod that lost its volume is another pod.
+    await router.restart({ loseVolume: true });
+    fleet.setRouters([{ ...router.endpoint, id: 'b' }]);
+    await fleet.whenConfirmed(6, never);
+    expect(await servedModels(router.url)).toEqual(['llama']);
+  });
+
+  it('a held request is known at once, and ends when the routes say that nothing will come', async () => {
+    const { admin, authority } = await setUp();
+    const router = await startRealRouter('a', trustBundle(authority));
+    const reports: DemandReport[] = [];
+    const fleet = new RouterFleet({
+      admin,
+      pollWaitMs: 30_000,
+      listener: { onReport: (_, report) => reports.push(report) },
+    });
+    closeAfterTest(() => fleet.close());
+    fleet.setRouters([router.endpoint]);
+    fleet.publish(table(5));
+    await fleet.whenConfirmed(5, never);
+    await until('it was asked once', () => reports.length > 0);
+    const answer = request(`${router.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'llama', prompt: 'hello' }),
+    });
+    await until('the hold is known', () => reports.at(-1)?.models['uid-llama']?.held === 1);
+    const unavailable = { reason: 'Test', message: 'no engine will come' };
+    const [model] = table(6).models;
+    fleet.publish({ ...table(6), models: model ? [{ ...model, unavailable }] : [] });
+    const { statusCode, body } = await answer;
+    await body.dump();
+    expect(statusCode).toBe(503);
+  });
+});

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { inferencePoolSpec } from '../../../operator/api/inference-pool.ts';
+import { fillTemplate, routerFiles } from '../../../operator/router/router-files.ts';
+
+function files(spec: object = {}) {
+  return routerFiles({
+    pool: {
+      apiVersion: 'vllm-operator.dev/v1alpha1',
+      kind: 'InferencePool',
+      metadata: { name: 'a100', namespace: 'platform' },
+      spec: inferencePoolSpec.parse({ accelerator: { type: 'A100' }, ...spec }),
+    },
+    trustBundle: 'PEM',
+  });
+}
+const nginxConf = (spec: object) => files(spec)['nginx.conf'] ?? '';
+
+describe('routerFiles', () => {
+  it('has all that a router needs, as valid ConfigMap keys and below their size limit', () => {
+    const all = files();
+    expect(Object.keys(all)).toEqual(
+      expect.arrayContaining(['nginx.conf', 'start.sh', 'operator-ca.crt', 'admin.lua', 'routes.lua']),
+    );
+    for (const name of Object.keys(all)) expect(name).toMatch(/^[-._a-zA-Z0-9]+$/);
+    expect(all['operator-ca.crt']).toBe('PEM');
+    expect(JSON.stringify(all).length).toBeLessThan(1_000_000);
+  });
+
+  it('fills in every placeholder from the pool', () => {
+    const conf = nginxConf({
+      engine: { drainTimeout: '90s' },
+      router: { readTimeout: '1h', maxBodySize: '64Mi', resources: { limits: { cpu: '3500m' } } },
+    });
+    expect(conf).not.toContain('@@');
+    expect(conf).toContain('worker_processes 4;');
+    expect(conf).toContain('worker_shutdown_timeout 90s;');
+    expect(conf).toContain('proxy_read_timeout 3600s;');
+    expect(conf).toContain('client_max_body_size 67108864;');
+  });
+
+  it('is the same for the same pool, because its hash names the ConfigMap', () => {
+    expect(files()).toEqual(files());
+  });
+
+  it.each([
+    [{ maxBodySize: '1m', readTimeout: '1ms' }, 'client_max_body_size 1;', 'proxy_read_timeout 1s;'],
+    [
+      { maxBodySize: '9999E', readTimeout: '99999999h' },
+      'client_max_body_size 9007199254740991;',
+      'proxy_read_timeout 604800s;',
+    ],
+  ])('stays within what nginx understands: %o', (router, body, timeout) => {
+    const conf = nginxConf({ router });
+    expect(conf).toContain(body);
+    expect(conf).toContain(timeout);
+  });
+
+  it.each([
+    ['1', 1],
+    ['100m', 1],
+    ['2500m', 3],
+    ['96', 32],
+  ])('starts workers for %s CPU', (cpu, workers) => {
+    expect(nginxConf({ router: { resources: { requests: { cpu } } } })).toContain(
+      `worker_processes ${workers};`,
+    );
+  });
+});
+
+describe('fillTemplate', () => {
+  it.each(['1; include /etc/passwd', '1\n}', '$host', '"a"', ''])('refuses %j', (value) => {
+    expect(() => fillTemplate('timeout @@X@@;', { X: value })).toThrow(/@@X@@/);
+  });
+
+  it('refuses a placeholder that it has no value for', () => {
+    expect(() => fillTemplate('timeout @@Y@@;', { X: '1' })).toThrow(/@@Y@@/);
+  });
+});
