@@ -1,0 +1,78 @@
+/** Pools and models out of YAML files, checked and defaulted as the API server would. */
+import { readFileSync } from 'node:fs';
+import { parseAllDocuments } from 'yaml';
+import { API_VERSION, GROUP } from '../api/common.ts';
+import { inferenceModelSpec } from '../api/inference-model.ts';
+import { inferencePoolSpec } from '../api/inference-pool.ts';
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { isOurs, validateManifest } from '../api/validate.ts';
+import { describeIssue } from '../engine/spec-issue.ts';
+import type { KubeObject, ObjectMeta } from '../kube/object.ts';
+
+/** What the files hold; `problems` are lines for people, each with its file. */
+export interface ManifestFiles {
+  pools: InferencePool[];
+  models: InferenceModel[];
+  /** Labels of the namespaces that the files declare. */
+  namespaces: Map<string, Record<string, string>>;
+  problems: string[];
+}
+
+/** `namespace/name`, with the namespace that kubectl takes where the file has none. */
+export function manifestKey(object: KubeObject): string {
+  return `${object.metadata.namespace ?? 'default'}/${object.metadata.name}`;
+}
+
+function readDocuments(file: string, problems: string[]): unknown[] {
+  let text: string;
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    problems.push(`${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  }
+  return parseAllDocuments(text).flatMap((document): unknown[] => {
+    const [error] = document.errors;
+    if (error !== undefined) {
+      problems.push(`${file}: not YAML: ${error.message}`);
+      return [];
+    }
+    const content: unknown = document.toJS();
+    const { kind, items } = Object(content) as { kind?: unknown; items?: unknown };
+    return kind === 'List' && Array.isArray(items) ? items : [content];
+  });
+}
+
+function addOurs(file: string, object: KubeObject & { spec: unknown }, into: ManifestFiles): void {
+  const issues = validateManifest(object);
+  const name = `${object.kind} ${object.metadata?.name ?? ''}`;
+  into.problems.push(...issues.map((issue) => `${file}: ${name}: ${describeIssue(issue)}`));
+  if (issues.length > 0) return;
+  const metadata = { ...object.metadata, namespace: object.metadata.namespace ?? 'default' };
+  if (object.kind === 'InferencePool') {
+    into.pools.push({ ...object, metadata, spec: inferencePoolSpec.parse(object.spec) });
+  } else {
+    into.models.push({ ...object, metadata, spec: inferenceModelSpec.parse(object.spec) });
+  }
+}
+
+/** Reads files (`-` is standard input). Other kinds than ours are passed over; nothing is thrown for what they contain. */
+export function readManifestFiles(files: readonly string[]): ManifestFiles {
+  const found: ManifestFiles = { pools: [], models: [], namespaces: new Map(), problems: [] };
+  for (const file of files) {
+    for (const content of readDocuments(file, found.problems)) {
+      const object = Object(content) as KubeObject & { spec: unknown };
+      if (isOurs(object)) addOurs(file, object, found);
+      else if (object.kind === 'Namespace' && object.apiVersion === 'v1') {
+        const { name = '', labels } = Object(object.metadata) as Partial<ObjectMeta>;
+        found.namespaces.set(name, { ...labels, 'kubernetes.io/metadata.name': name });
+      } else if (typeof object.apiVersion === 'string' && object.apiVersion.startsWith(`${GROUP}/`)) {
+        const what = `${object.apiVersion} ${object.kind}`;
+        found.problems.push(
+          `${file}: unknown kind ${what}: use InferencePool or InferenceModel of ${API_VERSION}`,
+        );
+      }
+    }
+  }
+  return found;
+}

@@ -1,0 +1,129 @@
+/** `vllm-operator render`: the manifests that the operator would apply, without a cluster. */
+import { stringify } from 'yaml';
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { acceptModels } from '../controllers/acceptance.ts';
+import { resolveAccelerator } from '../engine/accelerators.ts';
+import { planMemory } from '../engine/memory-plan.ts';
+import { resolveEngine } from '../engine/settings.ts';
+import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
+import type { Cluster, Manifest } from '../render/manifest.ts';
+import { renderModel } from '../render/model.ts';
+import { renderPool } from '../render/pool.ts';
+import { routerFiles } from '../router/router-files.ts';
+import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
+
+/** Where the output of a command goes. */
+export interface CommandOutput {
+  write: (text: string) => void;
+  fail: (text: string) => void;
+}
+
+/** Stand-ins for what only a running operator has. Nobody knows a password with this hash. */
+const NO_PASSWORD = '0'.repeat(64);
+const NO_CA = '# the CA of the running operator\n';
+
+const HEADER = `# What vllm-operator applies for these objects. Three things only a running operator knows:
+# its CA (operator-ca.crt) and the hash of the Redis password (users.acl), and replicas of the engines.
+`;
+
+function poolKeyOf(model: InferenceModel): string {
+  return `${model.spec.poolRef.namespace ?? model.metadata.namespace}/${model.spec.poolRef.name}`;
+}
+
+/** Objects in files have no UID; their name stands in for it. */
+function withUid(model: InferenceModel): InferenceModel {
+  return { ...model, metadata: { ...model.metadata, uid: manifestKey(model) } };
+}
+
+function problemsOfModels(
+  pool: InferencePool,
+  models: readonly InferenceModel[],
+  { namespaces }: ManifestFiles,
+): string[] {
+  const verdicts = acceptModels({
+    pool,
+    models: models.map(withUid),
+    namespaceLabels: (name) => namespaces.get(name),
+    acceleratorsPerReplica: resolveAccelerator(pool.spec.accelerator).count,
+  });
+  return models.flatMap((model) => {
+    const name = `InferenceModel ${manifestKey(model)}`;
+    const verdict = verdicts.get(manifestKey(model));
+    if (verdict !== undefined && !verdict.accepted) return [`${name}: ${verdict.message}`];
+    try {
+      const issue = planMemory(resolveEngine(pool, model))?.issue;
+      return issue === undefined ? [] : [`${name}: ${describeIssue(issue)}`];
+    } catch (error) {
+      return invalid(name, error);
+    }
+  });
+}
+
+function invalid(name: string, error: unknown): string[] {
+  if (!(error instanceof InvalidSpecError)) throw error;
+  return error.issues.map((issue) => `${name}: ${describeIssue(issue)}`);
+}
+
+/** Everything that would keep a model or pool of the files from running, as lines for people. */
+export function findProblems(found: ManifestFiles): string[] {
+  const pools = new Map(found.pools.map((pool) => [manifestKey(pool), pool]));
+  const orphans = found.models.filter((model) => !pools.has(poolKeyOf(model)));
+  return [
+    ...found.problems,
+    ...orphans.map(
+      (model) =>
+        `InferenceModel ${manifestKey(model)}: spec.poolRef: there is no InferencePool ${poolKeyOf(model)} in the files; add its file with another -f, or correct the name`,
+    ),
+    ...[...pools].flatMap(([key, pool]) => {
+      const models = found.models.filter((model) => poolKeyOf(model) === key);
+      try {
+        return problemsOfModels(pool, models, found);
+      } catch (error) {
+        return invalid(`InferencePool ${key}`, error);
+      }
+    }),
+  ];
+}
+
+function renderAll(found: ManifestFiles, cluster: Cluster): Manifest[] {
+  const pools = new Map(found.pools.map((pool) => [manifestKey(pool), pool]));
+  return [
+    ...[...pools.values()].flatMap((pool) =>
+      renderPool({
+        pool,
+        cluster,
+        routerFiles: routerFiles({ pool, trustBundle: NO_CA }),
+        redis: { aclHash: NO_PASSWORD },
+      }),
+    ),
+    ...found.models.flatMap((model) => {
+      const pool = pools.get(poolKeyOf(model));
+      return pool === undefined ? [] : renderModel({ pool, model, cluster });
+    }),
+  ];
+}
+
+/** Several manifests as one YAML stream, long strings unfolded. */
+export function toYaml(manifests: readonly object[]): string {
+  return manifests.map((manifest) => stringify(manifest, { lineWidth: 0 })).join('---\n');
+}
+
+/**
+ * Prints the manifests of the pools and models in files. Returns the exit code: 1 with every problem on `fail` and
+ * nothing on `write` if one of them could not run.
+ */
+export function renderFiles(
+  files: readonly string[],
+  { write, fail }: CommandOutput,
+  cluster: Cluster = { operatorNamespace: 'vllm-operator-system' },
+): number {
+  const found = readManifestFiles(files);
+  const problems = findProblems(found);
+  if (problems.length === 0 && found.pools.length === 0) {
+    problems.push(`${files.join(', ')}: no InferencePool in there: name files with pools and their models`);
+  }
+  for (const problem of problems) fail(`${problem}\n`);
+  if (problems.length > 0) return 1;
+  write(`${HEADER}${toYaml(renderAll(found, cluster))}`);
+  return 0;
+}
