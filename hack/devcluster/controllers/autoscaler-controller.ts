@@ -1,0 +1,245 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Controller } from '../../../operator/kube/controller.ts';
+import type { ResourceType } from '../../../operator/kube/object.ts';
+import { HORIZONTAL_POD_AUTOSCALERS } from '../../../operator/kube/resource-types.ts';
+import type { Condition } from '../node/pod.ts';
+import { apiTime } from '../node/timing.ts';
+import type { ControllerContext } from './controller-context.ts';
+import { MetricError, type MetricProposal, proposeReplicas } from './external-metric.ts';
+import type { HorizontalPodAutoscaler, MetricStatus } from './horizontal-pod-autoscaler.ts';
+import { patchStatus } from './patch-status.ts';
+import { type Scale, ScaleTargets } from './scale-target.ts';
+import { type NormalizedReplicas, normalizeReplicas, type ScalingHistory } from './scaling-behavior.ts';
+
+/** kube-controller-manager's --horizontal-pod-autoscaler-tolerance. */
+const TOLERANCE = '0.1';
+
+type Status = NonNullable<HorizontalPodAutoscaler['status']>;
+
+/** HorizontalPodAutoscalers on External metrics; kube-controller-manager's sync period is 15 s. */
+export function autoscalerController(context: ControllerContext, syncPeriodMs: number): Controller {
+  const { stores, log } = context;
+  const reconciler = new AutoscalerReconciler(context);
+  const controller = new Controller({
+    name: 'horizontalpodautoscaler',
+    log,
+    reconcile: async (key, { signal }) => {
+      await reconciler.reconcile(key, signal);
+      return { requeueAfterMs: stores.autoscalers.get(key) ? syncPeriodMs : undefined };
+    },
+  });
+  controller.watch(stores.autoscalers, { changed: (old, now) => !isDeepStrictEqual(old.spec, now.spec) });
+  return controller;
+}
+
+class AutoscalerReconciler {
+  readonly #context: ControllerContext;
+  readonly #targets: ScaleTargets;
+  readonly #histories = new Map<string, ScalingHistory>();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#targets = new ScaleTargets(context.client);
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<void> {
+    const { stores, client } = this.#context;
+    const autoscaler = stores.autoscalers.get(key);
+    if (!autoscaler || autoscaler.metadata.deletionTimestamp) {
+      this.#histories.delete(key);
+      return;
+    }
+    const history = this.#histories.get(key) ?? { recommendations: [], changes: [] };
+    this.#histories.set(key, history);
+    const status = await this.#sync(autoscaler, history, signal);
+    await patchStatus(client, HORIZONTAL_POD_AUTOSCALERS, autoscaler, { status }, signal);
+  }
+
+  async #sync(
+    autoscaler: HorizontalPodAutoscaler,
+    history: ScalingHistory,
+    signal: AbortSignal,
+  ): Promise<Status> {
+    const before: Status = autoscaler.status ?? { desiredReplicas: 0, currentMetrics: null };
+    const conditions = new Conditions(before.conditions ?? [], this.#context.now());
+    const { kind, name, apiVersion = 'apps/v1' } = autoscaler.spec.scaleTargetRef;
+    const namespace = autoscaler.metadata.namespace ?? '';
+    let type: ResourceType;
+    let scale: Scale;
+    try {
+      type = await this.#targets.type(apiVersion, kind, signal);
+      scale = await this.#context.client.get<Scale>(
+        type,
+        { namespace, name },
+        { subresource: 'scale', signal },
+      );
+    } catch (error) {
+      const message = `the HPA controller was unable to get the target's current scale: ${text(error, signal)}`;
+      conditions.set('AbleToScale', 'False', 'FailedGetScale', message);
+      this.#warn(autoscaler, 'FailedGetScale', message);
+      return { ...before, conditions: conditions.list };
+    }
+    conditions.set(
+      'AbleToScale',
+      'True',
+      'SucceededGetScale',
+      "the HPA controller was able to get the target's current scale",
+    );
+    const current = scale.spec.replicas ?? 0;
+    const { minReplicas = 1, maxReplicas } = autoscaler.spec;
+    if (current === 0 && minReplicas !== 0) {
+      const message = 'scaling is disabled since the replica count of the target is zero';
+      conditions.set('ScalingActive', 'False', 'ScalingDisabled', message);
+      return statusOf(before, { current, desired: 0, metrics: before.currentMetrics, conditions });
+    }
+    let wanted: NormalizedReplicas = { replicas: Math.min(Math.max(current, minReplicas), maxReplicas) };
+    let metrics = before.currentMetrics;
+    let why = `Current number of replicas ${current > maxReplicas ? 'above' : 'below'} Spec.${current > maxReplicas ? 'Max' : 'Min'}Replicas`;
+    if (wanted.replicas === current) {
+      let best: MetricProposal;
+      try {
+        const proposals = await this.#propose(autoscaler, scale, signal);
+        [best] = proposals.sort((a, b) => b.replicas - a.replicas) as [MetricProposal];
+        metrics = proposals.map((proposal) => proposal.status);
+      } catch (error) {
+        if (!(error instanceof MetricError)) throw error;
+        const message = `the HPA was unable to compute the replica count: ${error.message}`;
+        conditions.set('ScalingActive', 'False', error.reason, message);
+        this.#warn(autoscaler, error.reason, error.message);
+        // An empty entry per metric is what a real one leaves when it knows nothing.
+        const unknown: MetricStatus[] = (autoscaler.spec.metrics ?? []).map(() => ({ type: '' }));
+        return { ...before, currentReplicas: current, currentMetrics: unknown, conditions: conditions.list };
+      }
+      conditions.set(
+        'ScalingActive',
+        'True',
+        'ValidMetricFound',
+        `the HPA was able to successfully calculate a replica count from ${best.name}`,
+      );
+      const now = this.#context.now().getTime();
+      wanted = normalizeReplicas(autoscaler, history, current, best.replicas, now);
+      why = best.replicas > current ? `${best.name} above target` : 'All metrics below target';
+      conditions.describe(wanted);
+    }
+    if (wanted.replicas === current)
+      return statusOf(before, { current, desired: current, metrics, conditions });
+
+    await this.#rescale(type, autoscaler, wanted.replicas, signal);
+    history.changes.push({ by: wanted.replicas - current, at: this.#context.now().getTime() });
+    const message = `the HPA controller was able to update the target scale to ${wanted.replicas}`;
+    conditions.set('AbleToScale', 'True', 'SucceededRescale', message);
+    const note = `New size: ${wanted.replicas}; reason: ${why}`;
+    this.#context.events.emit(autoscaler, {
+      type: 'Normal',
+      reason: 'SuccessfulRescale',
+      action: 'Rescale',
+      note,
+    });
+    const lastScaleTime = apiTime(this.#context.now());
+    return { ...statusOf(before, { current, desired: wanted.replicas, metrics, conditions }), lastScaleTime };
+  }
+
+  /** What each metric asks for. One that cannot be read forbids to shrink. Throws {@link MetricError}. */
+  async #propose(
+    autoscaler: HorizontalPodAutoscaler,
+    scale: Scale,
+    signal: AbortSignal,
+  ): Promise<MetricProposal[]> {
+    const { behavior, metrics = [] } = autoscaler.spec;
+    const scope = {
+      namespace: autoscaler.metadata.namespace ?? '',
+      specReplicas: scale.spec.replicas ?? 0,
+      statusReplicas: scale.status?.replicas ?? 0,
+      tolerance: {
+        up: Number(behavior?.scaleUp?.tolerance ?? TOLERANCE),
+        down: Number(behavior?.scaleDown?.tolerance ?? TOLERANCE),
+      },
+    };
+    const settled = await Promise.allSettled(
+      metrics.map((metric) => proposeReplicas(this.#context.client, metric, scope, signal)),
+    );
+    const proposals = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const failure: unknown = settled.find((result) => result.status === 'rejected')?.reason;
+    const highest = Math.max(0, ...proposals.map((proposal) => proposal.replicas));
+    if (failure !== undefined && highest <= scope.specReplicas) throw failure;
+    if (proposals.length === 0) throw new MetricError('InvalidMetricSourceType', 'the HPA has no metrics');
+    return proposals;
+  }
+
+  async #rescale(
+    type: ResourceType,
+    autoscaler: HorizontalPodAutoscaler,
+    replicas: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const key = { namespace: autoscaler.metadata.namespace ?? '', name: autoscaler.spec.scaleTargetRef.name };
+    await this.#context.client.patch(
+      type,
+      key,
+      { merge: { spec: { replicas } } },
+      { subresource: 'scale', signal },
+    );
+  }
+
+  #warn(autoscaler: HorizontalPodAutoscaler, reason: string, note: string): void {
+    this.#context.events.emit(autoscaler, { type: 'Warning', reason, action: 'Scale', note });
+  }
+}
+
+/** Conditions of an autoscaler: changed in place, with a new time only when the status changes. */
+class Conditions {
+  readonly list: Condition[];
+  readonly #now: string;
+
+  constructor(before: readonly Condition[], now: Date) {
+    this.list = [...before];
+    this.#now = apiTime(now);
+  }
+
+  set(type: string, status: 'True' | 'False', reason: string, message: string): void {
+    const index = this.list.findIndex((condition) => condition.type === type);
+    const before = this.list[index];
+    const same = before?.status === status ? before.lastTransitionTime : undefined;
+    const condition: Condition = { type, status, lastTransitionTime: same ?? this.#now, reason, message };
+    if (index < 0) this.list.push(condition);
+    else this.list[index] = condition;
+  }
+
+  /** AbleToScale and ScalingLimited for a replica count that the metrics led to. */
+  describe({ stabilized, limited }: NormalizedReplicas): void {
+    const which = stabilized === 'ScaleUpStabilized' ? 'lowest' : 'highest';
+    const than = which === 'lowest' ? 'lower' : 'higher';
+    if (stabilized) {
+      const message = `recent recommendations were ${than} than current one, applying the ${which} recent recommendation`;
+      this.set('AbleToScale', 'True', stabilized, message);
+    } else {
+      this.set('AbleToScale', 'True', 'ReadyForNewScale', 'recommended size matches current size');
+    }
+    if (limited) this.set('ScalingLimited', 'True', limited.reason, limited.message);
+    else
+      this.set(
+        'ScalingLimited',
+        'False',
+        'DesiredWithinRange',
+        'the desired count is within the acceptable range',
+      );
+  }
+}
+
+function statusOf(
+  before: Status,
+  now: { current: number; desired: number; metrics: Status['currentMetrics']; conditions: Conditions },
+): Status {
+  return {
+    ...(before.lastScaleTime === undefined ? {} : { lastScaleTime: before.lastScaleTime }),
+    ...(now.current > 0 ? { currentReplicas: now.current } : {}),
+    desiredReplicas: now.desired,
+    currentMetrics: now.metrics,
+    conditions: now.conditions.list,
+  };
+}
+
+function text(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted || !(error instanceof Error)) throw error;
+  return error.message;
+}

@@ -1,0 +1,95 @@
+import type { NodeObject } from '../node/node-spec.ts';
+import type { NodeSelectorRequirement, Pod, Toleration } from '../node/pod.ts';
+import { parseQuantity } from './quantity.ts';
+
+/** Why a pod does not fit on a node, in kube-scheduler's words; undefined when it fits. */
+export function misfit(pod: Pod, node: NodeObject, onNode: readonly Pod[]): string | undefined {
+  if (node.spec.unschedulable) return 'node(s) were unschedulable';
+  const taint = (node.spec.taints ?? []).find(
+    (t) =>
+      t.effect !== 'PreferNoSchedule' &&
+      !(pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, t)),
+  );
+  if (taint) return `node(s) had untolerated taint(s)`;
+  if (!matchesNode(pod, node)) return "node(s) didn't match Pod's node affinity/selector";
+  const allocatable = node.status?.allocatable ?? {};
+  const wanted = { ...podRequests(pod), pods: 1 };
+  for (const [name, amount] of Object.entries(wanted)) {
+    if (amount === 0) continue;
+    const used = onNode.reduce(
+      (sum, other) => sum + (name === 'pods' ? 1 : (podRequests(other)[name] ?? 0)),
+      0,
+    );
+    if (used + amount > parseQuantity(allocatable[name] ?? '0')) {
+      return name === 'pods' ? 'Too many pods' : `Insufficient ${name}`;
+    }
+  }
+  return undefined;
+}
+
+/** What a pod asks for: the sum of its containers, or an init container's part where that is larger. */
+export function podRequests(pod: Pod): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const container of pod.spec.containers) {
+    for (const [name, amount] of Object.entries({
+      ...container.resources?.limits,
+      ...container.resources?.requests,
+    })) {
+      // What is only limited is requested to the same amount; the server fills that in for objects that it admits.
+      total[name] = (total[name] ?? 0) + parseQuantity(container.resources?.requests?.[name] ?? amount);
+    }
+  }
+  for (const container of pod.spec.initContainers ?? []) {
+    for (const [name, amount] of Object.entries(container.resources?.requests ?? {})) {
+      const always = container.restartPolicy === 'Always';
+      total[name] = always
+        ? (total[name] ?? 0) + parseQuantity(amount)
+        : Math.max(total[name] ?? 0, parseQuantity(amount));
+    }
+  }
+  return total;
+}
+
+function matchesNode(pod: Pod, node: NodeObject): boolean {
+  const labels = node.metadata.labels ?? {};
+  const selector = Object.entries(pod.spec.nodeSelector ?? {});
+  if (!selector.every(([key, value]) => labels[key] === value)) return false;
+  const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (!required) return true;
+  const fields = { 'metadata.name': node.metadata.name };
+  // Terms are alternatives; an empty term matches nothing.
+  return required.nodeSelectorTerms.some(
+    ({ matchExpressions = [], matchFields = [] }) =>
+      matchExpressions.length + matchFields.length > 0 &&
+      matchExpressions.every((requirement) => satisfies(requirement, labels)) &&
+      matchFields.every((requirement) => satisfies(requirement, fields)),
+  );
+}
+
+function satisfies(
+  { key, operator, values = [] }: NodeSelectorRequirement,
+  labels: Record<string, string>,
+): boolean {
+  const value = labels[key];
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+      return Number(value) > Number(values[0]);
+    case 'Lt':
+      return Number(value) < Number(values[0]);
+  }
+}
+
+function tolerates(toleration: Toleration, taint: { key: string; value?: string; effect: string }): boolean {
+  if (toleration.effect && toleration.effect !== taint.effect) return false;
+  if (!toleration.key) return toleration.operator === 'Exists';
+  if (toleration.key !== taint.key) return false;
+  return toleration.operator === 'Exists' || (toleration.value ?? '') === (taint.value ?? '');
+}

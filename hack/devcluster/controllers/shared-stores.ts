@@ -1,0 +1,71 @@
+import type { KubeClient } from '../../../operator/kube/client.ts';
+import type { Logger } from '../../../operator/kube/logger.ts';
+import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
+import { Reflector, type ReflectorOptions } from '../../../operator/kube/reflector.ts';
+import {
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  HORIZONTAL_POD_AUTOSCALERS,
+  NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  REPLICA_SETS,
+  SECRETS,
+  SERVICES,
+} from '../../../operator/kube/resource-types.ts';
+import type { Store } from '../../../operator/kube/store.ts';
+import type { EndpointSlice, Service } from '../network/service.ts';
+import { serviceOfSlice } from '../network/service-network.ts';
+import type { NodeObject } from '../node/node-spec.ts';
+import type { DataObject, Pod } from '../node/pod.ts';
+import type { Claim } from './claim-binder.ts';
+import type { ClusterStores } from './controller-context.ts';
+import type { HorizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts';
+import type { PodDisruptionBudget } from './pod-disruption-budget.ts';
+import type { Deployment, ReplicaSet } from './workload.ts';
+
+/** Local copies for the controllers, the node agent and the network: one watch for each kind. */
+export class SharedStores implements ClusterStores {
+  readonly pods: Store<Pod>;
+  readonly nodes: Store<NodeObject>;
+  readonly deployments: Store<Deployment>;
+  readonly replicaSets: Store<ReplicaSet>;
+  readonly services: Store<Service>;
+  readonly endpointSlices: Store<EndpointSlice>;
+  readonly disruptionBudgets: Store<PodDisruptionBudget>;
+  readonly autoscalers: Store<HorizontalPodAutoscaler>;
+  readonly claims: Store<Claim>;
+  readonly configMaps: Store<DataObject>;
+  readonly secrets: Store<DataObject>;
+  readonly #reflectors: Reflector<never>[] = [];
+
+  constructor(client: KubeClient, log: Logger) {
+    const follow = <T extends KubeObject>(
+      type: ResourceType,
+      options: Partial<ReflectorOptions<T>> = {},
+    ): Store<T> => {
+      const reflector = new Reflector<T>({ client, type, log, ...options });
+      this.#reflectors.push(reflector as unknown as Reflector<never>);
+      return reflector.store;
+    };
+    this.pods = follow<Pod>(PODS);
+    this.nodes = follow<NodeObject>(NODES);
+    this.deployments = follow<Deployment>(DEPLOYMENTS);
+    this.replicaSets = follow<ReplicaSet>(REPLICA_SETS);
+    this.services = follow<Service>(SERVICES);
+    this.endpointSlices = follow<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byService: serviceOfSlice } });
+    this.disruptionBudgets = follow<PodDisruptionBudget>(POD_DISRUPTION_BUDGETS);
+    this.autoscalers = follow<HorizontalPodAutoscaler>(HORIZONTAL_POD_AUTOSCALERS);
+    this.claims = follow<Claim>(PERSISTENT_VOLUME_CLAIMS);
+    this.configMaps = follow<DataObject>(CONFIG_MAPS);
+    this.secrets = follow<DataObject>(SECRETS);
+  }
+
+  /** Resolves when all copies are complete; they are kept up to date until the signal is aborted. */
+  async start(signal: AbortSignal): Promise<void> {
+    for (const reflector of this.#reflectors) void reflector.run(signal);
+    await Promise.all(this.#reflectors.map((reflector) => reflector.waitForSync(signal)));
+  }
+}

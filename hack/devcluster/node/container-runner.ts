@@ -1,0 +1,306 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { containerEnv, expand } from './container-env.ts';
+import { ContainerInstance } from './container-instance.ts';
+import type { PodAddresses } from './field-ref.ts';
+import type { ImageHandler } from './images/image-handler.ts';
+import { pathRewriter } from './path-rewriter.ts';
+import type { Container, ContainerState, ContainerStatus, Pod, TerminatedState } from './pod.ts';
+import { MissingSourceError, type PodSources } from './pod-sources.ts';
+import type { PodVolumes } from './pod-volumes.ts';
+import type { ProcessSpec } from './process-group.ts';
+import { TERMINATION_LOG } from './termination-message.ts';
+import type { Timing } from './timing.ts';
+import type { Watchdog } from './watchdog.ts';
+
+/** kubelet's back-off for restarts and image pulls. */
+const BACKOFF_SECONDS = { first: 10, limit: 300 };
+/** A container that ran this long starts anew with the shortest back-off. */
+const BACKOFF_RESET_MS = 600_000;
+/** How long ErrImagePull shows before ImagePullBackOff. */
+const PULL_ERROR_SECONDS = 1;
+/** A missing ConfigMap is looked for again this often, and at once when it appears. */
+const SOURCE_RETRY_SECONDS = 2;
+
+export interface RunnerOptions {
+  /** The pod as it is now: labels and annotations may change. */
+  pod: () => Pod;
+  container: Container;
+  restartPolicy: 'Always' | 'OnFailure' | 'Never';
+  handler: ImageHandler | undefined;
+  volumes: PodVolumes;
+  sources: PodSources;
+  addresses: PodAddresses;
+  baseEnv: Record<string, string>;
+  /** The container's own directory: logs, scratch, termination message. */
+  directory: string;
+  timing: Timing;
+  watchdog: Watchdog;
+  emit: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  /** Its status has changed. */
+  changed: () => void;
+}
+
+/** Runs one container of a pod: waits for what it needs, starts it, and starts it again as the restart policy says. */
+export class ContainerRunner {
+  readonly #options: RunnerOptions;
+  readonly #stop = new AbortController();
+  #sourcesChanged = Promise.withResolvers<void>();
+  #instance: ContainerInstance | undefined;
+  #waiting: { reason: string; message?: string } | undefined = { reason: 'ContainerCreating' };
+  #terminated: TerminatedState | undefined;
+  #last: TerminatedState | undefined;
+  #starts = 0;
+  #backoffSeconds = 0;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves to the last exit when the container will not run again; to undefined when it never ran. */
+  async run(): Promise<TerminatedState | undefined> {
+    const { signal } = this.#stop;
+    try {
+      await this.#awaitImage(signal);
+      while (!signal.aborted) {
+        this.#instance = await this.#start(signal);
+        this.#waiting = undefined;
+        this.#terminated = undefined;
+        this.#options.changed();
+        const begun = this.#options.timing.now().getTime();
+        this.#terminated = await this.#instance.ended;
+        this.#last = this.#terminated;
+        this.#instance = undefined;
+        this.#options.changed();
+        if (!this.#restarts(this.#terminated) || signal.aborted) break;
+        if (this.#options.timing.now().getTime() - begun > BACKOFF_RESET_MS) this.#backoffSeconds = 0;
+        await this.#backOff(signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    this.#stop.abort();
+    this.#options.changed();
+    return this.#terminated ?? this.#last;
+  }
+
+  /** Ends the container for good. Called again, it shortens the grace period. */
+  async stop(graceSeconds: number): Promise<void> {
+    this.#stop.abort();
+    await this.#instance?.terminate(graceSeconds, `Stopping container ${this.#options.container.name}`);
+  }
+
+  /** SIGKILL, at once and for good. */
+  kill(): void {
+    this.#stop.abort();
+    this.#instance?.kill();
+  }
+
+  /** A ConfigMap or Secret has changed: fills the volumes of a running container anew, lets a waiting one try again. */
+  async refresh(): Promise<void> {
+    this.#sourcesChanged.resolve();
+    this.#sourcesChanged = Promise.withResolvers();
+    if (!this.#instance) return;
+    try {
+      await this.#fillVolumes(this.#stop.signal);
+    } catch (error) {
+      if (!(error instanceof MissingSourceError)) throw error;
+      // What was mounted stays as it is, as under a kubelet.
+      this.#options.emit('Warning', 'FailedMount', error.message);
+    }
+  }
+
+  /** File with the output of the current run, or of the one before it. */
+  logFile(previous: boolean): string | undefined {
+    const index = previous ? this.#starts - 1 : this.#starts;
+    return index > 0 ? this.#logPath(index) : undefined;
+  }
+
+  /** Resolves when the current run, which writes to the log, has ended; at once when there is none. */
+  async ended(): Promise<void> {
+    await this.#instance?.ended;
+  }
+
+  status(): ContainerStatus {
+    const { container } = this.#options;
+    const id = this.#instance?.id ?? this.#last?.containerID;
+    return {
+      name: container.name,
+      image: container.image,
+      imageID: this.#options.handler ? container.image : '',
+      ...(id === undefined ? {} : { containerID: id }),
+      ready: this.#instance?.ready ?? false,
+      started: this.#instance?.started ?? false,
+      restartCount: Math.max(0, this.#starts - 1),
+      state: this.#state(),
+      lastState:
+        this.#last && this.#last !== this.#terminated ? { terminated: this.#last } : this.#lastOfWaiting(),
+    };
+  }
+
+  #state(): ContainerState {
+    if (this.#instance) return { running: { startedAt: this.#instance.startedAt } };
+    if (this.#waiting) return { waiting: this.#waiting };
+    if (this.#terminated) return { terminated: this.#terminated };
+    return { waiting: { reason: 'ContainerCreating' } };
+  }
+
+  #lastOfWaiting(): ContainerState {
+    return this.#waiting && this.#last ? { terminated: this.#last } : {};
+  }
+
+  #restarts(exit: TerminatedState): boolean {
+    const { restartPolicy } = this.#options;
+    return restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && exit.exitCode !== 0);
+  }
+
+  #wait(reason: string, message?: string): void {
+    if (this.#waiting?.reason === reason && this.#waiting.message === message) return;
+    this.#waiting = { reason, ...(message === undefined ? {} : { message }) };
+    this.#options.changed();
+  }
+
+  /** The first restart is at once; the ones after it wait longer and longer. */
+  async #backOff(signal: AbortSignal): Promise<void> {
+    const seconds = this.#backoffSeconds;
+    this.#backoffSeconds = Math.min(
+      seconds === 0 ? BACKOFF_SECONDS.first : seconds * 2,
+      BACKOFF_SECONDS.limit,
+    );
+    if (seconds === 0) return;
+    const { container, timing, emit } = this.#options;
+    const { name, namespace, uid } = this.#options.pod().metadata;
+    const message = `back-off ${seconds}s restarting failed container=${container.name} pod=${name}_${namespace}(${uid})`;
+    this.#wait('CrashLoopBackOff', message);
+    emit('Warning', 'BackOff', message);
+    await timing.sleep(seconds, signal);
+  }
+
+  /** An image that no handler stands for is never found, however often it is tried. */
+  async #awaitImage(signal: AbortSignal): Promise<void> {
+    const { container, handler, timing, emit } = this.#options;
+    if (handler) return;
+    const problem = `failed to pull and unpack image "${container.image}": not found`;
+    for (let seconds = BACKOFF_SECONDS.first; ; seconds = Math.min(seconds * 2, BACKOFF_SECONDS.limit)) {
+      emit('Normal', 'Pulling', `Pulling image "${container.image}"`);
+      emit('Warning', 'Failed', `Failed to pull image "${container.image}": ${problem}`);
+      this.#wait('ErrImagePull', problem);
+      await timing.sleep(PULL_ERROR_SECONDS, signal);
+      const message = `Back-off pulling image "${container.image}": ErrImagePull: ${problem}`;
+      emit('Normal', 'BackOff', `Back-off pulling image "${container.image}"`);
+      this.#wait('ImagePullBackOff', message);
+      await timing.sleep(seconds, signal);
+    }
+  }
+
+  async #start(signal: AbortSignal): Promise<ContainerInstance> {
+    const { container, directory, addresses, timing, watchdog, emit, changed } = this.#options;
+    await mkdir(join(directory, 'tmp'), { recursive: true });
+    await rm(join(directory, TERMINATION_LOG), { force: true });
+    await this.#whenPresent('FailedMount', 'ContainerCreating', signal, () => this.#fillVolumes(signal));
+    const process = await this.#whenPresent('Failed', 'CreateContainerConfigError', signal, () =>
+      this.#process(signal),
+    );
+    signal.throwIfAborted();
+    emit('Normal', 'Pulled', `Container image "${container.image}" already present on machine`);
+    this.#starts++;
+    if (this.#starts > 2) await rm(this.#logPath(this.#starts - 2), { force: true });
+    const instance = new ContainerInstance({
+      container,
+      process,
+      podIp: addresses.podIp,
+      logFile: this.#logPath(this.#starts),
+      directory,
+      timing,
+      watchdog,
+      graceSeconds: this.#options.pod().spec.terminationGracePeriodSeconds ?? 30,
+      rewrite: this.#rewriter(),
+      emit,
+      changed,
+    });
+    emit('Normal', 'Started', `Container started`);
+    return instance;
+  }
+
+  /** Repeats a step until what it needs exists, and shows meanwhile what is missing. */
+  async #whenPresent<T>(
+    event: string,
+    reason: string,
+    signal: AbortSignal,
+    step: () => Promise<T>,
+  ): Promise<T> {
+    while (true) {
+      const changed = this.#sourcesChanged.promise;
+      try {
+        return await step();
+      } catch (error) {
+        if (!(error instanceof MissingSourceError)) throw error;
+        this.#options.emit('Warning', event, event === 'Failed' ? `Error: ${error.message}` : error.message);
+        this.#wait(reason, reason === 'ContainerCreating' ? undefined : error.message);
+        await Promise.race([changed, this.#options.timing.sleep(SOURCE_RETRY_SECONDS, signal)]);
+        signal.throwIfAborted();
+      }
+    }
+  }
+
+  async #process(signal: AbortSignal): Promise<ProcessSpec> {
+    const { container, handler, sources, addresses, baseEnv, directory } = this.#options;
+    const scratch = join(directory, 'tmp');
+    const base = { ...baseEnv, HOSTNAME: this.#options.pod().metadata.name, HOME: scratch, TMPDIR: scratch };
+    const env = await containerEnv(this.#options.pod(), container, { addresses, sources, base, signal });
+    const rewrite = this.#rewriter();
+    const words = (list: string[] | undefined): string[] | undefined =>
+      list?.map((word) => rewrite(expand(word, env)));
+    if (!handler) throw new Error(`no handler for image ${container.image}`);
+    return handler.launch({
+      container,
+      podIp: addresses.podIp,
+      env: Object.fromEntries(
+        Object.entries(env).map(([name, value]) => [name, name in base ? value : rewrite(value)]),
+      ),
+      command: words(container.command),
+      args: words(container.args),
+      directory: scratch,
+    });
+  }
+
+  #rewriter(): (text: string) => string {
+    const { container, directory } = this.#options;
+    const message = container.terminationMessagePath ?? '/dev/termination-log';
+    return pathRewriter([
+      ...this.#options.volumes.mappings(this.#options.pod(), container),
+      { from: message, to: join(directory, TERMINATION_LOG) },
+    ]);
+  }
+
+  async #fillVolumes(signal: AbortSignal): Promise<void> {
+    const { container, handler, addresses, volumes } = this.#options;
+    const rewrite = this.#rewriter();
+    const context = { podIp: addresses.podIp, rewrite };
+    const rewriteFile = handler?.rewriteFile?.bind(handler);
+    await volumes.fill(
+      this.#options.pod(),
+      container,
+      rewriteFile ? (path, content) => rewriteFile(path, content, context) : undefined,
+      signal,
+    );
+  }
+
+  #logPath(start: number): string {
+    return join(this.#options.directory, `${start}.log`);
+  }
+}
+
+/** Status of a container whose turn has not come: init containers run before it. */
+export function creating(container: Container): ContainerStatus {
+  return {
+    name: container.name,
+    image: container.image,
+    imageID: '',
+    ready: false,
+    started: false,
+    restartCount: 0,
+    state: { waiting: { reason: 'PodInitializing' } },
+    lastState: {},
+  };
+}

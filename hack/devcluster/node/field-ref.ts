@@ -1,0 +1,57 @@
+import { parseQuantity } from '../controllers/quantity.ts';
+import type { Container, Pod } from './pod.ts';
+
+/** Addresses that a pod's processes may ask for by the downward API. */
+export interface PodAddresses {
+  podIp: string;
+  hostIp: string;
+}
+
+/**
+ * Value of a downward API field, such as `metadata.labels['app']` or `status.podIP`. Unknown labels and annotations
+ * are empty; throws an Error for a path that the API does not have.
+ */
+export function fieldValue(path: string, pod: Pod, addresses: PodAddresses): string {
+  const keyed = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path);
+  if (keyed) return pod.metadata[keyed[1] as 'labels' | 'annotations']?.[keyed[2] ?? ''] ?? '';
+  switch (path) {
+    case 'metadata.name':
+      return pod.metadata.name;
+    case 'metadata.namespace':
+      return pod.metadata.namespace ?? '';
+    case 'metadata.uid':
+      return pod.metadata.uid ?? '';
+    case 'metadata.labels':
+      return formatMap(pod.metadata.labels);
+    case 'metadata.annotations':
+      return formatMap(pod.metadata.annotations);
+    case 'spec.nodeName':
+      return pod.spec.nodeName ?? '';
+    case 'spec.serviceAccountName':
+      return pod.spec.serviceAccountName ?? '';
+    case 'status.podIP':
+    case 'status.podIPs':
+      return addresses.podIp;
+    case 'status.hostIP':
+    case 'status.hostIPs':
+      return addresses.hostIp;
+    default:
+      throw new Error(`unsupported fieldPath: ${path}`);
+  }
+}
+
+/** Value of a container's resource, such as `limits.memory`, divided by the divisor and rounded up; 0 when unset. */
+export function resourceValue(resource: string, container: Container, divisor: string | undefined): string {
+  const [list, ...name] = resource.split('.');
+  const quantities = list === 'limits' ? container.resources?.limits : container.resources?.requests;
+  const quantity = quantities?.[name.join('.')];
+  const unit = divisor === undefined || divisor === '0' ? 1 : parseQuantity(divisor);
+  return quantity === undefined ? '0' : String(Math.ceil(parseQuantity(quantity) / unit));
+}
+
+function formatMap(map: Record<string, string> | undefined): string {
+  return Object.entries(map ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    .join('\n');
+}

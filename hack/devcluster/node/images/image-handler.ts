@@ -1,0 +1,36 @@
+import type { Container } from '../pod.ts';
+import type { ProcessSpec } from '../process-group.ts';
+
+/** What an image handler knows of the container that it starts. */
+export interface LaunchContext {
+  container: Container;
+  podIp: string;
+  /** The container's environment with its paths rewritten. */
+  env: Record<string, string>;
+  /** `command` and `args` with variables expanded and paths rewritten; undefined where the image's own count. */
+  command: string[] | undefined;
+  args: string[] | undefined;
+  /** A writable directory of the container's own. */
+  directory: string;
+}
+
+/** Runs the containers of some images as local processes. */
+export interface ImageHandler {
+  /** True when this handler stands for the image reference, such as `docker.io/library/redis:7.4`. */
+  matches(image: string): boolean;
+  /** The local process for the container. */
+  launch(context: LaunchContext): ProcessSpec;
+  /** Adapts a text file of a ConfigMap or Secret volume; `rewrite` replaces the container's paths. */
+  rewriteFile?(
+    path: string,
+    content: string,
+    context: { podIp: string; rewrite: (text: string) => string },
+  ): string;
+}
+
+/** Last part of an image's name without tag and digest: `redis` for `docker.io/library/redis:7.4@sha256:…`. */
+export function imageBaseName(image: string): string {
+  const withoutDigest = image.split('@')[0] ?? image;
+  const last = withoutDigest.split('/').at(-1) ?? withoutDigest;
+  return last.split(':')[0] ?? last;
+}

@@ -1,0 +1,19 @@
+import { type ImageHandler, imageBaseName } from './image-handler.ts';
+
+/**
+ * The router's image: this machine's nginx, started by the pod's own command. A pod has a network namespace of its
+ * own, so the router listens on ports of every address; here it is told the pod's (operator/router/nginx/start.sh).
+ */
+export const routerImage: ImageHandler = {
+  matches: (image) => imageBaseName(image) === 'router',
+  launch: ({ command, args, env, directory, podIp }) => {
+    const [program = '/bin/sh', ...first] = command ?? ['/bin/sh', '/etc/vllm-router/start.sh'];
+    return {
+      command: program,
+      args: [...first, ...(args ?? [])],
+      env: { ...env, VLLM_ROUTER_ADDRESS: podIp },
+      cwd: directory,
+    };
+  },
+  rewriteFile: (_path, content, { rewrite }) => rewrite(content),
+};

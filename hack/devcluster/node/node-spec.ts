@@ -1,0 +1,105 @@
+import type { KubeObject } from '../../../operator/kube/object.ts';
+import type { Condition } from './pod.ts';
+
+/** One pretended machine. */
+export interface NodeSpec {
+  name: string;
+  labels?: Record<string, string>;
+  /** Resources beside the defaults below, such as `{'nvidia.com/gpu': '8'}`. */
+  capacity?: Record<string, string>;
+  taints?: { key: string; value?: string; effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute' }[];
+}
+
+/** core/v1 Node as devcluster reads and writes it. */
+export interface NodeObject extends KubeObject {
+  spec: { taints?: NonNullable<NodeSpec['taints']>; unschedulable?: boolean };
+  status?: {
+    capacity?: Record<string, string>;
+    allocatable?: Record<string, string>;
+    conditions?: Condition[];
+    addresses?: { type: string; address: string }[];
+    nodeInfo?: Record<string, string>;
+  };
+}
+
+/** Enough of everything but accelerators that no example is held up by it. */
+const PLAIN_CAPACITY = { cpu: '256', memory: '4Ti', 'ephemeral-storage': '4Ti', pods: '1000' };
+
+/**
+ * The machines of a cluster that is asked for none in particular: one without accelerators, and one of each of the
+ * kinds that the examples use. Values of `nvidia.com/gpu.product` as GPU feature discovery writes them.
+ */
+export const DEFAULT_NODES: readonly NodeSpec[] = [
+  { name: 'cpu-0' },
+  gpuNode('a100-0', 'NVIDIA-A100-SXM4-80GB', 8),
+  gpuNode('h100-0', 'NVIDIA-H100-80GB-HBM3', 8),
+  gpuNode('h100-1', 'NVIDIA-H100-80GB-HBM3', 8),
+  gpuNode('h200-0', 'NVIDIA-H200', 8),
+  gpuNode('l4-0', 'NVIDIA-L4', 8),
+];
+
+/** A machine with NVIDIA accelerators of one product. */
+export function gpuNode(name: string, product: string, count: number): NodeSpec {
+  return {
+    name,
+    labels: {
+      'nvidia.com/gpu.present': 'true',
+      'nvidia.com/gpu.product': product,
+      'nvidia.com/gpu.count': String(count),
+    },
+    capacity: { 'nvidia.com/gpu': String(count) },
+  };
+}
+
+/** The Node object of a machine, ready to run pods. */
+export function nodeObject(spec: NodeSpec, hostIp: string, now: string): NodeObject {
+  const capacity = { ...PLAIN_CAPACITY, ...spec.capacity };
+  const condition = (type: string, status: 'True' | 'False', reason: string, message: string): Condition => {
+    return { type, status, reason, message, lastTransitionTime: now };
+  };
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name: spec.name,
+      labels: {
+        'kubernetes.io/hostname': spec.name,
+        'kubernetes.io/os': 'linux',
+        'kubernetes.io/arch': 'amd64',
+        ...spec.labels,
+      },
+    },
+    spec: spec.taints ? { taints: spec.taints } : {},
+    status: {
+      capacity,
+      allocatable: capacity,
+      conditions: [
+        condition(
+          'MemoryPressure',
+          'False',
+          'KubeletHasSufficientMemory',
+          'kubelet has sufficient memory available',
+        ),
+        condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
+        condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+        condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'),
+      ],
+      addresses: [
+        { type: 'InternalIP', address: hostIp },
+        { type: 'Hostname', address: spec.name },
+      ],
+      nodeInfo: {
+        architecture: 'amd64',
+        bootID: '',
+        containerRuntimeVersion: 'devcluster://1',
+        kernelVersion: '',
+        kubeProxyVersion: '',
+        kubeletVersion: 'v1.36.0',
+        machineID: '',
+        operatingSystem: 'linux',
+        osImage: 'local processes',
+        systemUUID: '',
+      },
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import { type HandlerTarget, runHandler } from './lifecycle-handler.ts';
+import type { Probe } from './pod.ts';
+import type { Timing } from './timing.ts';
+
+export interface ProberOptions {
+  kind: 'Startup' | 'Readiness' | 'Liveness';
+  probe: Probe;
+  target: HandlerTarget;
+  timing: Timing;
+  /** Called for each single failure. */
+  onFailure: (message: string) => void;
+  /** Called when a threshold is reached and the outcome is another one than before (at first: none). */
+  onResult: (healthy: boolean) => void;
+}
+
+/** Probes a running container, with kubelet's thresholds, until the signal is aborted. Never rejects. */
+export async function runProber(options: ProberOptions, signal: AbortSignal): Promise<void> {
+  const { probe, target, timing } = options;
+  let outcome: boolean | undefined;
+  let last: boolean | undefined;
+  let run = 0;
+  try {
+    await timing.sleep(probe.initialDelaySeconds ?? 0, signal);
+    while (!signal.aborted) {
+      const timeout = AbortSignal.timeout((probe.timeoutSeconds ?? 1) * 1000);
+      const result = await runHandler(probe, target, AbortSignal.any([signal, timeout]));
+      if (signal.aborted) return;
+      if (!result.ok) options.onFailure(`${options.kind} probe failed: ${result.message}`);
+      run = result.ok === last ? run + 1 : 1;
+      last = result.ok;
+      const threshold = result.ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
+      if (run >= threshold && outcome !== result.ok) {
+        outcome = result.ok;
+        options.onResult(result.ok);
+        if (signal.aborted) return;
+      }
+      await timing.sleep(probe.periodSeconds ?? 10, signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

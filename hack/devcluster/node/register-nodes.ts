@@ -1,0 +1,29 @@
+import type { KubeClient } from '../../../operator/kube/client.ts';
+import { isKubeError } from '../../../operator/kube/errors.ts';
+import { NODES } from '../../../operator/kube/resource-types.ts';
+import { type NodeObject, type NodeSpec, nodeObject } from './node-spec.ts';
+
+/** Creates the Node objects, or brings the status of those that exist up to date. Throws KubeError. */
+export async function registerNodes(
+  client: KubeClient,
+  nodes: readonly NodeSpec[],
+  hostIp: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const now = `${new Date().toISOString().slice(0, 19)}Z`;
+  for (const spec of nodes) {
+    const node = nodeObject(spec, hostIp, now);
+    try {
+      await client.create<NodeObject>(NODES, node, { signal });
+    } catch (error) {
+      if (!isKubeError(error, 'AlreadyExists')) throw error;
+    }
+    // A server may drop the status of an object that is created.
+    await client.patch(
+      NODES,
+      { name: spec.name },
+      { merge: { status: node.status } },
+      { subresource: 'status', signal },
+    );
+  }
+}
