@@ -27,7 +27,7 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
     'Start devcluster: API server, controllers, one node with 8 accelerators',
     () => startCluster({ signal }),
   );
-  const run = (...args: string[]) => kubectl(args, { kubeconfig: cluster.kubeconfigPath, cwd: root, signal });
+  const run = (...args: string[]) => kubectl(args, { kubeconfig: cluster.kubeconfigPath, signal });
   const show = async (...args: string[]) => `$ kubectl ${args.join(' ')}\n${await run(...args)}`;
 
   await demo.step('Install the custom resource definitions', async () => {
@@ -197,7 +197,7 @@ async function startOperator(
   };
   const leads = new Promise<void>((resolve) => {
     child.stderr.on('data', (chunk: Buffer) => {
-      if (chunk.includes('became leader')) resolve();
+      if (chunk.includes('"leading"')) resolve();
     });
   });
   const aborted = once(signal, 'abort').then(() => 'aborted' as const);

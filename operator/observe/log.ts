@@ -12,7 +12,7 @@ export function createLogger(level: LogLevel): Logger {
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: serializeError },
+      serializers: { err: serializeError },
     },
     pino.destination({ fd: 2, sync: true }),
   );

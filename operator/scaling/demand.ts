@@ -70,7 +70,11 @@ export class DemandTracker {
     router.version = report.version;
     router.models = report.models;
     for (const [uid, demand] of Object.entries(report.models)) {
-      const used = isBusy(demand) ? now : demand.lastRequestMs === 0 ? Number.NEGATIVE_INFINITY : now - demand.ageMs;
+      const used = isBusy(demand)
+        ? now
+        : demand.lastRequestMs === 0
+          ? Number.NEGATIVE_INFINITY
+          : now - demand.ageMs;
       pool.lastUsed.set(uid, Math.max(used, pool.lastUsed.get(uid) ?? Number.NEGATIVE_INFINITY));
       if (demand.held > (before[uid]?.held ?? 0)) this.#onHeld(poolKey, uid);
     }
@@ -89,14 +93,18 @@ export class DemandTracker {
       demand.held += seen.held;
       demand.queued += seen.queued;
     }
-    const lastUsed = isBusy(demand) ? now : Math.max(pool.watchingSince, pool.lastUsed.get(modelUid) ?? Number.NEGATIVE_INFINITY);
+    const lastUsed = isBusy(demand)
+      ? now
+      : Math.max(pool.watchingSince, pool.lastUsed.get(modelUid) ?? Number.NEGATIVE_INFINITY);
     return { ...demand, lastUsed, watchingSince: pool.watchingSince };
   }
 
   /** Whether every router of the pool runs the table of this version or a later one. Unknown is no. */
   confirmed(poolKey: string, version: number): boolean {
     const now = this.#clock.monotonic();
-    return [...this.#pool(poolKey).routers.values()].every((router) => isFresh(router, now) && router.version >= version);
+    return [...this.#pool(poolKey).routers.values()].every(
+      (router) => isFresh(router, now) && router.version >= version,
+    );
   }
 
   /** Drops a pool that is gone, or all knowledge when this process stops leading. */

@@ -86,9 +86,11 @@ function whileSuspended(input: LifecycleInput): LifecycleDecision {
 function atZero(input: LifecycleInput): LifecycleDecision {
   const { pods, demand, minReplicas, failure, now, granted } = input;
   const state: ModelState = pods > 0 ? 'Draining' : 'Idle';
-  const reason = minReplicas > 0 ? 'MinReplicas' : demand.held > 0 || demand.queued > 0 ? 'Demand' : undefined;
+  const reason =
+    minReplicas > 0 ? 'MinReplicas' : demand.held > 0 || demand.queued > 0 ? 'Demand' : undefined;
   if (!reason) return { state, action: { do: 'nothing' } };
-  if (failure && now < failure.retryAt) return { state, action: { do: 'nothing' }, lookAgainMs: failure.retryAt - now };
+  if (failure && now < failure.retryAt)
+    return { state, action: { do: 'nothing' }, lookAgainMs: failure.retryAt - now };
   if (!granted) return { state, action: { do: 'queue' } };
   return { state: 'Starting', action: { do: 'wake', replicas: Math.max(1, minReplicas), reason } };
 }
@@ -96,15 +98,17 @@ function atZero(input: LifecycleInput): LifecycleDecision {
 function whileStarting(input: LifecycleInput): LifecycleDecision {
   const { startFailure, minReplicas } = input;
   // A model that must run keeps trying, as any Deployment does; one that may sleep gives its accelerators back.
-  if (startFailure && minReplicas === 0) return { state: 'Starting', action: { do: 'giveUp', ...startFailure } };
+  if (startFailure && minReplicas === 0)
+    return { state: 'Starting', action: { do: 'giveUp', ...startFailure } };
   return { state: 'Starting', action: { do: 'nothing' } };
 }
 
 function whileServing(input: LifecycleInput): LifecycleDecision {
   const { minReplicas, demand, now, idleTimeoutMs, evicted } = input;
-  if (minReplicas > 0 && !evicted) return { state: 'Serving', action: { do: 'nothing' } };
-  if (!demand.known || isWanted(demand)) return { state: 'Serving', action: { do: 'nothing' } };
+  // The budget weighed use against priority already; streams that run are let to their end by the drain.
   if (evicted) return { state: 'Draining', action: { do: 'drain', reason: 'Evicted' } };
+  if (minReplicas > 0 || !demand.known || isWanted(demand))
+    return { state: 'Serving', action: { do: 'nothing' } };
   const left = demand.lastUsed + idleTimeoutMs - now;
   if (left > 0) return { state: 'Serving', action: { do: 'nothing' }, lookAgainMs: left };
   return { state: 'Draining', action: { do: 'drain', reason: 'Idle' } };
@@ -112,9 +116,10 @@ function whileServing(input: LifecycleInput): LifecycleDecision {
 
 function whileDraining(input: LifecycleInput, drain: Drain): LifecycleDecision {
   const { demand, minReplicas, evicted } = input;
-  if (minReplicas > 0 && !evicted) return { state: 'Serving', action: { do: 'undrain', reason: 'Resumed' } };
-  if (isWanted(demand)) return { state: 'Serving', action: { do: 'undrain', reason: 'Demand' } };
-  if (!demand.known || !drain.confirmed) return { state: 'Draining', action: { do: 'nothing' } };
+  if (!evicted && minReplicas > 0) return { state: 'Serving', action: { do: 'undrain', reason: 'Resumed' } };
+  if (!evicted && isWanted(demand)) return { state: 'Serving', action: { do: 'undrain', reason: 'Demand' } };
+  if (!demand.known || !drain.confirmed || demand.inFlight > 0)
+    return { state: 'Draining', action: { do: 'nothing' } };
   return { state: 'Draining', action: { do: 'sleep', reason: evicted ? 'Evicted' : 'Idle' } };
 }
 
