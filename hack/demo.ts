@@ -23,10 +23,12 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
   console.log('nginx and Redis are the real ones; in the place of vLLM and its GPUs runs a simulator.');
   const logs = mkdtempSync(join(tmpdir(), 'vllm-operator-demo-'));
 
-  await using cluster = await demo.step(
-    'Start devcluster: API server, controllers, one node with 8 accelerators',
+  const cluster = await demo.step(
+    'Start devcluster: API server, controllers and a node agent in this process',
     () => startCluster({ signal }),
   );
+  await using closing = { [Symbol.asyncDispose]: () => cluster.close() };
+  void closing;
   const run = (...args: string[]) => kubectl(args, { kubeconfig: cluster.kubeconfigPath, signal });
   const show = async (...args: string[]) => `$ kubectl ${args.join(' ')}\n${await run(...args)}`;
 
