@@ -17,8 +17,10 @@ export const ACCELERATOR_PRODUCTS = [
   'MI300X',
 ] as const;
 
-const TYPE_PATTERN = `^(custom|(${ACCELERATOR_PRODUCTS.join('|')})(x([1-9]|1[0-6]))?)$`;
-const TYPE_REMEDY = `use ${ACCELERATOR_PRODUCTS.join(', ')}, each with an optional x1 to x16 such as H100x4, or custom with accelerator.custom`;
+/** The most that one node has: a replica is one pod. A test holds it against the catalog. */
+const LARGE_NODES = 'A100-40GB(x([1-9]|1[0-6]))?';
+const TYPE_PATTERN = `^(custom|${LARGE_NODES}|(${ACCELERATOR_PRODUCTS.join('|')})(x[1-8])?)$`;
+const TYPE_REMEDY = `use ${ACCELERATOR_PRODUCTS.join(', ')}, each with an optional x1 to x8 such as H100x4 (A100-40GB: to x16), or custom with accelerator.custom`;
 
 const acceleratorType = withRules(z.string().min(1).max(32), [
   {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { API_VERSION } from '../../../operator/api/common.ts';
 import { validateManifest } from '../../../operator/api/validate.ts';
+import { ACCELERATORS } from '../../../operator/engine/accelerators.ts';
 import { BAD_SPECS, VALID_SPECS } from './support/bad-specs.ts';
 import { celHolds, celViolations } from './support/cel.ts';
 import { arbitraryOf } from './support/schema-arbitrary.ts';
@@ -61,6 +62,17 @@ describe('rules', () => {
       }),
       { numRuns: 150 },
     );
+  });
+});
+
+describe('the accelerators of one replica', () => {
+  it.each(Object.entries(ACCELERATORS))('of %s are as many as a node has', (product, { maxPerNode }) => {
+    const broken = (type: string) => byPredicate('InferencePool', { accelerator: { type } }).length > 0;
+    const counts = Array.from({ length: 20 }, (_, count) => count);
+    expect(counts.filter((count) => !broken(`${product}x${count}`))).toEqual(
+      counts.filter((count) => count >= 1 && count <= maxPerNode),
+    );
+    expect(broken(product)).toBe(false);
   });
 });
 

@@ -106,9 +106,9 @@ export const BAD_SPECS: readonly BadSpec[] = [
   ...engine(
     { extraArgs: ['--seed=1', '--tensor_parallel_size=2'] },
     'extraArgs',
-    /^--tensor-parallel-size repeats a typed setting: set engine.tensorParallelSize instead$/,
+    /--tensor-parallel-size repeats a typed setting: set engine.tensorParallelSize instead$/,
   ),
-  ...engine({ extraArgs: ['-tp', '2'] }, 'extraArgs', /^-tp repeats/),
+  ...engine({ extraArgs: ['-tp', '2'] }, 'extraArgs', /-tp repeats/),
   ...engine(
     { extraArgs: ['--speculative-config.method=ngram'] },
     'extraArgs',
