@@ -1,0 +1,172 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { inClusterConnection } from '../../../operator/kube/in-cluster.ts';
+import { loadConnection } from '../../../operator/kube/load-connection.ts';
+import { Transport } from '../../../operator/kube/transport.ts';
+import { FakeClock } from './support/fake-clock.ts';
+import { MiniApi } from './support/mini-api.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'kube-connection-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+function kubeconfig(cluster: object, user: object): string {
+  const path = join(dir, 'config');
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'one',
+    clusters: [
+      { name: 'c', cluster },
+      { name: 'other', cluster: { server: 'http://127.0.0.1:1' } },
+    ],
+    users: [{ name: 'u', user }],
+    contexts: [
+      { name: 'one', context: { cluster: 'c', user: 'u', namespace: 'team-a' } },
+      { name: 'two', context: { cluster: 'other', user: 'u' } },
+    ],
+  };
+  writeFileSync(path, JSON.stringify(config));
+  return path;
+}
+
+const get = { method: 'GET', path: '/api/v1/pods' } as const;
+
+describe('kubeconfig', () => {
+  test('gives server, namespace and token; plain http is fine', async () => {
+    const path = kubeconfig({ server: 'http://127.0.0.1:8001/' }, { token: 'abc' });
+    const connection = await loadConnection({ env: { KUBECONFIG: path } });
+    expect(connection).toMatchObject({ server: 'http://127.0.0.1:8001', namespace: 'team-a' });
+    expect(await connection.credentials({ fresh: false })).toMatchObject({
+      headers: { authorization: 'Bearer abc' },
+    });
+  });
+
+  test('another context can be named', async () => {
+    const path = kubeconfig({ server: 'http://127.0.0.1:8001' }, {});
+    expect(await loadConnection({ kubeconfig: path, context: 'two' })).toMatchObject({
+      server: 'http://127.0.0.1:1',
+    });
+    await expect(loadConnection({ kubeconfig: path, context: 'none' })).rejects.toMatchObject({
+      code: 'CONNECTION_CONFIG',
+      message: expect.stringContaining('context "none" names no cluster'),
+    });
+  });
+
+  test('a credential plugin runs again when the server refuses its token', async () => {
+    const api = await MiniApi.start();
+    const token = join(dir, 'token');
+    writeFileSync(token, 'old');
+    const script = `process.stdout.write(JSON.stringify({apiVersion:'client.authentication.k8s.io/v1',kind:'ExecCredential',status:{token:require('fs').readFileSync(${JSON.stringify(token)},'utf8')}}))`;
+    const path = kubeconfig(
+      { server: api.url },
+      {
+        exec: {
+          apiVersion: 'client.authentication.k8s.io/v1',
+          command: process.execPath,
+          args: ['-e', script],
+        },
+      },
+    );
+    let valid = 'old';
+    api.fault = ({ headers }) => (headers.authorization === `Bearer ${valid}` ? undefined : { status: 401 });
+    const transport = new Transport({ connection: await loadConnection({ kubeconfig: path }) });
+    await transport.request(get);
+    valid = 'new';
+    writeFileSync(token, 'new');
+    await Promise.all([transport.request(get), transport.request(get)]);
+    expect(api.requests.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer old',
+      'Bearer old',
+      'Bearer old',
+      'Bearer new',
+      'Bearer new',
+    ]);
+    valid = 'none';
+    await expect(transport.request(get)).rejects.toMatchObject({ code: 'Unauthorized' });
+    await transport.close();
+    await api.close();
+  });
+
+  test('nothing to go by is said with a remedy', async () => {
+    await expect(loadConnection({ env: { HOME: dir } })).rejects.toThrow('set KUBECONFIG');
+    await expect(loadConnection({ env: { KUBECONFIG: join(dir, 'missing') } })).rejects.toMatchObject({
+      code: 'CONNECTION_CONFIG',
+    });
+  });
+});
+
+describe('in a pod', () => {
+  test('CA and token are read again while the process runs', async () => {
+    const [first, second] = [authority('first'), authority('second')];
+    const server = createServer(first, (request, response) => {
+      response.writeHead(request.headers.authorization === 'Bearer t2' ? 200 : 401).end('{}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const account = join(dir, 'account');
+    mkdirSync(account);
+    const write = (name: string, text: string) => writeFileSync(join(account, name), text);
+    write('token', 't1');
+    write('ca.crt', first.cert);
+    write('namespace', 'operator-system\n');
+    const clock = new FakeClock();
+    const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(port) };
+    const connection = inClusterConnection({ env, dir: account, clock });
+    expect(connection.namespace).toBe('operator-system');
+    const transport = new Transport({ connection });
+
+    const refused = transport.request(get);
+    await expect(refused).rejects.toMatchObject({ code: 'Unauthorized' });
+    write('token', 't2');
+    expect((await transport.request(get)).status, 'the new token is read when the old one is refused').toBe(
+      200,
+    );
+
+    write('ca.crt', second.cert);
+    await clock.advance(61_000);
+    await expect(
+      transport.request({ ...get, method: 'POST' }),
+      'another CA is trusted now',
+    ).rejects.toMatchObject({
+      code: 'ConnectionFailed',
+    });
+    write('ca.crt', first.cert);
+    await clock.advance(61_000);
+    expect((await transport.request(get)).status).toBe(200);
+    await transport.close();
+    server.close();
+  });
+});
+
+/** A self-signed certificate for 127.0.0.1. */
+function authority(name: string): { key: string; cert: string } {
+  const [key, cert] = [join(dir, `${name}.key`), join(dir, `${name}.crt`)];
+  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '1'];
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+      ...subject,
+    ],
+    { stdio: 'ignore' },
+  );
+  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+}
