@@ -52,4 +52,3 @@ export const admissionSettings = z.object({
 });
 
 export type AdmissionOverrides = z.infer<typeof admissionOverrides>;
-export type DegradationTier = z.infer<typeof degradationTier>;

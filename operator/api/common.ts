@@ -151,6 +151,4 @@ export const toleration = z.object({
 });
 
 export type LabelSelector = z.infer<typeof labelSelector>;
-export type ResourceRequirements = z.infer<typeof resourceRequirements>;
 export type EnvVar = z.infer<typeof envVar>;
-export type Toleration = z.infer<typeof toleration>;

@@ -100,6 +100,3 @@ export const POOL_CONDITIONS = [
   { type: 'Reconciling', meaning: RECONCILING, reasons: POOL_SUMMARY },
   { type: 'Stalled', meaning: STALLED, reasons: POOL_SUMMARY },
 ] as const satisfies readonly ConditionDoc[];
-
-export type ModelConditionType = (typeof MODEL_CONDITIONS)[number]['type'];
-export type PoolConditionType = (typeof POOL_CONDITIONS)[number]['type'];

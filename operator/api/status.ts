@@ -24,5 +24,3 @@ export const conditions = z
   .array(condition)
   .max(16)
   .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
-
-export type Condition = z.infer<typeof condition>;
