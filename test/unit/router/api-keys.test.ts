@@ -53,7 +53,7 @@ describe('parseApiKeys', () => {
     ['nothing', '', 'data[ci]'],
     ['broken YAML', '{sha256: [', 'data[ci]'],
     ['a duplicate field', `sha256: ${A}\nsha256: ${B}`, 'data[ci]'],
-    ['an alias', `x: &x ${A}\nsha256: *x`, 'data[ci]'],
+    ['an alias', `sha256: ${A}\nmodels: [&name llama, *name]`, 'data[ci]'],
     ['an unknown field', `{"sha256": "${A}", "admin": true}`, 'data[ci]'],
     ['a short hash', 'sha256: abc', 'data[ci].sha256'],
     ['no model at all', `{"sha256": "${A}", "models": []}`, 'data[ci].models'],
