@@ -1,6 +1,6 @@
 /** Starts simulated engines as processes, for tests. */
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { simCommand } from './command.ts';
 
 export interface StartSimOptions {
   /** As after `vllm serve`; `--host` and `--port` default to 127.0.0.1 and a free port. */
@@ -44,9 +44,6 @@ export class SimExitedError extends Error {
   }
 }
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
-/** Flags of Node that keep one engine small; the simulator's live heap is a few MB. */
-const NODE_FLAGS = ['--max-semi-space-size=2', '--no-warnings'];
 /** Output kept per stream, characters. */
 const OUTPUT_LIMIT = 64 * 1024;
 
@@ -63,7 +60,8 @@ export async function startSim(options: StartSimOptions): Promise<SimProcess> {
     ...(has('--host') ? [] : ['--host', '127.0.0.1']),
     ...(has('--port') ? [] : ['--port', '0']),
   ];
-  const child = spawn(process.execPath, [...NODE_FLAGS, MAIN, 'serve', ...args], {
+  const [command = process.execPath, ...prefix] = simCommand();
+  const child = spawn(command, [...prefix, 'serve', ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH,

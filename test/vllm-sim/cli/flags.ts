@@ -63,7 +63,7 @@ const PARALLEL: Flag[] = [
   { name: 'node-rank', short: 'r', kind: 'int' },
   { name: 'numa-bind-nodes', kind: 'int', list: true },
   { name: 'numa-bind-cpus', kind: 'str', list: true },
-  ...ofKind('str', 'master-addr all2all-backend dcp-comm-backend device-ids worker-cls worker-extension-cls'),
+  ...ofKind('str', 'master-addr all2all-backend dcp-comm-backend worker-cls worker-extension-cls'),
   ...ofKind(
     'int',
     `master-port distributed-timeout-seconds cpu-distributed-timeout-seconds dcp-kv-cache-interleave-size

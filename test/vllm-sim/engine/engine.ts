@@ -190,7 +190,7 @@ export class Engine {
     }
     this.#batch = batch;
     if (batch.length === 0) {
-      this.#failStuck();
+      this.#clock.after(0, () => this.#failStuck());
       return false;
     }
     this.#dueAt += this.#duration(batch);
@@ -394,10 +394,12 @@ export class Engine {
 
   /** A sequence that has the cache to itself and still does not fit can never run. */
   #failStuck(): void {
-    const stuck = this.#running.length === 0 ? this.#waiting[0] : undefined;
+    const idle = this.#running.length === 0 && this.#batch.length === 0 && !this.#paused;
+    const stuck = idle ? this.#waiting[0] : undefined;
     if (stuck !== undefined) {
       this.#end(stuck, 'error', null);
       this.#sweep();
+      this.#pump();
     }
   }
 
