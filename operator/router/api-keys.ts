@@ -21,7 +21,7 @@ export interface ApiKeyConfigMap extends KubeObject {
 export interface ApiKeyIssue extends SpecIssue {
   namespace: string;
   configMap: string;
-  /** Name of the data entry; absent when it is about the whole ConfigMap. */
+  /** Name of the data entry. */
   entry: string;
 }
 
@@ -32,7 +32,7 @@ export const MAX_KEYS_PER_NAMESPACE = 1000;
 const limit = z.int().min(1).max(1_000_000_000);
 
 /** One entry, as written in the ConfigMap. */
-export const apiKeyEntry = z.strictObject({
+const apiKeyEntry = z.strictObject({
   sha256: z
     .string()
     .regex(/^[0-9a-fA-F]{64}$/, 'must be the SHA-256 of the key, 64 hexadecimal digits')

@@ -1,6 +1,6 @@
 /** X.509 certificates with EC P-256 keys: a small authority and what it issues. Everything else about PKI builds on these. */
 import 'reflect-metadata';
-import { createHash, type webcrypto } from 'node:crypto';
+import type { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 /** A PEM certificate and its PKCS #8 PEM private key. */
@@ -107,13 +107,6 @@ export function certificatePeriod(certificatePem: string): { notBefore: Date; no
 export function renewalTime(certificatePem: string): Date {
   const { notBefore, notAfter } = certificatePeriod(certificatePem);
   return new Date(notBefore.getTime() + ((notAfter.getTime() - notBefore.getTime()) * 2) / 3);
-}
-
-/** SHA-256 of the DER certificate, in lower-case hex. */
-export function certificateFingerprint(certificatePem: string): string {
-  return createHash('sha256')
-    .update(new Uint8Array(new x509.X509Certificate(certificatePem).rawData))
-    .digest('hex');
 }
 
 /** Throws unless the private key belongs to the certificate. */
