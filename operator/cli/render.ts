@@ -105,7 +105,9 @@ function renderAll(found: ManifestFiles, cluster: Cluster): Manifest[] {
 
 /** Several manifests as one YAML stream, long strings unfolded. */
 export function toYaml(manifests: readonly object[]): string {
-  return manifests.map((manifest) => stringify(manifest, { lineWidth: 0 })).join('---\n');
+  return manifests
+    .map((manifest) => stringify(manifest, { lineWidth: 0, aliasDuplicateObjects: false }))
+    .join('---\n');
 }
 
 /**

@@ -4,6 +4,7 @@ import { poolLabels, poolSelector } from './labels.ts';
 import { type Cluster, child, type Manifest, OPERATOR_VERSION } from './manifest.ts';
 import { routerName, routeSnapshotName } from './names.ts';
 import { CONTAINER_SECURITY, podSecurity } from './pod-security.ts';
+import { mergeResources } from './resources.ts';
 
 /** Clients, the operator, and kubelet and Prometheus. */
 export const ROUTER_PORTS = { http: 8080, admin: 8081, metrics: 8082 } as const;
@@ -88,11 +89,11 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
       fieldEnv('POD_NAME', 'metadata.name'),
       fieldEnv('POD_NAMESPACE', 'metadata.namespace'),
     ],
-    resources: {
-      requests: { cpu: '500m', memory: '256Mi', ...router.resources?.requests },
-      // The state volume is memory too, and large request bodies spill into it.
-      limits: { memory: '2Gi', ...router.resources?.limits },
-    },
+    // The state volume is memory too, and large request bodies spill into it.
+    resources: mergeResources(
+      { requests: { cpu: '500m', memory: '256Mi' }, limits: { memory: '2Gi' } },
+      router.resources,
+    ),
     // Ready takes a route table, so a new router gets traffic only when it can route it.
     readinessProbe: probe('/readyz', 2),
     livenessProbe: probe('/healthz', 10),

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import {
+  compareVersions,
+  formatVersion,
+  imageVersion,
+  parseVersion,
+} from '../../../operator/engine/versions.ts';
+
+describe('imageVersion', () => {
+  it.each([
+    ['vllm/vllm-openai:v0.28.0', '0.28.0'],
+    ['vllm/vllm-openai:v0.28.0-cu129', '0.28.0'],
+    ['registry.example.com:5000/vllm:0.17', '0.17.0'],
+    ['vllm/vllm-openai:v0.28.0@sha256:0123', '0.28.0'],
+    ['vllm/vllm-openai:v0.28.0rc1', '0.28.0'],
+  ])('%s is %s', (image, version) => {
+    const parsed = imageVersion(image);
+    expect(parsed && formatVersion(parsed)).toBe(version);
+  });
+
+  it.each([
+    'vllm/vllm-openai',
+    'vllm/vllm-openai:latest',
+    'localhost:5000/vllm',
+    'vllm@sha256:01',
+    'vllm:nightly-0.28.0',
+  ])('%s does not tell', (image) => expect(imageVersion(image)).toBeUndefined());
+});
+
+it('orders versions as numbers', () => {
+  const versions = ['0.9.2', '0.28.0', '0.11.1', '1.0.0', '0.11.0'].flatMap(
+    (text) => parseVersion(text) ?? [],
+  );
+  expect(versions.sort(compareVersions).map(formatVersion)).toEqual([
+    '0.9.2',
+    '0.11.0',
+    '0.11.1',
+    '0.28.0',
+    '1.0.0',
+  ]);
+});
