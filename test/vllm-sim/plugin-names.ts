@@ -35,12 +35,26 @@ export function checkQuantization(args: ServeArguments): void {
   }
 }
 
-/** Throws StartError for automatic tool choice without a parser, and for an unknown parser without a plugin. */
-export function checkToolParser(args: ServeArguments): void {
-  const name = args.text('tool-call-parser');
-  if (args.flag('enable-auto-tool-choice') === true && name === undefined) {
+/** Throws StartError for flags that need another one (validate_parsed_serve_args). */
+export function checkPairs(args: ServeArguments): void {
+  if (args.flag('enable-auto-tool-choice') === true && !args.has('tool-call-parser')) {
     throw new StartError('TypeError', 'Error: --enable-auto-tool-choice requires --tool-call-parser');
   }
+  if (args.flag('enable-log-outputs') === true && args.flag('enable-log-requests') !== true) {
+    throw new StartError('TypeError', 'Error: --enable-log-outputs requires --enable-log-requests');
+  }
+  if (args.flag('enable-per-request-metrics') === true && args.flag('disable-log-stats') === true) {
+    throw new StartError(
+      'ValueError',
+      'Error: --enable-per-request-metrics requires engine statistics logging; remove --disable-log-stats to enable ' +
+        'per-request metrics.',
+    );
+  }
+}
+
+/** Throws StartError for an unknown tool call parser without a plugin. */
+export function checkToolParser(args: ServeArguments): void {
+  const name = args.text('tool-call-parser');
   if (name !== undefined && !TOOL_PARSERS.includes(name) && !args.has('tool-parser-plugin')) {
     throw new StartError(
       'KeyError',

@@ -4,7 +4,7 @@ import { type Environment, envFlag, envNumber } from './cli/environment.ts';
 import { StartError } from './cli/start-error.ts';
 import { kvBlocks } from './engine/kv-capacity.ts';
 import { type ModelCard, modelCard, weightFactor } from './engine/model-card.ts';
-import { checkQuantization, checkToolParser } from './plugin-names.ts';
+import { checkPairs, checkQuantization, checkToolParser } from './plugin-names.ts';
 import { readTiming, type SimTiming } from './timing.ts';
 
 export interface LoraAdapter {
@@ -65,6 +65,7 @@ export function resolveSettings(args: ServeArguments, env: Environment): SimSett
   const worldSize = positive(args, 'tensor-parallel-size', 1) * positive(args, 'pipeline-parallel-size', 1);
   checkHeads(card, positive(args, 'tensor-parallel-size', 1));
   checkQuantization(args);
+  checkPairs(args);
   checkToolParser(args);
   const memoryGiB = env.VLLM_SIM_MEMORY_GIB ? envNumber(env, 'VLLM_SIM_MEMORY_GIB', 0) : undefined;
   const large = (memoryGiB ?? 80) >= 70;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { simCommand } from '../../vllm-sim/command.ts';
 import {
   type SimExit,
   SimExitedError,

@@ -63,6 +63,7 @@ describe('refusals after parsing', () => {
     [['m', '--quantization', 'gguf'], /Unknown quantization method: gguf/],
     [['m', '--quantization', 'fbgemm_fp8'], /deprecated/],
     [['m', '--enable-auto-tool-choice'], /requires --tool-call-parser/],
+    [['m', '--enable-log-outputs'], /requires --enable-log-requests/],
     [['m', '--tool-call-parser', 'nonsense'], /KeyError: 'invalid tool call parser: nonsense/],
     [['m', '--gpu-memory-utilization', '1.2'], /gpu_memory_utilization/],
     [['m', '--tensor-parallel-size', '0'], /tensor_parallel_size/],

@@ -24,7 +24,7 @@ const MODEL: Flag[] = [
     'bool',
     `trust-remote-code allow-deprecated-quantization enforce-eager enable-return-routed-experts
      disable-sliding-window disable-cascade-attn skip-tokenizer-init enable-prompt-embeds enable-sleep-mode
-     enable-cumem-allocator`,
+     enable-cumem-allocator use-fp64-gumbel`,
   ),
   ...ofKind(
     'json',
@@ -43,7 +43,7 @@ const LOAD: Flag[] = [
 
 const PARALLEL: Flag[] = [
   choice('distributed-executor-backend', 'mp ray uni external_launcher'),
-  choice('data-parallel-backend', 'mp ray'),
+  { ...choice('data-parallel-backend', 'mp ray'), short: 'dpb' },
   choice('expert-placement-strategy', 'linear round_robin'),
   { name: 'tensor-parallel-size', short: 'tp', kind: 'int' },
   { name: 'pipeline-parallel-size', short: 'pp', kind: 'int' },
@@ -92,20 +92,23 @@ const CACHE: Flag[] = [
   { name: 'kv-cache-dtype-skip-layers', kind: 'str', list: true },
   { name: 'cpu-offload-params', kind: 'str', list: true },
   { name: 'offload-params', kind: 'str', list: true },
-  ...ofKind('str', 'prefix-cache-retention-interval mamba-cache-dtype mamba-ssm-cache-dtype offload-backend'),
+  ...ofKind(
+    'str',
+    'prefix-cache-retention-interval prefix-match-unit mamba-cache-dtype mamba-ssm-cache-dtype offload-backend',
+  ),
   ...ofKind(
     'int',
-    'block-size num-gpu-blocks-override mamba-block-size offload-group-size offload-num-in-group offload-prefetch-step',
+    'block-size num-gpu-blocks-override mamba-block-size mamba-cache-philox-rounds offload-group-size offload-num-in-group offload-prefetch-step',
   ),
   ...ofKind('float', 'gpu-memory-utilization kv-offloading-size cpu-offload-gb'),
-  ...ofKind('bool', 'enable-prefix-caching kv-sharing-fast-prefill'),
+  ...ofKind('bool', 'enable-prefix-caching kv-sharing-fast-prefill enable-mamba-cache-stochastic-rounding'),
 ];
 
 const SCHEDULER: Flag[] = [
   choice('scheduling-policy', 'fcfs priority'),
   choice('performance-mode', 'balanced interactivity throughput'),
   ...ofKind('human', 'max-num-batched-tokens max-num-scheduled-tokens'),
-  ...ofKind('int', 'max-num-seqs long-prefill-token-threshold stream-interval'),
+  ...ofKind('int', 'max-num-seqs long-prefill-token-threshold prefill-schedule-interval stream-interval'),
   { name: 'watermark', kind: 'float' },
   { name: 'scheduler-cls', kind: 'str' },
   ...ofKind(
@@ -123,24 +126,32 @@ const ADAPTERS_AND_MEDIA: Flag[] = [
   { name: 'lora-modules', kind: 'str', list: true },
   { name: 'lora-target-modules', kind: 'str', list: true },
   ...ofKind('int', 'max-loras max-cpu-loras mm-shm-cache-max-object-size-mb'),
-  ...ofKind('float', 'mm-processor-cache-gb video-pruning-rate'),
-  { name: 'mm-encoder-attn-backend', kind: 'str' },
+  ...ofKind(
+    'float',
+    'mm-processor-cache-gb mm-ipc-gpu-memory-gb mm-encoder-fp8-scale-save-margin video-pruning-rate',
+  ),
+  ...ofKind(
+    'str',
+    `mm-encoder-attn-backend mm-encoder-attn-dtype mm-encoder-fp8-scale-path mm-encoder-fp8-scale-save-path
+     mm-tensor-ipc`,
+  ),
   ...ofKind('json', 'default-mm-loras limit-mm-per-prompt media-io-kwargs mm-processor-kwargs'),
   ...ofKind(
     'bool',
-    `enable-lora fully-sharded-loras enable-tower-connector-lora specialize-active-lora language-model-only
+    `enable-lora fully-sharded-loras enable-tower-connector-lora specialize-active-lora
+     enable-mixed-moe-lora-format enable-moe-shared-loras language-model-only
      enable-mm-embeds mm-encoder-only interleave-mm-strings skip-mm-profiling`,
   ),
 ];
 
 const OBSERVABILITY: Flag[] = [
-  ...ofKind('str', 'show-hidden-metrics-for-version otlp-traces-endpoint'),
+  ...ofKind('str', 'show-hidden-metrics-for-version otlp-traces-endpoint jit-monitor-mode'),
   { name: 'collect-detailed-traces', kind: 'str', list: true },
   { name: 'kv-cache-metrics-sample', kind: 'float' },
   ...ofKind(
     'bool',
     `kv-cache-metrics cudagraph-metrics enable-layerwise-nvtx-tracing enable-mfu-metrics
-     enable-logging-iteration-details`,
+     enable-logging-iteration-details jit-monitor-verbose`,
   ),
   ...ofKind('switch', 'disable-log-stats aggregate-engine-logging'),
 ];
@@ -148,10 +159,10 @@ const OBSERVABILITY: Flag[] = [
 const COMPILATION: Flag[] = [
   choice('optimization-level', '0 1 2 3'),
   ...ofKind('str', 'attention-backend mamba-backend reasoning-parser reasoning-parser-plugin'),
-  ...ofKind('str', 'moe-backend linear-backend gdn-prefill-backend'),
+  ...ofKind('str', 'moe-backend linear-backend gdn-prefill-backend override-attention-dtype'),
   { name: 'cudagraph-capture-sizes', kind: 'int', list: true },
   { name: 'max-cudagraph-capture-size', kind: 'int' },
-  { name: 'enable-flashinfer-autotune', kind: 'bool' },
+  ...ofKind('bool', 'enable-flashinfer-autotune enable-bf16x3-router-gemm enable-cutedsl-warmup'),
   { name: 'speculative-config', short: 'sc', kind: 'json' },
   { name: 'diffusion-config', short: 'dc', kind: 'json' },
   { name: 'compilation-config', short: 'cc', kind: 'json' },
