@@ -1,7 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { parse as parseYaml } from 'yaml';
+import { type DocumentOptions, type ParseOptions, parse as parseYaml, type SchemaOptions } from 'yaml';
 import { isObject, type Json, type JsonObject } from './json.ts';
 import { badRequest, StatusError } from './status-error.ts';
+
+/** YAML as sigs.k8s.io/yaml reads it: `y` and `yes` are true, but `1:30` and dates stay text. */
+const YAML_1_1: ParseOptions & DocumentOptions & SchemaOptions = {
+  version: '1.1',
+  customTags: (tags) =>
+    tags.filter(
+      (tag) =>
+        typeof tag === 'string' ||
+        (tag.format !== 'TIME' && !/timestamp|binary|omap|pairs|set$/.test(tag.tag)),
+    ),
+};
 
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
@@ -35,7 +46,7 @@ export function parseObject(text: string, type: string, kind: string): JsonObjec
 /** Parses a JSON or YAML body. */
 export function parseText(text: string, type: string, kind: string): Json {
   try {
-    return (type.includes('yaml') ? parseYaml(text) : JSON.parse(text)) as Json;
+    return (type.includes('yaml') ? parseYaml(text, YAML_1_1) : JSON.parse(text)) as Json;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw badRequest(

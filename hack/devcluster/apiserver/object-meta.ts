@@ -79,11 +79,13 @@ export function validateMeta(resource: Resource, object: ApiObject, old: ApiObje
     const before = old.metadata.finalizers ?? [];
     const added = (metadata.finalizers ?? []).filter((finalizer) => !before.includes(finalizer));
     if (added.length > 0) {
-      causes.push({
+      const cause = {
         reason: 'FieldValueForbidden',
         field: 'metadata.finalizers',
         message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(', ')}}`,
-      });
+      };
+      // Custom resources are checked twice for this.
+      causes.push(cause, ...(resource.custom ? [cause] : []));
     }
   }
   return causes;

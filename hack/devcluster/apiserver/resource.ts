@@ -1,4 +1,5 @@
 import { type ApiObject, groupVersion } from './api-object.ts';
+import type { CelRules } from './cel/rules.ts';
 import type { JsonObject } from './json.ts';
 import type { TypeNode } from './schema/type-node.ts';
 import type { Cause, ErrorSubject } from './status-error.ts';
@@ -18,6 +19,10 @@ export interface WriteContext {
 export interface Behaviour {
   /** Fills defaults. Runs on every decoded object. */
   default?(object: ApiObject, old: ApiObject | undefined): void;
+  /** Fills values that Go writes though nobody set them (nulls and zeros of required fields). */
+  zero?(object: ApiObject): void;
+  /** Sets what is allocated on create (addresses, ports); nobody owns it. */
+  allocate?(object: ApiObject): void;
   /** Sets what the server decides (allocated addresses, phases). `old` is absent on create. */
   prepare?(object: ApiObject, old: ApiObject | undefined, context: WriteContext): void;
   /** Finds what is wrong. */
@@ -40,6 +45,7 @@ export interface PrinterColumn {
 export interface CustomParts {
   /** structural schema of this version */
   schema: JsonObject;
+  rules: CelRules;
   columns: PrinterColumn[];
   selectableFields: string[];
   scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string };

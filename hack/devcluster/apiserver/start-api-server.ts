@@ -1,6 +1,11 @@
+import { randomInt } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { builtinBehaviours } from './builtin/behaviours.ts';
 import { builtinResources } from './builtin/builtin-resources.ts';
+import { AddressRange } from './builtin/services.ts';
+import { GarbageCollector } from './controllers/garbage-collector.ts';
+import { initialNamespaces, NamespaceController } from './controllers/namespace-controller.ts';
 import { DefinitionController } from './crd/definition-controller.ts';
 import { ContinueTokens } from './handlers/continue-tokens.ts';
 import type { HandlerState } from './handlers/resource-handler.ts';
@@ -20,6 +25,8 @@ export interface ApiServerOptions {
   /** Address that both listeners bind. */
   host?: string;
   now?: () => Date;
+  /** First two numbers of the /16 that Services get their addresses from; by default 127.64 to 127.127. */
+  serviceSubnet?: string;
 }
 
 /** A running API server. */
@@ -44,7 +51,12 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       },
     },
   };
-  const stopDefinitions = new DefinitionController(server, () => {}).start();
+  const stops = [
+    new DefinitionController(server, () => {}).start(),
+    new GarbageCollector(server).start(),
+    new NamespaceController(server, '').start(),
+  ];
+  for (const namespace of initialNamespaces(server.now())) server.store.put('namespaces', namespace);
   const listener = (message: IncomingMessage, response: ServerResponse): void => {
     route(state, message, response).catch((error: unknown) => sendError(response, error));
   };
@@ -55,7 +67,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     url,
     store: server.store,
     close: async () => {
-      stopDefinitions();
+      for (const stop of stops) stop();
       for (const end of ends) end();
       await closeServer(plain);
     },
@@ -67,7 +79,9 @@ function makeContext(options: ApiServerOptions): ServerContext {
   const lookup: SchemaLookup = (name) => builtin.schemas[name];
   const types = new TypeNodes(lookup);
   const registry = new ResourceRegistry();
-  for (const resource of builtinResources(builtin, types)) registry.add(resource);
+  const range = new AddressRange(options.serviceSubnet ?? `127.${64 + randomInt(64)}`);
+  const behaviours = builtinBehaviours(range);
+  for (const resource of builtinResources(builtin, types, behaviours)) registry.add(resource);
   return { store: new Store(), registry, builtin, lookup, types, now: options.now ?? (() => new Date()) };
 }
 

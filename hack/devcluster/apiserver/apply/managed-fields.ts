@@ -78,7 +78,7 @@ export function encodeManaged(entries: readonly ManagedEntry[]): JsonObject[] {
       manager: entry.manager,
       operation: entry.operation,
       apiVersion: entry.apiVersion,
-      time: entry.time,
+      ...(entry.time === '' ? {} : { time: entry.time }),
       fieldsType: 'FieldsV1',
       fieldsV1: entry.fields.toJson(),
       ...(entry.subresource === '' ? {} : { subresource: entry.subresource }),

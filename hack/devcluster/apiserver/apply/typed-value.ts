@@ -74,7 +74,7 @@ function compare(
   out: Comparison,
 ): void {
   if (old === now) return;
-  const maps = (isMap(type, old) || old === undefined) && (isMap(type, now) || now === undefined);
+  const maps = (isMap(type, old) || isNothing(old)) && (isMap(type, now) || isNothing(now));
   if (maps && (hasKeys(old) || hasKeys(now))) {
     const left = isObject(old) ? old : {};
     const right = isObject(now) ? now : {};
@@ -89,7 +89,7 @@ function compare(
     return;
   }
   const lists =
-    (isGranularList(type, old) || old === undefined) && (isGranularList(type, now) || now === undefined);
+    (isGranularList(type, old) || isNothing(old)) && (isGranularList(type, now) || isNothing(now));
   if (lists && (hasItems(old) || hasItems(now))) {
     const left = indexItems(type, Array.isArray(old) ? old : []);
     const right = indexItems(type, Array.isArray(now) ? now : []);
@@ -105,6 +105,11 @@ function compare(
     }
   }
   leaf(old, now, path, out);
+}
+
+/** Null counts as an empty list or map, but as one that is there. */
+function isNothing(value: Json | undefined): boolean {
+  return value === undefined || value === null;
 }
 
 function hasKeys(value: Json | undefined): boolean {

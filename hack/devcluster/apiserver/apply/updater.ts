@@ -30,6 +30,7 @@ export interface ManagedWrite {
   identity: ManagerIdentity;
   /** Paths that this write can't change (status on the main resource, and the reverse). */
   reset: FieldSet;
+  /** Empty for writes through the scale subresource, which leave it out. */
   time: string;
 }
 
@@ -45,6 +46,8 @@ function changesOf(type: TypeNode, old: Json, now: Json, reset: FieldSet): Compa
  */
 export function trackUpdate(before: ApiObject, after: ApiObject, write: ManagedWrite): ApiObject {
   const entries = sentEntries(before, after);
+  // Objects whose managedFields were cleared are not tracked until someone applies (skipNonAppliedManager).
+  if (entries.length === 0 && before.metadata.uid !== undefined) return withManaged(after, []);
   const change = changesOf(write.type, withoutManaged(before), withoutManaged(after), write.reset);
   const taken = change.added.union(change.modified);
   const others = entries.map((entry) => ({
@@ -58,6 +61,11 @@ export function trackUpdate(before: ApiObject, after: ApiObject, write: ManagedW
   const fields = (mine?.fields.difference(change.removed) ?? new FieldSet()).union(taken);
   const own: ManagedEntry = { ...write.identity, time: write.time, fields };
   return withManaged(after, capUpdates([...rest, own]));
+}
+
+/** Whether any manager owns a path of an object. */
+export function isOwned(object: ApiObject, path: readonly string[]): boolean {
+  return decodeManaged(object.metadata.managedFields).some((entry) => entry.fields.has(path));
 }
 
 /** A client may rewrite managedFields; leaving them out keeps the live ones, `[{}]` or `[]` clears them. */
@@ -111,7 +119,7 @@ export function applyConfiguration(
   }
   if (conflicts.length > 0 && !options.force) throw applyConflict(conflicts);
   const unchanged =
-    taken.empty && change.removed.empty && previous !== undefined && previous.fields.equals(set);
+    taken.empty && change.removed.empty && previous?.fields.equals(set);
   const time = unchanged ? previous.time : write.time;
   const final = set.empty ? kept : [...kept, { ...own, time }];
   return withManaged(options.finish(pruned), final);
@@ -135,7 +143,7 @@ function applyConflict(conflicts: { entry: ManagedEntry; fields: FieldSet }[]): 
   const texts: string[] = [];
   for (const { entry, fields } of conflicts) {
     const where = entry.subresource === '' ? '' : ` with subresource "${entry.subresource}"`;
-    const when = entry.operation === 'Update' ? ` using ${entry.apiVersion} at ${entry.time}` : '';
+    const when = entry.operation === 'Update' ? ` using ${entry.apiVersion}` : '';
     const who = `conflict with "${entry.manager}"${where}${when}`;
     const paths = [...fields.paths()].map(describePath);
     for (const field of paths) causes.push({ reason: 'FieldManagerConflict', message: who, field });

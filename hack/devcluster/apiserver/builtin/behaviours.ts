@@ -1,8 +1,61 @@
+import { DEFINITIONS } from '../crd/definition-behaviour.ts';
 import type { Behaviour } from '../resource.ts';
+import { NODES, PODS } from './pods.ts';
+import { type AddressRange, servicesBehaviour } from './services.ts';
+import {
+  API_SERVICES,
+  CLAIMS,
+  CONFIG_MAPS,
+  DISRUPTION_BUDGETS,
+  ENDPOINT_SLICES,
+  EVENTS,
+  LEASES,
+  NAMESPACES,
+  NETWORK_POLICIES,
+  PRIORITY_CLASSES,
+  ROLE_BINDINGS,
+  SECRETS,
+  STORAGE_CLASSES,
+  VOLUMES,
+} from './simple-kinds.ts';
+import {
+  AUTOSCALERS,
+  CRON_JOBS,
+  DAEMON_SETS,
+  DEPLOYMENTS,
+  JOBS,
+  REPLICA_SETS,
+  STATEFUL_SETS,
+} from './workloads.ts';
 
-const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {};
-
-/** What a built-in kind does beyond storage. */
-export function behaviourOf(collection: string): Behaviour {
-  return BEHAVIOURS[collection] ?? {};
+/** What built-in kinds do beyond storage, by collection. */
+export function builtinBehaviours(range: AddressRange): Readonly<Record<string, Behaviour>> {
+  return {
+    pods: PODS,
+    nodes: NODES,
+    services: servicesBehaviour(range),
+    configmaps: CONFIG_MAPS,
+    secrets: SECRETS,
+    namespaces: NAMESPACES,
+    events: EVENTS,
+    persistentvolumeclaims: CLAIMS,
+    persistentvolumes: VOLUMES,
+    'apps/deployments': DEPLOYMENTS,
+    'apps/replicasets': REPLICA_SETS,
+    'apps/statefulsets': STATEFUL_SETS,
+    'apps/daemonsets': DAEMON_SETS,
+    'batch/jobs': JOBS,
+    'batch/cronjobs': CRON_JOBS,
+    'autoscaling/horizontalpodautoscalers': AUTOSCALERS,
+    'policy/poddisruptionbudgets': DISRUPTION_BUDGETS,
+    'networking.k8s.io/networkpolicies': NETWORK_POLICIES,
+    'coordination.k8s.io/leases': LEASES,
+    'discovery.k8s.io/endpointslices': ENDPOINT_SLICES,
+    'rbac.authorization.k8s.io/rolebindings': ROLE_BINDINGS,
+    'rbac.authorization.k8s.io/clusterrolebindings': ROLE_BINDINGS,
+    'storage.k8s.io/storageclasses': STORAGE_CLASSES,
+    'scheduling.k8s.io/priorityclasses': PRIORITY_CLASSES,
+    'apiextensions.k8s.io/customresourcedefinitions': DEFINITIONS,
+    'apiregistration.k8s.io/apiservices': API_SERVICES,
+  };
 }

@@ -1,8 +1,7 @@
 import { isObject, type JsonObject, objectsAt, valueAt } from '../json.ts';
-import type { Resource } from '../resource.ts';
+import type { Behaviour, Resource } from '../resource.ts';
 import type { BuiltinApi, ListedResource } from '../schema/builtin-schemas.ts';
 import type { TypeNodes } from '../schema/type-node.ts';
-import { behaviourOf } from './behaviours.ts';
 import { converters } from './conversions.ts';
 
 /** Kinds without storage: requests to them are answered at once. */
@@ -47,7 +46,11 @@ const GENERATION = new Set([
 const SHARED_COLLECTIONS: Readonly<Record<string, string>> = { 'events.k8s.io/events': 'events' };
 
 /** Resources of all built-in groups from the recorded API. */
-export function builtinResources(api: BuiltinApi, types: TypeNodes): Resource[] {
+export function builtinResources(
+  api: BuiltinApi,
+  types: TypeNodes,
+  behaviours: Readonly<Record<string, Behaviour>>,
+): Resource[] {
   const kinds = schemasByKind(api);
   const out: Resource[] = [];
   for (const [path, listed] of Object.entries(api.resources)) {
@@ -57,7 +60,7 @@ export function builtinResources(api: BuiltinApi, types: TypeNodes): Resource[] 
     for (const each of listed) {
       if (each.name.includes('/')) continue;
       const schema = kinds.get(`${group}/${version}/${each.kind}`);
-      if (schema) out.push(makeResource(group, version, each, listed, schema, types));
+      if (schema) out.push(makeResource(group, version, each, listed, schema, types, behaviours));
     }
   }
   return out;
@@ -81,6 +84,7 @@ function makeResource(
   listed: ListedResource[],
   schema: JsonObject,
   types: TypeNodes,
+  behaviours: Readonly<Record<string, Behaviour>>,
 ): Resource {
   const named = group === '' ? each.name : `${group}/${each.name}`;
   const collection = SHARED_COLLECTIONS[named] ?? named;
@@ -104,7 +108,7 @@ function makeResource(
     hasStatus:
       subresources.some((other) => other.name === `${each.name}/status`) &&
       valueAt(schema, 'properties', 'status') !== undefined,
-    behaviour: behaviourOf(collection),
+    behaviour: behaviours[collection] ?? {},
     ...converters(group, version, collection),
   };
 }

@@ -1,12 +1,78 @@
 import type { ApiObject } from '../api-object.ts';
+import { isObject, type JsonObject, numberAt, objectAt, objectsAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
 
 type Converters = Pick<Resource, 'fromStored' | 'toStored'>;
 
 const SAME: Converters = { fromStored: (object) => object, toStored: (object) => object };
 
+/** Fields of core Events and what events.k8s.io calls them. */
+const EVENT_FIELDS: readonly (readonly [string, string])[] = [
+  ['involvedObject', 'regarding'],
+  ['message', 'note'],
+  ['source', 'deprecatedSource'],
+  ['firstTimestamp', 'deprecatedFirstTimestamp'],
+  ['lastTimestamp', 'deprecatedLastTimestamp'],
+  ['count', 'deprecatedCount'],
+  ['reportingComponent', 'reportingController'],
+];
+
+function renamed(
+  object: ApiObject,
+  apiVersion: string,
+  names: readonly (readonly [string, string])[],
+): ApiObject {
+  const map = new Map(names);
+  const entries = Object.entries(object).map(([key, value]) => [map.get(key) ?? key, value] as const);
+  return { ...(Object.fromEntries(entries) as ApiObject), apiVersion };
+}
+
+const NEW_EVENTS: Converters = {
+  fromStored: remembered((object) => renamed(object, 'events.k8s.io/v1', EVENT_FIELDS)),
+  toStored: (object) =>
+    renamed(
+      object,
+      'v1',
+      EVENT_FIELDS.map(([core, other]) => [other, core] as const),
+    ),
+};
+
+function autoscalerToV1(object: ApiObject): ApiObject {
+  const { metrics: _, behavior: __, ...spec } = objectAt(object, 'spec');
+  const cpu = objectsAt(object, 'spec', 'metrics').find(
+    (metric) => objectAt(metric, 'resource').name === 'cpu',
+  );
+  const target = numberAt(cpu, 'resource', 'target', 'averageUtilization');
+  const { currentMetrics: ___, conditions: ____, ...status } = objectAt(object, 'status');
+  return {
+    ...object,
+    apiVersion: 'autoscaling/v1',
+    spec: target === undefined ? spec : { ...spec, targetCPUUtilizationPercentage: target },
+    status: { currentReplicas: 0, ...status },
+  };
+}
+
+function autoscalerFromV1(object: ApiObject): ApiObject {
+  const { targetCPUUtilizationPercentage: target, ...spec } = objectAt(object, 'spec');
+  const metric: JsonObject = {
+    type: 'Resource',
+    resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target ?? 80 } },
+  };
+  const status = isObject(object.status) ? object.status : {};
+  return {
+    ...object,
+    apiVersion: 'autoscaling/v2',
+    spec: { ...spec, metrics: [metric] },
+    status: { currentMetrics: null, ...status },
+  };
+}
+
+const OLD_AUTOSCALERS: Converters = { fromStored: remembered(autoscalerToV1), toStored: autoscalerFromV1 };
+
 /** How a version reads and writes what its collection holds. */
-export function converters(_group: string, _version: string, _collection: string): Converters {
+export function converters(group: string, version: string, collection: string): Converters {
+  if (group === 'events.k8s.io') return NEW_EVENTS;
+  if (collection === 'autoscaling/horizontalpodautoscalers' && version === 'v1') return OLD_AUTOSCALERS;
   return SAME;
 }
 

@@ -66,9 +66,10 @@ function customResource(definition: ApiObject, version: JsonObject, types: TypeN
     type: types.of(typedSchema(schema)),
     hasGeneration: true,
     hasStatus,
-    behaviour: { validate: (object, old) => rules.validate(object, old) },
+    behaviour: {},
     custom: {
       schema,
+      rules,
       columns: objectsAt(version, 'additionalPrinterColumns').map(printerColumn),
       selectableFields: objectsAt(version, 'selectableFields').map((field) => stringAt(field, 'jsonPath')),
       hasStatus,

@@ -52,6 +52,7 @@ export function listObjects(
   const metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number } = {
     resourceVersion: String(rest.revision),
   };
+  if (resource.custom && shape !== 'table') metadata.continue = '';
   if (cut) {
     const objects = rest.objects.slice(limit);
     metadata.continue = tokens.save({ revision: rest.revision, objects });

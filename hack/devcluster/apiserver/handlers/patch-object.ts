@@ -1,5 +1,4 @@
 import type { ApiObject } from '../api-object.ts';
-import { trackUpdate } from '../apply/updater.ts';
 import { parseObject, parseText } from '../http-message.ts';
 import { isObject, type Json, type JsonObject } from '../json.ts';
 import { jsonPatch } from '../patch/json-patch.ts';
@@ -8,9 +7,9 @@ import { strategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { badRequest, conflict, unsupportedMediaType } from '../status-error.ts';
 import { applyObject } from '../writes/apply-object.ts';
-import { managedWrite, readStored, type Target } from '../writes/common.ts';
+import { readStored, type Target } from '../writes/common.ts';
 import { decodeObject } from '../writes/decode-object.ts';
-import { prepareUpdate, storeUpdate } from '../writes/update-object.ts';
+import { writeUpdate } from '../writes/update-object.ts';
 
 const STRATEGIC = 'application/strategic-merge-patch+json';
 const PLAIN_PATCHES = ['application/json-patch+json', 'application/merge-patch+json'];
@@ -36,9 +35,7 @@ export function patchObject(
     throw conflict(resource, target.name);
   checkIdentity(live, patched);
   const decoded = decodeObject(server, resource, patched, request);
-  const next = prepareUpdate(server, target, live, decoded, request);
-  const tracked = trackUpdate(live, next, managedWrite(server, target, request, 'Update'));
-  return { object: storeUpdate(server, target, live, tracked, request), created: false };
+  return { object: writeUpdate(server, target, live, decoded, request), created: false };
 }
 
 /** Throws UnsupportedMediaType for patch types that a kind does not take. */

@@ -5,6 +5,7 @@ import type { UserInfo } from '../server-context.ts';
 import { noSuchResource } from '../status-error.ts';
 import { discoveryAnswer, SERVER_VERSION } from './discovery.ts';
 import { type HandlerState, handleResource } from './resource-handler.ts';
+import { handleScale } from './scale-handler.ts';
 
 const ADMIN: UserInfo = { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
 
@@ -27,7 +28,9 @@ export async function route(
     sendText(response, 404, '404 page not found\n');
     return;
   }
-  await handleResource(state, { info, resource, user: ADMIN, message, response });
+  const call = { info, resource, user: ADMIN, message, response };
+  if (info.subresource === 'scale') await handleScale(state, call);
+  else await handleResource(state, call);
 }
 
 function answerPath(

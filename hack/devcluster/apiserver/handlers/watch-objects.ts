@@ -6,7 +6,7 @@ import { type ObjectFilter, parseFilter } from '../object-filter.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
 import type { ServerContext } from '../server-context.ts';
-import { badRequest, invalid, StatusError } from '../status-error.ts';
+import { invalid, StatusError } from '../status-error.ts';
 import type { StoreEvent } from '../store.ts';
 import { tableOf } from '../table/table.ts';
 import { selectObjects } from './list-objects.ts';
@@ -35,6 +35,13 @@ export function watchObjects(
   const initial = query.get('sendInitialEvents');
   checkOptions(query, initial);
   const text = query.get('resourceVersion') ?? '';
+  if (!/^\d*$/.test(text)) {
+    throw new StatusError(
+      500,
+      '',
+      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
+  }
   const from = text === '' ? 0 : Number(text);
   response.statusCode = 200;
   response.setHeader('Content-Type', 'application/json');
@@ -42,10 +49,6 @@ export function watchObjects(
   response.flushHeaders();
   const stream = new WatchStream(server, resource, info, shape, filter, response);
   try {
-    if (!/^\d*$/.test(text))
-      throw badRequest(
-        `invalid resource version ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-      );
     stream.start(from, initial);
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;

@@ -25,7 +25,7 @@ export function writeRequestOf(request: IncomingMessage, info: RequestInfo, user
   return {
     user,
     fieldManager: query.get('fieldManager') ?? managerFrom(request.headers['user-agent']),
-    fieldValidation: query.has('fieldValidation') ? validation : 'Ignore',
+    fieldValidation: validation,
     dryRun: dryRun.length > 0,
     warnings: [],
   };

@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject, objectAt, stringAt, stringsAt } from '../json.ts';
+import { canonicalQuantity } from './quantity.ts';
 import { resolveSchema, type SchemaLookup } from './resolve.ts';
 
 /** A decoded object, and what its schema does not know. */
@@ -21,15 +22,17 @@ export class DecodeError extends Error {
 /**
  * Reads a body as the Go types of built-in kinds would: drops unknown fields, nulls and empty optional
  * lists and maps, fills structs that are always written. Throws DecodeError for a wrong type.
+ * `asSent` keeps empty values and fills nothing: what an applied configuration says.
  */
 export function decodeBuiltin(
   schema: JsonObject,
   body: JsonObject,
   lookup: SchemaLookup,
   kind: string,
+  asSent = false,
 ): Decoded {
   const unknown: string[] = [];
-  const decoder = new Decoder(lookup, unknown, kind);
+  const decoder = new Decoder(lookup, unknown, kind, asSent);
   const value = decoder.value(schema, body, '', '');
   return { value: isObject(value) ? value : {}, unknown };
 }
@@ -38,8 +41,10 @@ class Decoder {
   readonly #lookup: SchemaLookup;
   readonly #unknown: string[];
   readonly #kind: string;
+  readonly #asSent: boolean;
 
-  constructor(lookup: SchemaLookup, unknown: string[], kind: string) {
+  constructor(lookup: SchemaLookup, unknown: string[], kind: string, asSent: boolean) {
+    this.#asSent = asSent;
     this.#lookup = lookup;
     this.#unknown = unknown;
     this.#kind = kind;
@@ -63,8 +68,17 @@ class Decoder {
         : this.#fail(value, goPath, stringAt(schema, 'format') || 'int64');
     }
     if (type === 'number') return typeof value === 'number' ? value : this.#fail(value, goPath, 'float64');
-    if (Array.isArray(schema.oneOf) && typeof value === 'number') return String(value);
-    return value;
+    return Array.isArray(schema.oneOf) ? this.#quantity(value, goPath) : value;
+  }
+
+  #quantity(value: Json, goPath: string): Json {
+    if (typeof value !== 'string' && typeof value !== 'number')
+      return this.#fail(value, goPath, 'resource.Quantity');
+    const canonical = canonicalQuantity(String(value));
+    if (canonical !== undefined) return canonical;
+    throw new DecodeError(
+      "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+    );
   }
 
   #object(schema: JsonObject, value: Json, path: string, goPath: string): Json {
@@ -79,12 +93,12 @@ class Decoder {
       if (isObject(property)) {
         if (child === null) continue;
         const decoded = this.value(property, child, at, `${goPath}.${key}`);
-        if (!this.#omitted(schema, key, property, decoded)) out[key] = decoded;
+        if (this.#asSent || !this.#omitted(schema, key, property, decoded)) out[key] = decoded;
       } else if (isObject(additional)) {
         out[key] = child === null ? nullEntry(additional) : this.value(additional, child, at, goPath);
       } else this.#unknown.push(at);
     }
-    if (isObject(properties)) this.#fillStructs(properties, out);
+    if (isObject(properties) && !this.#asSent) this.#fillStructs(properties, out);
     return out;
   }
 
@@ -139,14 +153,16 @@ function nullEntry(schema: JsonObject): Json {
   return stringAt(schema, 'type') === 'string' ? '' : null;
 }
 
-/** The value of a kind before anything was set: only the structs that are always there. */
+/** The value of a kind before anything was set: the structs that are always there, required lists as null. */
 export function emptyStruct(schema: JsonObject, lookup: SchemaLookup): JsonObject {
   const type = resolveSchema(schema, lookup);
   const out: JsonObject = {};
   const properties = type.properties;
   if (!isObject(properties)) return out;
   for (const [key, property] of Object.entries(properties)) {
-    if (!isObject(property) || !isObject(property.default)) continue;
+    if (!isObject(property)) continue;
+    if (property.type === 'array' && stringsAt(type, 'required').includes(key)) out[key] = null;
+    if (!isObject(property.default)) continue;
     if (isObject(resolveSchema(property, lookup).properties)) out[key] = emptyStruct(property, lookup);
   }
   return out;

@@ -74,7 +74,7 @@ export function dropNulls(schema: JsonObject, value: Json): void {
   for (const [key, property] of Object.entries(objectAt(schema, 'properties'))) {
     if (!isObject(property)) continue;
     const child = value[key];
-    if (child === null && property.nullable !== true && property.default !== undefined) delete value[key];
+    if (child === null && property.nullable !== true) delete value[key];
     else if (child !== undefined) dropNulls(property, child);
   }
 }

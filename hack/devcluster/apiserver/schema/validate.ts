@@ -13,10 +13,13 @@ import type { Cause } from '../status-error.ts';
 import { checkFormat } from './formats.ts';
 import { structuralType } from './structural.ts';
 
-/** Validates a value against a structural schema; causes are those of kube-apiserver. */
-export function validateStructural(schema: JsonObject, value: Json, path = ''): Cause[] {
+/**
+ * Validates a value against a structural schema; causes are those of kube-apiserver. What is as it was in
+ * `old` is not checked again (ratcheting).
+ */
+export function validateStructural(schema: JsonObject, value: Json, path = '', old?: Json): Cause[] {
   const causes: Cause[] = [];
-  validateAt(schema, value, path, causes);
+  validateAt(schema, value, path, causes, old);
   return causes;
 }
 
@@ -59,18 +62,15 @@ function hasType(schema: JsonObject, value: Json): boolean {
   }
 }
 
-function validateAt(schema: JsonObject, value: Json, path: string, causes: Cause[]): void {
+function validateAt(schema: JsonObject, value: Json, path: string, causes: Cause[], old?: Json): void {
+  if (old !== undefined && equal(value, old)) return;
   const add = (reason: string, message: string, field = path === '' ? '<nil>' : path): void => {
     causes.push({ reason, field, message });
   };
   if (value === null && schema.nullable === true) return;
   if (!hasType(schema, value)) {
-    const want = structuralType(schema) === 'int-or-string' ? 'integer,string' : structuralType(schema);
-    const where = path === '' ? '<nil>' : path;
-    add(
-      'FieldValueTypeInvalid',
-      `Invalid value: ${JSON.stringify(jsonTypeName(value))}: ${where} in body must be of type ${want}: ${JSON.stringify(jsonTypeName(value))}`,
-    );
+    wrongType(schema, value, path, add);
+    validateJunctors(schema, value, path, causes, add);
     return;
   }
   const options = schema.enum;
@@ -82,12 +82,41 @@ function validateAt(schema: JsonObject, value: Json, path: string, causes: Cause
   }
   if (typeof value === 'string') validateString(schema, value, path, add);
   if (typeof value === 'number') validateNumber(schema, value, path, add);
-  if (Array.isArray(value)) validateArray(schema, value, path, causes, add);
-  if (isObject(value)) validateObject(schema, value, path, causes, add);
-  validateJunctors(schema, value, path, add);
+  if (Array.isArray(value)) validateArray(schema, value, path, causes, add, old);
+  if (isObject(value)) validateObject(schema, value, path, causes, add, old);
+  validateJunctors(schema, value, path, causes, add);
+}
+
+const PATTERNS = new Map<string, RegExp>();
+
+/** Go's patterns are nearly those of JavaScript; a few escapes are only allowed without the u flag. */
+function compiled(pattern: string): RegExp {
+  let known = PATTERNS.get(pattern);
+  if (!known) {
+    try {
+      known = new RegExp(pattern, 'u');
+    } catch {
+      known = new RegExp(pattern);
+    }
+    PATTERNS.set(pattern, known);
+  }
+  return known;
 }
 
 type Add = (reason: string, message: string, field?: string) => void;
+
+function wrongType(schema: JsonObject, value: Json, path: string, add: Add): void {
+  const format = stringAt(schema, 'format');
+  const fraction = typeof value === 'number' && structuralType(schema) === 'integer' && format !== '';
+  const got = JSON.stringify(fraction ? 'float64' : jsonTypeName(value));
+  const type = structuralType(schema);
+  const want = type === 'int-or-string' ? 'integer,string' : fraction ? format : type;
+  const where = path === '' ? '<nil>' : path;
+  add('FieldValueTypeInvalid', `Invalid value: ${got}: ${where} in body must be of type ${want}: ${got}`);
+  if (!fraction) return;
+  const text = `Checked value must be of type ${type} with format ${format} in ${path}`;
+  add('FieldValueInvalid', `Invalid value: "": ${text}`, '<nil>');
+}
 
 function validateString(schema: JsonObject, value: string, path: string, add: Add): void {
   const max = numberAt(schema, 'maxLength');
@@ -102,7 +131,7 @@ function validateString(schema: JsonObject, value: string, path: string, add: Ad
     );
   }
   const pattern = stringAt(schema, 'pattern');
-  if (pattern !== '' && !new RegExp(pattern, 'u').test(value)) {
+  if (pattern !== '' && !compiled(pattern).test(value)) {
     add('FieldValueInvalid', `Invalid value: ${shown(value)}: ${path} in body should match '${pattern}'`);
   }
   const format = stringAt(schema, 'format');
@@ -135,7 +164,14 @@ function validateNumber(schema: JsonObject, value: number, path: string, add: Ad
   if (schema.format === 'int32' && Math.abs(value) > 2 ** 31) bad('must be of type int32');
 }
 
-function validateArray(schema: JsonObject, value: Json[], path: string, causes: Cause[], add: Add): void {
+function validateArray(
+  schema: JsonObject,
+  value: Json[],
+  path: string,
+  causes: Cause[],
+  add: Add,
+  old?: Json,
+): void {
   const max = numberAt(schema, 'maxItems');
   const min = numberAt(schema, 'minItems');
   if (max !== undefined && value.length > max) {
@@ -150,8 +186,9 @@ function validateArray(schema: JsonObject, value: Json[], path: string, causes: 
   if (schema.uniqueItems === true) reportDuplicates(value, (item) => JSON.stringify(item), path, causes);
   const items = schema.items;
   if (isObject(items)) {
+    const before = Array.isArray(old) ? old : [];
     value.forEach((item, index) => {
-      validateAt(items, item, `${path}[${index}]`, causes);
+      validateAt(items, item, `${path}[${index}]`, causes, correlatedItem(schema, item, index, before));
     });
   }
   const listType = stringAt(schema, 'x-kubernetes-list-type');
@@ -189,6 +226,7 @@ function validateObject(
   path: string,
   causes: Cause[],
   add: Add,
+  old?: Json,
 ): void {
   for (const name of stringsAt(schema, 'required')) {
     if (value[name] === undefined) add('FieldValueRequired', 'Required value', fieldPath(path, name));
@@ -208,29 +246,45 @@ function validateObject(
   const additional = schema.additionalProperties;
   for (const [key, child] of Object.entries(value)) {
     const property = properties[key];
-    if (isObject(property)) validateAt(property, child, fieldPath(path, key), causes);
-    else if (isObject(additional)) validateAt(additional, child, fieldPath(path, key), causes);
+    const before = isObject(old) ? old[key] : undefined;
+    if (isObject(property)) validateAt(property, child, fieldPath(path, key), causes, before);
+    else if (isObject(additional)) validateAt(additional, child, fieldPath(path, key), causes, before);
   }
 }
 
-function matches(schema: JsonObject, value: Json): boolean {
-  return validateStructural(schema, value, 'x').length === 0;
+/** The item of the old list that this one was; lists of type map know it by key. */
+function correlatedItem(schema: JsonObject, item: Json, index: number, old: Json[]): Json | undefined {
+  if (schema['x-kubernetes-list-type'] !== 'map' || !isObject(item)) return old[index];
+  const keys = stringsAt(schema, 'x-kubernetes-list-map-keys');
+  return old.find((each) => isObject(each) && keys.every((key) => equal(each[key], item[key])));
 }
 
-function validateJunctors(schema: JsonObject, value: Json, path: string, add: Add): void {
+function failures(schema: JsonObject, value: Json, path: string): Cause[] {
+  return validateStructural(schema, value, path === '' ? 'x' : path);
+}
+
+function validateJunctors(schema: JsonObject, value: Json, path: string, causes: Cause[], add: Add): void {
   const bad = (text: string): void => {
-    add('FieldValueInvalid', `Invalid value: ${shown(value)}: ${JSON.stringify(path)} ${text}`);
+    add('FieldValueInvalid', `Invalid value: "": ${JSON.stringify(path)} ${text}`, '<nil>');
   };
-  const isIntOrString = schema['x-kubernetes-int-or-string'] === true;
-  const any = objectsAt(schema, 'anyOf');
-  if (any.length > 0 && !isIntOrString && !any.some((option) => matches(option, value)))
+  const any = objectsAt(schema, 'anyOf').map((option) => failures(option, value, path));
+  if (any.length > 0 && !any.some((found) => found.length === 0)) {
     bad('must validate at least one schema (anyOf)');
-  const one = objectsAt(schema, 'oneOf');
-  if (one.length > 0 && one.filter((option) => matches(option, value)).length !== 1)
-    bad('must validate one and only one schema (oneOf)');
-  const all = objectsAt(schema, 'allOf');
-  if (all.length > 0 && !isIntOrString && !all.every((option) => matches(option, value)))
+    causes.push(...(any[0] ?? []));
+  }
+  const one = objectsAt(schema, 'oneOf').map((option) => failures(option, value, path));
+  const valid = one.filter((found) => found.length === 0).length;
+  if (one.length > 0 && valid !== 1) {
+    bad(
+      `must validate one and only one schema (oneOf). Found ${valid === 0 ? 'none valid' : `${valid} valid alternatives`}`,
+    );
+    if (valid === 0) causes.push(...(one[0] ?? []));
+  }
+  const all = objectsAt(schema, 'allOf').flatMap((option) => failures(option, value, path));
+  if (all.length > 0) {
     bad('must validate all the schemas (allOf)');
+    causes.push(...all);
+  }
   const not = schema.not;
-  if (isObject(not) && matches(not, value)) bad('must not validate the schema (not)');
+  if (isObject(not) && failures(not, value, path).length === 0) bad('must not validate the schema (not)');
 }

@@ -6,7 +6,7 @@ import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { badRequest, invalid, notFound } from '../status-error.ts';
 import { assertCurrent, blankObject, managedWrite, type Target } from './common.ts';
 import { prepareCreate, storeNew } from './create-object.ts';
-import { decodeObject } from './decode-object.ts';
+import { decodeConfiguration, decodeObject } from './decode-object.ts';
 import { prepareUpdate, storeUpdate } from './update-object.ts';
 
 /**
@@ -22,8 +22,7 @@ export function applyObject(
 ): { object: ApiObject; created: boolean } {
   const { resource } = target;
   checkConfiguration(target, body, request);
-  // Reports unknown fields and wrong types; ownership is about what was sent, without defaults.
-  const configuration = undefaulted(server, target, body, request);
+  const configuration = decodeConfiguration(server, resource, body);
   const stored = server.store.get(resource.collection, target.namespace, target.name);
   if (!stored) {
     if (target.subresource !== '') throw notFound(resource, target.name);
@@ -88,39 +87,4 @@ function checkConfiguration(target: Target, body: JsonObject, request: WriteRequ
   if (resource.namespaced && metadata.namespace !== undefined && metadata.namespace !== target.namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
-}
-
-function undefaulted(
-  server: ServerContext,
-  target: Target,
-  body: JsonObject,
-  request: WriteRequest,
-): ApiObject {
-  const decoded = decodeObject(server, target.resource, body, request);
-  return {
-    ...(intersect(body, decoded) as JsonObject),
-    apiVersion: decoded.apiVersion,
-    kind: decoded.kind,
-    metadata: intersect(
-      isObject(body.metadata) ? body.metadata : {},
-      decoded.metadata,
-    ) as ApiObject['metadata'],
-  };
-}
-
-/** What of the sent body survived decoding, without what decoding added. */
-function intersect(sent: JsonObject, decoded: JsonObject): JsonObject {
-  const out: JsonObject = {};
-  for (const [key, value] of Object.entries(sent)) {
-    const kept = decoded[key];
-    if (kept === undefined) continue;
-    if (isObject(value) && isObject(kept)) out[key] = intersect(value, kept);
-    else if (Array.isArray(value) && Array.isArray(kept) && value.length === kept.length) {
-      out[key] = value.map((item, index) => {
-        const other = kept[index];
-        return isObject(item) && isObject(other) ? intersect(item, other) : (other ?? item);
-      });
-    } else out[key] = kept;
-  }
-  return out;
 }

@@ -2,11 +2,11 @@ import type { ApiObject } from '../api-object.ts';
 import { FieldSet } from '../apply/field-set.ts';
 import { managedTime } from '../apply/managed-fields.ts';
 import type { ManagedWrite } from '../apply/updater.ts';
+import { validateCustom } from '../crd/validate-custom.ts';
 import { isObject, type Json, type JsonObject } from '../json.ts';
 import { validateMeta } from '../object-meta.ts';
 import { apiVersionOf, type Resource, type WriteContext } from '../resource.ts';
 import { emptyStruct } from '../schema/decode.ts';
-import { validateStructural } from '../schema/validate.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { type Cause, conflict, forbidden, invalid, notFound } from '../status-error.ts';
 
@@ -54,7 +54,14 @@ export function managedWrite(
 /** The object that a create is compared with: what the kind's Go type writes when nothing was set. */
 export function blankObject(server: ServerContext, resource: Resource): ApiObject {
   const blank: JsonObject = resource.custom ? {} : emptyStruct(resource.schema, server.lookup);
-  return { ...blank, apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name: '' } };
+  const object: ApiObject = {
+    ...blank,
+    apiVersion: apiVersionOf(resource),
+    kind: resource.kind,
+    metadata: { name: '' },
+  };
+  resource.behaviour.zero?.(object);
+  return object;
 }
 
 /** The context that hooks of a kind get. */
@@ -77,14 +84,9 @@ export function validateObject(
 ): void {
   const { resource } = target;
   const causes: Cause[] = validateMeta(resource, object, old);
-  if (resource.custom) causes.push(...validateStructural(withoutMeta(resource, object), object));
-  causes.push(...(resource.behaviour.validate?.(object, old, context) ?? []));
+  if (resource.custom) causes.push(...validateCustom(resource, object, old));
+  else causes.push(...(resource.behaviour.validate?.(object, old, context) ?? []));
   if (causes.length > 0) throw invalid(resource, object.metadata.name ?? '', causes);
-}
-
-/** Metadata has its own checks; the schema's part about it is about its form only. */
-function withoutMeta(resource: Resource, _object: ApiObject): JsonObject {
-  return resource.custom?.schema ?? {};
 }
 
 /** Throws NotFound or Forbidden when objects can't be made in this namespace. */

@@ -47,6 +47,7 @@ export function prepareCreate(
   fillCreateMeta(resource, object, target.namespace, server.now());
   assertNamespaceOpen(server, { ...target, name: object.metadata.name });
   const context = hookContext(server, target, request);
+  resource.behaviour.zero?.(object);
   resource.behaviour.default?.(object, undefined);
   resource.behaviour.prepare?.(object, undefined, context);
   validateObject(target, object, undefined, context);
@@ -71,6 +72,8 @@ export function storeNew(
   if (server.store.get(resource.collection, namespace ?? '', name)) {
     throw alreadyExists(resource, name);
   }
-  if (request.dryRun) return object;
-  return resource.fromStored(server.store.put(resource.collection, resource.toStored(object)));
+  const placed = clone(object);
+  resource.behaviour.allocate?.(placed);
+  if (request.dryRun) return placed;
+  return resource.fromStored(server.store.put(resource.collection, resource.toStored(placed)));
 }

@@ -29,7 +29,18 @@ export function updateObject(
     );
   }
   assertCurrent(target.resource, live, decoded);
-  const next = prepareUpdate(server, target, live, decoded, request);
+  return writeUpdate(server, target, live, decoded, request);
+}
+
+/** Writes a changed object: hooks, validation, ownership, storage. */
+export function writeUpdate(
+  server: ServerContext,
+  target: Target,
+  live: ApiObject,
+  changed: ApiObject,
+  request: WriteRequest,
+): ApiObject {
+  const next = prepareUpdate(server, target, live, changed, request);
   const tracked = trackUpdate(live, next, managedWrite(server, target, request, 'Update'));
   return storeUpdate(server, target, live, tracked, request);
 }
@@ -47,6 +58,7 @@ export function prepareUpdate(
   keepSystemMeta(object, live);
   if (live.metadata.resourceVersion) object.metadata.resourceVersion = live.metadata.resourceVersion;
   const context = hookContext(server, target, request);
+  resource.behaviour.zero?.(object);
   resource.behaviour.default?.(object, live);
   resource.behaviour.prepare?.(object, live, context);
   if (resource.hasGeneration && !equal(ungenerated(resource, live), ungenerated(resource, object))) {
@@ -98,7 +110,7 @@ export function storeUpdate(
   if (mayGo(object)) {
     const last = server.store.remove(resource.collection, resource.toStored(object));
     resource.behaviour.deleted?.(last);
-    return resource.fromStored(last);
+    return object;
   }
   if (equal(live, object)) return live;
   return resource.fromStored(server.store.put(resource.collection, resource.toStored(object)));

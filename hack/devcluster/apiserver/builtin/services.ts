@@ -1,0 +1,136 @@
+import { randomInt } from 'node:crypto';
+import type { ApiObject } from '../api-object.ts';
+import {
+  ensureObject,
+  type JsonObject,
+  numberAt,
+  objectAt,
+  objectsAt,
+  setDefault,
+  stringAt,
+  stringsAt,
+} from '../json.ts';
+import { fieldInvalid, fieldRequired } from '../object-meta.ts';
+import type { Behaviour } from '../resource.ts';
+import type { Cause } from '../status-error.ts';
+
+const FIRST_NODE_PORT = 30_000;
+const NODE_PORTS = 2768;
+
+/** Services: each gets an address of the range unless it is headless or an external name. */
+export function servicesBehaviour(range: AddressRange): Behaviour {
+  return {
+    default: defaultService,
+    prepare(object, old) {
+      if (old) keepAllocated(object, old);
+    },
+    allocate(object) {
+      const spec = ensureObject(object, 'spec');
+      if (spec.type === 'ExternalName') return;
+      if (stringAt(spec, 'clusterIP') === '') spec.clusterIP = range.take();
+      else range.reserve(stringAt(spec, 'clusterIP'));
+      setDefault(spec, 'clusterIPs', [spec.clusterIP ?? '']);
+      setDefault(spec, 'ipFamilies', ['IPv4']);
+      setDefault(spec, 'ipFamilyPolicy', 'SingleStack');
+      allocateNodePorts(spec);
+    },
+    validate: validateService,
+    deleted(object) {
+      range.release(stringAt(object, 'spec', 'clusterIP'));
+    },
+  };
+}
+
+function defaultService(object: ApiObject): void {
+  const spec = ensureObject(object, 'spec');
+  setDefault(spec, 'type', 'ClusterIP');
+  setDefault(spec, 'sessionAffinity', 'None');
+  for (const port of objectsAt(spec, 'ports')) {
+    setDefault(port, 'protocol', 'TCP');
+    if (port.targetPort === undefined && port.port !== undefined) port.targetPort = port.port;
+  }
+  if (spec.type === 'ExternalName') return;
+  setDefault(spec, 'internalTrafficPolicy', 'Cluster');
+  if (spec.type === 'NodePort' || spec.type === 'LoadBalancer')
+    setDefault(spec, 'externalTrafficPolicy', 'Cluster');
+  if (spec.type === 'LoadBalancer') setDefault(spec, 'allocateLoadBalancerNodePorts', true);
+}
+
+/** What was allocated stays when an update leaves it out. */
+function keepAllocated(object: ApiObject, old: ApiObject): void {
+  const spec = ensureObject(object, 'spec');
+  const before = objectAt(old, 'spec');
+  if (spec.type === 'ExternalName') return;
+  for (const key of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) {
+    const value = before[key];
+    if (value !== undefined && spec[key] === undefined) spec[key] = value;
+  }
+  const ports = objectsAt(before, 'ports');
+  if (spec.type === 'ClusterIP') return;
+  for (const port of objectsAt(spec, 'ports')) {
+    const known = ports.find((each) => each.port === port.port && each.protocol === port.protocol);
+    if (known?.nodePort !== undefined) setDefault(port, 'nodePort', known.nodePort);
+  }
+}
+
+function allocateNodePorts(spec: JsonObject): void {
+  if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') return;
+  for (const port of objectsAt(spec, 'ports'))
+    setDefault(port, 'nodePort', FIRST_NODE_PORT + randomInt(NODE_PORTS));
+}
+
+function validateService(object: ApiObject, old: ApiObject | undefined): Cause[] {
+  const spec = objectAt(object, 'spec');
+  const causes: Cause[] = [];
+  const ports = objectsAt(spec, 'ports');
+  const headless = spec.clusterIP === 'None';
+  if (ports.length === 0 && !headless && spec.type !== 'ExternalName')
+    causes.push(fieldRequired('spec.ports'));
+  ports.forEach((port, index) => {
+    const number = numberAt(port, 'port') ?? 0;
+    if (ports.length > 1 && stringAt(port, 'name') === '')
+      causes.push(fieldRequired(`spec.ports[${index}].name`));
+    if (number < 1 || number > 65535)
+      causes.push(
+        fieldInvalid(`spec.ports[${index}].port`, number, 'must be between 1 and 65535, inclusive'),
+      );
+  });
+  if (spec.type === 'ExternalName' && stringAt(spec, 'externalName') === '')
+    causes.push(fieldRequired('spec.externalName'));
+  if (!old) return causes;
+  const before = objectAt(old, 'spec');
+  const primary = stringAt(before, 'clusterIP');
+  if (primary !== '' && spec.type !== 'ExternalName' && spec.clusterIP !== primary) {
+    causes.push(fieldInvalid('spec.clusterIPs[0]', stringsAt(spec, 'clusterIPs'), 'may not change once set'));
+  }
+  return causes;
+}
+
+/** Addresses for Services from a /16, given as its first two numbers (`127.80`). */
+export class AddressRange {
+  readonly #prefix: string;
+  readonly #taken = new Set<string>();
+  #next = 1;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  take(): string {
+    for (;;) {
+      const host = this.#next++ % 65_000;
+      const address = `${this.#prefix}.${Math.floor(host / 250) + 1}.${(host % 250) + 1}`;
+      if (this.#taken.has(address)) continue;
+      this.#taken.add(address);
+      return address;
+    }
+  }
+
+  reserve(address: string): void {
+    if (address !== 'None') this.#taken.add(address);
+  }
+
+  release(address: string): void {
+    this.#taken.delete(address);
+  }
+}

@@ -1,0 +1,257 @@
+import type { ApiObject } from '../api-object.ts';
+import {
+  arrayAt,
+  ensureObject,
+  equal,
+  isObject,
+  numberAt,
+  objectAt,
+  objectsAt,
+  setDefault,
+  stringAt,
+} from '../json.ts';
+import { fieldInvalid, fieldRequired } from '../object-meta.ts';
+import type { Behaviour } from '../resource.ts';
+import type { Cause } from '../status-error.ts';
+
+const RBAC_GROUP = 'rbac.authorization.k8s.io';
+const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
+
+function forbidden(field: string, why: string): Cause {
+  return { reason: 'FieldValueForbidden', field, message: `Forbidden: ${why}` };
+}
+
+function validateData(object: ApiObject, old: ApiObject | undefined): Cause[] {
+  const causes: Cause[] = [];
+  for (const field of ['data', 'binaryData']) {
+    for (const key of Object.keys(objectAt(object, field))) {
+      if (!CONFIG_KEY.test(key) || key.length > 253) {
+        causes.push(
+          fieldInvalid(
+            `${field}[${key}]`,
+            key,
+            `a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`,
+          ),
+        );
+      }
+    }
+    if (old?.immutable === true && !equal(objectAt(old, field), objectAt(object, field))) {
+      causes.push(forbidden(field, 'field is immutable when `immutable` is set'));
+    }
+  }
+  if (old?.immutable === true && object.immutable !== true)
+    causes.push(forbidden('immutable', 'field is immutable when `immutable` is set'));
+  return causes;
+}
+
+/** ConfigMaps. */
+export const CONFIG_MAPS: Behaviour = { validate: validateData };
+
+/** Secrets: stringData goes into data. */
+export const SECRETS: Behaviour = {
+  default(object) {
+    setDefault(object, 'type', 'Opaque');
+    const texts = object.stringData;
+    if (!isObject(texts)) return;
+    const data = ensureObject(object, 'data');
+    for (const [key, value] of Object.entries(texts))
+      data[key] = Buffer.from(String(value)).toString('base64');
+    delete object.stringData;
+  },
+  validate(object, old) {
+    const causes = validateData(object, old);
+    if (old && old.type !== object.type)
+      causes.push(fieldInvalid('type', object.type ?? '', 'field is immutable'));
+    return causes;
+  },
+};
+
+/** Namespaces: active until deleted, and then kept until their contents are gone. */
+export const NAMESPACES: Behaviour = {
+  allocate(object) {
+    ensureObject(object, 'spec').finalizers = ['kubernetes'];
+  },
+  default(object) {
+    const metadata = object.metadata;
+    metadata.labels = {
+      ...metadata.labels,
+      ...(metadata.name ? { 'kubernetes.io/metadata.name': metadata.name } : {}),
+    };
+  },
+  prepare(object, old, context) {
+    if (!old) {
+      const labels = { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name };
+      object.metadata.labels = labels;
+      ensureObject(object, 'status').phase = 'Active';
+    } else if (context.subresource !== 'finalize') object.spec = objectAt(old, 'spec');
+  },
+};
+
+/** PersistentVolumeClaims. */
+export const CLAIMS: Behaviour = {
+  default(object) {
+    setDefault(ensureObject(object, 'spec'), 'volumeMode', 'Filesystem');
+    setDefault(ensureObject(object, 'status'), 'phase', 'Pending');
+  },
+  validate(object, old) {
+    const causes: Cause[] = [];
+    if (arrayAt(object, 'spec', 'accessModes').length === 0)
+      causes.push(fieldRequired('spec.accessModes', 'at least 1 access mode is required'));
+    if (stringAt(object, 'spec', 'resources', 'requests', 'storage') === '')
+      causes.push(fieldRequired('spec.resources[storage]'));
+    if (!old) return causes;
+    const fixed = (each: ApiObject): object => ({
+      ...objectAt(each, 'spec'),
+      resources: null,
+      volumeName: null,
+      volumeAttributesClassName: null,
+    });
+    if (JSON.stringify(fixed(old)) !== JSON.stringify(fixed(object))) {
+      causes.push(
+        forbidden(
+          'spec',
+          'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
+        ),
+      );
+    }
+    return causes;
+  },
+};
+
+/** PersistentVolumes. */
+export const VOLUMES: Behaviour = {
+  default(object) {
+    const spec = ensureObject(object, 'spec');
+    setDefault(spec, 'persistentVolumeReclaimPolicy', 'Retain');
+    setDefault(spec, 'volumeMode', 'Filesystem');
+    setDefault(ensureObject(object, 'status'), 'phase', 'Pending');
+  },
+};
+
+/** StorageClasses. */
+export const STORAGE_CLASSES: Behaviour = {
+  default(object) {
+    setDefault(object, 'reclaimPolicy', 'Delete');
+    setDefault(object, 'volumeBindingMode', 'Immediate');
+  },
+};
+
+/** PodDisruptionBudgets. */
+export const DISRUPTION_BUDGETS: Behaviour = {
+  default(object) {
+    const spec = ensureObject(object, 'spec');
+    if (spec.minAvailable === undefined && spec.maxUnavailable === undefined) spec.minAvailable = 1;
+  },
+  zero(object) {
+    const status = ensureObject(object, 'status');
+    for (const key of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'])
+      setDefault(status, key, 0);
+  },
+  validate(object) {
+    const spec = objectAt(object, 'spec');
+    if (spec.minAvailable === undefined || spec.maxUnavailable === undefined) return [];
+    return [fieldInvalid('spec', '', 'minAvailable and maxUnavailable cannot be both set')];
+  },
+};
+
+/** NetworkPolicies. */
+export const NETWORK_POLICIES: Behaviour = {
+  default(object) {
+    const spec = ensureObject(object, 'spec');
+    if (arrayAt(spec, 'policyTypes').length === 0)
+      spec.policyTypes = arrayAt(spec, 'egress').length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
+    for (const rule of [...objectsAt(spec, 'ingress'), ...objectsAt(spec, 'egress')]) {
+      for (const port of objectsAt(rule, 'ports')) setDefault(port, 'protocol', 'TCP');
+    }
+  },
+};
+
+/** Leases. */
+export const LEASES: Behaviour = {
+  validate(object) {
+    const duration = numberAt(object, 'spec', 'leaseDurationSeconds');
+    if (duration !== undefined && duration <= 0)
+      return [fieldInvalid('spec.leaseDurationSeconds', duration, 'must be greater than 0')];
+    const transitions = numberAt(object, 'spec', 'leaseTransitions');
+    return transitions !== undefined && transitions < 0
+      ? [fieldInvalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0')]
+      : [];
+  },
+};
+
+/** RoleBindings and ClusterRoleBindings: roleRef can't change. */
+export const ROLE_BINDINGS: Behaviour = {
+  default(object) {
+    const role = ensureObject(object, 'roleRef');
+    if (stringAt(role, 'apiGroup') === '') role.apiGroup = RBAC_GROUP;
+    for (const subject of objectsAt(object, 'subjects')) {
+      if (subject.kind === 'User' || subject.kind === 'Group') setDefault(subject, 'apiGroup', RBAC_GROUP);
+    }
+  },
+  validate(object, old) {
+    const causes: Cause[] = [];
+    if (old && !equal(old.roleRef, object.roleRef))
+      causes.push(fieldInvalid('roleRef', object.roleRef ?? null, 'cannot change roleRef'));
+    objectsAt(object, 'subjects').forEach((subject, index) => {
+      if (subject.kind === 'ServiceAccount' && stringAt(subject, 'namespace') === '')
+        causes.push(fieldRequired(`subjects[${index}].namespace`));
+    });
+    return causes;
+  },
+};
+
+/** EndpointSlices. */
+export const ENDPOINT_SLICES: Behaviour = {
+  default(object) {
+    for (const port of objectsAt(object, 'ports')) {
+      setDefault(port, 'name', '');
+      setDefault(port, 'protocol', 'TCP');
+    }
+  },
+  validate(object, old) {
+    if (old && old.addressType !== object.addressType)
+      return [fieldInvalid('addressType', object.addressType ?? '', 'field is immutable')];
+    return stringAt(object, 'addressType') === '' ? [fieldRequired('addressType')] : [];
+  },
+};
+
+/** PriorityClasses. */
+export const PRIORITY_CLASSES: Behaviour = {
+  default: (object) => setDefault(object, 'preemptionPolicy', 'PreemptLowerPriority'),
+};
+
+/** Events of the core group, which also holds those of events.k8s.io. */
+export const EVENTS: Behaviour = {
+  zero(object) {
+    const core = object.apiVersion === 'v1';
+    const nulls = core
+      ? ['eventTime', 'firstTimestamp', 'lastTimestamp']
+      : ['eventTime', 'deprecatedFirstTimestamp', 'deprecatedLastTimestamp'];
+    for (const key of nulls) if (object[key] === undefined) object[key] = null;
+    if (core) setDefault(object, 'reportingComponent', '');
+    if (core) setDefault(object, 'reportingInstance', '');
+  },
+  validate(object) {
+    const about = isObject(object.regarding) ? 'regarding' : 'involvedObject';
+    const namespace = stringAt(object, about, 'namespace');
+    const own = object.metadata.namespace ?? '';
+    if (namespace === own || (namespace === '' && own === 'default')) return [];
+    return [fieldInvalid('involvedObject.namespace', namespace, 'does not match event.namespace')];
+  },
+};
+
+/** APIServices. */
+export const API_SERVICES: Behaviour = {
+  validate(object) {
+    const wanted = `${stringAt(object, 'spec', 'version')}.${stringAt(object, 'spec', 'group')}`;
+    return object.metadata.name === wanted
+      ? []
+      : [
+          fieldInvalid(
+            'metadata.name',
+            object.metadata.name,
+            `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`,
+          ),
+        ];
+  },
+};

@@ -1,0 +1,139 @@
+import { X509Certificate } from 'node:crypto';
+import { type ApiObject, timestamp } from '../api-object.ts';
+import { isObject } from '../json.ts';
+import type { ServerContext, WriteRequest } from '../server-context.ts';
+import { StatusError } from '../status-error.ts';
+import type { StoreEvent } from '../store.ts';
+import { createObject } from '../writes/create-object.ts';
+import { deleteObject } from '../writes/delete-object.ts';
+
+const FINALIZER = 'kubernetes';
+/** A deleted namespace is seen as Terminating for a moment, as in a real cluster. */
+const EMPTY_AFTER_MS = 100;
+
+/** What the namespace controllers of kube-controller-manager do: fill new namespaces, empty deleted ones. */
+export class NamespaceController {
+  readonly #server: ServerContext;
+  readonly #caPem: string;
+  readonly #request: WriteRequest;
+
+  /** @param caPem goes into the ConfigMap kube-root-ca.crt of every namespace; may be empty */
+  constructor(server: ServerContext, caPem: string) {
+    this.#server = server;
+    this.#caPem = caPem === '' ? '' : new X509Certificate(caPem).toString();
+    this.#request = {
+      user: { username: 'system:kube-controller-manager', groups: [] },
+      fieldManager: 'kube-controller-manager',
+      fieldValidation: 'Ignore',
+      dryRun: false,
+      warnings: [],
+    };
+  }
+
+  start(): () => void {
+    return this.#server.store.onChange((event) => this.#changed(event));
+  }
+
+  #changed(event: StoreEvent): void {
+    if (event.collection === 'namespaces') {
+      const { name, deletionTimestamp } = event.object.metadata;
+      if (event.type === 'DELETED') return;
+      if (deletionTimestamp) setTimeout(() => this.#empty(name), EMPTY_AFTER_MS).unref();
+      else setImmediate(() => this.#fill(name));
+      return;
+    }
+    const { namespace } = event.object.metadata;
+    if (event.type !== 'DELETED' || !namespace) return;
+    const kept = event.collection === 'serviceaccounts' || event.collection === 'configmaps';
+    const owner = this.#server.store.get('namespaces', '', namespace);
+    if (owner?.metadata.deletionTimestamp) setImmediate(() => this.#empty(namespace));
+    else if (kept) setImmediate(() => this.#fill(namespace));
+  }
+
+  #fill(namespace: string): void {
+    const found = this.#server.store.get('namespaces', '', namespace);
+    if (!found || found.metadata.deletionTimestamp) return;
+    this.#create('serviceaccounts', namespace, {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'default' },
+    });
+    this.#create('configmaps', namespace, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name: 'kube-root-ca.crt',
+        annotations: {
+          'kubernetes.io/description':
+            'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.',
+        },
+      },
+      data: { 'ca.crt': this.#caPem },
+    });
+  }
+
+  #create(plural: string, namespace: string, object: ApiObject): void {
+    const resource = this.#server.registry.find('', 'v1', plural);
+    const { name } = object.metadata;
+    if (!resource || this.#server.store.get(plural, namespace, name)) return;
+    try {
+      createObject(this.#server, { resource, namespace, name, subresource: '' }, object, this.#request);
+    } catch (error) {
+      // The namespace may have gone since the event; nothing is left to fill then.
+      if (!(error instanceof StatusError)) throw error;
+    }
+  }
+
+  /** Deletes what is in a terminating namespace; when nothing is left, the namespace goes. */
+  #empty(namespace: string): void {
+    const { store, registry } = this.#server;
+    const found = store.get('namespaces', '', namespace);
+    if (!found?.metadata.deletionTimestamp) return;
+    let left = 0;
+    for (const resource of registry.collections().values()) {
+      if (!resource.namespaced || resource.collection === 'namespaces') continue;
+      for (const object of store.list(resource.collection, namespace)) {
+        if (!object.metadata.deletionTimestamp) {
+          deleteObject(
+            this.#server,
+            { resource, namespace, name: object.metadata.name, subresource: '' },
+            { propagationPolicy: 'Background' },
+            this.#request,
+          );
+        }
+        if (store.get(resource.collection, namespace, object.metadata.name)) left++;
+      }
+    }
+    if (left === 0) this.#finish(namespace);
+  }
+
+  #finish(name: string): void {
+    const { store } = this.#server;
+    const found = store.get('namespaces', '', name);
+    if (!found?.metadata.deletionTimestamp) return;
+    const spec = isObject(found.spec) ? found.spec : {};
+    const finalizers = Array.isArray(spec.finalizers)
+      ? spec.finalizers.filter((each) => each !== FINALIZER)
+      : [];
+    const open = { ...found, spec: finalizers.length > 0 ? { finalizers } : {} };
+    if (finalizers.length > 0 || (found.metadata.finalizers?.length ?? 0) > 0) {
+      if (JSON.stringify(open.spec) !== JSON.stringify(spec)) store.put('namespaces', open);
+    } else store.remove('namespaces', open);
+  }
+}
+
+/** The namespaces that every cluster has. */
+export function initialNamespaces(now: Date): ApiObject[] {
+  return ['default', 'kube-system', 'kube-public', 'kube-node-lease'].map((name) => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name,
+      uid: crypto.randomUUID(),
+      creationTimestamp: timestamp(now),
+      labels: { 'kubernetes.io/metadata.name': name },
+    },
+    spec: { finalizers: [FINALIZER] },
+    status: { phase: 'Active' },
+  }));
+}
