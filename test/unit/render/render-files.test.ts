@@ -1,0 +1,156 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { renderFiles } from '../../../operator/cli/render.ts';
+import type { Manifest } from '../../../operator/render/manifest.ts';
+
+const EXAMPLES = join(import.meta.dirname, '../../../examples');
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'render-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function file(name: string, content: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function run(...files: string[]): { code: number; out: string; err: string; manifests: Manifest[] } {
+  const written: string[] = [];
+  const failed: string[] = [];
+  const code = renderFiles(files, {
+    write: (text) => void written.push(text),
+    fail: (text) => void failed.push(text),
+  });
+  const out = written.join('');
+  const err = failed.join('');
+  const manifests = parseAllDocuments(out).flatMap((document) => (document.toJS() as Manifest | null) ?? []);
+  return { code, out, err, manifests };
+}
+
+const pool = `
+apiVersion: vllm-operator.dev/v1alpha1
+kind: InferencePool
+metadata: { name: a100, namespace: platform }
+spec:
+  accelerator: { type: A100 }
+  allowedNamespaces: { from: Selector, selector: { matchLabels: { tier: ml } } }
+`;
+const namespace = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: team-a, labels: { tier: ml } }
+`;
+const model = (name: string, more = '') => `
+apiVersion: vllm-operator.dev/v1alpha1
+kind: InferenceModel
+metadata: { name: ${name}, namespace: team-a }
+spec:
+  poolRef: { name: a100, namespace: platform }
+  model: { source: 'hf://meta-llama/Llama-3.1-8B-Instruct' }
+${more}`;
+
+describe('renderFiles', () => {
+  it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml')))('renders examples/%s', (name) => {
+    const { code, err, manifests } = run(join(EXAMPLES, name));
+    expect(err).toBe('');
+    expect(code).toBe(0);
+    expect(manifests.filter(({ kind }) => kind === 'Deployment').length).toBeGreaterThanOrEqual(2);
+    for (const { metadata } of manifests) expect(metadata).not.toHaveProperty('ownerReferences');
+  });
+
+  it('puts pools and models of several files together', () => {
+    const { code, manifests } = run(
+      file('pool.yaml', `${namespace}---${pool}`),
+      file('model.yaml', model('llama')),
+    );
+    expect(code).toBe(0);
+    const names = manifests
+      .filter(({ kind }) => kind === 'Deployment')
+      .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    expect(names).toEqual(['platform/a100-redis', 'platform/a100-router', 'team-a/vllm-llama']);
+  });
+
+  it('prints no secret and no usable password', () => {
+    const { out } = run(file('all.yaml', [namespace, pool, model('llama')].join('---')));
+    expect(out).not.toMatch(/PRIVATE KEY|kind: Secret/);
+    expect(out).toContain(`#${'0'.repeat(64)}`);
+  });
+
+  it('takes lists as kubectl prints them', () => {
+    const list = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [pool, namespace, model('llama')].map((text) => parseAllDocuments(text)[0]?.toJS() as unknown),
+    });
+    expect(run(file('list.json', list)).code).toBe(0);
+  });
+
+  it.each<[string, () => string, RegExp]>([
+    [
+      'a model whose pool is not there',
+      () => [namespace, model('llama')].join('---'),
+      /InferenceModel team-a\/llama: spec\.poolRef: there is no InferencePool platform\/a100 in the files; add its file with another -f/,
+    ],
+    [
+      'what the schema refuses',
+      () => pool.replace('A100', 'V100'),
+      /spec\.accelerator\.type "V100": unknown accelerator/,
+    ],
+    [
+      'a field that does not exist',
+      () => pool.replace('accelerator:', 'acelerator: 1\n  accelerator:'),
+      /spec\.acelerator/,
+    ],
+    [
+      'an engine that cannot run',
+      () => [namespace, pool, model('llama', '  engine: { quantization: modelopt }\n')].join('---'),
+      /spec\.engine\.quantization "modelopt": .*; use a pool of L4/,
+    ],
+    [
+      'a model that does not fit',
+      () => [namespace, pool, model('llama').replace('Llama-3.1-8B', 'Llama-3.3-70B')].join('---'),
+      /spec\.model\.source .*weights take .*; use a pool of /,
+    ],
+    [
+      'a namespace that the pool does not admit',
+      () => [pool, model('llama')].join('---'),
+      /InferenceModel team-a\/llama: .*allowedNamespaces/,
+    ],
+    [
+      'two models of one name',
+      () =>
+        [
+          namespace,
+          pool,
+          model('a', '  engine: {}\n').replace('model: {', "model: { servedNames: ['x'],"),
+          model('b').replace('model: {', "model: { servedNames: ['x'],"),
+        ].join('---'),
+      /InferenceModel team-a\/b: .*x/,
+    ],
+    [
+      'a version that we do not know',
+      () => pool.replace('v1alpha1', 'v2'),
+      /unknown kind vllm-operator\.dev\/v2 InferencePool/,
+    ],
+    ['text that is no YAML', () => 'a: [', /not YAML/],
+    ['nothing', () => namespace, /no InferencePool in there/],
+  ])('refuses %s and prints nothing', (_what, content, problem) => {
+    const { code, out, err } = run(file('input.yaml', content()));
+    expect(err).toMatch(problem);
+    expect(code).toBe(1);
+    expect(out).toBe('');
+  });
+
+  it('refuses a file that is not there', () => {
+    expect(run(join(directory, 'none.yaml'))).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/none\.yaml: cannot be read/),
+    });
+  });
+});
