@@ -15,7 +15,7 @@ import { LEASES } from './resource-types.ts';
 import { stableStringify } from './stable-hash.ts';
 
 export interface LeaderElectorOptions {
-  client: KubeClient;
+  client: Pick<KubeClient, 'get' | 'create' | 'replace'>;
   /** Of the Lease. */
   namespace: string;
   name: string;

@@ -1,0 +1,172 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type Condition,
+  type ConditionUpdate,
+  findCondition,
+  isTrue,
+  kstatus,
+  progress,
+  setConditions,
+} from '../../../operator/kube/conditions.ts';
+
+const MINUTE = 60_000;
+const at = (minutes: number) => Date.UTC(2026, 0, 1) + minutes * MINUTE + 123;
+
+describe('setConditions', () => {
+  const update = (type: string, status: Condition['status'], reason = 'Because'): ConditionUpdate => ({
+    type,
+    status,
+    reason,
+    message: '',
+  });
+
+  test('the time moves with the status, not with reason or message', () => {
+    const first = setConditions(undefined, [update('Ready', 'False', 'A')], { now: at(0) });
+    const second = setConditions(first, [update('Ready', 'False', 'B')], { now: at(1) });
+    const third = setConditions(second, [update('Ready', 'True', 'C')], { now: at(2) });
+    expect(first[0]?.lastTransitionTime).toBe('2026-01-01T00:00:00Z');
+    expect(second[0]).toMatchObject({ reason: 'B', lastTransitionTime: '2026-01-01T00:00:00Z' });
+    expect(third[0]).toMatchObject({ reason: 'C', lastTransitionTime: '2026-01-01T00:02:00Z' });
+  });
+
+  test('others stay; the order is that asked for, then by name', () => {
+    const existing = setConditions([], [update('Zebra', 'True'), update('Foreign', 'True')], { now: at(0) });
+    const all = setConditions(existing, [update('Stalled', 'False'), update('Ready', 'True')], {
+      now: at(1),
+      order: ['Ready', 'Stalled'],
+    });
+    expect(all.map(({ type }) => type)).toEqual(['Ready', 'Stalled', 'Foreign', 'Zebra']);
+    expect([
+      isTrue(all, 'Ready'),
+      isTrue(all, 'Stalled'),
+      isTrue(all, 'None'),
+      findCondition(all, 'None'),
+    ]).toEqual([true, false, false, undefined]);
+  });
+
+  test('doing the same again changes nothing', () => {
+    const updates = fc.array(
+      fc.record({
+        type: fc.constantFrom('Ready', 'Stalled', 'Other'),
+        status: fc.constantFrom('True' as const, 'False' as const, 'Unknown' as const),
+        reason: fc.string(),
+        message: fc.string(),
+      }),
+    );
+    fc.assert(
+      fc.property(updates, updates, (before, after) => {
+        const existing = setConditions([], before, { now: at(0) });
+        // Two updates of one type in one list are two changes.
+        const last = [...new Map(after.map((item) => [item.type, item])).values()];
+        const once = setConditions(existing, last, { now: at(1), order: ['Ready'] });
+        expect(setConditions(once, last, { now: at(2), order: ['Ready'] })).toEqual(once);
+        expect(new Set(once.map(({ type }) => type)).size).toBe(once.length);
+      }),
+    );
+  });
+});
+
+describe('kstatus, as cli-utils decides', () => {
+  const condition = (type: string, status: Condition['status']): Condition => ({
+    type,
+    status,
+    reason: 'R',
+    message: '',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  });
+  test.each([
+    ['nothing known', {}, undefined, 'Current'],
+    ['no conditions', {}, { conditions: [] }, 'Current'],
+    [
+      'being deleted',
+      { deletionTimestamp: '2026-01-01T00:00:00Z' },
+      { conditions: [condition('Ready', 'True')] },
+      'Terminating',
+    ],
+    [
+      'generation not observed',
+      { generation: 2 },
+      { observedGeneration: 1, conditions: [condition('Ready', 'True')] },
+      'InProgress',
+    ],
+    [
+      'generation not observed, stalled',
+      { generation: 2 },
+      { observedGeneration: 1, conditions: [condition('Stalled', 'True')] },
+      'InProgress',
+    ],
+    ['generation not reported', { generation: 2 }, { conditions: [condition('Ready', 'True')] }, 'Current'],
+    [
+      'reconciling',
+      { generation: 1 },
+      { observedGeneration: 1, conditions: [condition('Reconciling', 'True')] },
+      'InProgress',
+    ],
+    [
+      'reconciling before stalled',
+      {},
+      { conditions: [condition('Reconciling', 'True'), condition('Stalled', 'True')] },
+      'InProgress',
+    ],
+    [
+      'stalled before reconciling',
+      {},
+      { conditions: [condition('Stalled', 'True'), condition('Reconciling', 'True')] },
+      'Failed',
+    ],
+    [
+      'stalled and ready',
+      {},
+      { conditions: [condition('Ready', 'True'), condition('Stalled', 'True')] },
+      'Failed',
+    ],
+    [
+      'abnormal conditions false',
+      {},
+      { conditions: [condition('Reconciling', 'False'), condition('Stalled', 'Unknown')] },
+      'Current',
+    ],
+    ['ready', {}, { conditions: [condition('Ready', 'True')] }, 'Current'],
+    ['not ready', {}, { conditions: [condition('Ready', 'False')] }, 'InProgress'],
+    ['ready unknown', {}, { conditions: [condition('Ready', 'Unknown')] }, 'InProgress'],
+    ['only other conditions', {}, { conditions: [condition('Available', 'False')] }, 'Current'],
+  ] as const)('%s', (_case, metadata, status, expected) => {
+    expect(
+      kstatus({
+        apiVersion: 'v1',
+        kind: 'X',
+        metadata: { name: 'x', ...metadata },
+        ...(status ? { status } : {}),
+      }),
+    ).toBe(expected);
+  });
+
+  test.each([
+    ['Ready', 'Current'],
+    ['Reconciling', 'InProgress'],
+    ['Stalled', 'Failed'],
+  ] as const)('the summary for %s reads as %s', (state, expected) => {
+    const conditions = setConditions(
+      [],
+      progress({ state, reason: 'Why', message: 'words', generation: 3 }),
+      { now: at(0) },
+    );
+    expect(
+      kstatus({
+        apiVersion: 'v1',
+        kind: 'X',
+        metadata: { name: 'x', generation: 3 },
+        status: { observedGeneration: 3, conditions },
+      }),
+    ).toBe(expected);
+    expect(conditions).toHaveLength(3);
+    expect(findCondition(conditions, 'Ready')).toMatchObject({
+      status: state === 'Ready' ? 'True' : 'False',
+      reason: 'Why',
+      message: 'words',
+      observedGeneration: 3,
+    });
+    for (const { reason } of conditions) expect(reason).toMatch(/^[A-Z][A-Za-z]*$/);
+  });
+});

@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { EventRecorder } from '../../../operator/kube/events.ts';
+import { EVENTS } from '../../../operator/kube/resource-types.ts';
+import { eventually } from './support/eventually.ts';
+import { FakeClock } from './support/fake-clock.ts';
+import { MiniApi, ownerNamed } from './support/mini-api.ts';
+
+let api: MiniApi;
+let clock: FakeClock;
+let abort: AbortController;
+let recorder: EventRecorder;
+let running: Promise<void>;
+beforeEach(async () => {
+  api = await MiniApi.start();
+  clock = new FakeClock();
+  abort = new AbortController();
+  recorder = new EventRecorder({
+    client: api.client(),
+    controller: 'example.com/operator',
+    instance: 'operator-0',
+    clock,
+  });
+  running = recorder.run(abort.signal);
+});
+afterEach(async () => {
+  abort.abort();
+  await running;
+  await api.close();
+});
+
+const scaled = (note: string) => ({ type: 'Normal', reason: 'Scaled', action: 'Scale', note }) as const;
+const stored = () => api.store.list(EVENTS);
+
+test('an event has all that events.k8s.io/v1 asks for', async () => {
+  const widget = ownerNamed('w');
+  recorder.emit(widget, { ...scaled('from 0 to 1'), related: ownerNamed('pool') });
+  await eventually(() => stored().length === 1);
+  expect(stored()[0]).toMatchObject({
+    metadata: { name: expect.stringMatching(/^w\.[0-9a-f]{16}$/), namespace: 'default' },
+    eventTime: '2026-01-01T00:00:00.000000Z',
+    reportingController: 'example.com/operator',
+    reportingInstance: 'operator-0',
+    type: 'Normal',
+    reason: 'Scaled',
+    action: 'Scale',
+    note: 'from 0 to 1',
+    regarding: {
+      apiVersion: 'example.com/v1',
+      kind: 'Widget',
+      name: 'w',
+      namespace: 'default',
+      uid: widget.metadata.uid,
+    },
+    related: { name: 'pool' },
+  });
+});
+
+test('a repetition within two minutes is left out', async () => {
+  const widget = ownerNamed('w');
+  recorder.emit(widget, scaled('one'));
+  recorder.emit(widget, scaled('one'));
+  recorder.emit(widget, scaled('two'));
+  recorder.emit(ownerNamed('w'), scaled('one'));
+  await clock.advance(120_000);
+  recorder.emit(widget, scaled('one'));
+  await eventually(() => stored().length === 4);
+  expect(stored().map(({ note }) => note)).toEqual(['one', 'two', 'one', 'one']);
+});
+
+test('a flood about one object is bounded, and does not silence others', async () => {
+  const [loud, quiet] = [ownerNamed('loud'), ownerNamed('quiet')];
+  for (let index = 0; index < 10_000; index++) recorder.emit(loud, scaled(`n${index}`));
+  recorder.emit(quiet, scaled('once'));
+  await eventually(() => stored().some(({ note }) => note === 'once'));
+  expect(stored()).toHaveLength(26);
+  await clock.advance(60_000);
+  recorder.emit(loud, scaled('later'));
+  recorder.emit(loud, scaled('too many'));
+  await eventually(() => stored().length === 27);
+});
+
+test('no more than a thousand events wait for the API server', async () => {
+  const idle = new EventRecorder({ client: api.client(), controller: 'c', instance: 'i', clock });
+  for (let index = 0; index < 1_200; index++) idle.emit(ownerNamed(`w${index}`), scaled('x'));
+  const stop = new AbortController();
+  stop.abort();
+  await idle.run(stop.signal);
+  expect(stored()).toHaveLength(1_000);
+});
+
+test('what waits at the end is still sent', async () => {
+  for (let index = 0; index < 5; index++) recorder.emit(ownerNamed('w'), scaled(`n${index}`));
+  abort.abort();
+  await running;
+  expect(stored()).toHaveLength(5);
+});
+
+test('an event that is refused is dropped, the next is sent', async () => {
+  let refusals = 1;
+  api.fault = () => (refusals-- > 0 ? { status: 403 } : undefined);
+  recorder.emit(ownerNamed('w'), scaled('refused'));
+  recorder.emit(ownerNamed('w'), scaled('fine'));
+  await eventually(() => stored().length === 1);
+  expect(stored()[0]).toMatchObject({ note: 'fine' });
+});
+
+test('a note is cut to what the server takes, between characters', async () => {
+  recorder.emit(ownerNamed('w'), scaled('€'.repeat(1_000)));
+  await eventually(() => stored().length === 1);
+  const note = String(stored()[0]?.note);
+  expect(Buffer.byteLength(note)).toBeLessThanOrEqual(1_024);
+  expect(note).toMatch(/^€+…$/);
+});
