@@ -167,6 +167,19 @@ describe('what it saw', () => {
   });
 });
 
+describe('clients that go away', () => {
+  test('end their generation, also when the answer is in one piece', async () => {
+    const url = await start({ VLLM_SIM_TIME_SCALE: '1' });
+    const abort = new AbortController();
+    const request = chat(url, { max_tokens: 30_000 }, { signal: abort.signal });
+    await until(() => server?.sim.running === 1);
+    abort.abort(new Error('gone'));
+    await expect(request).rejects.toThrow('gone');
+    await until(() => server?.sim.running === 0);
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/finished_reason="abort"\} 1\.0/);
+  });
+});
+
 describe('scale', () => {
   test('a thousand streams at once, none short of a token', async () => {
     const url = await start();

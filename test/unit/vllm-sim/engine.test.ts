@@ -154,7 +154,7 @@ describe('engine', () => {
     const expected = roomy.ask({ prompt: tokens(60), maxTokens: 60 });
     roomy.clock.advance();
     const bench = new Bench('--num-gpu-blocks-override', '18', '--no-enable-prefix-caching');
-    const results = [0, 1, 2].map((i) => bench.ask({ prompt: tokens(60, i * 1000), maxTokens: 60 }));
+    const results = [0, 1, 2, 3].map((i) => bench.ask({ prompt: tokens(60, i * 1000), maxTokens: 60 }));
     bench.clock.advance();
     expect(bench.engine.preemptions).toBeGreaterThan(0);
     expect(bench.metric('num_preemptions_total')).toBe(bench.engine.preemptions);
@@ -162,6 +162,17 @@ describe('engine', () => {
       results.map(() => ['length', 60, expected.text]),
     );
     expect(bench.engine.pool.usage).toBe(0);
+  });
+
+  test('runs who was preempted before who came later', () => {
+    const bench = new Bench('--num-gpu-blocks-override', '12', '--max-num-seqs', '2');
+    // The last needs seven of the eleven blocks, so that it and the preempted one cannot run together.
+    const results = [60, 60, 100].map((length, i) =>
+      bench.ask({ prompt: tokens(length, i * 1000), maxTokens: length === 60 ? 60 : 5 }),
+    );
+    bench.clock.advance();
+    expect(bench.engine.preemptions).toBeGreaterThan(0);
+    expect(bench.order.map((r) => results.indexOf(r))).toEqual([0, 1, 2]);
   });
 
   test('ends a request that can never fit with an error instead of waiting for ever', () => {
