@@ -1,6 +1,6 @@
 /** Log lines as vLLM writes them: `(APIServer pid=7) INFO 11-21 10:00:00 [api_server.py:1] text`. */
 
-export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
+type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
 
 const RANK: Readonly<Record<LogLevel, number>> = { DEBUG: 0, INFO: 1, WARNING: 2, ERROR: 3 };
 

@@ -12,7 +12,6 @@ export interface Sampling {
   temperature: number;
   seed: number | undefined;
   priority: number;
-  logprobs: number | undefined;
 }
 
 export interface SamplingLimits {
@@ -61,7 +60,6 @@ export function readSampling(body: Body, limits: SamplingLimits): Sampling {
     temperature,
     seed: integer(body, 'seed'),
     priority,
-    logprobs: undefined,
   };
 }
 
