@@ -102,7 +102,6 @@ async function start(
     const transport = new Transport({
       connection: connectionTo({ server: api.url }),
       userAgent: fieldManager,
-      log,
     });
     closers.push(() => transport.close());
     return new KubeClient(transport, { fieldManager });

@@ -94,7 +94,8 @@ class SchedulerReconciler {
       });
     } catch (error) {
       if (isKubeError(error, 'NotFound', 'Conflict')) return undefined;
-      throw error;
+      if (!isKubeError(error, 'MethodNotAllowed')) throw error;
+      await client.patch(PODS, { namespace, name }, { merge: { spec: { nodeName: node } } }, { signal });
     }
     if (stores.pods.get(key)?.spec.nodeName === undefined) this.#bound.set(uid, { pod, node });
     this.#unschedulable.delete(key);

@@ -222,7 +222,7 @@ export class ContainerRunner {
     return instance;
   }
 
-  /** Repeats a step until what it needs exists, and shows meanwhile what is missing. */
+  /** Repeats a step until it succeeds, mostly until what it needs exists, and shows meanwhile what is missing. */
   async #whenPresent<T>(
     event: string,
     reason: string,
@@ -234,9 +234,10 @@ export class ContainerRunner {
       try {
         return await step();
       } catch (error) {
-        if (!(error instanceof MissingSourceError)) throw error;
-        this.#options.emit('Warning', event, event === 'Failed' ? `Error: ${error.message}` : error.message);
-        this.#wait(reason, reason === 'ContainerCreating' ? undefined : error.message);
+        signal.throwIfAborted();
+        const message = error instanceof Error ? error.message : String(error);
+        this.#options.emit('Warning', event, event === 'Failed' ? `Error: ${message}` : message);
+        this.#wait(reason, reason === 'ContainerCreating' ? undefined : message);
         await Promise.race([changed, this.#options.timing.sleep(SOURCE_RETRY_SECONDS, signal)]);
         signal.throwIfAborted();
       }
