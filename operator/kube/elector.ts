@@ -126,7 +126,7 @@ export class LeaderElector {
       try {
         await sleep(this.#retryPeriodMs, { clock: this.#clock, signal: limit.signal });
         if ((await this.#attempt(limit.signal)) === 'taken') {
-          return `held by ${this.#lease?.spec?.holderIdentity}`;
+          return `taken by ${this.#lease?.spec?.holderIdentity ?? 'someone who has given it back'}`;
         }
         limit.signal.throwIfAborted();
       } catch (error) {

@@ -141,6 +141,16 @@ test('a higher priority goes first, and lifts a key that waits', async () => {
   expect(order).toEqual(['live1', 'live2', 'old2', 'old1']);
 });
 
+test('a shorter delay that comes later is not held up by a longer one', async () => {
+  const clock = new FakeClock();
+  const queue = new WorkQueue({ name: 'q', clock });
+  queue.addAfter('late', 1_000);
+  queue.addAfter('soon', 10);
+  await clock.advance(10);
+  expect(queue.length).toBe(1);
+  expect(await queue.get()).toBe('soon');
+});
+
 test('a closed queue lets its workers go and takes nothing more', async () => {
   const clock = new FakeClock();
   const queue = new WorkQueue({ name: 'q', clock });

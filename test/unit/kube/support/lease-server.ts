@@ -7,6 +7,8 @@ import type { KubeObject } from '../../../../operator/kube/object.ts';
 export interface Link {
   /** One way, in milliseconds. */
   latencyMs: number;
+  /** Of the way back, if that is another. */
+  answerMs?: number;
   /** `requests`: nothing arrives. `answers`: the server acts, but nothing comes back. */
   cut: 'nothing' | 'requests' | 'answers';
 }
@@ -37,7 +39,7 @@ export class LeaseServer {
         await wait(options.timeoutMs ?? 30_000);
         throw failure('Timeout');
       }
-      await wait(link.latencyMs);
+      await wait(link.answerMs ?? link.latencyMs);
       return object as T;
     };
     return {
