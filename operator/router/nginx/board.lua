@@ -85,10 +85,12 @@ function M.set(slot, field, value)
   cells[mine + slot * FIELDS + field] = value
 end
 
---- The sum of a cell over all workers.
+--- The sum of a cell over all workers. Rows that nobody uses are 0; the first four are added up without a loop, which
+-- LuaJIT would leave to the interpreter.
 function M.sum(slot, field)
-  local total, cell = 0, slot * FIELDS + field
-  for row = 1, cells[ROWS_USED] do total = total + cells[row * ROW + cell] end
+  local cell = ROW + slot * FIELDS + field
+  local total = cells[cell] + cells[cell + ROW] + cells[cell + 2 * ROW] + cells[cell + 3 * ROW]
+  for row = 5, cells[ROWS_USED] do total = total + cells[(row - 1) * ROW + cell] end
   return total
 end
 

@@ -9,6 +9,8 @@ local routes = require "routes"
 local scan = require "scan"
 local waiting = require "waiting"
 
+local random, tohex = math.random, require("bit").tohex
+
 local M = {}
 
 local RETRY_SOON, RETRY_LATER = 1, 30 -- seconds, for Retry-After
@@ -51,10 +53,11 @@ local function model_name(ctx)
   return name
 end
 
-local function unavailable(model)
-  local why = model.unavailable
+local function unavailable(ctx, model)
+  local why = model.unavailable or {}
   metrics.add(metrics.series("rejected_total", "reason", "unavailable"), 1)
-  return reply.error(503, ("The model `%s` is not available: %s"):format(model.name, why.message or why.reason), nil, RETRY_LATER)
+  local message = ("The model `%s` is not available: %s"):format(model.name, why.message or why.reason or "it cannot be started now")
+  return relay.fail(ctx, 503, message, RETRY_LATER)
 end
 
 local function unknown(name)
@@ -96,11 +99,28 @@ local function wait_for_turn(ctx, model, name)
   return relay.fail(ctx, 429, ("The model `%s` is busy: no engine had room in time."):format(name), RETRY_SOON)
 end
 
+--- What is known of a request. All fields have their place from the start, so that the table never grows.
+local function new_context()
+  return {
+    start = ngx.req.start_time(), path = false, model = false, tenant = false, stream = false, counted = false,
+    waiter = false, waited = false, endpoint = false, peer = false, tried = false, first_byte = false, last = false,
+    replied = false, sse = false, cut = false, relay = false, inner = false, body = false, verdict = false, lost = false,
+  }
+end
+
+--- 128 random bits in hexadecimal. They name a request, they protect nothing.
+local function new_trace_id()
+  return tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
+    .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
+end
+
 --- Access phase.
 function M.access()
-  local ctx = ngx.ctx
-  ctx.start = ngx.req.start_time()
-  local uri = ngx.var.uri
+  local ctx = new_context()
+  ngx.ctx = ctx
+  local var = ngx.var
+  var.trace_id = new_trace_id()
+  local uri = var.uri
   local path = path_of(uri)
   if not path then
     return reply.error(404, ("There is no %s here."):format(uri))
@@ -117,7 +137,7 @@ function M.access()
   ctx.model = model
   board.add(model.slot, board.REQUESTS, 1)
   board.set(model.slot, board.LAST, ngx.now() * 1000)
-  if model.unavailable and #model.live == 0 then return unavailable(model) end
+  if model.unavailable and #model.live == 0 then return unavailable(ctx, model) end
   if waiting.may_pass(model) then
     ctx.counted = true
     board.add(model.slot, board.IN_FLIGHT, 1)
@@ -128,15 +148,14 @@ function M.access()
   model = routes.current().by_uid[model.uid]
   if not model then return relay.fail(ctx, 404, ("The model `%s` does not exist."):format(name)) end
   ctx.model = model
-  if not ctx.counted then
-    return relay.fail(ctx, 503, ("The model `%s` is not available."):format(name), RETRY_LATER)
-  end
+  if not ctx.counted then return unavailable(ctx, model) end
   if ctx.relay then return relay.run(ctx) end
 end
 
 --- Access phase of a request that the relay sends: it was admitted and is counted where it came in.
 function M.relayed()
-  local ctx, var = ngx.ctx, ngx.var
+  local ctx, var = new_context(), ngx.var
+  ngx.ctx = ctx
   ctx.model = routes.current().by_uid[var.http_x_relay]
   ctx.path, ctx.stream, ctx.inner = path_of(var.uri), true, true
   if not ctx.model then return reply.error(404, "The model does not exist any more.") end
@@ -144,20 +163,24 @@ end
 
 --- Series of a model's requests, made once per table, tenant and code.
 local function series_of(model, tenant, status)
-  local key = tenant .. " " .. status
-  local series = model.series[key]
+  local of_tenant = model.series[tenant]
+  if not of_tenant then
+    of_tenant = {}
+    model.series[tenant] = of_tenant
+  end
+  local series = of_tenant[status]
   if not series then
     series = metrics.series("requests_total", "model", model.name, "namespace", model.namespace, "tenant", tenant, "code", status)
-    model.series[key] = series
+    of_tenant[status] = series
   end
   return series
 end
 
 local function histogram_of(model, name)
-  local histogram = model.series[name]
+  local histogram = model.histograms[name]
   if not histogram then
     histogram = metrics.histogram(name, "model", model.name, "namespace", model.namespace)
-    model.series[name] = histogram
+    model.histograms[name] = histogram
   end
   return histogram
 end
@@ -189,8 +212,8 @@ function M.log()
   if ctx.first_byte then metrics.observe(histogram_of(model, "first_token_seconds"), ctx.first_byte - ctx.start) end
   if ctx.waited then metrics.observe(histogram_of(model, "hold_seconds"), ctx.waited) end
   if ctx.cut then metrics.add(metrics.series("cut_streams_total", "model", model.name, "namespace", model.namespace), 1) end
-  local var = ngx.var
-  var.model, var.tenant = model.name, ctx.tenant
+  ngx.var.model = model.label
+  if ctx.tenant ~= model.namespace then ngx.var.tenant = ctx.tenant end
 end
 
 return M

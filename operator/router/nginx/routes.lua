@@ -137,7 +137,8 @@ local function compile(text)
   table_.names, table_.by_uid = {}, {}
   for _, model in ipairs(table_.models) do
     model.slot = slots["m:" .. model.uid]
-    model.live, model.capacity, model.series = {}, 0, {}
+    model.live, model.capacity, model.series, model.histograms = {}, 0, {}, {}
+    model.label = (model.namespace or "") .. "/" .. (model.name or model.uid)
     for _, endpoint in ipairs(model.endpoints) do
       endpoint.slot = slots["e:" .. endpoint.address]
       endpoint.host, endpoint.port = endpoint.address:match("^(.+):(%d+)$")

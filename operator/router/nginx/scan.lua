@@ -7,11 +7,13 @@ local byte, find, sub = string.byte, string.find, string.sub
 local QUOTE, BACKSLASH, COMMA, COLON = 34, 92, 44, 58
 local OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET = 123, 125, 91, 93
 
--- After a skipped value, a member that the router does not care for costs nothing more.
-local WANTED = {
-  model = true, stream = true, stream_options = true, messages = true, prompt = true, input = true,
-  temperature = true, seed = true, n = true, max_tokens = true, max_completion_tokens = true, max_output_tokens = true,
-}
+--- A table with a place for each member that the router cares for.
+local function members()
+  return {
+    model = false, stream = false, stream_options = false, messages = false, prompt = false, input = false,
+    temperature = false, seed = false, max_tokens = false, max_completion_tokens = false, max_output_tokens = false,
+  }
+end
 
 --- Index of the first byte at or after `i` that is not white space.
 local function skip_space(s, i)
@@ -79,10 +81,10 @@ end
 local M = { skip_string = skip_string, skip_value = skip_value, skip_space = skip_space, text = text }
 
 --- Scans an object. Returns a table `name → index of the value` for the members the router knows, and `name → index of
--- the value's last byte` in a second one; of a name that comes twice the last one counts, as for JSON.parse and Python.
+-- the value's last byte` in a second one, false where there is none; of a name that comes twice the last one counts, as for JSON.parse and Python.
 -- Returns nil and the reason when the text is not an object or ends early.
 function M.members(s)
-  local from, to = {}, {}
+  local from, to = members(), members()
   local i, c = skip_space(s, 1)
   if c ~= OPEN_BRACE then return nil, "it is not a JSON object" end
   i, c = skip_space(s, i + 1)
@@ -97,11 +99,12 @@ function M.members(s)
     i, c = skip_space(s, i + 1)
     behind = skip_value(s, i, c)
     if not behind then return nil, "a value is missing or does not end" end
-    if WANTED[name] then from[name], to[name] = i, behind - 1 end
+    if from[name] ~= nil then from[name], to[name] = i, behind - 1 end
     i, c = skip_space(s, behind)
     if c == CLOSE_BRACE then
-      if find(s, "^%s*$", i + 1) then return from, to end
-      return nil, "there is text behind the object"
+      i, c = skip_space(s, i + 1)
+      if c then return nil, "there is text behind the object" end
+      return from, to
     end
     if c ~= COMMA then return nil, "a comma is missing" end
     i, c = skip_space(s, i + 1)
@@ -115,7 +118,7 @@ end
 
 --- True when the member's value is the literal `true`.
 function M.is_true(s, from, to)
-  return from ~= nil and to - from == 3 and sub(s, from, to) == "true"
+  return from and to - from == 3 and sub(s, from, to) == "true"
 end
 
 --- The number at a member's place; nil when it is not a number.

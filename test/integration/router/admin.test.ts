@@ -43,7 +43,7 @@ describe('administration', () => {
           dispatcher,
           ...(method === 'PUT' && { body: JSON.stringify(table([])) }),
         });
-        expect(response.statusCode).toBe(400);
+        expect(response.statusCode).toBe(401);
         await response.body.dump();
       }
       await dispatcher.destroy();
@@ -174,8 +174,7 @@ describe('administration', () => {
     expect(JSON.parse(text)).toMatchObject({
       path: '/v1/completions',
       status: 200,
-      model: 'm',
-      tenant: 'team-a',
+      model: 'team-a/m',
     });
     expect(text).not.toMatch(/my-words|secret/);
   });

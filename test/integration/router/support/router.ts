@@ -81,7 +81,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
     ACCESS_LOG: join(directory, 'access.log'),
   };
   const template = await readFile(join(conf, 'nginx.conf'), 'utf8');
-  const filled = template.replace(/@@([A-Z_]+)@@/g, (_, name: string) => values[name] ?? '');
+  const filled = template.replace(/@@([A-Z_]+)@@/g, (whole, name: string) => values[name] ?? whole);
   await writeFile(join(conf, 'nginx.conf'), filled);
   for (const [file, constants] of Object.entries(options.constants ?? {})) {
     let text = await readFile(join(conf, file), 'utf8');
