@@ -20,6 +20,7 @@ const BLOCKERS = [
   'ServedNameConflict',
   'InvalidSpec',
 ] as const satisfies Reason[];
+const REFUSALS = ['NameTaken', 'ApplyRefused'] as const satisfies Reason[];
 const ENGINE_PROBLEMS = [
   'Unschedulable',
   'PodsRefused',
@@ -37,6 +38,7 @@ const MODEL_SUMMARY = [
   'Suspended',
   ...BLOCKERS,
   'DoesNotFit',
+  ...REFUSALS,
   ...ENGINE_PROBLEMS,
 ] as const satisfies Reason[];
 const POOL_SUMMARY = [
@@ -45,6 +47,7 @@ const POOL_SUMMARY = [
   'RolloutInProgress',
   'CacheStarting',
   'InvalidSpec',
+  ...REFUSALS,
   'Deleting',
 ] as const satisfies Reason[];
 

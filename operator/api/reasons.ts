@@ -35,6 +35,14 @@ export const REASONS = {
       'The specs of pool and model together cannot be rendered, such as parallel sizes that do not match the accelerators or the heads of the model. What ran before keeps running.',
     remedy: 'The message has the field, the value and what to set instead.',
   },
+  NameTaken: {
+    meaning: "An object that is not the operator's has the name of one that it needs.",
+    remedy: 'Delete or rename the object that the message names, or rename the model or pool.',
+  },
+  ApplyRefused: {
+    meaning: 'The API server refuses what the spec leads to: its validation, a policy or a quota.',
+    remedy: 'Change what the message names. It is tried again every half minute.',
+  },
   Fits: { meaning: 'Weights and at least one sequence of full length fit into the accelerators.' },
   DoesNotFit: {
     meaning: 'Weights and one sequence of full length do not fit into the accelerators of a replica.',

@@ -64,7 +64,7 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     }),
     deployments: managed<Deployment>(DEPLOYMENTS, { transform: noteReplicasOwner }),
     pods: managed<Pod>(PODS, {
-      indexes: { byModel },
+      indexes: { byModel, byRouterPool: (pod) => (isRouter(pod) ? poolKeys(pod) : []) },
     }),
     services: managed<Service>(SERVICES),
     configMaps: managed<ConfigMap>(CONFIG_MAPS),

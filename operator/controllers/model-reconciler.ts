@@ -22,6 +22,7 @@ import type { AcceptanceCache } from './acceptance-cache.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
+import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
 import type { Deployment } from './workloads.ts';
 
@@ -69,14 +70,16 @@ export class ModelReconciler {
     // Children go with the model, by their owner references.
     if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
     const scope: Scope = { model, key };
-    const blocker = this.#findPool(scope) ?? this.#accept(scope) ?? this.#resolve(scope) ?? this.#plan(scope);
-    if (!blocker) {
-      await this.#apply(scope, context);
-      await this.#scale(scope, context);
-    }
+    const refused = this.#findPool(scope) ?? this.#accept(scope) ?? this.#resolve(scope) ?? this.#plan(scope);
+    const blocker = refused ?? (await refusalOf(() => this.#apply(scope, context)));
+    if (!blocker) await this.#scale(scope, context);
     await this.#report(scope, blocker, context);
-    if (blocker?.reason !== 'PoolNotFound' || blocker.needsUser) return undefined;
-    return { requeueAfterMs: POOL_GRACE_MS - Math.min(POOL_GRACE_MS - 1_000, this.#age(model, clock.now())) };
+    if (blocker?.reason === 'PoolNotFound' && !blocker.needsUser) {
+      return {
+        requeueAfterMs: POOL_GRACE_MS - Math.min(POOL_GRACE_MS - 1_000, this.#age(model, clock.now())),
+      };
+    }
+    return refused || !blocker ? undefined : { requeueAfterMs: REFUSED_RETRY_MS };
   }
 
   #age(model: InferenceModel, now: number): number {
@@ -150,7 +153,7 @@ export class ModelReconciler {
     return undefined;
   }
 
-  async #apply(scope: Scope, { signal, log }: Context): Promise<void> {
+  async #apply(scope: Scope, { signal }: Context): Promise<void> {
     const { model, pool } = scope;
     if (!pool) return;
     const { applier, replicas, state, events, operatorNamespace } = this.#options;
@@ -167,7 +170,6 @@ export class ModelReconciler {
     if (!live) giveReplicas(desired, scope.desiredReplicas);
     const { changes, fights } = await applier.apply({ owner: model, desired, prune: true, signal });
     for (const change of changes) {
-      log.info({ action: change.action, kind: change.type.kind, name: change.key }, 'child changed');
       if (change.type.kind !== 'Deployment') continue;
       const reason =
         change.action === 'created' ? 'Created' : change.action === 'deleted' ? 'Deleted' : 'Updated';

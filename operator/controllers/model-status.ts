@@ -8,8 +8,8 @@ import type { EngineHealth } from './engine-health.ts';
 
 /** What stopped a reconcile before anything was applied. */
 export interface Blocker {
-  /** The condition that says it in detail. */
-  condition: 'Accepted' | 'MemoryFit';
+  /** The condition that says it in detail; `Ready` when only the summary does. */
+  condition: 'Accepted' | 'MemoryFit' | 'Ready';
   reason: string;
   message: string;
   /** False while waiting may help, such as for a pool that is applied a moment later. */

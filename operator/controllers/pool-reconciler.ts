@@ -2,7 +2,6 @@
 import type { InferencePool } from '../api/types.ts';
 import { INFERENCE_POOLS } from '../api/types.ts';
 import { resolveAccelerator } from '../engine/accelerators.ts';
-import { InvalidSpecError } from '../engine/spec-issue.ts';
 import type { Applier } from '../kube/applier.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -20,6 +19,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { Identity } from './identity.ts';
 import { routerUrl } from './model-reconciler.ts';
 import { type PoolView, poolStatus } from './pool-status.ts';
+import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
 
 /** Keeps a pool from vanishing under the models that it serves. */
 export const POOL_FINALIZER = 'vllm-operator.dev/pool-in-use';
@@ -49,45 +49,36 @@ export class PoolReconciler {
   }
 
   /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
-  async reconcile(key: Key, context: Context): Promise<undefined> {
+  async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
     const { state, client } = this.#options;
     const pool = state.pools.store.get(key);
-    if (!pool) return;
+    if (!pool) return undefined;
     const deleting = pool.metadata.deletionTimestamp !== undefined;
     const users = deleting ? this.#users(key) : [];
     if (deleting && users.length === 0) {
       if (pool.metadata.finalizers?.includes(POOL_FINALIZER))
         await removeFinalizer(client, INFERENCE_POOLS, pool, POOL_FINALIZER, context.signal);
-      return;
+      return undefined;
     }
     if (!deleting && !pool.metadata.finalizers?.includes(POOL_FINALIZER)) {
       await addFinalizer(client, INFERENCE_POOLS, pool, POOL_FINALIZER, context.signal);
-      return;
+      return undefined;
     }
     // With foreground deletion the garbage collector already removes the children: making them anew would never end.
-    const invalid = pool.metadata.finalizers?.includes('foregroundDeletion')
-      ? undefined
-      : await this.#apply(pool, context);
-    await this.#report(
-      pool,
-      { ...(invalid !== undefined && { invalid }), ...(deleting && { usedBy: users }) },
-      context,
-    );
+    const foreground = pool.metadata.finalizers?.includes('foregroundDeletion');
+    const refused = foreground ? undefined : await refusalOf(() => this.#apply(pool, context));
+    await this.#report(pool, { ...(refused && { refused }), ...(deleting && { usedBy: users }) }, context);
+    return refused && refused.reason !== 'InvalidSpec' ? { requeueAfterMs: REFUSED_RETRY_MS } : undefined;
   }
 
   #users(key: Key): string[] {
     return this.#options.state.models.store.byIndex('byPool', key).map(keyOf).sort();
   }
 
-  /** Applies routers and Redis; returns what is wrong with the spec instead, having applied nothing. */
-  async #apply(pool: InferencePool, { signal, log }: Context): Promise<string | undefined> {
+  /** Applies routers and Redis. Throws InvalidSpecError, having applied nothing, when the spec is wrong. */
+  async #apply(pool: InferencePool, { signal }: Context): Promise<void> {
     const { applier, identity, operatorNamespace } = this.#options;
-    try {
-      resolveAccelerator(pool.spec.accelerator);
-    } catch (error) {
-      if (error instanceof InvalidSpecError) return error.message;
-      throw error;
-    }
+    resolveAccelerator(pool.spec.accelerator);
     const authority = await identity.authority(signal);
     const desired = renderPool({
       pool,
@@ -97,15 +88,12 @@ export class PoolReconciler {
         aclHash: redisCredentials(authority.rootKey, { uid: pool.metadata.uid ?? '' }).passwordSha256,
       },
     });
-    const { changes } = await applier.apply({ owner: pool, desired, prune: true, signal });
-    for (const change of changes)
-      log.info({ action: change.action, kind: change.type.kind, name: change.key }, 'child changed');
-    return undefined;
+    await applier.apply({ owner: pool, desired, prune: true, signal });
   }
 
   async #report(
     pool: InferencePool,
-    found: Pick<PoolView, 'invalid' | 'usedBy'>,
+    found: Pick<PoolView, 'refused' | 'usedBy'>,
     { signal }: Context,
   ): Promise<void> {
     const { state, acceptance, status, clock, events } = this.#options;
@@ -119,7 +107,7 @@ export class PoolReconciler {
       now: clock.now(),
       url: routerUrl(pool),
       models:
-        found.invalid === undefined
+        found.refused?.reason !== 'InvalidSpec'
           ? models.filter((model) => acceptance.verdict(pool, model).accepted).length
           : 0,
       accelerators: models.reduce((sum, model) => sum + (model.status?.accelerators ?? 0), 0),

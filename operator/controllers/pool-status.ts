@@ -15,8 +15,8 @@ export interface PoolView {
   router?: Deployment;
   /** Absent when the pool has no managed Redis. */
   redis?: Deployment;
-  /** What is wrong with the spec; nothing was applied then. */
-  invalid?: string;
+  /** Why nothing, or not everything, was applied. */
+  refused?: { reason: string; message: string };
   /** Models that still use a pool that is being deleted, as `namespace/name`. */
   usedBy?: string[];
 }
@@ -44,8 +44,8 @@ export function poolStatus(view: PoolView): InferencePoolStatus {
   };
 }
 
-function summary({ pool, router, redis, invalid, usedBy }: PoolView): ConditionUpdate[] {
-  if (invalid !== undefined) return conditions('False', 'False', 'True', 'InvalidSpec', invalid);
+function summary({ pool, router, redis, refused, usedBy }: PoolView): ConditionUpdate[] {
+  if (refused) return conditions('False', 'False', 'True', refused.reason, refused.message);
   if (usedBy !== undefined) {
     const some = usedBy.slice(0, 3).join(', ') + (usedBy.length > 3 ? ` and ${usedBy.length - 3} more` : '');
     return conditions(

@@ -29,7 +29,7 @@ export interface SnapshotWriterOptions {
 
 export class SnapshotWriter {
   readonly #options: SnapshotWriterOptions;
-  readonly #saved = new Map<Key, { version: number; at: number }>();
+  readonly #saved = new Map<Key, { text: string; at: number }>();
 
   constructor(options: SnapshotWriterOptions) {
     this.#options = options;
@@ -41,7 +41,7 @@ export class SnapshotWriter {
     if (text === undefined) return undefined;
     try {
       const table = JSON.parse(text) as RouteTable;
-      this.#saved.set(keyOf(pool), { version: table.version, at: Number.NEGATIVE_INFINITY });
+      this.#saved.set(keyOf(pool), { text: contentOf(table), at: Number.NEGATIVE_INFINITY });
       return table;
     } catch {
       this.#options.log.warn({ pool: keyOf(pool) }, 'the route snapshot is not JSON; it is written anew');
@@ -58,11 +58,13 @@ export class SnapshotWriter {
     const { client, clock, log } = this.#options;
     const key = keyOf(pool);
     const saved = this.#saved.get(key);
-    if (saved?.version === table.version || pool.metadata.deletionTimestamp !== undefined) return undefined;
+    const content = contentOf(table);
+    // The version alone says nothing to a router that starts without the operator.
+    if (saved?.text === content || pool.metadata.deletionTimestamp !== undefined) return undefined;
     const wait = (saved?.at ?? Number.NEGATIVE_INFINITY) + INTERVAL_MS - clock.monotonic();
     if (wait > 0) return { requeueAfterMs: wait };
+    this.#saved.set(key, { text: content, at: clock.monotonic() });
     const text = JSON.stringify(snapshot(table));
-    this.#saved.set(key, { version: table.version, at: clock.monotonic() });
     if (Buffer.byteLength(text) > MAX_BYTES) {
       log.warn(
         { pool: key, models: table.models.length },
@@ -97,4 +99,9 @@ export class SnapshotWriter {
   #key(pool: InferencePool): { namespace: string; name: string } {
     return { namespace: pool.metadata.namespace ?? '', name: routeSnapshotName(pool.metadata.name) };
   }
+}
+
+/** What a snapshot says, but for its version. */
+function contentOf(table: RouteTable): string {
+  return JSON.stringify({ ...snapshot(table), version: 0 });
 }

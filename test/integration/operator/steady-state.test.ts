@@ -1,0 +1,58 @@
+/** An operator that finds everything in place writes nothing; counted by requests. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { INFERENCE_MODELS, INFERENCE_POOLS } from '../../../operator/api/types.ts';
+import { SERVICES } from '../../../operator/kube/resource-types.ts';
+import { eventually, Harness, type RunningOperator } from './support/harness.ts';
+
+let harness: Harness;
+let operator: RunningOperator;
+let namespace: string;
+
+beforeAll(async () => {
+  harness = await Harness.start();
+  operator = await harness.startOperator();
+  namespace = await harness.namespace();
+  await harness.createPool(namespace);
+  await harness.createModel(namespace, 'chat');
+  await harness.untilCondition(namespace, 'chat', 'Accepted', 'True');
+  await harness.settled(operator);
+});
+afterAll(() => harness.close());
+
+describe('a steady state', () => {
+  it('costs no write, also for an operator that starts', async () => {
+    const before = await operator.writes();
+    // A label says nothing to the operator, but is a change: the model is reconciled again.
+    await harness.client.patch(
+      INFERENCE_MODELS,
+      { namespace, name: 'chat' },
+      { merge: { metadata: { labels: { touched: 'yes' } } } },
+    );
+    await harness.client.patch(
+      INFERENCE_POOLS,
+      { namespace, name: 'pool' },
+      { merge: { metadata: { labels: { touched: 'yes' } } } },
+    );
+    expect(await harness.settled(operator)).toBe(before);
+
+    await operator.stop();
+    operator = await harness.startOperator();
+    await eventually('the new operator leads', () => Promise.resolve(operator.isLeader()));
+    // It finds its Lease and root key, and everything else in place.
+    expect(await harness.settled(operator)).toBe(0);
+  });
+
+  it('is kept by one of two operators, and by the other when the first goes', async () => {
+    const second = await harness.startOperator();
+    await harness.client.delete(SERVICES, { namespace, name: 'vllm-chat' });
+    await harness.until(SERVICES, namespace, 'vllm-chat', 'is back', () => true);
+    expect([operator.isLeader(), second.isLeader()]).toEqual([true, false]);
+    expect(await second.writes()).toBe(0);
+    await operator.stop();
+    await eventually('the second leads', () => Promise.resolve(second.isLeader()));
+    expect(await harness.settled(second)).toBe(0);
+    await harness.client.delete(SERVICES, { namespace, name: 'vllm-chat' });
+    await harness.until(SERVICES, namespace, 'vllm-chat', 'is back', () => true);
+    operator = second;
+  });
+});

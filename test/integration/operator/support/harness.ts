@@ -1,0 +1,257 @@
+/** The operator in this process, against the API server of the environment. */
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { Registry } from 'prom-client';
+import { parse, parseAllDocuments } from 'yaml';
+import { API_VERSION } from '../../../../operator/api/common.ts';
+import {
+  INFERENCE_MODELS,
+  INFERENCE_POOLS,
+  type InferenceModel,
+  type InferencePool,
+} from '../../../../operator/api/types.ts';
+import { createOperator } from '../../../../operator/controllers/operator.ts';
+import type { Deployment } from '../../../../operator/controllers/workloads.ts';
+import { KubeClient } from '../../../../operator/kube/client.ts';
+import { sleep } from '../../../../operator/kube/clock.ts';
+import { findCondition } from '../../../../operator/kube/conditions.ts';
+import { isKubeError } from '../../../../operator/kube/errors.ts';
+import { loadConnection } from '../../../../operator/kube/load-connection.ts';
+import { silentLogger } from '../../../../operator/kube/logger.ts';
+import type { KubeObject, ResourceType } from '../../../../operator/kube/object.ts';
+import {
+  CUSTOM_RESOURCE_DEFINITIONS,
+  DEPLOYMENTS,
+  NAMESPACES,
+} from '../../../../operator/kube/resource-types.ts';
+import { Transport } from '../../../../operator/kube/transport.ts';
+import { startTestApiServer, type TestApiServer } from '../../support/api-server.ts';
+
+const crdDirectory = new URL('../../../../crds/', import.meta.url);
+
+/** One running operator. */
+export interface RunningOperator {
+  /** Requests so far that change something, without renewals of the Lease. */
+  writes(): Promise<number>;
+  isLeader(): boolean;
+  stop(): Promise<void>;
+}
+
+export class Harness {
+  readonly #server: TestApiServer;
+  readonly #transport: Transport;
+  readonly #operators = new Set<RunningOperator>();
+  readonly #namespaces: string[] = [];
+  readonly client: KubeClient;
+  /** Where operators of this harness keep Lease and root key. */
+  readonly operatorNamespace: string;
+
+  private constructor(server: TestApiServer, transport: Transport) {
+    this.#server = server;
+    this.#transport = transport;
+    this.client = new KubeClient(transport, { fieldManager: 'test' });
+    this.operatorNamespace = `operator-${randomUUID().slice(0, 8)}`;
+  }
+
+  /** An API server with the CRDs installed. */
+  static async start(): Promise<Harness> {
+    const server = await startTestApiServer();
+    const transport = new Transport({
+      connection: await loadConnection({ kubeconfig: server.kubeconfig }),
+      userAgent: 'test',
+    });
+    const harness = new Harness(server, transport);
+    for (const file of readdirSync(crdDirectory)) {
+      const crd = parse(readFileSync(new URL(file, crdDirectory), 'utf8')) as KubeObject;
+      await harness.client.apply(CUSTOM_RESOURCE_DEFINITIONS, crd, { force: true });
+      await eventually(`${crd.metadata.name} is established`, async () => {
+        const live = await harness.client.get<
+          KubeObject & { status?: { conditions?: { type: string; status: string }[] } }
+        >(CUSTOM_RESOURCE_DEFINITIONS, { name: crd.metadata.name });
+        return live.status?.conditions?.some(
+          ({ type, status }) => type === 'Established' && status === 'True',
+        );
+      });
+    }
+    await harness.#createNamespace(harness.operatorNamespace);
+    return harness;
+  }
+
+  /** A namespace of this test's own. */
+  async namespace(labels: Record<string, string> = {}): Promise<string> {
+    return await this.#createNamespace(`test-${randomUUID().slice(0, 8)}`, labels);
+  }
+
+  async startOperator(): Promise<RunningOperator> {
+    const registry = new Registry();
+    const connection = await loadConnection({ kubeconfig: this.#server.kubeconfig });
+    const transport = new Transport({ connection, userAgent: 'vllm-operator', registry });
+    const stop = new AbortController();
+    const { manager } = createOperator({
+      client: new KubeClient(transport, { fieldManager: 'vllm-operator' }),
+      namespace: this.operatorNamespace,
+      identity: `operator-${randomUUID().slice(0, 8)}`,
+      log: silentLogger,
+      registry,
+      leaderElection: true,
+      probePort: 0,
+      probeHost: '127.0.0.1',
+      exit: () => stop.abort(),
+    });
+    const running = manager.run(stop.signal);
+    const operator: RunningOperator = {
+      writes: async () => {
+        const metrics = await registry.getSingleMetric('rest_client_requests_total')?.get();
+        // Leases are the only objects that are replaced as a whole.
+        const writes =
+          metrics?.values.filter(({ labels }) => !['GET', 'PUT'].includes(String(labels['method']))) ?? [];
+        return writes.reduce((sum, { value }) => sum + value, 0);
+      },
+      isLeader: () => manager.isLeader,
+      stop: async () => {
+        this.#operators.delete(operator);
+        stop.abort();
+        await running;
+        await transport.close();
+      },
+    };
+    this.#operators.add(operator);
+    return operator;
+  }
+
+  async createPool(
+    namespace: string,
+    spec: Record<string, unknown> = {},
+    name = 'pool',
+  ): Promise<InferencePool> {
+    return await this.client.create<InferencePool>(
+      INFERENCE_POOLS,
+      manifest('InferencePool', namespace, name, { accelerator: { type: 'A100' }, ...spec }) as InferencePool,
+    );
+  }
+
+  async createModel(
+    namespace: string,
+    name: string,
+    spec: Record<string, unknown> = {},
+  ): Promise<InferenceModel> {
+    const full = {
+      poolRef: { name: 'pool' },
+      model: { source: 'hf://mistralai/Mistral-7B-Instruct-v0.3' },
+      ...spec,
+    };
+    return await this.client.create<InferenceModel>(
+      INFERENCE_MODELS,
+      manifest('InferenceModel', namespace, name, full) as InferenceModel,
+    );
+  }
+
+  /** The object once it satisfies the predicate. */
+  async until<T extends KubeObject>(
+    type: ResourceType,
+    namespace: string,
+    name: string,
+    what: string,
+    predicate: (object: T) => boolean,
+  ): Promise<T> {
+    return await eventually(`${type.kind} ${namespace}/${name} ${what}`, async () => {
+      try {
+        const object = await this.client.get<T>(type, { namespace, name });
+        return predicate(object) ? object : undefined;
+      } catch (error) {
+        if (isKubeError(error, 'NotFound')) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async untilCondition(
+    namespace: string,
+    name: string,
+    type: string,
+    status: string,
+    reason?: string,
+  ): Promise<InferenceModel> {
+    return await this.until<InferenceModel>(
+      INFERENCE_MODELS,
+      namespace,
+      name,
+      `has ${type}=${status} ${reason ?? ''}`,
+      (model) => {
+        const condition = findCondition(model.status?.conditions, type);
+        return (
+          condition?.status === status &&
+          condition.observedGeneration === model.metadata.generation &&
+          (reason === undefined || condition.reason === reason)
+        );
+      },
+    );
+  }
+
+  async engine(namespace: string, model: string): Promise<Deployment> {
+    return await this.until<Deployment>(DEPLOYMENTS, namespace, `vllm-${model}`, 'exists', () => true);
+  }
+
+  /** Resolves once no operator has written anything for a while: what follows starts from rest. */
+  async settled(operator: RunningOperator): Promise<number> {
+    let last = await operator.writes();
+    let same = 0;
+    while (same < 4) {
+      await sleep(250);
+      const now = await operator.writes();
+      same = now === last ? same + 1 : 0;
+      last = now;
+    }
+    return last;
+  }
+
+  async close(): Promise<void> {
+    for (const operator of [...this.#operators]) await operator.stop();
+    if (this.#server.shared) {
+      for (const name of this.#namespaces) await this.client.delete(NAMESPACES, { name });
+    }
+    await this.#transport.close();
+    await this.#server.close();
+  }
+
+  async #createNamespace(name: string, labels: Record<string, string> = {}): Promise<string> {
+    await this.client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
+    this.#namespaces.push(name);
+    return name;
+  }
+}
+
+/** Documents of an example file. */
+export function exampleObjects(file: string): KubeObject[] {
+  const text = readFileSync(new URL(`../../../../examples/${file}`, import.meta.url), 'utf8');
+  return parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
+}
+
+/** Waits until the check gives something true; fails with what was waited for. */
+export async function eventually<T>(
+  what: string,
+  check: () => Promise<T | undefined | false>,
+  timeoutMs = 20_000,
+): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  let last: unknown;
+  while (Date.now() < end) {
+    try {
+      const result = await check();
+      if (result !== undefined && result !== false) return result;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(25);
+  }
+  throw new Error(`not in time: ${what}`, { cause: last });
+}
+
+function manifest(
+  kind: string,
+  namespace: string,
+  name: string,
+  spec: Record<string, unknown>,
+): KubeObject & { spec: unknown } {
+  return { apiVersion: API_VERSION, kind, metadata: { name, namespace }, spec };
+}
