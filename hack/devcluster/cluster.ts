@@ -93,7 +93,7 @@ async function start(
   const watchdog = new Watchdog(directory);
   closers.push(() => watchdog.close());
 
-  const api = await startApiServer({ port: options.port ?? 0 });
+  const api = await startApiServer({ port: options.port ?? 0, serviceSubnet: addresses.serviceSubnet });
   closers.push(() => api.close());
   const kubeconfigPath = join(directory, 'kubeconfig');
   await writeFile(kubeconfigPath, plainKubeconfig(api.url), { mode: 0o600 });

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { Controller } from '../../../operator/kube/controller.ts';
 import type { ResourceType } from '../../../operator/kube/object.ts';
 import { HORIZONTAL_POD_AUTOSCALERS } from '../../../operator/kube/resource-types.ts';
@@ -28,7 +27,10 @@ export function autoscalerController(context: ControllerContext, syncPeriodMs: n
       return { requeueAfterMs: stores.autoscalers.get(key) ? syncPeriodMs : undefined };
     },
   });
-  controller.watch(stores.autoscalers, { changed: (old, now) => !isDeepStrictEqual(old.spec, now.spec) });
+  // A new one is looked at after a period, as kube-controller-manager does; from then on it asks for itself.
+  stores.autoscalers.subscribe(({ key, old }) => {
+    if (!old) controller.enqueue(key, { afterMs: syncPeriodMs });
+  });
   return controller;
 }
 

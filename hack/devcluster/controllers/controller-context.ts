@@ -10,7 +10,7 @@ import type { HorizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts';
 import type { PodDisruptionBudget } from './pod-disruption-budget.ts';
 import type { Deployment, ReplicaSet } from './workload.ts';
 
-/** Local copies that the controllers share. */
+/** Local copies that the controllers share. Pods, services and disruption budgets have an index `byNamespace`. */
 export interface ClusterStores {
   pods: Store<Pod>;
   nodes: Store<NodeObject>;

@@ -21,7 +21,7 @@ export function disruptionController(context: ControllerContext): Controller {
   controller.watch(stores.pods, {
     map: (pod) =>
       stores.disruptionBudgets
-        .list()
+        .byIndex('byNamespace', pod.metadata.namespace ?? '')
         .filter((budget) => selects(budget, pod))
         .map(keyOf),
   });
@@ -32,7 +32,9 @@ async function reconcileBudget(context: ControllerContext, key: string, signal: 
   const { stores, client, now } = context;
   const budget = stores.disruptionBudgets.get(key);
   if (!budget || budget.metadata.deletionTimestamp) return;
-  const pods = stores.pods.list().filter((pod) => selects(budget, pod) && !isFinished(pod));
+  const pods = stores.pods
+    .byIndex('byNamespace', budget.metadata.namespace ?? '')
+    .filter((pod) => selects(budget, pod) && !isFinished(pod));
   const expectedPods = expected(context, pods);
   const { minAvailable, maxUnavailable } = budget.spec;
   const desiredHealthy =
@@ -83,8 +85,7 @@ function expected({ stores }: ControllerContext, pods: readonly Pod[]): number {
 
 function selects(budget: PodDisruptionBudget, pod: Pod): boolean {
   const { selector } = budget.spec;
-  const same = budget.metadata.namespace === pod.metadata.namespace;
-  return same && selector !== undefined && matchesSelector(selector, pod.metadata.labels);
+  return selector !== undefined && matchesSelector(selector, pod.metadata.labels);
 }
 
 function resolve(value: number | string, total: number): number {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Controller } from '../../../operator/kube/controller.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { keyOf } from '../../../operator/kube/key.ts';
+import type { KubeObject } from '../../../operator/kube/object.ts';
 import { ENDPOINT_SLICES } from '../../../operator/kube/resource-types.ts';
 import {
   type Endpoint,
@@ -31,7 +32,7 @@ export function endpointSliceController(context: ControllerContext): Controller 
   });
   controller.watch(stores.services);
   controller.watch(stores.pods, {
-    map: (pod) => servicesOf(stores.services.list(), pod).map(keyOf),
+    map: (pod) => servicesOf(stores.services.byIndex('byNamespace', namespaceOf(pod)), pod).map(keyOf),
     changed: (old, now) => relevant(old) !== relevant(now),
   });
   controller.watch(stores.endpointSlices, {
@@ -44,11 +45,15 @@ export function endpointSliceController(context: ControllerContext): Controller 
   return controller;
 }
 
+function namespaceOf({ metadata }: KubeObject): string {
+  return metadata.namespace ?? '';
+}
+
+/** Those of the pod's namespace that select it. */
 function servicesOf(services: readonly Service[], pod: Pod): Service[] {
   return services.filter((service) => {
     const { selector } = service.spec;
-    const same = service.metadata.namespace === pod.metadata.namespace;
-    return same && selector !== undefined && matchesSelector({ matchLabels: selector }, pod.metadata.labels);
+    return selector !== undefined && matchesSelector({ matchLabels: selector }, pod.metadata.labels);
   });
 }
 
@@ -81,7 +86,7 @@ async function reconcileSlices(
   );
   const wanted = desiredSlices(
     service,
-    stores.pods.list().filter((pod) => selects(service, pod)),
+    stores.pods.byIndex('byNamespace', namespaceOf(service)).filter((pod) => selects(service, pod)),
   );
   // A slice keeps its endpoints: the one with most in common is changed, so that few change at all.
   const free = new Set(existing);

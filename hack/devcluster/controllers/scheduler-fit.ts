@@ -2,25 +2,23 @@ import type { NodeObject } from '../node/node-spec.ts';
 import type { NodeSelectorRequirement, Pod, Toleration } from '../node/pod.ts';
 import { parseQuantity } from './quantity.ts';
 
-/** Why a pod does not fit on a node, in kube-scheduler's words; undefined when it fits. */
-export function misfit(pod: Pod, node: NodeObject, onNode: readonly Pod[]): string | undefined {
+/** Amounts by resource name; `pods` counts pods. */
+export type Resources = Readonly<Record<string, number>>;
+
+/**
+ * Why a pod does not fit on a node, in kube-scheduler's words; undefined when it fits.
+ * @param used what the pods of the node ask for
+ */
+export function misfit(pod: Pod, node: NodeObject, used: Resources): string | undefined {
   if (node.spec.unschedulable) return 'node(s) were unschedulable';
   const taint = (node.spec.taints ?? []).find(
-    (t) =>
-      t.effect !== 'PreferNoSchedule' &&
-      !(pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, t)),
+    (t) => t.effect !== 'PreferNoSchedule' && !(pod.spec.tolerations ?? []).some((own) => tolerates(own, t)),
   );
-  if (taint) return `node(s) had untolerated taint(s)`;
+  if (taint) return 'node(s) had untolerated taint(s)';
   if (!matchesNode(pod, node)) return "node(s) didn't match Pod's node affinity/selector";
   const allocatable = node.status?.allocatable ?? {};
-  const wanted = { ...podRequests(pod), pods: 1 };
-  for (const [name, amount] of Object.entries(wanted)) {
-    if (amount === 0) continue;
-    const used = onNode.reduce(
-      (sum, other) => sum + (name === 'pods' ? 1 : (podRequests(other)[name] ?? 0)),
-      0,
-    );
-    if (used + amount > parseQuantity(allocatable[name] ?? '0')) {
+  for (const [name, amount] of Object.entries(podRequests(pod))) {
+    if (amount > 0 && (used[name] ?? 0) + amount > parseQuantity(allocatable[name] ?? '0')) {
       return name === 'pods' ? 'Too many pods' : `Insufficient ${name}`;
     }
   }
@@ -28,8 +26,8 @@ export function misfit(pod: Pod, node: NodeObject, onNode: readonly Pod[]): stri
 }
 
 /** What a pod asks for: the sum of its containers, or an init container's part where that is larger. */
-export function podRequests(pod: Pod): Record<string, number> {
-  const total: Record<string, number> = {};
+export function podRequests(pod: Pod): Resources {
+  const total: Record<string, number> = { pods: 1 };
   for (const container of pod.spec.containers) {
     for (const [name, amount] of Object.entries({
       ...container.resources?.limits,

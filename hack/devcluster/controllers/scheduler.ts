@@ -6,6 +6,7 @@ import type { NodeObject } from '../node/node-spec.ts';
 import { isFinished, type Pod } from '../node/pod.ts';
 import { apiTime } from '../node/timing.ts';
 import type { ControllerContext } from './controller-context.ts';
+import { NodeUsage } from './node-usage.ts';
 import { misfit } from './scheduler-fit.ts';
 
 /** A pod that does not fit is looked at again this often at the latest; at once when something frees up. */
@@ -27,9 +28,7 @@ export function scheduler(context: ControllerContext): Controller {
     for (const key of reconciler.waiting()) controller.enqueue(key);
   };
   stores.pods.subscribe(({ old, new: pod }) => {
-    reconciler.observe(old, pod);
-    const holdsRoom = (p: Pod | undefined): boolean => p?.spec.nodeName !== undefined && !isFinished(p);
-    if (holdsRoom(old) && !holdsRoom(pod)) retryAll();
+    if (reconciler.observe(old, pod)) retryAll();
   });
   stores.nodes.subscribe(retryAll);
   return controller;
@@ -37,8 +36,8 @@ export function scheduler(context: ControllerContext): Controller {
 
 class SchedulerReconciler {
   readonly #context: ControllerContext;
-  /** Node of each pod that was bound but does not show it in the local copy yet, by UID. */
-  readonly #bound = new Map<string, { pod: Pod; node: string }>();
+  /** Counts a pod from the moment it is bound, which the local copy shows later. */
+  readonly #usage = new NodeUsage();
   /** Keys of pods that fit nowhere. */
   readonly #unschedulable = new Set<string>();
 
@@ -55,13 +54,14 @@ class SchedulerReconciler {
       .map(keyOf);
   }
 
-  observe(old: Pod | undefined, pod: Pod | undefined): void {
-    const { uid = '' } = (pod ?? old)?.metadata ?? {};
-    if (!pod || pod.spec.nodeName) {
-      this.#bound.delete(uid);
-      const gone = pod ?? old;
-      if (gone) this.#unschedulable.delete(keyOf(gone));
-    }
+  /** Takes note of a change; true when room was given back. */
+  observe(old: Pod | undefined, pod: Pod | undefined): boolean {
+    const gone = old && old.metadata.uid !== pod?.metadata.uid ? old : undefined;
+    const done = gone ?? (pod && isFinished(pod) ? pod : undefined);
+    const settled = gone ?? (pod?.spec.nodeName ? pod : undefined);
+    if (settled) this.#unschedulable.delete(keyOf(settled));
+    if (pod?.spec.nodeName && !isFinished(pod)) this.#usage.add(pod, pod.spec.nodeName);
+    return done !== undefined && this.#usage.remove(done);
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<{ requeueAfterMs: number } | undefined> {
@@ -69,7 +69,7 @@ class SchedulerReconciler {
     const pod = stores.pods.get(key);
     const uid = pod?.metadata.uid ?? '';
     const named = (pod?.spec.schedulerName ?? 'default-scheduler') === 'default-scheduler';
-    if (!pod || !named || pod.spec.nodeName || pod.metadata.deletionTimestamp || this.#bound.has(uid))
+    if (!pod || !named || pod.spec.nodeName || pod.metadata.deletionTimestamp || this.#usage.has(pod))
       return undefined;
     const { name, namespace = '' } = pod.metadata;
     const choice = this.#choose(pod);
@@ -79,6 +79,7 @@ class SchedulerReconciler {
       return { requeueAfterMs: RETRY_MS };
     }
     const node = choice.metadata.name;
+    this.#usage.add(pod, node);
     try {
       await client.raw({
         method: 'POST',
@@ -93,11 +94,12 @@ class SchedulerReconciler {
         signal,
       });
     } catch (error) {
+      this.#usage.remove(pod);
       if (isKubeError(error, 'NotFound', 'Conflict')) return undefined;
       if (!isKubeError(error, 'MethodNotAllowed')) throw error;
       await client.patch(PODS, { namespace, name }, { merge: { spec: { nodeName: node } } }, { signal });
+      this.#usage.add(pod, node);
     }
-    if (stores.pods.get(key)?.spec.nodeName === undefined) this.#bound.set(uid, { pod, node });
     this.#unschedulable.delete(key);
     const note = `Successfully assigned ${namespace}/${name} to ${node}`;
     events.emit(pod, { type: 'Normal', reason: 'Scheduled', action: 'Binding', note });
@@ -106,18 +108,11 @@ class SchedulerReconciler {
 
   /** A node that fits, or why none does. Spreads plain pods; packs nothing, which small clusters do not need. */
   #choose(pod: Pod): NodeObject | string {
-    const { nodes, pods } = this.#context.stores;
-    const byNode = new Map<string, Pod[]>();
-    const assigned = pods
-      .list()
-      .flatMap((p) => (p.spec.nodeName && !isFinished(p) ? [{ pod: p, node: p.spec.nodeName }] : []));
-    for (const { pod: other, node } of [...assigned, ...this.#bound.values()]) {
-      byNode.set(node, [...(byNode.get(node) ?? []), other]);
-    }
+    const { nodes } = this.#context.stores;
     const problems = new Map<string, number>();
     const fitting: NodeObject[] = [];
     for (const node of nodes.list()) {
-      const problem = misfit(pod, node, byNode.get(node.metadata.name) ?? []);
+      const problem = misfit(pod, node, this.#usage.of(node.metadata.name));
       if (problem === undefined) fitting.push(node);
       else problems.set(problem, (problems.get(problem) ?? 0) + 1);
     }
@@ -132,11 +127,12 @@ class SchedulerReconciler {
     }
     const accelerators = (node: NodeObject): number =>
       Object.keys(node.status?.allocatable ?? {}).filter((name) => name.includes('/')).length;
+    const load = (node: NodeObject): number => this.#usage.of(node.metadata.name).pods ?? 0;
     // Machines with accelerators are kept for those who ask for them; otherwise the emptiest is taken.
     const [best] = fitting.sort(
       (a, b) =>
         accelerators(a) - accelerators(b) ||
-        (byNode.get(a.metadata.name)?.length ?? 0) - (byNode.get(b.metadata.name)?.length ?? 0) ||
+        load(a) - load(b) ||
         a.metadata.name.localeCompare(b.metadata.name),
     );
     return best ?? 'no nodes available to schedule pods';

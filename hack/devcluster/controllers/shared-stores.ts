@@ -50,13 +50,15 @@ export class SharedStores implements ClusterStores {
       this.#reflectors.push(reflector as unknown as Reflector<never>);
       return reflector.store;
     };
-    this.pods = follow<Pod>(PODS);
+    this.pods = follow<Pod>(PODS, { indexes: { byNamespace } });
     this.nodes = follow<NodeObject>(NODES);
     this.deployments = follow<Deployment>(DEPLOYMENTS);
     this.replicaSets = follow<ReplicaSet>(REPLICA_SETS);
-    this.services = follow<Service>(SERVICES);
+    this.services = follow<Service>(SERVICES, { indexes: { byNamespace } });
     this.endpointSlices = follow<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byService: serviceOfSlice } });
-    this.disruptionBudgets = follow<PodDisruptionBudget>(POD_DISRUPTION_BUDGETS);
+    this.disruptionBudgets = follow<PodDisruptionBudget>(POD_DISRUPTION_BUDGETS, {
+      indexes: { byNamespace },
+    });
     this.autoscalers = follow<HorizontalPodAutoscaler>(HORIZONTAL_POD_AUTOSCALERS);
     this.claims = follow<Claim>(PERSISTENT_VOLUME_CLAIMS);
     this.configMaps = follow<DataObject>(CONFIG_MAPS);
@@ -68,4 +70,8 @@ export class SharedStores implements ClusterStores {
     for (const reflector of this.#reflectors) void reflector.run(signal);
     await Promise.all(this.#reflectors.map((reflector) => reflector.waitForSync(signal)));
   }
+}
+
+function byNamespace({ metadata }: KubeObject): string[] {
+  return [metadata.namespace ?? ''];
 }

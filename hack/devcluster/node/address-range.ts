@@ -2,13 +2,12 @@ import { createServer, type Server } from 'node:net';
 
 const LOCK_PORT = 61_998;
 const FIRST_BLOCK = 16;
-const LAST_BLOCK = 250;
-const PODS = { first: 0x0100, last: 0x7fff };
+const PAIRS = 117;
+const PODS = { first: 0x0100, last: 0xffff };
 
 /**
- * A block 127.<n>.0.0/16 of the loopback network for one cluster. Other clusters on the machine, in this process or
- * another, get other blocks: the block is held by a listening socket, which the system gives back however we end.
- * Pods have 127.<n>.1.0 to 127.<n>.127.255, Services the range {@link AddressRange.serviceCidr}.
+ * Two blocks of the loopback network for one cluster: 127.<n>.0.0/16 for pods, and the one after it for Services. Other clusters on the machine, in this process or
+ * another, get other blocks: a listening socket holds them, which the system gives back however we end.
  */
 export class AddressRange {
   readonly #lock: Server;
@@ -23,14 +22,13 @@ export class AddressRange {
 
   /** Throws an Error when every block is taken. */
   static async claim(random: () => number = Math.random): Promise<AddressRange> {
-    const count = LAST_BLOCK - FIRST_BLOCK + 1;
-    const start = Math.floor(random() * count);
-    for (let i = 0; i < count; i++) {
-      const block = FIRST_BLOCK + ((start + i) % count);
+    const start = Math.floor(random() * PAIRS);
+    for (let i = 0; i < PAIRS; i++) {
+      const block = FIRST_BLOCK + 2 * ((start + i) % PAIRS);
       const lock = await tryListen(`127.${block}.0.1`, LOCK_PORT);
       if (lock) return new AddressRange(lock, block);
     }
-    throw new Error(`no free block in 127.${FIRST_BLOCK}.0.0 to 127.${LAST_BLOCK}.0.0: close other clusters`);
+    throw new Error('no free block of addresses in 127.0.0.0/8: close other clusters');
   }
 
   /** Address of the node agent itself, outside both ranges. */
@@ -38,9 +36,9 @@ export class AddressRange {
     return `127.${this.#block}.0.1`;
   }
 
-  /** Range for ClusterIPs. */
-  get serviceCidr(): string {
-    return `127.${this.#block}.128.0/17`;
+  /** First two numbers of the /16 for ClusterIPs. */
+  get serviceSubnet(): string {
+    return `127.${this.#block + 1}`;
   }
 
   /** An address that has not been used for as long as possible. Throws an Error when none is free. */
