@@ -178,8 +178,8 @@ export class Applier {
       return;
     }
     run.requests++;
-    const { client, fieldManager, tracker } = this.#options;
-    const result = dropBulk(await client.apply(type, wanted, { fieldManager, signal: run.signal }));
+    const { tracker } = this.#options;
+    const result = dropBulk(await this.#apply(child, live, run));
     const before = newest(live?.metadata.resourceVersion ?? '', live && this.#state.lastVersion(id));
     this.#state.record(id, hash, result);
     if (result.metadata.resourceVersion === before) {
@@ -189,6 +189,27 @@ export class Applier {
     }
     tracker?.wrote(keyOf(run.owner), store, result);
     this.#changed({ action: live === undefined ? 'created' : 'updated', type, key, object: result }, run);
+  }
+
+  /**
+   * Applies; if the result would not be valid, someone else's list items stand beside ours (two Service ports of one name,
+   * say), which apply alone never removes. Then the lists are first replaced as a whole.
+   */
+  async #apply({ type, wanted }: Child, live: KubeObject | undefined, run: Run): Promise<KubeObject> {
+    const { client, fieldManager } = this.#options;
+    const apply = () => client.apply(type, wanted, { fieldManager, signal: run.signal });
+    try {
+      return await apply();
+    } catch (error) {
+      if (live === undefined || !isKubeError(error, 'Invalid')) {
+        throw error;
+      }
+      const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...content } = { ...wanted };
+      run.requests += 2;
+      // A refusal of this one tells the same as the first: what is wanted is itself not valid.
+      await client.patch(type, wanted.metadata, { merge: content }, { fieldManager, signal: run.signal });
+      return await apply();
+    }
   }
 
   /** Before something is created: an object of that name may exist, outside the selector of the local copy or too new for it. */

@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export class DispatcherHolder {
   readonly #connection: Connection;
   readonly #connections: number;
-  #current: { fingerprint: string; dispatcher: Dispatcher } | undefined;
+  #current: { tls: TlsOptions; fingerprint: string; dispatcher: Dispatcher } | undefined;
 
   constructor(connection: Connection, connections: number) {
     this.#connection = connection;
@@ -24,13 +24,17 @@ export class DispatcherHolder {
 
   /** The pool. Requests and watches on the pool before a rotation end in their own time. */
   get(tls: TlsOptions): Dispatcher {
-    const fingerprint = fingerprintOf(tls);
-    if (this.#current?.fingerprint !== fingerprint) {
-      const old = this.#current?.dispatcher;
-      this.#current = { fingerprint, dispatcher: this.#create(tls) };
-      old?.close(() => {});
+    if (this.#current?.tls === tls) {
+      return this.#current.dispatcher;
     }
-    return this.#current.dispatcher;
+    const fingerprint = fingerprintOf(tls);
+    const old = this.#current;
+    const dispatcher = old?.fingerprint === fingerprint ? old.dispatcher : this.#create(tls);
+    this.#current = { tls, fingerprint, dispatcher };
+    if (old !== undefined && old.dispatcher !== dispatcher) {
+      old.dispatcher.close(() => {});
+    }
+    return dispatcher;
   }
 
   /** Ends every request and closes all sockets. */

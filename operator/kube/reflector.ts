@@ -3,7 +3,7 @@
  * The rules are client-go's (tools/cache/reflector.go).
  */
 import type { Registry } from 'prom-client';
-import { deadline } from './abort.ts';
+import { deadline, orAbort } from './abort.ts';
 import { backoffDelay } from './backoff.ts';
 import type { KubeClient, Selection } from './client.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
@@ -97,18 +97,7 @@ export class Reflector<T extends KubeObject = KubeObject> {
 
   /** Resolves once the first list is in the store; rejects with the signal's reason. */
   async waitForSync(signal?: AbortSignal): Promise<void> {
-    if (signal === undefined) {
-      return this.#synced.promise;
-    }
-    signal.throwIfAborted();
-    const stopped = Promise.withResolvers<never>();
-    const onAbort = () => stopped.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      await Promise.race([this.#synced.promise, stopped.promise]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+    await orAbort(this.#synced.promise, signal);
   }
 
   /** Lists and watches until the signal aborts, whatever fails. Never rejects. */

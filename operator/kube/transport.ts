@@ -1,12 +1,12 @@
 /** HTTP to the API server: pooled connections, deadlines, retries and credentials, the same for every request. */
 import type { Registry } from 'prom-client';
 import type { Dispatcher } from 'undici';
-import { type Deadline, deadline } from './abort.ts';
+import { type Deadline, deadline, orAbort } from './abort.ts';
 import { backoffDelay } from './backoff.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
 import type { Connection, Credentials } from './connection.ts';
 import { DispatcherHolder } from './dispatcher.ts';
-import { errorFromResponse, KubeError } from './errors.ts';
+import { errorFromResponse, isKubeError, KubeError } from './errors.ts';
 import { counter } from './metrics.ts';
 import { type Query, queryString } from './resource-path.ts';
 
@@ -96,7 +96,7 @@ export class Transport {
     const timeoutMs = request.timeoutMs ?? this.#requestTimeoutMs;
     const limit = deadline(request.signal, timeoutMs, this.#clock, () => timedOut(request, timeoutMs));
     try {
-      const data = await this.#open(request, limit.signal, false);
+      const data = await this.#open(request, limit.signal);
       limit.lift();
       return this.#chunks(request, data, limit);
     } catch (error) {
@@ -111,19 +111,12 @@ export class Transport {
   }
 
   async #attempts(request: Request, signal: AbortSignal, endsAt: number): Promise<Response> {
-    let refreshed = false;
-    let fresh = false;
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#once(request, signal, fresh);
+        return await this.#once(request, signal);
       } catch (error) {
         if (!(error instanceof KubeError) || attempt + 1 >= MAX_ATTEMPTS) {
           throw error;
-        }
-        fresh = error.code === 'Unauthorized' && !refreshed;
-        if (fresh) {
-          refreshed = true;
-          continue;
         }
         const waitMs = this.#retryIn(error, request, attempt);
         if (waitMs === undefined || this.#clock.monotonic() + waitMs >= endsAt) {
@@ -134,8 +127,8 @@ export class Transport {
     }
   }
 
-  async #once(request: Request, signal: AbortSignal, fresh: boolean): Promise<Response> {
-    const data = await this.#open(request, signal, fresh);
+  async #once(request: Request, signal: AbortSignal): Promise<Response> {
+    const data = await this.#open(request, signal);
     try {
       return { status: data.statusCode, headers: data.headers, text: await data.body.text() };
     } catch (error) {
@@ -143,11 +136,23 @@ export class Transport {
     }
   }
 
-  /** Sends a request and waits for the head of its answer, which is 2xx. */
-  async #open(request: Request, signal: AbortSignal, fresh: boolean): Promise<Dispatcher.ResponseData> {
+  /** Sends a request, with new credentials if the server refuses those at hand. */
+  async #open(request: Request, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    try {
+      return await this.#send(request, signal, false);
+    } catch (error) {
+      if (isKubeError(error, 'Unauthorized')) {
+        return this.#send(request, signal, true);
+      }
+      throw error;
+    }
+  }
+
+  /** Waits for the head of the answer, which is 2xx. */
+  async #send(request: Request, signal: AbortSignal, fresh: boolean): Promise<Dispatcher.ResponseData> {
     try {
       signal.throwIfAborted();
-      const credentials = await this.#credentials(fresh, signal);
+      const credentials = await orAbort(this.#credentials(fresh, signal), signal);
       const data = await this.#dispatchers.get(credentials.tls).request({
         origin: this.#connection.server,
         path: this.#basePath + request.path + queryString(request.query),

@@ -89,10 +89,29 @@ describe('kubeconfig', () => {
       'Bearer new',
       'Bearer new',
     ]);
+    valid = 'newer';
+    writeFileSync(token, 'newer');
+    const stream = await transport.stream(get);
+    expect((await collect(stream)).length, 'a watch asks again too').toBeGreaterThan(0);
     valid = 'none';
     await expect(transport.request(get)).rejects.toMatchObject({ code: 'Unauthorized' });
     await transport.close();
     await api.close();
+  });
+
+  test('a credential plugin that hangs does not hold a request beyond its deadline', async () => {
+    const path = kubeconfig(
+      { server: 'http://127.0.0.1:1' },
+      {
+        exec: {
+          apiVersion: 'client.authentication.k8s.io/v1',
+          command: process.execPath,
+          args: ['-e', 'setTimeout(() => {}, 2000)'],
+        },
+      },
+    );
+    const transport = new Transport({ connection: await loadConnection({ kubeconfig: path }) });
+    await expect(transport.request({ ...get, timeoutMs: 50 })).rejects.toMatchObject({ code: 'Timeout' });
   });
 
   test('nothing to go by is said with a remedy', async () => {
@@ -145,6 +164,12 @@ describe('in a pod', () => {
     server.close();
   });
 });
+
+async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of source) items.push(item);
+  return items;
+}
 
 /** A self-signed certificate for 127.0.0.1. */
 function authority(name: string): { key: string; cert: string } {

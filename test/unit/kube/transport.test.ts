@@ -33,6 +33,17 @@ describe('connections', () => {
     await eventually(() => api.openSockets === 0, 'all sockets closed');
   });
 
+  test('no request waits behind a watch', async () => {
+    const client = api.client({ connections: 2 });
+    const watch = client.watch(CONFIG_MAPS, { resourceVersion: '1' });
+    const first = watch.next();
+    await eventually(() => api.openWatches === 1);
+    await Promise.all(Array.from({ length: 50 }, () => client.list(PODS)));
+    await client.create(CONFIG_MAPS, configMap('a'));
+    expect((await first).value).toMatchObject({ type: 'ADDED' });
+    await watch.return(undefined);
+  });
+
   test('a stream that is left or aborted gives its socket back', async () => {
     const transport = api.transport();
     const client = api.client();
