@@ -36,6 +36,9 @@ export interface RoutesReconcilerOptions {
 /** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
 const DEFAULT_CAPACITY = 256;
 
+/** A stop must not wait long for a server that does not answer. */
+const FLUSH_TIMEOUT_MS = 3_000;
+
 interface PoolRoutes {
   fleet: RouterFleet;
   table: RouteTable | undefined;
@@ -68,6 +71,10 @@ export class RoutesReconciler {
     signal.addEventListener('abort', () => resolve(), { once: true });
     if (!signal.aborted) await promise;
     await Promise.all([...this.#pools.values()].map(({ fleet }) => fleet.close()));
+    const { snapshots, log } = this.#options;
+    await snapshots
+      .flush(AbortSignal.timeout(FLUSH_TIMEOUT_MS))
+      .catch((err: unknown) => log.warn({ err }, 'the last route snapshot could not be written'));
     this.#pools.clear();
     await this.#admin.close();
   }

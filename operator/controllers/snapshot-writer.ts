@@ -30,6 +30,8 @@ export interface SnapshotWriterOptions {
 export class SnapshotWriter {
   readonly #options: SnapshotWriterOptions;
   readonly #saved = new Map<Key, { text: string; at: number }>();
+  /** Tables that were put off, by pool. */
+  readonly #put = new Map<Key, { pool: InferencePool; table: RouteTable }>();
 
   constructor(options: SnapshotWriterOptions) {
     this.#options = options;
@@ -55,22 +57,42 @@ export class SnapshotWriter {
     table: RouteTable,
     signal: AbortSignal,
   ): Promise<{ requeueAfterMs?: number } | undefined> {
-    const { client, clock, log } = this.#options;
+    const { state, clock } = this.#options;
     const key = keyOf(pool);
+    this.#put.delete(key);
     const saved = this.#saved.get(key);
     const content = contentOf(table);
+    const exists = state.configMaps.store.get(this.#key(pool)) !== undefined;
     // The version alone says nothing to a router that starts without the operator.
-    if (saved?.text === content || pool.metadata.deletionTimestamp !== undefined) return undefined;
+    if ((exists && saved?.text === content) || pool.metadata.deletionTimestamp !== undefined)
+      return undefined;
     const wait = (saved?.at ?? Number.NEGATIVE_INFINITY) + INTERVAL_MS - clock.monotonic();
-    if (wait > 0) return { requeueAfterMs: wait };
-    this.#saved.set(key, { text: content, at: clock.monotonic() });
+    if (exists && wait > 0) {
+      this.#put.set(key, { pool, table });
+      return { requeueAfterMs: wait };
+    }
+    await this.#write(pool, table, signal);
+    return undefined;
+  }
+
+  /** Writes what was put off: the next operator is to find the last word of this one. */
+  async flush(signal: AbortSignal): Promise<void> {
+    for (const { pool, table } of this.#put.values()) await this.#write(pool, table, signal);
+    this.#put.clear();
+  }
+
+  async #write(pool: InferencePool, table: RouteTable, signal: AbortSignal): Promise<void> {
+    const { client, clock, log } = this.#options;
+    const key = keyOf(pool);
+    const saved = { text: contentOf(table), at: clock.monotonic() };
     const text = JSON.stringify(snapshot(table));
     if (Buffer.byteLength(text) > MAX_BYTES) {
+      this.#saved.set(key, saved);
       log.warn(
         { pool: key, models: table.models.length },
         'the route table is too large for a snapshot; a router that starts without the operator waits for it',
       );
-      return undefined;
+      return;
     }
     const { name, namespace } = this.#key(pool);
     const configMap: ConfigMap = {
@@ -93,7 +115,7 @@ export class SnapshotWriter {
       data: { [FILE]: text },
     };
     await client.apply(CONFIG_MAPS, configMap, { fieldManager: 'vllm-operator-routes', force: true, signal });
-    return undefined;
+    this.#saved.set(key, saved);
   }
 
   #key(pool: InferencePool): { namespace: string; name: string } {

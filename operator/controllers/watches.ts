@@ -65,6 +65,7 @@ export function watchForRoutes(controller: Controller, state: ClusterState): voi
   controller.watch(state.endpointSlices.store, { map: poolKeys });
   controller.watch(state.services.store, { map: poolKeys });
   controller.watch(state.pods.store, { map: (pod) => (isRouter(pod) ? poolKeys(pod) : []) });
+  controller.watch(state.configMaps.store, { map: poolKeys });
   controller.watch(state.namespaces.store, { map: () => state.pools.store.keys() });
   controller.watch(state.apiKeys.store, {
     map: () => state.pools.store.keys(),

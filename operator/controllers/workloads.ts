@@ -52,7 +52,7 @@ export interface Pod extends KubeObject {
 }
 
 export interface Service extends KubeObject {
-  spec: { clusterIP?: string; ports?: { name?: string; port: number }[] };
+  spec: { clusterIP?: string; selector?: Record<string, string>; ports?: { name?: string; port: number }[] };
 }
 
 export interface ConfigMap extends KubeObject {

@@ -111,13 +111,17 @@ describe('children of a model', () => {
         spec: { replicas: 4, minReadySeconds: 5 },
       },
     });
-    await harness.client.patch(SERVICES, key, { merge: { spec: { ports: [{ name: 'http', port: 9999 }] } } });
+    await harness.client.patch(SERVICES, key, {
+      merge: { spec: { ports: [{ name: 'http', port: 9999 }], selector: { app: 'other' } } },
+    });
     await harness.until<Service>(
       SERVICES,
       namespace,
       'vllm-chat',
-      'has its port again',
-      ({ spec }) => spec.ports?.[0]?.port !== 9999,
+      'has its selector and port again',
+      ({ spec }) =>
+        spec.selector?.['app.kubernetes.io/component'] === 'engine' &&
+        Boolean(spec.ports?.some(({ port }) => port === 8000)),
     );
     await harness.settled(operator);
     const deployment = await harness.client.get<Deployment & { spec: { minReadySeconds?: number } }>(
