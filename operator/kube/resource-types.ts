@@ -24,7 +24,6 @@ export const SECRETS = core('Secret', 'secrets');
 export const SERVICE_ACCOUNTS = core('ServiceAccount', 'serviceaccounts');
 export const SERVICES = core('Service', 'services');
 
-export const API_SERVICES = grouped('apiregistration.k8s.io', 'APIService', 'apiservices', false);
 export const CUSTOM_RESOURCE_DEFINITIONS = grouped(
   'apiextensions.k8s.io',
   'CustomResourceDefinition',
