@@ -15,7 +15,7 @@ import { startCluster } from './devcluster/cluster.ts';
 import { kubectl } from './kubectl.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const MODELS = ['qwen-small', 'qwen-large'];
+const MODELS = ['qwen-0-5b', 'qwen-7b'];
 
 async function main(signal: AbortSignal, stay: boolean): Promise<void> {
   const demo = new Narrator((line) => console.log(line), Date.now);
@@ -72,7 +72,7 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
   await demo.step('Ask for a stream', () => stream(client, MODELS[1] as string, signal));
 
   await demo.step(
-    'Kill the engine of qwen-small and ask again: the request waits for the new one',
+    'Kill the engine of qwen-0-5b and ask again: the request waits for the new one',
     async () => {
       const text = await show(
         'delete',
@@ -80,25 +80,25 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
         '-n',
         'team-a',
         '-l',
-        'vllm-operator.dev/model=qwen-small',
+        'vllm-operator.dev/model=qwen-0-5b',
         '--grace-period=0',
         '--force',
         '--wait=false',
       );
-      return `${text}${await ask(client, 'qwen-small', signal)}`;
+      return `${text}${await ask(client, 'qwen-0-5b', signal)}`;
     },
   );
   await demo.step('Change an engine setting under load: the rollout loses no request', async () => {
-    await run('wait', '--for=condition=Ready', 'vmodel/qwen-small', '-n', 'team-a', '--timeout=60s');
+    await run('wait', '--for=condition=Ready', 'vmodel/qwen-0-5b', '-n', 'team-a', '--timeout=60s');
     const stop = new AbortController();
-    const traffic = keepAsking(client, 'qwen-small', stop.signal);
+    const traffic = keepAsking(client, 'qwen-0-5b', stop.signal);
     const patch = '{"spec":{"engine":{"batching":{"maxNumSeqs":48}}}}';
-    const text = await show('patch', 'vmodel', 'qwen-small', '-n', 'team-a', '--type=merge', '-p', patch);
-    await run('wait', '--for=condition=Reconciling', 'vmodel/qwen-small', '-n', 'team-a', '--timeout=30s');
+    const text = await show('patch', 'vmodel', 'qwen-0-5b', '-n', 'team-a', '--type=merge', '-p', patch);
+    await run('wait', '--for=condition=Reconciling', 'vmodel/qwen-0-5b', '-n', 'team-a', '--timeout=30s');
     await run(
       'wait',
       '--for=condition=Reconciling=false',
-      'vmodel/qwen-small',
+      'vmodel/qwen-0-5b',
       '-n',
       'team-a',
       '--timeout=120s',
