@@ -1,7 +1,9 @@
 --- What happens to an answer on its way to the client: nginx's own error pages become OpenAI errors, the time to the first
 -- token is taken, and a stream whose engine died ends with an error event.
 local balance = require "balance"
+local cache = require "cache"
 local reply = require "reply"
+local usage = require "usage"
 
 local M = {}
 
@@ -13,7 +15,7 @@ end
 
 function M.header()
   local ctx = ngx.ctx
-  if ctx.replied then return end
+  if ctx.replied or not ctx.model and ngx.status < 400 then return end
   local header = ngx.header
   if ngx.status >= 400 and is_own_error(ctx) then
     local status = ctx.verdict or ngx.status
@@ -23,10 +25,16 @@ function M.header()
     header["Content-Type"] = "application/json"
     header["Content-Length"] = #ctx.body
     if status >= 502 then header["Retry-After"] = 1 end
-  elseif ctx.stream then
+    return
+  end
+  if ctx.tier then header["X-Degraded"] = "max_tokens=" .. ctx.tier.maxTokens end
+  if ctx.x_cache then header["X-Cache"] = ctx.x_cache end
+  if ctx.stream or ctx.chunks then
     local content_type = header["Content-Type"]
-    ctx.sse = type(content_type) == "string" and content_type:find("text/event-stream", 1, true) == 1
+    ctx.content_type = type(content_type) == "string" and content_type or ""
+    ctx.sse = ctx.content_type:find("text/event-stream", 1, true) == 1
     if ctx.sse then header["X-Accel-Buffering"] = "no" end
+    if ctx.strip_usage then header["Content-Length"] = nil end
   end
 end
 
@@ -41,25 +49,42 @@ local function error_event(ctx)
   return gap .. 'event: error\ndata: {"type":"error",' .. body:sub(2) .. "\n\n"
 end
 
+--- A part of a stream. nginx flushes an empty buffer before it gives up on an engine that broke off; while a response goes
+-- on, its time is "-".
+local function stream_part(ctx, chunk, eof)
+  if chunk == "" and not eof then
+    if ctx.cut or ngx.var.upstream_response_time == "-" then return end
+    ctx.cut = true
+    ngx.arg[1] = (ctx.rest or "") .. error_event(ctx)
+    ngx.arg[2] = true
+    return
+  end
+  if chunk ~= "" then
+    if not ctx.first_byte then
+      ngx.update_time()
+      ctx.first_byte = ngx.now()
+    end
+    ctx.last = chunk
+  end
+  if chunk ~= "" or ctx.rest then
+    local out = usage.stream(ctx, chunk, eof)
+    if out ~= chunk then ngx.arg[1] = out end
+    if ctx.chunks then cache.collect(ctx, out) end
+  end
+  ctx.ended = eof
+end
+
 function M.body()
   local ctx = ngx.ctx
-  if ctx.sse then
-    local chunk = ngx.arg[1]
-    if chunk ~= "" then
-      if not ctx.first_byte then
-        ngx.update_time()
-        ctx.first_byte = ngx.now()
-      end
-      ctx.last = chunk
-    elseif not ngx.arg[2] and not ctx.cut and ngx.var.upstream_response_time ~= "-" then
-      -- nginx flushes an empty buffer before it gives up on an upstream that broke off; the time of a response that goes on is "-".
-      ctx.cut = true
-      ngx.arg[1] = error_event(ctx)
-      ngx.arg[2] = true
-    end
-  elseif ctx.body then
+  if ctx.sse then return stream_part(ctx, ngx.arg[1], ngx.arg[2]) end
+  if ctx.body then
     ngx.arg[1], ngx.arg[2] = ctx.body, true
     ctx.body = ""
+  elseif ctx.model and not ctx.replied then
+    local chunk, eof = ngx.arg[1], ngx.arg[2]
+    usage.plain(ctx, chunk, eof)
+    if ctx.chunks then cache.collect(ctx, chunk) end
+    ctx.ended = eof
   end
 end
 

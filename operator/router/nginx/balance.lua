@@ -1,5 +1,6 @@
 --- Chooses the engine for a request, and another one when it fails before the first byte.
 local balancer = require "ngx.balancer"
+local affinity = require "affinity"
 local board = require "board"
 local metrics = require "metrics"
 
@@ -48,7 +49,7 @@ end
 local function pick(ctx)
   local model, tried = ctx.model, ctx.tried
   local now = ngx.now() * 1000
-  local endpoint = least_requests(model.live, tried, now)
+  local endpoint = ctx.key and affinity.pick(model, ctx.key, usable, tried, now) or least_requests(model.live, tried, now)
   if endpoint then return endpoint end
   local fallback = model.fallback
   if fallback and not (tried and tried[fallback.address]) then return fallback end

@@ -1,5 +1,6 @@
 --- GET /v1/models and /v1/models/{id}: from the route table, so that models at zero are listed like any other.
 local cjson = require "cjson.safe"
+local keys = require "keys"
 local reply = require "reply"
 local routes = require "routes"
 
@@ -17,21 +18,28 @@ local function card(model, id, parent)
   )
 end
 
---- Content phase.
+--- Content phase. A key that is limited to some models sees only those.
 function M.list()
-  local list = {}
-  for _, model in ipairs(routes.current().models) do
-    for _, name in ipairs(model.servedNames) do list[#list + 1] = card(model, name) end
-    for _, name in ipairs(model.adapters or {}) do list[#list + 1] = card(model, name, model.servedNames[1]) end
+  local view = routes.current()
+  local key, list = keys.authenticate(view), {}
+  for _, model in ipairs(view.models) do
+    for _, name in ipairs(model.servedNames) do
+      if keys.allows(key, model, name) then list[#list + 1] = card(model, name) end
+    end
+    for _, name in ipairs(model.adapters or {}) do
+      if keys.allows(key, model, name) then list[#list + 1] = card(model, name, model.servedNames[1]) end
+    end
   end
   return reply.json(200, '{"object":"list","data":[' .. table.concat(list, ",") .. "]}")
 end
 
 --- Content phase of one model.
 function M.get()
+  local view = routes.current()
+  local key = keys.authenticate(view)
   local id = ngx.var.uri:match("^/v1/models/(.+)$")
-  local model = routes.current().names[id]
-  if not model then return reply.error(404, ("The model `%s` does not exist."):format(id or ""), "model") end
+  local model = view.names[id]
+  if not model or not keys.allows(key, model, id) then return reply.error(404, ("The model `%s` does not exist."):format(id or ""), "model") end
   local parent = model.servedNames[1]
   for _, name in ipairs(model.servedNames) do
     if name == id then parent = nil end

@@ -1,20 +1,22 @@
 --- The paths of vLLM that the router forwards; all else, such as its development and administration paths, does not exist.
 -- methods: allowed methods. sse: how the path's streams end and report errors ("openai": `data: [DONE]`, "events": named
 -- events). form: the body is a multipart form. query: the model is named by the query, because there is no body.
--- cache: answers may be kept.
+-- cache: answers may be kept. usage: its streams can be asked for the tokens they used.
 
 local function json(sse, cache)
   return { methods = { POST = true }, allow = "POST", sse = sse, cache = cache }
 end
 
 local generate, events, compute = json("openai", true), json("events", false), json(nil, true)
+local chat = json("openai", true)
+chat.usage = true
 local form = { methods = { POST = true }, allow = "POST", sse = "openai", form = true }
 local query = { methods = { GET = true }, allow = "GET", query = true }
 
 local exact = {
-  ["/v1/chat/completions"] = generate,
+  ["/v1/chat/completions"] = chat,
   ["/v1/chat/completions/batch"] = generate,
-  ["/v1/completions"] = generate,
+  ["/v1/completions"] = chat,
   ["/v1/responses"] = events,
   ["/v1/messages"] = events,
   ["/v1/messages/count_tokens"] = compute,

@@ -8,7 +8,6 @@ local M = {
 }
 
 local SOCKET = "unix:relay.sock"
-local HOP_SECRET = "X-Relay"
 
 --- Begins the answer.
 function M.open(ctx)
@@ -60,7 +59,9 @@ function M.run(ctx)
     "Content-Type: ", var.content_type or "application/json", "\r\n",
     "Content-Length: ", tostring(#body), "\r\n",
     "X-Request-Id: ", var.trace_request_id, "\r\ntraceparent: ", var.trace_parent, "\r\n",
-    HOP_SECRET, ": ", ctx.model.uid, "\r\n\r\n", body,
+    "X-Relay-Model: ", ctx.model.uid, "\r\nX-Relay-Tenant: ", ctx.tenant, "\r\n",
+    "X-Relay-Key: ", ctx.api_key and ctx.api_key.sha256 or "", "\r\n",
+    "X-Relay-Strip: ", ctx.strip_usage and "usage" or "", "\r\n\r\n", body,
   }
   body = nil
   local status_line = socket:receive("*l")

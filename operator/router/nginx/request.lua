@@ -1,6 +1,10 @@
 --- The way of a request: find its model, let it in or let it wait, and account for it at its end.
+local affinity = require "affinity"
 local balance = require "balance"
 local board = require "board"
+local cache = require "cache"
+local edit = require "edit"
+local keys = require "keys"
 local metrics = require "metrics"
 local path_of = require "paths"
 local relay = require "relay"
@@ -28,8 +32,9 @@ local function read_body()
   return body
 end
 
---- Name of the model that the request asks for; ends the request with an error when it has none.
-local function model_name(ctx)
+--- Name of the model that the request asks for, its body, and where in it the members are (for JSON); ends the request with
+-- an error when it names none.
+local function read_request(ctx)
   local path = ctx.path
   if path.query then
     local name = ngx.var.arg_model
@@ -50,7 +55,7 @@ local function model_name(ctx)
   local name = scan.string(body, from.model, to.model)
   if not name then return reply.error(400, "The model's name must be a string.", "model") end
   ctx.stream = scan.is_true(body, from.stream, to.stream)
-  return name
+  return name, body, from, to
 end
 
 local function unavailable(ctx, model)
@@ -84,8 +89,11 @@ local function wait_for_turn(ctx, model, name)
     if not passed and deadline - ctx.start > relay.PATIENCE then
       -- From here the client gets comments, so the answer has to come through the relay.
       relay.open(ctx)
-      repeat passed = waiting.wait(waiter, math.max(0, math.min(relay.INTERVAL, deadline - ngx.now())))
-      until passed or ngx.now() >= deadline or not relay.comment()
+      local left
+      repeat
+        left = deadline - ngx.now()
+        passed = left > 0 and waiting.wait(waiter, math.max(0.001, math.min(relay.INTERVAL, left)))
+      until passed or left <= 0 or not relay.comment()
     end
   else
     passed = waiting.wait(waiter, deadline - ctx.start)
@@ -105,6 +113,9 @@ local function new_context()
     start = ngx.req.start_time(), path = false, model = false, tenant = false, stream = false, counted = false,
     waiter = false, waited = false, endpoint = false, peer = false, tried = false, first_byte = false, last = false,
     replied = false, sse = false, cut = false, relay = false, inner = false, body = false, verdict = false, lost = false,
+    key = false, api_key = false, tier = false, capped = false, strip_usage = false, rest = false, ended = false,
+    x_cache = false, flight = false, chunks = false, size = 0, content_type = "", prompt_tokens = false,
+    completion_tokens = false,
   }
 end
 
@@ -112,6 +123,44 @@ end
 local function new_trace_id()
   return tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
     .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
+end
+
+--- Answers from the cache, if that has the answer.
+local function try_cache(ctx, view, body, from, to)
+  local entry, result = cache.lookup(ctx, view, body, from, to)
+  ctx.x_cache = result
+  if not result then return end
+  metrics.add(metrics.series("cache_total", "model", ctx.model.name, "namespace", ctx.model.namespace, "result", result), 1)
+  if not entry then return end
+  local header = ngx.header
+  ctx.replied = true
+  header["X-Cache"], header["Age"] = result, entry.age
+  header["Content-Type"], header["Content-Length"] = entry.content_type, #entry.body
+  ngx.print(entry.body)
+  return ngx.exit(ngx.HTTP_OK)
+end
+
+--- Changes the body for the engine: a cap on the answer's length while many wait, and usage for the accounts.
+local function edit_body(ctx, model, body, from, to)
+  local edited = body
+  if model.tiers[1] and ctx.path.sse then
+    local count = waiting.count(model)
+    for _, tier in ipairs(model.tiers) do
+      if count > tier.queueAbove then
+        ctx.tier = tier
+        metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", tier.maxTokens), 1)
+        local capped = edit.cap_tokens(edited, from, to, tier.maxTokens, ngx.var.uri)
+        if capped then edited, ctx.capped = capped, true end
+        break
+      end
+    end
+  end
+  if ctx.stream and ctx.path.usage then
+    if edited ~= body then from, to = scan.members(edited) end
+    local asking = edit.ask_usage(edited, from, to)
+    if asking then edited, ctx.strip_usage = asking, true end
+  end
+  if edited ~= body then ngx.req.set_body_data(edited) end
 end
 
 --- Access phase.
@@ -122,27 +171,37 @@ function M.access()
   var.trace_id = new_trace_id()
   local uri = var.uri
   local path = path_of(uri)
-  if not path then
-    return reply.error(404, ("There is no %s here."):format(uri))
-  end
+  if not path then return reply.error(404, ("There is no %s here."):format(uri)) end
   ctx.path = path
   if not path.methods[ngx.req.get_method()] then
     ngx.header["Allow"] = path.allow
     return reply.error(405, "Method Not Allowed")
   end
-  local name = model_name(ctx)
-  local model = routes.current().names[name]
-  if not model then return unknown(name) end
-  ctx.tenant = model.namespace
+  local view = routes.current()
+  local key = keys.authenticate(view)
+  local name, body, from, to = read_request(ctx)
+  local model = view.names[name]
+  if not model or not keys.allows(key, model, name) then return unknown(name) end
+  ctx.tenant = key and key.tenant or model.namespace
   ctx.model = model
+  if key then
+    ctx.api_key = key
+    keys.limit(key, view)
+  end
+  if from and model.cache and model.cache.enabled then try_cache(ctx, view, body, from, to) end
   board.add(model.slot, board.REQUESTS, 1)
   board.set(model.slot, board.LAST, ngx.now() * 1000)
+  if from then
+    if view.loadBalancing == "PrefixAffinity" and #model.live ~= 1 then ctx.key = affinity.key(body, from, to) end
+    edit_body(ctx, model, body, from, to)
+  end
   if model.unavailable and #model.live == 0 then return unavailable(ctx, model) end
   if waiting.may_pass(model) then
     ctx.counted = true
     board.add(model.slot, board.IN_FLIGHT, 1)
     return
   end
+  body, from, to = nil, nil, nil -- may be large, and the wait may be long
   ctx.counted = wait_for_turn(ctx, model, name)
   -- The table changed while the request waited.
   model = routes.current().by_uid[model.uid]
@@ -156,7 +215,9 @@ end
 function M.relayed()
   local ctx, var = new_context(), ngx.var
   ngx.ctx = ctx
-  ctx.model = routes.current().by_uid[var.http_x_relay]
+  local view = routes.current()
+  ctx.model, ctx.tenant = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant
+  ctx.api_key, ctx.strip_usage = view.by_hash[var.http_x_relay_key or ""], var.http_x_relay_strip == "usage"
   ctx.path, ctx.stream, ctx.inner = path_of(var.uri), true, true
   if not ctx.model then return reply.error(404, "The model does not exist any more.") end
 end
@@ -185,6 +246,26 @@ local function histogram_of(model, name)
   return histogram
 end
 
+--- Adds up the tokens of an answer, and what its key has left.
+local function count_tokens(ctx, model)
+  local prompt, completion = ctx.prompt_tokens, ctx.completion_tokens or 0
+  local of_tenant = model.tokens[ctx.tenant]
+  if not of_tenant then
+    local labels = { "model", model.name, "namespace", model.namespace, "tenant", ctx.tenant, "kind" }
+    labels[8] = "prompt"
+    of_tenant = { prompt = metrics.series("tokens_total", unpack(labels)) }
+    labels[8] = "completion"
+    of_tenant.completion = metrics.series("tokens_total", unpack(labels))
+    model.tokens[ctx.tenant] = of_tenant
+  end
+  metrics.add(of_tenant.prompt, prompt)
+  metrics.add(of_tenant.completion, completion)
+  if ctx.first_byte and completion > 1 then
+    metrics.observe(histogram_of(model, "token_seconds"), (ngx.now() - ctx.first_byte) / (completion - 1))
+  end
+  if ctx.api_key then keys.spend(ctx.api_key, routes.current(), prompt + completion) end
+end
+
 local function engine_result(status)
   if status == 502 or status == 503 or status == 504 then
     return balance.connected() and "failed" or "refused"
@@ -199,6 +280,8 @@ function M.log()
   if not model then return end
   local status = ngx.status
   if ctx.endpoint then balance.settle(ctx, ctx.cut and "failed" or engine_result(status)) end
+  if ctx.flight then cache.finish(ctx, status) end
+  if ctx.prompt_tokens then count_tokens(ctx, model) end
   if ctx.inner then return end
   local waiter = ctx.waiter
   if waiter then waiting.leave(waiter) end

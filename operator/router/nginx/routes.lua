@@ -7,7 +7,7 @@ local M = {}
 
 local FILE = ngx.config.prefix() .. "routes.json"
 local SNAPSHOT = "/etc/vllm-router-snapshot/routes.json"
-local EMPTY = { version = 0, models = {}, names = {}, by_uid = {}, keys = {} }
+local EMPTY = { version = 0, models = {}, names = {}, by_uid = {}, by_hash = {} }
 
 local revision = 0
 local view = EMPTY
@@ -134,10 +134,10 @@ local function compile(text)
   local newline = text:find("\n", 1, true)
   local slots = cjson.decode(text:sub(1, newline - 1))
   local table_ = cjson.decode(text:sub(newline + 1))
-  table_.names, table_.by_uid = {}, {}
+  table_.names, table_.by_uid, table_.by_hash = {}, {}, {}
   for _, model in ipairs(table_.models) do
     model.slot = slots["m:" .. model.uid]
-    model.live, model.capacity, model.series, model.histograms = {}, 0, {}, {}
+    model.live, model.capacity, model.series, model.histograms, model.tokens = {}, 0, {}, {}, {}
     model.label = (model.namespace or "") .. "/" .. (model.name or model.uid)
     for _, endpoint in ipairs(model.endpoints) do
       endpoint.slot = slots["e:" .. endpoint.address]
@@ -155,9 +155,18 @@ local function compile(text)
     if model.state == "Suspended" and not model.unavailable then
       model.unavailable = { reason = "Suspended", message = "The model is suspended." }
     end
+    model.tiers = model.admission and model.admission.degradation or {}
+    table.sort(model.tiers, function(a, b) return a.queueAbove > b.queueAbove end)
     table_.by_uid[model.uid] = model
     for _, name in ipairs(model.servedNames) do table_.names[name] = model end
     for _, name in ipairs(model.adapters or {}) do table_.names[name] = model end
+  end
+  for _, key in ipairs(table_.keys or {}) do
+    if key.models then
+      key.allowed = {}
+      for _, name in ipairs(key.models) do key.allowed[name] = true end
+    end
+    table_.by_hash[key.sha256] = key
   end
   return table_
 end

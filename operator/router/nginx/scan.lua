@@ -111,6 +111,29 @@ function M.members(s)
   end
 end
 
+--- The members of an object as `"name":value` in the order of their names, as written but without white space around them;
+-- of a name that comes twice the last one counts. For an object that `members` could read; nil for others.
+function M.parts(s)
+  local values, names = {}, {}
+  local i, c = skip_space(s, 1)
+  if c ~= OPEN_BRACE then return nil end
+  i, c = skip_space(s, i + 1)
+  while c == QUOTE do
+    local behind = skip_string(s, i + 1)
+    local name = text(s, i, behind - 1)
+    if not name then return nil end
+    i, c = skip_space(s, (skip_space(s, behind)) + 1)
+    behind = skip_value(s, i, c)
+    if not values[name] then names[#names + 1] = name end
+    values[name] = sub(s, i, behind - 1)
+    i, c = skip_space(s, behind)
+    if c == COMMA then i, c = skip_space(s, i + 1) end
+  end
+  table.sort(names)
+  for n, name in ipairs(names) do names[n] = cjson.encode(name) .. ":" .. values[name] end
+  return names
+end
+
 --- The string at a member's place; nil when it is not a string.
 function M.string(s, from, to)
   if from and byte(s, from) == QUOTE then return text(s, from, to) end

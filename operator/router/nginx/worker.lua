@@ -1,5 +1,6 @@
 --- What the processes of nginx do when they start.
 local board = require "board"
+local cache = require "cache"
 local metrics = require "metrics"
 local routes = require "routes"
 local waiting = require "waiting"
@@ -26,6 +27,7 @@ function M.start()
   math.randomseed(ngx.worker.pid() + ngx.now() * 1000)
   ngx.timer.at(0, run, waiting.watch)
   ngx.timer.every(1, metrics.flush)
+  ngx.timer.every(cache.LOCK_REFRESH, cache.refresh_locks)
 end
 
 return M

@@ -128,6 +128,7 @@ describe('holding requests for a model without engines', () => {
       await until('the engine has it', () => upstream.streams.size === 1);
       expect(JSON.parse(upstream.requests[0]?.body.toString() ?? '')).toEqual({
         stream: true,
+        stream_options: { include_usage: true },
         model: 'm',
         messages: [{ role: 'user', content: 'ä' }],
       });

@@ -1,0 +1,62 @@
+--- Consistent hashing with bounded load: requests of one conversation meet the same engine, whose prefix cache knows it,
+-- unless that engine has clearly more to do than the others.
+local board = require "board"
+
+local byte, find, sub, crc32 = string.byte, string.find, string.sub, ngx.crc32_long
+
+local M = {}
+
+local POINTS = 100 -- of each engine on the ring
+local BOUND = 1.25 -- how much more than its share an engine may have; the value of KubeAI and HAProxy
+local SAMPLE = 1024 -- bytes that are hashed of each part
+local QUOTE, CLOSE_BRACE = 34, 125
+
+--- Hash of the beginning of a conversation: what comes before the first words of the user, and those. It stays the same when
+-- turns are added. A prompt that is a string counts with its first bytes. nil when there is nothing to hash.
+function M.key(body, from, to)
+  local start = from.messages or from.prompt or from.input
+  if not start then return nil end
+  local stop = from.messages and to.messages or from.prompt and to.prompt or to.input
+  local user = find(body, '"user"', start, true)
+  if not user or user > stop or byte(body, start) == QUOTE then
+    return crc32(sub(body, start, math.min(stop, start + SAMPLE)))
+  end
+  local last = user + 5
+  if not find(body, "^%s*}", last + 1) then -- the words come behind the role
+    local turn = find(body, '"role"', last + 1, true)
+    last = (turn and turn < stop) and turn - 1 or stop
+    while byte(body, last) ~= QUOTE do last = last - 1 end
+  end
+  return crc32(sub(body, start, math.min(user, start + SAMPLE)) .. sub(body, user, math.min(last, user + SAMPLE)))
+end
+
+local function ring_of(model)
+  local points = {}
+  for _, endpoint in ipairs(model.live) do
+    for i = 1, POINTS do points[#points + 1] = { at = crc32(endpoint.address .. "#" .. i), endpoint = endpoint } end
+  end
+  table.sort(points, function(a, b) return a.at < b.at end)
+  return points
+end
+
+--- The first engine on the ring from `key` on that `usable` admits and that has not reached its bound.
+function M.pick(model, key, usable, tried, now)
+  local ring = model.ring
+  if not ring then
+    ring = ring_of(model)
+    model.ring = ring
+  end
+  local total, low, high = 1, 1, #ring
+  for _, endpoint in ipairs(model.live) do total = total + board.sum(endpoint.slot, board.IN_FLIGHT) end
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if ring[middle].at < key then low = middle + 1 else high = middle end
+  end
+  for step = 0, #ring - 1 do
+    local endpoint = ring[(low + step - 1) % #ring + 1].endpoint
+    local bound = math.ceil(BOUND * total * (endpoint.capacity or 1) / model.capacity)
+    if usable(endpoint, tried, now) and board.sum(endpoint.slot, board.IN_FLIGHT) < bound then return endpoint end
+  end
+end
+
+return M

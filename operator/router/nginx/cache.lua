@@ -1,0 +1,216 @@
+--- The response cache. An entry belongs to one tenant, one model as it is now, one path and one body; streams are kept and
+-- replayed as streams. Identical requests in flight share one: the first asks the engine, under a lock in Redis that other
+-- workers and routers respect, and the others wait for what it stores.
+local ffi = require "ffi"
+local redis = require "redis"
+local scan = require "scan"
+local semaphore = require "ngx.semaphore"
+
+pcall(ffi.cdef, "unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md);")
+
+local M = {}
+
+local LOCK_MS, LOCK_REFRESH = 6000, 2 -- a lock outlives its router by less than the first
+local POLL, MAX_POLL = 0.01, 0.1 -- seconds between looks at another router's work
+local MAX_STORING = 64 * 1024 * 1024 -- bytes that wait to be written to Redis, in one worker
+
+local digest = ffi.new("unsigned char[32]")
+local HEX = {}
+for code = 0, 255 do HEX[string.char(code)] = ("%02x"):format(code) end
+local flights = {} -- by key: requests of this worker that wait for one of its own
+local locks, storing = {}, 0
+
+--- SHA-256 in hexadecimal.
+function M.sha256(text)
+  ffi.C.SHA256(text, #text, digest)
+  return (ffi.string(digest, 32):gsub(".", HEX))
+end
+
+--- May the answer be kept? What the model computes without choosing is the same each time; what it writes is so with
+-- `temperature: 0` or a seed, or when the policy says that any answer will do.
+local function eligible(ctx, rules, body, from, to)
+  if not ctx.path.cache then return false end
+  if rules.policy == "All" or not ctx.path.sse then return true end
+  return scan.number(body, from.temperature, to.temperature) == 0 or scan.number(body, from.seed, to.seed) ~= nil
+end
+
+--- The key of a request. Members count in the order of their names, without white space around them.
+local function key_of(ctx, body)
+  local model = ctx.model
+  local parts = scan.parts(body)
+  if not parts then return nil end
+  local text = table.concat({ ctx.tenant, model.uid, model.generation, ngx.var.uri, table.concat(parts, "\0") }, "\1")
+  ffi.C.SHA256(text, #text, digest)
+  return "vllm:answer:" .. ngx.encode_base64(ffi.string(digest, 32))
+end
+
+local function control(name)
+  local value = ngx.var.http_cache_control
+  return value ~= nil and value:lower():find(name, 1, true) ~= nil
+end
+
+--- Reads an entry. Returns it, `false` when there is none, or nil when Redis is out of order.
+local function read(settings, key)
+  local value = redis.with(settings, function(connection)
+    local value, err = connection:get(key)
+    if err then return nil, err end
+    return value == ngx.null and false or value
+  end)
+  if not value then return value end
+  local stored, content_type, start = value:match("^(%d+) ([^\n]*)\n()")
+  if not stored then return false end
+  return { age = math.max(0, ngx.time() - tonumber(stored)), content_type = content_type, body = value:sub(start) }
+end
+
+local function lock(settings, key)
+  return redis.with(settings, function(connection)
+    local answer, err = connection:set(key .. ":lock", 1, "NX", "PX", LOCK_MS)
+    if not answer then return nil, err end
+    return answer ~= ngx.null
+  end)
+end
+
+local function unlock(settings, key)
+  locks[key] = nil
+  redis.with(settings, function(connection) return connection:del(key .. ":lock") end)
+end
+
+--- Waits until another request of this worker has its answer. Returns the entry, "again" when its client went away, or nil.
+local function follow(flight, deadline)
+  flight.waiting = flight.waiting + 1
+  flight.done:wait(math.max(0, deadline - ngx.now()))
+  return flight.entry or flight.outcome
+end
+
+--- Waits until another router has its answer, or gives up its lock.
+local function watch(settings, key, deadline)
+  local pause = POLL
+  while ngx.now() < deadline do
+    ngx.sleep(pause)
+    pause = math.min(pause * 1.5, MAX_POLL)
+    local entry = read(settings, key)
+    if entry ~= false then return entry end
+    local free = lock(settings, key)
+    if free ~= false then return free and "lead" or nil end
+  end
+end
+
+--- Looks a request up. Returns the entry that answers it, and what the client is told; without an entry the request goes on,
+-- and if `ctx.flight` is set its answer is stored.
+function M.lookup(ctx, view, body, from, to)
+  local rules = ctx.model.cache
+  if not rules or not rules.enabled then return nil end
+  local settings = redis.settings(view)
+  if not settings or not eligible(ctx, rules, body, from, to) or control("no-store") then return nil, "BYPASS" end
+  local key = key_of(ctx, body)
+  if not key then return nil, "BYPASS" end
+  local deadline = ctx.start + ctx.model.admission.wakeTimeoutMs / 1000
+  local fresh = control("no-cache")
+  while true do
+    local flight = flights[key]
+    if flight and not fresh then
+      local outcome = follow(flight, deadline)
+      if type(outcome) == "table" then return outcome, "SHARED" end
+      if outcome ~= "again" then return nil, "MISS" end
+    else
+      flight = { done = semaphore.new(0), waiting = 0, key = key, settings = settings, view = view }
+      if not fresh then
+        flights[key] = flight
+        ctx.flight = flight -- so that it is closed, whatever ends this request
+        local entry = read(settings, key)
+        if entry then
+          M.close(ctx, entry)
+          return entry, "HIT"
+        end
+        local locked = entry == false and lock(settings, key)
+        if locked == false and entry == false then
+          entry = watch(settings, key, deadline)
+          if type(entry) == "table" then
+            M.close(ctx, entry)
+            return entry, "SHARED"
+          end
+          locked = entry == "lead"
+        end
+        if not locked then
+          M.close(ctx)
+          return nil, entry == nil and "BYPASS" or "MISS"
+        end
+        locks[key] = settings
+        flight.locked = true
+      end
+      ctx.flight = flight
+      ctx.chunks, ctx.size = {}, 0
+      return nil, "MISS"
+    end
+  end
+end
+
+--- Ends a flight: those that wait get the entry, or have to see for themselves.
+function M.close(ctx, entry, outcome)
+  local flight = ctx.flight
+  ctx.flight = nil
+  if flights[flight.key] == flight then flights[flight.key] = nil end
+  flight.entry, flight.outcome = entry, outcome
+  if flight.waiting > 0 then flight.done:post(flight.waiting) end
+end
+
+--- Takes a part of the answer as the client gets it.
+function M.collect(ctx, chunk)
+  local chunks = ctx.chunks
+  if not chunks or chunk == "" then return end
+  ctx.size = ctx.size + #chunk
+  if ctx.size > ctx.flight.view.cacheMaxEntryBytes then
+    ctx.chunks = nil
+  else
+    chunks[#chunks + 1] = chunk
+  end
+end
+
+--- The complete and faultless answer that was collected; nil when it is not to be kept.
+local function complete(ctx, status)
+  if status ~= 200 or not ctx.chunks or ctx.cut or ctx.capped or not ctx.ended then return nil end
+  local body = table.concat(ctx.chunks)
+  if body:find('"finish_reason":%s*"abort"') or body:find('^%s*{"error"') then return nil end
+  if not ctx.sse then return body end
+  local tail = body:sub(-32)
+  if tail:find("data: [DONE]", 1, true) and not body:find('\ndata: {"error"', 1, true) then return body end
+end
+
+local function store(premature, flight, ttl, value)
+  storing = storing - #value
+  if premature then return end
+  redis.with(flight.settings, function(connection)
+    local stored, err = connection:set(flight.key, value, "EX", ttl)
+    -- A Redis that is full says no; that is not a failure.
+    return stored or err and not err:find("timeout") and not err:find("closed") or nil, err
+  end)
+  if flight.locked then unlock(flight.settings, flight.key) end
+end
+
+--- Log phase: stores the answer and lets those that wait have it.
+function M.finish(ctx, status)
+  local flight = ctx.flight
+  local body = complete(ctx, status)
+  local entry = body and { age = 0, content_type = ctx.content_type, body = body }
+  M.close(ctx, entry, status == 499 and "again" or "failed")
+  if body and storing < MAX_STORING then
+    local value = ngx.time() .. " " .. ctx.content_type .. "\n" .. body
+    storing = storing + #value
+    if ngx.timer.at(0, store, flight, ctx.model.cache.ttlSeconds, value) then return end
+    storing = storing - #value
+  end
+  if flight.locked then
+    locks[flight.key] = nil
+    ngx.timer.at(0, function() unlock(flight.settings, flight.key) end)
+  end
+end
+
+--- Keeps the locks of this worker for as long as their requests run.
+function M.refresh_locks()
+  for key, settings in pairs(locks) do
+    redis.with(settings, function(connection) return connection:pexpire(key .. ":lock", LOCK_MS) end)
+  end
+end
+M.LOCK_REFRESH = LOCK_REFRESH
+
+return M

@@ -1,0 +1,108 @@
+--- Connections to Redis with a breaker: when Redis fails a few times in a row, nobody waits for it for a while.
+local metrics = require "metrics"
+
+local ok, client = pcall(require, "resty.redis")
+if not ok then client = require "nginx.redis" end
+client.add_commands("select", "incrby", "pexpire")
+
+local M = {}
+
+local TIMEOUT_MS = 25 -- for one command; Redis answers in less than one
+local FAILURES_TO_OPEN = 3
+local PAUSE, MAX_PAUSE = 1, 30 -- seconds
+local IDLE_MS, POOL = 60000, 64
+local EXTERNAL = "/etc/vllm-router-redis/url" -- mounted from a Secret: redis[s]://[user[:password]@]host[:port][/database]
+
+local failures, open_until, pause = 0, 0, PAUSE
+local external, external_read_at = nil, 0
+
+local function parse(url)
+  local scheme, rest = url:match("^(rediss?)://([^%s]+)")
+  if not scheme then return nil end
+  local credentials, address = rest:match("^(.*)@([^@]*)$")
+  address = address or rest
+  local user, password = (credentials or ""):match("^([^:]*):?(.*)$")
+  local host, port, database = address:match("^(%[?[^%]/]-%]?):?(%d*)/?(%d*)$")
+  return {
+    host = host,
+    port = tonumber(port) or 6379,
+    username = user ~= "" and ngx.unescape_uri(user) or nil,
+    password = password ~= "" and ngx.unescape_uri(password) or nil,
+    database = tonumber(database),
+    tls = scheme == "rediss",
+  }
+end
+
+--- Where Redis is: what the route table says, else what is mounted; nil when there is none.
+function M.settings(view)
+  if view.redis then return view.redis end
+  if ngx.now() - external_read_at > 30 then
+    external_read_at = ngx.now()
+    local file = io.open(EXTERNAL, "r")
+    external = file and parse(file:read("*a"))
+    if file then file:close() end
+  end
+  return external
+end
+
+local function failed(err)
+  failures = failures + 1
+  if failures >= FAILURES_TO_OPEN then
+    ngx.log(ngx.WARN, "Redis is left alone for ", pause, " s: ", err)
+    open_until, pause = ngx.now() + pause, math.min(pause * 2, MAX_PAUSE)
+    failures = FAILURES_TO_OPEN - 1 -- one more failure after the pause opens it again
+    metrics.add(metrics.series("cache_breaker_total", "reason", "failed"), 1)
+  end
+end
+
+local function open(settings)
+  local connection = client:new()
+  connection:set_timeout(TIMEOUT_MS)
+  local pool = table.concat({ settings.host, settings.port, settings.username or "", settings.database or 0 }, ":")
+  local connected, err = connection:connect(settings.host, settings.port, { pool = pool })
+  if not connected then return nil, err end
+  if settings.tls and connection:get_reused_times() == 0 then
+    local shaken
+    shaken, err = connection._sock:sslhandshake(nil, settings.host, true) -- Debian's client does not do it itself
+    if not shaken then return nil, err end
+  end
+  if connection:get_reused_times() == 0 then
+    if settings.password then
+      local authorized
+      if settings.username then
+        authorized, err = connection:auth(settings.username, settings.password)
+      else
+        authorized, err = connection:auth(settings.password)
+      end
+      if not authorized then return nil, err end
+    end
+    if settings.database and settings.database > 0 then
+      local selected
+      selected, err = connection:select(settings.database)
+      if not selected then return nil, err end
+    end
+  end
+  return connection
+end
+
+--- Runs `work(connection)` and returns what it returns. Returns nil and the reason when Redis is out of order: that is never
+-- the client's problem. `work` returns nil and a reason when a command failed.
+function M.with(settings, work)
+  if ngx.now() < open_until then return nil, "the breaker is open" end
+  local connection, err = open(settings)
+  if not connection then
+    failed(err)
+    return nil, err
+  end
+  local result, problem = work(connection)
+  if result == nil then
+    connection:close()
+    failed(problem)
+    return nil, problem
+  end
+  failures, pause = 0, PAUSE
+  connection:set_keepalive(IDLE_MS, POOL)
+  return result, problem
+end
+
+return M
