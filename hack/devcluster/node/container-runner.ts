@@ -64,6 +64,8 @@ export class ContainerRunner {
       await this.#awaitImage(signal);
       while (!signal.aborted) {
         this.#instance = await this.#start(signal);
+        // It was stopped while it started, when there was nothing to end yet.
+        if (signal.aborted) this.#instance.kill();
         this.#waiting = undefined;
         this.#terminated = undefined;
         this.#options.changed();

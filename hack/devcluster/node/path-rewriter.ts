@@ -13,7 +13,7 @@ export function pathRewriter(mappings: readonly PathMapping[]): (text: string) =
   if (targets.size === 0) return (text) => text;
   // The longest path wins: a volume may be mounted inside another one.
   const alternatives = [...targets.keys()].sort((a, b) => b.length - a.length).map(escapeRegExp);
-  const pattern = new RegExp(`(?<![\\w.}-])(?:${alternatives.join('|')})(?![\\w.-])`, 'g');
+  const pattern = new RegExp(`(?<![\\w.}])(?:${alternatives.join('|')})(?![\\w.-])`, 'g');
   return (text) => text.replace(pattern, (path) => targets.get(path) ?? path);
 }
 

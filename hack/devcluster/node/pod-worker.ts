@@ -78,14 +78,19 @@ export class PodWorker {
     this.#stopped = true;
     await Promise.all([...this.#main.values()].map((runner) => runner.stop(graceSeconds)));
     await Promise.all([...this.#init.values()].map((runner) => runner.stop(graceSeconds)));
-    await this.#done;
+    await this.#ended();
   }
 
   /** Ends all containers at once. */
   async kill(): Promise<void> {
     this.#stopped = true;
     for (const runner of this.#runners()) runner.kill();
-    await this.#done;
+    await this.#ended();
+  }
+
+  /** As {@link PodWorker.done}, which tells of the failure. */
+  async #ended(): Promise<void> {
+    await this.#done.catch(() => undefined);
   }
 
   /** Removes what the pod kept on disk. */

@@ -15,7 +15,9 @@ export interface ProberOptions {
 
 /** Probes a running container, with kubelet's thresholds, until the signal is aborted. Never rejects. */
 export async function runProber(options: ProberOptions, signal: AbortSignal): Promise<void> {
-  const { probe, target, timing } = options;
+  const { probe, target } = options;
+  const { period, failures } = limits(options);
+  const { timing } = options;
   let outcome: boolean | undefined;
   let last: boolean | undefined;
   let run = 0;
@@ -28,15 +30,31 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
       if (!result.ok) options.onFailure(`${options.kind} probe failed: ${result.message}`);
       run = result.ok === last ? run + 1 : 1;
       last = result.ok;
-      const threshold = result.ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
+      const threshold = result.ok ? (probe.successThreshold ?? 1) : failures;
       if (run >= threshold && outcome !== result.ok) {
         outcome = result.ok;
         options.onResult(result.ok);
         if (signal.aborted) return;
       }
-      await timing.sleep(probe.periodSeconds ?? 10, signal);
+      await period(signal);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+}
+
+/**
+ * How shortened waits apply to a probe. A startup probe asks more often, but gives as much time as it says; a liveness
+ * probe is a limit all the way, and stays as it is.
+ */
+function limits({ kind, probe, timing }: ProberOptions): {
+  period: (signal: AbortSignal) => Promise<void>;
+  failures: number;
+} {
+  const { periodSeconds = 10, failureThreshold = 3 } = probe;
+  const seconds = kind === 'Liveness' ? periodSeconds / timing.scale : periodSeconds;
+  return {
+    period: (signal) => timing.sleep(seconds, signal),
+    failures: kind === 'Startup' ? Math.ceil(failureThreshold / timing.scale) : failureThreshold,
+  };
 }
