@@ -37,8 +37,3 @@ export function worldSize(
 ): number {
   return engine.tensorParallelSize * engine.pipelineParallelSize * engine.dataParallelSize;
 }
-
-/** Requests that one replica runs at once: its capacity in the route table. */
-export function replicaCapacity(engine: ResolvedEngine): number {
-  return engine.maxNumSeqs * engine.dataParallelSize;
-}

@@ -16,7 +16,7 @@ import { type EngineVersion, formatVersion, imageVersion, PINNED_VERSION, parseV
 export type { ResolvedEngine };
 
 /** Engine images where neither pool nor model names one. */
-export const DEFAULT_IMAGES = {
+const DEFAULT_IMAGES = {
   nvidia: `vllm/vllm-openai:v${formatVersion(PINNED_VERSION)}`,
   amd: `vllm/vllm-openai-rocm:v${formatVersion(PINNED_VERSION)}`,
   other: `vllm/vllm-openai:v${formatVersion(PINNED_VERSION)}`,

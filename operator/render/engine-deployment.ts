@@ -13,7 +13,7 @@ import { engineName } from './names.ts';
 import { CONTAINER_SECURITY, podSecurity } from './pod-security.ts';
 
 /** Hash of the pod spec: pods with the same value run the same engine. */
-export const ENGINE_HASH_ANNOTATION = 'vllm-operator.dev/engine-hash';
+const ENGINE_HASH_ANNOTATION = 'vllm-operator.dev/engine-hash';
 
 /** User and group of vLLM's images; files there are writable for group 0. */
 const ENGINE_USER = 2000;

@@ -10,7 +10,7 @@ import { mergeResources } from './resources.ts';
 export const ROUTER_PORTS = { http: 8080, admin: 8081, metrics: 8082 } as const;
 
 /** Where the pod finds its files. All but `state` are read-only. */
-export const ROUTER_PATHS = {
+const ROUTER_PATHS = {
   config: '/etc/vllm-router',
   state: '/var/lib/vllm-router',
   snapshot: '/etc/vllm-router-snapshot',

@@ -220,6 +220,11 @@ describe('what is known of a model', () => {
     expect(engine.model).toMatchObject({ layers: 16, weightsGiB: 20 });
   });
 
+  it('tells base checkpoints from tuned ones where their contexts differ', () => {
+    expect(plan('H100x4', 'Qwen/Qwen2.5-7B').maxModelLen).toBe(131072);
+    expect(plan('H100x4', 'Qwen/Qwen2.5-7B-Instruct').maxModelLen).toBe(32768);
+  });
+
   it('is not used where extraArgs change what counts', () => {
     const offload = { extraArgs: ['--cpu-offload-gb=20'] };
     expect(planMemory(resolve('T4', 'Qwen/Qwen2.5-7B-Instruct', offload))).toBeUndefined();

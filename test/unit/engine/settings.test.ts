@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { renderFlags } from '../../../operator/engine/engine-args.ts';
-import { replicaCapacity, worldSize } from '../../../operator/engine/resolved-engine.ts';
 import { resolveEngine } from '../../../operator/engine/settings.ts';
 import { InvalidSpecError, type SpecIssue } from '../../../operator/engine/spec-issue.ts';
 import { model, pool } from '../render/support/objects.ts';
@@ -91,14 +90,6 @@ describe('defaults', () => {
     expect(flags('H100x8', { dataParallelSize: 2, pipelineParallelSize: 2 })).toContain(
       '--tensor-parallel-size=2',
     );
-  });
-
-  it('counts every data-parallel rank as capacity', () => {
-    const engine = resolveEngine(
-      pool('H100x8'),
-      model(llama, { engine: { dataParallelSize: 4, batching: { maxNumSeqs: 10 } } }),
-    );
-    expect([worldSize(engine), replicaCapacity(engine)]).toEqual([8, 40]);
   });
 
   it('uses half precision where there is no bfloat16', () => {

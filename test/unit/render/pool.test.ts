@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { InferencePool } from '../../../operator/api/types.ts';
-import type { Manifest } from '../../../operator/render/manifest.ts';
+import { type Manifest, OPERATOR_VERSION } from '../../../operator/render/manifest.ts';
 import { renderPool } from '../../../operator/render/pool.ts';
 import { pool } from './support/objects.ts';
 
@@ -94,6 +95,8 @@ describe('the routers of a pool', () => {
   });
 
   it('use the image of the operator, or the one named', () => {
+    const packageJson = new URL('../../../package.json', import.meta.url);
+    expect(JSON.parse(readFileSync(packageJson, 'utf8'))).toMatchObject({ version: OPERATOR_VERSION });
     const image = (of: InferencePool) => JSON.stringify(template(render(of), /router/));
     expect(image(pool('A100'))).toMatch(/"image":"ghcr\.io\/vllm-operator\/router:[0-9.]+"/);
     expect(image(pool('A100', { router: { image: 'acme/router:1' } }))).toContain('"image":"acme/router:1"');
