@@ -17,7 +17,7 @@ const YAML_1_1: ParseOptions & DocumentOptions & SchemaOptions = {
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
 /** Reads a request's body. Throws 413 when it is above kube-apiserver's limit of 3 MiB. */
-export async function readBody(request: IncomingMessage): Promise<string> {
+export async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
@@ -28,7 +28,12 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     }
     chunks.push(part);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
+}
+
+/** Reads a request's body as text. */
+export async function readBody(request: IncomingMessage): Promise<string> {
+  return (await readBytes(request)).toString('utf8');
 }
 
 /** The media type of a request's body without parameters. */
@@ -75,10 +80,11 @@ export function sendJson(
   status: number,
   body: Json | string,
   warnings: readonly string[] = [],
+  type = 'application/json',
 ): void {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   response.statusCode = status;
-  response.setHeader('Content-Type', 'application/json');
+  response.setHeader('Content-Type', type);
   if (warnings.length > 0) {
     response.setHeader(
       'Warning',

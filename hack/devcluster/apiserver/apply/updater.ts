@@ -118,9 +118,8 @@ export function applyConfiguration(
     if (!fields.empty) kept.push({ ...entry, fields });
   }
   if (conflicts.length > 0 && !options.force) throw applyConflict(conflicts);
-  const unchanged =
-    taken.empty && change.removed.empty && previous?.fields.equals(set);
-  const time = unchanged ? previous.time : write.time;
+  const unchanged = taken.empty && change.removed.empty && previous?.fields.equals(set) === true;
+  const time = unchanged ? (previous?.time ?? '') : write.time;
   const final = set.empty ? kept : [...kept, { ...own, time }];
   return withManaged(options.finish(pruned), final);
 }

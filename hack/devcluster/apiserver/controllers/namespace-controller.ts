@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { type ApiObject, timestamp } from '../api-object.ts';
+import type { ApiObject } from '../api-object.ts';
 import { isObject } from '../json.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { StatusError } from '../status-error.ts';
@@ -120,20 +120,4 @@ export class NamespaceController {
       if (JSON.stringify(open.spec) !== JSON.stringify(spec)) store.put('namespaces', open);
     } else store.remove('namespaces', open);
   }
-}
-
-/** The namespaces that every cluster has. */
-export function initialNamespaces(now: Date): ApiObject[] {
-  return ['default', 'kube-system', 'kube-public', 'kube-node-lease'].map((name) => ({
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: {
-      name,
-      uid: crypto.randomUUID(),
-      creationTimestamp: timestamp(now),
-      labels: { 'kubernetes.io/metadata.name': name },
-    },
-    spec: { finalizers: [FINALIZER] },
-    status: { phase: 'Active' },
-  }));
 }

@@ -6,11 +6,13 @@ import {
   parseObject,
   type Representation,
   readBody,
+  readBytes,
   representation,
   sendJson,
 } from '../http-message.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { parseFilter } from '../object-filter.ts';
+import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { isWatch } from '../request-info.ts';
 import type { Resource } from '../resource.ts';
@@ -23,6 +25,7 @@ import {
   unsupportedMediaType,
 } from '../status-error.ts';
 import { tableOf } from '../table/table.ts';
+import type { WatchSessions } from '../watch-sessions.ts';
 import { readStored, type Target } from '../writes/common.ts';
 import { createObject } from '../writes/create-object.ts';
 import { decodeObject } from '../writes/decode-object.ts';
@@ -30,11 +33,13 @@ import { deleteObject, deleteOptions } from '../writes/delete-object.ts';
 import { updateObject } from '../writes/update-object.ts';
 import type { ContinueTokens } from './continue-tokens.ts';
 import { listObjects, selectObjects } from './list-objects.ts';
+import type { OpenApiDocuments } from './openapi.ts';
 import { patchObject } from './patch-object.ts';
-import { type WatchSessions, watchObjects } from './watch-objects.ts';
+import { watchObjects } from './watch-objects.ts';
 import { writeRequestOf } from './write-request.ts';
 
-const WRITE_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+const WRITE_TYPES = ['application/json', 'application/yaml', PROTOBUF];
 /** Kinds that PUT may create (AllowCreateOnUpdate of their strategies). */
 const CREATE_ON_UPDATE = new Set([
   'coordination.k8s.io/leases',
@@ -52,6 +57,7 @@ export interface HandlerState {
   server: ServerContext;
   tokens: ContinueTokens;
   sessions: WatchSessions;
+  openapi: OpenApiDocuments;
 }
 
 /** One request for a resource, after authorization. */
@@ -141,9 +147,13 @@ function watchOne(state: HandlerState, call: ResourceRequest, shape: Representat
   );
 }
 
-/** The body of a create or update. Throws BadRequest, UnsupportedMediaType. */
-export async function readObjectBody(call: ResourceRequest, kind: string): Promise<JsonObject> {
+/** The body of a create or update, from JSON, YAML or protobuf. Throws BadRequest, UnsupportedMediaType. */
+export async function readObjectBody(
+  call: Pick<ResourceRequest, 'message'>,
+  kind: string,
+): Promise<JsonObject> {
   const type = mediaType(call.message);
+  if (type === PROTOBUF) return decodeProtobuf(await readBytes(call.message));
   if (type !== '' && type !== 'application/json' && type !== 'application/yaml')
     throw unsupportedMediaType(WRITE_TYPES);
   return parseObject(await readBody(call.message), type, kind);
@@ -222,8 +232,12 @@ export function patchRequest(
 }
 
 async function optionsBody(call: ResourceRequest): Promise<JsonObject | undefined> {
-  const text = await readBody(call.message);
-  return text.trim() === '' ? undefined : parseObject(text, mediaType(call.message), 'DeleteOptions');
+  const bytes = await readBytes(call.message);
+  if (bytes.length === 0) return undefined;
+  const type = mediaType(call.message);
+  return type === PROTOBUF
+    ? decodeProtobuf(bytes)
+    : parseObject(bytes.toString('utf8'), type, 'DeleteOptions');
 }
 
 async function remove(state: HandlerState, call: ResourceRequest): Promise<void> {

@@ -1,46 +1,109 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ApiAggregator } from '../aggregation/api-aggregator.ts';
+import type { ServiceResolver } from '../aggregation/service-resolver.ts';
+import { authenticate } from '../auth/authenticate.ts';
+import { authorize } from '../auth/authorize.ts';
+import type { RbacAuthorizer } from '../auth/rbac.ts';
+import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
+import { VIRTUAL_KINDS } from '../builtin/builtin-resources.ts';
 import { sendJson, sendText } from '../http-message.ts';
 import { parseRequestInfo, type RequestInfo } from '../request-info.ts';
-import type { UserInfo } from '../server-context.ts';
-import { noSuchResource } from '../status-error.ts';
+import { noSuchResource, StatusError } from '../status-error.ts';
 import { discoveryAnswer, SERVER_VERSION } from './discovery.ts';
-import { type HandlerState, handleResource } from './resource-handler.ts';
+import { handleFinalize } from './namespace-handler.ts';
+import { handleBinding, handleEviction, handlePodLog, type PodLogs } from './pod-handler.ts';
+import { handleProxy } from './proxy-handler.ts';
+import { type HandlerState, handleResource, type ResourceRequest } from './resource-handler.ts';
+import { handleReview } from './review-handler.ts';
 import { handleScale } from './scale-handler.ts';
+import { handleTokenRequest } from './token-handler.ts';
 
-const ADMIN: UserInfo = { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
+/** All parts that answer requests. */
+export interface Router extends HandlerState {
+  rbac: RbacAuthorizer;
+  accountTokens: ServiceAccountTokens;
+  aggregator: ApiAggregator;
+  resolve: ServiceResolver;
+  podLogs(): PodLogs | undefined;
+}
 
-/** Answers one request. */
+const HEALTH = ['/healthz', '/livez', '/readyz'];
+
+/** Answers one request: who is it, may they, then what they want. */
 export async function route(
-  state: HandlerState,
+  router: Router,
   message: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(message.url ?? '/', 'http://localhost');
   const info = parseRequestInfo(message.method ?? 'GET', url);
+  const user = authenticate({ tokens: router.accountTokens, rbac: router.rbac }, message);
+  const { registry } = router.server;
   if (!info.isResource) {
-    answerPath(state, info, message, response);
+    authorize(router.rbac, user, info);
+    answerPath(router, info, message, response);
     return;
   }
-  const { registry } = state.server;
-  const resource = registry.find(info.group, info.version, info.plural);
-  if (!resource) {
-    if (registry.versions(info.group).includes(info.version)) throw noSuchResource();
+  const remote = router.aggregator.find(info.group, info.version);
+  const resource = remote ? undefined : registry.find(info.group, info.version, info.plural);
+  if (!remote && !resource && !registry.versions(info.group).includes(info.version)) {
     sendText(response, 404, '404 page not found\n');
     return;
   }
-  const call = { info, resource, user: ADMIN, message, response };
-  if (info.subresource === 'scale') await handleScale(state, call);
-  else await handleResource(state, call);
+  authorize(router.rbac, user, info);
+  if (remote) await router.aggregator.proxy(remote, user, message, response);
+  else if (resource) await dispatch(router, { info, resource, user, message, response });
+  else throw noSuchResource();
+}
+
+async function dispatch(router: Router, call: ResourceRequest): Promise<void> {
+  const { info, resource } = call;
+  if (VIRTUAL_KINDS.has(resource.kind)) {
+    await handleReview(router, { rbac: router.rbac, tokens: router.accountTokens }, call);
+    return;
+  }
+  if (info.subresource === '' || info.subresource === 'status') {
+    if (info.subresource === 'status' && !resource.hasStatus) throw noSuchResource();
+    await handleResource(router, call);
+    return;
+  }
+  if (!resource.subresources.some((each) => each.name === `${resource.plural}/${info.subresource}`))
+    throw noSuchResource();
+  switch (`${resource.plural}/${info.subresource}`) {
+    case 'pods/log':
+      return handlePodLog(router, router.podLogs(), call);
+    case 'pods/binding':
+      return handleBinding(router, call);
+    case 'pods/eviction':
+      return handleEviction(router, call);
+    case 'pods/exec':
+    case 'pods/attach':
+    case 'pods/portforward':
+      throw new StatusError(
+        501,
+        'NotImplemented',
+        `${resource.plural}/${info.subresource} is not served here: pods are processes of this machine`,
+      );
+    case 'pods/proxy':
+    case 'services/proxy':
+      return handleProxy(router, router.resolve, call);
+    case 'serviceaccounts/token':
+      return handleTokenRequest(router, router.accountTokens, call);
+    case 'namespaces/finalize':
+      return handleFinalize(router, call);
+    default:
+      return info.subresource === 'scale' ? handleScale(router, call) : handleResource(router, call);
+  }
 }
 
 function answerPath(
-  state: HandlerState,
+  router: Router,
   info: RequestInfo,
   message: IncomingMessage,
   response: ServerResponse,
 ): void {
   const path = info.path.replace(/\/$/, '');
-  if (['/healthz', '/livez', '/readyz'].some((each) => path === each || path.startsWith(`${each}/`))) {
+  if (HEALTH.some((each) => path === each || path.startsWith(`${each}/`))) {
     sendText(response, 200, 'ok');
     return;
   }
@@ -48,16 +111,20 @@ function answerPath(
     sendJson(response, 200, SERVER_VERSION);
     return;
   }
+  if (path.startsWith('/openapi/v3')) {
+    const document = router.openapi.answer(path);
+    if (document === undefined) sendText(response, 404, '404 page not found\n');
+    else sendJson(response, 200, document);
+    return;
+  }
+  const remote = router.aggregator.discovered();
   const found = discoveryAnswer(
-    state.server.registry,
+    router.server.registry,
+    remote,
     path,
     message.headers.accept ?? '',
     message.headers.host ?? '',
   );
-  if (!found) {
-    sendText(response, 404, '404 page not found\n');
-    return;
-  }
-  sendJson(response, 200, found.body);
-  if (found.type) response.setHeader('Content-Type', found.type);
+  if (found) sendJson(response, 200, found.body, [], found.type);
+  else sendText(response, 404, '404 page not found\n');
 }

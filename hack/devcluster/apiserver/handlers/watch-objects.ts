@@ -9,17 +9,12 @@ import type { ServerContext } from '../server-context.ts';
 import { invalid, StatusError } from '../status-error.ts';
 import type { StoreEvent } from '../store.ts';
 import { tableOf } from '../table/table.ts';
+import type { WatchSessions } from '../watch-sessions.ts';
 import { selectObjects } from './list-objects.ts';
 
 /** Bookmarks come about once a minute, as kube-apiserver sends them. */
 const BOOKMARK_MS = 60_000;
 const DEFAULT_TIMEOUT_SECONDS = 1800;
-
-/** How watches are ended from outside. */
-export interface WatchSessions {
-  /** Called with how to end a watch; the returned function takes it out again. */
-  add(end: () => void): () => void;
-}
 
 /** Answers a watch: a stream of events, one a line. */
 export function watchObjects(
@@ -123,7 +118,7 @@ class WatchStream {
     const timer = setTimeout(end, timeoutSeconds * 1000);
     ticker?.unref();
     timer.unref();
-    const remove = sessions.add(end);
+    const remove = sessions.add(this.#resource.collection, end);
     this.#response.once('close', () => {
       this.#stop();
       clearInterval(ticker);

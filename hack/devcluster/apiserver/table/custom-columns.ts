@@ -2,8 +2,8 @@ import type { ApiObject } from '../api-object.ts';
 import type { Json } from '../json.ts';
 import type { PrinterColumn } from '../resource.ts';
 import { age } from './cells.ts';
+import type { Column } from './column.ts';
 import { jsonPathValues } from './json-path.ts';
-import type { Column } from './table.ts';
 
 const DEFAULT_COLUMNS: PrinterColumn[] = [
   {

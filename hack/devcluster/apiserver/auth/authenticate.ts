@@ -1,0 +1,95 @@
+import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import type { UserInfo } from '../server-context.ts';
+import { forbidden, unauthorized } from '../status-error.ts';
+import type { RbacAuthorizer } from './rbac.ts';
+import type { ServiceAccountTokens } from './service-account-tokens.ts';
+
+const ACCOUNT_PREFIX = 'system:serviceaccount:';
+
+/** Whoever uses the plain listener. */
+const ADMIN: UserInfo = { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
+const ANONYMOUS: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+/** What is needed to tell users. */
+export interface Authentication {
+  tokens: ServiceAccountTokens;
+  rbac: RbacAuthorizer;
+}
+
+/** Who sends a request: by token, by client certificate, or (plain listener) the administrator; then impersonation. Throws Unauthorized, Forbidden. */
+export function authenticate({ tokens, rbac }: Authentication, message: IncomingMessage): UserInfo {
+  const user = identify(tokens, message);
+  const name = header(message, 'impersonate-user');
+  if (name === undefined) return user;
+  const wanted = impersonated(message, name);
+  assertMayImpersonate(rbac, user, wanted);
+  return wanted;
+}
+
+function identify(tokens: ServiceAccountTokens, message: IncomingMessage): UserInfo {
+  const authorization = message.headers.authorization;
+  if (authorization?.toLowerCase().startsWith('bearer ')) {
+    const checked = tokens.check(authorization.slice(7).trim());
+    if (!checked) throw unauthorized();
+    return checked.user;
+  }
+  const { socket } = message;
+  if (!(socket instanceof TLSSocket)) return ADMIN;
+  const { subject } = socket.getPeerCertificate();
+  if (!subject) return ANONYMOUS;
+  if (!socket.authorized) throw unauthorized();
+  // A subject may carry several organizations; the type of Node knows one.
+  const organizations: unknown = subject.O;
+  const groups = Array.isArray(organizations)
+    ? organizations.map(String)
+    : organizations === undefined
+      ? []
+      : [String(organizations)];
+  return { username: String(subject.CN), groups: [...groups, 'system:authenticated'] };
+}
+
+function header(message: IncomingMessage, name: string): string | undefined {
+  const value = message.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** The user that Impersonate-* headers name. Repeated group headers come joined by commas. */
+function impersonated(message: IncomingMessage, username: string): UserInfo {
+  const given = (message.headersDistinct['impersonate-group'] ?? [])
+    .flatMap((value) => value.split(','))
+    .map((value) => value.trim());
+  const groups = [...given];
+  if (username.startsWith(ACCOUNT_PREFIX) && given.length === 0) {
+    const namespace = username.slice(ACCOUNT_PREFIX.length).split(':')[0] ?? '';
+    groups.push('system:serviceaccounts', `system:serviceaccounts:${namespace}`);
+  }
+  if (username !== 'system:anonymous' && !groups.includes('system:authenticated'))
+    groups.push('system:authenticated');
+  const uid = header(message, 'impersonate-uid');
+  return { username, groups, ...(uid === undefined ? {} : { uid }) };
+}
+
+function assertMayImpersonate(rbac: RbacAuthorizer, user: UserInfo, wanted: UserInfo): void {
+  const check = (resource: string, name: string, namespace = ''): void => {
+    const decision = rbac.decide(user, {
+      verb: 'impersonate',
+      namespace,
+      group: '',
+      resource,
+      subresource: '',
+      name,
+    });
+    if (decision.allowed) return;
+    throw forbidden(
+      { group: '', plural: resource },
+      name,
+      `User "${user.username}" cannot impersonate resource "${resource}" in API group "" at the cluster scope`,
+    );
+  };
+  if (wanted.username.startsWith(ACCOUNT_PREFIX)) {
+    const [namespace = '', name = ''] = wanted.username.slice(ACCOUNT_PREFIX.length).split(':');
+    check('serviceaccounts', name, namespace);
+  } else check('users', wanted.username);
+  for (const group of wanted.groups) if (!group.startsWith('system:')) check('groups', group);
+}

@@ -1,0 +1,131 @@
+import type { ApiObject } from '../api-object.ts';
+import { trackUpdate } from '../apply/updater.ts';
+import type { AccessAttributes, RbacAuthorizer } from '../auth/rbac.ts';
+import { API_AUDIENCE, type ServiceAccountTokens } from '../auth/service-account-tokens.ts';
+import { sendJson } from '../http-message.ts';
+import { isObject, type JsonObject, objectAt, stringAt, stringsAt } from '../json.ts';
+import { fieldInvalid } from '../object-meta.ts';
+import type { Resource } from '../resource.ts';
+import type { UserInfo, WriteRequest } from '../server-context.ts';
+import { type Cause, invalid, methodNotAllowed } from '../status-error.ts';
+import { blankObject, managedWrite } from '../writes/common.ts';
+import { decodeObject } from '../writes/decode-object.ts';
+import { type HandlerState, type ResourceRequest, readObjectBody, targetOf } from './resource-handler.ts';
+import { writeRequestOf } from './write-request.ts';
+
+/** What reviews are answered with. */
+export interface ReviewSources {
+  rbac: RbacAuthorizer;
+  tokens: ServiceAccountTokens;
+}
+
+/** Answers the kinds that are questions: access reviews, token reviews, who am I. */
+export async function handleReview(
+  state: HandlerState,
+  sources: ReviewSources,
+  call: ResourceRequest,
+): Promise<void> {
+  const { info, resource, user, message, response } = call;
+  if (info.verb !== 'create') throw methodNotAllowed();
+  const body = await readObjectBody(call, resource.kind);
+  const request = writeRequestOf(message, info, user);
+  const object = decodeObject(state.server, resource, body, request);
+  validate(resource, object);
+  const status = answer(sources, resource, object, user);
+  const tracked = track(state, call, object, request);
+  sendJson(response, 201, { ...tracked, status }, request.warnings);
+}
+
+function track(
+  state: HandlerState,
+  call: ResourceRequest,
+  object: ApiObject,
+  request: WriteRequest,
+): ApiObject {
+  const target = targetOf(call);
+  const write = managedWrite(state.server, target, request, 'Update');
+  const { status: _, ...rest } = object;
+  const { status: __, ...blank } = blankObject(state.server, call.resource);
+  return trackUpdate(blank as ApiObject, rest as ApiObject, write);
+}
+
+function validate(resource: Resource, object: ApiObject): void {
+  const causes: Cause[] = [];
+  const spec = objectAt(object, 'spec');
+  if (
+    resource.kind.endsWith('AccessReview') &&
+    isObject(spec.resourceAttributes) === isObject(spec.nonResourceAttributes)
+  ) {
+    causes.push(
+      fieldInvalid(
+        'spec.resourceAttributes',
+        '',
+        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      ),
+    );
+  }
+  if (causes.length > 0) throw invalid(resource, '', causes);
+}
+
+function answer(sources: ReviewSources, resource: Resource, object: ApiObject, user: UserInfo): JsonObject {
+  const spec = objectAt(object, 'spec');
+  switch (resource.kind) {
+    case 'SelfSubjectAccessReview':
+      return access(sources, user, spec);
+    case 'SubjectAccessReview':
+    case 'LocalSubjectAccessReview':
+      return access(sources, { username: stringAt(spec, 'user'), groups: groupsOf(spec) }, spec);
+    case 'SelfSubjectRulesReview':
+      return { ...sources.rbac.rules(user, stringAt(spec, 'namespace')), incomplete: false };
+    case 'SelfSubjectReview':
+      return { userInfo: userObject(user) };
+    default:
+      return token(sources, spec);
+  }
+}
+
+/** Groups of a review; a service account's own groups are implied, as the token authenticator adds them. */
+function groupsOf(spec: JsonObject): string[] {
+  return [...stringsAt(spec, 'groups')];
+}
+
+function access({ rbac }: ReviewSources, user: UserInfo, spec: JsonObject): JsonObject {
+  const wanted = objectAt(spec, 'resourceAttributes');
+  const other = objectAt(spec, 'nonResourceAttributes');
+  const isResource = isObject(spec.resourceAttributes);
+  const attributes: AccessAttributes = {
+    verb: stringAt(isResource ? wanted : other, 'verb'),
+    namespace: stringAt(wanted, 'namespace'),
+    group: stringAt(wanted, 'group'),
+    resource: stringAt(wanted, 'resource'),
+    subresource: stringAt(wanted, 'subresource'),
+    name: stringAt(wanted, 'name'),
+    ...(isResource ? {} : { path: stringAt(other, 'path') }),
+  };
+  const { allowed, reason } = rbac.decide(user, attributes);
+  return { allowed, ...(reason === '' ? {} : { reason }) };
+}
+
+function userObject(user: UserInfo): JsonObject {
+  return {
+    username: user.username,
+    ...(user.uid === undefined ? {} : { uid: user.uid }),
+    groups: user.groups,
+    ...(user.extra === undefined ? {} : { extra: user.extra }),
+  };
+}
+
+function token({ tokens }: ReviewSources, spec: JsonObject): JsonObject {
+  const checked = tokens.check(stringAt(spec, 'token'));
+  if (!checked) return { user: {}, error: 'invalid bearer token' };
+  const wanted = stringsAt(spec, 'audiences');
+  const audiences = (wanted.length > 0 ? wanted : [API_AUDIENCE]).filter((each) =>
+    checked.audiences.includes(each),
+  );
+  if (audiences.length === 0)
+    return {
+      user: {},
+      error: `invalid bearer token, token audiences ${JSON.stringify(checked.audiences)} is invalid for the target audiences ${JSON.stringify(wanted)}`,
+    };
+  return { authenticated: true, user: userObject(checked.user), audiences };
+}
