@@ -13,9 +13,3 @@ export function toKey(key: ObjectKey): Key {
 export function keyOf(object: KubeObject): Key {
   return toKey(object.metadata);
 }
-
-/** The identity that a key stands for. */
-export function fromKey(key: Key): ObjectKey {
-  const slash = key.indexOf('/');
-  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
