@@ -93,10 +93,10 @@ async function start(
   const watchdog = new Watchdog(directory);
   closers.push(() => watchdog.close());
 
-  const api = await startApiServer({ port: options.port ?? 0, serviceSubnet: addresses.serviceSubnet });
+  const api = await startApiServer({ port: options.port ?? 0, serviceCidr: addresses.serviceCidr });
   closers.push(() => api.close());
   const kubeconfigPath = join(directory, 'kubeconfig');
-  await writeFile(kubeconfigPath, plainKubeconfig(api.url), { mode: 0o600 });
+  await writeFile(kubeconfigPath, api.adminKubeconfig(), { mode: 0o600 });
 
   const clientFor = (fieldManager: string): KubeClient => {
     const transport = new Transport({
@@ -128,14 +128,14 @@ async function start(
     directory,
     images: [...(options.images ?? []), ...builtinImages(options)],
     sources: new StoreSources({ client: kubelet, configMaps: stores.configMaps, secrets: stores.secrets }),
-    baseEnv: baseEnvironment(api.url),
+    baseEnv: baseEnvironment(api.secureUrl),
     timing: realTiming(options.timeScale),
     watchdog,
     events: eventsFor(kubelet, 'kubelet'),
     log,
   });
   closers.push(() => agent.close());
-  void openPodLog;
+  api.servePodLogs((request, aborted) => openPodLog(agent, request, aborted));
   agent.start(stores.pods, stores.configMaps, stores.secrets);
 
   const network = new ServiceNetwork({ services: stores.services, slices: stores.endpointSlices, log });
@@ -182,15 +182,4 @@ function once(run: () => Promise<void>): () => Promise<void> {
     running ??= run();
     return running;
   };
-}
-
-function plainKubeconfig(server: string): string {
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'devcluster', cluster: { server } }],
-    users: [{ name: 'admin', user: {} }],
-    contexts: [{ name: 'devcluster', context: { cluster: 'devcluster', user: 'admin' } }],
-    'current-context': 'devcluster',
-  });
 }

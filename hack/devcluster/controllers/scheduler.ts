@@ -96,9 +96,7 @@ class SchedulerReconciler {
     } catch (error) {
       this.#usage.remove(pod);
       if (isKubeError(error, 'NotFound', 'Conflict')) return undefined;
-      if (!isKubeError(error, 'MethodNotAllowed')) throw error;
-      await client.patch(PODS, { namespace, name }, { merge: { spec: { nodeName: node } } }, { signal });
-      this.#usage.add(pod, node);
+      throw error;
     }
     this.#unschedulable.delete(key);
     const note = `Successfully assigned ${namespace}/${name} to ${node}`;

@@ -36,9 +36,9 @@ export class AddressRange {
     return `127.${this.#block}.0.1`;
   }
 
-  /** First two numbers of the /16 for ClusterIPs. */
-  get serviceSubnet(): string {
-    return `127.${this.#block + 1}`;
+  /** Range for ClusterIPs. */
+  get serviceCidr(): string {
+    return `127.${this.#block + 1}.0.0/16`;
   }
 
   /** An address that has not been used for as long as possible. Throws an Error when none is free. */

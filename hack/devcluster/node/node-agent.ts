@@ -32,6 +32,9 @@ export interface NodeAgentOptions {
   log: Logger;
 }
 
+/** Tokens of service accounts are renewed this often; they are asked for an hour by default. */
+const TOKEN_RENEWAL_MS = 45 * 60_000;
+
 interface Running {
   worker: PodWorker;
   writer: PodStatusWriter;
@@ -58,6 +61,8 @@ export class NodeAgent {
       configMaps.subscribe((change) => this.#sourceChanged('configmap', change)),
       secrets.subscribe((change) => this.#sourceChanged('secret', change)),
     ];
+    const renewal = setInterval(() => this.#renewTokens(), TOKEN_RENEWAL_MS).unref();
+    signal.addEventListener('abort', () => clearInterval(renewal), { once: true });
     signal.addEventListener('abort', () => subscriptions.forEach((unsubscribe) => void unsubscribe()), {
       once: true,
     });
@@ -107,6 +112,14 @@ export class NodeAgent {
     for (const { worker } of this.#running.values()) {
       if (worker.pod.metadata.namespace !== namespace) continue;
       if (podReferences(worker.pod).has(`${kind}/${name}`)) this.#spawn(worker.refresh());
+    }
+  }
+
+  #renewTokens(): void {
+    for (const { worker } of this.#running.values()) {
+      const volumes = worker.pod.spec.volumes ?? [];
+      const sources = volumes.flatMap((volume) => volume.projected?.sources ?? []);
+      if (sources.some((source) => source.serviceAccountToken)) this.#spawn(worker.refresh());
     }
   }
 

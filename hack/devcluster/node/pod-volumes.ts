@@ -21,6 +21,7 @@ export class PodVolumes {
   readonly #claims: string;
   readonly #sources: PodSources;
   readonly #addresses: PodAddresses;
+  #filling: Promise<void> = Promise.resolve();
 
   /** @param options.claims directory with one directory per PersistentVolumeClaim, `<namespace>/<name>` */
   constructor(options: { directory: string; claims: string; sources: PodSources; addresses: PodAddresses }) {
@@ -44,7 +45,14 @@ export class PodVolumes {
    * Makes the container's volumes exist and hold what the API says now; also called when one of their sources has
    * changed. Throws {@link MissingSourceError} when a source does not exist.
    */
-  async fill(
+  fill(pod: Pod, container: Container, rewrite: FileRewrite | undefined, signal: AbortSignal): Promise<void> {
+    // One after the other: two at once would remove each other's files.
+    const filled = this.#filling.then(() => this.#fill(pod, container, rewrite, signal));
+    this.#filling = filled.catch(() => undefined);
+    return filled;
+  }
+
+  async #fill(
     pod: Pod,
     container: Container,
     rewrite: FileRewrite | undefined,

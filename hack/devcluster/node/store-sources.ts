@@ -34,26 +34,21 @@ export class StoreSources implements PodSources {
 
   async token(request: TokenRequest, signal: AbortSignal): Promise<string> {
     const { namespace, serviceAccount, pod, audience, expirationSeconds } = request;
-    const answer = await this.#client
-      .raw({
-        method: 'POST',
-        path: `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`,
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({
-          apiVersion: 'authentication.k8s.io/v1',
-          kind: 'TokenRequest',
-          spec: {
-            ...(audience === undefined ? {} : { audiences: [audience] }),
-            expirationSeconds: expirationSeconds ?? 3607,
-            boundObjectRef: { kind: 'Pod', apiVersion: 'v1', ...pod },
-          },
-        }),
-        signal,
-      })
-      .catch((error: unknown) => {
-        if (isKubeError(error, 'MethodNotAllowed')) return { text: '{"status":{"token":""}}' };
-        throw error;
-      });
+    const answer = await this.#client.raw({
+      method: 'POST',
+      path: `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: {
+          ...(audience === undefined ? {} : { audiences: [audience] }),
+          expirationSeconds: expirationSeconds ?? 3607,
+          boundObjectRef: { kind: 'Pod', apiVersion: 'v1', ...pod },
+        },
+      }),
+      signal,
+    });
     return (JSON.parse(answer.text) as { status: { token: string } }).status.token;
   }
 

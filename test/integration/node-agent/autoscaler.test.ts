@@ -8,13 +8,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { HorizontalPodAutoscaler } from '../../../hack/devcluster/controllers/horizontal-pod-autoscaler.ts';
 import {
-  API_SERVICES,
   DEPLOYMENTS,
   ENDPOINT_SLICES,
   HORIZONTAL_POD_AUTOSCALERS,
   SERVICES,
 } from '../../../operator/kube/resource-types.ts';
 import { deploymentOf, TestCluster } from './support/test-cluster.ts';
+
+const API_SERVICES = {
+  group: 'apiregistration.k8s.io',
+  version: 'v1',
+  kind: 'APIService',
+  plural: 'apiservices',
+  namespaced: false,
+};
 
 let cluster: TestCluster;
 let namespace: string;

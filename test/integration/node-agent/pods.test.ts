@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isReady, type Pod } from '../../../hack/devcluster/node/pod.ts';
 import { CONFIG_MAPS, PODS, SECRETS } from '../../../operator/kube/resource-types.ts';
@@ -73,7 +74,6 @@ test('a pod runs with the environment and files that it asks for, and follows ch
     .toBe('high s3cret cpu-0 one I am files\n');
 
   const root = `${cluster.cluster.directory}/pods`;
-  const { readdirSync, readFileSync } = await import('node:fs');
   const all = `${root}/${readdirSync(root)[0]}/v/reader/all`;
   const files = () => ['sub/b.txt', 'key', 'labels'].map((name) => readFileSync(`${all}/${name}`, 'utf8'));
   expect(files()).toEqual(['one', 's3cret', 'team="blue"']);
