@@ -54,7 +54,8 @@ local function read(settings, key)
   local value = redis.with(settings, function(connection)
     local value, err = connection:get(key)
     if err then return nil, err end
-    return value == ngx.null and false or value
+    if value == ngx.null then return false end
+    return value
   end)
   if not value then return value end
   local stored, content_type, start = value:match("^(%d+) ([^\n]*)\n()")
