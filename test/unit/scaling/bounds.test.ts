@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { boundsAt, mostReplicas, type Scaling, ScheduleError } from '../../../operator/scaling/bounds.ts';
+
+const at = (text: string) => Date.parse(text);
+const range = ({ minReplicas, maxReplicas }: { minReplicas: number; maxReplicas: number }) => [
+  minReplicas,
+  maxReplicas,
+];
+const office = {
+  name: 'office',
+  start: '0 8 * * 1-5',
+  end: '0 18 * * 1-5',
+  timeZone: 'Europe/Berlin',
+  minReplicas: 2,
+  maxReplicas: 8,
+};
+
+describe('bounds without schedules', () => {
+  it.each<[string, Scaling | undefined, number[]]>([
+    ['one replica by default', undefined, [1, 1]],
+    ['a fixed number', { replicas: 3 }, [3, 3]],
+    ['at least one of a model that may sleep', { minReplicas: 0 }, [0, 1]],
+    ['the minimum as maximum', { minReplicas: 4 }, [4, 4]],
+    ['both', { minReplicas: 1, maxReplicas: 5 }, [1, 5]],
+    ["no limit of ours on somebody else's number", { mode: 'External', replicas: 3 }, [1, 1000]],
+    ['a limit on it where one is set', { mode: 'External', replicas: 9, maxReplicas: 4 }, [1, 4]],
+  ])('%s', (_name, scaling, expected) => {
+    const bounds = boundsAt(scaling, 0);
+    expect(range(bounds)).toEqual(expected);
+    expect(bounds.nextChange).toBeUndefined();
+  });
+});
+
+describe('a window', () => {
+  const scaling: Scaling = { minReplicas: 0, maxReplicas: 1, schedules: [office] };
+
+  it.each([
+    ['before it opens', '2026-01-14T06:59:59.999Z', [0, 1], '2026-01-14T07:00:00Z'],
+    ['at the moment it opens', '2026-01-14T07:00:00Z', [2, 8], '2026-01-14T17:00:00Z'],
+    ['inside', '2026-01-14T12:34:56Z', [2, 8], '2026-01-14T17:00:00Z'],
+    ['at the moment it closes', '2026-01-14T17:00:00Z', [0, 1], '2026-01-15T07:00:00Z'],
+    ['over the weekend', '2026-01-17T12:00:00Z', [0, 1], '2026-01-19T07:00:00Z'],
+    ['by the clocks of summer', '2026-07-15T06:00:00Z', [2, 8], '2026-07-15T16:00:00Z'],
+  ])('%s', (_name, now, expected, change) => {
+    const bounds = boundsAt(scaling, at(now));
+    expect(range(bounds)).toEqual(expected);
+    expect(bounds.nextChange).toBe(at(change));
+    expect(bounds.open).toEqual(expected[0] === 2 ? ['office'] : []);
+  });
+
+  it('is in UTC unless it says otherwise', () => {
+    const { timeZone: _, ...utc } = office;
+    expect(range(boundsAt({ ...scaling, schedules: [utc] }, at('2026-01-14T07:30:00Z')))).toEqual([0, 1]);
+    expect(range(boundsAt({ ...scaling, schedules: [utc] }, at('2026-01-14T08:30:00Z')))).toEqual([2, 8]);
+  });
+
+  it('that never closes stays open, and one that never opens stays closed', () => {
+    const never = '0 0 30 2 *';
+    const openEnded = { ...office, start: '0 8 1 1 *', end: never };
+    expect(range(boundsAt({ schedules: [openEnded] }, at('2026-06-01T00:00:00Z')))).toEqual([2, 8]);
+    expect(boundsAt({ schedules: [openEnded] }, at('2026-06-01T00:00:00Z')).nextChange).toBeDefined();
+    const notYet = { ...office, start: never };
+    expect(range(boundsAt({ schedules: [notYet] }, at('2026-06-01T00:00:00Z')))).toEqual([1, 1]);
+  });
+
+  it('reopens where its start and end coincide', () => {
+    const nightly = { ...office, start: '0 8 * * 1-5', end: '0 8 * * *', timeZone: 'UTC' };
+    const open = (now: string) => boundsAt({ schedules: [nightly] }, at(now)).open.length > 0;
+    expect(open('2026-01-14T08:00:00Z')).toBe(true);
+    // Friday's window ends on Saturday morning.
+    expect(open('2026-01-17T07:59:00Z')).toBe(true);
+    expect(open('2026-01-17T08:00:00Z')).toBe(false);
+    // Changes that are none are looked past.
+    expect(boundsAt({ schedules: [nightly] }, at('2026-01-12T09:00:00Z')).nextChange).toBe(
+      at('2026-01-17T08:00:00Z'),
+    );
+  });
+
+  it('names the schedule and field that the cron library refuses', () => {
+    const broken = { ...office, timeZone: 'Europe/Atlantis' };
+    expect(() => boundsAt({ schedules: [broken] }, 0)).toThrow(ScheduleError);
+    expect(() => boundsAt({ schedules: [{ ...office, end: '0 99 * * *' }] }, 0)).toThrow(
+      /spec\.scaling\.schedules\[office\]\.end: "0 99 \* \* \*" in "Europe\/Berlin"/,
+    );
+  });
+});
+
+describe('when clocks change', () => {
+  // Berlin: forward on 2026-03-29 at 01:00Z, back on 2026-10-25 at 01:00Z.
+  const night = { ...office, start: '30 2 * * *', end: '30 3 * * *' };
+  const open = (now: string) => boundsAt({ schedules: [night] }, at(now)).open.length > 0;
+
+  it('opens right after the hour that is skipped', () => {
+    expect(open('2026-03-29T00:59:59Z')).toBe(false);
+    expect(open('2026-03-29T01:00:00Z')).toBe(true);
+    expect(open('2026-03-29T01:30:00Z')).toBe(false);
+  });
+
+  it('opens once in the hour that comes twice', () => {
+    const changes: string[] = [];
+    let now = at('2026-10-24T12:00:00Z');
+    while (changes.length < 4) {
+      now = boundsAt({ schedules: [night] }, now).nextChange ?? Number.NaN;
+      changes.push(new Date(now).toISOString());
+    }
+    expect(changes).toEqual([
+      '2026-10-25T00:30:00.000Z',
+      '2026-10-25T02:30:00.000Z',
+      '2026-10-26T01:30:00.000Z',
+      '2026-10-26T02:30:00.000Z',
+    ]);
+  });
+});
+
+describe('windows that overlap', () => {
+  const day = { name: 'day', start: '0 6 * * *', end: '0 22 * * *', minReplicas: 1, maxReplicas: 4 };
+  const noon = { name: 'noon', start: '0 11 * * *', end: '0 13 * * *', minReplicas: 3, maxReplicas: 3 };
+
+  it('give the highest minimum and the highest maximum', () => {
+    const bounds = boundsAt({ schedules: [day, noon] }, at('2026-01-14T12:00:00Z'));
+    expect(bounds).toEqual({
+      minReplicas: 3,
+      maxReplicas: 4,
+      open: ['day', 'noon'],
+      nextChange: at('2026-01-14T13:00:00Z'),
+    });
+  });
+
+  it('keep what none of them sets', () => {
+    const { maxReplicas: _, ...noMax } = noon;
+    expect(range(boundsAt({ maxReplicas: 9, schedules: [noMax] }, at('2026-01-14T12:00:00Z')))).toEqual([
+      3, 9,
+    ]);
+  });
+
+  it('raise a maximum that is below the minimum of another', () => {
+    const cap = { name: 'cap', start: '0 0 * * *', end: '0 23 * * *', maxReplicas: 2 };
+    const { maxReplicas: _, ...noMax } = noon;
+    expect(range(boundsAt({ maxReplicas: 9, schedules: [cap, noMax] }, at('2026-01-14T12:00:00Z')))).toEqual([
+      3, 3,
+    ]);
+  });
+});
+
+it('knows the most replicas that there can ever be', () => {
+  expect(mostReplicas(undefined)).toBe(1);
+  expect(mostReplicas({ minReplicas: 0, maxReplicas: 2, schedules: [office] })).toBe(8);
+});
+
+it('names a next change that is one, and no moment before it differs', () => {
+  const hour = fc.integer({ min: 0, max: 23 });
+  const zone = fc.constantFrom(
+    'UTC',
+    'Europe/Berlin',
+    'America/New_York',
+    'Asia/Kolkata',
+    'Australia/Lord_Howe',
+  );
+  const schedule = fc
+    .record({ from: hour, to: hour, timeZone: zone, min: fc.integer({ min: 0, max: 3 }), more: fc.nat(3) })
+    .map(({ from, to, timeZone, min, more }) => ({
+      name: `w${from}-${to}`,
+      start: `0 ${from} * * *`,
+      end: `30 ${to} * * *`,
+      timeZone,
+      minReplicas: min,
+      maxReplicas: min + more,
+    }));
+  fc.assert(
+    fc.property(
+      fc.array(schedule, { minLength: 1, maxLength: 3 }),
+      fc.integer({ min: at('2026-01-01T00:00:00Z'), max: at('2026-12-31T00:00:00Z') }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (schedules, now, part) => {
+        const scaling = { minReplicas: 1, maxReplicas: 2, schedules };
+        const bounds = boundsAt(scaling, now);
+        if (bounds.nextChange === undefined) return;
+        expect(bounds.nextChange).toBeGreaterThan(now);
+        expect(range(boundsAt(scaling, now + Math.floor((bounds.nextChange - 1 - now) * part)))).toEqual(
+          range(bounds),
+        );
+        const steps = boundsAt(scaling, bounds.nextChange);
+        expect(steps.minReplicas).toBeLessThanOrEqual(steps.maxReplicas);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
