@@ -2,12 +2,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { apiFiles } from './generate/api-files.ts';
+import { installFiles } from './generate/install.ts';
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
 
 const stale: string[] = [];
-for (const [path, content] of apiFiles()) {
+for (const [path, content] of [...apiFiles(), ...installFiles()]) {
   const file = join(root, path);
   if ((await readOptional(file)) === content) continue;
   stale.push(path);
