@@ -18,6 +18,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 };
 const controller = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
+// `vllm-operator render … | head` ends the reader early, which is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 const write = (text: string) => void process.stdout.write(text);
 const fail = (text: string) => void process.stderr.write(text);
 

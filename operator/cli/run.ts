@@ -29,7 +29,7 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
   collectDefaultMetrics({ register: registry });
   // Half alive is worse than restarted: whatever slips through ends the process, and the log says why.
   process.once('unhandledRejection', (error) => {
-    log.error({ error }, 'unhandled rejection');
+    log.error({ err: error }, 'unhandled rejection');
     process.exit(1);
   });
 
@@ -56,7 +56,7 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     return 0;
   } catch (error) {
     if (signal.aborted) return 0;
-    log.error({ error }, 'the operator ended with an error');
+    log.error({ err: error }, 'the operator ended with an error');
     return 1;
   } finally {
     await transport.close();
@@ -64,15 +64,28 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
 }
 
 /** Says early and once what would otherwise only show as watches that never sync. */
-async function checkCluster(client: KubeClient, namespace: string, log: Logger, signal: AbortSignal): Promise<void> {
+async function checkCluster(
+  client: KubeClient,
+  namespace: string,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await client.get(NAMESPACES, { name: namespace }, { signal });
   } catch (error) {
     if (!isKubeError(error, 'NotFound')) throw error;
     if (isInCluster(process.env)) throw error;
-    await client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, { signal });
+    await client.create(
+      NAMESPACES,
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+      { signal },
+    );
     log.info({ namespace }, 'created the namespace for the operator');
   }
   const { status } = await client.raw({ path: '/apis/vllm-operator.dev/v1alpha1', signal });
-  if (status === 404) log.warn({ remedy: 'kubectl apply -f crds/' }, 'the custom resource definitions are not installed yet; waiting for them');
+  if (status === 404)
+    log.warn(
+      { remedy: 'kubectl apply -f crds/' },
+      'the custom resource definitions are not installed yet; waiting for them',
+    );
 }
