@@ -7,6 +7,7 @@ export class ResourceRegistry {
   /** Served versions of a group, the preferred one first. */
   readonly #groups = new Map<string, string[]>();
   #generation = 0;
+  #collections: { generation: number; map: ReadonlyMap<string, Resource> } | undefined;
 
   /** Rises with each change, for caches of discovery and OpenAPI. */
   get generation(): number {
@@ -71,7 +72,8 @@ export class ResourceRegistry {
   }
 
   /** One resource for each collection, for controllers that go through everything. */
-  collections(): Map<string, Resource> {
+  collections(): ReadonlyMap<string, Resource> {
+    if (this.#collections?.generation === this.#generation) return this.#collections.map;
     const out = new Map<string, Resource>();
     for (const group of this.groups()) {
       for (const version of this.versions(group)) {
@@ -80,6 +82,7 @@ export class ResourceRegistry {
         }
       }
     }
+    this.#collections = { generation: this.#generation, map: out };
     return out;
   }
 }

@@ -34,6 +34,18 @@ export class OpenApiDocuments {
     return rest === '' ? this.#index() : this.#document(rest);
   }
 
+  /** The Swagger 2 document in JSON: definitions only, for clients that do not know version 3. */
+  version2(): string {
+    const definitions: JsonObject = { ...this.#server.builtin.schemas };
+    for (const { group, version } of this.#groupVersions()) {
+      for (const resource of this.#server.registry.resources(group, version)) {
+        if (resource.custom) definitions[schemaName(this.#server, resource)] = customSchema(resource);
+      }
+    }
+    const text = JSON.stringify({ swagger: '2.0', info: { title: 'Kubernetes', version: 'v1.36.0' }, paths: {}, definitions });
+    return text.replaceAll(REF, '#/definitions/');
+  }
+
   #index(): string {
     const paths: JsonObject = {};
     for (const { path } of this.#groupVersions()) {

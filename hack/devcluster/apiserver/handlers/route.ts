@@ -117,6 +117,12 @@ function answerPath(
     else sendJson(response, 200, document);
     return;
   }
+  if (path === '/openapi/v2') {
+    const json = (message.headers.accept ?? '').includes('json');
+    if (json) sendJson(response, 200, router.openapi.version2());
+    else sendText(response, 406, 'only application/json is served');
+    return;
+  }
   const remote = router.aggregator.discovered();
   const found = discoveryAnswer(
     router.server.registry,

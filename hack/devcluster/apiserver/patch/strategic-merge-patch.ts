@@ -56,7 +56,7 @@ function mergeObject(
     const name = key.slice(ORDER.length);
     const list = out[name];
     if (name in patch || !Array.isArray(list) || !Array.isArray(order)) continue;
-    out[name] = sortByOrder(list, order, mergeKeyOf(fieldSchema(schema, name)));
+    out[name] = inOrder(list, order, list, mergeKeyOf(fieldSchema(schema, name)));
   }
   return out;
 }
@@ -82,14 +82,17 @@ function mergeField(
   if (isObject(patch)) return mergeObject(isObject(target) ? target : {}, patch, schema, lookup);
   if (!Array.isArray(patch)) return patch;
   const merges = stringAt(schema, 'x-kubernetes-patch-strategy').split(',').includes('merge');
-  const current = Array.isArray(target) ? target : [];
   if (!merges) return patch;
+  const current = Array.isArray(target) ? target : [];
   const key = mergeKeyOf(schema);
+  if (key !== '' && patch.some((item) => isObject(item) && item[DIRECTIVE] === 'replace')) {
+    return patch.filter((item) => !(isObject(item) && item[DIRECTIVE] === 'replace'));
+  }
   const merged =
     key === ''
       ? [...current, ...patch.filter((item) => !current.some((each) => equal(each, item)))]
       : mergeItems(current, patch, key, objectAt(schema, 'items'), lookup);
-  return Array.isArray(order) ? sortByOrder(merged, order, key) : merged;
+  return inOrder(merged, Array.isArray(order) ? order : patch, current, key);
 }
 
 function mergeItems(
@@ -99,9 +102,6 @@ function mergeItems(
   items: JsonObject,
   lookup: SchemaLookup,
 ): Json[] {
-  if (patch.some((item) => isObject(item) && item[DIRECTIVE] === 'replace')) {
-    return patch.filter((item) => !(isObject(item) && item[DIRECTIVE] === 'replace'));
-  }
   let out = [...target];
   for (const item of patch) {
     if (!isObject(item))
@@ -131,14 +131,23 @@ function without(object: JsonObject, key: string): JsonObject {
   return rest;
 }
 
-/** Items named by the order come in that order; others keep their place after the item before them. */
-function sortByOrder(list: Json[], order: Json[], key: string): Json[] {
+/**
+ * Items that the patch names come in its order; the others stay in theirs, each before the first named one
+ * that it was before (normalizeElementOrder of apimachinery): new items go to the front.
+ */
+function inOrder(merged: Json[], order: Json[], before: Json[], key: string): Json[] {
   const idOf = (item: Json): Json | undefined => (key !== '' && isObject(item) ? item[key] : item);
-  const wanted = order.map(idOf);
-  const rank = (item: Json): number => wanted.findIndex((each) => equal(each, idOf(item)));
-  const named = list.filter((item) => rank(item) >= 0).sort((a, b) => rank(a) - rank(b));
+  const rankIn = (list: Json[], item: Json): number =>
+    list.findIndex((each) => equal(idOf(each), idOf(item)));
+  const named = merged.filter((item) => rankIn(order, item) >= 0);
+  named.sort((a, b) => rankIn(order, a) - rankIn(order, b));
+  const others = merged.filter((item) => rankIn(order, item) < 0);
   const out: Json[] = [];
-  let next = 0;
-  for (const item of list) out.push(rank(item) >= 0 ? (named[next++] ?? item) : item);
-  return out;
+  for (const item of named) {
+    const place = rankIn(before, item);
+    while (others[0] !== undefined && place >= 0 && rankIn(before, others[0]) < place)
+      out.push(...others.splice(0, 1));
+    out.push(item);
+  }
+  return [...out, ...others];
 }
