@@ -183,7 +183,7 @@ async function waitUntilUp(url: string, exitCode: () => number | null): Promise<
 
 /** Waits until a condition holds; fails with its description after a while. */
 export async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt += 1) {
+  for (let attempt = 0; attempt < 500; attempt += 1) {
     if (await condition()) return;
     await delay(10);
   }

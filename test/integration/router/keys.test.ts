@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { RouteKey, RouteTable } from '../../../operator/router/route-table.ts';
+import { startEngine } from './support/engine.ts';
+import { startRedis } from './support/redis.ts';
+import { type Router, startRouter, until } from './support/router.ts';
+import { model, table } from './support/table.ts';
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+describe('API keys', () => {
+  const cleanup: { close(): Promise<void> }[] = [];
+  const keep = <T extends { close(): Promise<void> }>(item: T): T => {
+    cleanup.push(item);
+    return item;
+  };
+  afterEach(async () => {
+    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
+  });
+  const key = (name: string, more: Partial<RouteKey> = {}): RouteKey => ({
+    sha256: sha256(name),
+    tenant: `tenant-${name}`,
+    ...more,
+  });
+  const setUp = async (keys: RouteKey[], more: Partial<RouteTable> = {}) => {
+    const engine = keep(await startEngine());
+    engine.answer = (_, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end('{"choices":[],"usage":{"prompt_tokens":30,"total_tokens":50,"completion_tokens":20}}');
+    };
+    const routes = (list: RouteKey[]) =>
+      table([model('m', [engine.address], { adapters: ['lora'] }), model('n', [engine.address])], {
+        auth: 'APIKey',
+        keys: list,
+        ...more,
+      });
+    const router = keep(await startRouter({ table: routes(keys) }));
+    return { engine, router, routes };
+  };
+  const ask = async (router: Router, token: string | undefined, name = 'm') => {
+    const response = await fetch(`${router.url}/v1/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ model: name }),
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    });
+    await response.text();
+    return response;
+  };
+
+  test('without a valid one there is nothing, not even the list of models', async () => {
+    const { router, engine } = await setUp([key('a')]);
+    for (const token of [undefined, '', 'b', sha256('a'), 'a ', 'A']) {
+      const refused = await ask(router, token);
+      // A trailing space is not part of the token.
+      expect(refused.status, String(token)).toBe(token === 'a ' ? 200 : 401);
+    }
+    for (const path of ['/v1/models', '/v1/models/m']) {
+      const response = await fetch(router.url + path);
+      expect(response.status).toBe(401);
+      expect(response.headers.get('www-authenticate')).toBe('Bearer');
+      expect(await response.json()).toMatchObject({ error: { code: 401, type: 'AuthenticationError' } });
+    }
+    expect((await ask(router, 'a')).status).toBe(200);
+    expect(engine.requests.at(-1)?.headers.authorization).toBeUndefined();
+    expect(await router.metrics()).not.toContain(sha256('a'));
+  });
+
+  test('keys come, overlap and go without a request being lost', async () => {
+    const { router, routes } = await setUp([key('old')]);
+    await router.put(routes([key('old'), key('new')]));
+    expect([(await ask(router, 'old')).status, (await ask(router, 'new')).status]).toEqual([200, 200]);
+    await router.put(routes([key('new')]));
+    expect([(await ask(router, 'old')).status, (await ask(router, 'new')).status]).toEqual([401, 200]);
+  });
+
+  test('a key that is limited to some models does not learn of others', async () => {
+    const { router } = await setUp([key('a', { models: ['m'] }), key('l', { models: ['lora'] })]);
+    expect((await ask(router, 'a')).status).toBe(200);
+    expect((await ask(router, 'a', 'n')).status).toBe(404);
+    expect((await ask(router, 'l')).status).toBe(404);
+    expect((await ask(router, 'l', 'lora')).status).toBe(200);
+    const list = await fetch(`${router.url}/v1/models`, { headers: { authorization: 'Bearer a' } });
+    expect(await list.text()).not.toContain('"n"');
+    expect(
+      (await fetch(`${router.url}/v1/models/n`, { headers: { authorization: 'Bearer a' } })).status,
+    ).toBe(404);
+  });
+
+  test('requests and tokens per minute are limited across routers', async () => {
+    const redis = keep(await startRedis());
+    const { router, routes } = await setUp(
+      [key('r', { requestsPerMinute: 3 }), key('t', { tokensPerMinute: 100 })],
+      { redis: redis.settings },
+    );
+    const other = keep(
+      await startRouter({
+        table: routes([key('r', { requestsPerMinute: 3 }), key('t', { tokensPerMinute: 100 })]),
+      }),
+    );
+    // The minute may turn in between; then the count starts again and there are more of the first kind.
+    const statuses: number[] = [];
+    for (let i = 0; i < 4; i += 1) statuses.push((await ask(i % 2 ? router : other, 'r')).status);
+    expect(statuses).toEqual([200, 200, 200, 429]);
+    const refused = await ask(other, 'r');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await ask(router, 't')).status).toBe(200);
+    await until('the tokens are counted', async () => (await redis.command('KEYS', 'vllm:rate:*:t')) !== '');
+    expect((await ask(other, 't')).status).toBe(200);
+    await until('the limit is reached', async () => (await ask(router, 't')).status === 429);
+  });
+
+  test('without Redis limits hold in each router', async () => {
+    const { router } = await setUp([key('r', { requestsPerMinute: 2 })], {
+      redis: { host: '127.0.0.1', port: 1, username: 'x', password: 'y' },
+    });
+    const statuses: number[] = [];
+    for (let i = 0; i < 3; i += 1) statuses.push((await ask(router, 'r')).status);
+    expect(statuses).toEqual([200, 200, 429]);
+  });
+
+  test('requests and tokens are counted for the tenant', async () => {
+    const { router } = await setUp([key('a')]);
+    await ask(router, 'a');
+    await until('they are there', async () => {
+      const text = await router.metrics();
+      return (
+        text.includes(
+          'vllm_router_requests_total{model="m",namespace="team-a",tenant="tenant-a",code="200"} 1\n',
+        ) &&
+        text.includes(
+          'vllm_router_tokens_total{model="m",namespace="team-a",tenant="tenant-a",kind="prompt"} 30\n',
+        ) &&
+        text.includes(
+          'vllm_router_tokens_total{model="m",namespace="team-a",tenant="tenant-a",kind="completion"} 20\n',
+        )
+      );
+    });
+  });
+});

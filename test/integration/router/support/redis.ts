@@ -1,0 +1,55 @@
+/** Starts a real redis-server, with a user and password as the operator's managed one has. */
+import { execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { RouteRedis } from '../../../../operator/router/route-table.ts';
+import { loopbackAddress, until } from './router.ts';
+
+export interface Redis {
+  settings: RouteRedis;
+  pid: number;
+  /** Runs a command and returns what redis-cli prints. */
+  command(...args: string[]): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** `at` brings one back where another was. */
+export async function startRedis(at?: string): Promise<Redis> {
+  const host = at ?? loopbackAddress();
+  const settings = { host, port: 6379, username: 'router', password: 'secret' };
+  const child = spawn('redis-server', ['-'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  child.stdin.end(
+    `bind ${host}\nport 6379\nsave ""\nappendonly no\nuser default off\nuser router on >secret ~* &* +@all\n`,
+  );
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const run = promisify(execFile);
+  const command = async (...args: string[]) =>
+    (
+      await run('redis-cli', [
+        '-h',
+        host,
+        '--no-auth-warning',
+        '--user',
+        'router',
+        '--pass',
+        'secret',
+        ...args,
+      ])
+    ).stdout.trim();
+  await until(
+    'redis answers',
+    async () =>
+      await command('PING').then(
+        (text) => text === 'PONG',
+        () => false,
+      ),
+  );
+  return {
+    settings,
+    pid: child.pid ?? 0,
+    command,
+    close: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Engine, startEngine } from './support/engine.ts';
+import { type Router, startRouter, until } from './support/router.ts';
+import { openStream } from './support/stream.ts';
+import { model, table } from './support/table.ts';
+
+const CHUNK =
+  'data: {"id":"1","choices":[{"delta":{"content":"a \\"usage\\" of \\"choices\\":[] words"}}]}\n\n';
+const USAGE =
+  'data: {"id":"1","choices":[],"usage":{"prompt_tokens":7,"total_tokens":12,"completion_tokens":5}}\n\n';
+const DONE = 'data: [DONE]\n\n';
+
+describe('token accounts of streams', () => {
+  const cleanup: { close(): Promise<void> }[] = [];
+  afterEach(async () => {
+    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
+  });
+  const setUp = async (parts: string[]): Promise<{ engine: Engine; router: Router }> => {
+    const engine = await startEngine();
+    engine.answer = (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const send = (i: number) => {
+        const part = parts[i];
+        if (part === undefined) response.end();
+        else response.write(part, () => setTimeout(send, 5, i + 1));
+      };
+      send(0);
+    };
+    const router = await startRouter({ table: table([model('m', [engine.address])]) });
+    cleanup.push(engine, router);
+    return { engine, router };
+  };
+  const counted = async (router: Router) =>
+    await until('the tokens are counted', async () => {
+      const text = await router.metrics();
+      return (
+        text.includes('kind="prompt"} 7\n') &&
+        text.includes('kind="completion"} 5\n') &&
+        text.includes('token_seconds_count{model="m",namespace="team-a"} 1\n')
+      );
+    });
+  const asked = (engine: Engine) =>
+    JSON.parse(engine.requests[0]?.body.toString() ?? '') as Record<string, unknown>;
+
+  test.each([
+    ['as one', [CHUNK, USAGE + DONE]],
+    ['event by event', [CHUNK, CHUNK, USAGE, DONE]],
+    ['cut anywhere', [...(`${CHUNK}${USAGE}${DONE}`.match(/[\s\S]{1,17}/g) ?? [])]],
+  ])(
+    'the usage that the client did not ask for is asked for, counted and taken out (%s)',
+    async (_, parts) => {
+      const { engine, router } = await setUp(parts);
+      const stream = await openStream(router.url, { model: 'm' });
+      expect(await stream.ended).toBe('complete');
+      expect(asked(engine)).toEqual({ stream: true, model: 'm', stream_options: { include_usage: true } });
+      expect(stream.text()).toBe(parts.join('').replace(USAGE, ''));
+      await counted(router);
+    },
+  );
+
+  test('a client that asks gets it, and its body is left alone', async () => {
+    const { engine, router } = await setUp([CHUNK, USAGE, DONE]);
+    const stream = await openStream(router.url, { model: 'm', stream_options: { include_usage: true } });
+    await stream.ended;
+    expect(stream.text()).toBe(CHUNK + USAGE + DONE);
+    expect(asked(engine)).toEqual({ stream: true, model: 'm', stream_options: { include_usage: true } });
+    await counted(router);
+  });
+
+  test.each([
+    [
+      { include_usage: false, continuous_usage_stats: false },
+      { include_usage: true, continuous_usage_stats: false },
+    ],
+    [null, { include_usage: true }],
+    [{}, { include_usage: true }],
+    ['wrong', 'wrong'],
+  ])('stream_options %j become %j', async (before, after) => {
+    const { engine, router } = await setUp([CHUNK, DONE]);
+    await (await openStream(router.url, { model: 'm', stream_options: before })).ended;
+    expect(asked(engine).stream_options).toEqual(after);
+  });
+});
