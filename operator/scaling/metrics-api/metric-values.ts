@@ -1,17 +1,12 @@
-/** The one metric that the operator serves, and its values as the API writes them. */
+/** The values of the one metric that the operator serves, as the API writes them. */
+import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../../engine/requests-metric.ts';
 import { secondTime } from '../../kube/clock.ts';
 import type { LabelPredicate } from './label-selector.ts';
 import { METRICS_GROUP_VERSION } from './request-target.ts';
 
-/** Requests in flight, queued or held for a model, over all routers. */
-export const REQUESTS_METRIC = 'vllm-operator-requests';
-
-/** Label of a value: the name of the InferenceModel, cut as label values are. */
-export const MODEL_METRIC_LABEL = 'model';
-
 /** What clients ask of one model now. */
 export interface MetricSample {
-  /** As in the label `model`. */
+  /** Value of the label `model`: the InferenceModel's name, cut as label values are. */
   model: string;
   value: number;
   /** False while a router has not answered: whoever scales must hold then, so no value is served. */

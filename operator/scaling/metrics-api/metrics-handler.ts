@@ -1,11 +1,12 @@
 /** Answers one request of the metrics API: who, may they, what. */
 import type { IncomingMessage } from 'node:http';
+import { REQUESTS_METRIC } from '../../engine/requests-metric.ts';
 import type { AccessReviewer } from './access-reviewer.ts';
 import { ApiError } from './api-error.ts';
 import type { Authenticator } from './authenticator.ts';
 import { type Document, discoveryDocument } from './discovery.ts';
 import { LabelSelectorError, parseLabelSelector } from './label-selector.ts';
-import { type MetricSource, metricValueList, REQUESTS_METRIC } from './metric-values.ts';
+import { type MetricSource, metricValueList } from './metric-values.ts';
 import { accessAttributes, METRICS_GROUP, type RequestTarget, requestTarget } from './request-target.ts';
 import type { UserInfo } from './user.ts';
 

@@ -5,6 +5,7 @@ import { ACCELERATOR_PRODUCTS } from '../../../operator/api/inference-pool.ts';
 import { toYaml } from '../../../operator/cli/render.ts';
 import { planMemory } from '../../../operator/engine/memory-plan.ts';
 import { resolveEngine } from '../../../operator/engine/settings.ts';
+import { renderHpa } from '../../../operator/render/hpa.ts';
 import type { Manifest } from '../../../operator/render/manifest.ts';
 import { renderModel } from '../../../operator/render/model.ts';
 import { renderPool } from '../../../operator/render/pool.ts';
@@ -97,6 +98,23 @@ sets.everything = renderModel({
   cluster,
   roomForSurge: false,
 });
+
+sets.hpa = [
+  renderHpa({
+    pool: pool('A100'),
+    model: model('hf://meta-llama/Llama-3.1-8B-Instruct', {
+      scaling: {
+        minReplicas: 0,
+        maxReplicas: 4,
+        behavior: {
+          scaleUp: { tolerance: '0.05', policies: [{ type: 'Pods', value: 2, periodSeconds: 15 }] },
+          scaleDown: { stabilizationWindowSeconds: 600, selectPolicy: 'Min' },
+        },
+      },
+    }),
+    bounds: { minReplicas: 0, maxReplicas: 4 },
+  }),
+];
 
 const routerFiles = { 'nginx.conf': 'events {}\n', 'start.sh': 'exec nginx\n' };
 const redis = { aclHash: 'a'.repeat(64) };

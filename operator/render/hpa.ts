@@ -1,0 +1,70 @@
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../engine/requests-metric.ts';
+import { scalingTarget } from '../engine/scaling-target.ts';
+import { resolveEngine } from '../engine/settings.ts';
+import { engineLabels } from './labels.ts';
+import { child, type Manifest } from './manifest.ts';
+import { engineName, labelValue } from './names.ts';
+
+export interface HpaInput {
+  pool: InferencePool;
+  model: InferenceModel;
+  /** The bounds in force, schedules included. */
+  bounds: { minReplicas: number; maxReplicas: number };
+}
+
+type ScalingRules = NonNullable<
+  NonNullable<NonNullable<InferenceModel['spec']['scaling']>['behavior']>['scaleUp']
+>;
+
+/**
+ * The HorizontalPodAutoscaler of a model, on the metric that the operator serves. It moves replicas between one and the
+ * maximum: zero is the operator's, and an HPA leaves a Deployment alone that has none. Throws InvalidSpecError.
+ */
+export function renderHpa({ pool, model, bounds }: HpaInput): Manifest {
+  const name = engineName(model.metadata.name);
+  const minReplicas = Math.max(1, bounds.minReplicas);
+  const target = scalingTarget(model, resolveEngine(pool, model));
+  const { scaleUp, scaleDown } = model.spec.scaling?.behavior ?? {};
+  const behavior = {
+    ...(scaleUp && { scaleUp: rules(scaleUp) }),
+    ...(scaleDown && { scaleDown: rules(scaleDown) }),
+  };
+  return child(
+    model,
+    { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' },
+    { name, labels: engineLabels(model.metadata, pool.metadata) },
+    {
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+        minReplicas,
+        maxReplicas: Math.max(minReplicas, bounds.maxReplicas),
+        metrics: [
+          {
+            type: 'External',
+            external: {
+              metric: {
+                name: REQUESTS_METRIC,
+                selector: { matchLabels: { [MODEL_METRIC_LABEL]: labelValue(model.metadata.name) } },
+              },
+              target: { type: 'AverageValue', averageValue: String(target) },
+            },
+          },
+        ],
+        ...(Object.keys(behavior).length > 0 && { behavior }),
+      },
+    },
+  );
+}
+
+/** The fields have the HPA's own names. `tolerance` needs Kubernetes 1.35, or its feature gate from 1.33 on. */
+function rules({ tolerance, ...others }: ScalingRules): object {
+  return { ...others, ...(tolerance !== undefined && { tolerance: canonical(tolerance) }) };
+}
+
+/** A decimal fraction as the API server writes quantities, so that the live object equals what was applied. */
+function canonical(decimal: string): string {
+  const millionths = Math.round(Number(decimal) * 1_000_000);
+  if (millionths % 1_000_000 === 0) return String(millionths / 1_000_000);
+  return millionths % 1_000 === 0 ? `${millionths / 1_000}m` : `${millionths}u`;
+}
