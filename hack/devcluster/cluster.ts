@@ -17,7 +17,7 @@ import { redisImage } from './node/images/redis-image.ts';
 import { routerImage } from './node/images/router-image.ts';
 import { pauseImage, shellImage } from './node/images/shell-image.ts';
 import { NodeAgent } from './node/node-agent.ts';
-import { DEFAULT_NODES, type NodeSpec } from './node/node-spec.ts';
+import { DEFAULT_NODES, type NodeSpec, nodesWith } from './node/node-spec.ts';
 import { openPodLog } from './node/pod-logs.ts';
 import { registerNodes } from './node/register-nodes.ts';
 import { StoreSources } from './node/store-sources.ts';
@@ -27,6 +27,11 @@ import { Watchdog } from './node/watchdog.ts';
 export interface ClusterOptions {
   /** Default: machines for all examples, see {@link DEFAULT_NODES}. */
   nodes?: readonly NodeSpec[];
+  /**
+   * Instead of `nodes`: a machine without accelerators, and one per entry, of a product as `nvidia.com/gpu.product` has
+   * it, such as `{'NVIDIA-L4': 2}`.
+   */
+  gpus?: Readonly<Record<string, number>>;
   /** Factor on probe periods, initial delays, preStop sleeps and back-off; 0.1 is ten times as fast. Default 1. */
   timeScale?: number;
   /** How often autoscalers are looked at. Default 15 s, as in kube-controller-manager. */
@@ -115,7 +120,7 @@ async function start(
     return recorder;
   };
 
-  const nodes = options.nodes ?? DEFAULT_NODES;
+  const nodes = options.nodes ?? (options.gpus ? nodesWith(options.gpus) : DEFAULT_NODES);
   await registerNodes(kubelet, nodes, addresses.hostIp, signal);
   const stores = new SharedStores(manager, log);
   await stores.start(signal);
@@ -150,7 +155,10 @@ async function start(
       log,
       now: () => new Date(),
     },
-    { autoscalerPeriodMs: options.autoscalerPeriodMs ?? 15_000 },
+    {
+      autoscalerPeriodMs: options.autoscalerPeriodMs ?? 15_000,
+      schedulerEvents: eventsFor(manager, 'default-scheduler'),
+    },
     signal,
   );
   closers.push(() => controllers);

@@ -13,7 +13,8 @@ interface Flags {
 }
 
 const stop = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stop.abort());
+// `on`, because Ctrl-C may reach us twice: from the terminal and from the script that started us.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort());
 
 const program = new Command('devcluster')
   .description('Starts a small Kubernetes whose pods are processes of this machine, and waits for Ctrl-C.')

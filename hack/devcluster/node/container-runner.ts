@@ -220,7 +220,7 @@ export class ContainerRunner {
       emit,
       changed,
     });
-    emit('Normal', 'Started', `Container started`);
+    emit('Normal', 'Started', `Started container ${container.name}`);
     return instance;
   }
 

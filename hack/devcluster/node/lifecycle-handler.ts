@@ -32,6 +32,8 @@ export async function runHandler(
       const host = handler.tcpSocket.host || target.podIp;
       await connectOnce(host, portNumber(handler.tcpSocket.port, target.container), signal);
     }
+    if ('grpc' in handler)
+      throw new Error('probes of type grpc are not supported here: use httpGet, tcpSocket or exec');
     return { ok: true };
   } catch (error) {
     if (signal.aborted) return { ok: false, message: 'context deadline exceeded (Client.Timeout exceeded)' };

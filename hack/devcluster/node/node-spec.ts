@@ -51,6 +51,14 @@ export function gpuNode(name: string, product: string, count: number): NodeSpec 
   };
 }
 
+/** A machine without accelerators, and one for each product. */
+export function nodesWith(gpus: Readonly<Record<string, number>>): NodeSpec[] {
+  const withGpus = Object.entries(gpus).map(([product, count]) =>
+    gpuNode(`${product.toLowerCase()}-0`, product, count),
+  );
+  return [{ name: 'cpu-0' }, ...withGpus];
+}
+
 /** The Node object of a machine, ready to run pods. */
 export function nodeObject(spec: NodeSpec, hostIp: string, now: string): NodeObject {
   const capacity = { ...PLAIN_CAPACITY, ...spec.capacity };

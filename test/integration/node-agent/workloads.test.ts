@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Deployment, REVISION, type ReplicaSet } from '../../../hack/devcluster/controllers/workload.ts';
-import { gpuNode } from '../../../hack/devcluster/node/node-spec.ts';
 import type { Pod } from '../../../hack/devcluster/node/pod.ts';
 import {
   DEPLOYMENTS,
@@ -15,7 +14,7 @@ let cluster: TestCluster;
 let namespace: string;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start({ nodes: [{ name: 'cpu-0' }, gpuNode('gpu-0', 'NVIDIA-L4', 2)] });
+  cluster = await TestCluster.start({ gpus: { 'NVIDIA-L4': 2 } });
   namespace = await cluster.namespace('workloads');
 });
 afterAll(() => cluster.close());
