@@ -35,6 +35,8 @@ const MODEL_SUMMARY = [
   'RolloutInProgress',
   'ScalingUp',
   'Idle',
+  'WaitingForAccelerators',
+  'WakeTimeout',
   'Suspended',
   ...BLOCKERS,
   'DoesNotFit',
@@ -61,7 +63,18 @@ export const MODEL_CONDITIONS = [
   {
     type: 'Available',
     meaning: 'A request now would be answered, by waking the model if need be.',
-    reasons: ['EnginesReady', 'EnginesStarting', 'Idle', 'NoReplicas', 'Suspended', ...ENGINE_PROBLEMS],
+    reasons: [
+      'EnginesReady',
+      'EnginesStarting',
+      'Idle',
+      'NoReplicas',
+      'Suspended',
+      'WakeTimeout',
+      ...BLOCKERS,
+      ...REFUSALS,
+      'DoesNotFit',
+      ...ENGINE_PROBLEMS,
+    ],
   },
   {
     type: 'Accepted',
@@ -76,7 +89,7 @@ export const MODEL_CONDITIONS = [
   {
     type: 'ScalingReady',
     meaning: 'What spec.scaling asks for is in force.',
-    reasons: ['FixedReplicas', 'ScalingModeUnsupported'],
+    reasons: ['FixedReplicas', 'Internal', 'External', 'ScalingModeUnsupported'],
   },
   {
     type: 'CacheReady',

@@ -85,6 +85,25 @@ export const inferenceModelStatus = z.object({
   replicas: z.int().min(0).optional().describe('Pods.'),
   readyReplicas: z.int().min(0).optional().describe('Pods that serve.'),
   desiredReplicas: z.int().min(0).optional().describe('Pods that there should be.'),
+  queuePosition: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Place among the models that wait for accelerators of the pool; 1 is next. Absent when it does not wait.',
+    ),
+  schedule: z
+    .object({
+      open: z.array(z.string().max(63)).max(16).optional().describe('Schedules whose window is open.'),
+      nextChange: z
+        .string()
+        .max(64)
+        .meta({ format: 'date-time' })
+        .optional()
+        .describe('When the bounds change next.'),
+    })
+    .optional()
+    .describe('What `scaling.schedules` do now.'),
   selector: z
     .string()
     .max(1024)

@@ -57,6 +57,15 @@ export const REASONS = {
   RolloutInProgress: { meaning: 'Pods are being replaced after a change.' },
   ScalingUp: { meaning: 'Some engines serve, and more are starting.' },
   Idle: { meaning: 'The model sleeps at zero replicas, as it may. The next request wakes it.' },
+  WaitingForAccelerators: {
+    meaning: 'The budget of the pool is used up by others. The model wakes when its turn comes.',
+    remedy: 'Raise spec.capacity of the pool, or the priority of the model.',
+  },
+  WakeTimeout: {
+    meaning: 'No engine became ready within admission.wakeTimeout after a wake.',
+    remedy: 'Raise admission.wakeTimeout if the model needs longer, else read the log of the engine.',
+  },
+  Internal: { meaning: 'The operator itself scales between 1 and maxReplicas.' },
   NoReplicas: {
     meaning: 'There are no replicas, so requests are not answered.',
     remedy: 'Raise spec.scaling.replicas, or allow the model to wake with minReplicas.',
@@ -101,7 +110,7 @@ export const REASONS = {
     remedy: 'Look at the condition CacheReady of the pool.',
   },
   Disabled: { meaning: 'The response cache is off.' },
-  External: { meaning: 'The routers use the Redis of spec.responseCache.redis.external.' },
+  External: { meaning: 'Someone else provides it: the Redis of the pool, or the replicas of the model.' },
   Deleting: {
     meaning: 'The object is being deleted and waits for what the message names.',
     remedy: 'Delete the models that still use the pool, or move them to another.',

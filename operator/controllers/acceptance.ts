@@ -1,5 +1,6 @@
 /** Which models a pool takes: namespace, served names, budget and quota. Pure, and the same whatever order models are looked at. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { mostReplicas } from '../scaling/bounds.ts';
 import { matchesSelector } from './label-selector.ts';
 
 /** What a pool says to one model. */
@@ -44,12 +45,7 @@ export function admitsNamespace(
 /** The most replicas that a model may have at once, which is what it is charged without overcommit. */
 export function maxReplicas(model: InferenceModel): number {
   if (model.spec.suspend) return 0;
-  const scaling = model.spec.scaling;
-  if (!scaling) return 1;
-  return (
-    Math.max(scaling.replicas ?? 0, scaling.maxReplicas ?? 0, scaling.minReplicas ?? 0) ||
-    (scaling.replicas === 0 ? 0 : 1)
-  );
+  return model.spec.scaling?.replicas ?? mostReplicas(model.spec.scaling);
 }
 
 /**

@@ -50,7 +50,7 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     models: new Reflector<InferenceModel>({
       client,
       type: INFERENCE_MODELS,
-      indexes: { byPool: (model) => [poolKeyOf(model)] },
+      indexes: { byPool: (model) => [poolKeyOf(model)], byUid: (model) => [model.metadata.uid ?? ''] },
       log,
       registry,
     }),

@@ -17,13 +17,16 @@ import type { StatusWriter } from '../kube/status-writer.ts';
 import { engineSelector } from '../render/labels.ts';
 import { renderModel } from '../render/model.ts';
 import { engineName, routerName } from '../render/names.ts';
-import { specReplicas } from '../scaling/replicas.ts';
+import { boundsAt } from '../scaling/bounds.ts';
+import { isFixed, specReplicas } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
+import { scalingCondition } from './scaling-condition.ts';
+import type { ScalingMemories } from './scaling-memory.ts';
 import type { Deployment } from './workloads.ts';
 
 export interface ModelReconcilerOptions {
@@ -31,6 +34,8 @@ export interface ModelReconcilerOptions {
   acceptance: AcceptanceCache;
   applier: Applier;
   replicas: ReplicasWriter;
+  /** What scaling remembers of each model. */
+  scaling: ScalingMemories;
   status: StatusWriter;
   events: EventRecorder;
   clock: Clock;
@@ -72,14 +77,17 @@ export class ModelReconciler {
     const scope: Scope = { model, key };
     const refused = this.#findPool(scope) ?? this.#accept(scope) ?? this.#resolve(scope) ?? this.#plan(scope);
     const blocker = refused ?? (await refusalOf(() => this.#apply(scope, context)));
-    if (!blocker) await this.#scale(scope, context);
     await this.#report(scope, blocker, context);
     if (blocker?.reason === 'PoolNotFound' && !blocker.needsUser) {
       return {
         requeueAfterMs: POOL_GRACE_MS - Math.min(POOL_GRACE_MS - 1_000, this.#age(model, clock.now())),
       };
     }
-    return refused || !blocker ? undefined : { requeueAfterMs: REFUSED_RETRY_MS };
+    if (!refused && blocker) return { requeueAfterMs: REFUSED_RETRY_MS };
+    const { nextChange } = boundsAt(model.spec.scaling, clock.now());
+    return nextChange === undefined
+      ? undefined
+      : { requeueAfterMs: Math.max(nextChange - clock.now(), 0) + 100 };
   }
 
   #age(model: InferenceModel, now: number): number {
@@ -156,9 +164,13 @@ export class ModelReconciler {
   async #apply(scope: Scope, { signal }: Context): Promise<void> {
     const { model, pool } = scope;
     if (!pool) return;
-    const { applier, replicas, state, events, operatorNamespace } = this.#options;
-    scope.desiredReplicas = specReplicas(model);
+    const { applier, replicas, scaling, state, events, operatorNamespace } = this.#options;
     const live = state.deployments.store.get(this.#deploymentKey(scope));
+    // With overcommit the budget decides who starts, so everything starts asleep.
+    const initial = pool.spec.capacity.overcommit ? 0 : specReplicas(model);
+    scope.desiredReplicas = isFixed(model)
+      ? (scaling.peek(model.metadata.uid ?? '')?.wish ?? model.status?.desiredReplicas ?? initial)
+      : (live?.spec.replicas ?? initial);
     if (live?.replicasOwnedByApply) await replicas.takeOver(live, signal);
 
     const desired = renderModel({
@@ -167,7 +179,7 @@ export class ModelReconciler {
       cluster: { operatorNamespace },
       roomForSurge: this.#roomForSurge(scope),
     });
-    if (!live) giveReplicas(desired, scope.desiredReplicas);
+    if (!live) giveReplicas(desired, initial);
     const { changes, fights } = await applier.apply({ owner: model, desired, prune: true, signal });
     for (const change of changes) {
       if (change.type.kind !== 'Deployment') continue;
@@ -200,16 +212,6 @@ export class ModelReconciler {
     return held + accelerator.count <= budget;
   }
 
-  /** Sets replicas only when the operator's own wish changed, so that whoever else scales is not overruled. */
-  async #scale(scope: Scope, { signal, log }: Context): Promise<void> {
-    const { model, desiredReplicas } = scope;
-    const live = this.#options.state.deployments.store.get(this.#deploymentKey(scope));
-    if (!live || desiredReplicas === undefined || model.status?.desiredReplicas === desiredReplicas) return;
-    if ((live.spec.replicas ?? 1) === desiredReplicas) return;
-    log.info({ from: live.spec.replicas, to: desiredReplicas }, 'scaling');
-    await this.#options.replicas.scale(live, desiredReplicas, signal);
-  }
-
   async #report(scope: Scope, blocker: Blocker | undefined, { signal }: Context): Promise<void> {
     const { model, pool, key } = scope;
     const { state, clock, status, events } = this.#options;
@@ -231,7 +233,8 @@ export class ModelReconciler {
       ...(scope.plan && { plan: scope.plan }),
       ...(scope.accelerator && { acceleratorsPerReplica: scope.accelerator.count }),
       ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
-      ...(!blocker && { scaling: scalingCondition(model) }),
+      ...(!blocker && pool && { scaling: scalingCondition(model, pool) }),
+      ...this.#scalingView(scope),
       ...(!blocker && pool && { cache: cacheCondition(model, pool) }),
     };
     const next = modelStatus(view);
@@ -247,6 +250,23 @@ export class ModelReconciler {
       action: 'Reconcile',
       note: after.message,
     });
+  }
+
+  /** What scaling knows: the queue, schedules, a wake that failed, and whether a request would wake the model. */
+  #scalingView({ model, pool }: Scope): Partial<ModelView> {
+    const memory = this.#options.scaling.peek(model.metadata.uid ?? '');
+    const bounds = boundsAt(model.spec.scaling, this.#options.clock.now());
+    const nextChange =
+      bounds.nextChange === undefined ? undefined : new Date(bounds.nextChange).toISOString();
+    const schedule = (model.spec.scaling?.schedules ?? []).length > 0 && {
+      schedule: { open: bounds.open, ...(nextChange && { nextChange }) },
+    };
+    return {
+      wakes: pool !== undefined && !isFixed(model),
+      ...(memory?.failure && { wakeFailure: memory.failure }),
+      ...(memory?.queuePosition !== undefined && { queuePosition: memory.queuePosition }),
+      ...(schedule && schedule),
+    };
   }
 
   #deploymentKey({ model }: Pick<Scope, 'model'>): { namespace: string; name: string } {
@@ -271,22 +291,6 @@ function giveReplicas(objects: KubeObject[], replicas: number): void {
 function invalid(error: unknown): Blocker {
   if (!(error instanceof InvalidSpecError)) throw error;
   return { condition: 'Accepted', reason: 'InvalidSpec', message: error.message, needsUser: true };
-}
-
-function scalingCondition(model: InferenceModel): NonNullable<ModelView['scaling']> {
-  const scaling = model.spec.scaling;
-  if (
-    !scaling ||
-    scaling.replicas !== undefined ||
-    (scaling.minReplicas ?? 1) === (scaling.maxReplicas ?? 1)
-  ) {
-    return { status: 'True', reason: 'FixedReplicas', message: 'a fixed number of replicas' };
-  }
-  return {
-    status: 'False',
-    reason: 'ScalingModeUnsupported',
-    message: `spec.scaling: this version keeps a fixed number of replicas (${specReplicas(model)}); scale the Deployment by hand or with your own HPA until then`,
-  };
 }
 
 function cacheCondition(model: InferenceModel, pool: InferencePool): NonNullable<ModelView['cache']> {

@@ -30,6 +30,12 @@ export interface ModelView {
   hourlyCost?: string;
   scaling?: { status: 'True' | 'False'; reason: string; message: string };
   cache?: { status: 'True' | 'False'; reason: string; message: string };
+  /** At zero replicas, a request wakes the model. */
+  wakes?: boolean;
+  /** The last wake did not end in service; kept until one does. */
+  wakeFailure?: { reason: string; message: string };
+  queuePosition?: number;
+  schedule?: { open: string[]; nextChange?: string };
 }
 
 const ORDER = [
@@ -65,6 +71,8 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
     ...optional('url', view.url ?? known?.url),
     accelerators: view.acceleratorsPerReplica === undefined ? (known?.accelerators ?? 0) : accelerators,
     ...optional('hourlyCost', view.hourlyCost && cost(view.hourlyCost, accelerators)),
+    ...optional('queuePosition', view.queuePosition),
+    ...optional('schedule', view.schedule),
     ...optional('plan', view.plan ? planStatus(view.plan) : known?.plan),
     ...optional('coldStart', previous.coldStart),
   };
@@ -78,13 +86,22 @@ export function modelState(model: InferenceModel, health: EngineHealth): ModelSt
 }
 
 function summary(view: ModelView): ConditionUpdate[] {
-  const { model, health, blocker } = view;
+  const { model, health, blocker, wakeFailure, queuePosition } = view;
   if (blocker) {
     const { reason, message, needsUser } = blocker;
     return needsUser ? stalled(reason, message) : reconciling('False', reason, message);
   }
   if (model.spec.suspend) return settled('Suspended', 'suspended by spec.suspend; set it to false to serve');
-  if (health.desired === 0) return settled('Idle', 'no replicas');
+  if (health.desired === 0 && wakeFailure) return stalled(wakeFailure.reason, wakeFailureText(wakeFailure));
+  if (health.desired === 0 && queuePosition !== undefined) {
+    return reconciling(
+      'True',
+      'WaitingForAccelerators',
+      `waits for accelerators of the pool, place ${queuePosition} in the queue`,
+    );
+  }
+  if (health.desired === 0)
+    return settled('Idle', view.wakes ? 'asleep; the next request wakes it' : 'no replicas');
   const { problem } = health;
   if (problem && health.ready === 0) {
     return problem.needsUser
@@ -100,18 +117,36 @@ function summary(view: ModelView): ConditionUpdate[] {
   return settled('EnginesReady', 'all engines are ready');
 }
 
-function available({ model, health }: ModelView): ConditionUpdate {
-  if (health.ready > 0)
-    return { type: 'Available', status: 'True', reason: 'EnginesReady', message: 'requests are answered' };
-  if (model.spec.suspend)
-    return { type: 'Available', status: 'False', reason: 'Suspended', message: 'suspended by spec.suspend' };
-  const reason = health.problem?.reason ?? (health.desired === 0 ? 'NoReplicas' : 'EnginesStarting');
-  return {
+function available({ model, health, wakes, wakeFailure, blocker }: ModelView): ConditionUpdate {
+  const no = (reason: string, message: string): ConditionUpdate => ({
     type: 'Available',
     status: 'False',
     reason,
-    message: health.problem?.message ?? 'no engine is ready',
-  };
+    message,
+  });
+  if (health.ready > 0)
+    return { type: 'Available', status: 'True', reason: 'EnginesReady', message: 'requests are answered' };
+  if (model.spec.suspend) return no('Suspended', 'suspended by spec.suspend');
+  if (blocker) return no(blocker.reason, 'no engine is ready');
+  if (wakeFailure) return no(wakeFailure.reason, wakeFailureText(wakeFailure));
+  if (health.problem?.needsUser) return no(health.problem.reason, health.problem.message);
+  if (wakes) {
+    const asleep = health.desired === 0;
+    return {
+      type: 'Available',
+      status: 'True',
+      reason: asleep ? 'Idle' : 'EnginesStarting',
+      message: asleep
+        ? 'a request wakes the model and is answered'
+        : 'requests are held until the first engine is ready',
+    };
+  }
+  if (health.desired === 0) return no('NoReplicas', 'no replicas');
+  return no(health.problem?.reason ?? 'EnginesStarting', health.problem?.message ?? 'no engine is ready');
+}
+
+function wakeFailureText({ message }: { message: string }): string {
+  return `the last wake failed: ${message}. The next request tries again`;
 }
 
 function details({ blocker, plan, scaling, cache }: ModelView): ConditionUpdate[] {

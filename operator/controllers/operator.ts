@@ -1,11 +1,13 @@
 /** Puts the operator together: caches, controllers, leader election, servers. Nothing runs until `run`. */
 import type { Registry } from 'prom-client';
+import type { InferenceModel } from '../api/types.ts';
 import { Applier } from '../kube/applier.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import { Controller } from '../kube/controller.ts';
 import { LeaderElector } from '../kube/elector.ts';
 import { EventRecorder } from '../kube/events.ts';
+import { keyOf } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
 import { Manager } from '../kube/manager.ts';
 import { ownerKeys } from '../kube/owner-keys.ts';
@@ -23,18 +25,26 @@ import {
 import { StatusWriter } from '../kube/status-writer.ts';
 import { WriteTracker } from '../kube/write-tracker.ts';
 import { AuthorityStore } from '../router/authority-store.ts';
+import { boundsAt } from '../scaling/bounds.ts';
+import { DemandTracker } from '../scaling/demand.ts';
 import { AcceptanceCache } from './acceptance-cache.ts';
+import { BudgetKeeper } from './budget-keeper.ts';
 import { createClusterState, FIELD_MANAGER, STATUS_FIELD_MANAGER } from './cluster-state.ts';
 import { Identity } from './identity.ts';
 import { ModelReconciler } from './model-reconciler.ts';
 import { PoolReconciler } from './pool-reconciler.ts';
 import { ReplicasWriter } from './replicas-writer.ts';
 import { RoutesReconciler } from './routes-reconciler.ts';
+import { usesInternalLoop } from './scaling-condition.ts';
+import { ScalingMemories } from './scaling-memory.ts';
+import { ScalingReconciler } from './scaling-reconciler.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
-import { watchForModels, watchForPools, watchForRoutes } from './watches.ts';
+import { watchForModels, watchForPools, watchForRoutes, watchForScaling } from './watches.ts';
 
 /** Written into Leases, and what a second operator in the same namespace competes for. */
 const LEASE_NAME = 'vllm-operator';
+/** A held request goes before whatever else waits to be looked at. */
+const WAKE_PRIORITY = 100;
 const REPORTING_CONTROLLER = 'vllm-operator.dev/operator';
 
 export interface OperatorOptions {
@@ -67,6 +77,16 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   });
   const shared = { state, acceptance, status, events, clock, operatorNamespace: namespace };
 
+  const memories = new ScalingMemories();
+  const keysOf = (uid: string) => state.models.store.byIndex('byUid', uid).map(keyOf);
+  const demand = new DemandTracker({
+    clock,
+    onHeld: (_pool, uid) =>
+      keysOf(uid).forEach((key) => scalingController.enqueue(key, { priority: WAKE_PRIORITY })),
+    onBusy: (_pool, uid) => keysOf(uid).forEach((key) => scalingController.enqueue(key)),
+  });
+  const replicas = new ReplicasWriter(client);
+
   const applierOptions = {
     client,
     fieldManager: FIELD_MANAGER,
@@ -77,7 +97,8 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   };
   const models = new ModelReconciler({
     ...shared,
-    replicas: new ReplicasWriter(client),
+    replicas,
+    scaling: memories,
     applier: new Applier({
       ...applierOptions,
       children: [
@@ -108,7 +129,39 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     }),
   });
   const snapshots = new SnapshotWriter({ client, state, clock, log });
-  const routes = new RoutesReconciler({ state, acceptance, snapshots, identity, clock, log });
+  const routes = new RoutesReconciler({
+    state,
+    acceptance,
+    snapshots,
+    identity,
+    demand,
+    memories,
+    clock,
+    log,
+  });
+  const minReplicas = (model: InferenceModel) => boundsAt(model.spec.scaling, clock.now()).minReplicas;
+  const scaling = new ScalingReconciler({
+    state,
+    acceptance,
+    replicas,
+    demand,
+    memories,
+    events,
+    clock,
+    budget: new BudgetKeeper({ state, acceptance, memories, demand, minReplicas }),
+    usesInternalLoop,
+    isHeldBack: (poolKey, uid) => routes.isHeldBack(poolKey, uid),
+    onChanged: (modelKey, poolKey) => {
+      modelController.enqueue(modelKey);
+      routesController.enqueue(poolKey);
+    },
+    onTouched: (keys) => {
+      for (const key of keys) {
+        scalingController.enqueue(key);
+        modelController.enqueue(key);
+      }
+    },
+  });
 
   const controllerOptions = {
     timeoutMs: 60_000,
@@ -136,9 +189,17 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     concurrency: 4,
     reconcile: (key, context) => routes.reconcile(key, context),
   });
+  const scalingController = new Controller({
+    ...controllerOptions,
+    ready: () => true,
+    name: 'scaling',
+    concurrency: 8,
+    reconcile: (key, context) => scaling.reconcile(key, context),
+  });
   watchForModels(modelController, state, ownerKeys('InferenceModel'));
   watchForPools(poolController, state, ownerKeys('InferencePool'));
   watchForRoutes(routesController, state);
+  watchForScaling(scalingController, state);
 
   const elector = options.leaderElection
     ? new LeaderElector({ client, namespace, name: LEASE_NAME, identity: instance, registry, log })
@@ -160,7 +221,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   for (const reflector of Object.values(state)) manager.addCache(reflector);
   manager.add({ name: 'events', run: (signal) => events.run(signal) }, { leaderOnly: true });
   manager.add(routes, { leaderOnly: true });
-  for (const controller of [poolController, modelController, routesController])
+  for (const controller of [poolController, modelController, routesController, scalingController])
     manager.add(controller, { leaderOnly: true });
   return { manager, probes };
 }

@@ -13,13 +13,15 @@ import { redisCredentials } from '../router/redis-credentials.ts';
 import type { RouteKey, RouteRedis, RouteTable } from '../router/route-table.ts';
 import { RouterAdmin } from '../router/router-admin.ts';
 import { routerEndpoints } from '../router/router-endpoints.ts';
-import { type FleetListener, RouterFleet } from '../router/router-fleet.ts';
+import { RouterFleet } from '../router/router-fleet.ts';
+import type { DemandTracker } from '../scaling/demand.ts';
 import { admitsNamespace } from './acceptance.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { engineHealth } from './engine-health.ts';
+import { type EngineHealth, engineHealth } from './engine-health.ts';
 import type { Identity } from './identity.ts';
 import { modelState } from './model-status.ts';
+import type { ScalingMemories } from './scaling-memory.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 
 export interface RoutesReconcilerOptions {
@@ -29,8 +31,8 @@ export interface RoutesReconcilerOptions {
   identity: Identity;
   clock: Clock;
   log: Logger;
-  /** Told what clients ask for, per pool. */
-  listener?: (poolKey: Key) => FleetListener;
+  demand: DemandTracker;
+  memories: ScalingMemories;
 }
 
 /** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
@@ -84,11 +86,12 @@ export class RoutesReconciler {
     key: Key,
     { signal }: { signal: AbortSignal },
   ): Promise<{ requeueAfterMs?: number } | undefined> {
-    const { state, snapshots, clock } = this.#options;
+    const { state, snapshots, clock, demand } = this.#options;
     const pool = state.pools.store.get(key);
     if (!pool) {
       const gone = this.#pools.get(key);
       this.#pools.delete(key);
+      demand.forget(key);
       await gone?.fleet.close();
       return undefined;
     }
@@ -104,17 +107,22 @@ export class RoutesReconciler {
     });
     routes.table = table;
     routes.fleet.publish(table);
-    routes.fleet.setRouters(routerEndpoints(state.pods.store.byIndex('byRouterPool', key)));
+    const routers = routerEndpoints(state.pods.store.byIndex('byRouterPool', key));
+    routes.fleet.setRouters(routers);
+    demand.setRouters(
+      key,
+      routers.map(({ id }) => id),
+    );
     return await snapshots.save(pool, table, signal);
   }
 
   #open(key: Key, pool: InferencePool): PoolRoutes {
-    const { clock, log, listener, snapshots } = this.#options;
+    const { clock, log, demand, snapshots } = this.#options;
     const fleet = new RouterFleet({
       admin: this.#admin,
       clock,
       log: log.child({ pool: key }),
-      ...(listener && { listener: listener(key) }),
+      listener: { onReport: (router, report) => demand.report(key, router.id, report) },
     });
     const routes: PoolRoutes = { fleet, table: snapshots.load(pool) };
     for (const model of routes.table?.models ?? []) {
@@ -169,7 +177,8 @@ export class RoutesReconciler {
       slices: state.endpointSlices.store.byIndex('byModel', key),
       service: state.services.store.get(name),
       state: modelState(model, health),
-      unavailable: unavailable(model),
+      unavailable: this.#unavailable(model, health),
+      heldBack: this.#options.memories.peek(model.metadata.uid ?? '')?.drainingSince !== undefined,
     };
   }
 
@@ -211,14 +220,25 @@ export class RoutesReconciler {
     const { username, password } = redisCredentials(rootKey, { uid: pool.metadata.uid ?? '' });
     return { host, port, username, password };
   }
-}
 
-/** Why a request for the model should not even wait: nothing is coming that would answer it. */
-function unavailable(model: InferenceModel): RouteModelInput['unavailable'] {
-  if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
-  const conditions = model.status?.conditions;
-  const stalled = findCondition(conditions, 'Stalled');
-  if (stalled?.status !== 'True' || findCondition(conditions, 'Available')?.status === 'True')
-    return undefined;
-  return { reason: stalled.reason, message: stalled.message };
+  /** Whether every router runs a table in which no engine of the model takes new requests. */
+  isHeldBack(poolKey: Key, modelUid: string): boolean {
+    const routes = this.#pools.get(poolKey);
+    const model = routes?.table?.models.find(({ uid }) => uid === modelUid);
+    if (!routes?.table || !model?.endpoints.every(({ draining }) => draining)) return false;
+    return routes.fleet.isConfirmed(routes.table.version);
+  }
+
+  /** Why a request for the model should not even wait: nothing is coming that would answer it. */
+  #unavailable(model: InferenceModel, health: EngineHealth): RouteModelInput['unavailable'] {
+    if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
+    if (health.ready > 0) return undefined;
+    const failure = this.#options.memories.peek(model.metadata.uid ?? '')?.failure;
+    if (failure) {
+      if (this.#options.clock.monotonic() >= failure.retryAt) return undefined;
+      return { reason: failure.reason, message: failure.message };
+    }
+    const stalled = findCondition(model.status?.conditions, 'Stalled');
+    return stalled?.status === 'True' ? { reason: stalled.reason, message: stalled.message } : undefined;
+  }
 }

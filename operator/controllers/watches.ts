@@ -72,6 +72,17 @@ export function watchForRoutes(controller: Controller, state: ClusterState): voi
   });
 }
 
+/** Scaling of a model: itself, its Deployment and pods, and its pool's capacity. Demand comes from the routers. */
+export function watchForScaling(controller: Controller, state: ClusterState): void {
+  controller.watch(state.models.store);
+  controller.watch(state.deployments.store, { map: byModel });
+  controller.watch(state.pods.store, { map: byModel });
+  controller.watch(state.pools.store, {
+    map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
+    changed: (old, now) => old.metadata.generation !== now.metadata.generation,
+  });
+}
+
 function refusedNeighbours(state: ClusterState, model: InferenceModel): Key[] {
   return state.models.store
     .byIndex('byPool', poolKeyOf(model))

@@ -30,6 +30,8 @@ export interface RouteModelInput {
   service?: { spec: { clusterIP?: string; ports?: { name?: string; port: number }[] } } | undefined;
   state: ModelState;
   unavailable?: { reason: string; message: string } | undefined;
+  /** The model goes to sleep: its engines finish what they have, and new requests are held. */
+  heldBack?: boolean;
 }
 
 export interface RouteTableInput {
@@ -91,7 +93,9 @@ function compileModel(pool: InferencePool, input: RouteModelInput): RouteModel {
     ...(typeof maxModelLen === 'number' && { maxModelLen }),
     state: input.state,
     ...(input.unavailable && { unavailable: input.unavailable }),
-    endpoints: engineEndpoints(input.slices, { capacity }),
+    endpoints: engineEndpoints(input.slices, { capacity }).map((endpoint) =>
+      input.heldBack ? { ...endpoint, draining: true } : endpoint,
+    ),
     ...(fallback !== undefined && { fallback }),
     cache: mergeCache(pool, model),
     admission: mergeAdmission(pool, spec.admission),

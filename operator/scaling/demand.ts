@@ -35,16 +35,18 @@ export interface DemandTrackerOptions {
   clock: Clock;
   /** A model has requests held, or more than before: wake it now. */
   onHeld: (poolKey: string, modelUid: string) => void;
+  /** A router sees requests for a model that it saw none for a moment ago. */
+  onBusy: (poolKey: string, modelUid: string) => void;
 }
 
 export class DemandTracker {
   readonly #clock: Clock;
-  readonly #onHeld: DemandTrackerOptions['onHeld'];
+  readonly #options: Pick<DemandTrackerOptions, 'onHeld' | 'onBusy'>;
   readonly #pools = new Map<string, PoolState>();
 
-  constructor({ clock, onHeld }: DemandTrackerOptions) {
+  constructor({ clock, ...options }: DemandTrackerOptions) {
     this.#clock = clock;
-    this.#onHeld = onHeld;
+    this.#options = options;
   }
 
   /** Tells which routers a pool has now. What a router that is gone saw last stays in the lease. */
@@ -76,7 +78,9 @@ export class DemandTracker {
           ? Number.NEGATIVE_INFINITY
           : now - demand.ageMs;
       pool.lastUsed.set(uid, Math.max(used, pool.lastUsed.get(uid) ?? Number.NEGATIVE_INFINITY));
-      if (demand.held > (before[uid]?.held ?? 0)) this.#onHeld(poolKey, uid);
+      const last = before[uid];
+      if (demand.held > (last?.held ?? 0)) this.#options.onHeld(poolKey, uid);
+      else if (isBusy(demand) && !(last && isBusy(last))) this.#options.onBusy(poolKey, uid);
     }
   }
 

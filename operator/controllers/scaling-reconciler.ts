@@ -1,0 +1,396 @@
+/** Moves the replicas of one model: asks the pure deciders, does what they say through /scale, and remembers. */
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { resolveEngine } from '../engine/settings.ts';
+import { durationSeconds } from '../engine/units.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { type Key, keyOf } from '../kube/key.ts';
+import type { Logger } from '../kube/logger.ts';
+import { engineName } from '../render/names.ts';
+import { boundsAt } from '../scaling/bounds.ts';
+import type { DemandTracker } from '../scaling/demand.ts';
+import { decideLifecycle, type LifecycleAction, type LifecycleInput } from '../scaling/lifecycle.ts';
+import { isFixed } from '../scaling/replicas.ts';
+import type { AcceptanceCache } from './acceptance-cache.ts';
+import type { BudgetKeeper } from './budget-keeper.ts';
+import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
+import { type EngineHealth, engineHealth } from './engine-health.ts';
+import type { ReplicasWriter } from './replicas-writer.ts';
+import type { ScalingMemories, ScalingMemory } from './scaling-memory.ts';
+import type { Deployment } from './workloads.ts';
+
+export interface ScalingReconcilerOptions {
+  state: ClusterState;
+  acceptance: AcceptanceCache;
+  replicas: ReplicasWriter;
+  budget: BudgetKeeper;
+  demand: DemandTracker;
+  memories: ScalingMemories;
+  events: EventRecorder;
+  clock: Clock;
+  /** Whether the operator's own loop decides between 1 and N for this model. */
+  usesInternalLoop: (model: InferenceModel, pool: InferencePool) => boolean;
+  /** Whether every router has confirmed a table in which no engine of the model takes new requests. */
+  isHeldBack: (poolKey: Key, modelUid: string) => boolean;
+  /** Something that the route table or the status shows has changed. */
+  onChanged: (modelKey: Key, poolKey: Key) => void;
+  /** Other models that have to be looked at again. */
+  onTouched: (modelKeys: readonly Key[]) => void;
+}
+
+interface Scope {
+  model: InferenceModel;
+  pool: InferencePool;
+  poolKey: Key;
+  deployment: Deployment;
+  health: EngineHealth;
+  memory: ScalingMemory;
+  now: number;
+  minReplicas: number;
+  maxReplicas: number;
+  /** When the bounds change by themselves, in milliseconds from now. */
+  boundsChangeMs: number | undefined;
+}
+
+interface Context {
+  signal: AbortSignal;
+  log: Logger;
+}
+
+/** Pace of the internal loop, as Knative's tick. */
+const TICK_MS = 2_000;
+/** A replica count that was asked for shows up in the store well before this. */
+const RESERVATION_MS = 10_000;
+/** Wait after the first failed wake; doubles with each further one. */
+const WAKE_BACKOFF_MS = 30_000;
+const MAX_WAKE_BACKOFF_MS = 300_000;
+/** Wait for what no watch tells: confirmation by the routers, demand of routers that do not answer. */
+const POLL_MS = 250;
+
+const DEFAULT_IDLE_TIMEOUT = '180s';
+
+export class ScalingReconciler {
+  readonly #options: ScalingReconcilerOptions;
+
+  constructor(options: ScalingReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at one model. Throws KubeError. */
+  async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
+    const { state, memories } = this.#options;
+    const model = state.models.store.get(key);
+    if (!model || model.metadata.deletionTimestamp !== undefined) {
+      if (model) memories.forget(model.metadata.uid ?? '');
+      return undefined;
+    }
+    const scope = this.#scope(model);
+    if (!scope) return undefined;
+    const lookAgain = isFixed(model) ? await this.#fixed(scope, context) : await this.#ranged(scope, context);
+    const next = Math.min(
+      lookAgain ?? Number.POSITIVE_INFINITY,
+      scope.boundsChangeMs ?? Number.POSITIVE_INFINITY,
+    );
+    return Number.isFinite(next) ? { requeueAfterMs: Math.max(next, 10) } : undefined;
+  }
+
+  #scope(model: InferenceModel): Scope | undefined {
+    const { state, acceptance, memories, clock } = this.#options;
+    const poolKey = poolKeyOf(model);
+    const pool = state.pools.store.get(poolKey);
+    const namespace = model.metadata.namespace ?? '';
+    const deployment = state.deployments.store.get({ namespace, name: engineName(model.metadata.name) });
+    // Until ownership of the replicas is handed over, a change here could be undone there.
+    if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
+    if (!acceptance.verdict(pool, model).accepted) return undefined;
+    const bounds = boundsAt(model.spec.scaling, clock.now());
+    return {
+      model,
+      pool,
+      poolKey,
+      deployment,
+      health: engineHealth(deployment, podsOf(state, { namespace, name: model.metadata.name })),
+      memory: memories.of(model.metadata.uid ?? ''),
+      now: clock.monotonic(),
+      minReplicas: bounds.minReplicas,
+      maxReplicas: bounds.maxReplicas,
+      boundsChangeMs: bounds.nextChange === undefined ? undefined : bounds.nextChange - clock.now(),
+    };
+  }
+
+  /** A fixed number is written when the spec's number changes, and not when somebody else changed the Deployment's. */
+  async #fixed(scope: Scope, context: Context): Promise<number | undefined> {
+    const { model, memory, deployment } = scope;
+    if (model.spec.suspend) return await this.#live(scope, context);
+    memory.drainingSince = undefined;
+    const wish = scope.minReplicas;
+    const last = memory.wish ?? model.status?.desiredReplicas;
+    if (last === wish) return undefined;
+    const current = deployment.spec.replicas ?? 1;
+    if (wish > current && !this.#granted(scope)) return POLL_MS;
+    await this.#scaleTo(scope, wish, 'Scaled', `to the ${wish} replicas of spec.scaling`, context);
+    return undefined;
+  }
+
+  async #ranged(scope: Scope, context: Context): Promise<number | undefined> {
+    const lookAgain = await this.#live(scope, context);
+    const { deployment, model, health, memory } = scope;
+    const current = deployment.spec.replicas ?? 1;
+    if (current === 0 || memory.drainingSince !== undefined || model.spec.suspend) return lookAgain;
+    if (current < scope.minReplicas) {
+      if (this.#granted(scope)) {
+        await this.#scaleTo(
+          scope,
+          scope.minReplicas,
+          'Scaled',
+          `to the minimum of ${scope.minReplicas}`,
+          context,
+        );
+      }
+      return POLL_MS;
+    }
+    if (!this.#options.usesInternalLoop(model, scope.pool) || health.ready === 0) return lookAgain;
+    return Math.min(
+      lookAgain ?? TICK_MS,
+      (await this.#autoscale(scope, current, context)) ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** Sleep and wake, from the pure decision to what is done. */
+  async #live(scope: Scope, context: Context): Promise<number | undefined> {
+    const { memory, health } = scope;
+    if (health.ready > 0 && memory.failures > 0) {
+      memory.failures = 0;
+      memory.failure = undefined;
+    }
+    const decision = decideLifecycle(this.#lifecycleInput(scope));
+    const lookAgain = await this.#act(scope, decision.action, context);
+    if (decision.action.do !== 'queue' && memory.waitingSince !== undefined) {
+      memory.waitingSince = undefined;
+      this.#arbitrate(scope);
+    }
+    if (memory.drainingSince !== undefined && decision.action.do === 'nothing') return POLL_MS;
+    if (!this.#demand(scope).known && scope.minReplicas === 0 && health.desired > 0) return 1_000;
+    return lookAgain ?? decision.lookAgainMs;
+  }
+
+  #lifecycleInput(scope: Scope): LifecycleInput {
+    const { model, pool, memory, now, health, deployment, minReplicas, poolKey } = scope;
+    const replicas = deployment.spec.replicas ?? 1;
+    const idleTimeout = model.spec.scaling?.idleTimeout ?? DEFAULT_IDLE_TIMEOUT;
+    const drainTimeout = model.spec.engine?.drainTimeout ?? pool.spec.engine?.drainTimeout ?? '5m';
+    const demand = this.#demand(scope);
+    const asks =
+      replicas === 0 && !model.spec.suspend && (minReplicas > 0 || demand.held > 0 || demand.queued > 0);
+    return {
+      now,
+      suspended: model.spec.suspend,
+      minReplicas,
+      idleTimeoutMs: durationSeconds(idleTimeout) * 1_000,
+      drainTimeoutMs: durationSeconds(drainTimeout) * 1_000,
+      replicas,
+      pods: health.pods,
+      ready: health.ready,
+      demand,
+      drain:
+        memory.drainingSince === undefined
+          ? undefined
+          : {
+              since: memory.drainingSince,
+              confirmed: this.#options.isHeldBack(poolKey, model.metadata.uid ?? ''),
+            },
+      startFailure: this.#startFailure(scope),
+      failure: memory.failure,
+      granted: asks ? this.#granted(scope) : true,
+      evicted: memory.evictedFor !== undefined,
+    };
+  }
+
+  #demand({ poolKey, model }: Scope) {
+    return this.#options.demand.of(poolKey, model.metadata.uid ?? '');
+  }
+
+  /** Why the start under way will not end in service: what a user must mend, or more time than clients wait. */
+  #startFailure({
+    health,
+    memory,
+    model,
+    pool,
+    now,
+  }: Scope): { reason: string; message: string } | undefined {
+    const { problem } = health;
+    if (problem?.needsUser) return { reason: problem.reason, message: problem.message };
+    const wakeTimeout = model.spec.admission?.wakeTimeout ?? pool.spec.admission.wakeTimeout;
+    if (memory.wokenAt === undefined || now - memory.wokenAt < durationSeconds(wakeTimeout) * 1_000)
+      return undefined;
+    return problem
+      ? { reason: problem.reason, message: problem.message }
+      : {
+          reason: 'WakeTimeout',
+          message: `no engine became ready within ${wakeTimeout} (admission.wakeTimeout); raise it if the model needs longer`,
+        };
+  }
+
+  async #act(scope: Scope, action: LifecycleAction, context: Context): Promise<number | undefined> {
+    const { memory, now, model, poolKey } = scope;
+    const key = keyOf(model);
+    switch (action.do) {
+      case 'nothing':
+        return undefined;
+      case 'queue':
+        return undefined;
+      case 'wake': {
+        const text = action.reason === 'Demand' ? 'for a held request' : 'for its minimum';
+        memory.wokenAt = now;
+        await this.#scaleTo(
+          scope,
+          action.replicas,
+          'Woken',
+          `${text}, to ${action.replicas} replicas`,
+          context,
+        );
+        return undefined;
+      }
+      case 'drain':
+        memory.drainingSince = now;
+        this.#options.onChanged(key, poolKey);
+        return POLL_MS;
+      case 'undrain':
+        memory.drainingSince = undefined;
+        this.#options.onChanged(key, poolKey);
+        return undefined;
+      case 'sleep':
+        await this.#scaleTo(scope, 0, 'Slept', this.#sleepText(scope, action.reason), context);
+        memory.drainingSince = undefined;
+        memory.wokenAt = undefined;
+        this.#options.onChanged(key, poolKey);
+        this.#arbitrate(scope);
+        return undefined;
+      case 'giveUp': {
+        const backoff = Math.min(WAKE_BACKOFF_MS * 2 ** memory.failures, MAX_WAKE_BACKOFF_MS);
+        memory.failures += 1;
+        memory.failure = {
+          reason: action.reason,
+          message: action.message,
+          since: now,
+          retryAt: now + backoff,
+        };
+        memory.wokenAt = undefined;
+        this.#options.events.emit(model, {
+          type: 'Warning',
+          reason: 'WakeFailed',
+          action: 'Wake',
+          note: `${action.reason}: ${action.message}; next try in ${backoff / 1_000} s`,
+        });
+        await this.#scaleTo(scope, 0, 'Slept', 'after a wake that failed', context);
+        return backoff;
+      }
+    }
+  }
+
+  #sleepText({ model, memory, poolKey }: Scope, reason: 'Idle' | 'Suspended' | 'Evicted'): string {
+    if (reason === 'Suspended') return 'because spec.suspend is true';
+    if (reason === 'Idle')
+      return `after ${model.spec.scaling?.idleTimeout ?? DEFAULT_IDLE_TIMEOUT} without a request`;
+    const waiter = this.#options.state.models.store
+      .byIndex('byPool', poolKey)
+      .find(({ metadata }) => metadata.uid === memory.evictedFor);
+    return `to make room for ${waiter ? keyOf(waiter) : 'another model'}`;
+  }
+
+  async #autoscale(scope: Scope, current: number, context: Context): Promise<number | undefined> {
+    const { memory, now, health, model, minReplicas, maxReplicas } = scope;
+    const demand = this.#demand(scope);
+    const load = demand.inFlight + demand.queued + demand.held;
+    if (demand.known) memory.autoscaler.record(now, load);
+    const decision = memory.autoscaler.decide(now, health.ready, current, {
+      target: model.spec.scaling?.target ?? this.#defaultTarget(scope),
+      minReplicas: Math.max(1, minReplicas),
+      maxReplicas,
+      scaleUp: model.spec.scaling?.behavior?.scaleUp,
+      scaleDown: model.spec.scaling?.behavior?.scaleDown,
+    });
+    memory.lastDecision = decision;
+    let replicas = decision.replicas;
+    if (replicas > current) replicas = this.#affordable(scope, current, replicas);
+    if (replicas !== current)
+      await this.#scaleTo(
+        scope,
+        replicas,
+        'Scaled',
+        `from ${current} to ${replicas}: ${decision.message}`,
+        context,
+      );
+    // At rest at the minimum there is nothing to do until requests come, and those are told at once.
+    return replicas === Math.max(1, minReplicas) && load === 0 && decision.reason === 'Hold'
+      ? undefined
+      : TICK_MS;
+  }
+
+  /** 70 % of what one replica runs at once, so that a new one is up before the others are full. */
+  #defaultTarget({ pool, model }: Scope): number {
+    const engine = resolveEngine(pool, model);
+    return Math.max(1, Math.floor(engine.maxNumSeqs * engine.dataParallelSize * 0.7));
+  }
+
+  #affordable({ pool, now, model }: Scope, current: number, wanted: number): number {
+    const { budget } = this.#options;
+    if (!budget.applies(pool)) return wanted;
+    const count = resolveEngine(pool, model).accelerator.count;
+    return Math.min(wanted, current + Math.max(0, Math.floor(budget.room(pool, now) / count)));
+  }
+
+  /** Whether the budget grants what the model needs; if not, it waits in the queue from now on. */
+  #granted(scope: Scope): boolean {
+    const { pool, memory, now, model } = scope;
+    if (!this.#options.budget.applies(pool)) return true;
+    memory.waitingSince ??= now;
+    return this.#arbitrate(scope).has(model.metadata.uid ?? '');
+  }
+
+  #arbitrate({ pool, now }: Scope): ReadonlySet<string> {
+    const { budget, events, onTouched } = this.#options;
+    if (!budget.applies(pool)) return new Set();
+    const { granted, touched, evictions } = budget.decide(pool, now);
+    for (const { victim, waiter } of evictions) {
+      const note = `${keyOf(victim)} goes to sleep to make room for ${keyOf(waiter)}`;
+      events.emit(victim, { type: 'Normal', reason: 'Evicted', action: 'Arbitrate', note, related: waiter });
+      events.emit(waiter, {
+        type: 'Normal',
+        reason: 'MakingRoom',
+        action: 'Arbitrate',
+        note,
+        related: victim,
+      });
+    }
+    onTouched(touched);
+    return granted;
+  }
+
+  async #scaleTo(
+    scope: Scope,
+    replicas: number,
+    reason: string,
+    note: string,
+    { signal, log }: Context,
+  ): Promise<void> {
+    const { deployment, memory, model, now, poolKey } = scope;
+    const { events, onChanged } = this.#options;
+    const from = deployment.spec.replicas ?? 1;
+    memory.wish = replicas;
+    memory.reserved = { replicas, until: now + RESERVATION_MS };
+    memory.waitingSince = undefined;
+    memory.queuePosition = undefined;
+    if (from !== replicas) {
+      await this.#options.replicas.scale(deployment, replicas, signal);
+      log.info({ from, to: replicas, reason }, 'scaled');
+      events.emit(model, {
+        type: 'Normal',
+        reason,
+        action: 'Scale',
+        note: `${reason === 'Scaled' ? 'scaled' : reason.toLowerCase()} ${note}`,
+      });
+    }
+    onChanged(keyOf(model), poolKey);
+  }
+}

@@ -1,0 +1,110 @@
+/** The registration of the external metrics API with the API server: one for a whole cluster, so it may be someone else's. */
+import type { KubeObject, OwnerReference } from '../kube/object.ts';
+
+const GROUP = 'external.metrics.k8s.io';
+const VERSION = 'v1beta1';
+
+export const API_SERVICE_NAME = `${VERSION}.${GROUP}`;
+
+/** Priorities among API groups; nothing depends on them, and other adapters use the same. */
+const PRIORITY = 100;
+
+interface ApiServiceCondition {
+  type: string;
+  status: string;
+  lastTransitionTime?: string;
+  reason?: string;
+  message?: string;
+}
+
+export interface ApiService extends KubeObject {
+  spec: {
+    group?: string;
+    version?: string;
+    service?: { namespace?: string; name?: string; port?: number } | null;
+    caBundle?: string;
+    insecureSkipTLSVerify?: boolean;
+    groupPriorityMinimum?: number;
+    versionPriority?: number;
+  };
+  status?: { conditions?: ApiServiceCondition[] };
+}
+
+/** The Service through which the API server reaches us. */
+export interface ServiceReference {
+  namespace: string;
+  name: string;
+  port: number;
+}
+
+export interface ApiServiceInput {
+  service: ServiceReference;
+  /** PEM of the CAs that sign the serving certificate, now and next. */
+  trustBundle: string;
+  /** A cluster-scoped object with which the registration goes: left behind, it would break discovery in the cluster. */
+  owner?: OwnerReference | undefined;
+}
+
+/** The registration as it should be. */
+export function desiredApiService({ service, trustBundle, owner }: ApiServiceInput): ApiService {
+  return {
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: {
+      name: API_SERVICE_NAME,
+      labels: {
+        'app.kubernetes.io/name': 'vllm-operator',
+        'app.kubernetes.io/component': 'metrics-api',
+        'app.kubernetes.io/managed-by': 'vllm-operator',
+      },
+      ...(owner && { ownerReferences: [owner] }),
+    },
+    spec: {
+      group: GROUP,
+      version: VERSION,
+      service: { namespace: service.namespace, name: service.name, port: service.port },
+      caBundle: Buffer.from(trustBundle).toString('base64'),
+      groupPriorityMinimum: PRIORITY,
+      versionPriority: PRIORITY,
+    },
+  };
+}
+
+/** Whose the external metrics API of the cluster is. */
+export type ApiServiceState =
+  | { owner: 'absent' }
+  | {
+      owner: 'ours';
+      /** What the API server finds when it calls us; undefined before it has tried. */
+      available: boolean | undefined;
+      /** Since when it finds so, in milliseconds since 1970. */
+      since: number | undefined;
+      message: string;
+    }
+  | {
+      owner: 'foreign';
+      /** Who serves it, as `namespace/name` of a Service. */
+      by: string;
+    }
+  /** It could not be read, or this operator does not serve metrics. */
+  | { owner: 'unknown'; message: string };
+
+/** Whose it is goes by the Service it leads to, not by labels that anybody can copy. */
+export function examineApiService(
+  live: ApiService | undefined,
+  ours: Pick<ServiceReference, 'namespace' | 'name'>,
+): ApiServiceState {
+  if (!live) return { owner: 'absent' };
+  const { service } = live.spec;
+  if (!service) return { owner: 'foreign', by: 'the API server itself' };
+  if (service.namespace !== ours.namespace || service.name !== ours.name)
+    return { owner: 'foreign', by: `${service.namespace}/${service.name}` };
+  const condition = live.status?.conditions?.find(({ type }) => type === 'Available');
+  const since = Date.parse(condition?.lastTransitionTime ?? '');
+  return {
+    owner: 'ours',
+    available: condition?.status === 'True' ? true : condition?.status === 'False' ? false : undefined,
+    since: Number.isNaN(since) ? undefined : since,
+    message: condition?.message ?? '',
+  };
+}

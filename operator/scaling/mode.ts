@@ -1,0 +1,146 @@
+/** Who moves a model between one replica and the most, and what to say about it. Pure. */
+import type { ApiServiceState } from './api-service.ts';
+import { mostReplicas, type Scaling } from './bounds.ts';
+
+/** `Fixed`: nobody, there is nothing to decide. */
+export type ScalingMode = 'Fixed' | 'HPA' | 'Internal' | 'External';
+
+/** A condition of a live HorizontalPodAutoscaler. */
+export interface HpaCondition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string;
+}
+
+export interface ModeInput {
+  scaling: Scaling | undefined;
+  /** Whose the external metrics API is. */
+  metricsApi: ApiServiceState;
+  /** Conditions of the model's HPA, where it has one. */
+  hpa?: readonly HpaCondition[] | undefined;
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+export interface ModeDecision {
+  mode: ScalingMode;
+  /** For the condition ScalingReady. */
+  condition: {
+    status: 'True' | 'False';
+    reason: 'FixedReplicas' | 'HPA' | 'Internal' | 'External' | 'HPAMetricsUnavailable';
+    message: string;
+  };
+  /** When the answer can become another although nothing else changes, in milliseconds from now. */
+  lookAgainMs?: number;
+}
+
+/**
+ * Trouble that is younger than this is passed over: a new leader takes up to 15 s, kube-proxy and the API server's check
+ * up to 30 s more, and an HPA asks every 15 s. Replicas stay as they are meanwhile.
+ */
+const PATIENCE_MS = 120_000;
+
+/** Decides the mode in force. `Auto` never fights for the metrics API: what is someone else's is left alone. */
+export function resolveMode(input: ModeInput): ModeDecision {
+  const { scaling } = input;
+  if (scaling?.mode === 'External')
+    return ready('External', 'External', 'replicas are whatever is written to /scale, within the bounds');
+  if (!scaling || scaling.replicas !== undefined)
+    return ready('Fixed', 'FixedReplicas', 'a fixed number of replicas');
+  if (isSingle(scaling)) return ready('Fixed', 'FixedReplicas', fixedMessage(scaling));
+  if (scaling.mode === 'Internal')
+    return ready('Internal', 'Internal', "the operator's own loop scales, as spec.scaling.mode says");
+  return scaling.mode === 'HPA' ? explicitHpa(input) : automatic(input);
+}
+
+/** Whether bounds leave no choice while the model is awake. Schedules that move the bounds do. */
+function isSingle(scaling: Scaling): boolean {
+  const most = mostReplicas(scaling);
+  return most <= 1 || ((scaling.schedules ?? []).length === 0 && most <= (scaling.minReplicas ?? 1));
+}
+
+function fixedMessage({ minReplicas = 1 }: Scaling): string {
+  return minReplicas === 0 ? 'one replica while it is awake' : 'a fixed number of replicas';
+}
+
+function automatic(input: ModeInput): ModeDecision {
+  const { metricsApi, now } = input;
+  switch (metricsApi.owner) {
+    case 'foreign':
+      return internal(`external.metrics.k8s.io is served by ${metricsApi.by}`);
+    case 'absent':
+      return internal('external.metrics.k8s.io is not registered yet');
+    case 'unknown':
+      return internal(metricsApi.message);
+    case 'ours': {
+      if (metricsApi.available === undefined)
+        return internal('the API server has not reached the metrics API yet');
+      if (metricsApi.available) return hpa(input);
+      const left = patience(metricsApi.since, now);
+      if (left <= 0) return internal(`the API server cannot reach the metrics API: ${metricsApi.message}`);
+      return { ...hpa(input), lookAgainMs: left };
+    }
+  }
+}
+
+/** Who asks for the HPA by name gets it, and is told why it does not work. */
+function explicitHpa(input: ModeInput): ModeDecision {
+  const { metricsApi, now } = input;
+  switch (metricsApi.owner) {
+    case 'foreign':
+      return unavailable(
+        `external.metrics.k8s.io is served by ${metricsApi.by}, so the HPA gets no value and keeps the replicas; set spec.scaling.mode to Auto or Internal`,
+      );
+    case 'absent':
+      return unavailable('external.metrics.k8s.io is not registered yet, so the HPA keeps the replicas');
+    case 'unknown':
+      return unavailable(`${metricsApi.message}; set spec.scaling.mode to Auto or Internal`);
+    case 'ours': {
+      if (metricsApi.available) return hpa(input);
+      const left = metricsApi.available === undefined ? 0 : patience(metricsApi.since, now);
+      if (left > 0) return { ...hpa(input), lookAgainMs: left };
+      const found = metricsApi.message || 'it has not tried yet';
+      return unavailable(`the API server cannot reach the metrics API of the operator: ${found}`);
+    }
+  }
+}
+
+/** The HPA is in charge. It reports trouble of its own, but at zero replicas it pauses by design. */
+function hpa({ hpa: conditions = [], now }: ModeInput): ModeDecision {
+  const good = ready('HPA', 'HPA', 'a HorizontalPodAutoscaler scales');
+  const trouble = conditions.find(
+    ({ type, status, reason }) =>
+      (type === 'ScalingActive' || type === 'AbleToScale') &&
+      status === 'False' &&
+      reason !== 'ScalingDisabled',
+  );
+  if (!trouble) return good;
+  const since = Date.parse(trouble.lastTransitionTime ?? '');
+  const left = patience(Number.isNaN(since) ? undefined : since, now);
+  if (left > 0) return { ...good, lookAgainMs: left };
+  return unavailable(
+    `the HPA keeps the replicas: ${trouble.reason ?? trouble.type}: ${trouble.message ?? ''}`,
+  );
+}
+
+function patience(since: number | undefined, now: number): number {
+  return since === undefined ? 0 : since + PATIENCE_MS - now;
+}
+
+function internal(because: string): ModeDecision {
+  return ready('Internal', 'Internal', `the operator's own loop scales, because ${because}`);
+}
+
+function unavailable(message: string): ModeDecision {
+  return { mode: 'HPA', condition: { status: 'False', reason: 'HPAMetricsUnavailable', message } };
+}
+
+function ready(
+  mode: ScalingMode,
+  reason: ModeDecision['condition']['reason'],
+  message: string,
+): ModeDecision {
+  return { mode, condition: { status: 'True', reason, message } };
+}
