@@ -5,12 +5,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadConnection } from '../../../operator/kube/load-connection.ts';
 
 export interface TestApiServer {
   /** Path of a kubeconfig that acts as cluster administrator. */
   kubeconfig: string;
   /** Base URL that takes plain HTTP without credentials, where there is one. */
   url?: string;
+  /** A kubeconfig that acts as whoever the bearer token is of. */
+  tokenKubeconfig: (token: string) => Promise<string>;
   /** Shared servers outlive the test: use names of your own and delete what you made. */
   shared: boolean;
   close: () => Promise<void>;
@@ -20,7 +23,12 @@ export interface TestApiServer {
 export async function startTestApiServer(): Promise<TestApiServer> {
   const { KUBEBUILDER_ASSETS, KUBECONFIG, TEST_USE_EXISTING_CLUSTER } = process.env;
   if (TEST_USE_EXISTING_CLUSTER === '1' && KUBECONFIG) {
-    return { kubeconfig: KUBECONFIG, shared: true, close: () => Promise.resolve() };
+    return {
+      kubeconfig: KUBECONFIG,
+      shared: true,
+      tokenKubeconfig: (token) => withToken(KUBECONFIG, token),
+      close: () => Promise.resolve(),
+    };
   }
   return KUBEBUILDER_ASSETS ? startEnvtest() : startDevcluster();
 }
@@ -30,7 +38,12 @@ async function startEnvtest(): Promise<TestApiServer> {
   const environment = new TestEnvironment({ useExistingCluster: false });
   const { kubeconfigPath } = await environment.start();
   if (kubeconfigPath === undefined) throw new Error('envtest started without a kubeconfig');
-  return { kubeconfig: kubeconfigPath, shared: false, close: () => environment.stop() };
+  return {
+    kubeconfig: kubeconfigPath,
+    shared: false,
+    tokenKubeconfig: (token) => withToken(kubeconfigPath, token),
+    close: () => environment.stop(),
+  };
 }
 
 async function startDevcluster(): Promise<TestApiServer> {
@@ -43,6 +56,7 @@ async function startDevcluster(): Promise<TestApiServer> {
     kubeconfig,
     url: server.url,
     shared: false,
+    tokenKubeconfig: (token) => Promise.resolve(server.tokenKubeconfig(token)),
     close: async () => {
       await server.close();
       await rm(directory, { recursive: true, force: true });
@@ -57,6 +71,24 @@ function plainKubeconfig(server: string): string {
     clusters: [{ name: 'test', cluster: { server } }],
     users: [{ name: 'admin', user: {} }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
+    'current-context': 'test',
+  });
+}
+
+/** The same API server with a token in the place of the administrator's credentials. */
+async function withToken(kubeconfig: string, token: string): Promise<string> {
+  const connection = await loadConnection({ kubeconfig });
+  const { tls } = await connection.credentials({ fresh: false });
+  const cluster = {
+    server: connection.server,
+    ...(tls.ca !== undefined && { 'certificate-authority-data': Buffer.from(tls.ca).toString('base64') }),
+  };
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster }],
+    users: [{ name: 'token', user: { token } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'token' } }],
     'current-context': 'test',
   });
 }

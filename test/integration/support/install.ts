@@ -12,6 +12,8 @@ import {
   SERVICE_ACCOUNTS,
 } from '../../../operator/kube/resource-types.ts';
 
+const NAMESPACE = 'vllm-operator-system';
+
 function rbac(kind: string, plural: string, namespaced: boolean): ResourceType {
   return { group: 'rbac.authorization.k8s.io', version: 'v1', kind, plural, namespaced };
 }
@@ -34,22 +36,51 @@ interface Definition extends KubeObject {
   status?: { conditions?: { type: string; status: string }[] };
 }
 
-/** The objects of manifests/install.yaml. */
-export function installObjects(): KubeObject[] {
-  const text = readFileSync(new URL('../../../manifests/install.yaml', import.meta.url), 'utf8');
-  return parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
+interface InstallOptions {
+  /** In the place of the manifest's namespace, so that tests on a shared cluster do not meet. */
+  namespace?: string;
+  /** Kinds to leave out. */
+  without?: string[];
 }
 
-/** Applies all of them but for the kinds left out, and waits until the custom resources are served. */
-export async function install(client: KubeClient, { without = [] as string[] } = {}): Promise<void> {
-  for (const object of installObjects()) {
+/** The objects of manifests/install.yaml. */
+export function installObjects(namespace = NAMESPACE): KubeObject[] {
+  const text = readFileSync(new URL('../../../manifests/install.yaml', import.meta.url), 'utf8');
+  const objects = parseAllDocuments(text.replaceAll(NAMESPACE, namespace)).map(
+    (document) => document.toJS() as KubeObject,
+  );
+  return objects.map((object) =>
+    object.kind === 'ClusterRoleBinding' && namespace !== NAMESPACE
+      ? { ...object, metadata: { ...object.metadata, name: `${object.metadata.name}-${namespace}` } }
+      : object,
+  );
+}
+
+/** Applies them, and waits until the custom resources are served. */
+export async function install(
+  client: KubeClient,
+  { namespace, without = [] }: InstallOptions = {},
+): Promise<void> {
+  for (const object of installObjects(namespace)) {
     if (without.includes(object.kind)) continue;
-    const type = TYPES.get(object.kind);
-    if (!type)
-      throw new Error(`manifests/install.yaml has a ${object.kind}, which this helper does not know`);
+    const type = typeOf(object);
     await client.apply(type, object);
     while (type === CUSTOM_RESOURCE_DEFINITIONS && !(await isEstablished(client, object))) await sleep(25);
   }
+}
+
+/** Removes what `install` made but for the custom resource definitions, which other tests may use. */
+export async function uninstall(client: KubeClient, options: InstallOptions = {}): Promise<void> {
+  for (const object of installObjects(options.namespace)) {
+    if (object.kind === 'ClusterRoleBinding' || object.kind === 'Namespace')
+      await client.delete(typeOf(object), object.metadata);
+  }
+}
+
+function typeOf({ kind }: KubeObject): ResourceType {
+  const type = TYPES.get(kind);
+  if (!type) throw new Error(`manifests/install.yaml has a ${kind}, which this helper does not know`);
+  return type;
 }
 
 async function isEstablished(client: KubeClient, { metadata }: KubeObject): Promise<boolean> {

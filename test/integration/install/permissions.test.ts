@@ -1,0 +1,201 @@
+/** The operator with the permissions of manifests/install.yaml and no others. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../../operator/api/types.ts';
+import type { Deployment } from '../../../operator/controllers/workloads.ts';
+import { KubeClient } from '../../../operator/kube/client.ts';
+import { findCondition } from '../../../operator/kube/conditions.ts';
+import { isKubeError } from '../../../operator/kube/errors.ts';
+import { loadConnection } from '../../../operator/kube/load-connection.ts';
+import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
+import {
+  DEPLOYMENTS,
+  INGRESSES,
+  NAMESPACES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PODS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+} from '../../../operator/kube/resource-types.ts';
+import { Transport } from '../../../operator/kube/transport.ts';
+import { eventually } from '../operator/support/harness.ts';
+import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
+import { install, uninstall } from '../support/install.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const id = randomUUID().slice(0, 8);
+const operatorNamespace = `vllm-operator-${id}`;
+const poolNamespace = `platform-${id}`;
+const teamNamespace = `team-${id}`;
+const probes = `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+const directory = mkdtempSync(join(tmpdir(), 'vllm-operator-permissions-'));
+
+let server: TestApiServer;
+let admin: KubeClient;
+/** Speaks as the operator's service account. */
+let account: KubeClient;
+let operator: ChildProcess;
+const transports: Transport[] = [];
+
+async function clientOf(kubeconfig: string): Promise<KubeClient> {
+  const transport = new Transport({ connection: await loadConnection({ kubeconfig }) });
+  transports.push(transport);
+  return new KubeClient(transport, { fieldManager: 'test' });
+}
+
+/** A kubeconfig with a token of the operator's service account, as a pod would get one. */
+async function accountKubeconfig(): Promise<string> {
+  const request = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    metadata: { name: 'vllm-operator', namespace: operatorNamespace },
+    spec: { expirationSeconds: 3600 },
+  };
+  const answer = await admin.create(SERVICE_ACCOUNTS, request as KubeObject, { subresource: 'token' });
+  const { token } = (answer as KubeObject & { status: { token: string } }).status;
+  const path = join(directory, 'kubeconfig');
+  writeFileSync(path, await server.tokenKubeconfig(token), { mode: 0o600 });
+  return path;
+}
+
+beforeAll(async () => {
+  server = await startTestApiServer();
+  admin = await clientOf(server.kubeconfig);
+  await install(admin, { namespace: operatorNamespace, without: ['Deployment', 'PodDisruptionBudget'] });
+  for (const name of [poolNamespace, teamNamespace]) {
+    await admin.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  }
+  const kubeconfig = await accountKubeconfig();
+  account = await clientOf(kubeconfig);
+  const args = ['run', '--kubeconfig', kubeconfig, '--namespace', operatorNamespace, '--probe-host', probes];
+  operator = spawn(process.execPath, [join(root, 'operator/main.ts'), ...args, '--log-level', 'warn'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+});
+
+afterAll(async () => {
+  if (operator?.exitCode === null) {
+    operator.kill('SIGTERM');
+    await once(operator, 'exit');
+  }
+  if (server?.shared) {
+    for (const name of [poolNamespace, teamNamespace]) await admin.delete(NAMESPACES, { name });
+    await uninstall(admin, { namespace: operatorNamespace });
+  }
+  await Promise.all(transports.map((transport) => transport.close()));
+  await server?.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** Requests of the operator to the API server so far, by status code. */
+async function requestsByCode(): Promise<Map<string, number>> {
+  const text = await (await fetch(`http://${probes}:8080/metrics`)).text();
+  const counts = new Map<string, number>();
+  for (const [, code = '', value] of text.matchAll(
+    /^rest_client_requests_total\{code="([^"]*)".*\} (\S+)$/gm,
+  )) {
+    counts.set(code, (counts.get(code) ?? 0) + Number(value));
+  }
+  return counts;
+}
+
+async function exists(type: ResourceType, namespace: string, name: string): Promise<boolean> {
+  try {
+    await admin.get(type, { namespace, name });
+    return true;
+  } catch (error) {
+    if (isKubeError(error, 'NotFound')) return false;
+    throw error;
+  }
+}
+
+function custom(kind: string, namespace: string, name: string, spec: object): KubeObject {
+  return {
+    apiVersion: 'vllm-operator.dev/v1alpha1',
+    kind,
+    metadata: { name, namespace },
+    spec,
+  } as KubeObject;
+}
+
+it('are enough for the life of a pool and a model', async () => {
+  await eventually('the operator is ready', async () => (await fetch(`http://${probes}:8080/readyz`)).ok);
+  await admin.create(
+    INFERENCE_POOLS,
+    custom('InferencePool', poolNamespace, 'pool', {
+      accelerator: { type: 'A100' },
+      allowedNamespaces: { from: 'All' },
+      router: { ingress: { host: 'models.example.com' } },
+    }),
+  );
+  await admin.create(
+    INFERENCE_MODELS,
+    custom('InferenceModel', teamNamespace, 'chat', {
+      poolRef: { name: 'pool', namespace: poolNamespace },
+      model: {
+        source: 'hf://mistralai/Mistral-7B-Instruct-v0.3',
+        cache: { pvc: { size: '20Gi', accessModes: ['ReadWriteMany'] } },
+      },
+      scaling: { replicas: 1 },
+    }),
+  );
+  await eventually('the pool has its children', () => exists(INGRESSES, poolNamespace, 'pool-router'));
+  await eventually('the model has its children', () => exists(DEPLOYMENTS, teamNamespace, 'vllm-chat'));
+  await eventually('the model is accepted', async () => {
+    const model = await admin.get<InferenceModel>(INFERENCE_MODELS, {
+      namespace: teamNamespace,
+      name: 'chat',
+    });
+    return findCondition(model.status?.conditions, 'Accepted')?.status === 'True';
+  });
+
+  await admin.patch(
+    INFERENCE_MODELS,
+    { namespace: teamNamespace, name: 'chat' },
+    { merge: { spec: { scaling: { replicas: 2 }, model: { cache: null }, engine: { maxModelLen: 8192 } } } },
+  );
+  await eventually('the model is scaled', async () => {
+    const key = { namespace: teamNamespace, name: 'vllm-chat' };
+    return (await admin.get<Deployment>(DEPLOYMENTS, key)).spec.replicas === 2;
+  });
+  await eventually('its claim is pruned', async () => {
+    // No controller of volumes runs here that would take the claim's own finalizer away.
+    const key = { namespace: teamNamespace, name: 'vllm-chat-cache' };
+    return (
+      !(await exists(PERSISTENT_VOLUME_CLAIMS, key.namespace, key.name)) ||
+      (await admin.get(PERSISTENT_VOLUME_CLAIMS, key)).metadata.deletionTimestamp !== undefined
+    );
+  });
+
+  await admin.delete(INFERENCE_MODELS, { namespace: teamNamespace, name: 'chat' });
+  await admin.delete(INFERENCE_POOLS, { namespace: poolNamespace, name: 'pool' });
+  await eventually('the pool is let go', async () => !(await exists(INFERENCE_POOLS, poolNamespace, 'pool')));
+
+  const requests = await requestsByCode();
+  expect(requests.get('200')).toBeGreaterThan(0);
+  expect(requests.get('201')).toBeGreaterThan(0);
+  expect(requests.get('403') ?? 0).toBe(0);
+});
+
+describe('do not reach', () => {
+  it.each([
+    ['Secrets of teams', () => account.list(SECRETS, { namespace: teamNamespace })],
+    [
+      'Secrets of the operator\u2019s namespace as a list',
+      () => account.list(SECRETS, { namespace: operatorNamespace }),
+    ],
+    ['other Secrets there', () => account.get(SECRETS, { namespace: operatorNamespace, name: 'other' })],
+    ['deletion of pods', () => account.delete(PODS, { namespace: teamNamespace, name: 'x' })],
+    [
+      'specs of models',
+      () => account.patch(INFERENCE_MODELS, { namespace: teamNamespace, name: 'x' }, { merge: { spec: {} } }),
+    ],
+  ])('%s', async (_what, request) => {
+    await expect(request()).rejects.toMatchObject({ code: 'Forbidden' });
+  });
+});
