@@ -1,0 +1,260 @@
+import type OpenAI from 'openai';
+import { APIError } from 'openai';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Deployment, isReady, type Pod } from '../../operator/controllers/workloads.ts';
+import { DEPLOYMENTS, PODS } from '../../operator/kube/resource-types.ts';
+import { control, identities, kill, podIp } from './support/engines.ts';
+import { eventually } from './support/eventually.ts';
+import { nginxWorkers, processesOfPod } from './support/processes.ts';
+import { ask, stream, streamFailure, Traffic } from './support/traffic.ts';
+import { World } from './support/world.ts';
+
+let world: World;
+let namespace: string;
+let client: OpenAI;
+
+beforeAll(async () => {
+  world = await World.start();
+  namespace = await world.namespace();
+  await world.createPool(namespace, {
+    router: { loadBalancing: 'LeastRequests' },
+    engine: { batching: { maxNumSeqs: 128 } },
+  });
+  await world.createModel(namespace, 'many', { scaling: { replicas: 3 } });
+  await world.createModel(namespace, 'single');
+  await world.poolReady(namespace);
+  await world.modelReady(namespace, 'many');
+  await world.modelReady(namespace, 'single');
+  client = await world.openai(namespace);
+});
+afterAll(() => world?.close());
+
+/** Starts so many streams, slow enough to be seen on their way, and waits until each has begun. */
+async function beginStreams(count: number, tokens: number) {
+  for (const pod of await world.pods(namespace, 'engine', 'many')) await control(pod, { slowFactor: 120 });
+  const begun = new Set<number>();
+  const outcomes = Promise.all(
+    Array.from({ length: count }, (_, i) =>
+      stream(client, 'many', { tokens, prompt: `stream ${i}`, onChunk: () => begun.add(i) }),
+    ),
+  );
+  await eventually('all streams have begun', () => begun.size === count);
+  return { outcomes };
+}
+
+/** Everything of the namespace that runs, so that a restart, rollout or replacement shows as a difference. */
+async function whatRuns(): Promise<string[]> {
+  const [pods, deployments] = await Promise.all([
+    world.client.list<Pod>(PODS, { namespace }),
+    world.client.list<Deployment>(DEPLOYMENTS, { namespace }),
+  ]);
+  const generations = deployments.items.map(
+    ({ metadata }) => `${metadata.name} ${metadata.uid} generation ${metadata.generation}`,
+  );
+  return [...identities(pods.items), ...generations.sort()];
+}
+
+/** Resolves once the leading operator has taken note of a change: it is at work. */
+async function operatorActs(): Promise<void> {
+  const { metadata } = await world.patchModel(namespace, 'single', {
+    priority: Math.floor(Math.random() * 1e6),
+  });
+  await world.modelReady(namespace, metadata.name);
+}
+
+/** How many requests for a model the routers have held so far. */
+async function held(model: string): Promise<number> {
+  const routers = await world.pods(namespace, 'router');
+  const texts = await Promise.all(
+    routers.map(async (pod) => (await fetch(`http://${podIp(pod)}:8082/metrics`)).text()),
+  );
+  const line = new RegExp(`^vllm_router_hold_seconds_count{model="${model}".*} (\\d+)$`, 'gm');
+  return texts.flatMap((text) => [...text.matchAll(line)]).reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+async function deletePod(pod: Pod | undefined, gracePeriodSeconds?: number): Promise<void> {
+  if (!pod) throw new Error('there is no such pod');
+  const { name, uid } = pod.metadata;
+  await world.client.delete(
+    PODS,
+    { namespace, name },
+    {
+      ...(uid !== undefined && { preconditions: { uid } }),
+      ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
+    },
+  );
+}
+
+it('of 200 streams, only those of a killed engine end, with an error event', async () => {
+  const tokens = 60;
+  const [victim] = await world.pods(namespace, 'engine', 'many');
+  const streams = await beginStreams(200, tokens);
+  if (victim) kill(victim);
+  const outcomes = await streams.outcomes;
+
+  const lost = outcomes.filter(({ pod }) => pod === victim?.metadata.name);
+  const others = outcomes.filter(({ pod }) => pod !== victim?.metadata.name);
+  expect(lost.length).toBeGreaterThan(20);
+  for (const { error } of lost) {
+    expect(error).toBeInstanceOf(APIError);
+    expect((error as APIError).error).toMatchObject({
+      message: 'The engine stopped before the answer was complete.',
+      type: 'InternalServerError',
+      code: 502,
+    });
+  }
+  expect(others.map((outcome) => streamFailure(outcome, tokens)).filter(Boolean)).toEqual([]);
+  await world.modelReady(namespace, 'many');
+});
+
+it('an engine that is told to stop finishes its streams', async () => {
+  const tokens = 60;
+  const [victim] = await world.pods(namespace, 'engine', 'many');
+  const streams = await beginStreams(60, tokens);
+  await deletePod(victim);
+  const outcomes = await streams.outcomes;
+
+  expect(outcomes.map((outcome) => streamFailure(outcome, tokens)).filter(Boolean)).toEqual([]);
+  expect(outcomes.map(({ pod }) => pod)).toContain(victim?.metadata.name);
+  await world.untilGone(PODS, namespace, victim?.metadata.name ?? '');
+  await world.modelReady(namespace, 'many');
+});
+
+it('requests for a model whose only engine is gone wait for the next one', async () => {
+  const [victim] = await world.pods(namespace, 'engine', 'single');
+  const before = await held('single');
+  await deletePod(victim, 0);
+  await eventually('its process is gone', () => processesOfPod(victim?.metadata.name ?? '').length === 0);
+
+  // Until the routers know, which takes some milliseconds, they say 503, and clients repeat that by themselves.
+  const patient = client.withOptions({ maxRetries: 2 });
+  const answers = await Promise.all([1, 2, 3].map((i) => ask(patient, 'single', `question ${i}`)));
+
+  for (const pod of answers) {
+    expect(pod).toMatch(/^vllm-single-/);
+    expect(pod).not.toBe(victim?.metadata.name);
+  }
+  await eventually('the routers tell of it', async () => (await held('single')) === before + 3);
+  await world.modelReady(namespace, 'single');
+});
+
+it('a new engine gets requests and a removed one none, while nginx keeps its workers', async () => {
+  const workers = async () =>
+    (await world.pods(namespace, 'router')).map(({ metadata }) => nginxWorkers(metadata.name));
+  const before = await workers();
+  const first = await world.pods(namespace, 'engine', 'single');
+  const traffic = new Traffic(client, 'single');
+
+  await world.patchModel(namespace, 'single', { scaling: { replicas: 2 } });
+  await eventually('both engines answer', () => traffic.pods.size === 2);
+  await world.modelReady(namespace, 'single');
+  await world.patchModel(namespace, 'single', { scaling: { replicas: 1 } });
+  await eventually(
+    'one engine is left',
+    async () => (await world.pods(namespace, 'engine', 'single')).length === 1,
+  );
+  const [left] = await world.pods(namespace, 'engine', 'single');
+  traffic.pods.clear();
+  const answered = traffic.answered;
+  await eventually('more is answered', () => traffic.answered > answered + 20);
+  await traffic.stop();
+
+  expect(traffic.failures).toEqual([]);
+  expect([...traffic.pods]).toEqual([left?.metadata.name]);
+  expect(first).toHaveLength(1);
+  expect(before.flat()).not.toEqual([]);
+  expect(await workers()).toEqual(before);
+});
+
+it('a router that stops loses no request', async () => {
+  const [victim] = await world.pods(namespace, 'router');
+  const traffic = new Traffic(client, 'many');
+  await eventually('there is traffic', () => traffic.streamed > 5);
+  await deletePod(victim);
+  await world.untilGone(PODS, namespace, victim?.metadata.name ?? '');
+  await world.poolReady(namespace);
+  await traffic.stop();
+
+  expect(traffic.failures).toEqual([]);
+});
+
+it('clients do not notice that Redis goes away', async () => {
+  const cached = async () => {
+    const { data, response } = await client.chat.completions
+      .create({ model: 'many', temperature: 0, messages: [{ role: 'user', content: 'What is new?' }] })
+      .withResponse();
+    return { text: data.choices[0]?.message.content, cache: response.headers.get('x-cache') };
+  };
+  const { text } = await cached();
+  await eventually('an answer comes from Redis', async () => (await cached()).cache === 'HIT');
+  const [victim] = await world.pods(namespace, 'cache');
+  const answers: Awaited<ReturnType<typeof cached>>[] = [];
+
+  await deletePod(victim, 0);
+  await eventually('another Redis has the answer', async () => {
+    answers.push(await cached());
+    return (await world.pods(namespace, 'cache')).some(isReady) && answers.at(-1)?.cache === 'HIT';
+  });
+
+  expect(new Set(answers.map((answer) => answer.text))).toEqual(new Set([text]));
+  expect(answers.map(({ cache }) => cache)).toContain('BYPASS');
+  await world.poolReady(namespace);
+});
+
+it('what runs goes on without the operator, and the next one changes nothing', async () => {
+  const before = await whatRuns();
+  const traffic = new Traffic(client, 'many');
+  const [killed] = world.operators;
+  await killed?.stop('SIGKILL');
+  const next = world.startOperator();
+  await next.untilLeads();
+  await operatorActs();
+  await traffic.stop();
+
+  expect(traffic.failures).toEqual([]);
+  expect(traffic.answered).toBeGreaterThan(0);
+  expect(await whatRuns()).toEqual(before);
+});
+
+it('two operators: one leads, the other takes over, and nothing changes', async () => {
+  const before = await whatRuns();
+  const traffic = new Traffic(client, 'many');
+  const [first] = world.operators;
+  const second = world.startOperator();
+  await eventually('the second operator is up', async () =>
+    (await second.log()).includes('caches are complete'),
+  );
+  await operatorActs();
+  expect(await second.leads()).toBe(false);
+
+  expect(await first?.stop()).toBe(0);
+  await second.untilLeads();
+  await operatorActs();
+  await traffic.stop();
+
+  expect(traffic.failures).toEqual([]);
+  expect(await whatRuns()).toEqual(before);
+});
+
+it('routers and engines that are replaced while no operator runs are still found', async () => {
+  const [router] = await world.pods(namespace, 'router');
+  const [engine] = await world.pods(namespace, 'engine', 'single');
+  const traffic = new Traffic(client, 'many');
+  for (const operator of world.operators) expect(await operator.stop()).toBe(0);
+
+  await deletePod(router);
+  await deletePod(engine);
+  await world.untilGone(PODS, namespace, router?.metadata.name ?? '');
+  await world.untilGone(PODS, namespace, engine?.metadata.name ?? '');
+  await eventually('the new router is ready', async () => {
+    const routers = await world.pods(namespace, 'router');
+    return routers.length === 2 && routers.every(isReady);
+  });
+  const found = await eventually('the new engine answers', () => ask(client, 'single'));
+  await world.startOperator().untilLeads();
+  await operatorActs();
+  await traffic.stop();
+
+  expect(found).not.toBe(engine?.metadata.name);
+  expect(traffic.failures).toEqual([]);
+});

@@ -1,0 +1,152 @@
+/** To zero and back, on a shared budget: through real routers and engines. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { INFERENCE_MODELS, type InferenceModel } from '../../operator/api/types.ts';
+import { findCondition } from '../../operator/kube/conditions.ts';
+import { EVENTS } from '../../operator/kube/resource-types.ts';
+import { eventually } from './support/eventually.ts';
+import { World } from './support/world.ts';
+
+let world: World;
+
+beforeAll(async () => {
+  world = await World.start();
+});
+afterAll(() => world?.close());
+
+const sleepy = { minReplicas: 0, maxReplicas: 1, idleTimeout: '2s' };
+
+async function chat(namespace: string, model: string): Promise<string> {
+  const client = await world.openai(namespace);
+  const answer = await client.chat.completions.create({
+    model,
+    messages: [{ role: 'user', content: `hello ${Math.random()}` }],
+    max_tokens: 4,
+  });
+  return answer.choices[0]?.message.content ?? '';
+}
+
+async function state(namespace: string, name: string, wanted: string): Promise<InferenceModel> {
+  return await world.until<InferenceModel>(
+    INFERENCE_MODELS,
+    namespace,
+    name,
+    `is ${wanted}`,
+    ({ status }) => status?.state === wanted,
+  );
+}
+
+async function reasons(namespace: string, name: string): Promise<string[]> {
+  const { items } = await world.client.list<{
+    apiVersion: string;
+    kind: string;
+    metadata: { name: string };
+    reason: string;
+    regarding: { name: string };
+  }>(EVENTS, { namespace });
+  return items.filter(({ regarding }) => regarding.name === name).map(({ reason }) => reason);
+}
+
+describe('a model that may go to zero', () => {
+  it('costs nothing until it is asked, answers the first request, and goes back', async () => {
+    const namespace = await world.namespace();
+    await world.createPool(namespace);
+    await world.createModel(namespace, 'chat', { scaling: sleepy });
+    await world.poolReady(namespace);
+    const asleep = await state(namespace, 'chat', 'Idle');
+    expect(findCondition(asleep.status?.conditions, 'Ready')?.status).toBe('True');
+    expect(findCondition(asleep.status?.conditions, 'Available')).toMatchObject({
+      status: 'True',
+      reason: 'Idle',
+    });
+    expect(await world.pods(namespace, 'engine')).toEqual([]);
+
+    expect(await chat(namespace, 'chat')).not.toBe('');
+    await state(namespace, 'chat', 'Serving');
+    await state(namespace, 'chat', 'Idle');
+    await eventually('no engine is left', async () => (await world.pods(namespace, 'engine')).length === 0);
+    expect(await chat(namespace, 'chat')).not.toBe('');
+    await eventually('events tell of it', async () => {
+      const told = await reasons(namespace, 'chat');
+      return told.includes('Woken') && told.includes('Slept');
+    });
+  });
+
+  it('is listed while it sleeps, and listing does not wake it', async () => {
+    const namespace = await world.namespace();
+    await world.createPool(namespace);
+    await world.createModel(namespace, 'chat', { scaling: sleepy });
+    await world.poolReady(namespace);
+    const client = await world.openai(namespace);
+    const names = (await client.models.list()).data.map(({ id }) => id);
+    expect(names).toEqual(['chat']);
+    expect((await state(namespace, 'chat', 'Idle')).status?.replicas).toBe(0);
+  });
+
+  it('tells client and owner why it cannot wake, and wakes once that is mended', async () => {
+    const namespace = await world.namespace();
+    await world.createPool(namespace);
+    await world.createModel(namespace, 'chat', {
+      scaling: sleepy,
+      engine: { image: 'example.com/none/engine:v0.28.0' },
+    });
+    await world.poolReady(namespace);
+    await state(namespace, 'chat', 'Idle');
+    await expect(chat(namespace, 'chat')).rejects.toMatchObject({
+      status: 503,
+      message: expect.stringMatching(/image/),
+    });
+    const model = await world.modelCondition(namespace, 'chat', 'Available', 'False', 'ImagePullFailed');
+    expect(findCondition(model.status?.conditions, 'Available')?.message).toContain('the last wake failed');
+    expect(await reasons(namespace, 'chat')).toContain('WakeFailed');
+    await world.patchModel(namespace, 'chat', { engine: { image: 'vllm/vllm-openai:v0.28.0' } });
+    await eventually('it answers', async () => (await chat(namespace, 'chat')) !== '');
+  });
+});
+
+describe('a budget', () => {
+  it('for one is taken in turns, without a failed request', async () => {
+    const namespace = await world.namespace();
+    await world.createPool(namespace, { capacity: { accelerators: 1, overcommit: true } });
+    for (const name of ['one', 'two'])
+      await world.createModel(namespace, name, { scaling: { ...sleepy, idleTimeout: '10m' } });
+    await world.poolReady(namespace);
+    expect(await chat(namespace, 'one')).not.toBe('');
+    expect(await chat(namespace, 'two')).not.toBe('');
+    expect(await chat(namespace, 'one')).not.toBe('');
+    expect((await world.pods(namespace, 'engine')).length).toBeLessThanOrEqual(2);
+    await eventually('events name who made room', async () =>
+      (await reasons(namespace, 'two')).includes('Evicted'),
+    );
+  });
+});
+
+describe('between one and N', () => {
+  it('grows with the load and shrinks without it', async () => {
+    const namespace = await world.namespace();
+    await world.createPool(namespace);
+    await world.createModel(namespace, 'chat', {
+      scaling: { minReplicas: 1, maxReplicas: 3, target: 2, mode: 'Internal' },
+    });
+    await world.modelReady(namespace, 'chat');
+    const client = await world.openai(namespace);
+    const stop = new AbortController();
+    const load = Array.from({ length: 8 }, async (_, i) => {
+      while (!stop.signal.aborted)
+        await client.chat.completions.create({
+          model: 'chat',
+          messages: [{ role: 'user', content: `${i} ${Math.random()}` }],
+          max_tokens: 200,
+        });
+    });
+    await world.until<InferenceModel>(
+      INFERENCE_MODELS,
+      namespace,
+      'chat',
+      'has 3 replicas ready',
+      ({ status }) => status?.readyReplicas === 3,
+    );
+    stop.abort();
+    await Promise.all(load);
+    expect(await reasons(namespace, 'chat')).toContain('Scaled');
+  });
+});
