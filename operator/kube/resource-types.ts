@@ -16,6 +16,8 @@ function grouped(
 }
 
 export const CONFIG_MAPS = core('ConfigMap', 'configmaps');
+/** Deprecated, but what API servers before 1.37 look at to find an aggregated API available. */
+export const ENDPOINTS = core('Endpoints', 'endpoints');
 export const NAMESPACES = core('Namespace', 'namespaces', false);
 export const NODES = core('Node', 'nodes', false);
 export const PERSISTENT_VOLUME_CLAIMS = core('PersistentVolumeClaim', 'persistentvolumeclaims');
@@ -24,6 +26,8 @@ export const SECRETS = core('Secret', 'secrets');
 export const SERVICE_ACCOUNTS = core('ServiceAccount', 'serviceaccounts');
 export const SERVICES = core('Service', 'services');
 
+export const API_SERVICES = grouped('apiregistration.k8s.io', 'APIService', 'apiservices', false);
+export const CLUSTER_ROLES = grouped('rbac.authorization.k8s.io', 'ClusterRole', 'clusterroles', false);
 export const CUSTOM_RESOURCE_DEFINITIONS = grouped(
   'apiextensions.k8s.io',
   'CustomResourceDefinition',

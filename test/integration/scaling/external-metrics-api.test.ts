@@ -1,0 +1,263 @@
+/** The external metrics API on an API server: registered, reached through the aggregator, handed over, left alone. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { kubectlPath } from '../../../hack/kubectl.ts';
+import { KubeClient } from '../../../operator/kube/client.ts';
+import { isKubeError } from '../../../operator/kube/errors.ts';
+import { loadConnection } from '../../../operator/kube/load-connection.ts';
+import type { KubeObject } from '../../../operator/kube/object.ts';
+import {
+  API_SERVICES,
+  CLUSTER_ROLES,
+  ENDPOINT_SLICES,
+  ENDPOINTS,
+  NAMESPACES,
+  SERVICES,
+} from '../../../operator/kube/resource-types.ts';
+import { Transport } from '../../../operator/kube/transport.ts';
+import {
+  type Authority,
+  createAuthority,
+  issueServingCertificate,
+  trustBundle,
+} from '../../../operator/router/pki.ts';
+import {
+  API_SERVICE_NAME,
+  type ApiService,
+  desiredApiService,
+} from '../../../operator/scaling/api-service.ts';
+import {
+  ExternalMetricsApi,
+  type ExternalMetricsApiOptions,
+} from '../../../operator/scaling/metrics-api/external-metrics-api.ts';
+import {
+  METRICS_SERVICE_NAME,
+  metricsDnsNames,
+} from '../../../operator/scaling/metrics-api/leader-endpoint.ts';
+import type { MetricSample } from '../../../operator/scaling/metrics-api/metric-values.ts';
+import { eventually } from '../../unit/kube/support/eventually.ts';
+import { fastClock } from '../../unit/kube/support/fake-clock.ts';
+import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
+import { closeAfterTest } from './support/metrics-api.ts';
+
+const NAMESPACE = 'metrics-api-test';
+const METRIC = '/apis/external.metrics.k8s.io/v1beta1/namespaces/team-a/vllm-operator-requests';
+
+/** Elsewhere the API server does not reach a process on this machine: it refuses loopback addresses as endpoints. */
+const isDevcluster = !process.env.KUBEBUILDER_ASSETS && process.env.TEST_USE_EXISTING_CLUSTER !== '1';
+
+let api: TestApiServer;
+let transport: Transport;
+let client: KubeClient;
+let authority: Authority;
+
+beforeAll(async () => {
+  api = await startTestApiServer();
+  transport = new Transport({ connection: await loadConnection({ kubeconfig: api.kubeconfig }) });
+  client = new KubeClient(transport);
+  authority = await createAuthority({ now: new Date() });
+  await client.apply(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+});
+
+afterAll(async () => {
+  await transport.close();
+  await api.close();
+});
+
+beforeEach(async () => {
+  await client.delete(API_SERVICES, { name: API_SERVICE_NAME }).catch((error: unknown) => {
+    if (!isKubeError(error, 'NotFound')) throw error;
+  });
+});
+
+/** A leader whose every model has `value` requests; it ends with the test, or by what `stop` does. */
+async function startLeader(value: number, more: Partial<ExternalMetricsApiOptions> = {}) {
+  const samples: MetricSample[] = [{ model: 'llama', value, known: true }];
+  const certificate = await issueServingCertificate(
+    authority,
+    { dnsNames: metricsDnsNames(NAMESPACE) },
+    { now: new Date() },
+  );
+  const metricsApi = new ExternalMetricsApi({
+    client,
+    namespace: NAMESPACE,
+    address: '127.0.0.1',
+    host: '127.0.0.1',
+    port: 0,
+    source: () => samples,
+    certificate: async () => certificate,
+    trustBundle: async () => trustBundle(authority),
+    clock: fastClock(100),
+    ...more,
+  });
+  const end = new AbortController();
+  const running = metricsApi.run(end.signal);
+  const stop = async () => {
+    end.abort();
+    await running;
+  };
+  closeAfterTest(stop);
+  return { metricsApi, samples, stop };
+}
+
+async function values(): Promise<string[] | number> {
+  try {
+    const { text } = await client.raw({ path: METRIC, query: { labelSelector: 'model=llama' } });
+    return (JSON.parse(text) as { items: { value: string }[] }).items.map(({ value }) => value);
+  } catch (error) {
+    if (isKubeError(error)) return error.status;
+    throw error;
+  }
+}
+
+const isAvailable = (metricsApi: ExternalMetricsApi) => {
+  const state = metricsApi.state();
+  return state.owner === 'ours' && state.available === true;
+};
+
+describe.runIf(isDevcluster)('the external metrics API', () => {
+  it('is reached through the API server, which finds it available', async () => {
+    const { metricsApi, samples } = await startLeader(5);
+    await eventually(() => isAvailable(metricsApi), 'an available API');
+    expect(await values()).toEqual(['5']);
+    samples[0] = { model: 'llama', value: 0, known: false };
+    expect(await values()).toEqual([]);
+    const { text } = await client.raw({ path: '/apis/external.metrics.k8s.io/v1beta1' });
+    expect(JSON.parse(text)).toMatchObject({
+      kind: 'APIResourceList',
+      resources: [{ name: 'externalmetrics' }],
+    });
+  });
+
+  it('hands over to the next leader, and writes nothing while nothing changes', async () => {
+    const first = await startLeader(1);
+    await eventually(() => isAvailable(first.metricsApi), 'an available API');
+    const versions = async () => {
+      const service = { namespace: NAMESPACE, name: METRICS_SERVICE_NAME };
+      const objects = [
+        await client.get(API_SERVICES, { name: API_SERVICE_NAME }),
+        await client.get(SERVICES, service),
+        await client.get(ENDPOINTS, service),
+        await client.get(ENDPOINT_SLICES, { ...service, name: `${service.name}-ipv4` }),
+      ];
+      return objects.map(({ metadata }) => metadata.resourceVersion);
+    };
+    const before = await versions();
+    let checks = 0;
+    const counting = { ...countingClient(() => checks++) };
+    await first.stop();
+    expect(await values()).toBe(503);
+    const second = await startLeader(2, { client: counting });
+    await eventually(async () => (await values()).toString() === '2', 'the value of the second leader');
+    const taken = await versions();
+    expect(taken).not.toEqual(before);
+    const seen = checks;
+    await eventually(() => checks > seen + 8 && isAvailable(second.metricsApi), 'further checks');
+    expect(await versions()).toEqual(taken);
+  });
+
+  it('leaves the API of somebody else alone, and takes it when that is gone', async () => {
+    const foreign = desiredApiService({
+      service: { namespace: 'keda', name: 'keda-metrics', port: 443 },
+      trustBundle: trustBundle(authority),
+    });
+    await client.create(API_SERVICES, foreign);
+    let changes = 0;
+    const { metricsApi } = await startLeader(1, { onChange: () => changes++ });
+    await eventually(() => metricsApi.state().owner === 'foreign', 'a foreign API');
+    expect(metricsApi.state()).toEqual({ owner: 'foreign', by: 'keda/keda-metrics' });
+    expect(changes).toBe(1);
+    expect((await live()).spec.service?.namespace).toBe('keda');
+    await client.delete(API_SERVICES, { name: API_SERVICE_NAME });
+    await eventually(() => isAvailable(metricsApi), 'an available API');
+    // Another adapter's installer takes it over again.
+    await client.patch(
+      API_SERVICES,
+      { name: API_SERVICE_NAME },
+      { merge: { spec: { service: foreign.spec.service } } },
+    );
+    await eventually(() => metricsApi.state().owner === 'foreign', 'a foreign API');
+    expect((await live()).spec.service?.namespace).toBe('keda');
+  });
+
+  it('corrects what is its own', async () => {
+    const { metricsApi } = await startLeader(1);
+    await eventually(() => isAvailable(metricsApi), 'an available API');
+    const { caBundle } = (await live()).spec;
+    await client.patch(API_SERVICES, { name: API_SERVICE_NAME }, { merge: { spec: { caBundle: 'b2xk' } } });
+    await eventually(async () => (await live()).spec.caBundle === caBundle, 'the CA bundle');
+  });
+
+  it('belongs to the ClusterRole that is uninstalled with the operator', async () => {
+    const role: KubeObject = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: NAMESPACE },
+    };
+    const { metadata } = await client.apply(CLUSTER_ROLES, role);
+    const { metricsApi } = await startLeader(1, { ownerClusterRole: NAMESPACE });
+    await eventually(() => isAvailable(metricsApi), 'an available API');
+    expect((await live()).metadata.ownerReferences).toMatchObject([
+      { kind: 'ClusterRole', name: NAMESPACE, uid: metadata.uid },
+    ]);
+  });
+
+  it('says why it cannot serve', async () => {
+    const { metricsApi } = await startLeader(1, {
+      trustBundle: () => Promise.reject(new Error('the Secret is gone')),
+    });
+    await eventually(() => JSON.stringify(metricsApi.state()).includes('the Secret is gone'), 'the reason');
+    expect(metricsApi.state()).toMatchObject({ owner: 'unknown' });
+  });
+
+  it('is asked by kubectl, as whoever RBAC lets in', async () => {
+    const { metricsApi } = await startLeader(7);
+    await eventually(() => isAvailable(metricsApi), 'an available API');
+    const kubectl = async (user: string) => {
+      const args = ['--kubeconfig', api.kubeconfig, '--as', user, 'get', '--raw', METRIC];
+      return await promisify(execFile)(kubectlPath(), args).then(
+        ({ stdout }) => stdout,
+        ({ stderr }: { stderr: string }) => stderr,
+      );
+    };
+    expect(await kubectl('jane')).toContain(
+      'vllm-operator-requests.external.metrics.k8s.io is forbidden: User "jane" cannot list resource',
+    );
+    const metadata = { name: `${NAMESPACE}-reader` };
+    const apiVersion = 'rbac.authorization.k8s.io/v1';
+    await client.apply(CLUSTER_ROLES, {
+      apiVersion,
+      kind: 'ClusterRole',
+      metadata,
+      rules: [{ apiGroups: ['external.metrics.k8s.io'], resources: ['*'], verbs: ['list'] }],
+    } as KubeObject);
+    await client.apply({ ...CLUSTER_ROLES, kind: 'ClusterRoleBinding', plural: 'clusterrolebindings' }, {
+      apiVersion,
+      kind: 'ClusterRoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: metadata.name },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'jane' }],
+    } as KubeObject);
+    await eventually(async () => (await kubectl('jane')).includes('"value":"7"'), 'an answer for jane');
+    expect(await kubectl('joe')).toContain('forbidden');
+  });
+});
+
+async function live(): Promise<ApiService> {
+  return await client.get<ApiService>(API_SERVICES, { name: API_SERVICE_NAME });
+}
+
+/** The client, with a count of its reads. */
+function countingClient(onGet: () => void): ExternalMetricsApiOptions['client'] {
+  return {
+    get: (...args) => {
+      onGet();
+      return client.get(...args);
+    },
+    raw: (request) => client.raw(request),
+    apply: (...args) => client.apply(...args),
+    create: (...args) => client.create(...args),
+    patch: (...args) => client.patch(...args),
+  };
+}
