@@ -42,7 +42,7 @@ test('endpoints are ready with their pod, and serve on while it terminates', asy
     periodSeconds: 1,
     failureThreshold: 1,
   };
-  const env = [{ name: 'STOP_AFTER_MS', value: '1000' }];
+  const env = [{ name: 'STOP_AFTER_MS', value: '1500' }];
   await cluster.createPod(
     namespace,
     'slow',
@@ -59,6 +59,8 @@ test('endpoints are ready with their pod, and serve on while it terminates', asy
 
   await cluster.client.delete(PODS, { namespace, name: 'slow' });
   await expect.poll(() => endpoints('slow')).toEqual([['slow', false, true, true]]);
+  await call(pod, '/fail', 'POST');
+  await expect.poll(() => endpoints('slow')).toEqual([['slow', false, false, true]]);
   await expect.poll(() => endpoints('slow'), { timeout: 5000 }).toEqual([]);
 });
 

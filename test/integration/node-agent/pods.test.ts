@@ -258,7 +258,7 @@ test('a deleted pod runs its preStop hook, gets SIGTERM, and is gone when it has
 
   await cluster.gone(PODS, namespace, 'graceful');
   await following;
-  expect(lines.join('')).toBe('listening\nSIGTERM\n');
+  expect(lines.join('')).toBe('listening\npreStop\nSIGTERM\n');
 });
 
 test('a process that ignores SIGTERM is killed when the grace period is over, or at once by force', async () => {

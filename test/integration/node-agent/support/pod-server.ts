@@ -1,9 +1,8 @@
 // What the pods of these tests run: a small HTTP server that does as it is told.
-//   GET /          name of the pod          GET /file?path=…  content of a file
+//   GET /          name of the pod
 //   GET /healthz   200, or 503 after POST /fail until POST /recover
-//   POST /log?line=…                        POST /exit?code=…
+//   /log?line=…    prints a line
 // On SIGTERM it exits 0 after STOP_AFTER_MS (default 0; `never`: not at all).
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 let healthy = true;
@@ -12,11 +11,9 @@ const server = createServer((request, response) => {
   const route = `${request.method} ${url.pathname}`;
   if (route === 'POST /fail') healthy = false;
   if (route === 'POST /recover') healthy = true;
-  if (route === 'POST /log') console.log(url.searchParams.get('line'));
-  if (route === 'POST /exit') process.exit(Number(url.searchParams.get('code')));
+  if (url.pathname === '/log') console.log(url.searchParams.get('line'));
   if (route === 'GET /healthz') response.statusCode = healthy ? 200 : 503;
-  const path = url.searchParams.get('path');
-  response.end(route === 'GET /file' && path ? readFileSync(path) : process.env.POD_NAME);
+  response.end(process.env.POD_NAME);
 });
 server.listen(Number(process.env.PORT ?? 8000), process.env.POD_IP, () => console.log('listening'));
 
