@@ -15,6 +15,7 @@ import {
   rolloutBounds,
 } from './rollout-plan.ts';
 import { sameTemplate, templateHash } from './template-hash.ts';
+import { unlessGone } from './unless-gone.ts';
 import {
   DESIRED_REPLICAS,
   type Deployment,
@@ -40,7 +41,7 @@ export function deploymentController(context: ControllerContext): Controller {
   const controller = new Controller({
     name: 'deployment',
     log,
-    reconcile: (key, { signal }) => reconciler.reconcile(key, signal),
+    reconcile: unlessGone((key, { signal }) => reconciler.reconcile(key, signal)),
   });
   controller.watch(stores.deployments);
   controller.watch(stores.replicaSets, { map: ownerKeys('Deployment') });

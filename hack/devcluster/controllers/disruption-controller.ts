@@ -7,6 +7,7 @@ import type { ControllerContext } from './controller-context.ts';
 import { matchesSelector } from './label-selector.ts';
 import { patchStatus } from './patch-status.ts';
 import type { PodDisruptionBudget } from './pod-disruption-budget.ts';
+import { unlessGone } from './unless-gone.ts';
 import { replicasOf } from './workload.ts';
 
 /** Keeps the status of PodDisruptionBudgets, which evictions are decided by. */
@@ -15,7 +16,7 @@ export function disruptionController(context: ControllerContext): Controller {
   const controller = new Controller({
     name: 'disruption',
     log,
-    reconcile: (key, { signal }) => reconcileBudget(context, key, signal),
+    reconcile: unlessGone((key, { signal }) => reconcileBudget(context, key, signal)),
   });
   controller.watch(stores.disruptionBudgets);
   controller.watch(stores.pods, {

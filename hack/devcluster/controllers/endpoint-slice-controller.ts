@@ -15,6 +15,7 @@ import { isFinished, isReady, type Pod } from '../node/pod.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { matchesSelector } from './label-selector.ts';
 import { PendingCreates } from './pending-creates.ts';
+import { unlessGone } from './unless-gone.ts';
 
 const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
 const MANAGER = 'endpointslice-controller.k8s.io';
@@ -28,7 +29,7 @@ export function endpointSliceController(context: ControllerContext): Controller 
   const controller = new Controller({
     name: 'endpointslice',
     log,
-    reconcile: (key, { signal }) => reconcileSlices(context, created, key, signal),
+    reconcile: unlessGone((key, { signal }) => reconcileSlices(context, created, key, signal)),
   });
   controller.watch(stores.services);
   controller.watch(stores.pods, {

@@ -8,6 +8,7 @@ import type { ControllerContext } from './controller-context.ts';
 import { matchesSelector } from './label-selector.ts';
 import { patchStatus } from './patch-status.ts';
 import { PendingCreates } from './pending-creates.ts';
+import { unlessGone } from './unless-gone.ts';
 import { type ReplicaSet, replicasOf, type WorkloadCondition } from './workload.ts';
 
 /** No more pods are made or deleted in one go. */
@@ -20,7 +21,7 @@ export function replicaSetController(context: ControllerContext): Controller {
   const controller = new Controller({
     name: 'replicaset',
     log,
-    reconcile: (key, { signal }) => reconciler.reconcile(key, signal),
+    reconcile: unlessGone((key, { signal }) => reconciler.reconcile(key, signal)),
   });
   controller.watch(stores.replicaSets);
   controller.watch(stores.pods, { map: ownerKeys('ReplicaSet') });
