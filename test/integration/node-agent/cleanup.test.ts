@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { kubectl } from '../../../hack/kubectl.ts';
+import { eventually } from './support/eventually.ts';
 import { deploymentOf } from './support/test-cluster.ts';
 
 const MAIN = fileURLToPath(new URL('../../../hack/devcluster/main.ts', import.meta.url));
@@ -31,7 +32,7 @@ async function startWithPods(): Promise<{ devcluster: ChildProcess; directory: s
   devcluster.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  await expect.poll(() => output, { timeout: 20_000 }).toContain('Ctrl-C ends it');
+  await eventually(() => output).toContain('Ctrl-C ends it');
   const kubeconfig = /KUBECONFIG=(.*)/.exec(output)?.[1] ?? '';
   const container = {
     name: 'main',
@@ -42,7 +43,7 @@ async function startWithPods(): Promise<{ devcluster: ChildProcess; directory: s
   await kubectl(['create', '-f', '-'], { kubeconfig, input: JSON.stringify(deployment) });
   const directory = dirname(kubeconfig);
   // Two shells, each with its sleep.
-  await expect.poll(() => processesIn(directory).length, { timeout: 20_000 }).toBe(4);
+  await eventually(() => processesIn(directory).length).toBe(4);
   return { devcluster, directory };
 }
 
@@ -55,7 +56,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
 
     const [code] = (await once(devcluster, 'exit')) as [number | null];
     expect(code).toBe(signal === 'SIGINT' ? 0 : null);
-    await expect.poll(() => processesIn(directory), { timeout: 5000 }).toEqual([]);
-    await expect.poll(() => existsSync(directory)).toBe(false);
+    await eventually(() => processesIn(directory)).toEqual([]);
+    await eventually(() => existsSync(directory)).toBe(false);
   },
 );

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EndpointSlice, Service } from '../../../hack/devcluster/network/service.ts';
 import type { Pod } from '../../../hack/devcluster/node/pod.ts';
 import { DEPLOYMENTS, ENDPOINT_SLICES, PODS, SERVICES } from '../../../operator/kube/resource-types.ts';
+import { eventually } from './support/eventually.ts';
 import { call, deploymentOf, server, TestCluster } from './support/test-cluster.ts';
 
 let cluster: TestCluster;
@@ -50,25 +51,25 @@ test('endpoints are ready with their pod, and serve on while it terminates', asy
     { app: 'slow' },
   );
   const pod = await cluster.ready(namespace, 'slow');
-  await expect.poll(() => endpoints('slow')).toEqual([['slow', true, true, false]]);
+  await eventually(() => endpoints('slow')).toEqual([['slow', true, true, false]]);
 
   await call(pod, '/fail', 'POST');
-  await expect.poll(() => endpoints('slow')).toEqual([['slow', false, false, false]]);
+  await eventually(() => endpoints('slow')).toEqual([['slow', false, false, false]]);
   await call(pod, '/recover', 'POST');
-  await expect.poll(() => endpoints('slow')).toEqual([['slow', true, true, false]]);
+  await eventually(() => endpoints('slow')).toEqual([['slow', true, true, false]]);
 
   await cluster.client.delete(PODS, { namespace, name: 'slow' });
-  await expect.poll(() => endpoints('slow')).toEqual([['slow', false, true, true]]);
+  await eventually(() => endpoints('slow')).toEqual([['slow', false, true, true]]);
   await call(pod, '/fail', 'POST');
-  await expect.poll(() => endpoints('slow')).toEqual([['slow', false, false, true]]);
-  await expect.poll(() => endpoints('slow'), { timeout: 5000 }).toEqual([]);
+  await eventually(() => endpoints('slow')).toEqual([['slow', false, false, true]]);
+  await eventually(() => endpoints('slow')).toEqual([]);
 });
 
 test('a slice names its ports, its service and its pods', async () => {
   await createService('named');
   await cluster.createPod(namespace, 'named', { containers: [server()] }, { app: 'named' });
   const pod = await cluster.ready(namespace, 'named');
-  await expect.poll(() => endpoints('named')).toHaveLength(1);
+  await eventually(() => endpoints('named')).toHaveLength(1);
 
   const labelSelector = 'kubernetes.io/service-name=named';
   const [slice] = (await cluster.client.list<EndpointSlice>(ENDPOINT_SLICES, { namespace, labelSelector }))
@@ -97,7 +98,7 @@ test('a ClusterIP reaches all ready pods, refuses without any, and survives a ro
   await cluster.until(DEPLOYMENTS, namespace, 'web', { status: { availableReplicas: 2 } });
   const ask = async (): Promise<string> => (await fetch(url, { headers: { connection: 'close' } })).text();
   const names = new Set<string>();
-  await expect.poll(async () => names.add(await ask()).size).toBe(2);
+  await eventually(async () => names.add(await ask()).size).toBe(2);
 
   const asking = new AbortController();
   const failures: unknown[] = [];
@@ -113,12 +114,9 @@ test('a ClusterIP reaches all ready pods, refuses without any, and survives a ro
   await cluster.until(DEPLOYMENTS, namespace, 'web', {
     status: { observedGeneration: 2, updatedReplicas: 2, replicas: 2, availableReplicas: 2 },
   });
-  await expect
-    .poll(
-      async () =>
-        (await cluster.client.list<Pod>(PODS, { namespace, labelSelector: 'app=web' })).items.length,
-    )
-    .toBe(2);
+  await eventually(
+    async () => (await cluster.client.list<Pod>(PODS, { namespace, labelSelector: 'app=web' })).items.length,
+  ).toBe(2);
   asking.abort();
   await asked;
 

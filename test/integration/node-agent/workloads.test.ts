@@ -8,6 +8,7 @@ import {
   PODS,
   REPLICA_SETS,
 } from '../../../operator/kube/resource-types.ts';
+import { eventually } from './support/eventually.ts';
 import { deploymentOf, server, TestCluster } from './support/test-cluster.ts';
 
 let cluster: TestCluster;
@@ -70,7 +71,7 @@ test('a Deployment rolls out, is updated without losing availability, and goes b
   });
   await cluster.client.patch(DEPLOYMENTS, { namespace, name: 'web' }, withEnv('2'));
   await cluster.until(DEPLOYMENTS, namespace, 'web', complete('2', 2));
-  await expect.poll(async () => (await podsOf('web')).length).toBe(2);
+  await eventually(async () => (await podsOf('web')).length).toBe(2);
   watching.abort();
   await watched;
   expect(Math.min(...available)).toBeGreaterThanOrEqual(2);
@@ -130,7 +131,7 @@ test('a Deployment is scaled through its scale subresource, to zero and back', a
     );
 
   await scale(0);
-  await expect.poll(() => podsOf('scaled')).toEqual([]);
+  await eventually(() => podsOf('scaled')).toEqual([]);
   await scale(3);
   await cluster.until(DEPLOYMENTS, namespace, 'scaled', { status: { replicas: 3, availableReplicas: 3 } });
 });
@@ -142,9 +143,9 @@ test('a deleted pod is replaced', async () => {
 
   await cluster.client.delete(PODS, { namespace, name: first?.metadata.name ?? '' });
 
-  await expect
-    .poll(async () => (await podsOf('kept')).map((pod) => pod.metadata.uid))
-    .not.toContain(first?.metadata.uid);
+  await eventually(async () => (await podsOf('kept')).map((pod) => pod.metadata.uid)).not.toContain(
+    first?.metadata.uid,
+  );
   await cluster.until(DEPLOYMENTS, namespace, 'kept', { status: { replicas: 1, availableReplicas: 1 } });
 });
 
@@ -188,9 +189,9 @@ test('a pod for which no accelerator is free waits, says why, and starts when on
       ],
     },
   });
-  await expect
-    .poll(async () => (await cluster.client.list(EVENTS, { namespace })).items)
-    .toContainEqual(expect.objectContaining({ reason: 'FailedScheduling', type: 'Warning' }));
+  await eventually(async () => (await cluster.client.list(EVENTS, { namespace })).items).toContainEqual(
+    expect.objectContaining({ reason: 'FailedScheduling', type: 'Warning' }),
+  );
 
   await cluster.client.delete(PODS, { namespace, name: 'holder' });
   await cluster.ready(namespace, 'waiter');

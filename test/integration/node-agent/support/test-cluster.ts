@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
 import { type Cluster, type ClusterOptions, startCluster } from '../../../../hack/devcluster/cluster.ts';
 import { type Container, isReady, type Pod, type PodSpec } from '../../../../hack/devcluster/node/pod.ts';
 import { KubeClient } from '../../../../operator/kube/client.ts';
@@ -8,6 +7,7 @@ import { isKubeError } from '../../../../operator/kube/errors.ts';
 import type { KubeObject, ResourceType } from '../../../../operator/kube/object.ts';
 import { NAMESPACES, PODS } from '../../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../../operator/kube/transport.ts';
+import { eventually } from './eventually.ts';
 
 const SERVER = fileURLToPath(new URL('./pod-server.ts', import.meta.url));
 
@@ -57,16 +57,13 @@ export class TestCluster {
     namespace: string,
     name: string,
     expected: object,
-    timeout = 15_000,
   ): Promise<T> {
-    await expect
-      .poll(() => this.get(type, namespace, name), { timeout, interval: 30 })
-      .toMatchObject(expected);
+    await eventually(() => this.get(type, namespace, name)).toMatchObject(expected);
     return this.client.get<T>(type, { namespace, name });
   }
 
-  async gone(type: ResourceType, namespace: string, name: string, timeout = 15_000): Promise<void> {
-    await expect.poll(() => this.get(type, namespace, name), { timeout, interval: 30 }).toBeUndefined();
+  async gone(type: ResourceType, namespace: string, name: string): Promise<void> {
+    await eventually(() => this.get(type, namespace, name)).toBeUndefined();
   }
 
   async createPod(
@@ -80,15 +77,10 @@ export class TestCluster {
   }
 
   async ready(namespace: string, name: string): Promise<Pod> {
-    await expect
-      .poll(
-        async () => {
-          const pod = await this.get<Pod>(PODS, namespace, name);
-          return pod !== undefined && isReady(pod);
-        },
-        { timeout: 15_000, interval: 30 },
-      )
-      .toBe(true);
+    await eventually(async () => {
+      const pod = await this.get<Pod>(PODS, namespace, name);
+      return pod !== undefined && isReady(pod);
+    }).toBe(true);
     return this.client.get<Pod>(PODS, { namespace, name });
   }
 
