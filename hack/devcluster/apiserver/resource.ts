@@ -3,6 +3,7 @@ import type { CelRules } from './cel/rules.ts';
 import type { JsonObject } from './json.ts';
 import type { TypeNode } from './schema/type-node.ts';
 import type { Cause, ErrorSubject } from './status-error.ts';
+import type { Store } from './store.ts';
 
 /** What a write is about: passed to the hooks of a resource. */
 export interface WriteContext {
@@ -27,6 +28,8 @@ export interface Behaviour {
   prepare?(object: ApiObject, old: ApiObject | undefined, context: WriteContext): void;
   /** Finds what is wrong. */
   validate?(object: ApiObject, old: ApiObject | undefined, context: WriteContext): Cause[];
+  /** Finalizers that a deletion adds, for what must go before the object. */
+  deletionFinalizers?(object: ApiObject, store: Store): string[];
   /** Called after the object left the store. */
   deleted?(object: ApiObject): void;
 }

@@ -15,6 +15,7 @@ import {
 import type { PrinterColumn, Resource } from '../resource.ts';
 import { applyDefaults, prune } from '../schema/structural.ts';
 import type { TypeNodes } from '../schema/type-node.ts';
+import { customCollection } from './custom-collection.ts';
 
 const META_REF = { $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' };
 const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
@@ -24,11 +25,6 @@ export function customResources(definition: ApiObject, types: TypeNodes): Resour
   return objectsAt(definition, 'spec', 'versions')
     .filter((version) => version.served === true)
     .map((version) => customResource(definition, version, types));
-}
-
-/** Name of the collection of a CustomResourceDefinition. */
-export function customCollection(definition: ApiObject): string {
-  return `${stringAt(definition, 'spec', 'group')}/${stringAt(definition, 'spec', 'names', 'plural')}`;
 }
 
 function storageVersion(definition: ApiObject): string {

@@ -13,6 +13,10 @@ import { fieldInvalid, fieldRequired } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
 import { validateStructural } from '../schema/validate.ts';
 import type { Cause } from '../status-error.ts';
+import { customCollection } from './custom-collection.ts';
+
+/** Keeps a deleted definition until its objects are gone. */
+export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
 /** CustomResourceDefinitions: names and conversion defaulted, schemas checked to be structural, rules compiled. */
 export const DEFINITIONS: Behaviour = {
@@ -39,6 +43,8 @@ export const DEFINITIONS: Behaviour = {
     const stored = objectsAt(object, 'spec', 'versions').filter((version) => version.storage === true);
     ensureObject(object, 'status').storedVersions = stored.map((version) => stringAt(version, 'name'));
   },
+  deletionFinalizers: (object, store) =>
+    store.count(customCollection(object)) > 0 ? [CLEANUP_FINALIZER] : [],
   validate(object) {
     const spec = objectAt(object, 'spec');
     const causes: Cause[] = [];

@@ -5,10 +5,11 @@ import { isObject, type JsonObject, objectAt, objectsAt, stringAt } from '../jso
 import type { Resource } from '../resource.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { StoreEvent } from '../store.ts';
-import { customCollection, customResources, specDigest } from './custom-resource.ts';
+import { customCollection } from './custom-collection.ts';
+import { customResources, specDigest } from './custom-resource.ts';
+import { CLEANUP_FINALIZER } from './definition-behaviour.ts';
 
 const DEFINITIONS = 'apiextensions.k8s.io/customresourcedefinitions';
-const CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
 
 /** Serves what CustomResourceDefinitions define, and keeps their conditions. */
 export class DefinitionController {
@@ -133,7 +134,9 @@ export class DefinitionController {
       });
       return;
     }
-    const finalizers = (definition.metadata.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP);
+    const finalizers = (definition.metadata.finalizers ?? []).filter(
+      (finalizer) => finalizer !== CLEANUP_FINALIZER,
+    );
     this.#endWatches(collection);
     const { finalizers: _, ...metadata } = definition.metadata;
     if (finalizers.length > 0)

@@ -42,7 +42,12 @@ export class OpenApiDocuments {
         if (resource.custom) definitions[schemaName(this.#server, resource)] = customSchema(resource);
       }
     }
-    const text = JSON.stringify({ swagger: '2.0', info: { title: 'Kubernetes', version: 'v1.36.0' }, paths: {}, definitions });
+    const text = JSON.stringify({
+      swagger: '2.0',
+      info: { title: 'Kubernetes', version: 'v1.36.0' },
+      paths: {},
+      definitions,
+    });
     return text.replaceAll(REF, '#/definitions/');
   }
 

@@ -60,7 +60,8 @@ export function deleteObject(
   const live = server.store.get(resource.collection, namespace, name);
   if (!live) throw notFound(resource, name);
   checkPreconditions(target, live, options);
-  const finalizers = finalizersFor(live, options.propagationPolicy);
+  const extra = resource.behaviour.deletionFinalizers?.(live, server.store) ?? [];
+  const finalizers = [...new Set([...finalizersFor(live, options.propagationPolicy), ...extra])];
   const grace = gracePeriod(live, options);
   const stays = finalizers.length > 0 || grace > 0 || isOpenNamespace(live);
   if (!stays) {

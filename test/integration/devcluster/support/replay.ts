@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bindings } from './bindings.ts';
 import { difference } from './difference.ts';
+import { EventLines } from './event-lines.ts';
 import type { RecordedRequest, RecordedResponse, Scenario, Step } from './vectors.ts';
 
 const POLL_MS = 50;
@@ -96,7 +97,7 @@ class Player {
     const path = await this.#latest(this.#bindings.fillText(recordedPath));
     const stop = new AbortController();
     const response = await fetch(this.#base + path, { signal: stop.signal });
-    const events = new EventLines(response);
+    const events = new EventLines(response, (event) => !SYSTEM_NAME.test(nameOf(event.object)));
     const differences: string[] = [];
     for (const inner of step.during ?? []) differences.push(...(await this.play(inner)));
     await events.waitFor(wanted.length, wanted.length === 0 ? SILENCE_MS : EVENTS_LIMIT_MS);
@@ -192,57 +193,4 @@ function withoutSystemItems(body: unknown): unknown {
   return Array.isArray(items)
     ? { ...(body as Fields), items: items.filter((item) => !SYSTEM_NAME.test(nameOf(item))) }
     : body;
-}
-
-/** The events of a watch as they come. */
-class EventLines {
-  readonly events: unknown[] = [];
-  #rest = '';
-  #more = Promise.withResolvers<void>();
-  readonly #done: Promise<void>;
-
-  constructor(response: Response) {
-    this.#done = this.#read(response);
-  }
-
-  /** Resolves when so many events have come, the stream ended, or the time is over. */
-  async waitFor(count: number, limitMs: number): Promise<void> {
-    const limit = AbortSignal.timeout(limitMs);
-    const over = new Promise<void>((resolve) =>
-      limit.addEventListener('abort', () => resolve(), { once: true }),
-    );
-    while ((this.events.length < count || count === 0) && !limit.aborted) {
-      await Promise.race([this.#more.promise, over, this.#done]);
-      if (await isSettled(this.#done)) return;
-    }
-  }
-
-  async #read(response: Response): Promise<void> {
-    const decoder = new TextDecoder();
-    try {
-      for await (const chunk of response.body ?? []) this.#take(decoder.decode(chunk, { stream: true }));
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
-    }
-    if (this.#rest.trim() !== '') this.#add(this.#rest);
-  }
-
-  #take(text: string): void {
-    const lines = (this.#rest + text).split('\n');
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) if (line.trim() !== '') this.#add(line);
-  }
-
-  #add(line: string): void {
-    const event = JSON.parse(line) as { object?: unknown };
-    if (SYSTEM_NAME.test(nameOf(event.object))) return;
-    this.events.push(event);
-    this.#more.resolve();
-    this.#more = Promise.withResolvers();
-  }
-}
-
-async function isSettled(promise: Promise<void>): Promise<boolean> {
-  const pending = Symbol('pending');
-  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
 }
