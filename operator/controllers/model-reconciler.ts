@@ -51,6 +51,8 @@ interface Scope {
   engine?: ResolvedEngine;
   plan?: MemoryPlan;
   desiredReplicas?: number;
+  /** As the server returned it, if it was written just now: the cache may not have it yet. */
+  written?: Deployment;
 }
 
 interface Context {
@@ -183,6 +185,7 @@ export class ModelReconciler {
     const { changes, fights } = await applier.apply({ owner: model, desired, prune: true, signal });
     for (const change of changes) {
       if (change.type.kind !== 'Deployment') continue;
+      if (change.action !== 'deleted') scope.written = change.object as Deployment;
       const reason =
         change.action === 'created' ? 'Created' : change.action === 'deleted' ? 'Deleted' : 'Updated';
       events.emit(model, {
@@ -215,7 +218,7 @@ export class ModelReconciler {
   async #report(scope: Scope, blocker: Blocker | undefined, { signal }: Context): Promise<void> {
     const { model, pool, key } = scope;
     const { state, clock, status, events } = this.#options;
-    const live = state.deployments.store.get(this.#deploymentKey(scope));
+    const live = scope.written ?? state.deployments.store.get(this.#deploymentKey(scope));
     const before = findCondition(model.status?.conditions ?? [], 'Ready');
     const view: ModelView = {
       model,

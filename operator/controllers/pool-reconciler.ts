@@ -9,6 +9,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
+import { DEPLOYMENTS } from '../kube/resource-types.ts';
 import type { StatusWriter } from '../kube/status-writer.ts';
 import { redisName, routerName } from '../render/names.ts';
 import { renderPool } from '../render/pool.ts';
@@ -20,6 +21,7 @@ import type { Identity } from './identity.ts';
 import { routerUrl } from './model-reconciler.ts';
 import { type PoolView, poolStatus } from './pool-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
+import type { Deployment } from './workloads.ts';
 
 /** Keeps a pool from vanishing under the models that it serves. */
 export const POOL_FINALIZER = 'vllm-operator.dev/pool-in-use';
@@ -66,8 +68,10 @@ export class PoolReconciler {
     }
     // With foreground deletion the garbage collector already removes the children: making them anew would never end.
     const foreground = pool.metadata.finalizers?.includes('foregroundDeletion');
-    const refused = foreground ? undefined : await refusalOf(() => this.#apply(pool, context));
-    await this.#report(pool, { ...(refused && { refused }), ...(deleting && { usedBy: users }) }, context);
+    const written = new Map<string, Deployment>();
+    const refused = foreground ? undefined : await refusalOf(() => this.#apply(pool, written, context));
+    const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
+    await this.#report(pool, written, found, context);
     return refused && refused.reason !== 'InvalidSpec' ? { requeueAfterMs: REFUSED_RETRY_MS } : undefined;
   }
 
@@ -75,8 +79,11 @@ export class PoolReconciler {
     return this.#options.state.models.store.byIndex('byPool', key).map(keyOf).sort();
   }
 
-  /** Applies routers and Redis. Throws InvalidSpecError, having applied nothing, when the spec is wrong. */
-  async #apply(pool: InferencePool, { signal }: Context): Promise<void> {
+  /**
+   * Applies routers and Redis, and collects by name the Deployments that were written. Throws InvalidSpecError, having
+   * applied nothing, when the spec is wrong.
+   */
+  async #apply(pool: InferencePool, written: Map<string, Deployment>, { signal }: Context): Promise<void> {
     const { applier, identity, operatorNamespace } = this.#options;
     resolveAccelerator(pool.spec.accelerator);
     const authority = await identity.authority(signal);
@@ -88,11 +95,17 @@ export class PoolReconciler {
         aclHash: redisCredentials(authority.rootKey, { uid: pool.metadata.uid ?? '' }).passwordSha256,
       },
     });
-    await applier.apply({ owner: pool, desired, prune: true, signal });
+    const { changes } = await applier.apply({ owner: pool, desired, prune: true, signal });
+    for (const { action, type, object } of changes) {
+      if (type.kind === DEPLOYMENTS.kind && object && action !== 'deleted')
+        written.set(object.metadata.name, object as Deployment);
+    }
   }
 
+  /** The cache may not have yet what was written just now, so `written` comes first. */
   async #report(
     pool: InferencePool,
+    written: ReadonlyMap<string, Deployment>,
     found: Pick<PoolView, 'refused' | 'usedBy'>,
     { signal }: Context,
   ): Promise<void> {
@@ -100,8 +113,10 @@ export class PoolReconciler {
     const key = keyOf(pool);
     const namespace = pool.metadata.namespace ?? '';
     const models = state.models.store.byIndex('byPool', key);
-    const router = state.deployments.store.get({ namespace, name: routerName(pool.metadata.name) });
-    const redis = state.deployments.store.get({ namespace, name: redisName(pool.metadata.name) });
+    const deployment = (name: string) =>
+      written.get(name) ?? state.deployments.store.get({ namespace, name });
+    const router = deployment(routerName(pool.metadata.name));
+    const redis = deployment(redisName(pool.metadata.name));
     const next = poolStatus({
       pool,
       now: clock.now(),
