@@ -1,0 +1,129 @@
+/** Measures the cold starts of all models: keeps the last split of each, and histograms of all. */
+import type { Registry } from 'prom-client';
+import type { Clock } from '../kube/clock.ts';
+import { histogram } from '../kube/metrics.ts';
+import {
+  advanceColdStart,
+  COLD_START_PHASES,
+  type ColdStart,
+  type ColdStartEvent,
+  type ColdStartPhase,
+  formatColdStart,
+  isColdStartComplete,
+  NO_COLD_START,
+  type StartingPod,
+  splitColdStart,
+} from './cold-start.ts';
+
+/** From what an operator can make good to what a large model takes to load. */
+const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
+
+/** What `status.coldStart` holds. */
+export type ColdStartStatus = Partial<Record<ColdStartPhase, string>>;
+
+interface Model {
+  current: ColdStart;
+  last: ColdStartStatus | undefined;
+}
+
+export interface ColdStartRecorderOptions {
+  clock: Clock;
+  registry?: Registry | undefined;
+  /** `last(uid)` has changed. */
+  onRecorded?: (uid: string) => void;
+}
+
+/** By model UID. Every method may be called at any time and as often as one likes. */
+export class ColdStartRecorder {
+  readonly #options: ColdStartRecorderOptions;
+  readonly #models = new Map<string, Model>();
+  readonly #observe: (phase: ColdStartPhase, milliseconds: number) => void;
+
+  constructor(options: ColdStartRecorderOptions) {
+    this.#options = options;
+    this.#observe = observer(options.registry);
+  }
+
+  /** A request is held for a model without engines. */
+  held(uid: string): void {
+    this.#apply(uid, { type: 'held', at: this.#at() });
+  }
+
+  /** Nobody waits for the model. */
+  released(uid: string): void {
+    if (this.#models.has(uid)) this.#apply(uid, { type: 'released' });
+  }
+
+  /** Replicas were raised from zero. */
+  scaled(uid: string): void {
+    const unfinished = this.#models.get(uid);
+    if (unfinished?.current.routed !== undefined) this.#record(uid, unfinished);
+    this.#apply(uid, { type: 'scaled', at: this.#at() });
+  }
+
+  /** The pods of the model, at each change of one. Costs nothing while no start is under way. */
+  pods(uid: string, pods: readonly StartingPod[]): void {
+    if (this.#models.get(uid)?.current.scaled === undefined) return;
+    this.#apply(uid, { type: 'pods', at: this.#at(), wall: this.#options.clock.now(), pods });
+  }
+
+  /** All routers have confirmed a table with an engine of the model. */
+  routed(uid: string): void {
+    if (this.#models.has(uid)) this.#apply(uid, { type: 'routed', at: this.#at() });
+  }
+
+  /** A held request is being answered. */
+  firstByte(uid: string): void {
+    if (this.#models.has(uid)) this.#apply(uid, { type: 'firstByte', at: this.#at() });
+  }
+
+  /** The start did not end in service. */
+  gaveUp(uid: string): void {
+    const model = this.#models.get(uid);
+    if (model) model.current = NO_COLD_START;
+  }
+
+  /** The model is gone. */
+  forget(uid: string): void {
+    this.#models.delete(uid);
+  }
+
+  /** The split of the last cold start that this process has seen to its end. */
+  last(uid: string): ColdStartStatus | undefined {
+    return this.#models.get(uid)?.last;
+  }
+
+  #at(): number {
+    return this.#options.clock.monotonic();
+  }
+
+  #apply(uid: string, event: ColdStartEvent): void {
+    const model = this.#models.get(uid) ?? { current: NO_COLD_START, last: undefined };
+    this.#models.set(uid, model);
+    model.current = advanceColdStart(model.current, event);
+    if (isColdStartComplete(model.current)) this.#record(uid, model);
+  }
+
+  #record(uid: string, model: Model): void {
+    const split = splitColdStart(model.current);
+    for (const phase of COLD_START_PHASES) {
+      const milliseconds = split[phase];
+      if (milliseconds !== undefined) this.#observe(phase, milliseconds);
+    }
+    model.last = formatColdStart(split);
+    model.current = NO_COLD_START;
+    this.#options.onRecorded?.(uid);
+  }
+}
+
+function observer(registry: Registry | undefined): (phase: ColdStartPhase, milliseconds: number) => void {
+  if (!registry) return () => {};
+  const metric = histogram(registry, {
+    name: 'vllm_operator_cold_start_seconds',
+    help: 'Parts of cold starts: detect, schedule, pull, load, ready, firstByte.',
+    labelNames: ['phase'],
+    buckets: BUCKETS,
+  });
+  for (const phase of COLD_START_PHASES) metric.zero({ phase });
+  return (phase, milliseconds) => metric.observe({ phase }, milliseconds / 1000);
+}
