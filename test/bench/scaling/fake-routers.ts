@@ -1,0 +1,36 @@
+/** A process of routers that report demand; ends when its parent lets go of it. */
+import { once } from 'node:events';
+import { createCa } from '../../../operator/router/certificates.ts';
+import { FakeRouter } from '../../integration/router-link/support/fake-router.ts';
+
+export interface FakeRoutersRequest {
+  routers: number;
+  /** Each with a request in flight. */
+  models: number;
+  /** PEM of the CAs whose clients are admitted. */
+  clientCa: string;
+}
+
+/** UIDs as long as real ones: they are most of a report. */
+function modelUid(index: number): string {
+  return `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
+}
+
+const [request] = (await once(process, 'message')) as [FakeRoutersRequest];
+const server = await createCa('router', 3_600_000, { now: new Date() });
+const demand = Object.fromEntries(
+  Array.from({ length: request.models }, (_, index) => [
+    modelUid(index),
+    { inFlight: 3, held: 0, queued: 1, lastRequestMs: Date.now(), ageMs: 12, requests: 123_456 },
+  ]),
+);
+const routers = await Promise.all(
+  Array.from({ length: request.routers }, async (_, index) => {
+    const router = new FakeRouter(`router-${index}`, { server, clientCa: request.clientCa });
+    router.demand = demand;
+    return await router.start();
+  }),
+);
+process.send?.(routers.map(({ endpoint }) => endpoint));
+await once(process, 'disconnect');
+await Promise.all(routers.map((router) => router.stop()));
