@@ -3,6 +3,7 @@ local board = require "board"
 local cjson = require "cjson.safe"
 local metrics = require "metrics"
 local reply = require "reply"
+local request_body = require "body"
 local routes = require "routes"
 
 local M = {}
@@ -10,22 +11,11 @@ local M = {}
 local STARTED = ngx.now() * 1000
 local MAX_WAIT = 60 -- seconds
 
-local function body()
-  ngx.req.read_body()
-  local text = ngx.req.get_body_data()
-  if text then return text end
-  local name = ngx.req.get_body_file()
-  if not name then return "" end
-  local file = assert(io.open(name, "rb"))
-  text = file:read("*a")
-  file:close()
-  return text
-end
-
 --- PUT /routes: 200 with the version in use, 409 with the newer one that is, 400 when it is not a route table.
 function M.routes()
   if ngx.req.get_method() ~= "PUT" then return reply.error(405, "Method Not Allowed") end
-  local version, err, newer = routes.put(body())
+  ngx.req.read_body()
+  local version, err, newer = routes.put(request_body.text())
   if version then return reply.json(200, cjson.encode { version = version }) end
   local message = "The route table was not applied: " .. err .. "."
   if not newer then return reply.error(400, message) end

@@ -2,7 +2,11 @@
 -- unless that engine has clearly more to do than the others.
 local board = require "board"
 
-local byte, find, sub, crc32 = string.byte, string.find, string.sub, ngx.crc32_long
+local ffi = require "ffi"
+
+local C, crc32 = ffi.C, ngx.crc32_long
+pcall(ffi.cdef, "void *memmem(const void *haystack, size_t length, const void *needle, size_t needle_length);")
+local BYTES = ffi.typeof("const uint8_t *")
 
 local M = {}
 
@@ -11,23 +15,28 @@ local BOUND = 1.25 -- how much more than its share an engine may have; the value
 local SAMPLE = 1024 -- bytes that are hashed of each part
 local QUOTE, CLOSE_BRACE = 34, 125
 
+--- Place of a text between two places; nil when it is not there.
+local function find(p, needle, from, to)
+  local found = C.memmem(p + from, to - from + 1, needle, #needle)
+  return found ~= nil and tonumber(ffi.cast(BYTES, found) - p) or nil
+end
+
 --- Hash of the beginning of a conversation: what comes before the first words of the user, and those. It stays the same when
 -- turns are added. A prompt that is a string counts with its first bytes. nil when there is nothing to hash.
-function M.key(body, from, to)
+function M.key(from, to, p)
   local start = from.messages or from.prompt or from.input
   if not start then return nil end
   local stop = from.messages and to.messages or from.prompt and to.prompt or to.input
-  local user = find(body, '"user"', start, true)
-  if not user or user > stop or byte(body, start) == QUOTE then
-    return crc32(sub(body, start, math.min(stop, start + SAMPLE)))
-  end
+  local user = p[start] ~= QUOTE and find(p, '"user"', start, stop)
+  if not user then return crc32(ffi.string(p + start, math.min(stop - start + 1, SAMPLE))) end
   local last = user + 5
-  if not find(body, "^%s*}", last + 1) then -- the words come behind the role
-    local turn = find(body, '"role"', last + 1, true)
-    last = (turn and turn < stop) and turn - 1 or stop
-    while byte(body, last) ~= QUOTE do last = last - 1 end
+  local behind = last + 1
+  while p[behind] <= 32 do behind = behind + 1 end
+  if p[behind] ~= CLOSE_BRACE then -- the words come behind the role
+    last = (find(p, '"role"', behind, stop) or stop + 1) - 1
+    while p[last] ~= QUOTE do last = last - 1 end
   end
-  return crc32(sub(body, start, math.min(user, start + SAMPLE)) .. sub(body, user, math.min(last, user + SAMPLE)))
+  return crc32(ffi.string(p + start, math.min(user - start, SAMPLE)) .. ffi.string(p + user, math.min(last - user + 1, SAMPLE)))
 end
 
 local function ring_of(model)

@@ -28,16 +28,16 @@ end
 
 --- May the answer be kept? What the model computes without choosing is the same each time; what it writes is so with
 -- `temperature: 0` or a seed, or when the policy says that any answer will do.
-local function eligible(ctx, rules, body, from, to)
+local function eligible(ctx, rules, from, to, p)
   if not ctx.path.cache then return false end
   if rules.policy == "All" or not ctx.path.sse then return true end
-  return scan.number(body, from.temperature, to.temperature) == 0 or scan.number(body, from.seed, to.seed) ~= nil
+  return scan.number(p, from.temperature, to.temperature) == 0 or scan.number(p, from.seed, to.seed) ~= nil
 end
 
 --- The key of a request. Members count in the order of their names, without white space around them.
-local function key_of(ctx, body)
+local function key_of(ctx, p, n)
   local model = ctx.model
-  local parts = scan.parts(body)
+  local parts = scan.parts(p, n)
   if not parts then return nil end
   local text = table.concat({ ctx.tenant, model.uid, model.generation, ngx.var.uri, table.concat(parts, "\0") }, "\1")
   ffi.C.SHA256(text, #text, digest)
@@ -98,12 +98,12 @@ end
 
 --- Looks a request up. Returns the entry that answers it, and what the client is told; without an entry the request goes on,
 -- and if `ctx.flight` is set its answer is stored.
-function M.lookup(ctx, view, body, from, to)
+function M.lookup(ctx, view, from, to, p, n)
   local rules = ctx.model.cache
   if not rules or not rules.enabled then return nil end
   local settings = redis.settings(view)
-  if not settings or not eligible(ctx, rules, body, from, to) or control("no-store") then return nil, "BYPASS" end
-  local key = key_of(ctx, body)
+  if not settings or not eligible(ctx, rules, from, to, p) or control("no-store") then return nil, "BYPASS" end
+  local key = key_of(ctx, p, n)
   if not key then return nil, "BYPASS" end
   local deadline = ctx.start + ctx.model.admission.wakeTimeoutMs / 1000
   local fresh = control("no-cache")

@@ -1,59 +1,77 @@
---- Small changes to a JSON body, made in its text: all else stays byte for byte as the client wrote it.
+--- Small changes to a JSON body, made in its text: all else stays byte for byte as the client wrote it. Changes are
+-- collected first, because the places of members are those of the original.
 local cjson = require "cjson.safe"
-local scan = require "scan"
 
-local byte, find, sub = string.byte, string.find, string.sub
+local sub = string.sub
 
 local M = {}
 
-local function replace(body, from, to, text)
-  return sub(body, 1, from - 1) .. text .. sub(body, to + 1)
+--- A list of changes to a text.
+function M.new(text)
+  return { text = text }
 end
 
-local function insert(body, member)
-  local brace = find(body, "{", 1, true)
-  return sub(body, 1, brace) .. member .. "," .. sub(body, brace + 1)
+--- Plans to put `with` in the place of the bytes from `from` to `to`, which count from 0.
+local function replace(edits, from, to, with)
+  edits[#edits + 1] = { from = from, to = to, with = with }
 end
 
---- Asks for the usage event of a stream. Returns the body, or nil when the client asks for it itself or the options are not understood.
-function M.ask_usage(body, from, to)
+local function insert(edits, member)
+  local brace = edits.text:find("{", 1, true)
+  replace(edits, brace, brace - 1, member .. ",")
+end
+
+--- The text with all changes made.
+function M.apply(edits)
+  table.sort(edits, function(a, b) return a.from < b.from end)
+  local parts, at = {}, 1
+  for _, change in ipairs(edits) do
+    parts[#parts + 1] = sub(edits.text, at, change.from)
+    parts[#parts + 1] = change.with
+    at = change.to + 2
+  end
+  parts[#parts + 1] = sub(edits.text, at)
+  return table.concat(parts)
+end
+
+--- Asks for the usage event of a stream. Returns false when the client asks for it itself, or its options are not understood.
+function M.ask_usage(edits, from, to)
   local at = from.stream_options
-  if not at then return insert(body, '"stream_options":{"include_usage":true}') end
-  local options = cjson.decode(sub(body, at, to.stream_options))
+  if not at then
+    insert(edits, '"stream_options":{"include_usage":true}')
+    return true
+  end
+  local options = cjson.decode(sub(edits.text, at + 1, to.stream_options + 1))
   if options == cjson.null then options = {} end
-  if type(options) ~= "table" or options.include_usage == true then return nil end
+  if type(options) ~= "table" or options.include_usage == true then return false end
   options.include_usage = true
-  return replace(body, at, to.stream_options, cjson.encode(options))
+  replace(edits, at, to.stream_options, cjson.encode(options))
+  return true
 end
 
 local LIMITS = { "max_tokens", "max_completion_tokens", "max_output_tokens" }
 
---- Caps the length of the answer. Returns the body, or nil when the client asks for no more than that anyway.
-function M.cap_tokens(body, from, to, limit, path)
-  local present, changed = false, false
-  -- From the end of the body, so that earlier places stay where they are.
-  local members = {}
+--- Caps the length of the answer. Returns false when the client asks for no more than that anyway.
+function M.cap_tokens(edits, from, to, limit, path)
+  local given, capped = false, false
   for _, name in ipairs(LIMITS) do
-    if from[name] then members[#members + 1] = name end
-  end
-  table.sort(members, function(a, b) return from[a] > from[b] end)
-  for _, name in ipairs(members) do
-    if byte(body, from[name]) ~= 110 then -- not null
-      present = true
-      local asked = scan.number(body, from[name], to[name])
-      if asked and asked > limit then
-        body, changed = replace(body, from[name], to[name], ("%d"):format(limit)), true
+    local asked = from[name] and tonumber(sub(edits.text, from[name] + 1, to[name] + 1))
+    if asked then
+      given = true
+      if asked > limit then
+        replace(edits, from[name], to[name], ("%d"):format(limit))
+        capped = true
       end
     end
   end
-  if not present then
-    for _, name in ipairs(members) do body = replace(body, from[name], to[name], ("%d"):format(limit)) end
-    if #members == 0 then
-      body = insert(body, ('"%s":%d'):format(path == "/v1/responses" and "max_output_tokens" or "max_tokens", limit))
-    end
-    return body
+  if given then return capped end
+  local name = path == "/v1/responses" and "max_output_tokens" or "max_tokens"
+  if from[name] then
+    replace(edits, from[name], to[name], ("%d"):format(limit)) -- null
+  else
+    insert(edits, ('"%s":%d'):format(name, limit))
   end
-  return changed and body or nil
+  return true
 end
 
 return M

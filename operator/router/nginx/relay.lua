@@ -1,6 +1,7 @@
 --- Carries a stream whose client has been sent comments while it waited. Its answer has begun, so nginx cannot proxy it any
 -- more: the router sends the request to itself, over a socket that only it can reach, and copies the answer.
 local reply = require "reply"
+local request_body = require "body"
 
 local M = {
   PATIENCE = 5, -- seconds that a stream waits before the first comment; errors up to then have their own status code
@@ -34,15 +35,6 @@ function M.fail(ctx, status, message, retry_after)
   return ngx.exit(ngx.HTTP_OK)
 end
 
-local function body_of_request()
-  local body = ngx.req.get_body_data()
-  if body then return body end
-  local file = assert(io.open(ngx.req.get_body_file(), "rb"))
-  body = file:read("*a")
-  file:close()
-  return body
-end
-
 --- Sends the request on and copies the answer's events. HTTP/1.0, so that the answer comes without chunks and ends with the connection.
 function M.run(ctx)
   local var = ngx.var
@@ -53,7 +45,7 @@ function M.run(ctx)
     ngx.log(ngx.ERR, "relay: ", err)
     return M.fail(ctx, 500, "The router failed to handle the request.")
   end
-  local body = body_of_request()
+  local body = request_body.text()
   socket:send {
     "POST ", var.request_uri, " HTTP/1.0\r\nHost: ", var.host, "\r\n",
     "Content-Type: ", var.content_type or "application/json", "\r\n",

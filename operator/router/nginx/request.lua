@@ -6,6 +6,7 @@ local cache = require "cache"
 local edit = require "edit"
 local keys = require "keys"
 local metrics = require "metrics"
+local request_body = require "body"
 local path_of = require "paths"
 local relay = require "relay"
 local reply = require "reply"
@@ -19,21 +20,8 @@ local M = {}
 
 local RETRY_SOON, RETRY_LATER = 1, 30 -- seconds, for Retry-After
 
---- The request's body as a string. nginx spills a large one to a file.
-local function read_body()
-  ngx.req.read_body()
-  local body = ngx.req.get_body_data()
-  if body then return body end
-  local name = ngx.req.get_body_file()
-  if not name then return "" end
-  local file = assert(io.open(name, "rb"))
-  body = file:read("*a")
-  file:close()
-  return body
-end
-
---- Name of the model that the request asks for, its body, and where in it the members are (for JSON); ends the request with
--- an error when it names none.
+--- Name of the model that the request asks for; for JSON also its body (a pointer, the number of bytes, and what keeps them
+-- alive) and where its members are. Ends the request with an error when it names none.
 local function read_request(ctx)
   local path = ctx.path
   if path.query then
@@ -41,21 +29,21 @@ local function read_request(ctx)
     if not name or name == "" then return reply.error(400, "Name the model in the query: ?model=…", "model") end
     return ngx.unescape_uri(name)
   end
-  local body = read_body()
+  local p, n, anchor = request_body.read()
   if path.form then
-    local content_type = ngx.var.content_type or ""
-    local name = scan.form_field(body, content_type, "model")
+    local content_type, form = ngx.var.content_type or "", anchor or request_body.text()
+    local name = scan.form_field(form, content_type, "model")
     if not name then return reply.error(400, "The form has no field `model`.", "model") end
-    ctx.stream = scan.form_field(body, content_type, "stream") == "true"
+    ctx.stream = scan.form_field(form, content_type, "stream") == "true"
     return name
   end
-  local from, to = scan.members(body)
+  local from, to = scan.members(p, n)
   if not from then return reply.error(400, "The body cannot be read: " .. to .. ".") end
   if not from.model then return reply.error(400, "You must provide a model.", "model") end
-  local name = scan.string(body, from.model, to.model)
+  local name = scan.string(p, from.model, to.model)
   if not name then return reply.error(400, "The model's name must be a string.", "model") end
-  ctx.stream = scan.is_true(body, from.stream, to.stream)
-  return name, body, from, to
+  ctx.stream = scan.is_true(p, from.stream, to.stream)
+  return name, from, to, p, n, anchor
 end
 
 local function unavailable(ctx, model)
@@ -107,27 +95,27 @@ local function wait_for_turn(ctx, model, name)
   return relay.fail(ctx, 429, ("The model `%s` is busy: no engine had room in time."):format(name), RETRY_SOON)
 end
 
---- What is known of a request. All fields have their place from the start, so that the table never grows.
+--- What is known of a request. Fields that most requests set have their place from the start, so that the table does not grow;
+-- there are 16, because tables grow in powers of two. Rare ones are added when they come.
 local function new_context()
   return {
     start = ngx.req.start_time(), path = false, model = false, tenant = false, stream = false, counted = false,
-    waiter = false, waited = false, endpoint = false, peer = false, tried = false, first_byte = false, last = false,
-    replied = false, sse = false, cut = false, relay = false, inner = false, body = false, verdict = false, lost = false,
-    key = false, api_key = false, tier = false, capped = false, strip_usage = false, rest = false, ended = false,
-    x_cache = false, flight = false, chunks = false, size = 0, content_type = "", prompt_tokens = false,
-    completion_tokens = false,
+    endpoint = false, peer = false, key = false, x_cache = false, sse = false, last = false, ended = false,
+    prompt_tokens = false, completion_tokens = false, strip_usage = false,
   }
 end
 
+local trace_prefix -- half of the trace ids of this worker
+
 --- 128 random bits in hexadecimal. They name a request, they protect nothing.
 local function new_trace_id()
-  return tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
-    .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
+  if not trace_prefix then trace_prefix = tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff)) end
+  return trace_prefix .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
 end
 
 --- Answers from the cache, if that has the answer.
-local function try_cache(ctx, view, body, from, to)
-  local entry, result = cache.lookup(ctx, view, body, from, to)
+local function try_cache(ctx, view, from, to, p, n)
+  local entry, result = cache.lookup(ctx, view, from, to, p, n)
   ctx.x_cache = result
   if not result then return end
   metrics.add(metrics.series("cache_total", "model", ctx.model.name, "namespace", ctx.model.namespace, "result", result), 1)
@@ -140,27 +128,28 @@ local function try_cache(ctx, view, body, from, to)
   return ngx.exit(ngx.HTTP_OK)
 end
 
+--- The tier of degradation that is active: the one with the longest queue that is exceeded; nil when none is.
+local function tier_of(model)
+  local count = waiting.count(model)
+  for _, tier in ipairs(model.tiers) do
+    if count > tier.queueAbove then return tier end
+  end
+end
+
 --- Changes the body for the engine: a cap on the answer's length while many wait, and usage for the accounts.
-local function edit_body(ctx, model, body, from, to)
-  local edited = body
-  if model.tiers[1] and ctx.path.sse then
-    local count = waiting.count(model)
-    for _, tier in ipairs(model.tiers) do
-      if count > tier.queueAbove then
-        ctx.tier = tier
-        metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", tier.maxTokens), 1)
-        local capped = edit.cap_tokens(edited, from, to, tier.maxTokens, ngx.var.uri)
-        if capped then edited, ctx.capped = capped, true end
-        break
-      end
-    end
+local function edit_body(ctx, model, from, to)
+  local usage = ctx.stream and ctx.path.usage
+  local tier = model.tiers[1] and ctx.path.sse and tier_of(model)
+  if not usage and not tier then return end
+  local text = request_body.text()
+  local edits = edit.new(text)
+  if tier then
+    ctx.tier = tier
+    metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", tier.maxTokens), 1)
+    ctx.capped = edit.cap_tokens(edits, from, to, tier.maxTokens, ngx.var.uri)
   end
-  if ctx.stream and ctx.path.usage then
-    if edited ~= body then from, to = scan.members(edited) end
-    local asking = edit.ask_usage(edited, from, to)
-    if asking then edited, ctx.strip_usage = asking, true end
-  end
-  if edited ~= body then ngx.req.set_body_data(edited) end
+  if usage then ctx.strip_usage = edit.ask_usage(edits, from, to) end
+  if edits[1] then ngx.req.set_body_data(edit.apply(edits)) end
 end
 
 --- Access phase.
@@ -179,7 +168,7 @@ function M.access()
   end
   local view = routes.current()
   local key = keys.authenticate(view)
-  local name, body, from, to = read_request(ctx)
+  local name, from, to, p, n, anchor = read_request(ctx)
   local model = view.names[name]
   if not model or not keys.allows(key, model, name) then return unknown(name) end
   ctx.tenant = key and key.tenant or model.namespace
@@ -188,12 +177,12 @@ function M.access()
     ctx.api_key = key
     keys.limit(key, view)
   end
-  if from and model.cache and model.cache.enabled then try_cache(ctx, view, body, from, to) end
+  if from and model.cache and model.cache.enabled then try_cache(ctx, view, from, to, p, n) end
   board.add(model.slot, board.REQUESTS, 1)
   board.set(model.slot, board.LAST, ngx.now() * 1000)
   if from then
-    if view.loadBalancing == "PrefixAffinity" and #model.live ~= 1 then ctx.key = affinity.key(body, from, to) end
-    edit_body(ctx, model, body, from, to)
+    if view.loadBalancing == "PrefixAffinity" and #model.live ~= 1 then ctx.key = affinity.key(from, to, p) end
+    edit_body(ctx, model, from, to)
   end
   if model.unavailable and #model.live == 0 then return unavailable(ctx, model) end
   if waiting.may_pass(model) then
@@ -201,7 +190,7 @@ function M.access()
     board.add(model.slot, board.IN_FLIGHT, 1)
     return
   end
-  body, from, to = nil, nil, nil -- may be large, and the wait may be long
+  from, to, p, anchor = nil, nil, nil, nil -- may be large, and the wait may be long
   ctx.counted = wait_for_turn(ctx, model, name)
   -- The table changed while the request waited.
   model = routes.current().by_uid[model.uid]

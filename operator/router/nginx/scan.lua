@@ -1,11 +1,17 @@
---- Finds top-level members of a JSON request without building tables. The engine is the one that validates:
--- this reads correct JSON exactly and may pass over errors in values that it skips.
+--- Finds the top-level members of a JSON request without building tables. The engine is the one that validates: this reads
+-- correct JSON exactly and may pass over errors in values that it skips. Works on memory (`p`, `n` bytes) with places that
+-- count from 0, so that nothing is copied and LuaJIT compiles all of it.
 local cjson = require "cjson.safe"
+local ffi = require "ffi"
 
-local byte, find, sub = string.byte, string.find, string.sub
+local C = ffi.C
+pcall(ffi.cdef, "void *memchr(const void *s, int c, size_t n);")
+local BYTES = ffi.typeof("const uint8_t *")
 
 local QUOTE, BACKSLASH, COMMA, COLON = 34, 92, 44, 58
 local OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET = 123, 125, 91, 93
+
+local M = {}
 
 --- A table with a place for each member that the router cares for.
 local function members()
@@ -15,155 +21,147 @@ local function members()
   }
 end
 
---- Index of the first byte at or after `i` that is not white space.
-local function skip_space(s, i)
-  local c = byte(s, i)
-  while c == 32 or c == 10 or c == 13 or c == 9 do
-    i = i + 1
-    c = byte(s, i)
-  end
-  return i, c
+--- Place of the first byte at or behind `i` that is not white space; `n` when there is none.
+local function skip_space(p, i, n)
+  while i < n and (p[i] == 32 or p[i] == 10 or p[i] == 13 or p[i] == 9) do i = i + 1 end
+  return i
 end
 
---- Index behind the string whose first byte inside the quotes is at `i`; nil when it does not end.
-local function skip_string(s, i)
-  while true do
-    local quote = find(s, '"', i, true)
-    if not quote then return nil end
+--- Place behind the string whose first byte inside the quotes is at `i`; nil when it does not end.
+local function skip_string(p, i, n)
+  while i < n do
+    local found = C.memchr(p + i, QUOTE, n - i)
+    if found == nil then return nil end
+    local quote = tonumber(ffi.cast(BYTES, found) - p)
     local b = quote - 1
-    while b >= i and byte(s, b) == BACKSLASH do b = b - 1 end
+    while b >= i and p[b] == BACKSLASH do b = b - 1 end
     if (quote - b) % 2 == 1 then return quote + 1 end
     i = quote + 1
   end
 end
 
---- Index behind the object or array whose first byte inside is at `i`; nil when it does not end.
-local function skip_container(s, i)
+--- Place behind the object or array whose first byte inside is at `i`; nil when it does not end.
+local function skip_container(p, i, n)
   local depth = 1
-  while true do
-    local c = byte(s, i)
-    if c == QUOTE then
-      i = skip_string(s, i + 1)
-      if not i then return nil end
-    else
-      if c == OPEN_BRACE or c == OPEN_BRACKET then
-        depth = depth + 1
-      elseif c == CLOSE_BRACE or c == CLOSE_BRACKET then
-        depth = depth - 1
-        if depth == 0 then return i + 1 end
-      elseif not c then
-        return nil
-      end
-      i = i + 1
-    end
-  end
-end
-
---- Index behind the value at `i`, whose first byte is `c`; nil when there is none.
-local function skip_value(s, i, c)
-  if c == QUOTE then return skip_string(s, i + 1) end
-  if c == OPEN_BRACE or c == OPEN_BRACKET then return skip_container(s, i + 1) end
-  local start = i
-  while c and c ~= COMMA and c ~= CLOSE_BRACE and c ~= CLOSE_BRACKET and c > 32 do
+  while i < n do
+    local c = p[i]
     i = i + 1
-    c = byte(s, i)
-  end
-  if c and i > start then return i end
-end
-
---- Text of the JSON string between `from` (its quote) and `to`, with escapes resolved; nil when they are wrong.
-local function text(s, from, to)
-  local raw = sub(s, from + 1, to - 1)
-  if not find(raw, "\\", 1, true) then return raw end
-  return cjson.decode('"' .. raw .. '"')
-end
-
-local M = { skip_string = skip_string, skip_value = skip_value, skip_space = skip_space, text = text }
-
---- Scans an object. Returns a table `name → index of the value` for the members the router knows, and `name → index of
--- the value's last byte` in a second one, false where there is none; of a name that comes twice the last one counts, as for JSON.parse and Python.
--- Returns nil and the reason when the text is not an object or ends early.
-function M.members(s)
-  local from, to = members(), members()
-  local i, c = skip_space(s, 1)
-  if c ~= OPEN_BRACE then return nil, "it is not a JSON object" end
-  i, c = skip_space(s, i + 1)
-  if c == CLOSE_BRACE then return from, to end
-  while true do
-    if c ~= QUOTE then return nil, "a member's name is missing" end
-    local behind = skip_string(s, i + 1)
-    if not behind then return nil, "it ends inside a string" end
-    local name = text(s, i, behind - 1)
-    i, c = skip_space(s, behind)
-    if c ~= COLON then return nil, "a colon is missing" end
-    i, c = skip_space(s, i + 1)
-    behind = skip_value(s, i, c)
-    if not behind then return nil, "a value is missing or does not end" end
-    if from[name] ~= nil then from[name], to[name] = i, behind - 1 end
-    i, c = skip_space(s, behind)
-    if c == CLOSE_BRACE then
-      i, c = skip_space(s, i + 1)
-      if c then return nil, "there is text behind the object" end
-      return from, to
+    if c == QUOTE then
+      i = skip_string(p, i, n)
+      if not i then return nil end
+    elseif c == OPEN_BRACE or c == OPEN_BRACKET then
+      depth = depth + 1
+    elseif c == CLOSE_BRACE or c == CLOSE_BRACKET then
+      depth = depth - 1
+      if depth == 0 then return i end
     end
-    if c ~= COMMA then return nil, "a comma is missing" end
-    i, c = skip_space(s, i + 1)
   end
 end
 
---- The members of an object as `"name":value` in the order of their names, as written but without white space around them;
--- of a name that comes twice the last one counts. For an object that `members` could read; nil for others.
-function M.parts(s)
-  local values, names = {}, {}
-  local i, c = skip_space(s, 1)
-  if c ~= OPEN_BRACE then return nil end
-  i, c = skip_space(s, i + 1)
-  while c == QUOTE do
-    local behind = skip_string(s, i + 1)
-    local name = text(s, i, behind - 1)
-    if not name then return nil end
-    i, c = skip_space(s, (skip_space(s, behind)) + 1)
-    behind = skip_value(s, i, c)
-    if not values[name] then names[#names + 1] = name end
-    values[name] = sub(s, i, behind - 1)
-    i, c = skip_space(s, behind)
-    if c == COMMA then i, c = skip_space(s, i + 1) end
+--- Place behind the value at `i`; nil when there is none, or it does not end.
+local function skip_value(p, i, n)
+  if i >= n then return nil end
+  local c = p[i]
+  if c == QUOTE then return skip_string(p, i + 1, n) end
+  if c == OPEN_BRACE or c == OPEN_BRACKET then return skip_container(p, i + 1, n) end
+  local start = i
+  while i < n and p[i] > 32 and p[i] ~= COMMA and p[i] ~= CLOSE_BRACE and p[i] ~= CLOSE_BRACKET do i = i + 1 end
+  if i > start then return i end
+end
+
+--- Text of the JSON string between the quotes at `from` and `to`, with escapes resolved; nil when they are wrong.
+local function text(p, from, to)
+  local raw = ffi.string(p + from + 1, to - from - 1)
+  if not raw:find("\\", 1, true) then return raw end
+  return (cjson.decode('"' .. raw .. '"'))
+end
+
+--- Walks over the members of an object: `visit(name, from, to, a, b)` with the places of the value's first and last byte.
+-- Returns true, or nil and what is wrong.
+local function walk(p, n, visit, a, b)
+  local i = skip_space(p, 0, n)
+  if i >= n or p[i] ~= OPEN_BRACE then return nil, "it is not a JSON object" end
+  i = skip_space(p, i + 1, n)
+  local more = i >= n or p[i] ~= CLOSE_BRACE
+  while more do
+    if i >= n or p[i] ~= QUOTE then return nil, "a member's name is missing" end
+    local behind = skip_string(p, i + 1, n)
+    if not behind then return nil, "it ends inside a string" end
+    local name = text(p, i, behind - 1)
+    i = skip_space(p, behind, n)
+    if i >= n or p[i] ~= COLON then return nil, "a colon is missing" end
+    i = skip_space(p, i + 1, n)
+    behind = skip_value(p, i, n)
+    if not behind then return nil, "a value is missing or does not end" end
+    visit(name, i, behind - 1, a, b)
+    i = skip_space(p, behind, n)
+    if i >= n or (p[i] ~= COMMA and p[i] ~= CLOSE_BRACE) then return nil, "a comma is missing" end
+    more = p[i] == COMMA
+    if more then i = skip_space(p, i + 1, n) end
   end
+  if skip_space(p, i + 1, n) < n then return nil, "there is text behind the object" end
+  return true
+end
+
+local function note(name, first, last, from, to)
+  if name and from[name] ~= nil then from[name], to[name] = first, last end
+end
+
+--- Scans an object. Returns a table `name → place of the value's first byte` for the members that the router knows, and one
+-- with the places of the last bytes; false stands for a member that is not there, and of a name that comes twice the last
+-- one counts, as for JSON.parse and Python. Returns nil and the reason when the text is not an object or ends early.
+function M.members(p, n)
+  local from, to = members(), members()
+  local read, fault = walk(p, n, note, from, to)
+  if not read then return nil, fault end
+  return from, to
+end
+
+--- The members of an object as `"name":value` in the order of their names, without white space around them; of a name that
+-- comes twice the last one counts. nil for what is not an object.
+function M.parts(p, n)
+  local values, names = {}, {}
+  local read = walk(p, n, function(name, first, last)
+    name = name or ""
+    if not values[name] then names[#names + 1] = name end
+    values[name] = ffi.string(p + first, last - first + 1)
+  end)
+  if not read then return nil end
   table.sort(names)
-  for n, name in ipairs(names) do names[n] = cjson.encode(name) .. ":" .. values[name] end
+  for i, name in ipairs(names) do names[i] = cjson.encode(name) .. ":" .. values[name] end
   return names
 end
 
 --- The string at a member's place; nil when it is not a string.
-function M.string(s, from, to)
-  if from and byte(s, from) == QUOTE then return text(s, from, to) end
+function M.string(p, from, to)
+  if from and p[from] == QUOTE then return text(p, from, to) end
 end
 
 --- True when the member's value is the literal `true`.
-function M.is_true(s, from, to)
-  return from and to - from == 3 and sub(s, from, to) == "true"
+function M.is_true(p, from, to)
+  return from and to - from == 3 and p[from] == 116 -- no other literal of four bytes begins with t
 end
 
 --- The number at a member's place; nil when it is not a number.
-function M.number(s, from, to)
-  return from and byte(s, from) ~= QUOTE and tonumber(sub(s, from, to)) or nil
+function M.number(p, from, to)
+  return from and p[from] ~= QUOTE and tonumber(ffi.string(p + from, to - from + 1)) or nil
 end
 
---- The value of a field of a multipart form; nil when it has none.
-function M.form_field(s, content_type, field)
+--- The value of a field of a multipart form, which is a string; nil when it has none.
+function M.form_field(form, content_type, field)
   local boundary = content_type:match('boundary="([^"]+)"') or content_type:match("boundary=([^%s;]+)")
   if not boundary then return nil end
   local mark = "--" .. boundary
   local wanted = 'name="' .. field .. '"'
-  local at = find(s, mark, 1, true)
+  local at = form:find(mark, 1, true)
   while at do
     local head = at + #mark
-    local body = find(s, "\r\n\r\n", head, true)
+    local body = form:find("\r\n\r\n", head, true)
     if not body then return nil end
-    local next_mark = find(s, "\r\n" .. mark, body + 2, true)
+    local next_mark = form:find("\r\n" .. mark, body + 2, true)
     if not next_mark then return nil end
-    local name = find(s, wanted, head, true)
-    if name and name < body and find(sub(s, name - 1, name - 1), "[%s;]") then return sub(s, body + 4, next_mark - 1) end
+    local name = form:find(wanted, head, true)
+    if name and name < body and form:sub(name - 1, name - 1):find("[%s;]") then return form:sub(body + 4, next_mark - 1) end
     at = next_mark + 2
   end
 end
