@@ -2,12 +2,13 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { type ApiObject, timestamp } from '../api-object.ts';
 import type { KeyPair } from '../auth/certificates.ts';
-import { isObject, type Json, type JsonObject, numberAt, objectsAt, stringAt } from '../json.ts';
+import { isObject, type Json, type JsonObject, numberAt, objectAt, objectsAt, stringAt } from '../json.ts';
 import type { ServerContext, UserInfo } from '../server-context.ts';
 import { StatusError } from '../status-error.ts';
 import type { ServiceResolver } from './service-resolver.ts';
 
 const COLLECTION = 'apiregistration.k8s.io/apiservices';
+const SLICES = 'discovery.k8s.io/endpointslices';
 const PROBE_MS = 5_000;
 const TIMEOUT_MS = 5_000;
 const HOP_HEADERS = new Set([
@@ -41,6 +42,7 @@ export class ApiAggregator {
     const timer = setInterval(probe, PROBE_MS);
     timer.unref();
     const stop = this.#server.store.onChange((event) => {
+      if (event.collection === SLICES) this.#endpointsChanged(event.object);
       if (event.collection !== COLLECTION) return;
       if (event.type === 'DELETED') this.#discovered.delete(keyOf(event.object));
       else if (event.type === 'ADDED' || specChanged(event.old, event.object))
@@ -50,6 +52,15 @@ export class ApiAggregator {
       clearInterval(timer);
       stop();
     };
+  }
+
+  #endpointsChanged(slice: ApiObject): void {
+    const name = slice.metadata.labels?.['kubernetes.io/service-name'];
+    for (const each of this.#remote()) {
+      const service = objectAt(each, 'spec', 'service');
+      if (service.name === name && service.namespace === slice.metadata.namespace)
+        void this.#probe(each.metadata.name);
+    }
   }
 
   /** The APIService that serves a group's version from elsewhere. */

@@ -1,0 +1,266 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
+import { kubectl, tryKubectl } from '../../../hack/kubectl.ts';
+
+const DEFINITION = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'gadgets.test.example.com' },
+  spec: {
+    group: 'test.example.com',
+    scope: 'Namespaced',
+    names: { plural: 'gadgets', kind: 'Gadget', shortNames: ['gd'], categories: ['all'] },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        subresources: {
+          status: {},
+          scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
+        },
+        additionalPrinterColumns: [{ name: 'Replicas', type: 'integer', jsonPath: '.spec.replicas' }],
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            description: 'A gadget does things.',
+            properties: {
+              spec: {
+                type: 'object',
+                description: 'What is wanted.',
+                properties: {
+                  replicas: { type: 'integer', description: 'How many of them.' },
+                  parts: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
+                },
+              },
+              status: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+            },
+          },
+        },
+      },
+    ],
+  },
+};
+
+const gadget = (spec: unknown): string =>
+  JSON.stringify({ apiVersion: 'test.example.com/v1', kind: 'Gadget', metadata: { name: 'g' }, spec });
+
+const deployment = (image: string, env: string[]): string =>
+  JSON.stringify({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: { containers: [{ name: 'main', image, env: env.map((name) => ({ name, value: '1' })) }] },
+      },
+    },
+  });
+
+let server: ApiServer;
+let directory: string;
+let kubeconfig: string;
+
+beforeAll(async () => {
+  server = await startApiServer();
+  directory = await mkdtemp(join(tmpdir(), 'kubectl-test-'));
+  kubeconfig = join(directory, 'kubeconfig');
+  await writeFile(kubeconfig, server.adminKubeconfig(), { mode: 0o600 });
+  await run(['apply', '-f', '-'], JSON.stringify(DEFINITION));
+  await run(['wait', '--for=condition=Established', 'crd/gadgets.test.example.com', '--timeout=10s']);
+});
+
+afterAll(async () => {
+  await server.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function flags(args: string[]): string[] {
+  return [...args, `--cache-dir=${join(directory, 'cache')}`];
+}
+
+function run(args: string[], input?: string): Promise<string> {
+  return kubectl(flags(args), { kubeconfig, ...(input === undefined ? {} : { input }) });
+}
+
+test('apply, change and delete a custom resource', async () => {
+  expect(await run(['apply', '-f', '-'], gadget({ replicas: 1, parts: ['a'] }))).toBe(
+    'gadget.test.example.com/g created\n',
+  );
+  expect(await run(['apply', '-f', '-'], gadget({ replicas: 1, parts: ['a'] }))).toBe(
+    'gadget.test.example.com/g unchanged\n',
+  );
+  expect(await run(['apply', '-f', '-'], gadget({ replicas: 2 }))).toBe(
+    'gadget.test.example.com/g configured\n',
+  );
+  expect(await run(['get', 'gd'])).toMatch(/^NAME +REPLICAS\ng +2\n$/);
+  await run(['scale', 'gadget/g', '--replicas=5']);
+  await run(['label', 'gd', 'g', 'team=a']);
+  await run(['annotate', 'gd', 'g', 'note=b']);
+  await run([
+    'patch',
+    'gd',
+    'g',
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}',
+  ]);
+  expect(await run(['wait', '--for=condition=Ready', 'gd/g', '--timeout=10s'])).toBe(
+    'gadget.test.example.com/g condition met\n',
+  );
+  expect(
+    await run(['get', 'gd', 'g', '-o', 'jsonpath={.spec.replicas} {.metadata.labels.team} {.spec.parts}']),
+  ).toBe('5 a ');
+  expect(await run(['describe', 'gd', 'g'])).toContain('Replicas:  5');
+  expect(await run(['get', 'all'])).toContain('gadget.test.example.com/g');
+  expect(await run(['delete', 'gd', 'g'])).toContain('deleted');
+  expect((await tryKubectl(flags(['get', 'gd', 'g']), { kubeconfig })).stderr).toContain('(NotFound)');
+});
+
+test('server-side apply tells conflicts, and takes over when told to', async () => {
+  await run(['apply', '--server-side', '--field-manager=one', '-f', '-'], deployment('img:1', ['A']));
+  await run(['apply', '--server-side', '--field-manager=two', '-f', '-'], deployment('img:1', ['B']));
+  const conflict = await tryKubectl(flags(['apply', '--server-side', '--field-manager=two', '-f', '-']), {
+    kubeconfig,
+    input: deployment('img:2', ['B']),
+  });
+  expect(conflict).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('.spec.template.spec.containers[name="main"].image'),
+  });
+  await run(
+    ['apply', '--server-side', '--force-conflicts', '--field-manager=two', '-f', '-'],
+    deployment('img:2', ['B']),
+  );
+  const shown = await run([
+    'get',
+    'deploy',
+    'web',
+    '-o',
+    'jsonpath={range .spec.template.spec.containers[*]}{.image} {.env[*].name}{end}',
+  ]);
+  expect(shown).toBe('img:2 A B');
+  await run(['delete', 'deploy', 'web']);
+});
+
+test('client-side apply removes what was left out', async () => {
+  await run(['apply', '-f', '-'], deployment('img:1', ['A', 'B']));
+  await run(['set', 'env', 'deploy/web', 'OTHER=1']);
+  await run(['apply', '-f', '-'], deployment('img:1', ['B', 'C']));
+  const names = await run([
+    'get',
+    'deploy',
+    'web',
+    '-o',
+    'jsonpath={.spec.template.spec.containers[0].env[*].name}',
+  ]);
+  expect(names.split(' ').sort()).toEqual(['B', 'C', 'OTHER']);
+  await run(['delete', 'deploy', 'web']);
+});
+
+test('edit', async () => {
+  await run(['create', 'configmap', 'edited', '--from-literal=key=before']);
+  const editor = join(directory, 'editor.sh');
+  await writeFile(editor, '#!/bin/sh\nsed -i s/before/after/ "$1"\n', { mode: 0o700 });
+  process.env.KUBE_EDITOR = editor;
+  try {
+    await run(['edit', 'configmap', 'edited']);
+  } finally {
+    delete process.env.KUBE_EDITOR;
+  }
+  expect(await run(['get', 'cm', 'edited', '-o', 'jsonpath={.data.key}'])).toBe('after');
+});
+
+describe('create', () => {
+  test.each([
+    [['namespace', 'made'], 'namespace/made created'],
+    [['serviceaccount', 'made'], 'serviceaccount/made created'],
+    [['secret', 'generic', 'made', '--from-literal=a=b'], 'secret/made created'],
+    [['deployment', 'made', '--image=img:1', '--replicas=0', '--port=80'], 'deployment.apps/made created'],
+    [['service', 'clusterip', 'made', '--tcp=80:8080'], 'service/made created'],
+    [['role', 'made', '--verb=get', '--resource=pods'], 'role.rbac.authorization.k8s.io/made created'],
+    [
+      ['rolebinding', 'made', '--role=made', '--serviceaccount=default:made'],
+      'rolebinding.rbac.authorization.k8s.io/made created',
+    ],
+    [
+      ['poddisruptionbudget', 'made', '--min-available=50%', '--selector=a=b'],
+      'poddisruptionbudget.policy/made created',
+    ],
+    [['ingress', 'made', '--rule=a.example.com/x*=svc:http'], 'ingress.networking.k8s.io/made created'],
+    [['cronjob', 'made', '--image=img:1', '--schedule=* * * * *'], 'cronjob.batch/made created'],
+  ])('%s', async (args, said) => {
+    expect(await run(['create', ...args])).toBe(`${said}\n`);
+  });
+
+  test('what was created is as it was asked for', async () => {
+    const ingress = JSON.parse(await run(['get', 'ingress', 'made', '-o', 'json'])) as {
+      spec: { rules: unknown };
+    };
+    const backend = { service: { name: 'svc', port: { name: 'http' } } };
+    expect(ingress.spec.rules).toEqual([
+      { host: 'a.example.com', http: { paths: [{ path: '/x', pathType: 'Prefix', backend }] } },
+    ]);
+    const made = JSON.parse(await run(['get', 'deployment', 'made', '-o', 'json'])) as {
+      spec: { replicas: number; template: unknown };
+    };
+    expect(made.spec).toMatchObject({
+      replicas: 0,
+      template: { spec: { containers: [{ image: 'img:1', ports: [{ containerPort: 80 }] }] } },
+    });
+  });
+});
+
+test('auth can-i and tokens', async () => {
+  await run(['create', 'namespace', 'team']);
+  await run(['create', 'serviceaccount', 'bob', '-n', 'team']);
+  await run(['create', 'role', 'reader', '--verb=list', '--resource=pods', '-n', 'team']);
+  await run(['create', 'rolebinding', 'reader', '--role=reader', '--serviceaccount=team:bob', '-n', 'team']);
+  const token = (await run(['create', 'token', 'bob', '-n', 'team'])).trim();
+  const bob = join(directory, 'bob');
+  await writeFile(bob, server.tokenKubeconfig(token), { mode: 0o600 });
+  const may = async (...args: string[]): Promise<string> =>
+    (await tryKubectl(flags(['auth', 'can-i', ...args, '-n', 'team']), { kubeconfig: bob })).stdout.trim();
+  expect(await may('list', 'pods')).toBe('yes');
+  expect(await may('delete', 'pods')).toBe('no');
+  expect(await kubectl(flags(['auth', 'whoami']), { kubeconfig: bob })).toContain(
+    'system:serviceaccount:team:bob',
+  );
+});
+
+test('explain and api-resources know custom resources', async () => {
+  expect(await run(['explain', 'gadget.spec'])).toMatch(
+    /What is wanted[\s\S]*replicas\t<integer>\n +How many of them/,
+  );
+  expect(await run(['explain', 'deployment.spec.replicas'])).toContain('FIELD: replicas <integer>');
+  expect(await run(['api-resources', '--api-group=test.example.com'])).toMatch(
+    /gadgets +gd +test\.example\.com\/v1 +true +Gadget/,
+  );
+});
+
+test('a misspelt field is refused', async () => {
+  const answer = await tryKubectl(flags(['apply', '-f', '-']), { kubeconfig, input: gadget({ replica: 1 }) });
+  expect(answer).toMatchObject({ code: 1, stderr: expect.stringContaining('unknown field "spec.replica"') });
+});
+
+test('logs', async () => {
+  server.servePodLogs(async function* ({ tailLines }) {
+    yield Buffer.from(`last ${tailLines} lines\n`);
+  });
+  await run(['run', 'talker', '--image=img:1']);
+  expect(await run(['logs', 'talker', '--tail=3'])).toBe('last 3 lines\n');
+  expect(await run(['get', 'pod', 'talker'])).toMatch(/talker +0\/1 +Pending +0/);
+});
+
+test('deleting a namespace waits until it is gone', async () => {
+  await run(['create', 'namespace', 'short']);
+  await run(['create', 'configmap', 'a', '-n', 'short']);
+  await run(['delete', 'namespace', 'short', '--timeout=20s']);
+  expect((await tryKubectl(flags(['get', 'namespace', 'short']), { kubeconfig })).code).toBe(1);
+});
