@@ -94,9 +94,11 @@ function podProblem(deployment: Deployment, pod: Pod): EngineProblem | undefined
   for (const container of pod.status?.containerStatuses ?? []) {
     const waiting = container.state?.waiting;
     if (waiting?.reason && IMAGE_REASONS.has(waiting.reason)) {
+      // The kubelet alternates between ErrImagePull and ImagePullBackOff, each with words of its own: only what stays is told.
+      const image = pod.spec.containers?.find(({ name }) => name === container.name)?.image;
       return {
         reason: 'ImagePullFailed',
-        message: `the engine image cannot be pulled (${waiting.reason}): ${waiting.message ?? 'check engine.image and imagePullSecrets'}`,
+        message: `the engine image ${image ?? ''} cannot be pulled; check engine.image and template.imagePullSecrets, the reason is in: kubectl describe pods -n ${deployment.metadata.namespace} -l vllm-operator.dev/model=${pod.metadata.labels?.['vllm-operator.dev/model'] ?? ''}`,
         needsUser: true,
       };
     }

@@ -199,7 +199,12 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   watchForModels(modelController, state, ownerKeys('InferenceModel'));
   watchForPools(poolController, state, ownerKeys('InferencePool'));
   watchForRoutes(routesController, state);
-  watchForScaling(scalingController, state);
+  watchForScaling(scalingController, state, (poolKey) =>
+    state.models.store
+      .byIndex('byPool', poolKey)
+      .filter(({ metadata }) => memories.peek(metadata.uid ?? '')?.waitingSince !== undefined)
+      .map(keyOf),
+  );
 
   const elector = options.leaderElection
     ? new LeaderElector({ client, namespace, name: LEASE_NAME, identity: instance, registry, log })

@@ -8,6 +8,8 @@ export interface ScalingMemory {
   /** Since when routers are told to hold requests for the model. */
   drainingSince?: number | undefined;
   failure?: WakeFailure | undefined;
+  /** Generation of the spec that failed: another one deserves another try. */
+  failedGeneration?: number | undefined;
   /** Wakes in a row that failed. */
   failures: number;
   /** Since when the model waits for accelerators. */

@@ -67,6 +67,9 @@ const MAX_WAKE_BACKOFF_MS = 300_000;
 /** Wait for what no watch tells: confirmation by the routers, demand of routers that do not answer. */
 const POLL_MS = 250;
 
+/** Waiting makes older, and age can be what it takes. */
+const QUEUE_MS = 2_000;
+
 const DEFAULT_IDLE_TIMEOUT = '180s';
 
 export class ScalingReconciler {
@@ -158,10 +161,12 @@ export class ScalingReconciler {
 
   /** Sleep and wake, from the pure decision to what is done. */
   async #live(scope: Scope, context: Context): Promise<number | undefined> {
-    const { memory, health } = scope;
-    if (health.ready > 0 && memory.failures > 0) {
+    const { memory, health, model } = scope;
+    const mended = memory.failure !== undefined && memory.failedGeneration !== model.metadata.generation;
+    if (mended || (health.ready > 0 && memory.failures > 0)) {
       memory.failures = 0;
       memory.failure = undefined;
+      this.#options.onChanged(keyOf(model), scope.poolKey);
     }
     const decision = decideLifecycle(this.#lifecycleInput(scope));
     const lookAgain = await this.#act(scope, decision.action, context);
@@ -238,7 +243,7 @@ export class ScalingReconciler {
       case 'nothing':
         return undefined;
       case 'queue':
-        return undefined;
+        return QUEUE_MS;
       case 'wake': {
         const text = action.reason === 'Demand' ? 'for a held request' : 'for its minimum';
         memory.wokenAt = now;
@@ -269,6 +274,7 @@ export class ScalingReconciler {
       case 'giveUp': {
         const backoff = Math.min(WAKE_BACKOFF_MS * 2 ** memory.failures, MAX_WAKE_BACKOFF_MS);
         memory.failures += 1;
+        memory.failedGeneration = model.metadata.generation;
         memory.failure = {
           reason: action.reason,
           message: action.message,

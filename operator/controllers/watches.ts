@@ -72,11 +72,18 @@ export function watchForRoutes(controller: Controller, state: ClusterState): voi
   });
 }
 
-/** Scaling of a model: itself, its Deployment and pods, and its pool's capacity. Demand comes from the routers. */
-export function watchForScaling(controller: Controller, state: ClusterState): void {
+/**
+ * Scaling of a model: itself, its Deployment and pods, and its pool's capacity. Demand comes from the routers. Pods that
+ * come or go also concern the models that wait for their accelerators.
+ */
+export function watchForScaling(
+  controller: Controller,
+  state: ClusterState,
+  waiting: (poolKey: Key) => Key[],
+): void {
   controller.watch(state.models.store);
   controller.watch(state.deployments.store, { map: byModel });
-  controller.watch(state.pods.store, { map: byModel });
+  controller.watch(state.pods.store, { map: (pod) => [...byModel(pod), ...poolKeys(pod).flatMap(waiting)] });
   controller.watch(state.pools.store, {
     map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
     changed: (old, now) => old.metadata.generation !== now.metadata.generation,

@@ -35,7 +35,7 @@ interface ContainerState {
 }
 
 export interface Pod extends KubeObject {
-  spec: { nodeName?: string; containers?: { name: string }[] };
+  spec: { nodeName?: string; containers?: { name: string; image?: string }[] };
   status?: {
     phase?: string;
     podIP?: string;

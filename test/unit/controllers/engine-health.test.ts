@@ -84,7 +84,7 @@ describe('engineHealth', () => {
           },
         ],
       }),
-      /ImagePullBackOff.*not found/,
+      /cannot be pulled.*imagePullSecrets/,
       true,
     ],
     [
