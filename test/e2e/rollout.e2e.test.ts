@@ -124,6 +124,10 @@ it('a wrong spec is told and changes nothing; the right one rolls', async () => 
 });
 
 it('an engine that cannot start does not replace one that runs', async () => {
+  await eventually(
+    'one engine runs',
+    async () => (await world.pods(namespace, 'engine', 'one')).length === 1,
+  );
   const before = identities(await world.pods(namespace, 'engine', 'one'));
   const client = await world.openai(namespace);
 
