@@ -21,41 +21,62 @@ local function members()
   }
 end
 
---- Place of the first byte at or behind `i` that is not white space; `n` when there is none.
+--- Place of the first byte at or behind `i` that is not white space; `n` when there is none. No space, or one, is what
+-- serializers write; those cases keep LuaJIT out of the loop.
 local function skip_space(p, i, n)
+  if i < n and p[i] > 32 then return i end
+  if i + 1 < n and p[i] == 32 and p[i + 1] > 32 then return i + 1 end
   while i < n and (p[i] == 32 or p[i] == 10 or p[i] == 13 or p[i] == 9) do i = i + 1 end
   return i
 end
 
---- Place behind the string whose first byte inside the quotes is at `i`; nil when it does not end.
-local function skip_string(p, i, n)
+--- Place of the next quote; nil when there is none.
+local function next_quote(p, i, n)
+  local found = C.memchr(p + i, QUOTE, n - i)
+  if found ~= nil then return tonumber(ffi.cast(BYTES, found) - p) end
+end
+
+--- Is the quote at `i` escaped? Only an odd number of backslashes before it escapes it.
+local function is_escaped(p, i)
+  local b = i - 1
+  while p[b] == BACKSLASH do b = b - 1 end
+  return (i - b) % 2 == 0
+end
+
+--- Place behind what ends when `depth` brackets, and the string that `i` may be in, are closed; nil when that does not come.
+-- One loop without an inner one, for LuaJIT: strings are passed over with memchr, from quote to quote.
+local function skip_nested(p, i, n, depth, in_string)
   while i < n do
-    local found = C.memchr(p + i, QUOTE, n - i)
-    if found == nil then return nil end
-    local quote = tonumber(ffi.cast(BYTES, found) - p)
-    local b = quote - 1
-    while b >= i and p[b] == BACKSLASH do b = b - 1 end
-    if (quote - b) % 2 == 1 then return quote + 1 end
-    i = quote + 1
+    if in_string then
+      local quote = next_quote(p, i, n)
+      if not quote then return nil end
+      if p[quote - 1] ~= BACKSLASH then
+        in_string = false
+      elseif p[quote - 2] == BACKSLASH then
+        in_string = is_escaped(p, quote)
+      end
+      i = quote + 1
+      if depth == 0 and not in_string then return i end
+    else
+      local c = p[i]
+      i = i + 1
+      if c == QUOTE then
+        in_string = true
+      elseif c == OPEN_BRACE or c == OPEN_BRACKET then
+        depth = depth + 1
+      elseif c == CLOSE_BRACE or c == CLOSE_BRACKET then
+        depth = depth - 1
+        if depth == 0 then return i end
+      end
+    end
   end
 end
 
---- Place behind the object or array whose first byte inside is at `i`; nil when it does not end.
-local function skip_container(p, i, n)
-  local depth = 1
-  while i < n do
-    local c = p[i]
-    i = i + 1
-    if c == QUOTE then
-      i = skip_string(p, i, n)
-      if not i then return nil end
-    elseif c == OPEN_BRACE or c == OPEN_BRACKET then
-      depth = depth + 1
-    elseif c == CLOSE_BRACE or c == CLOSE_BRACKET then
-      depth = depth - 1
-      if depth == 0 then return i end
-    end
-  end
+--- Place behind the string whose first byte inside the quotes is at `i`; nil when it does not end.
+local function skip_string(p, i, n)
+  local quote = next_quote(p, i, n)
+  if not quote or p[quote - 1] ~= BACKSLASH then return quote and quote + 1 end
+  return skip_nested(p, i, n, 0, true)
 end
 
 --- Place behind the value at `i`; nil when there is none, or it does not end.
@@ -63,7 +84,7 @@ local function skip_value(p, i, n)
   if i >= n then return nil end
   local c = p[i]
   if c == QUOTE then return skip_string(p, i + 1, n) end
-  if c == OPEN_BRACE or c == OPEN_BRACKET then return skip_container(p, i + 1, n) end
+  if c == OPEN_BRACE or c == OPEN_BRACKET then return skip_nested(p, i + 1, n, 1, false) end
   local start = i
   while i < n and p[i] > 32 and p[i] ~= COMMA and p[i] ~= CLOSE_BRACE and p[i] ~= CLOSE_BRACKET do i = i + 1 end
   if i > start then return i end
