@@ -9,27 +9,17 @@ import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import { API_SERVICES, CLUSTER_ROLES, NAMESPACES } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
-import {
-  type Authority,
-  createAuthority,
-  issueServingCertificate,
-  trustBundle,
-} from '../../../operator/router/pki.ts';
+import { type Authority, createAuthority, trustBundle } from '../../../operator/router/pki.ts';
 import {
   API_SERVICE_NAME,
   type ApiService,
   desiredApiService,
 } from '../../../operator/scaling/api-service.ts';
-import {
-  ExternalMetricsApi,
-  type ExternalMetricsApiOptions,
-} from '../../../operator/scaling/metrics-api/external-metrics-api.ts';
-import { metricsDnsNames } from '../../../operator/scaling/metrics-api/leader-endpoint.ts';
+import type { ExternalMetricsApiOptions } from '../../../operator/scaling/metrics-api/external-metrics-api.ts';
 import type { MetricSample } from '../../../operator/scaling/metrics-api/metric-values.ts';
 import { eventually } from '../../unit/kube/support/eventually.ts';
-import { fastClock } from '../../unit/kube/support/fake-clock.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
-import { closeAfterTest } from './support/metrics-api.ts';
+import { isAvailable, startMetricsLeader } from './support/metrics-leader.ts';
 
 const NAMESPACE = 'metrics-api-test';
 const METRIC = '/apis/external.metrics.k8s.io/v1beta1/namespaces/team-a/vllm-operator-requests';
@@ -64,31 +54,10 @@ beforeEach(async () => {
 /** A leader whose every model has `value` requests; it ends with the test, or by what `stop` does. */
 async function startLeader(value: number, more: Partial<ExternalMetricsApiOptions> = {}) {
   const samples: MetricSample[] = [{ model: 'llama', value, known: true }];
-  const certificate = await issueServingCertificate(
-    authority,
-    { dnsNames: metricsDnsNames(NAMESPACE) },
-    { now: new Date() },
-  );
-  const metricsApi = new ExternalMetricsApi({
-    client,
-    namespace: NAMESPACE,
-    address: '127.0.0.1',
-    host: '127.0.0.1',
-    port: 0,
-    source: () => samples,
-    certificate: async () => certificate,
-    trustBundle: async () => trustBundle(authority),
-    clock: fastClock(100),
-    ...more,
-  });
-  const end = new AbortController();
-  const running = metricsApi.run(end.signal);
-  const stop = async () => {
-    end.abort();
-    await running;
+  return {
+    samples,
+    ...(await startMetricsLeader({ client, namespace: NAMESPACE, authority, samples, more })),
   };
-  closeAfterTest(stop);
-  return { metricsApi, samples, stop };
 }
 
 async function values(): Promise<string[] | number> {
@@ -100,11 +69,6 @@ async function values(): Promise<string[] | number> {
     throw error;
   }
 }
-
-const isAvailable = (metricsApi: ExternalMetricsApi) => {
-  const state = metricsApi.state();
-  return state.owner === 'ours' && state.available === true;
-};
 
 describe.runIf(isDevcluster)('the external metrics API', () => {
   it('is reached through the API server, which finds it available', async () => {
