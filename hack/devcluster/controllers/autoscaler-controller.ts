@@ -7,6 +7,7 @@ import type { ControllerContext } from './controller-context.ts';
 import { MetricError, type MetricProposal, proposeReplicas } from './external-metric.ts';
 import type { HorizontalPodAutoscaler, MetricStatus } from './horizontal-pod-autoscaler.ts';
 import { patchStatus } from './patch-status.ts';
+import { parseQuantity } from './quantity.ts';
 import { type Scale, ScaleTargets } from './scale-target.ts';
 import { type NormalizedReplicas, normalizeReplicas, type ScalingHistory } from './scaling-behavior.ts';
 
@@ -153,8 +154,8 @@ class AutoscalerReconciler {
       specReplicas: scale.spec.replicas ?? 0,
       statusReplicas: scale.status?.replicas ?? 0,
       tolerance: {
-        up: Number(behavior?.scaleUp?.tolerance ?? TOLERANCE),
-        down: Number(behavior?.scaleDown?.tolerance ?? TOLERANCE),
+        up: parseQuantity(behavior?.scaleUp?.tolerance ?? TOLERANCE),
+        down: parseQuantity(behavior?.scaleDown?.tolerance ?? TOLERANCE),
       },
     };
     const settled = await Promise.allSettled(
