@@ -1,0 +1,117 @@
+/** What the documentation refers to exists, and its manifests are ones that the operator takes. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { isOurs, validateManifest } from '../../../operator/api/validate.ts';
+import type { KubeObject } from '../../../operator/kube/object.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const pages = [
+  ...readdirSync(root).filter((name) => name.endsWith('.md')),
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+].sort();
+
+interface Block {
+  language: string;
+  text: string;
+}
+
+const read = (page: string): string => readFileSync(join(root, page), 'utf8');
+
+function blocks(page: string): Block[] {
+  return [...read(page).matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({
+    language,
+    text,
+  }));
+}
+
+/** Text without code, in which brackets mean something else. */
+function prose(page: string): string {
+  return read(page)
+    .replaceAll(/^```.*?^```$/gms, '')
+    .replaceAll(/`[^`\n]*`/g, '');
+}
+
+/** As GitHub makes them: lower case, words joined by hyphens, everything else left out. */
+function anchors(page: string): Set<string> {
+  const headings = read(page)
+    .replaceAll(/^```.*?^```$/gms, '')
+    .matchAll(/^#+ (.*)$/gm);
+  return new Set(
+    [...headings].map(([, text = '']) =>
+      text
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+function brokenLinks(page: string): string[] {
+  const targets = [...prose(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+  return targets.filter((target) => {
+    if (/^[a-z]+:/.test(target)) return false;
+    const [path = '', anchor] = target.split('#');
+    const file = path === '' ? page : relative(root, join(root, dirname(page), path));
+    if (!existsSync(join(root, file))) return true;
+    return anchor !== undefined && !(statSync(join(root, file)).isFile() && anchors(file).has(anchor));
+  });
+}
+
+/** Files of the repository that commands name. Those in angle brackets and those that a reader makes are not. */
+function missingFiles(page: string): string[] {
+  const shell = blocks(page).filter(({ language }) => language === 'sh');
+  const named = shell.flatMap(
+    ({ text }) => text.match(/(?:crds|docs|examples|hack|manifests|test)\/[\w./-]*/g) ?? [],
+  );
+  return named.filter((path) => !existsSync(join(root, path)));
+}
+
+function scripts(page: string): string[] {
+  return blocks(page).flatMap(({ text }) =>
+    [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, name = '']) => name),
+  );
+}
+
+const manifests = pages.flatMap((page) =>
+  blocks(page)
+    .filter(({ language }) => language === 'yaml')
+    .flatMap(({ text }, index) =>
+      parseAllDocuments(text).map((document) => ({
+        where: `${page}, block ${index + 1}`,
+        errors: document.errors,
+        object: document.toJS() as KubeObject & { spec: unknown },
+      })),
+    ),
+);
+
+describe.each(pages)('%s', (page) => {
+  it('has links that lead somewhere', () => {
+    expect(brokenLinks(page)).toEqual([]);
+  });
+
+  it('names files and scripts that exist', () => {
+    expect(missingFiles(page)).toEqual([]);
+    const { scripts: known } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    expect(scripts(page).filter((name) => !(name in known))).toEqual([]);
+  });
+});
+
+describe('manifests in the documentation', () => {
+  it('are YAML', () => {
+    expect(manifests.filter(({ errors }) => errors.length > 0).map(({ where }) => where)).toEqual([]);
+  });
+
+  const ours = manifests.filter(({ object }) => isOurs(Object(object) as KubeObject));
+  it('show both kinds', () => {
+    expect(new Set(ours.map(({ object }) => object.kind))).toEqual(
+      new Set(['InferencePool', 'InferenceModel']),
+    );
+  });
+  it.each(ours)('$where: $object.kind $object.metadata.name is valid', ({ object }) => {
+    expect(validateManifest(object)).toEqual([]);
+  });
+});
