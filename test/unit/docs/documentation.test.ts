@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { REASONS } from '../../../operator/api/reasons.ts';
 import { isOurs, validateManifest } from '../../../operator/api/validate.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 
@@ -113,5 +114,25 @@ describe('manifests in the documentation', () => {
   });
   it.each(ours)('$where: $object.kind $object.metadata.name is valid', ({ object }) => {
     expect(validateManifest(object)).toEqual([]);
+  });
+});
+
+describe('names in the documentation are those in the code:', () => {
+  it('reasons', () => {
+    const headings = [...read('docs/troubleshooting.md').matchAll(/^### `(\w+)`$/gm)].map(
+      ([, reason = '']) => reason,
+    );
+    expect(headings.length).toBeGreaterThan(0);
+    expect(headings.filter((reason) => !(reason in REASONS))).toEqual([]);
+  });
+
+  it('metrics of the router, all of them', () => {
+    const lua = read('operator/router/nginx/metrics.lua');
+    const help = lua.slice(lua.indexOf('local HELP'), lua.indexOf('\n}\n'));
+    const known = [...help.matchAll(/^ {2}(\w+) = \{/gm)].map(([, name = '']) => name);
+    const page = read('docs/operations.md');
+    const table = page.slice(page.indexOf('### Router'), page.indexOf('## Upgrade'));
+    const named = [...table.matchAll(/`(?:vllm_router|…)_(\w+)`/g)].map(([, name = '']) => name);
+    expect(named.sort()).toEqual(known.sort());
   });
 });
