@@ -74,8 +74,8 @@ function filesCommand(
     .requiredOption(
       '-f, --filename <path>',
       'file, or - for standard input; may be repeated',
-      (value: string, all: string[]) => [...all, value],
-      [],
+      // No default: with one, the option would not be required.
+      (value: string, all: string[] | undefined) => [...(all ?? []), value],
     )
     .action(({ filename }: FileOptions) => {
       process.exitCode = action(filename, { write, fail });

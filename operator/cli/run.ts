@@ -33,13 +33,14 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     process.exit(1);
   });
 
-  const connection = await loadConnection({
-    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
-    ...(options.context !== undefined && { context: options.context }),
-  });
-  const transport = new Transport({ connection, userAgent: 'vllm-operator', registry });
-  const client = new KubeClient(transport, { fieldManager: 'vllm-operator' });
+  let transport: Transport | undefined;
   try {
+    const connection = await loadConnection({
+      ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
+      ...(options.context !== undefined && { context: options.context }),
+    });
+    transport = new Transport({ connection, userAgent: 'vllm-operator', registry });
+    const client = new KubeClient(transport, { fieldManager: 'vllm-operator' });
     await checkCluster(client, options.namespace, log, signal);
     const { manager } = createOperator({
       client,
@@ -59,7 +60,7 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     log.error({ err: error }, 'the operator ended with an error');
     return 1;
   } finally {
-    await transport.close();
+    await transport?.close();
   }
 }
 
