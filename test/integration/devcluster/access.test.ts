@@ -129,6 +129,29 @@ describe('authorization', () => {
     expect((await api.as(ACCOUNT).send('GET', path)).status).toBe(403);
   });
 
+  test('roles aggregate those that carry their label', async () => {
+    const role = (name: string, rest: Record<string, unknown>): unknown => ({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      ...rest,
+      metadata: { name, ...(rest.metadata as Record<string, unknown> | undefined) },
+    });
+    await api.create(`${RBAC}/namespaces/team/rolebindings`, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'viewer' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+      subjects: [{ kind: 'User', name: 'vera' }],
+    });
+    const path = '/apis/storage.k8s.io/v1/namespaces/team/csistoragecapacities';
+    expect((await api.as('vera').send('GET', path)).status).toBe(403);
+    const labels = { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' };
+    const rules = [{ apiGroups: ['storage.k8s.io'], resources: ['csistoragecapacities'], verbs: ['list'] }];
+    await api.create(`${RBAC}/clusterroles`, role('more', { metadata: { labels }, rules }));
+    expect((await api.as('vera').send('GET', path)).status).toBe(200);
+    expect((await api.as('vera').send('GET', '/api/v1/namespaces/team/secrets')).status).toBe(403);
+  });
+
   test('rules reviews list what is granted', async () => {
     const review = {
       apiVersion: 'authorization.k8s.io/v1',

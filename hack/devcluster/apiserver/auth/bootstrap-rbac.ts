@@ -123,13 +123,20 @@ const CLUSTER_BINDINGS: Readonly<Record<string, string[]>> = {
   'system:public-info-viewer': ['system:authenticated', 'system:unauthenticated'],
 };
 
+/** Roles that collect the rules of ClusterRoles with a label, so that custom resources can join them. */
+const AGGREGATED = ['admin', 'edit', 'view'];
+
+/** Lets the backends of aggregated APIs read how to check requests. */
+const READER = 'extension-apiserver-authentication-reader';
+
 /** Writes the roles that every cluster has (a short form of bootstrappolicy of Kubernetes). */
 export function bootstrapRbac(store: Store, now: Date): void {
-  const make = (kind: string, name: string, rest: JsonObject): ApiObject => ({
+  const make = (kind: string, name: string, rest: JsonObject, namespace = ''): ApiObject => ({
     apiVersion: `${RBAC}/v1`,
     kind,
     metadata: {
       name,
+      ...(namespace === '' ? {} : { namespace }),
       uid: randomUUID(),
       creationTimestamp: timestamp(now),
       labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' },
@@ -138,11 +145,22 @@ export function bootstrapRbac(store: Store, now: Date): void {
     ...rest,
   });
   for (const [name, each] of Object.entries(CLUSTER_ROLES)) {
-    store.put(`${RBAC}/clusterroles`, make('ClusterRole', name, { rules: each }));
+    const matchLabels = { [`${RBAC}/aggregate-to-${name}`]: 'true' };
+    const rule = AGGREGATED.includes(name)
+      ? { aggregationRule: { clusterRoleSelectors: [{ matchLabels }] } }
+      : {};
+    store.put(`${RBAC}/clusterroles`, make('ClusterRole', name, { rules: each, ...rule }));
   }
   for (const [name, groups] of Object.entries(CLUSTER_BINDINGS)) {
     const subjects = groups.map((group) => ({ kind: 'Group', apiGroup: RBAC, name: group }));
     const roleRef = { apiGroup: RBAC, kind: 'ClusterRole', name };
     store.put(`${RBAC}/clusterrolebindings`, make('ClusterRoleBinding', name, { roleRef, subjects }));
   }
+  const config = {
+    verbs: READ,
+    apiGroups: [''],
+    resources: ['configmaps'],
+    resourceNames: ['extension-apiserver-authentication'],
+  };
+  store.put(`${RBAC}/roles`, make('Role', READER, { rules: [config] }, 'kube-system'));
 }

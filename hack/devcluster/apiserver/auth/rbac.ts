@@ -1,5 +1,6 @@
 import type { ApiObject } from '../api-object.ts';
 import { type JsonObject, objectsAt, stringAt, stringsAt } from '../json.ts';
+import { matcherOf } from '../selector.ts';
 import type { UserInfo } from '../server-context.ts';
 import type { Store } from '../store.ts';
 
@@ -85,7 +86,18 @@ export class RbacAuthorizer {
     const role = clusterRole
       ? this.#store.get(CLUSTER_ROLES, '', name)
       : this.#store.get(ROLES, namespace, name);
-    return role ? objectsAt(role, 'rules') : [];
+    if (!role) return [];
+    return [...objectsAt(role, 'rules'), ...this.#aggregated(role)];
+  }
+
+  /** Rules of the ClusterRoles that an aggregationRule selects; aggregated roles may aggregate others. */
+  #aggregated(role: ApiObject): JsonObject[] {
+    const selectors = objectsAt(role, 'aggregationRule', 'clusterRoleSelectors').map(matcherOf);
+    if (selectors.length === 0) return [];
+    return this.#store
+      .list(CLUSTER_ROLES)
+      .filter((each) => each !== role && selectors.some((matches) => matches(each.metadata.labels)))
+      .flatMap((each) => [...objectsAt(each, 'rules'), ...this.#aggregated(each)]);
   }
 }
 

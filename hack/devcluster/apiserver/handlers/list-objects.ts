@@ -2,7 +2,6 @@ import type { ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
 import { encodeItem, encodeObject, encodePartial } from '../encode.ts';
 import { type Representation, sendJson } from '../http-message.ts';
-import { isObject } from '../json.ts';
 import { type ObjectFilter, parseFilter } from '../object-filter.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
@@ -98,9 +97,4 @@ function checkVersion(server: ServerContext, query: URLSearchParams): void {
       },
     );
   }
-}
-
-/** Whether a value has the look of an object with metadata. */
-export function isApiObject(value: unknown): value is ApiObject {
-  return isObject(value) && isObject(value.metadata);
 }
