@@ -3,10 +3,9 @@ import { stringify } from 'yaml';
 import { customResourceDefinitions } from '../../operator/api/crd.ts';
 import { OPERATOR_VERSION } from '../../operator/render/manifest.ts';
 import { CONTAINER_SECURITY, podSecurity } from '../../operator/render/pod-security.ts';
-import { type PolicyRule, rbacRules } from './rbac.ts';
+import { OPERATOR_NAME as NAME, type PolicyRule, rbacRules } from './rbac.ts';
 
 const NAMESPACE = 'vllm-operator-system';
-const NAME = 'vllm-operator';
 
 /** The routers' NetworkPolicies admit the pods with this label (operator/render/router-network-policy.ts). */
 const SELECTOR = { 'app.kubernetes.io/name': NAME };
@@ -47,6 +46,14 @@ function installObjects(): object[] {
     binding('ClusterRoleBinding', metadata(), 'ClusterRole', account),
     role('Role', metadata(NAMESPACE), rules.ownNamespace),
     binding('RoleBinding', metadata(NAMESPACE), 'Role', account),
+    // How the API server tells who asks the external metrics API.
+    binding(
+      'RoleBinding',
+      metadata('kube-system'),
+      'Role',
+      account,
+      'extension-apiserver-authentication-reader',
+    ),
     role('ClusterRole', aggregated('view', ['view', 'edit', 'admin']), rules.viewer),
     role('ClusterRole', aggregated('edit', ['edit', 'admin']), rules.editor),
     deployment(),
@@ -78,8 +85,9 @@ function binding(
   meta: object,
   roleKind: 'Role' | 'ClusterRole',
   subject: object,
+  roleName = NAME,
 ): object {
-  const roleRef = { apiGroup: RBAC, kind: roleKind, name: NAME };
+  const roleRef = { apiGroup: RBAC, kind: roleKind, name: roleName };
   return { apiVersion: `${RBAC}/v1`, kind, metadata: meta, roleRef, subjects: [subject] };
 }
 
@@ -127,8 +135,15 @@ function container(): object {
     name: 'operator',
     image: `ghcr.io/vllm-operator/operator:${OPERATOR_VERSION}`,
     args: ['run'],
-    env: [field('POD_NAME', 'metadata.name'), field('POD_NAMESPACE', 'metadata.namespace')],
-    ports: [{ name: 'http', containerPort: 8080, protocol: 'TCP' }],
+    env: [
+      field('POD_NAME', 'metadata.name'),
+      field('POD_NAMESPACE', 'metadata.namespace'),
+      field('POD_IP', 'status.podIP'),
+    ],
+    ports: [
+      { name: 'http', containerPort: 8080, protocol: 'TCP' },
+      { name: 'metrics-api', containerPort: 6443, protocol: 'TCP' },
+    ],
     resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
     livenessProbe: probe('/livez', { periodSeconds: 10, failureThreshold: 6 }),
     readinessProbe: probe('/readyz', { periodSeconds: 5 }),

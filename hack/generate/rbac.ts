@@ -5,10 +5,14 @@
 import { INFERENCE_MODELS, INFERENCE_POOLS } from '../../operator/api/types.ts';
 import type { ResourceType } from '../../operator/kube/object.ts';
 import {
+  API_SERVICES,
+  CLUSTER_ROLES,
   CONFIG_MAPS,
   DEPLOYMENTS,
   ENDPOINT_SLICES,
+  ENDPOINTS,
   EVENTS,
+  HORIZONTAL_POD_AUTOSCALERS,
   INGRESSES,
   LEASES,
   NAMESPACES,
@@ -20,11 +24,13 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '../../operator/kube/resource-types.ts';
+import { API_SERVICE_NAME } from '../../operator/scaling/api-service.ts';
+import { METRICS_SERVICE_NAME } from '../../operator/scaling/metrics-api/leader-endpoint.ts';
 
 type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 
 interface Permission {
-  type: ResourceType;
+  type: Pick<ResourceType, 'group' | 'plural'>;
   subresource?: string;
   verbs: readonly Verb[];
   /** The only objects that it holds for. `create` cannot be limited by name. */
@@ -38,6 +44,9 @@ export interface PolicyRule {
   resourceNames?: string[];
   verbs: string[];
 }
+
+/** Of the ClusterRole, the Lease and everything else that has one instance. */
+export const OPERATOR_NAME = 'vllm-operator';
 
 /** A reflector lists, then watches. */
 const READ = ['list', 'watch'] as const;
@@ -69,15 +78,31 @@ const CLUSTER_PERMISSIONS: readonly Permission[] = [
   { type: POD_DISRUPTION_BUDGETS, verbs: OWN },
   { type: NETWORK_POLICIES, verbs: OWN },
   { type: INGRESSES, verbs: OWN },
+  { type: HORIZONTAL_POD_AUTOSCALERS, verbs: OWN },
   { type: EVENTS, verbs: ['create'] },
+  // The external metrics API: its registration, which goes with the operator's ClusterRole, and who may read it.
+  { type: API_SERVICES, verbs: ['create'] },
+  { type: API_SERVICES, verbs: ['get', 'patch'], names: [API_SERVICE_NAME] },
+  { type: CLUSTER_ROLES, verbs: ['get'], names: [OPERATOR_NAME] },
+  { type: { group: 'authentication.k8s.io', plural: 'tokenreviews' }, verbs: ['create'] },
+  { type: { group: 'authorization.k8s.io', plural: 'subjectaccessreviews' }, verbs: ['create'] },
 ];
 
 /** In the operator's own namespace. */
 const OWN_NAMESPACE_PERMISSIONS: readonly Permission[] = [
   { type: LEASES, verbs: ['create'] },
-  { type: LEASES, verbs: ['get', 'update'], names: ['vllm-operator'] },
+  { type: LEASES, verbs: ['get', 'update'], names: [OPERATOR_NAME] },
   { type: SECRETS, verbs: ['create'] },
   { type: SECRETS, verbs: ['get', 'patch'], names: ['vllm-operator-root'] },
+  // The endpoint of the external metrics API; its Service is covered above.
+  { type: ENDPOINTS, verbs: ['create'] },
+  { type: ENDPOINTS, verbs: ['get', 'patch'], names: [METRICS_SERVICE_NAME] },
+  { type: ENDPOINT_SLICES, verbs: ['create'] },
+  {
+    type: ENDPOINT_SLICES,
+    verbs: ['get', 'patch'],
+    names: ['ipv4', 'ipv6'].map((family) => `${METRICS_SERVICE_NAME}-${family}`),
+  },
 ];
 
 /** What a team may do with its models: the roles `view` and `edit` of Kubernetes get these. */

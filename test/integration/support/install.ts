@@ -50,7 +50,7 @@ export function installObjects(namespace = NAMESPACE): KubeObject[] {
     (document) => document.toJS() as KubeObject,
   );
   return objects.map((object) =>
-    object.kind === 'ClusterRoleBinding' && namespace !== NAMESPACE
+    isShared(object) && namespace !== NAMESPACE
       ? { ...object, metadata: { ...object.metadata, name: `${object.metadata.name}-${namespace}` } }
       : object,
   );
@@ -72,9 +72,13 @@ export async function install(
 /** Removes what `install` made but for the custom resource definitions, which other tests may use. */
 export async function uninstall(client: KubeClient, options: InstallOptions = {}): Promise<void> {
   for (const object of installObjects(options.namespace)) {
-    if (object.kind === 'ClusterRoleBinding' || object.kind === 'Namespace')
-      await client.delete(typeOf(object), object.metadata);
+    if (isShared(object) || object.kind === 'Namespace') await client.delete(typeOf(object), object.metadata);
   }
+}
+
+/** What binds to the namespace from outside of it. */
+function isShared({ kind, metadata }: KubeObject): boolean {
+  return kind === 'ClusterRoleBinding' || (kind === 'RoleBinding' && metadata.namespace === 'kube-system');
 }
 
 function typeOf({ kind }: KubeObject): ResourceType {
