@@ -89,7 +89,7 @@ export const MODEL_CONDITIONS = [
   {
     type: 'ScalingReady',
     meaning: 'What spec.scaling asks for is in force.',
-    reasons: ['FixedReplicas', 'Internal', 'External', 'ScalingModeUnsupported'],
+    reasons: ['FixedReplicas', 'HPA', 'Internal', 'External', 'HPAMetricsUnavailable'],
   },
   {
     type: 'CacheReady',

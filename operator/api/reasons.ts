@@ -97,9 +97,13 @@ export const REASONS = {
     remedy: 'Raise engine.startupTimeout if the model needs longer, else read the log of the engine.',
   },
   FixedReplicas: { meaning: 'The number of replicas is fixed.' },
-  ScalingModeUnsupported: {
-    meaning: 'This version does not scale by itself; it keeps the minimum, at least one replica.',
-    remedy: 'Set spec.scaling.replicas, or scale the Deployment by other means.',
+  HPA: {
+    meaning:
+      'A HorizontalPodAutoscaler scales between 1 and maxReplicas, on the metric that the operator serves.',
+  },
+  HPAMetricsUnavailable: {
+    meaning: 'spec.scaling.mode is HPA, and the HPA gets no value: replicas are kept.',
+    remedy: 'Set spec.scaling.mode to Auto or Internal, or mend what the message names.',
   },
   RoutersReady: { meaning: 'Routers serve.' },
   RoutersStarting: { meaning: 'Routers are starting.' },

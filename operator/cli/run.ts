@@ -19,6 +19,9 @@ export interface RunOptions {
   probePort: number;
   probeHost?: string;
   leaderElection: boolean;
+  /** Where the API server reaches the metrics API: the pod's IP. Absent: it is not served. */
+  metricsApiAddress?: string;
+  metricsApiPort: number;
   logLevel: LogLevel;
 }
 
@@ -52,6 +55,9 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
       probePort: options.probePort,
       ...(options.probeHost !== undefined && { probeHost: options.probeHost }),
       exit: (code) => process.exit(code),
+      ...(options.metricsApiAddress && {
+        metricsApi: { address: options.metricsApiAddress, port: options.metricsApiPort },
+      }),
     });
     await manager.run(signal);
     return 0;

@@ -9,6 +9,7 @@ import {
   CONFIG_MAPS,
   DEPLOYMENTS,
   ENDPOINT_SLICES,
+  HORIZONTAL_POD_AUTOSCALERS,
   INGRESSES,
   NAMESPACES,
   NETWORK_POLICIES,
@@ -21,7 +22,7 @@ import {
 import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../render/labels.ts';
 import { API_KEYS_LABEL } from '../router/api-keys.ts';
 import type { EndpointSlice } from '../router/endpoints-from-slices.ts';
-import type { ConfigMap, Deployment, Pod, Service } from './workloads.ts';
+import type { Autoscaler, ConfigMap, Deployment, Pod, Service } from './workloads.ts';
 
 export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';
 
@@ -50,7 +51,11 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     models: new Reflector<InferenceModel>({
       client,
       type: INFERENCE_MODELS,
-      indexes: { byPool: (model) => [poolKeyOf(model)], byUid: (model) => [model.metadata.uid ?? ''] },
+      indexes: {
+        byPool: (model) => [poolKeyOf(model)],
+        byUid: (model) => [model.metadata.uid ?? ''],
+        byNamespace: (model) => [model.metadata.namespace ?? ''],
+      },
       log,
       registry,
     }),
@@ -72,6 +77,7 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     volumeClaims: managed<KubeObject>(PERSISTENT_VOLUME_CLAIMS),
     disruptionBudgets: managed<KubeObject>(POD_DISRUPTION_BUDGETS),
     networkPolicies: managed<KubeObject>(NETWORK_POLICIES),
+    autoscalers: managed<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS),
     ingresses: managed<KubeObject>(INGRESSES),
     endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel, byPool: poolKeys } }),
   };

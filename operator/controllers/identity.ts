@@ -31,16 +31,17 @@ export class Identity {
 
   /** Root key and trust bundle. Throws KubeError or AuthorityError. */
   async authority(signal: AbortSignal): Promise<LoadedAuthority> {
-    const authority = await this.#load(signal);
+    const authority = await this.load(signal);
     return { rootKey: authority.rootKey, trustBundle: trustBundle(authority) };
   }
 
   /** The certificate that the routers' admin server admits. */
   async clientCertificate(signal: AbortSignal): Promise<CertificateAndKey> {
-    return await this.#client.get(await this.#load(signal));
+    return await this.#client.get(await this.load(signal));
   }
 
-  async #load(signal: AbortSignal): Promise<Authority> {
+  /** All of it, to issue other certificates from. */
+  async load(signal: AbortSignal): Promise<Authority> {
     const now = this.#clock.now();
     if (!this.#loaded || now - this.#loaded.at >= RELOAD_MS)
       this.#loaded = { authority: await this.#store.load(signal), at: now };

@@ -14,18 +14,20 @@ import type { Logger } from '../kube/logger.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { DEPLOYMENTS } from '../kube/resource-types.ts';
 import type { StatusWriter } from '../kube/status-writer.ts';
+import { renderHpa } from '../render/hpa.ts';
 import { engineSelector } from '../render/labels.ts';
 import { renderModel } from '../render/model.ts';
 import { engineName, routerName } from '../render/names.ts';
 import { boundsAt } from '../scaling/bounds.ts';
+import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import { isFixed, specReplicas } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
+import type { ModeKeeper } from './mode-keeper.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
-import { scalingCondition } from './scaling-condition.ts';
 import type { ScalingMemories } from './scaling-memory.ts';
 import type { Deployment } from './workloads.ts';
 
@@ -34,6 +36,8 @@ export interface ModelReconcilerOptions {
   acceptance: AcceptanceCache;
   applier: Applier;
   replicas: ReplicasWriter;
+  modes: ModeKeeper;
+  coldStarts: ColdStartRecorder;
   /** What scaling remembers of each model. */
   scaling: ScalingMemories;
   status: StatusWriter;
@@ -72,7 +76,7 @@ export class ModelReconciler {
 
   /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
   async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
-    const { state, clock } = this.#options;
+    const { state, clock, modes } = this.#options;
     const model = state.models.store.get(key);
     // Children go with the model, by their owner references.
     if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
@@ -166,7 +170,7 @@ export class ModelReconciler {
   async #apply(scope: Scope, { signal }: Context): Promise<void> {
     const { model, pool } = scope;
     if (!pool) return;
-    const { applier, replicas, scaling, state, events, operatorNamespace } = this.#options;
+    const { applier, replicas, scaling, modes, clock, state, events, operatorNamespace } = this.#options;
     const live = state.deployments.store.get(this.#deploymentKey(scope));
     // With overcommit the budget decides who starts, so everything starts asleep.
     const initial = pool.spec.capacity.overcommit ? 0 : specReplicas(model);
@@ -181,6 +185,9 @@ export class ModelReconciler {
       cluster: { operatorNamespace },
       roomForSurge: this.#roomForSurge(scope),
     });
+    if (modes.of(model, pool).mode === 'HPA') {
+      desired.push(renderHpa({ pool, model, bounds: boundsAt(model.spec.scaling, clock.now()) }));
+    }
     if (!live) giveReplicas(desired, initial);
     const { changes, fights } = await applier.apply({ owner: model, desired, prune: true, signal });
     for (const change of changes) {
@@ -217,16 +224,15 @@ export class ModelReconciler {
 
   async #report(scope: Scope, blocker: Blocker | undefined, { signal }: Context): Promise<void> {
     const { model, pool, key } = scope;
-    const { state, clock, status, events } = this.#options;
+    const { state, clock, status, events, modes, coldStarts } = this.#options;
+    const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
+    coldStarts.pods(model.metadata.uid ?? '', pods);
     const live = scope.written ?? state.deployments.store.get(this.#deploymentKey(scope));
     const before = findCondition(model.status?.conditions ?? [], 'Ready');
     const view: ModelView = {
       model,
       now: clock.now(),
-      health: engineHealth(
-        live,
-        podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name }),
-      ),
+      health: engineHealth(live, pods),
       selector: Object.entries(engineSelector(model.metadata))
         .map(([label, value]) => `${label}=${value}`)
         .join(','),
@@ -236,7 +242,7 @@ export class ModelReconciler {
       ...(scope.plan && { plan: scope.plan }),
       ...(scope.accelerator && { acceleratorsPerReplica: scope.accelerator.count }),
       ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
-      ...(!blocker && pool && { scaling: scalingCondition(model, pool) }),
+      ...(!blocker && pool && { scaling: modes.of(model, pool).condition }),
       ...this.#scalingView(scope),
       ...(!blocker && pool && { cache: cacheCondition(model, pool) }),
     };
@@ -258,6 +264,7 @@ export class ModelReconciler {
   /** What scaling knows: the queue, schedules, a wake that failed, and whether a request would wake the model. */
   #scalingView({ model, pool }: Scope): Partial<ModelView> {
     const memory = this.#options.scaling.peek(model.metadata.uid ?? '');
+    const coldStart = this.#options.coldStarts.last(model.metadata.uid ?? '');
     const bounds = boundsAt(model.spec.scaling, this.#options.clock.now());
     const nextChange =
       bounds.nextChange === undefined ? undefined : new Date(bounds.nextChange).toISOString();
@@ -266,6 +273,7 @@ export class ModelReconciler {
     };
     return {
       wakes: pool !== undefined && !isFixed(model),
+      ...(coldStart && { coldStart }),
       ...(memory?.failure && { wakeFailure: memory.failure }),
       ...(memory?.queuePosition !== undefined && { queuePosition: memory.queuePosition }),
       ...(schedule && schedule),

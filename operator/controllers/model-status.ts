@@ -35,6 +35,8 @@ export interface ModelView {
   /** The last wake did not end in service; kept until one does. */
   wakeFailure?: { reason: string; message: string };
   queuePosition?: number;
+  /** The last cold start that this process saw. */
+  coldStart?: NonNullable<InferenceModelStatus['coldStart']>;
   schedule?: { open: string[]; nextChange?: string };
 }
 
@@ -74,7 +76,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
     ...optional('queuePosition', view.queuePosition),
     ...optional('schedule', view.schedule),
     ...optional('plan', view.plan ? planStatus(view.plan) : known?.plan),
-    ...optional('coldStart', previous.coldStart),
+    ...optional('coldStart', view.coldStart ?? previous.coldStart),
   };
 }
 

@@ -15,6 +15,7 @@ import { ProbeServer } from '../kube/probes.ts';
 import {
   CONFIG_MAPS,
   DEPLOYMENTS,
+  HORIZONTAL_POD_AUTOSCALERS,
   INGRESSES,
   NETWORK_POLICIES,
   PERSISTENT_VOLUME_CLAIMS,
@@ -24,18 +25,24 @@ import {
 } from '../kube/resource-types.ts';
 import { StatusWriter } from '../kube/status-writer.ts';
 import { WriteTracker } from '../kube/write-tracker.ts';
+import { labelValue } from '../render/names.ts';
 import { AuthorityStore } from '../router/authority-store.ts';
+import { CertificateKeeper } from '../router/certificate-keeper.ts';
+import { issueServingCertificate } from '../router/pki.ts';
 import { boundsAt } from '../scaling/bounds.ts';
+import { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import { DemandTracker } from '../scaling/demand.ts';
+import { ExternalMetricsApi } from '../scaling/metrics-api/external-metrics-api.ts';
+import { metricsDnsNames } from '../scaling/metrics-api/leader-endpoint.ts';
 import { AcceptanceCache } from './acceptance-cache.ts';
 import { BudgetKeeper } from './budget-keeper.ts';
-import { createClusterState, FIELD_MANAGER, STATUS_FIELD_MANAGER } from './cluster-state.ts';
+import { createClusterState, FIELD_MANAGER, poolKeyOf, STATUS_FIELD_MANAGER } from './cluster-state.ts';
 import { Identity } from './identity.ts';
+import { ModeKeeper } from './mode-keeper.ts';
 import { ModelReconciler } from './model-reconciler.ts';
 import { PoolReconciler } from './pool-reconciler.ts';
 import { ReplicasWriter } from './replicas-writer.ts';
 import { RoutesReconciler } from './routes-reconciler.ts';
-import { usesInternalLoop } from './scaling-condition.ts';
 import { ScalingMemories } from './scaling-memory.ts';
 import { ScalingReconciler } from './scaling-reconciler.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
@@ -43,6 +50,8 @@ import { watchForModels, watchForPools, watchForRoutes, watchForScaling } from '
 
 /** Written into Leases, and what a second operator in the same namespace competes for. */
 const LEASE_NAME = 'vllm-operator';
+/** Goes when the operator is uninstalled, and the registration of its metrics API with it (manifests/install.yaml). */
+const OWNER_CLUSTER_ROLE = 'vllm-operator';
 /** A held request goes before whatever else waits to be looked at. */
 const WAKE_PRIORITY = 100;
 const REPORTING_CONTROLLER = 'vllm-operator.dev/operator';
@@ -61,6 +70,18 @@ export interface OperatorOptions {
   probePort: number;
   probeHost?: string;
   exit: (code: number) => void;
+  /** Serve the external metrics API that HPAs read; absent: the operator's own loop scales. */
+  metricsApi?: MetricsApiOptions | undefined;
+}
+
+/** Where the API server reaches this process. */
+export interface MetricsApiOptions {
+  /** The pod's IP. */
+  address: string;
+  /** 0 lets the system choose. */
+  port: number;
+  /** Address to listen on. Default: all. */
+  host?: string;
 }
 
 /** The operator, ready to run. `probes.port` is known once it does. */
@@ -81,11 +102,33 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   const keysOf = (uid: string) => state.models.store.byIndex('byUid', uid).map(keyOf);
   const demand = new DemandTracker({
     clock,
-    onHeld: (_pool, uid) =>
-      keysOf(uid).forEach((key) => scalingController.enqueue(key, { priority: WAKE_PRIORITY })),
-    onBusy: (_pool, uid) => keysOf(uid).forEach((key) => scalingController.enqueue(key)),
+    onHeld: (_pool, uid) => {
+      coldStarts.held(uid);
+      for (const key of keysOf(uid)) scalingController.enqueue(key, { priority: WAKE_PRIORITY });
+    },
+    onReleased: (_pool, uid, answered) => (answered ? coldStarts.firstByte(uid) : coldStarts.released(uid)),
+    onBusy: (_pool, uid) => {
+      for (const key of keysOf(uid)) scalingController.enqueue(key);
+    },
   });
   const replicas = new ReplicasWriter(client);
+  const coldStarts = new ColdStartRecorder({
+    clock,
+    registry,
+    onRecorded: (uid) => {
+      for (const key of keysOf(uid)) modelController.enqueue(key);
+    },
+  });
+  const metricsApi = options.metricsApi && createMetricsApi(options.metricsApi);
+  const modes = new ModeKeeper({
+    state,
+    clock,
+    metricsApi: () =>
+      metricsApi?.state() ?? {
+        owner: 'unknown',
+        message: 'this operator serves no metrics (--metrics-api-address is not set)',
+      },
+  });
 
   const applierOptions = {
     client,
@@ -99,6 +142,8 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     ...shared,
     replicas,
     scaling: memories,
+    modes,
+    coldStarts,
     applier: new Applier({
       ...applierOptions,
       children: [
@@ -108,6 +153,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
         { type: POD_DISRUPTION_BUDGETS, store: state.disruptionBudgets.store },
         { type: NETWORK_POLICIES, store: state.networkPolicies.store },
         { type: PERSISTENT_VOLUME_CLAIMS, store: state.volumeClaims.store },
+        { type: HORIZONTAL_POD_AUTOSCALERS, store: state.autoscalers.store },
       ],
     }),
   });
@@ -136,6 +182,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     identity,
     demand,
     memories,
+    coldStarts,
     clock,
     log,
   });
@@ -149,7 +196,8 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     events,
     clock,
     budget: new BudgetKeeper({ state, acceptance, memories, demand, minReplicas }),
-    usesInternalLoop,
+    modes,
+    coldStarts,
     isHeldBack: (poolKey, uid) => routes.isHeldBack(poolKey, uid),
     onChanged: (modelKey, poolKey) => {
       modelController.enqueue(modelKey);
@@ -228,5 +276,39 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   manager.add(routes, { leaderOnly: true });
   for (const controller of [poolController, modelController, routesController, scalingController])
     manager.add(controller, { leaderOnly: true });
+  if (metricsApi) manager.add(metricsApi, { leaderOnly: true });
   return { manager, probes };
+
+  function createMetricsApi({ address, port, host }: MetricsApiOptions): ExternalMetricsApi {
+    const certificates = new CertificateKeeper({
+      issue: (authority) =>
+        issueServingCertificate(
+          authority,
+          { dnsNames: metricsDnsNames(namespace) },
+          { now: new Date(clock.now()) },
+        ),
+      now: () => new Date(clock.now()),
+    });
+    return new ExternalMetricsApi({
+      client,
+      namespace,
+      address,
+      port,
+      ...(host !== undefined && { host }),
+      certificate: async (signal) => await certificates.get(await identity.load(signal)),
+      trustBundle: async (signal) => (await identity.authority(signal)).trustBundle,
+      ownerClusterRole: OWNER_CLUSTER_ROLE,
+      source: (ofNamespace) =>
+        state.models.store.byIndex('byNamespace', ofNamespace).map((model) => {
+          const { known, inFlight, queued, held } = demand.of(poolKeyOf(model), model.metadata.uid ?? '');
+          return { model: labelValue(model.metadata.name), value: inFlight + queued + held, known };
+        }),
+      onChange: () => {
+        for (const key of state.models.store.keys()) modelController.enqueue(key);
+      },
+      registry,
+      log,
+      clock,
+    });
+  }
 }

@@ -14,6 +14,7 @@ import type { RouteKey, RouteRedis, RouteTable } from '../router/route-table.ts'
 import { RouterAdmin } from '../router/router-admin.ts';
 import { routerEndpoints } from '../router/router-endpoints.ts';
 import { RouterFleet } from '../router/router-fleet.ts';
+import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
 import { admitsNamespace } from './acceptance.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
@@ -32,6 +33,7 @@ export interface RoutesReconcilerOptions {
   clock: Clock;
   log: Logger;
   demand: DemandTracker;
+  coldStarts: ColdStartRecorder;
   memories: ScalingMemories;
 }
 
@@ -122,7 +124,10 @@ export class RoutesReconciler {
       admin: this.#admin,
       clock,
       log: log.child({ pool: key }),
-      listener: { onReport: (router, report) => demand.report(key, router.id, report) },
+      listener: {
+        onReport: (router, report) => demand.report(key, router.id, report),
+        onStatus: () => this.#noteRouted(key),
+      },
     });
     const routes: PoolRoutes = { fleet, table: snapshots.load(pool) };
     for (const model of routes.table?.models ?? []) {
@@ -219,6 +224,15 @@ export class RoutesReconciler {
     const { rootKey } = await identity.authority(signal);
     const { username, password } = redisCredentials(rootKey, { uid: pool.metadata.uid ?? '' });
     return { host, port, username, password };
+  }
+
+  /** Tells the cold starts of the pool which models every router can reach by now. */
+  #noteRouted(key: Key): void {
+    const routes = this.#pools.get(key);
+    if (!routes?.table || !routes.fleet.isConfirmed(routes.table.version)) return;
+    for (const { uid, endpoints } of routes.table.models) {
+      if (endpoints.some(({ draining }) => !draining)) this.#options.coldStarts.routed(uid);
+    }
   }
 
   /** Whether every router runs a table in which no engine of the model takes new requests. */

@@ -1,5 +1,6 @@
 /** Moves the replicas of one model: asks the pure deciders, does what they say through /scale, and remembers. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { scalingTarget } from '../engine/scaling-target.ts';
 import { resolveEngine } from '../engine/settings.ts';
 import { durationSeconds } from '../engine/units.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -8,6 +9,7 @@ import { type Key, keyOf } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
 import { engineName } from '../render/names.ts';
 import { boundsAt } from '../scaling/bounds.ts';
+import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
 import { decideLifecycle, type LifecycleAction, type LifecycleInput } from '../scaling/lifecycle.ts';
 import { isFixed } from '../scaling/replicas.ts';
@@ -15,6 +17,7 @@ import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { type EngineHealth, engineHealth } from './engine-health.ts';
+import type { ModeKeeper } from './mode-keeper.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
 import type { ScalingMemories, ScalingMemory } from './scaling-memory.ts';
 import type { Deployment } from './workloads.ts';
@@ -28,8 +31,8 @@ export interface ScalingReconcilerOptions {
   memories: ScalingMemories;
   events: EventRecorder;
   clock: Clock;
-  /** Whether the operator's own loop decides between 1 and N for this model. */
-  usesInternalLoop: (model: InferenceModel, pool: InferencePool) => boolean;
+  modes: ModeKeeper;
+  coldStarts: ColdStartRecorder;
   /** Whether every router has confirmed a table in which no engine of the model takes new requests. */
   isHeldBack: (poolKey: Key, modelUid: string) => boolean;
   /** Something that the route table or the status shows has changed. */
@@ -84,7 +87,10 @@ export class ScalingReconciler {
     const { state, memories } = this.#options;
     const model = state.models.store.get(key);
     if (!model || model.metadata.deletionTimestamp !== undefined) {
-      if (model) memories.forget(model.metadata.uid ?? '');
+      if (model) {
+        memories.forget(model.metadata.uid ?? '');
+        this.#options.coldStarts.forget(model.metadata.uid ?? '');
+      }
       return undefined;
     }
     const scope = this.#scope(model);
@@ -126,7 +132,8 @@ export class ScalingReconciler {
     const { model, memory, deployment } = scope;
     if (model.spec.suspend) return await this.#live(scope, context);
     memory.drainingSince = undefined;
-    const wish = scope.minReplicas;
+    // With External the number is whatever was written to /scale.
+    const wish = Math.min(model.spec.scaling?.replicas ?? scope.minReplicas, scope.maxReplicas);
     const last = memory.wish ?? model.status?.desiredReplicas;
     if (last === wish) return undefined;
     const current = deployment.spec.replicas ?? 1;
@@ -152,7 +159,7 @@ export class ScalingReconciler {
       }
       return POLL_MS;
     }
-    if (!this.#options.usesInternalLoop(model, scope.pool) || health.ready === 0) return lookAgain;
+    if (this.#options.modes.of(model, scope.pool).mode !== 'Internal' || health.ready === 0) return lookAgain;
     return Math.min(
       lookAgain ?? TICK_MS,
       (await this.#autoscale(scope, current, context)) ?? Number.POSITIVE_INFINITY,
@@ -274,6 +281,7 @@ export class ScalingReconciler {
       case 'giveUp': {
         const backoff = Math.min(WAKE_BACKOFF_MS * 2 ** memory.failures, MAX_WAKE_BACKOFF_MS);
         memory.failures += 1;
+        this.#options.coldStarts.gaveUp(model.metadata.uid ?? '');
         memory.failedGeneration = model.metadata.generation;
         memory.failure = {
           reason: action.reason,
@@ -310,7 +318,7 @@ export class ScalingReconciler {
     const load = demand.inFlight + demand.queued + demand.held;
     if (demand.known) memory.autoscaler.record(now, load);
     const decision = memory.autoscaler.decide(now, health.ready, current, {
-      target: model.spec.scaling?.target ?? this.#defaultTarget(scope),
+      target: scalingTarget(model, resolveEngine(scope.pool, model)),
       minReplicas: Math.max(1, minReplicas),
       maxReplicas,
       scaleUp: model.spec.scaling?.behavior?.scaleUp,
@@ -331,12 +339,6 @@ export class ScalingReconciler {
     return replicas === Math.max(1, minReplicas) && load === 0 && decision.reason === 'Hold'
       ? undefined
       : TICK_MS;
-  }
-
-  /** 70 % of what one replica runs at once, so that a new one is up before the others are full. */
-  #defaultTarget({ pool, model }: Scope): number {
-    const engine = resolveEngine(pool, model);
-    return Math.max(1, Math.floor(engine.maxNumSeqs * engine.dataParallelSize * 0.7));
   }
 
   #affordable({ pool, now, model }: Scope, current: number, wanted: number): number {
@@ -389,6 +391,7 @@ export class ScalingReconciler {
     memory.queuePosition = undefined;
     if (from !== replicas) {
       await this.#options.replicas.scale(deployment, replicas, signal);
+      if (from === 0) this.#options.coldStarts.scaled(model.metadata.uid ?? '');
       log.info({ from, to: replicas, reason }, 'scaled');
       events.emit(model, {
         type: 'Normal',

@@ -36,6 +36,7 @@ export function watchForModels(controller: Controller, state: ClusterState, owne
     state.disruptionBudgets,
     state.networkPolicies,
     state.volumeClaims,
+    state.autoscalers,
   ]) {
     controller.watch(reflector.store, { map: owners });
   }

@@ -55,6 +55,18 @@ export interface Service extends KubeObject {
   spec: { clusterIP?: string; selector?: Record<string, string>; ports?: { name?: string; port: number }[] };
 }
 
+export interface Autoscaler extends KubeObject {
+  status?: {
+    conditions?: {
+      type: string;
+      status: string;
+      reason?: string;
+      message?: string;
+      lastTransitionTime?: string;
+    }[];
+  };
+}
+
 export interface ConfigMap extends KubeObject {
   data?: Record<string, string>;
   immutable?: boolean;

@@ -37,11 +37,13 @@ export interface DemandTrackerOptions {
   onHeld: (poolKey: string, modelUid: string) => void;
   /** A router sees requests for a model that it saw none for a moment ago. */
   onBusy: (poolKey: string, modelUid: string) => void;
+  /** Requests that a router held are on their way to an engine, or have ended. */
+  onReleased?: (poolKey: string, modelUid: string, answered: boolean) => void;
 }
 
 export class DemandTracker {
   readonly #clock: Clock;
-  readonly #options: Pick<DemandTrackerOptions, 'onHeld' | 'onBusy'>;
+  readonly #options: Omit<DemandTrackerOptions, 'clock'>;
   readonly #pools = new Map<string, PoolState>();
 
   constructor({ clock, ...options }: DemandTrackerOptions) {
@@ -79,6 +81,9 @@ export class DemandTracker {
           : now - demand.ageMs;
       pool.lastUsed.set(uid, Math.max(used, pool.lastUsed.get(uid) ?? Number.NEGATIVE_INFINITY));
       const last = before[uid];
+      if (last && last.held > 0 && demand.held === 0) {
+        this.#options.onReleased?.(poolKey, uid, demand.inFlight > 0 || demand.requests > last.requests);
+      }
       if (demand.held > (last?.held ?? 0)) this.#options.onHeld(poolKey, uid);
       else if (isBusy(demand) && !(last && isBusy(last))) this.#options.onBusy(poolKey, uid);
     }

@@ -107,8 +107,10 @@ function whileServing(input: LifecycleInput): LifecycleDecision {
   const { minReplicas, demand, now, idleTimeoutMs, evicted } = input;
   // The budget weighed use against priority already; streams that run are let to their end by the drain.
   if (evicted) return { state: 'Draining', action: { do: 'drain', reason: 'Evicted' } };
-  if (minReplicas > 0 || !demand.known || isWanted(demand))
-    return { state: 'Serving', action: { do: 'nothing' } };
+  if (minReplicas > 0) return { state: 'Serving', action: { do: 'nothing' } };
+  // Nothing tells when the last request ends; before a whole timeout from now the model cannot have been idle for one.
+  if (!demand.known || isWanted(demand))
+    return { state: 'Serving', action: { do: 'nothing' }, lookAgainMs: idleTimeoutMs };
   const left = demand.lastUsed + idleTimeoutMs - now;
   if (left > 0) return { state: 'Serving', action: { do: 'nothing' }, lookAgainMs: left };
   return { state: 'Draining', action: { do: 'drain', reason: 'Idle' } };

@@ -125,6 +125,8 @@ describe('decideLifecycle', () => {
 
   it('says when idleness will be complete', () => {
     expect(at({ demand: demand({ lastUsed: 900_000 }) }).lookAgainMs).toBe(80_000);
+    expect(at({ demand: demand({ inFlight: 1 }) }).lookAgainMs).toBe(180_000);
+    expect(at({ demand: demand({ known: false }) }).lookAgainMs).toBe(180_000);
   });
 
   it('goes to zero only with nothing in flight, nothing unknown and every router confirmed', () => {

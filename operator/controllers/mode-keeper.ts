@@ -1,0 +1,42 @@
+/** Who decides between 1 and N for each model, from what the cluster offers now. */
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import type { Clock } from '../kube/clock.ts';
+import { engineName } from '../render/names.ts';
+import type { ApiServiceState } from '../scaling/api-service.ts';
+import { type ModeDecision, resolveMode } from '../scaling/mode.ts';
+import type { ClusterState } from './cluster-state.ts';
+
+export interface ModeKeeperOptions {
+  state: ClusterState;
+  clock: Clock;
+  /** Whose the external metrics API of the cluster is. */
+  metricsApi: () => ApiServiceState;
+}
+
+export class ModeKeeper {
+  readonly #options: ModeKeeperOptions;
+
+  constructor(options: ModeKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** The mode in force and its condition. An overcommitted pool needs every new replica to be granted, which an HPA does not ask for. */
+  of(model: InferenceModel, pool: InferencePool): ModeDecision {
+    const { state, clock, metricsApi } = this.#options;
+    const { scaling } = model.spec;
+    const live = state.autoscalers.store.get({
+      namespace: model.metadata.namespace ?? '',
+      name: engineName(model.metadata.name),
+    });
+    const decision = resolveMode({
+      scaling,
+      metricsApi: metricsApi(),
+      hpa: live?.status?.conditions,
+      now: clock.now(),
+    });
+    const { overcommit, accelerators } = pool.spec.capacity;
+    if (decision.mode !== 'HPA' || !overcommit || accelerators === undefined) return decision;
+    const message = `the operator's own loop scales, because pool ${pool.metadata.name} is overcommitted and an HPA does not ask its budget`;
+    return { mode: 'Internal', condition: { status: 'True', reason: 'Internal', message } };
+  }
+}
