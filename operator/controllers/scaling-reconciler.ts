@@ -169,7 +169,8 @@ export class ScalingReconciler {
   /** Sleep and wake, from the pure decision to what is done. */
   async #live(scope: Scope, context: Context): Promise<number | undefined> {
     const { memory, health, model } = scope;
-    const mended = memory.failure !== undefined && memory.failedGeneration !== model.metadata.generation;
+    // The new spec counts once it is applied: waking with the old one would only fail again.
+    const mended = memory.failure !== undefined && memory.failedGeneration !== model.status?.observedGeneration;
     if (mended || (health.ready > 0 && memory.failures > 0)) {
       memory.failures = 0;
       memory.failure = undefined;
@@ -282,7 +283,7 @@ export class ScalingReconciler {
         const backoff = Math.min(WAKE_BACKOFF_MS * 2 ** memory.failures, MAX_WAKE_BACKOFF_MS);
         memory.failures += 1;
         this.#options.coldStarts.gaveUp(model.metadata.uid ?? '');
-        memory.failedGeneration = model.metadata.generation;
+        memory.failedGeneration = model.status?.observedGeneration;
         memory.failure = {
           reason: action.reason,
           message: action.message,
