@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../../operator/api/types.ts';
 import type { Deployment } from '../../../operator/controllers/workloads.ts';
+import { REQUESTS_METRIC } from '../../../operator/engine/requests-metric.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
 import { findCondition } from '../../../operator/kube/conditions.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
@@ -15,6 +16,7 @@ import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
 import {
   DEPLOYMENTS,
+  HORIZONTAL_POD_AUTOSCALERS,
   INGRESSES,
   NAMESPACES,
   PERSISTENT_VOLUME_CLAIMS,
@@ -25,7 +27,7 @@ import {
 import { Transport } from '../../../operator/kube/transport.ts';
 import { eventually } from '../operator/support/harness.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
-import { install, uninstall } from '../support/install.ts';
+import { install, ROLE_BINDINGS, uninstall } from '../support/install.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const id = randomUUID().slice(0, 8);
@@ -73,9 +75,14 @@ beforeAll(async () => {
   const kubeconfig = await accountKubeconfig();
   account = await clientOf(kubeconfig);
   const args = ['run', '--kubeconfig', kubeconfig, '--namespace', operatorNamespace, '--probe-host', probes];
-  operator = spawn(process.execPath, [join(root, 'operator/main.ts'), ...args, '--log-level', 'warn'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const metricsApi = ['--metrics-api-address', probes, '--metrics-api-port', '0'];
+  operator = spawn(
+    process.execPath,
+    [join(root, 'operator/main.ts'), ...args, ...metricsApi, '--log-level', 'warn'],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
 });
 
 afterAll(async () => {
@@ -121,6 +128,24 @@ function custom(kind: string, namespace: string, name: string, spec: object): Ku
     metadata: { name, namespace },
     spec,
   } as KubeObject;
+}
+
+/** Autoscaling by an HPA that reads the operator's metric through the API server. */
+async function scaleByHpa(): Promise<void> {
+  await admin.create(
+    INFERENCE_MODELS,
+    custom('InferenceModel', teamNamespace, 'elastic', {
+      poolRef: { name: 'pool', namespace: poolNamespace },
+      model: { source: 'hf://mistralai/Mistral-7B-Instruct-v0.3' },
+      scaling: { minReplicas: 1, maxReplicas: 3, mode: 'HPA' },
+    }),
+  );
+  await eventually('there is an HPA', () =>
+    exists(HORIZONTAL_POD_AUTOSCALERS, teamNamespace, 'vllm-elastic'),
+  );
+  const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/${teamNamespace}/${REQUESTS_METRIC}`;
+  await eventually('the metrics API answers', async () => (await admin.raw({ path })).status === 200);
+  await admin.delete(INFERENCE_MODELS, { namespace: teamNamespace, name: 'elastic' });
 }
 
 it('are enough for the life of a pool and a model', async () => {
@@ -172,6 +197,9 @@ it('are enough for the life of a pool and a model', async () => {
     );
   });
 
+  // Elsewhere the API server cannot reach this process.
+  if (server.url !== undefined) await scaleByHpa();
+
   await admin.delete(INFERENCE_MODELS, { namespace: teamNamespace, name: 'chat' });
   await admin.delete(INFERENCE_POOLS, { namespace: poolNamespace, name: 'pool' });
   await eventually('the pool is let go', async () => !(await exists(INFERENCE_POOLS, poolNamespace, 'pool')));
@@ -197,5 +225,45 @@ describe('do not reach', () => {
     ],
   ])('%s', async (_what, request) => {
     await expect(request()).rejects.toMatchObject({ code: 'Forbidden' });
+  });
+});
+
+describe('that a team gets with the role of editors', () => {
+  const group = `team-${id}`;
+
+  async function mayCreate(resource: string): Promise<boolean> {
+    const review = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: {
+        user: 'someone',
+        groups: [group],
+        resourceAttributes: {
+          namespace: teamNamespace,
+          verb: 'create',
+          group: 'vllm-operator.dev',
+          resource,
+        },
+      },
+    };
+    const { text } = await admin.raw({
+      method: 'POST',
+      path: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(review),
+    });
+    return (JSON.parse(text) as { status: { allowed: boolean } }).status.allowed;
+  }
+
+  it('cover models and not pools', async () => {
+    await admin.create(ROLE_BINDINGS, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'editors', namespace: teamNamespace },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'vllm-operator-edit' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: group }],
+    } as KubeObject);
+    await eventually('the binding holds', () => mayCreate('inferencemodels'));
+    expect(await mayCreate('inferencepools')).toBe(false);
   });
 });

@@ -18,6 +18,8 @@ function rbac(kind: string, plural: string, namespaced: boolean): ResourceType {
   return { group: 'rbac.authorization.k8s.io', version: 'v1', kind, plural, namespaced };
 }
 
+export const ROLE_BINDINGS = rbac('RoleBinding', 'rolebindings', true);
+
 const TYPES = new Map(
   [
     CUSTOM_RESOURCE_DEFINITIONS,
@@ -28,7 +30,7 @@ const TYPES = new Map(
     rbac('ClusterRole', 'clusterroles', false),
     rbac('ClusterRoleBinding', 'clusterrolebindings', false),
     rbac('Role', 'roles', true),
-    rbac('RoleBinding', 'rolebindings', true),
+    ROLE_BINDINGS,
   ].map((type) => [type.kind, type]),
 );
 
