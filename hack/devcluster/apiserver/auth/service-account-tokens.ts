@@ -67,13 +67,13 @@ export class ServiceAccountTokens {
     if (wanted.length !== given.length || !timingSafeEqual(wanted, given)) return undefined;
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
     if (!isObject(claims) || Number(claims.exp) * 1000 <= this.#now().getTime()) return undefined;
-    const private_ = isObject(claims['kubernetes.io']) ? claims['kubernetes.io'] : {};
-    const namespace = stringAt(private_, 'namespace');
-    const name = stringAt(private_, 'serviceaccount', 'name');
-    const uid = stringAt(private_, 'serviceaccount', 'uid');
+    const own = isObject(claims['kubernetes.io']) ? claims['kubernetes.io'] : {};
+    const namespace = stringAt(own, 'namespace');
+    const name = stringAt(own, 'serviceaccount', 'name');
+    const uid = stringAt(own, 'serviceaccount', 'uid');
     if (this.#store.get('serviceaccounts', namespace, name)?.metadata.uid !== uid) return undefined;
-    const pod = stringAt(private_, 'pod', 'name');
-    const podUid = stringAt(private_, 'pod', 'uid');
+    const pod = stringAt(own, 'pod', 'name');
+    const podUid = stringAt(own, 'pod', 'uid');
     if (pod !== '' && this.#store.get('pods', namespace, pod)?.metadata.uid !== podUid) return undefined;
     const extra: Record<string, string[]> = {
       'authentication.kubernetes.io/credential-id': [`JTI=${stringAt(claims, 'jti')}`],

@@ -27,7 +27,7 @@ function renamed(
   return { ...(Object.fromEntries(entries) as ApiObject), apiVersion };
 }
 
-const NEW_EVENTS: Converters = {
+const newEvents = (): Converters => ({
   fromStored: remembered((object) => renamed(object, 'events.k8s.io/v1', EVENT_FIELDS)),
   toStored: (object) =>
     renamed(
@@ -35,7 +35,7 @@ const NEW_EVENTS: Converters = {
       'v1',
       EVENT_FIELDS.map(([core, other]) => [other, core] as const),
     ),
-};
+});
 
 function autoscalerToV1(object: ApiObject): ApiObject {
   const { metrics: _, behavior: __, ...spec } = objectAt(object, 'spec');
@@ -67,12 +67,15 @@ function autoscalerFromV1(object: ApiObject): ApiObject {
   };
 }
 
-const OLD_AUTOSCALERS: Converters = { fromStored: remembered(autoscalerToV1), toStored: autoscalerFromV1 };
+const oldAutoscalers = (): Converters => ({
+  fromStored: remembered(autoscalerToV1),
+  toStored: autoscalerFromV1,
+});
 
 /** How a version reads and writes what its collection holds. */
 export function converters(group: string, version: string, collection: string): Converters {
-  if (group === 'events.k8s.io') return NEW_EVENTS;
-  if (collection === 'autoscaling/horizontalpodautoscalers' && version === 'v1') return OLD_AUTOSCALERS;
+  if (group === 'events.k8s.io') return newEvents();
+  if (collection === 'autoscaling/horizontalpodautoscalers' && version === 'v1') return oldAutoscalers();
   return SAME;
 }
 

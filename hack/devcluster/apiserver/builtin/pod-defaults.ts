@@ -83,11 +83,11 @@ function defaultVolume(volume: JsonObject): void {
     if (isObject(source)) setDefault(source, 'defaultMode', FILE_MODE);
   }
   if (isObject(volume.hostPath)) setDefault(volume.hostPath, 'type', '');
-  const sources2: Json[] = [
+  const downward: Json[] = [
     volume.downwardAPI ?? null,
     ...objectsAt(volume, 'projected', 'sources').map((source) => source.downwardAPI ?? null),
   ];
-  for (const source of sources2) {
+  for (const source of downward) {
     for (const item of objectsAt(source, 'items')) {
       if (isObject(item.fieldRef)) setDefault(item.fieldRef, 'apiVersion', 'v1');
     }

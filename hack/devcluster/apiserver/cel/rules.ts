@@ -186,7 +186,7 @@ function runRules(node: Node, value: Json, old: Json | undefined, path: string, 
   const before = old === undefined ? undefined : toCel(node.schema, old);
   for (const rule of node.rules) {
     if (rule.transition && before === undefined && !rule.optionalOld) continue;
-    const context = { self, oldSelf: rule.optionalOld ? optional(rule, before) : before };
+    const context = { self, oldSelf: rule.optionalOld ? optional(before) : before };
     const failure = evaluate(rule, context);
     if (failure === undefined) continue;
     const field = rule.fieldPath === '' ? path : `${path}${rule.fieldPath}`;
@@ -201,14 +201,14 @@ function runRules(node: Node, value: Json, old: Json | undefined, path: string, 
   }
 }
 
-function optional(rule: Rule, before: unknown): unknown {
-  void rule;
-  return before === undefined ? NONE : OF({ value: before });
-}
-
 const OPTIONALS = kubernetesEnvironment().registerVariable('value', 'dyn');
 const NONE: unknown = OPTIONALS.evaluate('optional.none()');
-const OF = OPTIONALS.parse('optional.of(value)');
+const SOME = OPTIONALS.parse('optional.of(value)');
+
+/** The old value as a CEL optional. */
+function optional(before: unknown): unknown {
+  return before === undefined ? NONE : SOME({ value: before });
+}
 
 /** The message of a rule that does not hold, undefined when it holds. */
 function evaluate(rule: Rule, context: { self: unknown; oldSelf: unknown }): string | undefined {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
-import { encodeItem, encodeObject, encodePartial } from '../encode.ts';
 import { type Representation, sendJson } from '../http-message.ts';
+import type { ObjectEncoder } from '../object-encoder.ts';
 import { type ObjectFilter, parseFilter } from '../object-filter.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
@@ -61,21 +61,27 @@ export function listObjects(
     sendJson(response, 200, { ...tableOf(server, resource, page, info.query), metadata: { ...metadata } });
     return;
   }
-  sendJson(response, 200, listText(resource, page, metadata, shape));
+  sendJson(response, 200, listText(server.encoder, resource, page, metadata, shape));
 }
 
-function listText(resource: Resource, page: ApiObject[], metadata: object, shape: Representation): string {
+function listText(
+  encoder: ObjectEncoder,
+  resource: Resource,
+  page: ApiObject[],
+  metadata: object,
+  shape: Representation,
+): string {
   if (shape === 'partial') {
     const head = JSON.stringify({
       kind: 'PartialObjectMetadataList',
       apiVersion: 'meta.k8s.io/v1',
       metadata,
     });
-    return `${head.slice(0, -1)},"items":[${page.map(encodePartial).join(',')}]}`;
+    return `${head.slice(0, -1)},"items":[${page.map((object) => encoder.partial(object)).join(',')}]}`;
   }
   const head = JSON.stringify({ kind: resource.listKind, apiVersion: apiVersionOf(resource), metadata });
-  const encode = resource.custom ? encodeObject : encodeItem;
-  return `${head.slice(0, -1)},"items":[${page.map(encode).join(',')}]}`;
+  const items = page.map((object) => (resource.custom ? encoder.object(object) : encoder.item(object)));
+  return `${head.slice(0, -1)},"items":[${items.join(',')}]}`;
 }
 
 /** resourceVersion of a list: newer than ours is told as "too large", what is no number is refused. */

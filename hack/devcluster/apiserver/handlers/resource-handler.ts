@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
-import { encodeObject, encodePartial } from '../encode.ts';
 import {
   mediaType,
   parseObject,
@@ -129,7 +128,7 @@ export function sendObject(
     sendJson(
       call.response,
       status,
-      shape === 'partial' ? encodePartial(object) : encodeObject(object),
+      shape === 'partial' ? server.encoder.partial(object) : server.encoder.object(object),
       warnings,
     );
 }

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
-import { encodeObject, encodePartial } from '../encode.ts';
 import type { Representation } from '../http-message.ts';
 import { type ObjectFilter, parseFilter } from '../object-filter.ts';
 import type { RequestInfo } from '../request-info.ts';
@@ -149,8 +148,8 @@ class WatchStream {
   }
 
   #encode(object: ApiObject): string {
-    if (this.#shape === 'partial') return encodePartial(object);
-    if (this.#shape === 'object') return encodeObject(object);
+    if (this.#shape === 'partial') return this.#server.encoder.partial(object);
+    if (this.#shape === 'object') return this.#server.encoder.object(object);
     const table = tableOf(this.#server, this.#resource, [object], this.#info.query);
     if (this.#tableSent) table.columnDefinitions = [];
     this.#tableSent = true;

@@ -87,20 +87,13 @@ function validateAt(schema: JsonObject, value: Json, path: string, causes: Cause
   validateJunctors(schema, value, path, causes, add);
 }
 
-const PATTERNS = new Map<string, RegExp>();
-
 /** Go's patterns are nearly those of JavaScript; a few escapes are only allowed without the u flag. */
 function compiled(pattern: string): RegExp {
-  let known = PATTERNS.get(pattern);
-  if (!known) {
-    try {
-      known = new RegExp(pattern, 'u');
-    } catch {
-      known = new RegExp(pattern);
-    }
-    PATTERNS.set(pattern, known);
+  try {
+    return new RegExp(pattern, 'u');
+  } catch {
+    return new RegExp(pattern);
   }
-  return known;
 }
 
 type Add = (reason: string, message: string, field?: string) => void;
