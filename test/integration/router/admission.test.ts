@@ -67,7 +67,9 @@ describe('admission', () => {
       open[i]?.answer();
     }
     expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
-    await until('all workers have handed over', async () => /hold_seconds_count\{model="m",namespace="team-a"\} 8\n/.test(await router.metrics()));
+    await until('all workers have handed over', async () =>
+      /hold_seconds_count\{model="m",namespace="team-a"\} 8\n/.test(await router.metrics()),
+    );
     expect(await router.metrics()).toMatch(
       /vllm_router_hold_seconds_count\{model="m",namespace="team-a"\} 8\n/,
     );

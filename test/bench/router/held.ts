@@ -1,0 +1,56 @@
+/** Memory that held requests take: ten thousand of them wait for a model that sleeps. */
+import { readFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { startRouter, until } from '../../integration/router/support/router.ts';
+import { model, table } from '../../integration/router/support/table.ts';
+
+const HELD = 10_000;
+
+/** Prints what all processes of the router take, before and with the held requests. */
+export async function measureHeld(signal: AbortSignal): Promise<void> {
+  const entry = model('m', []);
+  const router = await startRouter({
+    workers: 2,
+    table: table([{ ...entry, admission: { ...entry.admission, maxQueue: HELD } }]),
+  });
+  const sockets: Socket[] = [];
+  try {
+    const before = await memoryMiB(router.directory);
+    const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x'.repeat(900) }] });
+    const message = `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    for (let i = 0; i < HELD; i += 1) {
+      signal.throwIfAborted();
+      const socket = connect({ host: router.address, port: 8080 });
+      socket.on('error', () => {});
+      socket.write(message);
+      sockets.push(socket);
+      if (i % 500 === 499) await until('they are held', async () => (await held(router)) === i + 1);
+    }
+    const after = await memoryMiB(router.directory);
+    console.log(`router_held_requests ${await held(router)} requests`);
+    console.log(`router_memory_idle ${before.toFixed(1)} MiB`);
+    console.log(`router_memory_with_held ${after.toFixed(1)} MiB`);
+    console.log(`router_memory_per_held ${(((after - before) * 1024) / HELD).toFixed(1)} KiB`);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await router.close();
+  }
+}
+
+async function held(router: {
+  demand(): Promise<{ models: Record<string, { held: number }> }>;
+}): Promise<number> {
+  return (await router.demand()).models['uid-m']?.held ?? 0;
+}
+
+/** Proportional set size of the master and its workers. */
+async function memoryMiB(directory: string): Promise<number> {
+  const master = (await readFile(join(directory, 'prefix/nginx.pid'), 'utf8')).trim();
+  const workers = (await readFile(`/proc/${master}/task/${master}/children`, 'utf8')).trim().split(' ');
+  let total = 0;
+  for (const pid of [master, ...workers]) {
+    total += Number(/^Pss: +(\d+)/m.exec(await readFile(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+  }
+  return total / 1024;
+}
