@@ -11,7 +11,7 @@ local TIMEOUT_MS = 25 -- for one command; Redis answers in less than one
 local FAILURES_TO_OPEN = 3
 local PAUSE, MAX_PAUSE = 1, 30 -- seconds
 local IDLE_MS, POOL = 60000, 64
-local EXTERNAL = "/etc/vllm-router-redis/url" -- mounted from a Secret: redis[s]://[user[:password]@]host[:port][/database]
+local EXTERNAL = ngx.config.prefix() .. "redis/url" -- a Secret: redis[s]://[user[:password]@]host[:port][/database]
 
 local failures, open_until, pause = 0, 0, PAUSE
 local external, external_read_at = nil, 0

@@ -6,7 +6,7 @@ local cjson = require "cjson.safe"
 local M = {}
 
 local FILE = ngx.config.prefix() .. "routes.json"
-local SNAPSHOT = "/etc/vllm-router-snapshot/routes.json"
+local SNAPSHOT = ngx.config.prefix() .. "snapshot/routes.json" -- start.sh links the directory
 local EMPTY = { version = 0, models = {}, names = {}, by_uid = {}, by_hash = {} }
 
 local revision = 0

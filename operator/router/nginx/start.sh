@@ -2,6 +2,8 @@
 # Starts the router. Stays as its parent, because a pod is stopped with TERM and nginx drains on QUIT.
 #   VLLM_ROUTER_PREFIX   writable directory (default /var/lib/vllm-router)
 #   VLLM_ROUTER_ADDRESS  address to listen on (default: all, IPv4 and IPv6)
+#   VLLM_ROUTER_SNAPSHOT, VLLM_ROUTER_REDIS, VLLM_ROUTER_TLS  directories with routes.json, with url, with tls.crt and tls.key
+#                        (default /etc/vllm-router-snapshot, -redis, -tls; each may be absent)
 set -eu
 umask 077
 conf=$(cd "$(dirname "$0")" && pwd)
@@ -19,7 +21,21 @@ listen() {
     if [ -s /proc/net/if_inet6 ]; then echo "listen [::]:$port $*;"; fi
   fi
 }
-listen 8080 reuseport backlog=4096 > client-listen.conf
+ln -sfn "${VLLM_ROUTER_SNAPSHOT:-/etc/vllm-router-snapshot}" snapshot
+ln -sfn "${VLLM_ROUTER_REDIS:-/etc/vllm-router-redis}" redis
+ln -sfn "${VLLM_ROUTER_TLS:-/etc/vllm-router-tls}" tls
+
+if [ -s tls/tls.crt ]; then
+  {
+    listen 8080 ssl http2 reuseport backlog=4096
+    echo "ssl_certificate tls/tls.crt;"
+    echo "ssl_certificate_key tls/tls.key;"
+    echo "ssl_protocols TLSv1.2 TLSv1.3;"
+    echo "ssl_session_cache shared:clients:10m;"
+  } > client-listen.conf
+else
+  listen 8080 reuseport backlog=4096 > client-listen.conf
+fi
 listen 8081 ssl > admin-listen.conf
 listen 8082 > metrics-listen.conf
 
@@ -44,6 +60,15 @@ if [ ! -s admin.crt ]; then
 fi
 rm -f relay.sock nginx.pid
 
+# Where Redis or its certificate is named, not numbered.
+nameservers=$(awk '$1 == "nameserver" { print ($2 ~ /:/) ? "[" $2 "]" : $2 }' /etc/resolv.conf 2> /dev/null | tr '\n' ' ')
+{
+  if [ -n "$nameservers" ]; then echo "resolver $nameservers valid=10s;"; fi
+  for bundle in redis/ca.crt /etc/ssl/certs/ca-certificates.crt; do
+    if [ -s "$bundle" ]; then echo "lua_ssl_trusted_certificate $bundle; lua_ssl_verify_depth 4;"; break; fi
+  done
+} > redis.conf
+
 set -- -e stderr -c "$prefix/nginx.conf" -p "$prefix/"
 # Workers write into the prefix, so they run as whoever owns it.
 if [ "$(id -u)" = 0 ]; then set -- "$@" -g "user root root;"; fi
@@ -51,6 +76,20 @@ if [ "$(id -u)" = 0 ]; then set -- "$@" -g "user root root;"; fi
 pid=$!
 trap 'kill -QUIT $pid 2> /dev/null' TERM INT QUIT
 trap 'kill -HUP $pid 2> /dev/null' HUP
+
+# A renewed certificate is taken up by a reload, which cuts no stream.
+if [ -s tls/tls.crt ]; then
+  (
+    known=$(cksum tls/tls.crt tls/tls.key)
+    while sleep "${VLLM_ROUTER_TLS_INTERVAL:-10}" && kill -0 $pid 2> /dev/null; do
+      now=$(cksum tls/tls.crt tls/tls.key) || continue
+      if [ "$now" != "$known" ]; then
+        known=$now
+        kill -HUP $pid
+      fi
+    done
+  ) &
+fi
 status=0
 while kill -0 $pid 2> /dev/null; do
   wait $pid && status=0 || status=$?

@@ -1,0 +1,178 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { promisify } from 'node:util';
+import { Agent, request } from 'undici';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startEngine } from './support/engine.ts';
+import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { openStream } from './support/stream.ts';
+import { model, table } from './support/table.ts';
+
+describe('edges', () => {
+  const cleanup: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const undo of cleanup.splice(0).reverse()) await undo();
+  });
+  const start = async (options: RouterOptions): Promise<Router> => {
+    const router = await startRouter(options);
+    cleanup.push(router.close);
+    return router;
+  };
+  const engine = async () => {
+    const started = await startEngine();
+    cleanup.push(started.close);
+    return started;
+  };
+  const certificate = async (directory: string, name: string) =>
+    await promisify(execFile)('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      join(directory, 'tls.key'),
+      '-out',
+      join(directory, 'tls.crt'),
+    ]);
+
+  test('TLS from a Secret: HTTP/1.1 and h2, and a renewed certificate without a stream being cut', async () => {
+    const secret = await mkdtemp(join(tmpdir(), 'router-tls-'));
+    cleanup.push(async () => await rm(secret, { recursive: true, force: true }));
+    await certificate(secret, 'first.example');
+    const upstream = await engine();
+    const router = await start({
+      table: table([model('m', [upstream.address])]),
+      env: { VLLM_ROUTER_TLS: secret, VLLM_ROUTER_TLS_INTERVAL: '0.1' },
+    });
+    const url = router.url.replace('http:', 'https:');
+    const subject = async () =>
+      await new Promise<string>((resolve, reject) => {
+        const socket = connectTls(
+          { host: router.address, port: 8080, rejectUnauthorized: false, servername: 'x' },
+          () => {
+            resolve(String(socket.getPeerCertificate().subject.CN));
+            socket.destroy();
+          },
+        );
+        socket.on('error', reject);
+      });
+    expect(await subject()).toBe('first.example');
+    const agent = new Agent({ connect: { rejectUnauthorized: false } });
+    cleanup.push(async () => await agent.destroy());
+    const answer = await request(`${url}/v1/completions`, {
+      method: 'POST',
+      body: '{"model":"m"}',
+      dispatcher: agent,
+    });
+    expect(answer.statusCode).toBe(200);
+    await answer.body.dump();
+
+    const session = connectHttp2(url, { rejectUnauthorized: false });
+    cleanup.push(async () => session.destroy());
+    const stream = session.request({ ':method': 'POST', ':path': '/v1/chat/completions' });
+    stream.end('{"model":"m","stream":true}');
+    let text = '';
+    stream.setEncoding('utf8').on('data', (data: string) => {
+      text += data;
+    });
+    const ended = new Promise((resolve) => stream.once('end', resolve));
+    await until('the stream is open', () => upstream.streams.size === 1 && text !== '');
+
+    await certificate(secret, 'second.example');
+    await until('the new certificate is served', async () => (await subject()) === 'second.example');
+    upstream.push('late');
+    upstream.finish();
+    await ended;
+    expect(text).toContain('data: late\n\ndata: [DONE]\n\n');
+  });
+
+  test.each([
+    [
+      'a header that is too large',
+      `POST /v1/completions HTTP/1.1\r\nHost: x\r\nX-Flood: ${'x'.repeat(70_000)}\r\n\r\n`,
+      400,
+    ],
+    [
+      'very many headers',
+      `POST /v1/completions HTTP/1.1\r\nHost: x\r\n${'X-Flood: xxxxxxxxxxxxxxxx\r\n'.repeat(10_000)}\r\n`,
+      400,
+    ],
+    ['what is no HTTP', 'hello\r\n\r\n', 400],
+    [
+      'a length that is no number',
+      'POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n',
+      400,
+    ],
+    [
+      'two lengths',
+      'POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx',
+      400,
+    ],
+    [
+      'an unknown transfer coding',
+      'POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: zip\r\n\r\n',
+      501,
+    ],
+  ])('%s is refused, and the router goes on', async (_, bytes, status) => {
+    const upstream = await engine();
+    const router = await start({ workers: 1, table: table([model('m', [upstream.address])]) });
+    const text = await new Promise<string>((resolve) => {
+      const socket = connectTcp({ host: router.address, port: 8080 });
+      let received = '';
+      socket.on('data', (data) => {
+        received += data.toString();
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => resolve(received));
+      socket.write(bytes);
+    });
+    expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(text).toContain('{"error":{"message":');
+    expect(
+      (await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' })).status,
+    ).toBe(200);
+    expect(upstream.requests.length).toBe(1);
+  });
+
+  test('a slow client gets all of a long stream, and holds up no other', async () => {
+    const upstream = await engine();
+    const router = await start({ workers: 1, table: table([model('m', [upstream.address])]) });
+    const slow = connectTcp({ host: router.address, port: 8080 });
+    cleanup.push(async () => {
+      slow.destroy();
+    });
+    const body = '{"model":"m","stream":true}';
+    slow.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    slow.pause();
+    await until('its stream is open', () => upstream.streams.size === 1);
+    const event = 'x'.repeat(10_000);
+    for (let i = 0; i < 1000; i += 1) upstream.push(event);
+    const other = await openStream(router.url, { model: 'm' });
+    upstream.push('for both');
+    await until('the other has it', () => other.text().includes('for both'));
+    upstream.finish();
+    let bytes = 0;
+    let tail = '';
+    slow.on('data', (data) => {
+      bytes += data.length;
+      tail = (tail + data.toString()).slice(-100);
+    });
+    slow.resume();
+    await until('all of it is there', () => tail.includes('[DONE]'));
+    expect(bytes).toBeGreaterThan(10_000_000);
+  });
+});
