@@ -75,7 +75,11 @@ function assertSelectable(resource: Resource, field: string): void {
   if (field === 'metadata.name' || field === 'metadata.namespace') return;
   if (SELECTABLE[resource.collection]?.includes(field)) return;
   if (resource.custom?.selectableFields.includes(`.${field}`)) return;
-  throw badRequest(`field label not supported: ${field}`);
+  if (resource.custom || SELECTABLE[resource.collection])
+    throw badRequest(`field label not supported: ${field}`);
+  throw badRequest(
+    `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+  );
 }
 
 function fieldMatches(object: ApiObject, { field, value, negated }: FieldRequirement): boolean {

@@ -9,6 +9,7 @@ const SUBDOMAIN_RULE = `a lowercase RFC 1123 subdomain must consist of lower cas
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const LABEL_RULE = `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`;
 const SERVICE_RULE = `a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`;
+const NAME_PART_RULE = `name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`;
 const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 const MAX_GENERATED_BASE = 58;
@@ -70,9 +71,7 @@ export function validateMeta(resource: Resource, object: ApiObject, old: ApiObje
   causes.push(...validateOwners(metadata));
   for (const finalizer of stringsAt(metadata, 'finalizers')) {
     if (!finalizer.split('/').every((part) => part.length <= 253 && QUALIFIED.test(part))) {
-      causes.push(
-        fieldInvalid('metadata.finalizers', finalizer, 'name part must consist of alphanumeric characters'),
-      );
+      causes.push(fieldInvalid('metadata.finalizers', finalizer, NAME_PART_RULE));
     }
   }
   if (old?.metadata.deletionTimestamp) {
@@ -133,10 +132,7 @@ export function validateLabelMap(labels: Json | undefined, field: string): Cause
   const causes: Cause[] = [];
   if (!isObject(labels)) return causes;
   for (const [key, value] of Object.entries(labels)) {
-    if (!qualifiedName(key))
-      causes.push(
-        fieldInvalid(field, key, "name part must consist of alphanumeric characters, '-', '_' or '.'"),
-      );
+    if (!qualifiedName(key)) causes.push(fieldInvalid(field, key, NAME_PART_RULE));
     const text = String(value);
     if (text !== '' && (!QUALIFIED.test(text) || text.length > 63)) {
       causes.push(
@@ -161,9 +157,7 @@ function validateAnnotations(metadata: Metadata): Cause[] {
   for (const [key, value] of Object.entries(metadata.annotations ?? {})) {
     size += key.length + value.length;
     if (!qualifiedName(key.toLowerCase()))
-      causes.push(
-        fieldInvalid('metadata.annotations', key, 'name part must consist of alphanumeric characters'),
-      );
+      causes.push(fieldInvalid('metadata.annotations', key, NAME_PART_RULE));
   }
   if (size > 262_144) {
     causes.push({

@@ -93,7 +93,7 @@ export function conflict(subject: ErrorSubject, name: string, why?: string): Sta
 /** 422 with the fields that are wrong. */
 export function invalid(subject: ErrorSubject, name: string, causes: Cause[]): StatusError {
   const kind = subject.group === '' ? subject.kind : `${subject.kind}.${subject.group}`;
-  const texts = causes.map((cause) => `${cause.field}: ${cause.message}`);
+  const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
   const text = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   return new StatusError(422, 'Invalid', `${kind} "${name}" is invalid: ${text}`, {
     ...(name === '' ? {} : { name }),

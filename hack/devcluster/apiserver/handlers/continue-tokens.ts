@@ -50,5 +50,5 @@ function decode(token: string): string {
   } catch {
     // Answered below: not JSON is the same as no token.
   }
-  throw badRequest(`continue key is not valid: ${token}`);
+  throw badRequest(`invalid continue token: continue key is not valid: ${token}`);
 }

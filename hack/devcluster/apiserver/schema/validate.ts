@@ -237,7 +237,8 @@ function validateObject(
   }
   const properties = objectAt(schema, 'properties');
   const additional = schema.additionalProperties;
-  for (const [key, child] of Object.entries(value)) {
+  for (const key of Object.keys(value).sort()) {
+    const child = value[key] ?? null;
     const property = properties[key];
     const before = isObject(old) ? old[key] : undefined;
     if (isObject(property)) validateAt(property, child, fieldPath(path, key), causes, before);
