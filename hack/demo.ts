@@ -61,7 +61,7 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
     return await show('get', 'vpool,vmodel', '-A');
   });
 
-  const url = await routerUrl(run);
+  const url = await routerUrl(run, 'platform');
   const client = new OpenAI({ baseURL: url, apiKey: 'none' });
   await demo.step('List the models through the router', async () => {
     const names: string[] = [];
@@ -110,6 +110,71 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
     return `${text}${answered} requests during the rollout, 0 failed`;
   });
 
+  await demo.step('Send a burst: qwen-7b grows from one replica to three', async () => {
+    const scaling = '{"spec":{"scaling":{"replicas":null,"minReplicas":1,"maxReplicas":3,"target":2}}}';
+    await run('patch', 'vmodel', 'qwen-7b', '-n', 'team-b', '--type=merge', '-p', scaling);
+    const stop = new AbortController();
+    const clients = Array.from({ length: 8 }, () => keepAsking(client, 'qwen-7b', stop.signal, 200));
+    await run(
+      'wait',
+      '--for=jsonpath={.status.readyReplicas}=3',
+      'vmodel/qwen-7b',
+      '-n',
+      'team-b',
+      '--timeout=120s',
+    );
+    stop.abort();
+    const reports = await Promise.all(clients);
+    const failed = reports.flatMap(({ failures }) => failures);
+    if (failed.length > 0) throw new Error(`${failed.length} requests failed: ${failed[0]}`);
+    return `${await show('get', 'vmodel', 'qwen-7b', '-n', 'team-b')}${reports.reduce((sum, { answered }) => sum + answered, 0)} requests, 0 failed`;
+  });
+  await demo.step('Ask for two more models that sleep, with one accelerator for both', async () => {
+    const text = await show('apply', '-f', 'examples/scale-to-zero.yaml');
+    await run(
+      'wait',
+      '--for=condition=Ready',
+      'vpool/small',
+      'vmodel/writer',
+      'vmodel/coder',
+      '-n',
+      'team-c',
+      '--timeout=60s',
+    );
+    return `${text}${await show('get', 'vmodel', '-n', 'team-c')}`;
+  });
+  const small = new OpenAI({ baseURL: await routerUrl(run, 'team-c'), apiKey: 'none' });
+  await demo.step('Ask writer: the request is held while it wakes', () => ask(small, 'writer', signal));
+  await demo.step('Ask coder: writer goes to sleep for it', async () => {
+    const answer = await ask(small, 'coder', signal);
+    return `${answer}\n${await show('get', 'events', '-n', 'team-c', '--field-selector', 'reason=Evicted', '-o', 'custom-columns=WHO:.involvedObject.name,WHAT:.message')}`;
+  });
+  await demo.step('Leave coder alone for three seconds: it goes to zero by itself', async () => {
+    await run(
+      'patch',
+      'vmodel',
+      'coder',
+      '-n',
+      'team-c',
+      '--type=merge',
+      '-p',
+      '{"spec":{"scaling":{"idleTimeout":"3s"}}}',
+    );
+    await run('wait', '--for=jsonpath={.status.state}=Idle', 'vmodel/coder', '-n', 'team-c', '--timeout=60s');
+    return await show('get', 'vmodel', '-n', 'team-c');
+  });
+  await demo.step('See qwen-7b shrink to one replica again, a minute after the burst', async () => {
+    await run(
+      'wait',
+      '--for=jsonpath={.status.replicas}=1',
+      'vmodel/qwen-7b',
+      '-n',
+      'team-b',
+      '--timeout=180s',
+    );
+    return await show('get', 'vmodel', 'qwen-7b', '-n', 'team-b');
+  });
+
   if (stay) {
     console.log(
       `\nEverything keeps running until Ctrl-C.\n    export KUBECONFIG=${cluster.kubeconfigPath}\n    OpenAI API:   ${url}\n    operator log: ${join(logs, 'operator.log')}`,
@@ -118,7 +183,14 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
     return;
   }
   await demo.step('Delete everything, and see that nothing is left', async () => {
-    await run('delete', '-f', 'examples/quickstart.yaml', '--timeout=90s');
+    await run(
+      'delete',
+      '-f',
+      'examples/quickstart.yaml',
+      '-f',
+      'examples/scale-to-zero.yaml',
+      '--timeout=90s',
+    );
     const left = await run(
       'get',
       'deploy,svc,cm,pdb,netpol,sa,pods',
@@ -155,9 +227,9 @@ async function stream(client: OpenAI, model: string, signal: AbortSignal): Promi
 }
 
 /** The pool's Service as the demo reaches it: on devcluster, cluster IPs are addresses of this machine. */
-async function routerUrl(run: (...args: string[]) => Promise<string>): Promise<string> {
+async function routerUrl(run: (...args: string[]) => Promise<string>, namespace: string): Promise<string> {
   const service = JSON.parse(
-    await run('get', 'service', '-n', 'platform', '-l', 'app.kubernetes.io/component=router', '-o', 'json'),
+    await run('get', 'service', '-n', namespace, '-l', 'app.kubernetes.io/component=router', '-o', 'json'),
   ) as {
     items: { spec: { clusterIP: string; ports: { name: string; port: number }[] } }[];
   };

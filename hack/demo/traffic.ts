@@ -7,12 +7,21 @@ export interface TrafficReport {
 }
 
 /** Asks until the signal aborts. Nothing is retried by the client, so that every failure counts. */
-export async function keepAsking(client: OpenAI, model: string, signal: AbortSignal): Promise<TrafficReport> {
+export async function keepAsking(
+  client: OpenAI,
+  model: string,
+  signal: AbortSignal,
+  maxTokens = 8,
+): Promise<TrafficReport> {
   const report: TrafficReport = { answered: 0, failures: [] };
   while (!signal.aborted) {
     try {
       await client.chat.completions.create(
-        { model, messages: [{ role: 'user', content: `question ${report.answered}` }], max_tokens: 8 },
+        {
+          model,
+          messages: [{ role: 'user', content: `question ${report.answered} of ${performance.now()}` }],
+          max_tokens: maxTokens,
+        },
         { maxRetries: 0 },
       );
       report.answered += 1;
