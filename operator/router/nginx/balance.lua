@@ -125,6 +125,7 @@ function M.balance()
   end
   local endpoint = pick(ctx) or again
   if not endpoint then return give_up(ctx, 503) end
+  if not ctx.peer and not ctx.inner then board.add(ctx.model.slot, board.PENDING, -1) end
   ctx.endpoint, ctx.peer = endpoint, endpoint.address
   if endpoint.slot then board.add(endpoint.slot, board.IN_FLIGHT, 1) end
   local ok, err = balancer.set_current_peer(endpoint.host, endpoint.port)

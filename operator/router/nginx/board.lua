@@ -21,6 +21,7 @@ local M = {
   QUEUED = 2,
   LAST = 3, -- time of the last request, ms since 1970
   REQUESTS = 4,
+  PENDING = 5, -- let in, but not at an engine yet
   -- Fields of an engine's slot in row 0. Several workers may write them: a lost increment only delays an ejection.
   FAILURES = 0,
   EJECTED_UNTIL = 1, -- ms since 1970
@@ -65,6 +66,7 @@ function M.claim()
           if cells[cell] ~= 0 then cells[cell] = 0 end
           if cells[cell + 1] ~= 0 then cells[cell + 1] = 0 end
           if cells[cell + 2] ~= 0 then cells[cell + 2] = 0 end
+          if cells[cell + 5] ~= 0 then cells[cell + 5] = 0 end
         end
       end
       break

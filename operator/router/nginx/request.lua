@@ -187,7 +187,7 @@ function M.access()
   if model.unavailable and #model.live == 0 then return unavailable(ctx, model) end
   if waiting.may_pass(model) then
     ctx.counted = true
-    board.add(model.slot, board.IN_FLIGHT, 1)
+    waiting.admit(model)
     return
   end
   from, to, p, anchor = nil, nil, nil, nil -- may be large, and the wait may be long
@@ -276,6 +276,7 @@ function M.log()
   if waiter then waiting.leave(waiter) end
   if ctx.counted or (waiter and waiter.granted) then
     board.add(model.slot, board.IN_FLIGHT, -1)
+    if not ctx.peer then board.add(model.slot, board.PENDING, -1) end
     board.set(model.slot, board.LAST, ngx.now() * 1000)
     waiting.pump(model.uid)
   end

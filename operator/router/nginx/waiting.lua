@@ -23,9 +23,18 @@ function M.count(model)
   return board.sum(model.slot, board.HELD) + board.sum(model.slot, board.QUEUED)
 end
 
---- True when an engine could take one more request.
+--- True when an engine could take one more request. What still runs on engines that drain, or are gone from the table, takes
+-- nothing from the others.
 local function has_room(model)
-  return #model.live > 0 and board.sum(model.slot, board.IN_FLIGHT) < model.capacity
+  local live, running = model.live, board.sum(model.slot, board.PENDING)
+  for i = 1, #live do running = running + board.sum(live[i].slot, board.IN_FLIGHT) end
+  return running < model.capacity
+end
+
+--- Counts a request as let in.
+function M.admit(model)
+  board.add(model.slot, board.IN_FLIGHT, 1)
+  board.add(model.slot, board.PENDING, 1)
 end
 
 --- True when a request may pass at once: there is capacity and nobody waits for it.
@@ -121,7 +130,7 @@ function M.pump(uid)
   while room.count > 0 and (lost or has_room(model)) do
     local tenant = room.turn
     room.turn = tenant.next
-    if not lost then board.add(room.slot, board.IN_FLIGHT, 1) end
+    if not lost then M.admit(model) end
     release(tenant.waiters.next, not lost)
   end
 end

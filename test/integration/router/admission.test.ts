@@ -174,4 +174,30 @@ describe('admission', () => {
     second.open[0]?.answer();
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200]);
   });
+
+  test('what runs on an engine that drains, or is gone, takes no capacity from the others', async () => {
+    const old = await gated();
+    const fresh = await gated();
+    const router = await start({ table: table([limited(old.engine, 2)]) });
+    const answers = [ask(router), ask(router)];
+    await until('they run', () => old.open.length === 2);
+    const at = (address: string, draining: boolean) => ({ address, capacity: 2, draining });
+    const entry = limited(old.engine, 2);
+    await router.put(
+      table([{ ...entry, endpoints: [at(old.engine.address, true), at(fresh.engine.address, false)] }]),
+    );
+    answers.push(ask(router));
+    await until('one runs on the new engine', () => fresh.open.length === 1);
+    await router.put(table([{ ...entry, endpoints: [at(fresh.engine.address, false)] }]));
+    answers.push(ask(router), ask(router));
+    await until('two run on the new engine, and one waits', async () => {
+      const demand = (await router.demand()).models['uid-m'];
+      return fresh.open.length === 2 && demand?.inFlight === 4 && demand.queued === 1;
+    });
+    for (const { answer } of [...old.open, ...fresh.open]) answer();
+    await until('the last one runs', () => fresh.open.length === 3);
+    fresh.open[2]?.answer();
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    await until('nothing is in flight', async () => (await router.demand()).models['uid-m']?.inFlight === 0);
+  });
 });
