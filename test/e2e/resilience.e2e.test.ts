@@ -5,7 +5,7 @@ import { type Deployment, isReady, type Pod } from '../../operator/controllers/w
 import { DEPLOYMENTS, PODS } from '../../operator/kube/resource-types.ts';
 import { control, identities, kill, podIp } from './support/engines.ts';
 import { eventually } from './support/eventually.ts';
-import { nginxWorkers, processesOfPod } from './support/processes.ts';
+import { nginxWorkers } from './support/processes.ts';
 import { ask, stream, streamFailure, Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
@@ -21,7 +21,9 @@ beforeAll(async () => {
     engine: { batching: { maxNumSeqs: 128 } },
   });
   await world.createModel(namespace, 'many', { scaling: { replicas: 3 } });
-  await world.createModel(namespace, 'single');
+  // Slow enough to start that a request comes in between.
+  const env = [{ name: 'VLLM_SIM_STARTUP_SECONDS', value: '60' }];
+  await world.createModel(namespace, 'single', { engine: { env } });
   await world.poolReady(namespace);
   await world.modelReady(namespace, 'many');
   await world.modelReady(namespace, 'single');
@@ -62,14 +64,19 @@ async function operatorActs(): Promise<void> {
   await world.modelReady(namespace, metadata.name);
 }
 
-/** How many requests for a model the routers have held so far. */
-async function held(model: string): Promise<number> {
+/** The values of a metric for a model, one for each router that has it. */
+async function metric(name: string, model: string): Promise<number[]> {
   const routers = await world.pods(namespace, 'router');
   const texts = await Promise.all(
     routers.map(async (pod) => (await fetch(`http://${podIp(pod)}:8082/metrics`)).text()),
   );
-  const line = new RegExp(`^vllm_router_hold_seconds_count{model="${model}".*} (\\d+)$`, 'gm');
-  return texts.flatMap((text) => [...text.matchAll(line)]).reduce((sum, [, count]) => sum + Number(count), 0);
+  const line = new RegExp(`^vllm_router_${name}{model="${model}".*} (\\d+)$`, 'gm');
+  return texts.flatMap((text) => [...text.matchAll(line)].map(([, value]) => Number(value)));
+}
+
+/** How many requests for a model the routers have held so far. */
+async function held(model: string): Promise<number> {
+  return (await metric('hold_seconds_count', model)).reduce((sum, count) => sum + count, 0);
 }
 
 async function deletePod(pod: Pod | undefined, gracePeriodSeconds?: number): Promise<void> {
@@ -124,11 +131,12 @@ it('requests for a model whose only engine is gone wait for the next one', async
   const [victim] = await world.pods(namespace, 'engine', 'single');
   const before = await held('single');
   await deletePod(victim, 0);
-  await eventually('its process is gone', () => processesOfPod(victim?.metadata.name ?? '').length === 0);
+  await eventually('the routers know', async () => {
+    const engines = await metric('endpoints', 'single');
+    return engines.length > 0 && engines.every((count) => count === 0);
+  });
 
-  // Until the routers know, which takes some milliseconds, they say 503, and clients repeat that by themselves.
-  const patient = client.withOptions({ maxRetries: 2 });
-  const answers = await Promise.all([1, 2, 3].map((i) => ask(patient, 'single', `question ${i}`)));
+  const answers = await Promise.all([1, 2, 3].map((i) => ask(client, 'single', `question ${i}`)));
 
   for (const pod of answers) {
     expect(pod).toMatch(/^vllm-single-/);
