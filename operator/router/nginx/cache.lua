@@ -3,6 +3,7 @@
 -- workers and routers respect, and the others wait for what it stores.
 local ffi = require "ffi"
 local redis = require "redis"
+local relay = require "relay"
 local scan = require "scan"
 local semaphore = require "ngx.semaphore"
 
@@ -53,9 +54,8 @@ end
 local function read(settings, key)
   local value = redis.with(settings, function(connection)
     local value, err = connection:get(key)
-    if err then return nil, err end
-    if value == ngx.null then return false end
-    return value
+    if value == nil then return nil, err end
+    return value ~= ngx.null and value
   end)
   if not value then return value end
   local stored, content_type, start = value:match("^(%d+) ([^\n]*)\n()")
@@ -66,8 +66,8 @@ end
 local function lock(settings, key)
   return redis.with(settings, function(connection)
     local answer, err = connection:set(key .. ":lock", 1, "NX", "PX", LOCK_MS)
-    if not answer then return nil, err end
-    return answer ~= ngx.null
+    if answer == nil then return nil, err end
+    return answer ~= ngx.null -- `false` is an error of Redis, such as being full: go on without a lock
   end)
 end
 
@@ -76,24 +76,36 @@ local function unlock(settings, key)
   redis.with(settings, function(connection) return connection:del(key .. ":lock") end)
 end
 
---- Waits until another request of this worker has its answer. Returns the entry, "again" when its client went away, or nil.
-local function follow(flight, deadline)
+--- Waits until another request of this worker has its answer. Returns the entry, "again" when its client went away, or what
+-- else became of it.
+local function follow(ctx, flight, deadline)
   flight.waiting = flight.waiting + 1
-  flight.done:wait(math.max(0, deadline - ngx.now()))
+  relay.wait(ctx, deadline, function(seconds) return flight.done:wait(seconds) end)
   return flight.entry or flight.outcome
 end
 
---- Waits until another router has its answer, or gives up its lock.
-local function watch(settings, key, deadline)
-  local pause = POLL
-  while ngx.now() < deadline do
-    ngx.sleep(pause)
-    pause = math.min(pause * 1.5, MAX_POLL)
-    local entry = read(settings, key)
-    if entry ~= false then return entry end
-    local free = lock(settings, key)
-    if free ~= false then return free and "lead" or nil end
-  end
+--- Waits until another router has its answer, or gives up its lock. Returns the entry, "lead" when the lock is ours now, or
+-- nil when Redis is out of order.
+local function watch(ctx, settings, key, deadline)
+  local pause, outcome = POLL, nil
+  relay.wait(ctx, deadline, function(seconds)
+    local stop = ngx.now() + seconds
+    while ngx.now() < stop do
+      ngx.sleep(pause)
+      pause = math.min(pause * 1.5, MAX_POLL)
+      local entry = read(settings, key)
+      if entry ~= false then
+        outcome = entry
+        return true
+      end
+      local free = lock(settings, key)
+      if free ~= false then
+        outcome = free and "lead" or nil
+        return true
+      end
+    end
+  end)
+  return outcome
 end
 
 --- Looks a request up. Returns the entry that answers it, and what the client is told; without an entry the request goes on,
@@ -110,7 +122,7 @@ function M.lookup(ctx, view, from, to, p, n)
   while true do
     local flight = flights[key]
     if flight and not fresh then
-      local outcome = follow(flight, deadline)
+      local outcome = follow(ctx, flight, deadline)
       if type(outcome) == "table" then return outcome, "SHARED" end
       if outcome ~= "again" then return nil, "MISS" end
     else
@@ -125,7 +137,7 @@ function M.lookup(ctx, view, from, to, p, n)
         end
         local locked = entry == false and lock(settings, key)
         if locked == false and entry == false then
-          entry = watch(settings, key, deadline)
+          entry = watch(ctx, settings, key, deadline)
           if type(entry) == "table" then
             M.close(ctx, entry)
             return entry, "SHARED"
@@ -182,8 +194,8 @@ local function store(premature, flight, ttl, value)
   if premature then return end
   redis.with(flight.settings, function(connection)
     local stored, err = connection:set(flight.key, value, "EX", ttl)
-    -- A Redis that is full says no; that is not a failure.
-    return stored or err and not err:find("timeout") and not err:find("closed") or nil, err
+    if stored == nil then return nil, err end
+    return true -- a Redis that is full says no; that is not a failure
   end)
   if flight.locked then unlock(flight.settings, flight.key) end
 end

@@ -23,7 +23,25 @@ end
 
 --- Sends a comment, which event streams ignore. False when the client is gone.
 function M.comment()
-  return ngx.print(": waiting for the model to start\n\n") and ngx.flush(true)
+  return ngx.print(": waiting\n\n") and ngx.flush(true)
+end
+
+--- Waits until `attempt(seconds)`, which waits for no longer than that, returns something true; returns that, or false after the
+-- deadline. A streaming client is sent comments meanwhile; from the first one on its answer has to come through the relay.
+function M.wait(ctx, deadline, attempt)
+  local left = deadline - ngx.now()
+  local streams = ctx.stream and ctx.path.sse
+  if not ctx.relay then
+    local done = attempt(math.max(0, streams and math.min(M.PATIENCE, left) or left))
+    if done or not streams or left <= M.PATIENCE then return done end
+    M.open(ctx)
+  end
+  repeat
+    left = deadline - ngx.now()
+    local done = left > 0 and attempt(math.max(0.001, math.min(M.INTERVAL, left)))
+    if done then return done end
+  until left <= 0 or not M.comment()
+  return false
 end
 
 --- Ends a request with an error: as an event if the answer has begun.

@@ -71,21 +71,7 @@ local function wait_for_turn(ctx, model, name)
   local waiter = waiting.enter(model, ctx.tenant)
   ctx.waiter = waiter
   local deadline = ctx.start + (sleeping and admission.wakeTimeoutMs or admission.queueTimeoutMs) / 1000
-  local passed
-  if ctx.stream and ctx.path.sse then
-    passed = waiting.wait(waiter, math.min(relay.PATIENCE, deadline - ctx.start))
-    if not passed and deadline - ctx.start > relay.PATIENCE then
-      -- From here the client gets comments, so the answer has to come through the relay.
-      relay.open(ctx)
-      local left
-      repeat
-        left = deadline - ngx.now()
-        passed = left > 0 and waiting.wait(waiter, math.max(0.001, math.min(relay.INTERVAL, left)))
-      until passed or left <= 0 or not relay.comment()
-    end
-  else
-    passed = waiting.wait(waiter, deadline - ctx.start)
-  end
+  local passed = relay.wait(ctx, deadline, function(seconds) return waiting.wait(waiter, seconds) end)
   ctx.waited = ngx.now() - ctx.start
   if passed then return waiter.granted end
   metrics.add(metrics.series("rejected_total", "reason", sleeping and "wake_timeout" or "queue_timeout"), 1)
@@ -120,6 +106,10 @@ local function try_cache(ctx, view, from, to, p, n)
   if not result then return end
   metrics.add(metrics.series("cache_total", "model", ctx.model.name, "namespace", ctx.model.namespace, "result", result), 1)
   if not entry then return end
+  if ctx.relay then
+    ngx.print(entry.body)
+    return ngx.exit(ngx.HTTP_OK)
+  end
   local header = ngx.header
   ctx.replied = true
   header["X-Cache"], header["Age"] = result, entry.age
@@ -188,6 +178,7 @@ function M.access()
   if waiting.may_pass(model) then
     ctx.counted = true
     waiting.admit(model)
+    if ctx.relay then return relay.run(ctx) end
     return
   end
   from, to, p, anchor = nil, nil, nil, nil -- may be large, and the wait may be long

@@ -252,6 +252,28 @@ describe('the response cache', () => {
     expect(upstream.requests.length).toBe(seen + 2);
   });
 
+  test('a stream that waits for an identical one gets comments, then the answer, at this router and at another', async () => {
+    const [store, upstream] = [await redis(), await engine()];
+    const routes = table([cached('m', [upstream.address])], { redis: store.settings });
+    const constants = { 'relay.lua': { PATIENCE: '0.1', INTERVAL: '0.1' } };
+    const routers = [
+      await start({ workers: 1, table: routes, constants }),
+      await start({ table: routes, constants }),
+    ];
+    const body = { model: 'm', temperature: 0 };
+    const first = await openStream(routers[0]?.url ?? '', body);
+    const others = await Promise.all(routers.map(async ({ url }) => await openStream(url, body)));
+    for (const other of others) await until('comments', () => (other.text().match(/^: /gm) ?? []).length > 1);
+    upstream.push('words');
+    upstream.finish();
+    await first.ended;
+    for (const other of others) {
+      expect(await other.ended).toBe('complete');
+      expect(other.text().replace(/^(: waiting\n\n)+/, '')).toBe(first.text());
+    }
+    expect(upstream.requests.length).toBe(1);
+  });
+
   test.each(['stopped', 'silent', 'full'])('Redis %s: clients notice nothing', async (how) => {
     const [store, upstream] = [await redis(), await engine()];
     const router = await start({
