@@ -14,13 +14,22 @@ export class OperatorProcess {
   readonly #child: ChildProcess;
   readonly #logFile: string;
 
-  /** @param directory where its log goes */
-  constructor(kubeconfig: string, directory: string, name: string, watchdog: Watchdog) {
+  /**
+   * @param directory where its log goes
+   * @param args further options of `vllm-operator run`
+   */
+  constructor(
+    kubeconfig: string,
+    directory: string,
+    name: string,
+    watchdog: Watchdog,
+    args: readonly string[] = [],
+  ) {
     this.#logFile = join(directory, `${name}.log`);
     const log = openSync(this.#logFile, 'a');
     this.#child = spawn(
       process.execPath,
-      [MAIN, 'run', '--kubeconfig', kubeconfig, '--probe-host', '127.0.0.1', '--probe-port', '0'],
+      [MAIN, 'run', '--kubeconfig', kubeconfig, '--probe-host', '127.0.0.1', '--probe-port', '0', ...args],
       { detached: true, stdio: ['ignore', 'ignore', log] },
     );
     closeSync(log);

@@ -37,16 +37,23 @@ const FAST: ClusterOptions = { timeScale: 0.2, engineEnv: { VLLM_SIM_TIME_SCALE:
 
 type Spec = Record<string, unknown>;
 
+export interface WorldOptions extends ClusterOptions {
+  /** Further options of `vllm-operator run`. */
+  operatorArgs?: readonly string[];
+}
+
 export class World {
   readonly #transport: Transport;
   readonly #watchdog: Watchdog;
   readonly #logs: string;
   readonly #operators: OperatorProcess[] = [];
+  readonly #operatorArgs: readonly string[];
   readonly cluster: Cluster;
   readonly client: KubeClient;
 
-  private constructor(cluster: Cluster, transport: Transport) {
+  private constructor(cluster: Cluster, transport: Transport, operatorArgs: readonly string[]) {
     this.cluster = cluster;
+    this.#operatorArgs = operatorArgs;
     this.#transport = transport;
     this.client = new KubeClient(transport, { fieldManager: 'test' });
     this.#logs = join(cluster.directory, 'operators');
@@ -55,14 +62,14 @@ export class World {
   }
 
   /** A cluster with the CRDs installed, and one leading operator. */
-  static async start(options: ClusterOptions = {}): Promise<World> {
+  static async start({ operatorArgs = [], ...options }: WorldOptions = {}): Promise<World> {
     const cluster = await startCluster({
       ...FAST,
       ...options,
       engineEnv: { ...FAST.engineEnv, ...options.engineEnv },
     });
     const connection = await loadConnection({ kubeconfig: cluster.kubeconfigPath });
-    const world = new World(cluster, new Transport({ connection, userAgent: 'test' }));
+    const world = new World(cluster, new Transport({ connection, userAgent: 'test' }), operatorArgs);
     try {
       await world.#installDefinitions();
       await world.startOperator().untilLeads();
@@ -90,7 +97,13 @@ export class World {
   /** One more operator; it waits for the leader to go, if there is one. */
   startOperator(): OperatorProcess {
     const name = `operator-${this.#operators.length}`;
-    const operator = new OperatorProcess(this.cluster.kubeconfigPath, this.#logs, name, this.#watchdog);
+    const operator = new OperatorProcess(
+      this.cluster.kubeconfigPath,
+      this.#logs,
+      name,
+      this.#watchdog,
+      this.#operatorArgs,
+    );
     this.#operators.push(operator);
     return operator;
   }
