@@ -183,8 +183,10 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
     return;
   }
   await demo.step('Delete everything, and see that nothing is left', async () => {
+    // Models of the second file go with the namespaces of the first.
     await run(
       'delete',
+      '--ignore-not-found',
       '-f',
       'examples/quickstart.yaml',
       '-f',
