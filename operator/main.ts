@@ -39,7 +39,7 @@ program
   .option(
     '--namespace <name>',
     'namespace of the operator, for its Lease and root key',
-    process.env['POD_NAMESPACE'] ?? 'vllm-operator-system',
+    process.env.POD_NAMESPACE ?? 'vllm-operator-system',
   )
   .option('--probe-port <port>', 'port of /livez, /readyz and /metrics; 0 lets the system choose', port, 8080)
   .option('--probe-host <address>', 'address of the same')
@@ -47,7 +47,7 @@ program
     new Option(
       '--metrics-api-address <address>',
       'address at which the API server reaches this process; serves external.metrics.k8s.io for HPAs',
-    ).default(process.env['POD_IP'], '$POD_IP'),
+    ).default(process.env.POD_IP, '$POD_IP'),
   )
   .option('--metrics-api-port <port>', 'port of the same; 0 lets the system choose', port, 6443)
   .option('--no-leader-election', 'do not compete for the Lease; only one operator may run then')

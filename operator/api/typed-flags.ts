@@ -53,7 +53,7 @@ const BY_OPERATOR = [
   ],
   ...['--data-parallel-address', '-dpa', '--data-parallel-hybrid-lb', '--no-data-parallel-hybrid-lb', '-dph'],
   ...['--data-parallel-external-lb', '--no-data-parallel-external-lb', '-dpe'],
-  ...['--data-parallel-multi-port-external-lb', '--no-data-parallel-multi-port-external-lb'],
+  ...['--data-parallel-multi-port-external-lb', '--no-data-parallel-multi-port-external-lb', '-dpm'],
 ];
 
 /** What is wrong with each such flag in `extraArgs`. Keys are flags with dashes, as `flagName` gives them. */

@@ -48,7 +48,7 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     const { manager } = createOperator({
       client,
       namespace: options.namespace,
-      identity: `${process.env['POD_NAME'] ?? hostname()}_${randomUUID().slice(0, 8)}`,
+      identity: `${process.env.POD_NAME ?? hostname()}_${randomUUID().slice(0, 8)}`,
       log,
       registry,
       leaderElection: options.leaderElection,

@@ -21,5 +21,7 @@ export function matchesSelector(
       case 'NotIn':
         return value === undefined || !values.includes(value);
     }
+    operator satisfies never;
+    return false;
   });
 }

@@ -18,7 +18,7 @@ import { renderHpa } from '../render/hpa.ts';
 import { engineSelector } from '../render/labels.ts';
 import { renderModel } from '../render/model.ts';
 import { engineName, routerName } from '../render/names.ts';
-import { boundsAt } from '../scaling/bounds.ts';
+import { boundsAt, ScheduleError } from '../scaling/bounds.ts';
 import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import { isFixed, specReplicas } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
@@ -28,6 +28,7 @@ import type { ModeKeeper } from './mode-keeper.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
+import { safeBounds } from './safe-bounds.ts';
 import type { ScalingMemories } from './scaling-memory.ts';
 import type { Deployment } from './workloads.ts';
 
@@ -49,7 +50,6 @@ export interface ModelReconcilerOptions {
 /** What the phases of one reconcile find out, in the order in which they do. */
 interface Scope {
   model: InferenceModel;
-  key: Key;
   pool?: InferencePool;
   accelerator?: ResolvedAccelerator;
   engine?: ResolvedEngine;
@@ -67,6 +67,11 @@ interface Context {
 /** A pool that does not exist is waited for this long before the model is Stalled: GitOps applies both in any order. */
 const POOL_GRACE_MS = 60_000;
 
+/** Past the moment at which something changes by itself, so that it has. */
+const AFTER_CHANGE_MS = 100;
+/** Timers of Node hold 24 days; a look in between costs nothing. */
+const LONGEST_WAIT_MS = 3_600_000;
+
 export class ModelReconciler {
   readonly #options: ModelReconcilerOptions;
 
@@ -80,7 +85,7 @@ export class ModelReconciler {
     const model = state.models.store.get(key);
     // Children go with the model, by their owner references.
     if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
-    const scope: Scope = { model, key };
+    const scope: Scope = { model };
     const refused = this.#findPool(scope) ?? this.#accept(scope) ?? this.#resolve(scope) ?? this.#plan(scope);
     const blocker = refused ?? (await refusalOf(() => this.#apply(scope, context)));
     await this.#report(scope, blocker, context);
@@ -90,10 +95,12 @@ export class ModelReconciler {
       };
     }
     if (!refused && blocker) return { requeueAfterMs: REFUSED_RETRY_MS };
-    const { nextChange } = boundsAt(model.spec.scaling, clock.now());
-    return nextChange === undefined
-      ? undefined
-      : { requeueAfterMs: Math.max(nextChange - clock.now(), 0) + 100 };
+    const { nextChange = Number.POSITIVE_INFINITY } = safeBounds(model, clock.now());
+    const mode = scope.pool && !refused ? modes.of(model, scope.pool) : undefined;
+    const next = Math.min(nextChange - clock.now(), mode?.lookAgainMs ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next)
+      ? { requeueAfterMs: Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS) }
+      : undefined;
   }
 
   #age(model: InferenceModel, now: number): number {
@@ -145,6 +152,7 @@ export class ModelReconciler {
     if (!pool) return undefined;
     try {
       scope.engine = resolveEngine(pool, model);
+      boundsAt(model.spec.scaling, this.#options.clock.now());
       return undefined;
     } catch (error) {
       return invalid(error);
@@ -186,7 +194,7 @@ export class ModelReconciler {
       roomForSurge: this.#roomForSurge(scope),
     });
     if (modes.of(model, pool).mode === 'HPA') {
-      desired.push(renderHpa({ pool, model, bounds: boundsAt(model.spec.scaling, clock.now()) }));
+      desired.push(renderHpa({ pool, model, bounds: safeBounds(model, clock.now()) }));
     }
     if (!live) giveReplicas(desired, initial);
     const { changes, fights } = await applier.apply({ owner: model, desired, prune: true, signal });
@@ -223,7 +231,7 @@ export class ModelReconciler {
   }
 
   async #report(scope: Scope, blocker: Blocker | undefined, { signal }: Context): Promise<void> {
-    const { model, pool, key } = scope;
+    const { model, pool } = scope;
     const { state, clock, status, events, modes, coldStarts } = this.#options;
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
     coldStarts.pods(model.metadata.uid ?? '', pods);
@@ -265,7 +273,7 @@ export class ModelReconciler {
   #scalingView({ model, pool }: Scope): Partial<ModelView> {
     const memory = this.#options.scaling.peek(model.metadata.uid ?? '');
     const coldStart = this.#options.coldStarts.last(model.metadata.uid ?? '');
-    const bounds = boundsAt(model.spec.scaling, this.#options.clock.now());
+    const bounds = safeBounds(model, this.#options.clock.now());
     const nextChange =
       bounds.nextChange === undefined ? undefined : new Date(bounds.nextChange).toISOString();
     const schedule = (model.spec.scaling?.schedules ?? []).length > 0 && {
@@ -300,7 +308,7 @@ function giveReplicas(objects: KubeObject[], replicas: number): void {
 }
 
 function invalid(error: unknown): Blocker {
-  if (!(error instanceof InvalidSpecError)) throw error;
+  if (!(error instanceof InvalidSpecError || error instanceof ScheduleError)) throw error;
   return { condition: 'Accepted', reason: 'InvalidSpec', message: error.message, needsUser: true };
 }
 

@@ -29,7 +29,6 @@ import { labelValue } from '../render/names.ts';
 import { AuthorityStore } from '../router/authority-store.ts';
 import { CertificateKeeper } from '../router/certificate-keeper.ts';
 import { issueServingCertificate } from '../router/pki.ts';
-import { boundsAt } from '../scaling/bounds.ts';
 import { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import { DemandTracker } from '../scaling/demand.ts';
 import { ExternalMetricsApi } from '../scaling/metrics-api/external-metrics-api.ts';
@@ -43,6 +42,7 @@ import { ModelReconciler } from './model-reconciler.ts';
 import { PoolReconciler } from './pool-reconciler.ts';
 import { ReplicasWriter } from './replicas-writer.ts';
 import { RoutesReconciler } from './routes-reconciler.ts';
+import { safeBounds } from './safe-bounds.ts';
 import { ScalingMemories } from './scaling-memory.ts';
 import { ScalingReconciler } from './scaling-reconciler.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
@@ -186,7 +186,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     clock,
     log,
   });
-  const minReplicas = (model: InferenceModel) => boundsAt(model.spec.scaling, clock.now()).minReplicas;
+  const minReplicas = (model: InferenceModel) => safeBounds(model, clock.now()).minReplicas;
   const scaling = new ScalingReconciler({
     state,
     acceptance,

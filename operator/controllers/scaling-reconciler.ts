@@ -8,7 +8,6 @@ import type { EventRecorder } from '../kube/events.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
 import { engineName } from '../render/names.ts';
-import { boundsAt } from '../scaling/bounds.ts';
 import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
 import { decideLifecycle, type LifecycleAction, type LifecycleInput } from '../scaling/lifecycle.ts';
@@ -19,6 +18,7 @@ import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { type EngineHealth, engineHealth } from './engine-health.ts';
 import type { ModeKeeper } from './mode-keeper.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
+import { safeBounds } from './safe-bounds.ts';
 import type { ScalingMemories, ScalingMemory } from './scaling-memory.ts';
 import type { Deployment } from './workloads.ts';
 
@@ -73,6 +73,9 @@ const POLL_MS = 250;
 /** Waiting makes older, and age can be what it takes. */
 const QUEUE_MS = 2_000;
 
+/** Timers of Node hold 24 days; a look in between costs nothing. */
+const LONGEST_WAIT_MS = 3_600_000;
+
 const DEFAULT_IDLE_TIMEOUT = '180s';
 
 export class ScalingReconciler {
@@ -100,7 +103,9 @@ export class ScalingReconciler {
       lookAgain ?? Number.POSITIVE_INFINITY,
       scope.boundsChangeMs ?? Number.POSITIVE_INFINITY,
     );
-    return Number.isFinite(next) ? { requeueAfterMs: Math.max(next, 10) } : undefined;
+    return Number.isFinite(next)
+      ? { requeueAfterMs: Math.min(Math.max(next, 10), LONGEST_WAIT_MS) }
+      : undefined;
   }
 
   #scope(model: InferenceModel): Scope | undefined {
@@ -112,7 +117,7 @@ export class ScalingReconciler {
     // Until ownership of the replicas is handed over, a change here could be undone there.
     if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
     if (!acceptance.verdict(pool, model).accepted) return undefined;
-    const bounds = boundsAt(model.spec.scaling, clock.now());
+    const bounds = safeBounds(model, clock.now());
     return {
       model,
       pool,
@@ -170,7 +175,8 @@ export class ScalingReconciler {
   async #live(scope: Scope, context: Context): Promise<number | undefined> {
     const { memory, health, model } = scope;
     // The new spec counts once it is applied: waking with the old one would only fail again.
-    const mended = memory.failure !== undefined && memory.failedGeneration !== model.status?.observedGeneration;
+    const mended =
+      memory.failure !== undefined && memory.failedGeneration !== model.status?.observedGeneration;
     if (mended || (health.ready > 0 && memory.failures > 0)) {
       memory.failures = 0;
       memory.failure = undefined;

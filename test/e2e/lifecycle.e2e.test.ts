@@ -62,7 +62,7 @@ async function ours(namespace: string): Promise<string[]> {
   return lists.flat().sort();
 }
 
-it('a pool and its model go without a trace, in whichever order they are deleted', async () => {
+it.concurrent('a pool and its model go without a trace, in whichever order they are deleted', async () => {
   const { namespace } = await serving();
   const pods = (await world.client.list(PODS, { namespace })).items.map(({ metadata }) => metadata.name);
   const processes = () => pods.flatMap((pod) => processesOfPod(pod));
@@ -79,7 +79,7 @@ it('a pool and its model go without a trace, in whichever order they are deleted
   expect(items.map(({ metadata }) => metadata.name)).toEqual(['kube-root-ca.crt']);
 });
 
-it('a pool in use stays, says why, and serves until its last model is gone', async () => {
+it.concurrent('a pool in use stays, says why, and serves until its last model is gone', async () => {
   const { namespace, client } = await serving();
   await world.client.delete(INFERENCE_POOLS, { namespace, name: 'pool' });
 
@@ -98,7 +98,7 @@ it('a pool in use stays, says why, and serves until its last model is gone', asy
   await eventually('nothing of ours is left', async () => (await ours(namespace)).length === 0);
 });
 
-it('a suspended model holds no accelerators and says so to clients, until it is resumed', async () => {
+it.concurrent('a suspended model holds no accelerators and says so to clients, until it is resumed', async () => {
   const { namespace, client } = await serving();
 
   await world.patchModel(namespace, 'model', { suspend: true });
@@ -121,7 +121,7 @@ it('a suspended model holds no accelerators and says so to clients, until it is 
   await eventually('it answers', () => ask(client, 'model'));
 });
 
-it('a model that moves to another pool is served there, and no longer here', async () => {
+it.concurrent('a model that moves to another pool is served there, and no longer here', async () => {
   const { namespace, client } = await serving();
   await world.createPool(namespace, { router: { replicas: 1 } }, 'other');
   await world.poolReady(namespace, 'other');
@@ -143,7 +143,7 @@ it('a model that moves to another pool is served there, and no longer here', asy
   await ask(other, 'model');
 });
 
-it('a namespace that a pool does not admit is told so, and served once it does', async () => {
+it.concurrent('a namespace that a pool does not admit is told so, and served once it does', async () => {
   const { namespace, client } = await serving({
     allowedNamespaces: { from: 'Selector', selector: { matchLabels: { models: 'allowed' } } },
   });
@@ -164,7 +164,7 @@ it('a namespace that a pool does not admit is told so, and served once it does',
   await eventually('it answers', () => ask(client, 'stranger'));
 });
 
-it('what is deleted by mistake comes back, and no request fails but for engines', async () => {
+it.concurrent('what is deleted by mistake comes back, and no request fails but for engines', async () => {
   const { namespace, client } = await serving();
   const traffic = new Traffic(client, 'model', { askers: 1, streamers: 1 });
   const [configMap] = (await world.client.list(CONFIG_MAPS, { namespace })).items.filter(({ metadata }) =>
@@ -202,7 +202,7 @@ it('what is deleted by mistake comes back, and no request fails but for engines'
   await eventually('it answers', () => ask(client, 'model'));
 });
 
-it('nothing of a cluster outlives it', async () => {
+it.concurrent('nothing of a cluster outlives it', async () => {
   const small = await World.start();
   const namespace = await small.namespace();
   await small.createPool(namespace, { router: { replicas: 1 } });

@@ -1,5 +1,6 @@
 --- Carries a stream whose client has been sent comments while it waited. Its answer has begun, so nginx cannot proxy it any
 -- more: the router sends the request to itself, over a socket that only it can reach, and copies the answer.
+local board = require "board"
 local reply = require "reply"
 local request_body = require "body"
 
@@ -56,6 +57,8 @@ end
 --- Sends the request on and copies the answer's events. HTTP/1.0, so that the answer comes without chunks and ends with the connection.
 function M.run(ctx)
   local var = ngx.var
+  ctx.peer = "relay" -- counted at its engine from here on
+  board.add(ctx.model.slot, board.PENDING, -1)
   local socket = ngx.socket.tcp()
   socket:settimeouts(1000, 60000, 24 * 3600 * 1000)
   local connected, err = socket:connect(SOCKET)

@@ -257,8 +257,11 @@ end
 function M.log()
   local ctx = ngx.ctx
   local model = ctx.model
-  if not model then return end
   local status = ngx.status
+  if not model then
+    if not ctx.start then return end -- not a client's
+    return metrics.add(metrics.series("requests_total", "model", "", "namespace", "", "tenant", "", "code", status), 1)
+  end
   if ctx.endpoint then balance.settle(ctx, ctx.cut and "failed" or engine_result(status)) end
   if ctx.flight then cache.finish(ctx, status) end
   if ctx.prompt_tokens then count_tokens(ctx, model) end

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect as connectTcp } from 'node:net';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
@@ -174,5 +175,38 @@ describe('edges', () => {
     slow.resume();
     await until('all of it is there', () => tail.includes('[DONE]'));
     expect(bytes).toBeGreaterThan(10_000_000);
+  });
+
+  test('a WebSocket reaches the engine of the model in its query, and both sides are heard', async () => {
+    const server = createServer();
+    server.on('upgrade', (incoming, socket) => {
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Path: ${incoming.url}\r\n\r\n`,
+      );
+      socket.on('data', (data) => socket.write(`heard ${data}`));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanup.push(async () => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const router = await start({ table: table([model('m', [`127.0.0.1:${port}`])]) });
+    const socket = connectTcp({ host: router.address, port: 8080 });
+    cleanup.push(async () => {
+      socket.destroy();
+    });
+    let text = '';
+    socket.setEncoding('utf8').on('data', (data: string) => {
+      text += data;
+    });
+    socket.write(
+      'GET /v1/realtime?model=m HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+    );
+    await until('it is open', () => text.includes('\r\n\r\n'));
+    expect(text).toMatch(/^HTTP\/1.1 101 /);
+    expect(text).toContain('X-Path: /v1/realtime?model=m');
+    socket.write('words');
+    await until('it is heard', () => text.endsWith('heard words'));
   });
 });

@@ -25,9 +25,9 @@ const reason = (verdict: Verdict | undefined) => (verdict?.accepted === false ? 
 describe('acceptModels', () => {
   it('admits the own namespace only, unless the pool says otherwise', () => {
     const models = [aModel('own'), aModel('other', {}, { namespace: 'team-a' })];
-    expect(reason(verdicts(aPool(), models)['own'])).toBe('accepted');
-    expect(reason(verdicts(aPool(), models)['other'])).toBe('NamespaceNotAllowed');
-    expect(reason(verdicts(aPool({ allowedNamespaces: { from: 'All' } }), models)['other'])).toBe('accepted');
+    expect(reason(verdicts(aPool(), models).own)).toBe('accepted');
+    expect(reason(verdicts(aPool(), models).other)).toBe('NamespaceNotAllowed');
+    expect(reason(verdicts(aPool({ allowedNamespaces: { from: 'All' } }), models).other)).toBe('accepted');
   });
 
   it('admits namespaces by label with a selector', () => {
@@ -43,7 +43,7 @@ describe('acceptModels', () => {
       aModel('c', {}, { namespace: 'unknown' }),
     ];
     const got = verdicts(pool, models, { 'team-a': { gpu: 'yes' }, 'team-b': { gpu: 'no' } });
-    expect([reason(got['a']), reason(got['b']), reason(got['c'])]).toEqual([
+    expect([reason(got.a), reason(got.b), reason(got.c)]).toEqual([
       'accepted',
       'NamespaceNotAllowed',
       'NamespaceNotAllowed',
@@ -58,8 +58,8 @@ describe('acceptModels', () => {
       { creationTimestamp: '2026-02-01T00:00:00Z' },
     );
     const got = verdicts(aPool(), [young, old]);
-    expect(reason(got['old'])).toBe('accepted');
-    expect(got['young']).toMatchObject({
+    expect(reason(got.old)).toBe('accepted');
+    expect(got.young).toMatchObject({
       reason: 'ServedNameConflict',
       message: expect.stringContaining('"chat" is already served in pool platform/pool by platform/old'),
     });
@@ -71,7 +71,7 @@ describe('acceptModels', () => {
       aModel('base', adapters),
       aModel('sql', {}, { creationTimestamp: '2026-02-01T00:00:00Z' }),
     ]);
-    expect(reason(got['sql'])).toBe('ServedNameConflict');
+    expect(reason(got.sql)).toBe('ServedNameConflict');
   });
 
   it('does not let an edit take a name from a model that serves it', () => {
@@ -106,7 +106,7 @@ describe('acceptModels', () => {
       ],
     };
     const got = verdicts(aPool(), [edited, serving]);
-    expect([reason(got['older']), reason(got['chat'])]).toEqual(['ServedNameConflict', 'accepted']);
+    expect([reason(got.older), reason(got.chat)]).toEqual(['ServedNameConflict', 'accepted']);
   });
 
   it('charges the maximum against quota and budget', () => {
@@ -118,12 +118,8 @@ describe('acceptModels', () => {
       aModel('b', { scaling: { replicas: 2 } }),
       aModel('c'),
     ]);
-    expect([reason(got['a']), reason(got['b']), reason(got['c'])]).toEqual([
-      'accepted',
-      'QuotaExceeded',
-      'accepted',
-    ]);
-    expect(got['b']).toMatchObject({
+    expect([reason(got.a), reason(got.b), reason(got.c)]).toEqual(['accepted', 'QuotaExceeded', 'accepted']);
+    expect(got.b).toMatchObject({
       message: expect.stringContaining(
         'needs 2 accelerators (2 × 1), but namespace "platform" has 1 of its 3 left',
       ),
@@ -133,9 +129,9 @@ describe('acceptModels', () => {
   it('with overcommit refuses only what could never run', () => {
     const pool = aPool({ capacity: { accelerators: 1, overcommit: true } });
     const got = verdicts(pool, [aModel('a'), aModel('b')]);
-    expect([reason(got['a']), reason(got['b'])]).toEqual(['accepted', 'accepted']);
+    expect([reason(got.a), reason(got.b)]).toEqual(['accepted', 'accepted']);
     expect(
-      reason(verdicts(aPool({ capacity: { accelerators: 0, overcommit: true } }), [aModel('a')])['a']),
+      reason(verdicts(aPool({ capacity: { accelerators: 0, overcommit: true } }), [aModel('a')]).a),
     ).toBe('QuotaExceeded');
   });
 

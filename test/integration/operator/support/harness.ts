@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { API_VERSION } from '../../../../operator/api/common.ts';
 import {
   INFERENCE_MODELS,
@@ -104,7 +104,7 @@ export class Harness {
         const metrics = await registry.getSingleMetric('rest_client_requests_total')?.get();
         // Leases are the only objects that are replaced as a whole.
         const writes =
-          metrics?.values.filter(({ labels }) => !['GET', 'PUT'].includes(String(labels['method']))) ?? [];
+          metrics?.values.filter(({ labels }) => !['GET', 'PUT'].includes(String(labels.method))) ?? [];
         return writes.reduce((sum, { value }) => sum + value, 0);
       },
       isLeader: () => manager.isLeader,
@@ -219,12 +219,6 @@ export class Harness {
     this.#namespaces.push(name);
     return name;
   }
-}
-
-/** Documents of an example file. */
-export function exampleObjects(file: string): KubeObject[] {
-  const text = readFileSync(new URL(`../../../../examples/${file}`, import.meta.url), 'utf8');
-  return parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
 }
 
 /** Waits until the check gives something true; fails with what was waited for. */

@@ -1,0 +1,149 @@
+/** Sleep and wake again and again while requests come at any moment, and what streams see of it. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Deployment } from '../../operator/controllers/workloads.ts';
+import { DEPLOYMENTS } from '../../operator/kube/resource-types.ts';
+import { control } from './support/engines.ts';
+import { eventually } from './support/eventually.ts';
+import { ask, stream, streamFailure } from './support/traffic.ts';
+import { World } from './support/world.ts';
+
+const MODELS = ['ant', 'bee', 'cat', 'dog'];
+const TOKENS = 60;
+
+let world: World;
+
+beforeAll(async () => {
+  // A killed leader's lease would have to run out first, each time.
+  world = await World.start({ operatorArgs: ['--no-leader-election'] });
+});
+afterAll(() => world?.close());
+
+/** A pool with models that sleep after a second. */
+async function sleepers(): Promise<{ namespace: string; client: OpenAI }> {
+  const namespace = await world.namespace();
+  await world.createPool(namespace, { router: { loadBalancing: 'LeastRequests' } });
+  const scaling = { minReplicas: 0, maxReplicas: 1, idleTimeout: '1s' };
+  for (const name of MODELS) await world.createModel(namespace, name, { scaling });
+  await world.poolReady(namespace);
+  return { namespace, client: await world.openai(namespace) };
+}
+
+/** Clients of every model that come at random moments, asleep or not, until they are stopped. */
+class Visitors {
+  readonly #stop = new AbortController();
+  readonly #loops: Promise<void>[];
+  readonly failures: string[] = [];
+  answered = 0;
+
+  constructor(client: OpenAI) {
+    this.#loops = MODELS.map((model) => this.#visit(client, model));
+  }
+
+  async #visit(client: OpenAI, model: string): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await delay(Math.random() * 3_000);
+      const prompt = `visit ${Math.random()}`;
+      const outcomes = await Promise.all([
+        ask(client, model, prompt).catch((error: unknown) => `lost: ${String(error)}`),
+        stream(client, model, { tokens: TOKENS, prompt }).then((outcome) => streamFailure(outcome, TOKENS)),
+      ]);
+      const lost = outcomes.filter((outcome) => outcome !== undefined && /[: ]/.test(outcome));
+      this.failures.push(...lost.map((outcome) => `${model}: ${outcome}`));
+      this.answered += outcomes.length - lost.length;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#loops);
+  }
+}
+
+/** Counts how often Deployments of a namespace went to zero. */
+class SleepCounter {
+  readonly #end = new AbortController();
+  readonly #watching: Promise<void>;
+  count = 0;
+
+  constructor(namespace: string) {
+    this.#watching = this.#watch(namespace);
+  }
+
+  async #watch(namespace: string): Promise<void> {
+    const last = new Map<string, number>();
+    const labelSelector = 'app.kubernetes.io/component=engine';
+    while (!this.#end.signal.aborted) {
+      const { items } = await world.client.list<Deployment>(DEPLOYMENTS, { namespace, labelSelector });
+      for (const { metadata, spec } of items) {
+        const replicas = spec.replicas ?? 1;
+        if (replicas === 0 && (last.get(metadata.name) ?? 0) > 0) this.count += 1;
+        last.set(metadata.name, replicas);
+      }
+      await delay(100);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#end.abort();
+    await this.#watching;
+  }
+}
+
+describe('sleep and wake', () => {
+  it('lose no request in 20 cycles with random arrivals', async () => {
+    const { namespace, client } = await sleepers();
+    const visitors = new Visitors(client);
+    const sleeps = new SleepCounter(namespace);
+    await eventually('models slept 20 times', () => sleeps.count >= 20);
+    await Promise.all([visitors.stop(), sleeps.stop()]);
+    expect(visitors.failures).toEqual([]);
+    expect(visitors.answered).toBeGreaterThan(20);
+  });
+
+  it('lose no request when the operator is killed at random moments', async () => {
+    const { namespace, client } = await sleepers();
+    const visitors = new Visitors(client);
+    const sleeps = new SleepCounter(namespace);
+    for (let kills = 0; kills < 4; kills++) {
+      await delay(1_500 + Math.random() * 4_000);
+      await world.operators[0]?.stop('SIGKILL');
+      world.startOperator();
+    }
+    await eventually('models sleep after all', () => sleeps.count >= 6);
+    await Promise.all([visitors.stop(), sleeps.stop()]);
+    expect(visitors.failures).toEqual([]);
+  });
+});
+
+describe('streams of half a minute', () => {
+  /** In a world that is fifty times as fast. */
+  const SECONDS_PER_TOKEN = 0.5;
+
+  it.each([
+    ['scale-in', { scaling: { replicas: 1 } }],
+    ['suspension', { suspend: true }],
+  ])('survive %s', async (_, change) => {
+    const namespace = await world.namespace();
+    await world.createPool(namespace, { router: { loadBalancing: 'LeastRequests' } });
+    await world.createModel(namespace, 'chat', { scaling: { replicas: 3 } });
+    await world.poolReady(namespace);
+    await world.modelReady(namespace, 'chat');
+    const client = await world.openai(namespace);
+    for (const pod of await world.pods(namespace, 'engine')) await control(pod, { slowFactor: 60 });
+    const begun = new Set<number>();
+    const began = performance.now();
+    const streams = Array.from({ length: 30 }, (__, i) =>
+      stream(client, 'chat', { tokens: TOKENS, prompt: `stream ${i}`, onChunk: () => begun.add(i) }),
+    );
+    await eventually('all streams have begun', () => begun.size === streams.length);
+    await world.patchModel(namespace, 'chat', change);
+    const outcomes = await Promise.all(streams);
+    console.error('took', performance.now() - began);
+    expect(outcomes.map((outcome) => streamFailure(outcome, TOKENS)).filter(Boolean)).toEqual([]);
+    expect(new Set(outcomes.map(({ pod }) => pod)).size).toBe(3);
+    const left = 'scaling' in change ? 1 : 0;
+    await eventually('engines are gone', async () => (await world.pods(namespace, 'engine')).length === left);
+  });
+});
