@@ -40,6 +40,6 @@ COPY package.json LICENSE /app/
 COPY --from=build /src/dist /app/dist
 ENV NODE_ENV=production
 USER 65532:65532
-EXPOSE 8080
+EXPOSE 8080 6443
 ENTRYPOINT ["/usr/local/bin/node", "/app/dist/vllm-operator.mjs"]
 CMD ["run"]
