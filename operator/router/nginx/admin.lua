@@ -10,6 +10,8 @@ local M = {}
 
 local STARTED = ngx.now() * 1000
 local MAX_WAIT = 60 -- seconds
+-- How long a new router waits for the operator, which tries at least every two seconds, before it makes do with the snapshot.
+local PATIENCE_MS = 5000
 
 --- PUT /routes: 200 with the version in use, 409 with the newer one that is, 400 when it is not a route table.
 function M.routes()
@@ -80,9 +82,11 @@ function M.metrics()
   ngx.print(metrics.text(gauges))
 end
 
---- GET /readyz: ready once there is a table to route by.
+--- GET /readyz: ready once there is a table to route by. A snapshot may lack the newest models, so it counts only where no
+-- operator sends anything better.
 function M.ready()
-  local ready = ngx.shared.state:get("version") ~= nil
+  local state = ngx.shared.state
+  local ready = state:get("version") ~= nil and (state:get("origin") ~= "snapshot" or ngx.now() * 1000 - STARTED > PATIENCE_MS)
   ngx.ctx.replied = true
   ngx.status = ready and 200 or 503
   ngx.header["Content-Type"] = "text/plain"
