@@ -88,7 +88,9 @@ end
 --- Runs `work(connection)` and returns what it returns. Returns nil and the reason when Redis is out of order: that is never
 -- the client's problem. `work` returns nil and a reason when a command failed.
 function M.with(settings, work)
-  if ngx.now() < open_until then return nil, "the breaker is open" end
+  local now = ngx.now()
+  if now < open_until then return nil, "the breaker is open" end
+  if pause > PAUSE then open_until = now + 2 * TIMEOUT_MS / 1000 end -- it was open: one request finds out, the others go on
   local connection, err = open(settings)
   if not connection then
     failed(err)
@@ -100,7 +102,7 @@ function M.with(settings, work)
     failed(problem)
     return nil, problem
   end
-  failures, pause = 0, PAUSE
+  failures, pause, open_until = 0, PAUSE, 0
   connection:set_keepalive(IDLE_MS, POOL)
   return result, problem
 end
