@@ -14,6 +14,7 @@ local GC_PAUSE = 400 -- percent; the tables that live long are small, so that ra
 function M.init()
   board.init()
   routes.init()
+  require "admin" -- which counts from now how long the router runs
   local request, answer = require "request", require "answer"
   rawset(_G, "router", {
     access = request.access,
