@@ -18,7 +18,7 @@ listen() {
     echo "listen $VLLM_ROUTER_ADDRESS:$port $*;"
   else
     echo "listen $port $*;"
-    if [ -s /proc/net/if_inet6 ]; then echo "listen [::]:$port $*;"; fi
+    if grep -q . /proc/net/if_inet6 2> /dev/null; then echo "listen [::]:$port $*;"; fi
   fi
 }
 ln -sfn "${VLLM_ROUTER_SNAPSHOT:-/etc/vllm-router-snapshot}" snapshot

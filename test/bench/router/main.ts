@@ -7,6 +7,7 @@ import { startRouter } from '../../integration/router/support/router.ts';
 import { model, table } from '../../integration/router/support/table.ts';
 import { measureHeld } from './held.ts';
 import { startPlainNginx } from './plain-nginx.ts';
+import { measureRedisTrouble } from './redis-trouble.ts';
 import { measureStreams } from './streams.ts';
 import { compareThroughput } from './throughput.ts';
 
@@ -59,6 +60,7 @@ export async function run(signal: AbortSignal): Promise<void> {
   }
   await measureStreams(signal);
   await measureHeld(signal);
+  await measureRedisTrouble(signal);
 }
 
 interface Rate {
