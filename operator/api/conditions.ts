@@ -32,6 +32,7 @@ const ENGINE_PROBLEMS = [
 const MODEL_SUMMARY = [
   'EnginesReady',
   'EnginesStarting',
+  'RoutesPending',
   'RolloutInProgress',
   'ScalingUp',
   'Idle',

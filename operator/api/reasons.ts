@@ -54,6 +54,7 @@ export const REASONS = {
   },
   EnginesReady: { meaning: 'All engines that there should be are ready.' },
   EnginesStarting: { meaning: 'Engines are starting, and none is ready yet.' },
+  RoutesPending: { meaning: 'Engines are ready, and not every router knows of them yet.' },
   RolloutInProgress: { meaning: 'Pods are being replaced after a change.' },
   ScalingUp: { meaning: 'Some engines serve, and more are starting.' },
   Idle: { meaning: 'The model sleeps at zero replicas, as it may. The next request wakes it.' },

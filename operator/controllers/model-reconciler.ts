@@ -7,7 +7,7 @@ import { type ResolvedEngine, resolveEngine } from '../engine/settings.ts';
 import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
 import type { Applier } from '../kube/applier.ts';
 import type { Clock } from '../kube/clock.ts';
-import { findCondition } from '../kube/conditions.ts';
+import { findCondition, isTrue } from '../kube/conditions.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
@@ -28,6 +28,7 @@ import type { ModeKeeper } from './mode-keeper.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
+import type { Reach } from './routes-reconciler.ts';
 import { safeBounds } from './safe-bounds.ts';
 import type { ScalingMemories } from './scaling-memory.ts';
 import type { Deployment } from './workloads.ts';
@@ -38,6 +39,8 @@ export interface ModelReconcilerOptions {
   applier: Applier;
   replicas: ReplicasWriter;
   modes: ModeKeeper;
+  /** How far the routers know a model. */
+  reachOf: (poolKey: Key, modelUid: string) => Reach | undefined;
   coldStarts: ColdStartRecorder;
   /** What scaling remembers of each model. */
   scaling: ScalingMemories;
@@ -251,6 +254,10 @@ export class ModelReconciler {
       ...(scope.accelerator && { acceleratorsPerReplica: scope.accelerator.count }),
       ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
       ...(!blocker && pool && { scaling: modes.of(model, pool).condition }),
+      // Once Ready, a router that starts or does not answer is no reason to say otherwise.
+      reach: isTrue(model.status?.conditions, 'Ready')
+        ? 'served'
+        : pool && this.#options.reachOf(keyOf(pool), model.metadata.uid ?? ''),
       ...this.#scalingView(scope),
       ...(!blocker && pool && { cache: cacheCondition(model, pool) }),
     };

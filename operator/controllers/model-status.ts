@@ -30,6 +30,8 @@ export interface ModelView {
   hourlyCost?: string;
   scaling?: { status: 'True' | 'False'; reason: string; message: string };
   cache?: { status: 'True' | 'False'; reason: string; message: string };
+  /** How far the routers know the model: absent while not all of them do. */
+  reach?: 'listed' | 'served' | undefined;
   /** At zero replicas, a request wakes the model. */
   wakes?: boolean;
   /** The last wake did not end in service; kept until one does. */
@@ -102,6 +104,8 @@ function summary(view: ModelView): ConditionUpdate[] {
       `waits for accelerators of the pool, place ${queuePosition} in the queue`,
     );
   }
+  if (health.desired === 0 && view.reach === undefined)
+    return reconciling('False', 'RoutesPending', ROUTES_PENDING);
   if (health.desired === 0)
     return settled('Idle', view.wakes ? 'asleep; the next request wakes it' : 'no replicas');
   const { problem } = health;
@@ -112,12 +116,15 @@ function summary(view: ModelView): ConditionUpdate[] {
   }
   if (health.ready === 0)
     return reconciling('False', 'EnginesStarting', 'waiting for the first engine to become ready');
+  if (view.reach !== 'served') return reconciling('False', 'RoutesPending', ROUTES_PENDING);
   if (problem) return reconciling('True', problem.reason, problem.message);
   if (health.rolling) return reconciling('True', 'RolloutInProgress', 'engines are being replaced');
   if (health.ready < health.desired)
     return reconciling('True', 'ScalingUp', 'some engines are not ready yet');
   return settled('EnginesReady', 'all engines are ready');
 }
+
+const ROUTES_PENDING = 'waiting for every router to learn of it';
 
 function available({ model, health, wakes, wakeFailure, blocker }: ModelView): ConditionUpdate {
   const no = (reason: string, message: string): ConditionUpdate => ({

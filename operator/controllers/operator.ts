@@ -140,6 +140,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   };
   const models = new ModelReconciler({
     ...shared,
+    reachOf: (poolKey, uid) => routes.reachOf(poolKey, uid),
     replicas,
     scaling: memories,
     modes,
@@ -183,6 +184,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     demand,
     memories,
     coldStarts,
+    onRouted: (key) => modelController.enqueue(key),
     clock,
     log,
   });

@@ -35,6 +35,8 @@ export interface RoutesReconcilerOptions {
   demand: DemandTracker;
   coldStarts: ColdStartRecorder;
   memories: ScalingMemories;
+  /** What the routers know of a model has changed. */
+  onRouted: (modelKey: Key) => void;
 }
 
 /** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
@@ -43,9 +45,14 @@ const DEFAULT_CAPACITY = 256;
 /** A stop must not wait long for a server that does not answer. */
 const FLUSH_TIMEOUT_MS = 3_000;
 
+/** `listed`: requests for the model are known and held; `served`: there is an engine to send them to. */
+export type Reach = 'listed' | 'served';
+
 interface PoolRoutes {
   fleet: RouterFleet;
   table: RouteTable | undefined;
+  /** By model UID, of the last table that every router has confirmed. */
+  reach: Map<string, Reach>;
 }
 
 export class RoutesReconciler {
@@ -115,6 +122,8 @@ export class RoutesReconciler {
       key,
       routers.map(({ id }) => id),
     );
+    // Without routers nothing else would tell.
+    this.#noteRouted(key);
     return await snapshots.save(pool, table, signal);
   }
 
@@ -129,7 +138,7 @@ export class RoutesReconciler {
         onStatus: () => this.#noteRouted(key),
       },
     });
-    const routes: PoolRoutes = { fleet, table: snapshots.load(pool) };
+    const routes: PoolRoutes = { fleet, table: snapshots.load(pool), reach: new Map() };
     for (const model of routes.table?.models ?? []) {
       this.#lastGood.set(model.uid, {
         servedNames: model.servedNames,
@@ -226,13 +235,24 @@ export class RoutesReconciler {
     return { host, port, username, password };
   }
 
-  /** Tells the cold starts of the pool which models every router can reach by now. */
+  /** Notes which models every router knows by now, and with an engine to send requests to. */
   #noteRouted(key: Key): void {
+    const { coldStarts, onRouted } = this.#options;
     const routes = this.#pools.get(key);
     if (!routes?.table || !routes.fleet.isConfirmed(routes.table.version)) return;
-    for (const { uid, endpoints } of routes.table.models) {
-      if (endpoints.some(({ draining }) => !draining)) this.#options.coldStarts.routed(uid);
+    const reach = new Map<string, Reach>();
+    for (const { uid, namespace, name, endpoints } of routes.table.models) {
+      const now = endpoints.some(({ draining }) => !draining) ? 'served' : 'listed';
+      reach.set(uid, now);
+      if (now === 'served') coldStarts.routed(uid);
+      if (routes.reach.get(uid) !== now) onRouted(`${namespace}/${name}`);
     }
+    routes.reach = reach;
+  }
+
+  /** How far the routers of a pool know a model; undefined when not all of them have confirmed that they do. */
+  reachOf(poolKey: Key, modelUid: string): Reach | undefined {
+    return this.#pools.get(poolKey)?.reach.get(modelUid);
   }
 
   /** Whether every router runs a table in which no engine of the model takes new requests. */
