@@ -47,7 +47,10 @@ async function serving(pool: Record<string, unknown> = {}) {
   await world.createModel(namespace, 'model');
   await world.poolReady(namespace);
   await world.modelReady(namespace, 'model');
-  return { namespace, client: await world.openai(namespace) };
+  const client = await world.openai(namespace);
+  // What says that it is ready is, at once.
+  await ask(client, 'model');
+  return { namespace, client };
 }
 
 /** What of ours is in a namespace, as `Kind name`. */
