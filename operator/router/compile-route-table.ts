@@ -5,6 +5,7 @@ import type { ModelState } from '../api/inference-model.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { ResolvedEngine } from '../engine/resolved-engine.ts';
 import { durationSeconds, quantityValue } from '../engine/units.ts';
+import { stableHash } from '../kube/stable-hash.ts';
 import { type EndpointSlice, engineEndpoints, hostPort } from './endpoints-from-slices.ts';
 import type {
   RouteAdmission,
@@ -87,6 +88,7 @@ function compileModel(pool: InferencePool, input: RouteModelInput): RouteModel {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     generation: metadata.generation ?? 0,
+    engine: stableHash(pool.spec.engine ?? {}),
     created: Math.floor(Date.parse(metadata.creationTimestamp ?? '') / 1000) || 0,
     servedNames: [...engine.servedNames],
     adapters: (lora?.adapters ?? []).map(({ name }) => name),

@@ -34,6 +34,8 @@ export interface RouteModel {
   name: string;
   /** Part of the cache key, so that a changed model never answers from old entries. */
   generation: number;
+  /** Hash of the engine settings that come from the pool: part of the cache key for the same reason. */
+  engine: string;
   /** Seconds since 1970, for `created` in `/v1/models`. */
   created: number;
   servedNames: string[];

@@ -40,7 +40,7 @@ local function key_of(ctx, p, n)
   local model = ctx.model
   local parts = scan.parts(p, n)
   if not parts then return nil end
-  local text = table.concat({ ctx.tenant, model.uid, model.generation, ngx.var.uri, table.concat(parts, "\0") }, "\1")
+  local text = table.concat({ ctx.tenant, model.uid, model.generation, model.engine or "", ngx.var.uri, table.concat(parts, "\0") }, "\1")
   ffi.C.SHA256(text, #text, digest)
   return "vllm:answer:" .. ngx.encode_base64(ffi.string(digest, 32))
 end

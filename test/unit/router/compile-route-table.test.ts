@@ -69,6 +69,13 @@ const key = { sha256: 'ab'.repeat(32), tenant: 'team-a' };
 const redis = { host: '10.96.0.9', port: 6379, username: 'router', password: 'secret' };
 
 describe('compileRouteTable', () => {
+  it('tells engine settings of the pool apart, so that answers of other settings are not served from the cache', () => {
+    const engineOf = (engine: object) =>
+      compile({ pool: pool({ engine }), models: [served(model('llama'))] }).models[0]?.engine;
+    expect(engineOf({ maxModelLen: 1024 })).not.toBe(engineOf({ maxModelLen: 2048 }));
+    expect(engineOf({ maxModelLen: 1024 })).toBe(engineOf({ maxModelLen: 1024 }));
+  });
+
   it('has everything a router needs, in full', () => {
     const llama = model('llama', {
       responseCache: { ttl: '1h' },
@@ -110,6 +117,7 @@ describe('compileRouteTable', () => {
           namespace: 'team-a',
           name: 'llama',
           generation: 3,
+          engine: expect.stringMatching(/^[0-9a-f]+$/),
           created: 1767225600,
           servedNames: ['llama', 'llama-3.1-8b'],
           adapters: ['sql'],

@@ -14,6 +14,7 @@ export function model(
     namespace: 'team-a',
     name,
     generation: 1,
+    engine: '',
     created: 1_700_000_000,
     servedNames: [name],
     adapters: [],
