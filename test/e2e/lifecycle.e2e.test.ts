@@ -225,3 +225,7 @@ it.concurrent('nothing of a cluster outlives it', async () => {
   await eventually('no process is left', () => commands().length === 0);
   expect(existsSync(small.cluster.directory)).toBe(false);
 });
+
+it('the operators had nothing to complain about', async () => {
+  expect(await world.errors()).toEqual([]);
+});

@@ -266,3 +266,7 @@ it('routers and engines that are replaced while no operator runs are still found
   expect(found).not.toBe(engine?.metadata.name);
   expect(traffic.failures).toEqual([]);
 });
+
+it('the operators had nothing to complain about', async () => {
+  expect(await world.errors()).toEqual([]);
+});

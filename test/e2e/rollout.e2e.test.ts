@@ -153,3 +153,7 @@ it('an engine that cannot start does not replace one that runs', async () => {
     return now.join() === before.join();
   });
 });
+
+it('the operators had nothing to complain about', async () => {
+  expect(await world.errors()).toEqual([]);
+});

@@ -113,6 +113,11 @@ export class World {
     return this.#operators.filter(({ running }) => running);
   }
 
+  /** What operators logged as errors, those included that have ended. */
+  async errors(): Promise<string[]> {
+    return (await Promise.all(this.#operators.map((operator) => operator.errors()))).flat();
+  }
+
   /** A namespace of this test's own. */
   async namespace(labels: Record<string, string> = {}): Promise<string> {
     const name = `test-${randomUUID().slice(0, 8)}`;
