@@ -58,7 +58,9 @@ const missing = needs
 if (missing.length > 0 && script !== 'hack/generate.ts' && script !== 'hack/build.ts') {
   const install = `apt-get install --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    console.error(`These Debian packages are missing: ${missing.join(' ')}\nInstall them, for example with:\n  sudo ${install}`);
+    console.error(
+      `These Debian packages are missing: ${missing.join(' ')}\nInstall them, for example with:\n  sudo ${install}`,
+    );
     process.exit(1);
   }
   console.log(`Installing Debian packages: ${missing.join(' ')} …`);

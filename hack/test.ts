@@ -48,12 +48,17 @@ async function main(signal: AbortSignal): Promise<number> {
   const report = join(dir, 'report.json');
   try {
     const only = process.argv.slice(2);
-    const code = await run(['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only], signal);
+    const code = await run(
+      ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only],
+      signal,
+    );
     const result = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
     passed += result.numPassedTests;
     failed += result.numFailedTests;
     // A file that cannot be loaded fails no test of its own, and vitest can fail for an error outside of any test.
-    const broken = result.testResults.filter((file) => file.status === 'failed' && file.message !== '').length;
+    const broken = result.testResults.filter(
+      (file) => file.status === 'failed' && file.message !== '',
+    ).length;
     if (code !== 0 && result.numFailedTests === 0) failed += Math.max(1, broken);
   } finally {
     rmSync(dir, { recursive: true, force: true });
