@@ -69,6 +69,9 @@ nameservers=$(awk '$1 == "nameserver" { print ($2 ~ /:/) ? "[" $2 "]" : $2 }' /e
   done
 } > redis.conf
 
+# Else glibc gives the memory of each large body back to the kernel, only to fault it in again for the next one.
+export MALLOC_TRIM_THRESHOLD_=33554432 MALLOC_TOP_PAD_=4194304 MALLOC_MMAP_THRESHOLD_=4194304
+
 set -- -e stderr -c "$prefix/nginx.conf" -p "$prefix/"
 # Workers write into the prefix, so they run as whoever owns it.
 if [ "$(id -u)" = 0 ]; then set -- "$@" -g "user root root;"; fi
