@@ -14,21 +14,8 @@ export function cacheBytes(pool: InferencePool): number {
   return Math.floor(quantityValue(pool.spec.responseCache.redis?.managed?.memory ?? '1Gi'));
 }
 
-/** What the routers use: strings, counters, expiry and scripts. Nothing that lists, flushes or administers. */
-const ROUTER_COMMANDS = [
-  'get',
-  'set',
-  'del',
-  'incr',
-  'incrby',
-  'expire',
-  'eval',
-  'evalsha',
-  'script|load',
-  'ping',
-  'auth',
-  'hello',
-];
+/** What the routers use (operator/router/nginx): strings, counters and expiry. Nothing that lists, flushes or administers. */
+const ROUTER_COMMANDS = ['get', 'set', 'del', 'incrby', 'expire', 'pexpire', 'ping', 'auth'];
 
 /** No persistence: a cache that restarts is an empty cache. The network is closed by a NetworkPolicy and the ACL. */
 function redisConf(pool: InferencePool): string {
@@ -46,7 +33,8 @@ function redisConf(pool: InferencePool): string {
   ].join('\n');
 }
 
-function usersAcl(passwordSha256: string): string {
+/** The users of Redis' ACL file: the routers', by the SHA-256 of its password, and no other. */
+export function usersAcl(passwordSha256: string): string {
   const commands = ROUTER_COMMANDS.map((command) => `+${command}`).join(' ');
   return [
     'user default off resetkeys resetchannels -@all',

@@ -25,7 +25,7 @@ function M.authenticate(view)
   end
   metrics.add(metrics.series("rejected_total", "reason", "unauthorized"), 1)
   ngx.header["WWW-Authenticate"] = "Bearer"
-  return reply.error(401, "Provide a valid API key as `Authorization: Bearer …`.")
+  return reply.error(401, "Provide a valid API key as `Authorization: Bearer <key>`.")
 end
 
 --- May the key use a model? A model that it may not use does not exist for it.

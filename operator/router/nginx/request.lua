@@ -26,7 +26,7 @@ local function read_request(ctx)
   local path = ctx.path
   if path.query then
     local name = ngx.var.arg_model
-    if not name or name == "" then return reply.error(400, "Name the model in the query: ?model=…", "model") end
+    if not name or name == "" then return reply.error(400, "Name the model in the query: ?model=<name>", "model") end
     return ngx.unescape_uri(name)
   end
   local p, n, anchor = request_body.read()

@@ -1,6 +1,8 @@
 /** Starts a real redis-server, with a user and password as the operator's managed one has. */
 import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
+import { usersAcl } from '../../../../operator/render/redis-config.ts';
 import type { RouteRedis } from '../../../../operator/router/route-table.ts';
 import { loopbackAddress, until } from './router.ts';
 
@@ -18,7 +20,7 @@ export async function startRedis(at?: string): Promise<Redis> {
   const settings = { host, port: 6379, username: 'router', password: 'secret' };
   const child = spawn('redis-server', ['-'], { stdio: ['pipe', 'ignore', 'ignore'] });
   child.stdin.end(
-    `bind ${host}\nport 6379\nsave ""\nappendonly no\nuser default off\nuser router on >secret ~* &* +@all\n`,
+    `bind ${host}\nport 6379\nsave ""\nappendonly no\n${usersAcl(sha256(settings.password))}user admin on >secret ~* &* +@all\n`,
   );
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const run = promisify(execFile);
@@ -29,7 +31,7 @@ export async function startRedis(at?: string): Promise<Redis> {
         host,
         '--no-auth-warning',
         '--user',
-        'router',
+        'admin',
         '--pass',
         'secret',
         ...args,
@@ -52,4 +54,8 @@ export async function startRedis(at?: string): Promise<Redis> {
       await exited;
     },
   };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
