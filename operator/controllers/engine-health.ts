@@ -116,11 +116,17 @@ function podProblem(deployment: Deployment, pod: Pod): EngineProblem | undefined
       return {
         reason: 'EngineCrashed',
         message: `vLLM ended with ${exitText(ended.exitCode, ended.reason)}; read why: ${logsCommand(deployment)} --previous`,
-        needsUser: container.restartCount >= 2,
+        needsUser: container.restartCount >= 2 && !wasReady(pod, ended.startedAt),
       };
     }
   }
   return undefined;
+}
+
+/** Whether a run of the engine that began then had become ready before it ended: starting it again may well help. */
+function wasReady(pod: Pod, startedAt: string | undefined): boolean {
+  const lost = pod.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime;
+  return startedAt !== undefined && lost !== undefined && lost > startedAt;
 }
 
 function exitText(code: number, reason: string | undefined): string {

@@ -39,6 +39,25 @@ describe('engineHealth', () => {
     expect(engineHealth(undefined, [])).toEqual({ desired: 0, pods: 0, ready: 0, rolling: false });
   });
 
+  it.each([
+    ['before it was ready', '2026-01-01T10:00:00Z', true],
+    ['while it served', '2026-01-01T10:30:00Z', false],
+  ])('asks for a user when an engine crashed repeatedly %s: %s', (_, lostReady, needsUser) => {
+    const often = pod({
+      conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: lostReady }],
+      containerStatuses: [
+        {
+          name: 'vllm',
+          ready: false,
+          restartCount: 7,
+          state: { waiting: { reason: 'CrashLoopBackOff' } },
+          lastState: { terminated: { exitCode: 137, startedAt: '2026-01-01T10:20:00Z' } },
+        },
+      ],
+    });
+    expect(engineHealth(deployment({ replicas: 1 }), [often]).problem).toMatchObject({ needsUser });
+  });
+
   it('counts pods that are being stopped, because they hold accelerators, but not as ready', () => {
     const stopping = pod({ conditions: [{ type: 'Ready', status: 'True' }] }, true);
     expect(engineHealth(deployment({ replicas: 1, updatedReplicas: 1 }), [ready, stopping])).toMatchObject({
