@@ -79,6 +79,14 @@ async function held(model: string): Promise<number> {
   return (await metric('hold_seconds_count', model)).reduce((sum, count) => sum + count, 0);
 }
 
+/** Resolves once every router knows that the model has no engine now. */
+async function routersMissEngine(model: string): Promise<void> {
+  await eventually('the routers know', async () => {
+    const engines = await metric('endpoints', model);
+    return engines.length > 0 && engines.every((count) => count === 0);
+  });
+}
+
 async function deletePod(pod: Pod | undefined, gracePeriodSeconds?: number): Promise<void> {
   if (!pod) throw new Error('there is no such pod');
   const { name, uid } = pod.metadata;
@@ -131,10 +139,7 @@ it('requests for a model whose only engine is gone wait for the next one', async
   const [victim] = await world.pods(namespace, 'engine', 'single');
   const before = await held('single');
   await deletePod(victim, 0);
-  await eventually('the routers know', async () => {
-    const engines = await metric('endpoints', 'single');
-    return engines.length > 0 && engines.every((count) => count === 0);
-  });
+  await routersMissEngine('single');
 
   const answers = await Promise.all([1, 2, 3].map((i) => ask(client, 'single', `question ${i}`)));
 
@@ -144,6 +149,17 @@ it('requests for a model whose only engine is gone wait for the next one', async
   }
   await eventually('the routers tell of it', async () => (await held('single')) === before + 3);
   await world.modelReady(namespace, 'single');
+});
+
+it('an engine that crashes often, but serves in between, is waited for each time', async () => {
+  for (let crash = 1; crash <= 2; crash++) {
+    const [victim] = await world.pods(namespace, 'engine', 'single');
+    if (victim) kill(victim);
+    await routersMissEngine('single');
+
+    expect(await ask(client, 'single', `after crash ${crash}`)).toBe(victim?.metadata.name);
+    await world.modelReady(namespace, 'single');
+  }
 });
 
 it('a new engine gets requests and a removed one none, while nginx keeps its workers', async () => {
