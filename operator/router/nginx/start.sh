@@ -70,7 +70,7 @@ nameservers=$(awk '$1 == "nameserver" { print ($2 ~ /:/) ? "[" $2 "]" : $2 }' /e
 } > redis.conf
 
 # Else glibc gives the memory of each large body back to the kernel, only to fault it in again for the next one.
-export MALLOC_TRIM_THRESHOLD_=33554432 MALLOC_TOP_PAD_=4194304 MALLOC_MMAP_THRESHOLD_=4194304
+export MALLOC_TRIM_THRESHOLD_=33554432 MALLOC_TOP_PAD_=1048576 MALLOC_MMAP_THRESHOLD_=4194304
 
 set -- -e stderr -c "$prefix/nginx.conf" -p "$prefix/"
 # Workers write into the prefix, so they run as whoever owns it.
