@@ -29,6 +29,7 @@ export function table(version: number, name = 'llama'): RouteTable {
         namespace: 'team-a',
         name,
         generation: 1,
+        engine: '',
         created: 1,
         servedNames: [name],
         adapters: [],
