@@ -3,12 +3,13 @@ import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { resolveAccelerator } from '../engine/accelerators.ts';
 import { keyOf } from '../kube/key.ts';
 import { engineName } from '../render/names.ts';
-import { arbitrate, type BudgetModel } from '../scaling/budget.ts';
+import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../scaling/budget.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
-import type { ScalingMemories } from './scaling-memory.ts';
+import { replicasOf, type ScalingMemories } from './scaling-memory.ts';
+import type { Deployment } from './workloads.ts';
 
 export interface BudgetKeeperOptions {
   state: ClusterState;
@@ -41,13 +42,9 @@ export class BudgetKeeper {
     );
   }
 
-  /** Accelerators that nobody holds or waits for; infinite without a budget, none while somebody waits. */
-  room(pool: InferencePool, now: number): number {
-    const { accelerators } = pool.spec.capacity;
-    if (accelerators === undefined) return Number.POSITIVE_INFINITY;
-    const models = this.#models(pool, now);
-    if (models.some(({ wants }) => wants > 0)) return 0;
-    return accelerators - models.reduce((sum, { held }) => sum + held, 0);
+  /** Accelerators that the model may take for further replicas; none while somebody waits for the pool. */
+  room(pool: InferencePool, model: InferenceModel, now: number): number {
+    return roomFor(model.metadata.namespace ?? '', this.#input(pool, now));
   }
 
   /**
@@ -58,19 +55,14 @@ export class BudgetKeeper {
     const { memories, state } = this.#options;
     const candidates = state.models.store.byIndex('byPool', keyOf(pool));
     const byUid = new Map(candidates.map((model) => [model.metadata.uid ?? '', model]));
-    const decision = arbitrate({
-      now,
-      accelerators: pool.spec.capacity.accelerators ?? Number.POSITIVE_INFINITY,
-      namespaceQuotas: pool.spec.capacity.namespaceQuotas ?? [],
-      models: this.#models(pool, now),
-    });
+    const decision = arbitrate(this.#input(pool, now));
     const positions = new Map(decision.queue.map(({ uid, position }) => [uid, position]));
     const evictedFor = new Map(decision.evict.map((eviction) => [eviction.uid, eviction.for]));
     const result: Arbitration = { touched: [], evictions: [] };
     for (const [uid, model] of byUid) {
       const memory = memories.peek(uid);
       const position = positions.get(uid);
-      const waiter = this.#stillEvicted(uid, memory?.evictedFor, positions) ?? evictedFor.get(uid);
+      const waiter = this.#stillEvicted(model, memory?.evictedFor, positions) ?? evictedFor.get(uid);
       if (memory?.queuePosition === position && memory?.evictedFor === waiter) continue;
       const changed = memories.of(uid);
       if (waiter !== undefined && changed.evictedFor === undefined) {
@@ -84,14 +76,29 @@ export class BudgetKeeper {
     return { ...result, granted: new Set(decision.granted) };
   }
 
-  /** An eviction holds for as long as somebody waits and the victim has not gone. */
+  /** An eviction holds for as long as that model waits and the victim has not gone. */
   #stillEvicted(
-    uid: string,
+    victim: InferenceModel,
     waiter: string | undefined,
     positions: ReadonlyMap<string, number>,
   ): string | undefined {
     if (waiter === undefined || !positions.has(waiter)) return undefined;
-    return this.#options.memories.peek(uid)?.drainingSince === undefined ? undefined : waiter;
+    return this.#replicas(victim) > 0 ? waiter : undefined;
+  }
+
+  #deployment({ metadata: { namespace = '', name } }: InferenceModel): Deployment | undefined {
+    return this.#options.state.deployments.store.get({ namespace, name: engineName(name) });
+  }
+
+  /** What the model was last given. */
+  #replicas(model: InferenceModel): number {
+    const deployment = this.#deployment(model);
+    return deployment ? replicasOf(deployment, this.#options.memories.peek(model.metadata.uid ?? '')) : 0;
+  }
+
+  #input(pool: InferencePool, now: number): BudgetInput {
+    const { accelerators = Number.POSITIVE_INFINITY, namespaceQuotas = [] } = pool.spec.capacity;
+    return { now, accelerators, namespaceQuotas, models: this.#models(pool, now) };
   }
 
   #models(pool: InferencePool, now: number): BudgetModel[] {
@@ -102,26 +109,28 @@ export class BudgetKeeper {
       const uid = model.metadata.uid ?? '';
       const namespace = model.metadata.namespace ?? '';
       const memory = memories.peek(uid);
-      const deployment = state.deployments.store.get({ namespace, name: engineName(model.metadata.name) });
-      const health = engineHealth(deployment, state.pods.store.byIndex('byModel', keyOf(model)));
-      const reserved = memory?.reserved && memory.reserved.until > now ? memory.reserved.replicas : 0;
-      const replicas = Math.max(health.pods, health.desired, reserved);
+      const pods = state.pods.store.byIndex('byModel', keyOf(model));
+      const health = engineHealth(this.#deployment(model), pods);
+      const given = Math.max(this.#replicas(model), memory?.pending ?? 0);
+      const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).length;
+      const replicas = ending + Math.max(health.pods - ending, given);
       const wanted = demand.of(key, uid);
-      const waits = memory?.waitingSince !== undefined && acceptance.verdict(pool, model).accepted;
+      const { waiting } = memory ?? {};
+      const waits = waiting !== undefined && acceptance.verdict(pool, model).accepted;
       return {
         uid,
         namespace,
         priority: model.spec.priority,
         held: replicas * count,
-        wants: waits ? Math.max(1, minReplicas(model)) * count : 0,
-        waitingSince: memory?.waitingSince ?? now,
+        wants: waits ? Math.max(0, waiting.replicas - given) * count : 0,
+        waitingSince: waiting?.since ?? now,
         inUse: !wanted.known || wanted.inFlight > 0 || wanted.queued > 0 || wanted.held > 0,
         lastUsed: wanted.lastUsed,
         mayGiveUp: minReplicas(model) === 0 && health.ready > 0 && model.spec.scaling?.replicas === undefined,
         leaving:
           memory?.evictedFor !== undefined ||
           memory?.drainingSince !== undefined ||
-          (health.desired === 0 && health.pods > 0),
+          (given === 0 && health.pods > 0),
       };
     });
   }

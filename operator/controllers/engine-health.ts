@@ -39,7 +39,7 @@ export function engineHealth(deployment: Deployment | undefined, pods: readonly 
   const updated = status.updatedReplicas ?? 0;
   const rolling =
     deployment !== undefined && (!observed || updated < desired || (status.replicas ?? 0) > updated);
-  const problem = deployment && desired > 0 ? findProblem(deployment, pods) : undefined;
+  const problem = deployment && desired > 0 ? findProblem(deployment, pods, observed) : undefined;
   return {
     desired,
     pods: pods.filter((pod) => !isFinished(pod)).length,
@@ -53,12 +53,18 @@ function isFinished(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
-function findProblem(deployment: Deployment, pods: readonly Pod[]): EngineProblem | undefined {
+/** Conditions of the Deployment count once its controller has seen the present spec: before, they tell of the last start. */
+function findProblem(
+  deployment: Deployment,
+  pods: readonly Pod[],
+  observed: boolean,
+): EngineProblem | undefined {
   for (const pod of pods) {
     if (pod.metadata.deletionTimestamp !== undefined || isReady(pod)) continue;
     const found = podProblem(deployment, pod);
     if (found) return found;
   }
+  if (!observed) return undefined;
   const refused = deployment.status?.conditions?.find(
     (c) => c.type === 'ReplicaFailure' && c.status === 'True',
   );

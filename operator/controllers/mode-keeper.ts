@@ -34,8 +34,9 @@ export class ModeKeeper {
       hpa: live?.status?.conditions,
       now: clock.now(),
     });
-    const { overcommit, accelerators } = pool.spec.capacity;
-    if (decision.mode !== 'HPA' || !overcommit || accelerators === undefined) return decision;
+    const { overcommit, accelerators, namespaceQuotas = [] } = pool.spec.capacity;
+    const isBounded = accelerators !== undefined || namespaceQuotas.length > 0;
+    if (decision.mode !== 'HPA' || !overcommit || !isBounded) return decision;
     const message = `the operator's own loop scales, because pool ${pool.metadata.name} is overcommitted and an HPA does not ask its budget`;
     return { mode: 'Internal', condition: { status: 'True', reason: 'Internal', message } };
   }

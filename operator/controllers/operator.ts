@@ -200,7 +200,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     budget: new BudgetKeeper({ state, acceptance, memories, demand, minReplicas }),
     modes,
     coldStarts,
-    isHeldBack: (poolKey, uid) => routes.isHeldBack(poolKey, uid),
+    heldBackSince: (poolKey, uid) => routes.heldBackSince(poolKey, uid),
     onChanged: (modelKey, poolKey) => {
       modelController.enqueue(modelKey);
       routesController.enqueue(poolKey);
@@ -252,7 +252,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   watchForScaling(scalingController, state, (poolKey) =>
     state.models.store
       .byIndex('byPool', poolKey)
-      .filter(({ metadata }) => memories.peek(metadata.uid ?? '')?.waitingSince !== undefined)
+      .filter(({ metadata }) => memories.isWaiting(metadata.uid ?? ''))
       .map(keyOf),
   );
 

@@ -5,9 +5,9 @@ import { SCALING_FIELD_MANAGER } from './cluster-state.ts';
 import type { Deployment } from './workloads.ts';
 
 export class ReplicasWriter {
-  readonly #client: KubeClient;
+  readonly #client: Pick<KubeClient, 'apply' | 'patch'>;
 
-  constructor(client: KubeClient) {
+  constructor(client: Pick<KubeClient, 'apply' | 'patch'>) {
     this.#client = client;
   }
 
@@ -30,14 +30,15 @@ export class ReplicasWriter {
     });
   }
 
-  /** Sets the replicas through the scale subresource. */
-  async scale(deployment: Deployment, replicas: number, signal: AbortSignal): Promise<void> {
+  /** Sets the replicas through the scale subresource; returns the resource version that the Deployment has from then on. */
+  async scale(deployment: Deployment, replicas: number, signal: AbortSignal): Promise<string> {
     const { name, namespace = '' } = deployment.metadata;
-    await this.#client.patch(
+    const { metadata } = await this.#client.patch(
       DEPLOYMENTS,
       { name, namespace },
       { merge: { spec: { replicas } } },
       { subresource: 'scale', fieldManager: SCALING_FIELD_MANAGER, signal },
     );
+    return metadata.resourceVersion ?? '';
   }
 }

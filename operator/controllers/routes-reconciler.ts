@@ -20,6 +20,7 @@ import { admitsNamespace } from './acceptance.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { type EngineHealth, engineHealth } from './engine-health.ts';
+import { HoldVersions } from './hold-versions.ts';
 import type { Identity } from './identity.ts';
 import { modelState } from './model-status.ts';
 import type { ScalingMemories } from './scaling-memory.ts';
@@ -51,6 +52,7 @@ export type Reach = 'listed' | 'served';
 interface PoolRoutes {
   fleet: RouterFleet;
   table: RouteTable | undefined;
+  holds: HoldVersions;
   /** By model UID, of the last table that every router has confirmed. */
   reach: Map<string, Reach>;
 }
@@ -115,6 +117,7 @@ export class RoutesReconciler {
       ...(redis && { redis }),
     });
     routes.table = table;
+    routes.holds.note(table);
     routes.fleet.publish(table);
     const routers = routerEndpoints(state.pods.store.byIndex('byRouterPool', key));
     routes.fleet.setRouters(routers);
@@ -138,7 +141,12 @@ export class RoutesReconciler {
         onStatus: () => this.#noteRouted(key),
       },
     });
-    const routes: PoolRoutes = { fleet, table: snapshots.load(pool), reach: new Map() };
+    const routes: PoolRoutes = {
+      fleet,
+      table: snapshots.load(pool),
+      holds: new HoldVersions(),
+      reach: new Map(),
+    };
     for (const model of routes.table?.models ?? []) {
       this.#lastGood.set(model.uid, {
         servedNames: model.servedNames,
@@ -255,12 +263,11 @@ export class RoutesReconciler {
     return this.#pools.get(poolKey)?.reach.get(modelUid);
   }
 
-  /** Whether every router runs a table in which no engine of the model takes new requests. */
-  isHeldBack(poolKey: Key, modelUid: string): boolean {
+  /** Since which version of the table, confirmed by every router, no engine of the model takes new requests. */
+  heldBackSince(poolKey: Key, modelUid: string): number | undefined {
     const routes = this.#pools.get(poolKey);
-    const model = routes?.table?.models.find(({ uid }) => uid === modelUid);
-    if (!routes?.table || !model?.endpoints.every(({ draining }) => draining)) return false;
-    return routes.fleet.isConfirmed(routes.table.version);
+    const version = routes?.holds.since(modelUid);
+    return version !== undefined && routes?.fleet.isConfirmed(version) ? version : undefined;
   }
 
   /** Why a request for the model should not even wait: nothing is coming that would answer it. */

@@ -1,7 +1,9 @@
 /** What the scaling of one model remembers between reconciles. Lost with the process, and safe to lose. */
+import { compareResourceVersions } from '../kube/resource-version.ts';
 import type { AutoscalerDecision } from '../scaling/internal-autoscaler.ts';
 import { InternalAutoscaler } from '../scaling/internal-autoscaler.ts';
 import type { WakeFailure } from '../scaling/lifecycle.ts';
+import type { Deployment } from './workloads.ts';
 
 /** Times are monotonic milliseconds. */
 export interface ScalingMemory {
@@ -12,18 +14,22 @@ export interface ScalingMemory {
   failedGeneration?: number | undefined;
   /** Wakes in a row that failed. */
   failures: number;
-  /** Since when the model waits for accelerators. */
-  waitingSince?: number | undefined;
+  /** The failure is over: requests may wake the model again, and the routers have been told. */
+  failureOver?: boolean | undefined;
+  /** Since when the model waits for accelerators, and for how many replicas in all. */
+  waiting?: { since: number; replicas: number } | undefined;
   /** 1 is next; absent while it does not wait. */
   queuePosition?: number | undefined;
   /** The waiting model for which this one is to go to sleep. */
   evictedFor?: string | undefined;
-  /** When replicas were last raised from zero. */
-  wokenAt?: number | undefined;
+  /** Since when it has replicas of which none is ready. */
+  startingSince?: number | undefined;
   /** The number that the operator last asked for. */
   wish?: number | undefined;
-  /** Replicas that were asked for and that the Deployment may not show yet. */
-  reserved?: { replicas: number; until: number } | undefined;
+  /** The last write to the Deployment's replicas, which the local copy may not show yet. */
+  written?: { replicas: number; resourceVersion: string } | undefined;
+  /** Replicas of a write that is under way. */
+  pending?: number | undefined;
   autoscaler: InternalAutoscaler;
   lastDecision?: AutoscalerDecision | undefined;
 }
@@ -46,6 +52,11 @@ export class ScalingMemories {
     return this.#byUid.get(uid);
   }
 
+  /** Whether the model waits for accelerators. */
+  isWaiting(uid: string): boolean {
+    return this.#byUid.get(uid)?.waiting !== undefined;
+  }
+
   forget(uid: string): void {
     this.#byUid.delete(uid);
   }
@@ -53,4 +64,12 @@ export class ScalingMemories {
   clear(): void {
     this.#byUid.clear();
   }
+}
+
+/** `spec.replicas` of a Deployment, of the local copy or of our last write, whichever is newer. */
+export function replicasOf(deployment: Deployment, memory: ScalingMemory | undefined): number {
+  const { written } = memory ?? {};
+  const copied = deployment.metadata.resourceVersion ?? '';
+  const isNewer = written !== undefined && compareResourceVersions(written.resourceVersion, copied) > 0;
+  return isNewer ? written.replicas : (deployment.spec.replicas ?? 1);
 }

@@ -19,7 +19,7 @@ import { type EngineHealth, engineHealth } from './engine-health.ts';
 import type { ModeKeeper } from './mode-keeper.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
 import { safeBounds } from './safe-bounds.ts';
-import type { ScalingMemories, ScalingMemory } from './scaling-memory.ts';
+import { replicasOf, type ScalingMemories, type ScalingMemory } from './scaling-memory.ts';
 import type { Deployment } from './workloads.ts';
 
 export interface ScalingReconcilerOptions {
@@ -33,8 +33,8 @@ export interface ScalingReconcilerOptions {
   clock: Clock;
   modes: ModeKeeper;
   coldStarts: ColdStartRecorder;
-  /** Whether every router has confirmed a table in which no engine of the model takes new requests. */
-  isHeldBack: (poolKey: Key, modelUid: string) => boolean;
+  /** Since which version of the route table, confirmed by every router, no engine of the model takes new requests. */
+  heldBackSince: (poolKey: Key, modelUid: string) => number | undefined;
   /** Something that the route table or the status shows has changed. */
   onChanged: (modelKey: Key, poolKey: Key) => void;
   /** Other models that have to be looked at again. */
@@ -48,6 +48,8 @@ interface Scope {
   deployment: Deployment;
   health: EngineHealth;
   memory: ScalingMemory;
+  /** `spec.replicas`, our own last write included. */
+  replicas: number;
   now: number;
   minReplicas: number;
   maxReplicas: number;
@@ -62,8 +64,6 @@ interface Context {
 
 /** Pace of the internal loop, as Knative's tick. */
 const TICK_MS = 2_000;
-/** A replica count that was asked for shows up in the store well before this. */
-const RESERVATION_MS = 10_000;
 /** Wait after the first failed wake; doubles with each further one. */
 const WAKE_BACKOFF_MS = 30_000;
 const MAX_WAKE_BACKOFF_MS = 300_000;
@@ -118,13 +118,15 @@ export class ScalingReconciler {
     if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
     if (!acceptance.verdict(pool, model).accepted) return undefined;
     const bounds = safeBounds(model, clock.now());
+    const memory = memories.of(model.metadata.uid ?? '');
     return {
       model,
       pool,
       poolKey,
       deployment,
       health: engineHealth(deployment, podsOf(state, { namespace, name: model.metadata.name })),
-      memory: memories.of(model.metadata.uid ?? ''),
+      memory,
+      replicas: replicasOf(deployment, memory),
       now: clock.monotonic(),
       minReplicas: bounds.minReplicas,
       maxReplicas: bounds.maxReplicas,
@@ -134,36 +136,37 @@ export class ScalingReconciler {
 
   /** A fixed number is written when the spec's number changes, and not when somebody else changed the Deployment's. */
   async #fixed(scope: Scope, context: Context): Promise<number | undefined> {
-    const { model, memory, deployment } = scope;
-    if (model.spec.suspend) return await this.#live(scope, context);
+    const { model, memory, replicas } = scope;
+    if (model.spec.suspend) return (await this.#live(scope, context)).lookAgain;
     memory.drainingSince = undefined;
     // With External the number is whatever was written to /scale.
     const wish = Math.min(model.spec.scaling?.replicas ?? scope.minReplicas, scope.maxReplicas);
     const last = memory.wish ?? model.status?.desiredReplicas;
-    if (last === wish) return undefined;
-    const current = deployment.spec.replicas ?? 1;
-    if (wish > current && !this.#granted(scope)) return POLL_MS;
+    if (last === wish) {
+      this.#stopWaiting(scope);
+      return undefined;
+    }
+    if (wish > replicas && !this.#granted(scope, wish)) return QUEUE_MS;
     await this.#scaleTo(scope, wish, 'Scaled', `to the ${wish} replicas of spec.scaling`, context);
     return undefined;
   }
 
   async #ranged(scope: Scope, context: Context): Promise<number | undefined> {
-    const lookAgain = await this.#live(scope, context);
-    const { deployment, model, health, memory } = scope;
-    const current = deployment.spec.replicas ?? 1;
-    if (current === 0 || memory.drainingSince !== undefined || model.spec.suspend) return lookAgain;
+    const { lookAgain, acted } = await this.#live(scope, context);
+    const { replicas: current, model, health, memory } = scope;
+    if (acted || current === 0 || memory.drainingSince !== undefined || model.spec.suspend) return lookAgain;
     if (current < scope.minReplicas) {
-      if (this.#granted(scope)) {
-        await this.#scaleTo(
-          scope,
-          scope.minReplicas,
-          'Scaled',
-          `to the minimum of ${scope.minReplicas}`,
-          context,
-        );
-      }
+      if (!this.#granted(scope, scope.minReplicas)) return QUEUE_MS;
+      await this.#scaleTo(
+        scope,
+        scope.minReplicas,
+        'Scaled',
+        `to the minimum of ${scope.minReplicas}`,
+        context,
+      );
       return POLL_MS;
     }
+    this.#stopWaiting(scope);
     if (this.#options.modes.of(model, scope.pool).mode !== 'Internal' || health.ready === 0) return lookAgain;
     return Math.min(
       lookAgain ?? TICK_MS,
@@ -172,8 +175,13 @@ export class ScalingReconciler {
   }
 
   /** Sleep and wake, from the pure decision to what is done. */
-  async #live(scope: Scope, context: Context): Promise<number | undefined> {
-    const { memory, health, model } = scope;
+  async #live(
+    scope: Scope,
+    context: Context,
+  ): Promise<{ lookAgain: number | undefined /** What there was to do now is done. */; acted: boolean }> {
+    const { memory, health, model, now, replicas } = scope;
+    if (replicas === 0 || health.ready > 0) memory.startingSince = undefined;
+    else memory.startingSince ??= now;
     // The new spec counts once it is applied: waking with the old one would only fail again.
     const mended =
       memory.failure !== undefined && memory.failedGeneration !== model.status?.observedGeneration;
@@ -182,25 +190,33 @@ export class ScalingReconciler {
       memory.failure = undefined;
       this.#options.onChanged(keyOf(model), scope.poolKey);
     }
+    if (memory.failure && !memory.failureOver && now >= memory.failure.retryAt) {
+      memory.failureOver = true;
+      this.#options.onChanged(keyOf(model), scope.poolKey);
+    }
     const decision = decideLifecycle(this.#lifecycleInput(scope));
     const lookAgain = await this.#act(scope, decision.action, context);
-    if (decision.action.do !== 'queue' && memory.waitingSince !== undefined) {
-      memory.waitingSince = undefined;
-      this.#arbitrate(scope);
-    }
-    if (memory.drainingSince !== undefined && decision.action.do === 'nothing') return POLL_MS;
-    if (!this.#demand(scope).known && scope.minReplicas === 0 && health.desired > 0) return 1_000;
-    return lookAgain ?? decision.lookAgainMs;
+    const rests = decision.action.do === 'nothing';
+    if (decision.action.do !== 'queue' && (replicas === 0 || model.spec.suspend)) this.#stopWaiting(scope);
+    if (!rests) return { lookAgain: lookAgain ?? decision.lookAgainMs, acted: true };
+    if (memory.drainingSince !== undefined) return { lookAgain: POLL_MS, acted: false };
+    if (!this.#demand(scope).known && scope.minReplicas === 0 && replicas > 0)
+      return { lookAgain: 1_000, acted: false };
+    const startLeft = memory.startingSince === undefined ? 0 : this.#startDeadline(scope) - now;
+    return { lookAgain: decision.lookAgainMs ?? (startLeft > 0 ? startLeft : undefined), acted: false };
   }
 
   #lifecycleInput(scope: Scope): LifecycleInput {
-    const { model, pool, memory, now, health, deployment, minReplicas, poolKey } = scope;
-    const replicas = deployment.spec.replicas ?? 1;
+    const { model, pool, memory, now, health, replicas, minReplicas } = scope;
     const idleTimeout = model.spec.scaling?.idleTimeout ?? DEFAULT_IDLE_TIMEOUT;
     const drainTimeout = model.spec.engine?.drainTimeout ?? pool.spec.engine?.drainTimeout ?? '5m';
     const demand = this.#demand(scope);
+    const isBackingOff = memory.failure !== undefined && now < memory.failure.retryAt;
     const asks =
-      replicas === 0 && !model.spec.suspend && (minReplicas > 0 || demand.held > 0 || demand.queued > 0);
+      replicas === 0 &&
+      !model.spec.suspend &&
+      !isBackingOff &&
+      (minReplicas > 0 || demand.held > 0 || demand.queued > 0);
     return {
       now,
       suspended: model.spec.suspend,
@@ -216,13 +232,20 @@ export class ScalingReconciler {
           ? undefined
           : {
               since: memory.drainingSince,
-              confirmed: this.#options.isHeldBack(poolKey, model.metadata.uid ?? ''),
+              confirmed: this.#isHeldBack(scope),
             },
       startFailure: this.#startFailure(scope),
       failure: memory.failure,
-      granted: asks ? this.#granted(scope) : true,
+      granted: asks ? this.#granted(scope, Math.max(1, minReplicas)) : true,
       evicted: memory.evictedFor !== undefined,
     };
+  }
+
+  /** Whether the routers' reports of demand are from after they began to hold requests: before, some may have passed. */
+  #isHeldBack({ poolKey, model }: Scope): boolean {
+    const { heldBackSince, demand } = this.#options;
+    const version = heldBackSince(poolKey, model.metadata.uid ?? '');
+    return version !== undefined && demand.confirmed(poolKey, version);
   }
 
   #demand({ poolKey, model }: Scope) {
@@ -230,24 +253,21 @@ export class ScalingReconciler {
   }
 
   /** Why the start under way will not end in service: what a user must mend, or more time than clients wait. */
-  #startFailure({
-    health,
-    memory,
-    model,
-    pool,
-    now,
-  }: Scope): { reason: string; message: string } | undefined {
-    const { problem } = health;
+  #startFailure(scope: Scope): { reason: string; message: string } | undefined {
+    const { problem } = scope.health;
     if (problem?.needsUser) return { reason: problem.reason, message: problem.message };
-    const wakeTimeout = model.spec.admission?.wakeTimeout ?? pool.spec.admission.wakeTimeout;
-    if (memory.wokenAt === undefined || now - memory.wokenAt < durationSeconds(wakeTimeout) * 1_000)
-      return undefined;
+    if (scope.now < this.#startDeadline(scope)) return undefined;
     return problem
       ? { reason: problem.reason, message: problem.message }
       : {
           reason: 'WakeTimeout',
-          message: `no engine became ready within ${wakeTimeout} (admission.wakeTimeout); raise it if the model needs longer`,
+          message: `no engine became ready within ${wakeTimeoutOf(scope)} (admission.wakeTimeout); raise it if the model needs longer`,
         };
+  }
+
+  /** When a start that has not ended in service by then is given up. */
+  #startDeadline(scope: Scope): number {
+    return (scope.memory.startingSince ?? scope.now) + durationSeconds(wakeTimeoutOf(scope)) * 1_000;
   }
 
   async #act(scope: Scope, action: LifecycleAction, context: Context): Promise<number | undefined> {
@@ -260,7 +280,6 @@ export class ScalingReconciler {
         return QUEUE_MS;
       case 'wake': {
         const text = action.reason === 'Demand' ? 'for a held request' : 'for its minimum';
-        memory.wokenAt = now;
         await this.#scaleTo(
           scope,
           action.replicas,
@@ -281,7 +300,6 @@ export class ScalingReconciler {
       case 'sleep':
         await this.#scaleTo(scope, 0, 'Slept', this.#sleepText(scope, action.reason), context);
         memory.drainingSince = undefined;
-        memory.wokenAt = undefined;
         this.#options.onChanged(key, poolKey);
         this.#arbitrate(scope);
         return undefined;
@@ -296,7 +314,7 @@ export class ScalingReconciler {
           since: now,
           retryAt: now + backoff,
         };
-        memory.wokenAt = undefined;
+        memory.failureOver = false;
         this.#options.events.emit(model, {
           type: 'Warning',
           reason: 'WakeFailed',
@@ -352,15 +370,21 @@ export class ScalingReconciler {
     const { budget } = this.#options;
     if (!budget.applies(pool)) return wanted;
     const count = resolveEngine(pool, model).accelerator.count;
-    return Math.min(wanted, current + Math.max(0, Math.floor(budget.room(pool, now) / count)));
+    return Math.min(wanted, current + Math.max(0, Math.floor(budget.room(pool, model, now) / count)));
   }
 
-  /** Whether the budget grants what the model needs; if not, it waits in the queue from now on. */
-  #granted(scope: Scope): boolean {
+  /** Whether the budget grants so many replicas in all; if not, the model waits in the queue from now on. */
+  #granted(scope: Scope, replicas: number): boolean {
     const { pool, memory, now, model } = scope;
     if (!this.#options.budget.applies(pool)) return true;
-    memory.waitingSince ??= now;
+    memory.waiting = { since: memory.waiting?.since ?? now, replicas };
     return this.#arbitrate(scope).has(model.metadata.uid ?? '');
+  }
+
+  #stopWaiting(scope: Scope): void {
+    if (!scope.memory.waiting) return;
+    scope.memory.waiting = undefined;
+    this.#arbitrate(scope);
   }
 
   #arbitrate({ pool, now }: Scope): ReadonlySet<string> {
@@ -389,15 +413,20 @@ export class ScalingReconciler {
     note: string,
     { signal, log }: Context,
   ): Promise<void> {
-    const { deployment, memory, model, now, poolKey } = scope;
+    const { deployment, memory, model, poolKey, replicas: from } = scope;
     const { events, onChanged } = this.#options;
-    const from = deployment.spec.replicas ?? 1;
     memory.wish = replicas;
-    memory.reserved = { replicas, until: now + RESERVATION_MS };
-    memory.waitingSince = undefined;
+    memory.waiting = undefined;
     memory.queuePosition = undefined;
     if (from !== replicas) {
-      await this.#options.replicas.scale(deployment, replicas, signal);
+      // Counts for the budget from now on: others are decided on while this write is under way.
+      memory.pending = replicas;
+      try {
+        const resourceVersion = await this.#options.replicas.scale(deployment, replicas, signal);
+        memory.written = { replicas, resourceVersion };
+      } finally {
+        memory.pending = undefined;
+      }
       if (from === 0) this.#options.coldStarts.scaled(model.metadata.uid ?? '');
       log.info({ from, to: replicas, reason }, 'scaled');
       events.emit(model, {
@@ -409,4 +438,8 @@ export class ScalingReconciler {
     }
     onChanged(keyOf(model), poolKey);
   }
+}
+
+function wakeTimeoutOf({ model, pool }: Pick<Scope, 'model' | 'pool'>): string {
+  return model.spec.admission?.wakeTimeout ?? pool.spec.admission.wakeTimeout;
 }

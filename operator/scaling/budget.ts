@@ -108,6 +108,23 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
   }
 }
 
+/**
+ * Accelerators that a model of the namespace may take for further replicas: what nobody holds, none while somebody waits
+ * for the pool, and not above the namespace's quota.
+ */
+export function roomFor(namespace: string, input: BudgetInput): number {
+  const { accelerators, models, namespaceQuotas } = input;
+  const { granted, queue } = arbitrate(input);
+  if (granted.length > 0 || queue.some(({ reason }) => reason === 'PoolFull')) return 0;
+  const held = (of: readonly BudgetModel[]) => sum(of.map((model) => model.held));
+  const quota = namespaceQuotas.find((candidate) => candidate.namespace === namespace)?.accelerators;
+  const ofNamespace = models.filter((model) => model.namespace === namespace);
+  return Math.min(
+    accelerators - held(models),
+    quota === undefined ? Number.POSITIVE_INFINITY : quota - held(ofNamespace),
+  );
+}
+
 /** Priority with the time waited, in whole steps so that ties stay ties for a while. */
 function claim({ priority, waitingSince }: BudgetModel, now: number): number {
   return priority + Math.floor(Math.max(0, now - waitingSince) / AGING_MS);

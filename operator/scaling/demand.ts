@@ -25,6 +25,8 @@ interface RouterState {
 }
 
 interface PoolState {
+  /** Which routers there are has been told. */
+  listed: boolean;
   routers: Map<string, RouterState>;
   watchingSince: number;
   /** Last use by model UID, kept when the router that saw it is gone. */
@@ -38,7 +40,7 @@ export interface DemandTrackerOptions {
   /** A router sees requests for a model that it saw none for a moment ago. */
   onBusy: (poolKey: string, modelUid: string) => void;
   /** Requests that a router held are on their way to an engine, or have ended. */
-  onReleased?: (poolKey: string, modelUid: string, answered: boolean) => void;
+  onReleased?: (poolKey: string, modelUid: string) => void;
 }
 
 export class DemandTracker {
@@ -54,6 +56,7 @@ export class DemandTracker {
   /** Tells which routers a pool has now. What a router that is gone saw last stays in the lease. */
   setRouters(poolKey: string, routerIds: readonly string[]): void {
     const pool = this.#pool(poolKey);
+    pool.listed = true;
     for (const id of pool.routers.keys()) {
       if (!routerIds.includes(id)) pool.routers.delete(id);
     }
@@ -82,18 +85,21 @@ export class DemandTracker {
       pool.lastUsed.set(uid, Math.max(used, pool.lastUsed.get(uid) ?? Number.NEGATIVE_INFINITY));
       const last = before[uid];
       if (last && last.held > 0 && demand.held === 0) {
-        this.#options.onReleased?.(poolKey, uid, demand.inFlight > 0 || demand.requests > last.requests);
+        this.#options.onReleased?.(poolKey, uid);
       }
       if (demand.held > (last?.held ?? 0)) this.#options.onHeld(poolKey, uid);
       else if (isBusy(demand) && !(last && isBusy(last))) this.#options.onBusy(poolKey, uid);
     }
   }
 
-  /** The demand for a model now. A pool without routers has no clients: known, and idle since it is watched. */
+  /**
+   * The demand for a model now. A pool without routers has no clients: known, and idle since it is watched. One whose
+   * routers nobody has told of yet, as after a restart, is unknown.
+   */
   of(poolKey: string, modelUid: string): Demand {
     const pool = this.#pool(poolKey);
     const now = this.#clock.monotonic();
-    const demand = { known: true, inFlight: 0, held: 0, queued: 0 };
+    const demand = { known: pool.listed, inFlight: 0, held: 0, queued: 0 };
     for (const router of pool.routers.values()) {
       if (!isFresh(router, now)) demand.known = false;
       const seen = router.models[modelUid];
@@ -111,8 +117,9 @@ export class DemandTracker {
   /** Whether every router of the pool runs the table of this version or a later one. Unknown is no. */
   confirmed(poolKey: string, version: number): boolean {
     const now = this.#clock.monotonic();
-    return [...this.#pool(poolKey).routers.values()].every(
-      (router) => isFresh(router, now) && router.version >= version,
+    const { listed, routers } = this.#pool(poolKey);
+    return (
+      listed && [...routers.values()].every((router) => isFresh(router, now) && router.version >= version)
     );
   }
 
@@ -124,7 +131,12 @@ export class DemandTracker {
   #pool(key: string): PoolState {
     let pool = this.#pools.get(key);
     if (!pool) {
-      pool = { routers: new Map(), watchingSince: this.#clock.monotonic(), lastUsed: new Map() };
+      pool = {
+        listed: false,
+        routers: new Map(),
+        watchingSince: this.#clock.monotonic(),
+        lastUsed: new Map(),
+      };
       this.#pools.set(key, pool);
     }
     return pool;

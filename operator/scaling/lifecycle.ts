@@ -117,9 +117,11 @@ function whileServing(input: LifecycleInput): LifecycleDecision {
 }
 
 function whileDraining(input: LifecycleInput, drain: Drain): LifecycleDecision {
-  const { demand, minReplicas, evicted } = input;
+  const { demand, minReplicas, evicted, idleTimeoutMs, now } = input;
   if (!evicted && minReplicas > 0) return { state: 'Serving', action: { do: 'undrain', reason: 'Resumed' } };
-  if (!evicted && isWanted(demand)) return { state: 'Serving', action: { do: 'undrain', reason: 'Demand' } };
+  // It was used after all, or was drained for somebody who needs its place no longer.
+  const isIdle = !isWanted(demand) && now - demand.lastUsed >= idleTimeoutMs;
+  if (!evicted && !isIdle) return { state: 'Serving', action: { do: 'undrain', reason: 'Demand' } };
   if (!demand.known || !drain.confirmed || demand.inFlight > 0)
     return { state: 'Draining', action: { do: 'nothing' } };
   return { state: 'Draining', action: { do: 'sleep', reason: evicted ? 'Evicted' : 'Idle' } };

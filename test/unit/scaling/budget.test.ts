@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AGING_MS, arbitrate, type BudgetModel } from '../../../operator/scaling/budget.ts';
+import { AGING_MS, arbitrate, type BudgetModel, roomFor } from '../../../operator/scaling/budget.ts';
 
 const model = (uid: string, more: Partial<BudgetModel> = {}): BudgetModel => ({
   uid,
@@ -136,5 +136,33 @@ describe('arbitrate', () => {
         },
       ),
     );
+  });
+});
+
+describe('room for further replicas', () => {
+  const room = (models: BudgetModel[], quota = 10) =>
+    roomFor('team-a', {
+      now: 0,
+      accelerators: 8,
+      namespaceQuotas: [
+        { namespace: 'team-a', accelerators: quota },
+        { namespace: 'team-b', accelerators: 2 },
+      ],
+      models,
+    });
+  const busy = [model('a', { held: 2 }), model('b', { held: 2, namespace: 'team-b' })];
+
+  it('is what nobody holds, within the quota of the namespace', () => {
+    expect(room(busy)).toBe(4);
+    expect(room(busy, 3)).toBe(1);
+  });
+
+  it('is none while somebody waits for the pool', () => {
+    expect(room([...busy, waiter('w', { wants: 1 })])).toBe(0);
+    expect(room([...busy, waiter('w', { wants: 6 })])).toBe(0);
+  });
+
+  it('does not shrink for one whose own namespace has no quota left', () => {
+    expect(room([...busy, waiter('w', { namespace: 'team-b' })])).toBe(4);
   });
 });

@@ -1,0 +1,266 @@
+/** The operator's own scaling code, all of it, with a simulated cluster and routers around it. */
+import { Registry } from 'prom-client';
+import type { InferenceModel, InferencePool } from '../../../../operator/api/types.ts';
+import { AcceptanceCache } from '../../../../operator/controllers/acceptance-cache.ts';
+import { BudgetKeeper } from '../../../../operator/controllers/budget-keeper.ts';
+import { type ClusterState, createClusterState } from '../../../../operator/controllers/cluster-state.ts';
+import { engineHealth } from '../../../../operator/controllers/engine-health.ts';
+import { HoldVersions } from '../../../../operator/controllers/hold-versions.ts';
+import { ModeKeeper } from '../../../../operator/controllers/mode-keeper.ts';
+import { ReplicasWriter } from '../../../../operator/controllers/replicas-writer.ts';
+import { ScalingMemories } from '../../../../operator/controllers/scaling-memory.ts';
+import { ScalingReconciler } from '../../../../operator/controllers/scaling-reconciler.ts';
+import { watchForScaling } from '../../../../operator/controllers/watches.ts';
+import type { Deployment, Pod } from '../../../../operator/controllers/workloads.ts';
+import type { KubeClient } from '../../../../operator/kube/client.ts';
+import type { Controller } from '../../../../operator/kube/controller.ts';
+import type { EventInput, EventRecorder } from '../../../../operator/kube/events.ts';
+import { keyOf } from '../../../../operator/kube/key.ts';
+import { silentLogger } from '../../../../operator/kube/logger.ts';
+import type { KubeObject } from '../../../../operator/kube/object.ts';
+import { boundsAt } from '../../../../operator/scaling/bounds.ts';
+import { ColdStartRecorder } from '../../../../operator/scaling/cold-start-recorder.ts';
+import { DemandTracker } from '../../../../operator/scaling/demand.ts';
+import type { Random } from './random.ts';
+import type { SimRoute, SimRouter, SimTable } from './routers.ts';
+import type { Timeline } from './timeline.ts';
+
+export interface SimOperatorOptions {
+  timeline: Timeline;
+  random: Random;
+  pool: InferencePool;
+  models: readonly InferenceModel[];
+  deployments: readonly Deployment[];
+  pods: readonly Pod[];
+  /** Up to which deployments and pods are. */
+  resourceVersion: string;
+  routers: readonly SimRouter[];
+  /** The newest table that an earlier operator has published. */
+  table: SimTable;
+  /** A write to /scale; returns the resource version. */
+  scale: (model: string, replicas: number) => string;
+  onEvent: (model: string, event: EventInput) => void;
+}
+
+/** Time between two polls of a router when nothing is held. */
+const POLL_MS = 1_000;
+
+export class SimOperator {
+  readonly #options: SimOperatorOptions;
+  readonly #state: ClusterState;
+  readonly #demand: DemandTracker;
+  readonly #memories = new ScalingMemories();
+  readonly #holds = new HoldVersions();
+  readonly #scaling: ScalingReconciler;
+  readonly #modes: ModeKeeper;
+  readonly #due = new Map<string, { at: number; cancel: () => void }>();
+  readonly #poolKey: string;
+  #routesDue = false;
+  #alive = true;
+  table: SimTable;
+  /** How often models were looked at. */
+  reconciles = 0;
+
+  constructor(options: SimOperatorOptions) {
+    this.#options = options;
+    const { timeline, pool, models } = options;
+    this.table = options.table;
+    this.#poolKey = keyOf(pool);
+    this.#state = createClusterState({
+      client: undefined as unknown as KubeClient,
+      log: silentLogger,
+      registry: new Registry(),
+    });
+    const state = this.#state;
+    state.pools.store.replace([pool], '1');
+    state.models.store.replace(models, '1');
+    state.deployments.store.replace(options.deployments, options.resourceVersion);
+    state.pods.store.replace(options.pods, options.resourceVersion);
+    const acceptance = new AcceptanceCache(state);
+    const enqueueUid = (_pool: string, uid: string) => {
+      for (const model of state.models.store.byIndex('byUid', uid)) this.enqueue(keyOf(model));
+    };
+    const coldStarts = new ColdStartRecorder({ clock: timeline });
+    this.#demand = new DemandTracker({ clock: timeline, onHeld: enqueueUid, onBusy: enqueueUid });
+    this.#modes = new ModeKeeper({
+      state,
+      clock: timeline,
+      metricsApi: () => ({ owner: 'ours', available: true, since: 0, message: '' }),
+    });
+    const patch = async (_type: unknown, { name }: { name: string }, body: { merge: unknown }) => {
+      const { replicas } = (body.merge as { spec: { replicas: number } }).spec;
+      const model = name.replace(/^vllm-/, '');
+      return { metadata: { name, resourceVersion: options.scale(model, replicas) } };
+    };
+    this.#scaling = new ScalingReconciler({
+      state,
+      acceptance,
+      replicas: new ReplicasWriter({ patch } as unknown as KubeClient),
+      budget: new BudgetKeeper({
+        state,
+        acceptance,
+        memories: this.#memories,
+        demand: this.#demand,
+        minReplicas: (model) => boundsAt(model.spec.scaling, timeline.now()).minReplicas,
+      }),
+      demand: this.#demand,
+      memories: this.#memories,
+      events: {
+        emit: (model: KubeObject, event: EventInput) => options.onEvent(model.metadata.name, event),
+      } as EventRecorder,
+      clock: timeline,
+      modes: this.#modes,
+      coldStarts,
+      heldBackSince: (_pool, uid) => this.#holds.since(uid),
+      onChanged: () => this.#publishSoon(),
+      onTouched: (keys) => {
+        for (const key of keys) this.enqueue(key);
+      },
+    });
+    const controller = {
+      watch: <T extends KubeObject>(
+        store: { subscribe: (handler: (change: { old?: T; new?: T }) => void) => unknown },
+        { map = (object: T) => [keyOf(object)] }: { map?: (object: T) => string[] } = {},
+      ) =>
+        store.subscribe(({ old, new: now }) => {
+          const keys = new Set([...(old ? map(old) : []), ...(now ? map(now) : [])]);
+          for (const key of keys) this.enqueue(key);
+        }),
+    } as unknown as Controller;
+    watchForScaling(controller, state, (poolKey) =>
+      state.models.store
+        .byIndex('byPool', poolKey)
+        .filter(({ metadata }) => this.#memories.isWaiting(metadata.uid ?? ''))
+        .map(keyOf),
+    );
+    state.pods.store.subscribe(() => this.#publishSoon());
+    this.#publishSoon();
+    timeline.after(options.random.between(100, 1_500), () => this.#listen());
+  }
+
+  /** The process dies, and all that it knows with it. */
+  kill(): void {
+    this.#alive = false;
+  }
+
+  mode(model: InferenceModel): string {
+    return this.#modes.of(model, this.#options.pool).mode;
+  }
+
+  demandFor(model: InferenceModel) {
+    return this.#demand.of(this.#poolKey, model.metadata.uid ?? '');
+  }
+
+  isWaiting(model: InferenceModel): boolean {
+    return this.#memories.isWaiting(model.metadata.uid ?? '');
+  }
+
+  /** What the watch brings. */
+  sawDeployment(deployment: Deployment): void {
+    if (this.#alive) this.#state.deployments.store.upsert(deployment);
+  }
+
+  sawPod(pod: Pod, gone: boolean): void {
+    if (!this.#alive) return;
+    if (gone) this.#state.pods.store.remove(pod);
+    else this.#state.pods.store.upsert(pod);
+  }
+
+  enqueue(key: string, afterMs = 0): void {
+    if (!this.#alive) return;
+    const { timeline } = this.#options;
+    const at = timeline.monotonic() + afterMs;
+    const known = this.#due.get(key);
+    if (known && known.at <= at) return;
+    known?.cancel();
+    this.#due.set(key, { at, cancel: timeline.after(afterMs, () => this.#reconcile(key)) });
+  }
+
+  async #reconcile(key: string): Promise<void> {
+    if (!this.#alive) return;
+    this.#due.delete(key);
+    this.reconciles += 1;
+    const result = await this.#scaling.reconcile(key, {
+      signal: new AbortController().signal,
+      log: silentLogger,
+    });
+    if (result?.requeueAfterMs !== undefined) this.enqueue(key, result.requeueAfterMs);
+  }
+
+  /** Routers become known, and each is polled from then on. */
+  #listen(): void {
+    if (!this.#alive) return;
+    const { routers, timeline, random } = this.#options;
+    this.#demand.setRouters(
+      this.#poolKey,
+      routers.map(({ id }) => id),
+    );
+    for (const router of routers) {
+      const poll = () => {
+        if (!this.#alive) return;
+        if (router.reachable) this.#demand.report(this.#poolKey, router.id, router.report());
+        timeline.after(POLL_MS, poll);
+      };
+      timeline.after(random.between(10, 100), poll);
+      let told = false;
+      router.onHeld = () => {
+        if (told) return;
+        told = true;
+        timeline.after(random.between(2, 20), () => {
+          told = false;
+          if (this.#alive && router.reachable) this.#demand.report(this.#poolKey, router.id, router.report());
+        });
+      };
+    }
+  }
+
+  /** Routes are compiled a moment after what they show has changed. */
+  #publishSoon(): void {
+    if (this.#routesDue || !this.#alive) return;
+    this.#routesDue = true;
+    const { timeline, random } = this.#options;
+    timeline.after(random.between(2, 20), () => {
+      this.#routesDue = false;
+      if (this.#alive) this.#publish();
+    });
+  }
+
+  #publish(): void {
+    const { routers, timeline, random } = this.#options;
+    const models = this.#state.models.store.list().map((model) => this.#route(model));
+    if (JSON.stringify(models) === JSON.stringify(this.table.models)) return;
+    const table = { version: this.table.version + 1, models };
+    this.table = table;
+    this.#holds.note(table);
+    for (const router of routers) {
+      const push = () => {
+        if (!this.#alive || this.table !== table) return;
+        if (router.reachable) router.apply(table);
+        else timeline.after(500, push);
+      };
+      timeline.after(random.between(2, 60), push);
+    }
+  }
+
+  #route(model: InferenceModel): SimRoute {
+    const pods = this.#state.pods.store.byIndex('byModel', keyOf(model));
+    const uid = model.metadata.uid ?? '';
+    const memory = this.#memories.peek(uid);
+    const draining = memory?.drainingSince !== undefined;
+    const { failure } = memory ?? {};
+    const blocked =
+      engineHealth(undefined, pods).ready === 0 &&
+      failure !== undefined &&
+      this.#options.timeline.monotonic() < failure.retryAt;
+    return {
+      uid,
+      endpoints: pods
+        .filter(({ status }) => status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'))
+        .map(({ metadata }) => ({
+          id: metadata.name,
+          draining: draining || metadata.deletionTimestamp !== undefined,
+        })),
+      ...(blocked && { unavailable: failure.reason }),
+    };
+  }
+}
