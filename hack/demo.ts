@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, mkdtempSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,8 @@ import { startCluster } from './devcluster/cluster.ts';
 import { kubectl } from './kubectl.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** A simulated engine loads in three seconds. */
+const ENGINE = { VLLM_SIM_STARTUP_SECONDS: '3' };
 const MODELS = ['qwen-0-5b', 'qwen-7b'];
 
 async function main(signal: AbortSignal, stay: boolean): Promise<void> {
@@ -25,7 +27,7 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
 
   const cluster = await demo.step(
     'Start devcluster: API server, controllers and a node agent in this process',
-    () => startCluster({ signal }),
+    () => startCluster({ signal, engineEnv: ENGINE }),
   );
   await using closing = { [Symbol.asyncDispose]: () => cluster.close() };
   void closing;
@@ -206,6 +208,7 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
     return 'no object with app.kubernetes.io/managed-by=vllm-operator is left';
   });
   await operator.stop();
+  rmSync(logs, { recursive: true });
   console.log('\nThat was all of it. `npm run demo -- --stay` leaves it running for you to try.');
 }
 
