@@ -106,7 +106,10 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
       coldStarts.held(uid);
       for (const key of keysOf(uid)) scalingController.enqueue(key, { priority: WAKE_PRIORITY });
     },
-    onReleased: (_pool, uid, answered) => (answered ? coldStarts.firstByte(uid) : coldStarts.released(uid)),
+    onReleased: (_pool, uid) => {
+      coldStarts.firstByte(uid);
+      coldStarts.released(uid);
+    },
     onBusy: (_pool, uid) => {
       for (const key of keysOf(uid)) scalingController.enqueue(key);
     },
@@ -181,6 +184,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     acceptance,
     snapshots,
     identity,
+    events,
     demand,
     memories,
     coldStarts,

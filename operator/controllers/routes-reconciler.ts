@@ -1,13 +1,14 @@
 /** Keeps the routers of every pool on the newest route table, and a snapshot of it in a ConfigMap for routers that start alone. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { resolveEngine } from '../engine/settings.ts';
-import { InvalidSpecError } from '../engine/spec-issue.ts';
+import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
 import type { Clock } from '../kube/clock.ts';
 import { findCondition } from '../kube/conditions.ts';
+import type { EventRecorder } from '../kube/events.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
 import { engineName, redisName } from '../render/names.ts';
-import { keyHolders, parseApiKeys } from '../router/api-keys.ts';
+import { type ApiKeyIssue, keyHolders, parseApiKeys } from '../router/api-keys.ts';
 import { compileRouteTable, type RouteEngine, type RouteModelInput } from '../router/compile-route-table.ts';
 import { redisCredentials } from '../router/redis-credentials.ts';
 import type { RouteKey, RouteRedis, RouteTable } from '../router/route-table.ts';
@@ -33,6 +34,7 @@ export interface RoutesReconcilerOptions {
   identity: Identity;
   clock: Clock;
   log: Logger;
+  events: EventRecorder;
   demand: DemandTracker;
   coldStarts: ColdStartRecorder;
   memories: ScalingMemories;
@@ -67,6 +69,8 @@ export class RoutesReconciler {
     InferenceModel,
     { pool: InferencePool['spec']; engine: RouteEngine | undefined }
   >();
+  /** By pool UID: what was told of API keys. */
+  readonly #toldIssues = new Map<string, ReadonlySet<string>>();
   /** By model UID: the settings under which it was last accepted. */
   readonly #lastGood = new Map<string, RouteEngine>();
 
@@ -225,7 +229,28 @@ export class RoutesReconciler {
       .filter(({ metadata: { namespace = '' } }) =>
         admitsNamespace(pool, namespace, state.namespaces.store.get(namespace)?.metadata.labels),
       );
-    return parseApiKeys(admitted, keyHolders(previous?.keys ?? [])).keys;
+    const { keys, issues } = parseApiKeys(admitted, keyHolders(previous?.keys ?? []));
+    this.#tellIssues(pool, issues);
+    return keys;
+  }
+
+  /** One event for each key that is not in force, when that is new. */
+  #tellIssues(pool: InferencePool, issues: readonly ApiKeyIssue[]): void {
+    const uid = pool.metadata.uid ?? '';
+    const told = this.#toldIssues.get(uid) ?? new Set<string>();
+    const now = new Set(
+      issues.map((issue) => `ConfigMap ${issue.namespace}/${issue.configMap}: ${describeIssue(issue)}`),
+    );
+    for (const note of now) {
+      if (told.has(note)) continue;
+      this.#options.events.emit(pool, {
+        type: 'Warning',
+        reason: 'InvalidAPIKey',
+        action: 'ReadAPIKeys',
+        note,
+      });
+    }
+    this.#toldIssues.set(uid, now);
   }
 
   async #redis(pool: InferencePool, signal: AbortSignal): Promise<RouteRedis | undefined> {

@@ -69,10 +69,13 @@ export function advanceColdStart(start: ColdStart, event: ColdStartEvent): ColdS
       return start.scaled === undefined || start.routed !== undefined
         ? start
         : { ...start, routed: event.at };
-    case 'firstByte':
-      return start.routed === undefined || start.firstByte !== undefined
-        ? start
-        : { ...start, firstByte: event.at };
+    case 'firstByte': {
+      // A router that answers may tell so before the others have confirmed their table.
+      const up =
+        start.routed !== undefined || Object.values(start.pods).some(({ ready }) => ready !== undefined);
+      if (start.scaled === undefined || start.firstByte !== undefined || !up) return start;
+      return { ...start, routed: start.routed ?? event.at, firstByte: event.at };
+    }
   }
 }
 
