@@ -256,3 +256,31 @@ describe('the recorder', () => {
     expect(recorder.last('m')).toBeUndefined();
   });
 });
+
+describe('the first byte', () => {
+  const run = (events: ColdStartEvent[]) => events.reduce(advanceColdStart, NO_COLD_START);
+  const begin: ColdStartEvent[] = [
+    { type: 'held', at: 0 },
+    { type: 'scaled', at: 10 },
+  ];
+
+  it('may come before every router has confirmed its table', () => {
+    const start = run([
+      ...begin,
+      { type: 'pods', at: 20, wall: WALL + 20, pods: [pod({})] },
+      {
+        type: 'pods',
+        at: 2_000,
+        wall: WALL + 2_000,
+        pods: [pod({ scheduled: 30, started: 1_000, ready: 2_000 })],
+      },
+      { type: 'firstByte', at: 2_100 },
+    ]);
+    expect(isColdStartComplete(start)).toBe(true);
+    expect(splitColdStart(start)).toMatchObject({ detect: 10, firstByte: 0 });
+  });
+
+  it('cannot come while no engine is up: then a client has given up', () => {
+    expect(isColdStartComplete(run([...begin, { type: 'firstByte', at: 100 }]))).toBe(false);
+  });
+});
