@@ -1,8 +1,11 @@
 /** To zero and back, on a shared budget: through real routers and engines. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { INFERENCE_MODELS, type InferenceModel } from '../../operator/api/types.ts';
+import { parseAllDocuments } from 'yaml';
+import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../operator/api/types.ts';
+import type { Deployment } from '../../operator/controllers/workloads.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
-import { EVENTS } from '../../operator/kube/resource-types.ts';
+import { DEPLOYMENTS, EVENTS } from '../../operator/kube/resource-types.ts';
 import { eventually } from './support/eventually.ts';
 import { World } from './support/world.ts';
 
@@ -148,5 +151,44 @@ describe('between one and N', () => {
     stop.abort();
     await Promise.all(load);
     expect(await reasons(namespace, 'chat')).toContain('Scaled');
+  });
+
+  it('follows what KEDA writes to /scale, as in examples/keda.yaml', async () => {
+    const text = readFileSync(new URL('../../examples/keda.yaml', import.meta.url), 'utf8');
+    const manifests = parseAllDocuments(text).map((document) => document.toJS());
+    const scaler = manifests.find(({ kind }) => kind === 'ScaledObject');
+    const model = manifests.find(({ kind }) => kind === INFERENCE_MODELS.kind);
+    const pool = manifests.find(({ kind }) => kind === INFERENCE_POOLS.kind);
+    const { scaleTargetRef } = scaler.spec;
+    expect(scaleTargetRef).toEqual({
+      apiVersion: model.apiVersion,
+      kind: model.kind,
+      name: model.metadata.name,
+    });
+
+    const namespace = await world.namespace();
+    await world.createPool(namespace, pool.spec);
+    await world.createModel(namespace, 'summarizer', { ...model.spec, poolRef: { name: 'pool' } });
+    await world.modelReady(namespace, 'summarizer');
+    for (const replicas of [scaler.spec.maxReplicaCount, scaler.spec.minReplicaCount]) {
+      await world.client.patch(
+        INFERENCE_MODELS,
+        { namespace, name: 'summarizer' },
+        { merge: { spec: { replicas } } },
+        { subresource: 'scale' },
+      );
+      await world.until<Deployment>(
+        DEPLOYMENTS,
+        namespace,
+        'vllm-summarizer',
+        `has ${replicas} replicas`,
+        ({ spec, status }) => spec.replicas === replicas && (status?.readyReplicas ?? 0) === replicas,
+      );
+    }
+    const { status } = await world.modelReady(namespace, 'summarizer');
+    expect(findCondition(status?.conditions, 'ScalingReady')).toMatchObject({
+      status: 'True',
+      reason: 'External',
+    });
   });
 });
