@@ -56,7 +56,17 @@ function volumesOf(pool: InferencePool, configMap: string): RouterVolume[] {
           {
             name: 'redis',
             mountPath: ROUTER_PATHS.redis,
-            source: { secret: { secretName: redis.name, items: [{ key: redis.key, path: 'url' }] } },
+            source: {
+              projected: {
+                sources: [
+                  { secret: { name: redis.name, items: [{ key: redis.key, path: 'url' }] } },
+                  // For rediss:// with a private CA.
+                  {
+                    secret: { name: redis.name, optional: true, items: [{ key: 'ca.crt', path: 'ca.crt' }] },
+                  },
+                ],
+              },
+            },
           },
         ]),
   ];
