@@ -1,8 +1,14 @@
 /** Costs of scaling, as lines `metric value unit`. */
 import { measureDemandPolling } from './demand-polling.ts';
+import { measureHeldToScaled, measureReadyToAnswer } from './wakes.ts';
 
 const MODELS = 5_000;
 const ROUTERS = 10;
+
+const WAKES = 200;
+const WAKES_AT_ONCE = 500;
+/** Each starts an engine. */
+const COLD_STARTS = 40;
 
 /** Runs every measurement of this area, one after the other. */
 export async function run(signal: AbortSignal): Promise<void> {
@@ -14,4 +20,6 @@ export async function run(signal: AbortSignal): Promise<void> {
     console.log(`${name}_received ${Math.round(cost.bytesPerSecond)} bytes/s`);
     console.log(`${name}_reports ${cost.reportsPerSecond.toFixed(1)} 1/s`);
   }
+  await measureHeldToScaled(WAKES, WAKES_AT_ONCE);
+  await measureReadyToAnswer(COLD_STARTS);
 }
