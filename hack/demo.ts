@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: a small cluster, the operator, two models of two teams, and what happens when things break.
- * `npm run demo -- --stay` leaves everything running at the end.
+ * `npm run demo -- --stay` leaves everything running at the end; `--time-scale 0.2` shortens probe periods and grace sleeps of the cluster.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,6 +8,7 @@ import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import OpenAI from 'openai';
 import { Narrator } from './demo/narrator.ts';
 import { keepAsking } from './demo/traffic.ts';
@@ -19,7 +20,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const ENGINE = { VLLM_SIM_STARTUP_SECONDS: '3' };
 const MODELS = ['qwen-0-5b', 'qwen-7b'];
 
-async function main(signal: AbortSignal, stay: boolean): Promise<void> {
+async function main(signal: AbortSignal, stay: boolean, timeScale: number): Promise<void> {
   const demo = new Narrator((line) => console.log(line), Date.now);
   console.log('vllm-operator: from custom resource to streamed answer, on a cluster in one process.');
   console.log('nginx and Redis are the real ones; in the place of vLLM and its GPUs runs a simulator.');
@@ -27,7 +28,7 @@ async function main(signal: AbortSignal, stay: boolean): Promise<void> {
 
   const cluster = await demo.step(
     'Start devcluster: API server, controllers and a node agent in this process',
-    () => startCluster({ signal, engineEnv: ENGINE }),
+    () => startCluster({ signal, engineEnv: ENGINE, timeScale }),
   );
   await using closing = { [Symbol.asyncDispose]: () => cluster.close() };
   void closing;
@@ -292,7 +293,10 @@ async function startOperator(
 const controller = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => controller.abort());
 try {
-  await main(controller.signal, process.argv.includes('--stay'));
+  const { values } = parseArgs({
+    options: { stay: { type: 'boolean', default: false }, 'time-scale': { type: 'string', default: '1' } },
+  });
+  await main(controller.signal, values.stay, Number(values['time-scale']));
 } catch (error) {
   if (!controller.signal.aborted) {
     console.error(error);

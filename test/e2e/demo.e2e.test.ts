@@ -20,7 +20,7 @@ class Demo {
   private constructor(directory: string) {
     this.directory = directory;
     // Detached, so that it has a process group as in a terminal, where Ctrl-C goes to all of a group.
-    this.#child = spawn(process.execPath, [DEMO], {
+    this.#child = spawn(process.execPath, [DEMO, '--time-scale', '0.3'], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, TMPDIR: directory },
