@@ -54,7 +54,9 @@ export const REASONS = {
   },
   EnginesReady: { meaning: 'All engines that there should be are ready.' },
   EnginesStarting: { meaning: 'Engines are starting, and none is ready yet.' },
-  RoutesPending: { meaning: 'Engines are ready, and not every router knows of them yet.' },
+  RoutesPending: {
+    meaning: 'No router is ready yet, or not every router knows of the model or its engines.',
+  },
   RolloutInProgress: { meaning: 'Pods are being replaced after a change.' },
   ScalingUp: { meaning: 'Some engines serve, and more are starting.' },
   Idle: { meaning: 'The model sleeps at zero replicas, as it may. The next request wakes it.' },

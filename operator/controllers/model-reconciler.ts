@@ -254,10 +254,7 @@ export class ModelReconciler {
       ...(scope.accelerator && { acceleratorsPerReplica: scope.accelerator.count }),
       ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
       ...(!blocker && pool && { scaling: modes.of(model, pool).condition }),
-      // Once Ready, a router that starts or does not answer is no reason to say otherwise.
-      reach: isTrue(model.status?.conditions, 'Ready')
-        ? 'served'
-        : pool && this.#options.reachOf(keyOf(pool), model.metadata.uid ?? ''),
+      reach: this.#reach(scope),
       ...this.#scalingView(scope),
       ...(!blocker && pool && { cache: cacheCondition(model, pool) }),
     };
@@ -274,6 +271,13 @@ export class ModelReconciler {
       action: 'Reconcile',
       note: after.message,
     });
+  }
+
+  /** How far clients get. Once Ready, a router that starts or does not answer is no reason to say otherwise. */
+  #reach({ model, pool }: Scope): Reach | undefined {
+    if (isTrue(model.status?.conditions, 'Ready')) return 'served';
+    if (!pool || !isTrue(pool.status?.conditions, 'RouterReady')) return undefined;
+    return this.#options.reachOf(keyOf(pool), model.metadata.uid ?? '');
   }
 
   /** What scaling knows: the queue, schedules, a wake that failed, and whether a request would wake the model. */

@@ -124,7 +124,7 @@ function summary(view: ModelView): ConditionUpdate[] {
   return settled('EnginesReady', 'all engines are ready');
 }
 
-const ROUTES_PENDING = 'waiting for every router to learn of it';
+const ROUTES_PENDING = 'waiting for the routers of the pool to start and to learn of it';
 
 function available({ model, health, wakes, wakeFailure, blocker }: ModelView): ConditionUpdate {
   const no = (reason: string, message: string): ConditionUpdate => ({

@@ -18,8 +18,11 @@ export function watchForModels(controller: Controller, state: ClusterState, owne
     changed: (old, now) =>
       old.metadata.generation !== now.metadata.generation ||
       old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
-      findCondition(old.status?.conditions ?? [], 'CacheReady')?.status !==
-        findCondition(now.status?.conditions ?? [], 'CacheReady')?.status,
+      ['CacheReady', 'RouterReady'].some(
+        (type) =>
+          findCondition(old.status?.conditions, type)?.status !==
+          findCondition(now.status?.conditions, type)?.status,
+      ),
   });
   controller.watch(state.namespaces.store, {
     map: (namespace) =>
