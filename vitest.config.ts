@@ -19,6 +19,8 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
+          // Real processes on a machine that others use: one that was too slow gets a second chance, and the report says so.
+          retry: 1,
         },
       },
     ],

@@ -122,6 +122,13 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
       for (const key of keysOf(uid)) modelController.enqueue(key);
     },
   });
+  state.models.store.subscribe(({ old, new: now }) => {
+    if (!old || now) return;
+    const uid = old.metadata.uid ?? '';
+    memories.forget(uid);
+    coldStarts.forget(uid);
+    demand.forgetModel(poolKeyOf(old), uid);
+  });
   const metricsApi = options.metricsApi && createMetricsApi(options.metricsApi);
   const modes = new ModeKeeper({
     state,

@@ -123,6 +123,11 @@ export class DemandTracker {
     );
   }
 
+  /** Drops a model that is gone. */
+  forgetModel(poolKey: string, modelUid: string): void {
+    this.#pools.get(poolKey)?.lastUsed.delete(modelUid);
+  }
+
   /** Drops a pool that is gone, or all knowledge when this process stops leading. */
   forget(poolKey: string): void {
     this.#pools.delete(poolKey);
