@@ -29,7 +29,7 @@ import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
 import type { Reach } from './routes-reconciler.ts';
-import { safeBounds } from './safe-bounds.ts';
+import { LONGEST_WAIT_MS, safeBounds } from './safe-bounds.ts';
 import type { ScalingMemories } from './scaling-memory.ts';
 import type { Deployment } from './workloads.ts';
 
@@ -72,8 +72,6 @@ const POOL_GRACE_MS = 60_000;
 
 /** Past the moment at which something changes by itself, so that it has. */
 const AFTER_CHANGE_MS = 100;
-/** Timers of Node hold 24 days; a look in between costs nothing. */
-const LONGEST_WAIT_MS = 3_600_000;
 
 export class ModelReconciler {
   readonly #options: ModelReconcilerOptions;

@@ -148,6 +148,14 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     log,
     registry,
   };
+  /** Children that models and pools both have. */
+  const workloadTypes = [
+    { type: DEPLOYMENTS, store: state.deployments.store },
+    { type: SERVICES, store: state.services.store },
+    { type: SERVICE_ACCOUNTS, store: state.serviceAccounts.store },
+    { type: POD_DISRUPTION_BUDGETS, store: state.disruptionBudgets.store },
+    { type: NETWORK_POLICIES, store: state.networkPolicies.store },
+  ];
   const models = new ModelReconciler({
     ...shared,
     reachOf: (poolKey, uid) => routes.reachOf(poolKey, uid),
@@ -158,11 +166,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     applier: new Applier({
       ...applierOptions,
       children: [
-        { type: DEPLOYMENTS, store: state.deployments.store },
-        { type: SERVICES, store: state.services.store },
-        { type: SERVICE_ACCOUNTS, store: state.serviceAccounts.store },
-        { type: POD_DISRUPTION_BUDGETS, store: state.disruptionBudgets.store },
-        { type: NETWORK_POLICIES, store: state.networkPolicies.store },
+        ...workloadTypes,
         { type: PERSISTENT_VOLUME_CLAIMS, store: state.volumeClaims.store },
         { type: HORIZONTAL_POD_AUTOSCALERS, store: state.autoscalers.store },
       ],
@@ -175,12 +179,8 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     applier: new Applier({
       ...applierOptions,
       children: [
-        { type: DEPLOYMENTS, store: state.deployments.store },
-        { type: SERVICES, store: state.services.store },
-        { type: SERVICE_ACCOUNTS, store: state.serviceAccounts.store },
+        ...workloadTypes,
         { type: CONFIG_MAPS, store: state.configMaps.store },
-        { type: POD_DISRUPTION_BUDGETS, store: state.disruptionBudgets.store },
-        { type: NETWORK_POLICIES, store: state.networkPolicies.store },
         { type: INGRESSES, store: state.ingresses.store },
       ],
     }),

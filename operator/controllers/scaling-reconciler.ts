@@ -18,7 +18,7 @@ import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { type EngineHealth, engineHealth } from './engine-health.ts';
 import type { ModeKeeper } from './mode-keeper.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
-import { safeBounds } from './safe-bounds.ts';
+import { LONGEST_WAIT_MS, safeBounds } from './safe-bounds.ts';
 import { replicasOf, type ScalingMemories, type ScalingMemory } from './scaling-memory.ts';
 import type { Deployment } from './workloads.ts';
 
@@ -72,9 +72,6 @@ const POLL_MS = 250;
 
 /** Waiting makes older, and age can be what it takes. */
 const QUEUE_MS = 2_000;
-
-/** Timers of Node hold 24 days; a look in between costs nothing. */
-const LONGEST_WAIT_MS = 3_600_000;
 
 const DEFAULT_IDLE_TIMEOUT = '180s';
 

@@ -1,6 +1,7 @@
 /** Schedules that pass the schema and still cannot be read: told, and nothing else suffers. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findCondition } from '../../../operator/kube/conditions.ts';
+import { DEPLOYMENTS } from '../../../operator/kube/resource-types.ts';
 import { Harness } from './support/harness.ts';
 
 let harness: Harness;
@@ -21,12 +22,8 @@ it('a time zone that does not exist makes the model Stalled, and leaves its neig
   await harness.createModel(namespace, 'right', { scaling: { minReplicas: 1, maxReplicas: 1 } });
   const wrong = await harness.untilCondition(namespace, 'wrong', 'Stalled', 'True', 'InvalidSpec');
   expect(findCondition(wrong.status?.conditions, 'Stalled')?.message).toMatch(/Mars\/Olympus/);
-  await harness.until(
-    { group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', namespaced: true },
-    namespace,
-    'vllm-right',
-    'is woken',
-    (object) => JSON.stringify(object).includes('"replicas":1'),
+  await harness.until(DEPLOYMENTS, namespace, 'vllm-right', 'is woken', (object) =>
+    JSON.stringify(object).includes('"replicas":1'),
   );
 });
 
@@ -39,11 +36,7 @@ it('status shows the open windows and the next change', async () => {
   await harness.createModel(namespace, 'chat', { scaling: { minReplicas: 0, maxReplicas: 1, schedules } });
   const model = await harness.untilCondition(namespace, 'chat', 'Accepted', 'True');
   expect(model.status?.schedule?.open).toEqual(['always']);
-  await harness.until(
-    { group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', namespaced: true },
-    namespace,
-    'vllm-chat',
-    'has the minimum of the window',
-    (object) => JSON.stringify(object).includes('"replicas":2'),
+  await harness.until(DEPLOYMENTS, namespace, 'vllm-chat', 'has the minimum of the window', (object) =>
+    JSON.stringify(object).includes('"replicas":2'),
   );
 });
