@@ -49,7 +49,15 @@ async function main(signal: AbortSignal): Promise<number> {
   try {
     const only = process.argv.slice(2);
     const code = await run(
-      ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only],
+      [
+        'vitest',
+        'run',
+        '--reporter=default',
+        '--reporter=./hack/second-try-reporter.ts',
+        '--reporter=json',
+        `--outputFile.json=${report}`,
+        ...only,
+      ],
       signal,
     );
     const result = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
