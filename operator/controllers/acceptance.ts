@@ -42,10 +42,15 @@ export function admitsNamespace(
   return from === 'Selector' && labels !== undefined && matchesSelector(selector, labels);
 }
 
-/** The most replicas that a model may have at once, which is what it is charged without overcommit. */
-export function maxReplicas(model: InferenceModel): number {
-  if (model.spec.suspend) return 0;
-  return model.spec.scaling?.replicas ?? mostReplicas(model.spec.scaling);
+/**
+ * The most replicas that a model may have at once, which is what it is charged without overcommit. Somebody else's number
+ * is bound by `maxReplicas` alone; where that is not set, the present number is charged.
+ */
+export function maxReplicas({ spec: { scaling, suspend } }: InferenceModel): number {
+  if (suspend) return 0;
+  if (scaling?.mode === 'External')
+    return scaling.maxReplicas === undefined ? (scaling.replicas ?? 1) : mostReplicas(scaling);
+  return scaling?.replicas ?? mostReplicas(scaling);
 }
 
 /**

@@ -5,6 +5,7 @@ import { keyOf } from '../kube/key.ts';
 import { engineName } from '../render/names.ts';
 import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../scaling/budget.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
+import { isFixed } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
@@ -126,7 +127,7 @@ export class BudgetKeeper {
         waitingSince: waiting?.since ?? now,
         inUse: !wanted.known || wanted.inFlight > 0 || wanted.queued > 0 || wanted.held > 0,
         lastUsed: wanted.lastUsed,
-        mayGiveUp: minReplicas(model) === 0 && health.ready > 0 && model.spec.scaling?.replicas === undefined,
+        mayGiveUp: minReplicas(model) === 0 && health.ready > 0 && !isFixed(model),
         leaving:
           memory?.evictedFor !== undefined ||
           memory?.drainingSince !== undefined ||

@@ -20,7 +20,7 @@ import { renderModel } from '../render/model.ts';
 import { engineName, routerName } from '../render/names.ts';
 import { boundsAt, ScheduleError } from '../scaling/bounds.ts';
 import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
-import { isFixed, specReplicas } from '../scaling/replicas.ts';
+import { hasNumber, isFixed, specReplicas } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
@@ -183,7 +183,7 @@ export class ModelReconciler {
     const live = state.deployments.store.get(this.#deploymentKey(scope));
     // With overcommit the budget decides who starts, so everything starts asleep.
     const initial = pool.spec.capacity.overcommit ? 0 : specReplicas(model);
-    scope.desiredReplicas = isFixed(model)
+    scope.desiredReplicas = hasNumber(model)
       ? (scaling.peek(model.metadata.uid ?? '')?.wish ?? model.status?.desiredReplicas ?? initial)
       : (live?.spec.replicas ?? initial);
     if (live?.replicasOwnedByApply) await replicas.takeOver(live, signal);

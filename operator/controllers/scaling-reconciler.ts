@@ -11,7 +11,7 @@ import { engineName } from '../render/names.ts';
 import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
 import { decideLifecycle, type LifecycleAction, type LifecycleInput } from '../scaling/lifecycle.ts';
-import { isFixed } from '../scaling/replicas.ts';
+import { hasNumber, isFixed, numberWithin } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
@@ -131,13 +131,16 @@ export class ScalingReconciler {
     };
   }
 
-  /** A fixed number is written when the spec's number changes, and not when somebody else changed the Deployment's. */
   async #fixed(scope: Scope, context: Context): Promise<number | undefined> {
+    if (scope.model.spec.suspend) return (await this.#live(scope, context)).lookAgain;
+    scope.memory.drainingSince = undefined;
+    return await this.#toNumber(scope, context);
+  }
+
+  /** The number of the spec is written when it changes, and not when somebody else changed the Deployment's. */
+  async #toNumber(scope: Scope, context: Context): Promise<number | undefined> {
     const { model, memory, replicas } = scope;
-    if (model.spec.suspend) return (await this.#live(scope, context)).lookAgain;
-    memory.drainingSince = undefined;
-    // With External the number is whatever was written to /scale.
-    const wish = Math.min(model.spec.scaling?.replicas ?? scope.minReplicas, scope.maxReplicas);
+    const wish = numberWithin(model, scope);
     const last = memory.wish ?? model.status?.desiredReplicas;
     if (last === wish) {
       this.#stopWaiting(scope);
@@ -162,6 +165,10 @@ export class ScalingReconciler {
         context,
       );
       return POLL_MS;
+    }
+    if (hasNumber(model)) {
+      const wait = await this.#toNumber(scope, context);
+      return Math.min(lookAgain ?? Number.POSITIVE_INFINITY, wait ?? Number.POSITIVE_INFINITY);
     }
     this.#stopWaiting(scope);
     if (this.#options.modes.of(model, scope.pool).mode !== 'Internal' || health.ready === 0) return lookAgain;
@@ -345,6 +352,7 @@ export class ScalingReconciler {
       maxReplicas,
       scaleUp: model.spec.scaling?.behavior?.scaleUp,
       scaleDown: model.spec.scaling?.behavior?.scaleDown,
+      neededElsewhere: this.#somebodyWaits(scope),
     });
     memory.lastDecision = decision;
     let replicas = decision.replicas;
@@ -361,6 +369,13 @@ export class ScalingReconciler {
     return replicas === Math.max(1, minReplicas) && load === 0 && decision.reason === 'Hold'
       ? undefined
       : TICK_MS;
+  }
+
+  #somebodyWaits({ pool, poolKey }: Scope): boolean {
+    const { budget, state, memories } = this.#options;
+    if (!pool.spec.capacity.overcommit || !budget.applies(pool)) return false;
+    const models = state.models.store.byIndex('byPool', poolKey);
+    return models.some(({ metadata }) => memories.isWaiting(metadata.uid ?? ''));
   }
 
   #affordable({ pool, now, model }: Scope, current: number, wanted: number): number {

@@ -51,9 +51,8 @@ function checkMemory(engine: ResolvedEngine, spec: InferenceModelSpec): SpecIssu
 }
 
 /** Most replicas that scaling may ask for. */
-function maxReplicas(spec: InferenceModelSpec): number {
-  const scaling = spec.scaling;
-  return scaling?.replicas ?? scaling?.maxReplicas ?? scaling?.minReplicas ?? 1;
+function maxReplicas({ scaling }: InferenceModelSpec): number {
+  return Math.max(scaling?.replicas ?? 1, scaling?.maxReplicas ?? 1, scaling?.minReplicas ?? 1);
 }
 
 function checkCache(spec: InferenceModelSpec): SpecIssue[] {

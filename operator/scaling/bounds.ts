@@ -75,7 +75,8 @@ function withOpen(scaling: Scaling | undefined, windows: readonly Window[]): Bou
 function ownBounds(scaling: Scaling | undefined): { minReplicas: number; maxReplicas: number } {
   if (scaling?.replicas !== undefined && scaling.mode !== 'External')
     return { minReplicas: scaling.replicas, maxReplicas: scaling.replicas };
-  const minReplicas = scaling?.minReplicas ?? 1;
+  // Who writes 0 to /scale, and sets no minimum, wants the model to go to sleep.
+  const minReplicas = scaling?.minReplicas ?? Math.min(1, scaling?.replicas ?? 1);
   const unset = scaling?.mode === 'External' ? NO_LIMIT : Math.max(1, minReplicas);
   return { minReplicas, maxReplicas: scaling?.maxReplicas ?? unset };
 }

@@ -11,6 +11,11 @@ const PANIC_THRESHOLD = 2;
 /** Knative's defaults: up by a factor of 1000 at once, down to half. */
 const MAX_SCALE_UP_RATE = 1_000;
 const MAX_SCALE_DOWN_RATE = 2;
+/**
+ * As the HPA's default (kube-controller-manager --horizontal-pod-autoscaler-downscale-stabilization): an engine takes minutes
+ * to load, so that one given up too early costs more than one kept too long.
+ */
+const DEFAULT_DOWN_WINDOW_S = 300;
 /** As the HPA's default tolerance: what is this close to the target is left alone. */
 const DEFAULT_TOLERANCE = 0.1;
 
@@ -29,6 +34,8 @@ export interface AutoscalerSettings {
   maxReplicas: number;
   scaleUp?: ScalingRules | undefined;
   scaleDown?: ScalingRules | undefined;
+  /** Somebody waits for what is not needed here: it is given up without the default window. */
+  neededElsewhere?: boolean;
 }
 
 /** What the loop wants, and why, in words for an event. */
@@ -71,13 +78,9 @@ export class InternalAutoscaler {
       };
     }
     const base = Math.max(1, ready);
-    const limit = (value: number) =>
-      Math.min(
-        Math.max(Math.ceil(value / settings.target), Math.floor(base / MAX_SCALE_DOWN_RATE)),
-        Math.ceil(base * MAX_SCALE_UP_RATE),
-      );
-    const stableWant = limit(stable);
-    const panicWant = limit(panic);
+    const want = (value: number) => Math.min(Math.ceil(value / settings.target), base * MAX_SCALE_UP_RATE);
+    const stableWant = want(stable);
+    const panicWant = want(panic);
     this.#updatePanic(now, base, panicWant);
 
     const raw = this.#panicSince === undefined ? stableWant : Math.max(this.#panicMax, panicWant, current);
@@ -85,7 +88,9 @@ export class InternalAutoscaler {
     const average = this.#panicSince === undefined ? stable : panic;
     const tolerated = this.#panicSince === undefined ? this.#tolerate(raw, average, current, settings) : raw;
     const steadied = this.#stabilize(now, tolerated, current, settings);
-    const allowed = this.#limitByPolicies(now, steadied, current, settings);
+    // After the window, or each halving would wait for a whole one.
+    const halved = Math.max(steadied, Math.min(current, Math.floor(base / MAX_SCALE_DOWN_RATE)));
+    const allowed = this.#limitByPolicies(now, halved, current, settings);
     const replicas = clamp(allowed, settings);
     const text = `${average.toFixed(1)} requests in flight or queued on average, target ${settings.target} per replica`;
     if (replicas === current) return { replicas, reason: 'Hold', message: text };
@@ -102,6 +107,7 @@ export class InternalAutoscaler {
     if (!this.#started) {
       // Restarted with history lost: more than one replica must not shrink on a few seconds of data.
       this.#started = true;
+      this.#wanted.push({ at: now, replicas: current });
       if (current > 1) {
         this.#panicSince = now;
         this.#panicMax = current;
@@ -134,12 +140,14 @@ export class InternalAutoscaler {
     now: number,
     wanted: number,
     current: number,
-    { scaleUp, scaleDown }: AutoscalerSettings,
+    { scaleUp, scaleDown, neededElsewhere }: AutoscalerSettings,
   ): number {
+    const downDefault = neededElsewhere ? 0 : DEFAULT_DOWN_WINDOW_S;
     const upMs = (scaleUp?.stabilizationWindowSeconds ?? 0) * 1_000;
-    const downMs = (scaleDown?.stabilizationWindowSeconds ?? 0) * 1_000;
+    const downMs = (scaleDown?.stabilizationWindowSeconds ?? downDefault) * 1_000;
     this.#wanted.push({ at: now, replicas: wanted });
-    this.#wanted = this.#wanted.filter(({ at }) => now - at <= Math.max(upMs, downMs));
+    const oldest = this.#wanted.findIndex(({ at }) => now - at <= Math.max(upMs, downMs));
+    if (oldest > 0) this.#wanted = this.#wanted.slice(oldest);
     const within = (ms: number) =>
       this.#wanted.filter(({ at }) => now - at <= ms).map(({ replicas }) => replicas);
     const least = Math.min(wanted, ...within(upMs));

@@ -44,7 +44,7 @@ describe('InternalAutoscaler', () => {
   });
 
   it('comes down after the burst, by no more than half at a time', () => {
-    const replicas = simulate([...seconds(10, 80), ...seconds(300, 5)], settings());
+    const replicas = simulate([...seconds(10, 80), ...seconds(700, 5)], settings());
     expect(replicas.at(-1)).toBe(1);
     for (const [i, n] of replicas.entries()) {
       expect(n).toBeGreaterThanOrEqual(Math.floor((replicas[i - 1] ?? n) / 2));
@@ -76,7 +76,23 @@ describe('InternalAutoscaler', () => {
     const down = [...seconds(70, 50), ...seconds(200, 5)];
     const held = simulate(down, settings({ scaleDown: { stabilizationWindowSeconds: 300 } }), 5);
     expect(held.at(-1)).toBe(5);
-    expect(simulate(down, settings(), 5).at(-1)).toBe(1);
+    const noWindow = settings({ scaleDown: { stabilizationWindowSeconds: 0 } });
+    expect(simulate(down, noWindow, 5).at(-1)).toBe(1);
+  });
+
+  it('keeps an engine for five minutes after it was last needed, as an HPA does, unless somebody waits for it', () => {
+    const trace = [...seconds(120, 25), ...seconds(400, 5)];
+    const lastNeeded = (more: Partial<AutoscalerSettings>) =>
+      simulate(trace, settings(more)).lastIndexOf(3) - 120;
+    expect(lastNeeded({})).toBeGreaterThan(300);
+    expect(lastNeeded({})).toBeLessThan(370);
+    expect(lastNeeded({ neededElsewhere: true })).toBeLessThan(70);
+  });
+
+  it('does not flap around a target', () => {
+    const trace = Array.from({ length: 3_600 }, (_, second) => (second % 180 < 90 ? 7 : 14));
+    const replicas = simulate(trace, settings());
+    expect(replicas.filter((n, i) => i > 0 && n !== replicas[i - 1])).toEqual([2]);
   });
 
   it('stays within its bounds on any trace', () => {

@@ -12,13 +12,17 @@ function overcommitted(accelerators: number) {
   return aPool({ capacity: { accelerators, overcommit: true }, admission });
 }
 
-function sim(name: string, scaling: object, more: Partial<SimModel> & { priority?: number } = {}): SimModel {
-  const { priority = 0, ...rest } = more;
+function sim(
+  name: string,
+  scaling: object,
+  more: Partial<SimModel> & { priority?: number; namespace?: string } = {},
+): SimModel {
+  const { priority = 0, namespace = 'platform', ...rest } = more;
   return {
     model: aModel(
       name,
       { scaling: { maxReplicas: 1, ...scaling }, priority },
-      { creationTimestamp: '2026-01-01T00:00:00Z' },
+      { creationTimestamp: '2026-01-01T00:00:00Z', namespace },
     ),
     rate: () => 0,
     durationMs: [500, 20_000],
@@ -116,6 +120,40 @@ describe('sleepers on a budget of three', () => {
   });
 });
 
+describe('teams with quotas', () => {
+  it.each([15, 16])('take turns among themselves, and stay within what is theirs, seed %i', async (seed) => {
+    const greedy = (namespace: string) =>
+      ['a', 'b', 'c'].map((name) =>
+        sim(
+          `${namespace}-${name}`,
+          { minReplicas: 0, maxReplicas: 2, target: 4, idleTimeout: '60s' },
+          { rate: bursts(10 * MINUTE, 3 * MINUTE, 1), startMs: [5_000, 10_000], namespace },
+        ),
+      );
+    const pool = aPool({
+      capacity: {
+        accelerators: 4,
+        overcommit: true,
+        namespaceQuotas: [
+          { namespace: 'red', accelerators: 2 },
+          { namespace: 'blue', accelerators: 1 },
+        ],
+      },
+      allowedNamespaces: { from: 'All' },
+      admission,
+    });
+    const models = ['red', 'blue', 'green'].flatMap(greedy);
+    const world = await simulate({ seed, pool, models, trouble: { killEveryMs: 10 * MINUTE } }, HOUR);
+    expect(world.violations).toEqual([]);
+    expectAccounted(world);
+    for (const { model } of models)
+      expect(
+        world.events.some((event) => event.model === model.metadata.name && event.reason === 'Woken'),
+      ).toBe(true);
+    expect(world.outcomes.longestHoldMs).toBeLessThan(10 * MINUTE);
+  });
+});
+
 describe('engines that do not start', () => {
   it('end every wake with a reason, and are tried again', async () => {
     const broken = (outcome: 'unschedulable' | 'imagePull') =>
@@ -169,6 +207,42 @@ describe('HPA, sleep and wake together', () => {
     const world = await simulate({ seed: 10, pool: aPool({ admission }), models, trouble }, 2 * HOUR, 0);
     expect(world.violations).toEqual([]);
     expect(world.events.filter(({ reason }) => reason === 'Slept')).toEqual([]);
+  });
+});
+
+describe('somebody else and the operator', () => {
+  const busy = { rate: bursts(20 * MINUTE, 10 * MINUTE, 1), startMs: [2_000, 4_000] as [number, number] };
+  const scaling = { mode: 'External', replicas: 1, maxReplicas: 3, idleTimeout: '60s' };
+
+  it('share the work: the number is theirs, zero and the budget stay ours', async () => {
+    const models = [
+      sim('asleep', { ...scaling, minReplicas: 0 }, { ...busy, external: () => 2 }),
+      sim('zero', scaling, { ...busy, external: (at) => (at % (20 * MINUTE) < 11 * MINUTE ? 2 : 0) }),
+      sim('awake', { ...scaling, minReplicas: 1 }, { external: () => 9 }),
+    ];
+    const trouble = { killEveryMs: 7 * MINUTE };
+    const pool = aPool({ capacity: { accelerators: 9 }, admission });
+    const world = await simulate({ seed: 13, pool, models, trouble }, HOUR);
+    expect(world.violations).toEqual([]);
+    expectAccounted(world);
+    expect([...world.outcomes.refused]).toEqual([]);
+    const written = (name: string) => (world.writes.get(name) ?? []).map(({ replicas }) => replicas);
+    const most = (name: string) => Math.max(...written(name));
+    expect([most('asleep'), most('zero'), most('awake')]).toEqual([2, 2, 3]);
+    expect(written('asleep').filter((replicas) => replicas === 0)).toHaveLength(3);
+    expect(written('zero')).toContain(0);
+    expect(['asleep', 'zero', 'awake'].map((name) => world.cluster.replicas(name))).toEqual([0, 0, 3]);
+  });
+
+  it('keep a model within an overcommitted budget, whatever is asked for', async () => {
+    const models = [
+      sim('wide', { ...scaling, minReplicas: 0 }, { ...busy, external: () => 3 }),
+      sim('narrow', { minReplicas: 0, idleTimeout: '60s' }, { rate: () => 1 / 60, priority: 5 }),
+    ];
+    const world = await simulate({ seed: 14, pool: overcommitted(3), models }, HOUR);
+    expect(world.violations).toEqual([]);
+    expectAccounted(world);
+    expect(world.events.some(({ model, reason }) => model === 'narrow' && reason === 'Woken')).toBe(true);
   });
 });
 

@@ -23,12 +23,11 @@ export interface ClusterOptions {
   /** Milliseconds that an engine takes to become ready. */
   startMs: (model: string) => number;
   outcome: (model: string) => StartOutcome;
+  namespace: (model: string) => string;
   /** An object has changed; watchers hear of it later. */
   onDeployment: (deployment: Deployment) => void;
   onPod: (pod: Pod, gone: boolean) => void;
 }
-
-const NAMESPACE = 'platform';
 
 export class SimCluster {
   readonly #options: ClusterOptions;
@@ -141,13 +140,13 @@ export class SimCluster {
       kind: 'Pod',
       metadata: {
         name,
-        namespace: NAMESPACE,
+        namespace: this.#options.namespace(model),
         uid: name,
         resourceVersion: String(++this.#version),
         labels: {
           'vllm-operator.dev/model': model,
           'vllm-operator.dev/pool': 'pool',
-          'vllm-operator.dev/pool-namespace': NAMESPACE,
+          'vllm-operator.dev/pool-namespace': 'platform',
           'app.kubernetes.io/component': 'engine',
         },
         ...(state === 'terminating' && { deletionTimestamp: '2026-01-05T00:00:00Z' }),
@@ -180,7 +179,7 @@ export class SimCluster {
       kind: 'Deployment',
       metadata: {
         name: engineName(model),
-        namespace: NAMESPACE,
+        namespace: this.#options.namespace(model),
         uid: `deployment-${model}`,
         resourceVersion: String(version),
         generation,

@@ -160,6 +160,10 @@ export class SimOperator {
     if (this.#alive) this.#state.deployments.store.upsert(deployment);
   }
 
+  sawModel(model: InferenceModel): void {
+    if (this.#alive) this.#state.models.store.upsert(model);
+  }
+
   sawPod(pod: Pod, gone: boolean): void {
     if (!this.#alive) return;
     if (gone) this.#state.pods.store.remove(pod);

@@ -19,6 +19,8 @@ export interface SimModel {
   durationMs: [number, number];
   startMs?: [number, number];
   outcome?: (at: number) => StartOutcome;
+  /** What KEDA or the like writes to /scale, for a model of mode External. */
+  external?: (at: number) => number;
 }
 
 export interface Trouble {
@@ -60,6 +62,7 @@ export class SimWorld {
   readonly #histories = new Map<string, ScalingHistory>();
   #clientsUntil = Number.POSITIVE_INFINITY;
   #calm = false;
+  #scaleWrites = 0;
   arrived = 0;
   kills = 0;
 
@@ -73,6 +76,7 @@ export class SimWorld {
       timeline,
       random,
       startMs: (name) => random.between(...(of(name)?.startMs ?? [5_000, 60_000])),
+      namespace: (name) => of(name)?.model.metadata.namespace ?? '',
       outcome: (name) => of(name)?.outcome?.(timeline.monotonic()) ?? 'ready',
       onDeployment: (object) => this.#later(() => this.operator.sawDeployment(object)),
       onPod: (object, gone) => {
@@ -91,6 +95,7 @@ export class SimWorld {
     }
     for (const sim of options.models) this.#visit(sim);
     this.#repeat(15_000, () => this.#autoscale());
+    this.#repeat(15_000, () => this.#scaleFromOutside());
     this.#troubles(options.trouble ?? {});
   }
 
@@ -262,6 +267,22 @@ export class SimWorld {
       this.#note(name, replicas, 'hpa');
       if (replicas === 0) this.violate(`${name}: put to sleep by the HPA`);
       this.cluster.scale(name, replicas);
+    }
+  }
+
+  #scaleFromOutside(): void {
+    for (const sim of this.#options.models) {
+      const { metadata, spec } = sim.model;
+      const replicas = sim.external?.(this.timeline.monotonic());
+      if (replicas === undefined || replicas === spec.scaling?.replicas) continue;
+      this.#scaleWrites += 1;
+      const model = {
+        ...sim.model,
+        metadata: { ...metadata, resourceVersion: String(this.#scaleWrites) },
+        spec: { ...spec, scaling: { ...spec.scaling, replicas } },
+      };
+      sim.model = model;
+      this.#later(() => this.operator.sawModel(model));
     }
   }
 
