@@ -6,7 +6,9 @@ const MODELS = 5_000;
 const ROUTERS = 10;
 
 const WAKES = 200;
-const WAKES_AT_ONCE = 500;
+/** Of one pool: usual, and large. */
+const FEW_MODELS = 100;
+const MANY_MODELS = 500;
 /** Each starts an engine. */
 const COLD_STARTS = 40;
 
@@ -20,6 +22,8 @@ export async function run(signal: AbortSignal): Promise<void> {
     console.log(`${name}_received ${Math.round(cost.bytesPerSecond)} bytes/s`);
     console.log(`${name}_reports ${cost.reportsPerSecond.toFixed(1)} 1/s`);
   }
-  await measureHeldToScaled(WAKES, WAKES_AT_ONCE);
+  const profile = process.env.BENCH_PROFILE;
+  await measureHeldToScaled({ models: FEW_MODELS, wakes: WAKES, pauseMs: 100, profile });
+  await measureHeldToScaled({ models: MANY_MODELS, wakes: WAKES, pauseMs: 0, together: true, profile });
   await measureReadyToAnswer(COLD_STARTS);
 }

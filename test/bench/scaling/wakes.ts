@@ -8,11 +8,13 @@ import { Reflector } from '../../../operator/kube/reflector.ts';
 import { DEPLOYMENTS, PODS } from '../../../operator/kube/resource-types.ts';
 import { eventually } from '../../e2e/support/eventually.ts';
 import { World } from '../../e2e/support/world.ts';
+import { cpuSeconds } from './cpu-time.ts';
 import { printMilliseconds } from './quantile.ts';
+import { startSeparateCluster } from './separate-cluster.ts';
 
 type Deployment = KubeObject & { spec: { replicas?: number } };
 
-const PAUSE_MS = 100;
+const PATIENCE_MS = 120_000;
 
 const SELECTOR = 'app.kubernetes.io/component=engine';
 
@@ -65,15 +67,40 @@ async function sleepers(world: World, namespace: string, names: readonly string[
   return client;
 }
 
+export interface WakeLoad {
+  /** Models of the pool. */
+  models: number;
+  /** Wakes, one after the other; models wake again in turn. */
+  wakes: number;
+  /** Between two of them: with enough, what one sets off is not part of the next. */
+  pauseMs: number;
+  /** Then all models at once. */
+  together?: boolean;
+  /** Where the operator writes a CPU profile when it ends. */
+  profile?: string | undefined;
+}
+
 /**
  * From the moment a client sends a request to the moment a watch shows the patched scale. No node has accelerators, so
- * that nothing else happens: one model after the other, then all at once.
- * @param wakes at most `together`
+ * that nothing else happens. The cluster has a process of its own, and so has the operator; CPU tells whose time it is.
  */
-export async function measureHeldToScaled(wakes: number, together: number): Promise<void> {
-  const world = await World.start({ gpus: {} });
+export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
+  let clusterPid: number | undefined;
+  const world = await World.start({
+    gpus: {},
+    start: async (options) => {
+      const cluster = await startSeparateCluster(options);
+      clusterPid = cluster.pid;
+      return cluster;
+    },
+    ...(load.profile && { operatorNodeArgs: ['--cpu-prof', `--cpu-prof-dir=${load.profile}`] }),
+  });
+  const cpu = async () => ({
+    operator: await cpuSeconds(world.operators[0]?.pid),
+    cluster: await cpuSeconds(clusterPid),
+  });
   try {
-    const names = Array.from({ length: together }, (_, i) => `m-${i}`);
+    const names = Array.from({ length: load.models }, (_, i) => `m-${i}`);
     const sent = new Map<string, number>();
     const took: number[] = [];
     const namespace = await world.namespace();
@@ -85,40 +112,64 @@ export async function measureHeldToScaled(wakes: number, together: number): Prom
       took.push(performance.now() - at);
       sent.delete(name);
     });
-    const first = new AbortController();
-    const waiting: Promise<unknown>[] = [];
-    for (const name of names.slice(0, wakes)) {
-      sent.set(name, performance.now());
-      waiting.push(ask(client, name, first.signal).catch(() => {}));
-      await eventually('the scale is patched', () => !sent.has(name));
-      // Each wake by itself: what the one before it sets off is not part of it.
-      await sleep(PAUSE_MS);
+    const wake = async (some: readonly string[], oneByOne: boolean) => {
+      const end = new AbortController();
+      const began = performance.now();
+      const asked: Promise<unknown>[] = [];
+      for (const name of some) {
+        sent.set(name, oneByOne ? performance.now() : began);
+        asked.push(ask(client, name, end.signal).catch(() => {}));
+        if (!oneByOne) continue;
+        await until(() => !sent.has(name));
+        await sleep(load.pauseMs);
+      }
+      await until(() => sent.size === 0);
+      return async () => {
+        end.abort();
+        await Promise.all(asked);
+        // The operator hears from the routers that nobody waits any more.
+        await sleep(3_000);
+        for (const name of some)
+          await world.client.patch(
+            DEPLOYMENTS,
+            { namespace, name: `vllm-${name}` },
+            { merge: { spec: { replicas: 0 } } },
+            { subresource: 'scale' },
+          );
+        await sleep(5_000);
+      };
+    };
+    const report = (name: string, before: { operator: number; cluster: number }, after: typeof before) => {
+      const wakes = took.length;
+      printMilliseconds(name, took.splice(0));
+      for (const who of ['operator', 'cluster'] as const)
+        console.log(`${name}_${who}_cpu ${(((after[who] - before[who]) * 1_000) / wakes).toFixed(1)} ms/wake`);
+    };
+    await sleep(3_000);
+    const start = await cpu();
+    for (let done = 0; done < load.wakes; done += load.models) {
+      const reset = await wake(names.slice(0, Math.min(load.models, load.wakes - done)), true);
+      if (load.together || done + load.models < load.wakes) await reset();
     }
-    printMilliseconds('held_to_scale_patched', took.splice(0));
-
-    first.abort();
-    await Promise.all(waiting);
-    // The operator hears from the routers that nobody waits any more.
-    await sleep(3_000);
-    for (const name of names.slice(0, wakes))
-      await world.client.patch(
-        DEPLOYMENTS,
-        { namespace, name: `vllm-${name}` },
-        { merge: { spec: { replicas: 0 } } },
-        { subresource: 'scale' },
-      );
-    await sleep(3_000);
-    const giveUp = new AbortController();
-    const began = performance.now();
-    for (const name of names) sent.set(name, began);
-    const asked = names.map((name) => ask(client, name, giveUp.signal).catch(() => {}));
-    await eventually('all scales are patched', () => sent.size === 0);
-    giveUp.abort();
-    await Promise.all(asked);
-    printMilliseconds(`held_to_scale_patched_${together}_at_once`, took);
+    report(`held_to_scale_patched_${load.models}_models_${load.pauseMs}_ms_apart`, start, await cpu());
+    if (load.together) {
+      const before = await cpu();
+      await wake(names, false);
+      report(`held_to_scale_patched_${load.models}_at_once`, before, await cpu());
+    }
     await stop();
+    if (load.profile) await Promise.all(world.operators.map((operator) => operator.stop()));
   } finally {
     await world.close();
+  }
+}
+
+/** Looks often: what comes next must not wait. */
+async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error('a wake did not come in time');
+    await sleep(1);
   }
 }
 

@@ -18,6 +18,7 @@ export class OperatorProcess {
   /**
    * @param directory where its log goes
    * @param args further options of `vllm-operator run`
+   * @param nodeArgs options of node itself
    */
   constructor(
     kubeconfig: string,
@@ -25,13 +26,18 @@ export class OperatorProcess {
     name: string,
     watchdog: Watchdog,
     args: readonly string[] = [],
+    nodeArgs: readonly string[] = [],
   ) {
     this.#alone = args.includes('--no-leader-election');
     this.#logFile = join(directory, `${name}.log`);
     const log = openSync(this.#logFile, 'a');
     this.#child = spawn(
       process.execPath,
-      [MAIN, 'run', '--kubeconfig', kubeconfig, '--probe-host', '127.0.0.1', '--probe-port', '0', ...args],
+      [
+        ...nodeArgs,
+        ...[MAIN, 'run', '--kubeconfig', kubeconfig],
+        ...['--probe-host', '127.0.0.1', '--probe-port', '0', ...args],
+      ],
       { detached: true, stdio: ['ignore', 'ignore', log] },
     );
     closeSync(log);

@@ -40,6 +40,10 @@ type Spec = Record<string, unknown>;
 export interface WorldOptions extends ClusterOptions {
   /** Further options of `vllm-operator run`. */
   operatorArgs?: readonly string[];
+  /** Options of node itself, for the operators. */
+  operatorNodeArgs?: readonly string[];
+  /** Starts the cluster. Default: in this process. */
+  start?: (options: ClusterOptions) => Promise<Cluster>;
 }
 
 export class World {
@@ -48,12 +52,18 @@ export class World {
   readonly #logs: string;
   readonly #operators: OperatorProcess[] = [];
   readonly #operatorArgs: readonly string[];
+  readonly #operatorNodeArgs: readonly string[];
   readonly cluster: Cluster;
   readonly client: KubeClient;
 
-  private constructor(cluster: Cluster, transport: Transport, operatorArgs: readonly string[]) {
+  private constructor(
+    cluster: Cluster,
+    transport: Transport,
+    { operatorArgs = [], operatorNodeArgs = [] }: Pick<WorldOptions, 'operatorArgs' | 'operatorNodeArgs'>,
+  ) {
     this.cluster = cluster;
     this.#operatorArgs = operatorArgs;
+    this.#operatorNodeArgs = operatorNodeArgs;
     this.#transport = transport;
     this.client = new KubeClient(transport, { fieldManager: 'test' });
     this.#logs = join(cluster.directory, 'operators');
@@ -62,14 +72,22 @@ export class World {
   }
 
   /** A cluster with the CRDs installed, and one leading operator. */
-  static async start({ operatorArgs = [], ...options }: WorldOptions = {}): Promise<World> {
-    const cluster = await startCluster({
+  static async start({
+    operatorArgs,
+    operatorNodeArgs,
+    start = startCluster,
+    ...options
+  }: WorldOptions = {}): Promise<World> {
+    const cluster = await start({
       ...FAST,
       ...options,
       engineEnv: { ...FAST.engineEnv, ...options.engineEnv },
     });
     const connection = await loadConnection({ kubeconfig: cluster.kubeconfigPath });
-    const world = new World(cluster, new Transport({ connection, userAgent: 'test' }), operatorArgs);
+    const world = new World(cluster, new Transport({ connection, userAgent: 'test' }), {
+      ...(operatorArgs && { operatorArgs }),
+      ...(operatorNodeArgs && { operatorNodeArgs }),
+    });
     try {
       await world.#installDefinitions();
       await world.startOperator().untilLeads();
@@ -103,6 +121,7 @@ export class World {
       name,
       this.#watchdog,
       this.#operatorArgs,
+      this.#operatorNodeArgs,
     );
     this.#operators.push(operator);
     return operator;
