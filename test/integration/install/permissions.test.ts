@@ -26,6 +26,7 @@ import {
 } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
 import { eventually } from '../operator/support/harness.ts';
+import { backendAddress } from '../support/aggregation.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
 import { install, ROLE_BINDINGS, uninstall } from '../support/install.ts';
 
@@ -35,6 +36,7 @@ const operatorNamespace = `vllm-operator-${id}`;
 const poolNamespace = `platform-${id}`;
 const teamNamespace = `team-${id}`;
 const probes = `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+const { address } = backendAddress();
 const directory = mkdtempSync(join(tmpdir(), 'vllm-operator-permissions-'));
 
 let server: TestApiServer;
@@ -75,7 +77,8 @@ beforeAll(async () => {
   const kubeconfig = await accountKubeconfig();
   account = await clientOf(kubeconfig);
   const args = ['run', '--kubeconfig', kubeconfig, '--namespace', operatorNamespace, '--probe-host', probes];
-  const metricsApi = ['--metrics-api-address', probes, '--metrics-api-port', '0'];
+  const metricsApi =
+    address === undefined ? [] : ['--metrics-api-address', address, '--metrics-api-port', '0'];
   operator = spawn(
     process.execPath,
     [join(root, 'operator/main.ts'), ...args, ...metricsApi, '--log-level', 'warn'],
@@ -197,8 +200,7 @@ it('are enough for the life of a pool and a model', async () => {
     );
   });
 
-  // Elsewhere the API server cannot reach this process.
-  if (server.url !== undefined) await scaleByHpa();
+  if (address !== undefined) await scaleByHpa();
 
   await admin.delete(INFERENCE_MODELS, { namespace: teamNamespace, name: 'chat' });
   await admin.delete(INFERENCE_POOLS, { namespace: poolNamespace, name: 'pool' });

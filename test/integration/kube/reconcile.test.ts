@@ -171,8 +171,11 @@ describe('an operator', () => {
       'the service is pruned',
     );
 
+    const { metadata: owner } = await client.get(WIDGETS, { namespace, name: 'one' });
+    expect(configMaps.store.get(key)?.metadata.ownerReferences?.map(({ uid }) => uid)).toEqual([owner.uid]);
     await client.delete(WIDGETS, { namespace, name: 'one' });
-    await eventually(() => configMaps.store.get(key) === undefined, 'the children go with their owner');
+    if (h.collectsGarbage)
+      await eventually(() => configMaps.store.get(key) === undefined, 'the children go with their owner');
   });
 
   test('many objects at once end up right, and then there is silence', async () => {

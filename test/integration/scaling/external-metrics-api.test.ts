@@ -18,14 +18,14 @@ import {
 import type { ExternalMetricsApiOptions } from '../../../operator/scaling/metrics-api/external-metrics-api.ts';
 import type { MetricSample } from '../../../operator/scaling/metrics-api/metric-values.ts';
 import { eventually } from '../../unit/kube/support/eventually.ts';
+import { backendAddress } from '../support/aggregation.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
 import { isAvailable, startMetricsLeader } from './support/metrics-leader.ts';
 
 const NAMESPACE = 'metrics-api-test';
 const METRIC = '/apis/external.metrics.k8s.io/v1beta1/namespaces/team-a/vllm-operator-requests';
 
-/** Elsewhere the API server does not reach a process on this machine: it refuses loopback addresses as endpoints. */
-const isDevcluster = !process.env.KUBEBUILDER_ASSETS && process.env.TEST_USE_EXISTING_CLUSTER !== '1';
+const { address, missing } = backendAddress();
 
 let api: TestApiServer;
 let transport: Transport;
@@ -33,6 +33,7 @@ let client: KubeClient;
 let authority: Authority;
 
 beforeAll(async () => {
+  if (missing !== undefined) return;
   api = await startTestApiServer();
   transport = new Transport({ connection: await loadConnection({ kubeconfig: api.kubeconfig }) });
   client = new KubeClient(transport);
@@ -41,11 +42,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await transport.close();
-  await api.close();
+  await transport?.close();
+  await api?.close();
 });
 
-beforeEach(async () => {
+beforeEach(async ({ skip }) => {
+  skip(missing !== undefined, missing);
   await client.delete(API_SERVICES, { name: API_SERVICE_NAME }).catch((error: unknown) => {
     if (!isKubeError(error, 'NotFound')) throw error;
   });
@@ -56,7 +58,7 @@ async function startLeader(value: number, more: Partial<ExternalMetricsApiOption
   const samples: MetricSample[] = [{ model: 'llama', value, known: true }];
   return {
     samples,
-    ...(await startMetricsLeader({ client, namespace: NAMESPACE, authority, samples, more })),
+    ...(await startMetricsLeader({ client, namespace: NAMESPACE, address, authority, samples, more })),
   };
 }
 
@@ -70,7 +72,7 @@ async function values(): Promise<string[] | number> {
   }
 }
 
-describe.runIf(isDevcluster)('the external metrics API', () => {
+describe('the external metrics API', () => {
   it('is reached through the API server, which finds it available', async () => {
     const { metricsApi, samples } = await startLeader(5);
     await eventually(() => isAvailable(metricsApi), 'an available API');

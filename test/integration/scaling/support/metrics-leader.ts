@@ -14,19 +14,21 @@ import { closeAfterTest } from './metrics-api.ts';
 export async function startMetricsLeader(options: {
   client: KubeClient;
   namespace: string;
+  /** Where it listens, and where the API server reaches it. Default 127.0.0.1. */
+  address?: string | undefined;
   authority: Authority;
   /** Of every namespace; may be changed at any time. */
   samples: MetricSample[];
   more?: Partial<ExternalMetricsApiOptions>;
 }): Promise<{ metricsApi: ExternalMetricsApi; stop: () => Promise<void> }> {
-  const { client, namespace, authority, samples, more } = options;
+  const { client, namespace, address = '127.0.0.1', authority, samples, more } = options;
   const names = { dnsNames: metricsDnsNames(namespace) };
   const certificate = await issueServingCertificate(authority, names, { now: new Date() });
   const metricsApi = new ExternalMetricsApi({
     client,
     namespace,
-    address: '127.0.0.1',
-    host: '127.0.0.1',
+    address,
+    host: address,
     port: 0,
     source: () => samples,
     certificate: async () => certificate,
