@@ -1,15 +1,13 @@
 /** Keeps the routers of every pool on the newest route table, and a snapshot of it in a ConfigMap for routers that start alone. */
-import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { resolveEngine } from '../engine/settings.ts';
-import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
+import type { InferencePool } from '../api/types.ts';
+import { describeIssue } from '../engine/spec-issue.ts';
 import type { Clock } from '../kube/clock.ts';
-import { findCondition } from '../kube/conditions.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import { type Key, keyOf } from '../kube/key.ts';
+import type { Key } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
-import { engineName, redisName } from '../render/names.ts';
+import { redisName } from '../render/names.ts';
 import { type ApiKeyIssue, keyHolders, parseApiKeys } from '../router/api-keys.ts';
-import { compileRouteTable, type RouteEngine, type RouteModelInput } from '../router/compile-route-table.ts';
+import { compileRouteTable } from '../router/compile-route-table.ts';
 import { redisCredentials } from '../router/redis-credentials.ts';
 import type { RouteKey, RouteRedis, RouteTable } from '../router/route-table.ts';
 import { RouterAdmin } from '../router/router-admin.ts';
@@ -20,10 +18,9 @@ import type { DemandTracker } from '../scaling/demand.ts';
 import { admitsNamespace } from './acceptance.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { type EngineHealth, engineHealth } from './engine-health.ts';
 import { HoldVersions } from './hold-versions.ts';
 import type { Identity } from './identity.ts';
-import { modelState } from './model-status.ts';
+import { ModelRoutes } from './model-routes.ts';
 import type { ScalingMemories } from './scaling-memory.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 
@@ -41,9 +38,6 @@ export interface RoutesReconcilerOptions {
   /** What the routers know of a model has changed. */
   onRouted: (modelKey: Key) => void;
 }
-
-/** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
-const DEFAULT_CAPACITY = 256;
 
 /** A stop must not wait long for a server that does not answer. */
 const FLUSH_TIMEOUT_MS = 3_000;
@@ -64,18 +58,13 @@ export class RoutesReconciler {
   readonly #options: RoutesReconcilerOptions;
   readonly #admin: RouterAdmin;
   readonly #pools = new Map<Key, PoolRoutes>();
-  /** Settings are resolved once per object: a table of thousands of models is compiled at each change of an endpoint. */
-  readonly #engines = new WeakMap<
-    InferenceModel,
-    { pool: InferencePool['spec']; engine: RouteEngine | undefined }
-  >();
+  readonly #models: ModelRoutes;
   /** By pool UID: what was told of API keys. */
   readonly #toldIssues = new Map<string, ReadonlySet<string>>();
-  /** By model UID: the settings under which it was last accepted. */
-  readonly #lastGood = new Map<string, RouteEngine>();
 
   constructor(options: RoutesReconcilerOptions) {
     this.#options = options;
+    this.#models = new ModelRoutes(options);
     this.#admin = new RouterAdmin({
       certificate: (signal) => options.identity.clientCertificate(signal),
       clock: options.clock,
@@ -114,7 +103,7 @@ export class RoutesReconciler {
     const redis = await this.#redis(pool, signal);
     const table = compileRouteTable({
       pool,
-      models: this.#modelInputs(pool, key),
+      models: this.#models.of(pool),
       keys: this.#apiKeys(pool, routes.table),
       previous: routes.table,
       now: clock.now(),
@@ -151,74 +140,9 @@ export class RoutesReconciler {
       holds: new HoldVersions(),
       reach: new Map(),
     };
-    for (const model of routes.table?.models ?? []) {
-      this.#lastGood.set(model.uid, {
-        servedNames: model.servedNames,
-        maxNumSeqs: model.endpoints[0]?.capacity ?? DEFAULT_CAPACITY,
-        dataParallelSize: 1,
-        settings: {},
-      });
-    }
+    if (routes.table) this.#models.adopt(routes.table);
     this.#pools.set(key, routes);
     return routes;
-  }
-
-  /**
-   * What the table says of each model. One that the pool takes is routed as its spec says; one whose new spec is refused
-   * keeps what it had, but for names that another model has meanwhile; one of a namespace that is not admitted has no route.
-   */
-  #modelInputs(pool: InferencePool, key: Key): RouteModelInput[] {
-    const { state, acceptance } = this.#options;
-    const inputs: RouteModelInput[] = [];
-    const refused: InferenceModel[] = [];
-    const taken = new Set<string>();
-    for (const model of state.models.store.byIndex('byPool', key)) {
-      if (model.metadata.deletionTimestamp !== undefined) continue;
-      const verdict = acceptance.verdict(pool, model);
-      const engine = verdict.accepted ? this.#engine(pool, model) : undefined;
-      if (engine) {
-        this.#lastGood.set(model.metadata.uid ?? '', engine);
-        for (const name of engine.servedNames) taken.add(name);
-        inputs.push(this.#modelInput(model, engine));
-      } else if (verdict.accepted || verdict.reason !== 'NamespaceNotAllowed') {
-        refused.push(model);
-      }
-    }
-    for (const model of refused) {
-      const engine = this.#lastGood.get(model.metadata.uid ?? '');
-      const names = engine?.servedNames.filter((name) => !taken.has(name)) ?? [];
-      if (engine && names.length > 0) inputs.push(this.#modelInput(model, { ...engine, servedNames: names }));
-    }
-    return inputs;
-  }
-
-  #modelInput(model: InferenceModel, engine: RouteEngine): RouteModelInput {
-    const { state } = this.#options;
-    const key = keyOf(model);
-    const name = { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
-    const health = engineHealth(state.deployments.store.get(name), state.pods.store.byIndex('byModel', key));
-    return {
-      model,
-      engine,
-      slices: state.endpointSlices.store.byIndex('byModel', key),
-      service: state.services.store.get(name),
-      state: modelState(model, health),
-      unavailable: this.#unavailable(model, health),
-      heldBack: this.#options.memories.peek(model.metadata.uid ?? '')?.drainingSince !== undefined,
-    };
-  }
-
-  #engine(pool: InferencePool, model: InferenceModel): RouteEngine | undefined {
-    const known = this.#engines.get(model);
-    if (known?.pool === pool.spec) return known.engine;
-    let engine: RouteEngine | undefined;
-    try {
-      engine = resolveEngine(pool, model);
-    } catch (error) {
-      if (!(error instanceof InvalidSpecError)) throw error;
-    }
-    this.#engines.set(model, { pool: pool.spec, engine });
-    return engine;
   }
 
   #apiKeys(pool: InferencePool, previous: RouteTable | undefined): RouteKey[] {
@@ -293,18 +217,5 @@ export class RoutesReconciler {
     const routes = this.#pools.get(poolKey);
     const version = routes?.holds.since(modelUid);
     return version !== undefined && routes?.fleet.isConfirmed(version) ? version : undefined;
-  }
-
-  /** Why a request for the model should not even wait: nothing is coming that would answer it. */
-  #unavailable(model: InferenceModel, health: EngineHealth): RouteModelInput['unavailable'] {
-    if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
-    if (health.ready > 0) return undefined;
-    const failure = this.#options.memories.peek(model.metadata.uid ?? '')?.failure;
-    if (failure) {
-      if (this.#options.clock.monotonic() >= failure.retryAt) return undefined;
-      return { reason: failure.reason, message: failure.message };
-    }
-    const stalled = findCondition(model.status?.conditions, 'Stalled');
-    return stalled?.status === 'True' ? { reason: stalled.reason, message: stalled.message } : undefined;
   }
 }

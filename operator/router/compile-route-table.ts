@@ -37,7 +37,7 @@ export interface RouteModelInput {
 
 export interface RouteTableInput {
   pool: InferencePool;
-  models: readonly RouteModelInput[];
+  models: readonly RouteModel[];
   /** Absent while there is no managed Redis. */
   redis?: RouteRedis | undefined;
   /** Keys that the pool admits; left out of the table unless it asks for keys. */
@@ -62,13 +62,23 @@ export function compileRouteTable(input: RouteTableInput): RouteTable {
     auth: router.auth.mode,
     ...(redis && { redis }),
     cacheMaxEntryBytes: Math.floor(quantityValue(responseCache.maxEntrySize)),
-    models: input.models.map((model) => compileModel(pool, model)).sort(byName),
+    models: [...input.models].sort(byName),
     keys: router.auth.mode === 'APIKey' ? [...input.keys] : [],
   };
   if (!previous) return { ...table, version: now };
-  return isDeepStrictEqual(table, previous)
+  return haveSameHead(table, previous) && haveSameModels(table, previous)
     ? previous
     : { ...table, version: Math.max(now, previous.version + 1) };
+}
+
+/** Whether two tables say the same beside their models and versions. */
+export function haveSameHead(a: RouteTable, b: RouteTable): boolean {
+  return isDeepStrictEqual({ ...a, version: 0, models: [] }, { ...b, version: 0, models: [] });
+}
+
+/** Thousands of models are the same objects as before, so that is asked first. */
+function haveSameModels({ models: a }: RouteTable, { models: b }: RouteTable): boolean {
+  return a.length === b.length && a.every((model, i) => model === b[i] || isDeepStrictEqual(model, b[i]));
 }
 
 /** A table without secrets, fit for a ConfigMap. Fields are named one by one, so that a new one is not published by accident. */
@@ -77,7 +87,8 @@ export function snapshot(table: RouteTable): RouteTable {
   return { version, pool, loadBalancing, auth, cacheMaxEntryBytes, models, keys };
 }
 
-function compileModel(pool: InferencePool, input: RouteModelInput): RouteModel {
+/** What the table says of one model. */
+export function compileRouteModel(pool: InferencePool, input: RouteModelInput): RouteModel {
   const { model, engine, service } = input;
   const { metadata, spec } = model;
   const { maxModelLen, lora } = engine.settings;

@@ -3,6 +3,7 @@ import { inferenceModelSpec } from '../../../operator/api/inference-model.ts';
 import { inferencePoolSpec } from '../../../operator/api/inference-pool.ts';
 import type { InferenceModel, InferencePool } from '../../../operator/api/types.ts';
 import {
+  compileRouteModel,
   compileRouteTable,
   type RouteModelInput,
   type RouteTableInput,
@@ -62,8 +63,14 @@ function served(object: InferenceModel, overrides: Partial<RouteModelInput> = {}
   };
 }
 
-function compile(overrides: Partial<RouteTableInput> = {}) {
-  return compileRouteTable({ pool: pool(), models: [], keys: [], now: NOW, ...overrides });
+type Input = Omit<RouteTableInput, 'models'> & { models: readonly RouteModelInput[] };
+
+function compile(overrides: Partial<Input> = {}) {
+  const input: Input = { pool: pool(), models: [], keys: [], now: NOW, ...overrides };
+  return compileRouteTable({
+    ...input,
+    models: input.models.map((each) => compileRouteModel(input.pool, each)),
+  });
 }
 const key = { sha256: 'ab'.repeat(32), tenant: 'team-a' };
 const redis = { host: '10.96.0.9', port: 6379, username: 'router', password: 'secret' };
@@ -229,7 +236,7 @@ describe('versions', () => {
     expect(compile({ models: [], previous: first, now: NOW }).version).toBe(NOW + 1);
   });
 
-  it.each<[string, Partial<RouteTableInput>]>([
+  it.each<[string, Partial<Input>]>([
     ['an endpoint', { models: [served(model('a'), { slices: [sliceOf('10.0.0.9')] }), served(model('b'))] }],
     ['a state', { models: [served(model('a'), { state: 'Draining' }), served(model('b'))] }],
     ['a password', { redis }],

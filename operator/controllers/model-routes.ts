@@ -1,0 +1,204 @@
+/** What the route table says of each model of a pool. Entries are kept, and the same object, until they say something else. */
+import { isDeepStrictEqual } from 'node:util';
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { resolveEngine } from '../engine/settings.ts';
+import { InvalidSpecError } from '../engine/spec-issue.ts';
+import type { Clock } from '../kube/clock.ts';
+import { findCondition } from '../kube/conditions.ts';
+import { type Key, keyOf } from '../kube/key.ts';
+import type { KubeObject } from '../kube/object.ts';
+import type { Watchable } from '../kube/store.ts';
+import { engineName } from '../render/names.ts';
+import { compileRouteModel, type RouteEngine, type RouteModelInput } from '../router/compile-route-table.ts';
+import type { RouteModel, RouteTable } from '../router/route-table.ts';
+import type { AcceptanceCache } from './acceptance-cache.ts';
+import { byModel, type ClusterState } from './cluster-state.ts';
+import { type EngineHealth, engineHealth } from './engine-health.ts';
+import { modelState } from './model-status.ts';
+import type { ScalingMemories, ScalingMemory } from './scaling-memory.ts';
+
+export interface ModelRoutesOptions {
+  state: ClusterState;
+  acceptance: AcceptanceCache;
+  memories: ScalingMemories;
+  clock: Clock;
+}
+
+/** An entry, and what it was made of besides children and pods, whose changes are told. */
+interface Kept {
+  route: RouteModel;
+  /** Undefined: to be made anew. */
+  model: InferenceModel | undefined;
+  engine?: RouteEngine;
+  pool?: string;
+  remembered?: Remembered;
+}
+
+/** What scaling remembers that clients notice. */
+interface Remembered {
+  /** The model goes to sleep. */
+  heldBack: boolean;
+  failure: ScalingMemory['failure'];
+  /** New demand may wake the model again. */
+  failureOver: boolean;
+}
+
+/** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
+const DEFAULT_CAPACITY = 256;
+
+export class ModelRoutes {
+  readonly #options: ModelRoutesOptions;
+  /** By model UID. */
+  readonly #kept = new Map<string, Kept>();
+  /** By model UID: the settings under which it was last accepted. */
+  readonly #lastGood = new Map<string, RouteEngine>();
+  /** Settings by object: resolving them takes longer than all the rest. */
+  readonly #engines = new WeakMap<InferenceModel, { pool: string; engine: RouteEngine | undefined }>();
+
+  constructor(options: ModelRoutesOptions) {
+    this.#options = options;
+    const { models, deployments, pods, endpointSlices, services } = options.state;
+    const children: Watchable<KubeObject>[] = [
+      deployments.store,
+      pods.store,
+      endpointSlices.store,
+      services.store,
+    ];
+    for (const store of children) {
+      store.subscribe(({ old, new: now }) => {
+        for (const object of [old, now]) if (object) for (const key of byModel(object)) this.#changed(key);
+      });
+    }
+    models.store.subscribe(({ old, new: now }) => {
+      if (!old || now) return;
+      this.#kept.delete(old.metadata.uid ?? '');
+      this.#lastGood.delete(old.metadata.uid ?? '');
+    });
+  }
+
+  /** Takes over what an operator before this one published. */
+  adopt(table: RouteTable): void {
+    for (const route of table.models) {
+      this.#kept.set(route.uid, { route, model: undefined });
+      this.#lastGood.set(route.uid, {
+        servedNames: route.servedNames,
+        maxNumSeqs: route.endpoints[0]?.capacity ?? DEFAULT_CAPACITY,
+        dataParallelSize: 1,
+        settings: {},
+      });
+    }
+  }
+
+  /**
+   * The entries of a pool. A model that the pool takes is routed as its spec says; one whose new spec is refused keeps what
+   * it had, but for names that another model has meanwhile; one of a namespace that is not admitted has no route.
+   */
+  of(pool: InferencePool): RouteModel[] {
+    const { state, acceptance } = this.#options;
+    const version = versionOf(pool);
+    const routes: RouteModel[] = [];
+    const refused: InferenceModel[] = [];
+    for (const model of state.models.store.byIndex('byPool', keyOf(pool))) {
+      if (model.metadata.deletionTimestamp !== undefined) continue;
+      const verdict = acceptance.verdict(pool, model);
+      const engine = verdict.accepted ? this.#engine(pool, version, model) : undefined;
+      if (engine) {
+        this.#lastGood.set(model.metadata.uid ?? '', engine);
+        routes.push(this.#route(pool, version, model, engine));
+      } else if (verdict.accepted || verdict.reason !== 'NamespaceNotAllowed') {
+        refused.push(model);
+      }
+    }
+    if (refused.length === 0) return routes;
+    const taken = new Set(routes.flatMap(({ servedNames }) => servedNames));
+    for (const model of refused) {
+      const engine = this.#lastGood.get(model.metadata.uid ?? '');
+      const names = engine?.servedNames.filter((name) => !taken.has(name)) ?? [];
+      if (engine && names.length > 0)
+        routes.push(this.#route(pool, version, model, { ...engine, servedNames: names }));
+    }
+    return routes;
+  }
+
+  #changed(modelKey: Key): void {
+    const kept = this.#kept.get(this.#options.state.models.store.get(modelKey)?.metadata.uid ?? '');
+    if (kept) kept.model = undefined;
+  }
+
+  #route(pool: InferencePool, version: string, model: InferenceModel, engine: RouteEngine): RouteModel {
+    const uid = model.metadata.uid ?? '';
+    const kept = this.#kept.get(uid);
+    const remembered = this.#remembered(uid);
+    if (
+      kept?.model === model &&
+      kept.engine === engine &&
+      kept.pool === version &&
+      isSame(kept.remembered, remembered)
+    )
+      return kept.route;
+    const made = compileRouteModel(pool, this.#input(model, engine, remembered));
+    const route = kept && isDeepStrictEqual(kept.route, made) ? kept.route : made;
+    this.#kept.set(uid, { route, model, engine, pool: version, remembered });
+    return route;
+  }
+
+  #remembered(uid: string): Remembered {
+    const { drainingSince, failure } = this.#options.memories.peek(uid) ?? {};
+    return {
+      heldBack: drainingSince !== undefined,
+      failure,
+      failureOver: failure !== undefined && this.#options.clock.monotonic() >= failure.retryAt,
+    };
+  }
+
+  #input(model: InferenceModel, engine: RouteEngine, remembered: Remembered): RouteModelInput {
+    const { state } = this.#options;
+    const key = keyOf(model);
+    const name = { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
+    const health = engineHealth(state.deployments.store.get(name), state.pods.store.byIndex('byModel', key));
+    return {
+      model,
+      engine,
+      slices: state.endpointSlices.store.byIndex('byModel', key),
+      service: state.services.store.get(name),
+      state: modelState(model, health),
+      unavailable: unavailable(model, health, remembered),
+      heldBack: remembered.heldBack,
+    };
+  }
+
+  #engine(pool: InferencePool, version: string, model: InferenceModel): RouteEngine | undefined {
+    const known = this.#engines.get(model);
+    if (known?.pool === version) return known.engine;
+    let engine: RouteEngine | undefined;
+    try {
+      engine = resolveEngine(pool, model);
+    } catch (error) {
+      if (!(error instanceof InvalidSpecError)) throw error;
+    }
+    this.#engines.set(model, { pool: version, engine });
+    return engine;
+  }
+}
+
+/** Changes with the spec of a pool, and not with its status. */
+function versionOf({ metadata }: InferencePool): string {
+  return `${metadata.uid}/${metadata.generation}`;
+}
+
+function isSame(a: Remembered | undefined, b: Remembered): boolean {
+  return a?.heldBack === b.heldBack && a.failure === b.failure && a.failureOver === b.failureOver;
+}
+
+/** Why a request for the model should not even wait: nothing is coming that would answer it. */
+function unavailable(
+  model: InferenceModel,
+  health: EngineHealth,
+  { failure, failureOver }: Remembered,
+): RouteModelInput['unavailable'] {
+  if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
+  if (health.ready > 0 || failureOver) return undefined;
+  if (failure) return { reason: failure.reason, message: failure.message };
+  const stalled = findCondition(model.status?.conditions, 'Stalled');
+  return stalled?.status === 'True' ? { reason: stalled.reason, message: stalled.message } : undefined;
+}
