@@ -11,6 +11,9 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: 'test/integration/support/shared-cluster.ts',
+          // An operator looks at the whole cluster: on one that all files share, two would count each other's work.
+          fileParallelism: process.env.TEST_USE_EXISTING_CLUSTER !== '1',
           testTimeout: 60_000,
           hookTimeout: 120_000,
           retry: SECOND_CHANCE,

@@ -1,6 +1,6 @@
 /** What the container image runs: one file, far from the packages that it was made of. */
 import { execFile, spawn } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { randomUUID, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { CONFIG_MAPS, SECRETS } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
 import { eventually } from '../operator/support/harness.ts';
 import { startTestApiServer } from '../support/api-server.ts';
-import { install } from '../support/install.ts';
+import { install, uninstall } from '../support/install.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const run = promisify(execFile);
@@ -47,7 +47,8 @@ it('runs the operator: reads a kubeconfig, makes its certificates, and fills in 
   const server = await startTestApiServer();
   const transport = new Transport({ connection: await loadConnection({ kubeconfig: server.kubeconfig }) });
   const client = new KubeClient(transport);
-  await install(client, { without: ['Deployment', 'PodDisruptionBudget'] });
+  const namespace = `bundle-${randomUUID().slice(0, 8)}`;
+  await install(client, { namespace, without: ['Deployment', 'PodDisruptionBudget'] });
   const operator = spawn(
     process.execPath,
     [
@@ -55,6 +56,8 @@ it('runs the operator: reads a kubeconfig, makes its certificates, and fills in 
       'run',
       '--kubeconfig',
       server.kubeconfig,
+      '--namespace',
+      namespace,
       '--probe-host',
       '127.0.0.1',
       '--probe-port',
@@ -66,7 +69,6 @@ it('runs the operator: reads a kubeconfig, makes its certificates, and fills in 
   );
   const exited = once(operator, 'exit');
   try {
-    const namespace = 'vllm-operator-system';
     await client.create(INFERENCE_POOLS, {
       apiVersion: 'vllm-operator.dev/v1alpha1',
       kind: 'InferencePool',
@@ -96,6 +98,7 @@ it('runs the operator: reads a kubeconfig, makes its certificates, and fills in 
   } finally {
     operator.kill('SIGTERM');
     await exited;
+    if (server.shared) await uninstall(client, { namespace });
     await transport.close();
     await server.close();
   }

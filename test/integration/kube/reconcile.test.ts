@@ -13,7 +13,8 @@ import type { Reflector } from '../../../operator/kube/reflector.ts';
 import { CONFIG_MAPS, EVENTS, LEASES, SERVICES } from '../../../operator/kube/resource-types.ts';
 import { StatusWriter } from '../../../operator/kube/status-writer.ts';
 import { WriteTracker } from '../../../operator/kube/write-tracker.ts';
-import { eventually, type Harness, startHarness, WIDGETS, type Widget } from './support/harness.ts';
+import { eventually, type Harness, startHarness } from './support/harness.ts';
+import { WIDGETS, type Widget } from './support/widgets.ts';
 
 interface ConfigMap extends KubeObject {
   data?: Record<string, string>;

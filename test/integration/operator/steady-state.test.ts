@@ -4,6 +4,16 @@ import { INFERENCE_MODELS, INFERENCE_POOLS } from '../../../operator/api/types.t
 import { SERVICES } from '../../../operator/kube/resource-types.ts';
 import { eventually, Harness, type RunningOperator } from './support/harness.ts';
 
+/** A pool whose pods no cluster has room for. */
+const NOWHERE = {
+  accelerator: {
+    type: 'custom',
+    custom: { resourceName: 'vllm-operator.dev/none', count: 1, memoryGiB: 80 },
+  },
+  router: { resources: { requests: { cpu: '9999' } } },
+  responseCache: { enabled: false },
+};
+
 let harness: Harness;
 let operator: RunningOperator;
 let namespace: string;
@@ -12,9 +22,11 @@ beforeAll(async () => {
   harness = await Harness.start();
   operator = await harness.startOperator();
   namespace = await harness.namespace();
-  await harness.createPool(namespace);
+  await harness.createPool(namespace, harness.shared ? NOWHERE : {});
   await harness.createModel(namespace, 'chat');
   await harness.untilCondition(namespace, 'chat', 'Accepted', 'True');
+  // Pods that come and go are news, and not for this test: here they wait for ever.
+  if (harness.shared) await harness.untilCondition(namespace, 'chat', 'Ready', 'False', 'Unschedulable');
   await harness.settled(operator);
 });
 afterAll(() => harness.close());

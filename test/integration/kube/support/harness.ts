@@ -2,27 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { KubeClient } from '../../../../operator/kube/client.ts';
-import type { Condition } from '../../../../operator/kube/conditions.ts';
 import { isKubeError } from '../../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../../operator/kube/load-connection.ts';
-import type { KubeObject, ResourceType } from '../../../../operator/kube/object.ts';
+import type { KubeObject } from '../../../../operator/kube/object.ts';
 import { Reflector, type ReflectorOptions } from '../../../../operator/kube/reflector.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES } from '../../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../../operator/kube/transport.ts';
 import { startTestApiServer } from '../../support/api-server.ts';
-
-export interface Widget extends KubeObject {
-  spec: { size: number };
-  status?: { observedGeneration?: number; conditions?: Condition[] };
-}
-
-export const WIDGETS: ResourceType = {
-  group: 'kube-test.vllm-operator.dev',
-  version: 'v1',
-  kind: 'Widget',
-  plural: 'widgets',
-  namespaced: true,
-};
+import { WIDGETS, WIDGETS_NAME, type Widget } from './widgets.ts';
 
 export interface Harness {
   client: KubeClient;
@@ -90,7 +77,7 @@ export async function startHarness(): Promise<Harness> {
       await Promise.all(running);
       await client.delete(NAMESPACES, { name: namespace });
       if (!server.shared) {
-        await client.delete(CUSTOM_RESOURCE_DEFINITIONS, { name: `widgets.${WIDGETS.group}` });
+        await client.delete(CUSTOM_RESOURCE_DEFINITIONS, { name: WIDGETS_NAME });
       }
       await Promise.all(transports.map((transport) => transport.close()));
       await server.close();
@@ -133,7 +120,7 @@ async function installWidgets(client: KubeClient): Promise<void> {
   const definition = {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: `widgets.${WIDGETS.group}` },
+    metadata: { name: WIDGETS_NAME },
     spec: {
       group: WIDGETS.group,
       names: { kind: 'Widget', listKind: 'WidgetList', plural: 'widgets', singular: 'widget' },

@@ -205,13 +205,35 @@ export class Harness {
     return last;
   }
 
+  /** Whether a cluster outlives the test, with controllers that start pods. */
+  get shared(): boolean {
+    return this.#server.shared;
+  }
+
   async close(): Promise<void> {
+    if (this.shared) await this.#letPoolsGo();
     for (const operator of [...this.#operators]) await operator.stop();
-    if (this.#server.shared) {
+    if (this.shared) {
       for (const name of this.#namespaces) await this.client.delete(NAMESPACES, { name });
     }
     await this.#transport.close();
     await this.#server.close();
+  }
+
+  /** Only a running operator takes its finalizers off: without it the namespaces would never be gone. */
+  async #letPoolsGo(): Promise<void> {
+    if (this.#operators.size === 0) await this.startOperator();
+    for (const namespace of this.#namespaces) {
+      for (const type of [INFERENCE_MODELS, INFERENCE_POOLS])
+        await this.client.deleteCollection(type, { namespace });
+    }
+    for (const namespace of this.#namespaces) {
+      await eventually(
+        `the pools of ${namespace} are gone`,
+        async () => (await this.client.list(INFERENCE_POOLS, { namespace })).items.length === 0,
+        60_000,
+      );
+    }
   }
 
   async #createNamespace(name: string, labels: Record<string, string> = {}): Promise<string> {
