@@ -1,5 +1,6 @@
 /** Which models a pool takes: namespace, served names, budget and quota. Pure, and the same whatever order models are looked at. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { keyOf } from '../kube/key.ts';
 import { mostReplicas } from '../scaling/bounds.ts';
 import { matchesSelector } from './label-selector.ts';
 
@@ -143,12 +144,17 @@ function poolName(pool: InferencePool): string {
 function byStanding(a: InferenceModel, b: InferenceModel): number {
   return (
     Number(standsAccepted(b)) - Number(standsAccepted(a)) ||
-    (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
-    `${a.metadata.namespace}/${a.metadata.name}`.localeCompare(`${b.metadata.namespace}/${b.metadata.name}`)
+    order(a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '') ||
+    order(keyOf(a), keyOf(b))
   );
 }
 
-function standsAccepted(model: InferenceModel): boolean {
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Whether the present spec of a model was accepted before. */
+export function standsAccepted(model: InferenceModel): boolean {
   const accepted = model.status?.conditions?.find((condition) => condition.type === 'Accepted');
   return accepted?.status === 'True' && accepted.observedGeneration === model.metadata.generation;
 }

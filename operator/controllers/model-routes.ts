@@ -25,13 +25,12 @@ export interface ModelRoutesOptions {
 }
 
 /** An entry, and what it was made of besides children and pods, whose changes are told. */
-interface Kept {
+interface Kept extends Partial<Remembered> {
   route: RouteModel;
   /** Undefined: to be made anew. */
   model: InferenceModel | undefined;
   engine?: RouteEngine;
   pool?: string;
-  remembered?: Remembered;
 }
 
 /** What scaling remembers that clients notice. */
@@ -96,16 +95,17 @@ export class ModelRoutes {
   of(pool: InferencePool): RouteModel[] {
     const { state, acceptance } = this.#options;
     const version = versionOf(pool);
+    const verdicts = acceptance.verdicts(pool);
     const routes: RouteModel[] = [];
     const refused: InferenceModel[] = [];
     for (const model of state.models.store.byIndex('byPool', keyOf(pool))) {
       if (model.metadata.deletionTimestamp !== undefined) continue;
-      const verdict = acceptance.verdict(pool, model);
-      const engine = verdict.accepted ? this.#engine(pool, version, model) : undefined;
+      const verdict = verdicts.get(model.metadata.uid ?? '');
+      const refusal = verdict?.accepted === false ? verdict.reason : undefined;
+      const engine = refusal ? undefined : this.#engine(pool, version, model);
       if (engine) {
-        this.#lastGood.set(model.metadata.uid ?? '', engine);
         routes.push(this.#route(pool, version, model, engine));
-      } else if (verdict.accepted || verdict.reason !== 'NamespaceNotAllowed') {
+      } else if (refusal !== 'NamespaceNotAllowed') {
         refused.push(model);
       }
     }
@@ -128,27 +128,24 @@ export class ModelRoutes {
   #route(pool: InferencePool, version: string, model: InferenceModel, engine: RouteEngine): RouteModel {
     const uid = model.metadata.uid ?? '';
     const kept = this.#kept.get(uid);
-    const remembered = this.#remembered(uid);
+    const memory = this.#options.memories.peek(uid);
+    const heldBack = memory?.drainingSince !== undefined;
+    const failure = memory?.failure;
+    const failureOver = failure !== undefined && this.#options.clock.monotonic() >= failure.retryAt;
     if (
       kept?.model === model &&
       kept.engine === engine &&
       kept.pool === version &&
-      isSame(kept.remembered, remembered)
+      kept.heldBack === heldBack &&
+      kept.failure === failure &&
+      kept.failureOver === failureOver
     )
       return kept.route;
+    const remembered = { heldBack, failure, failureOver };
     const made = compileRouteModel(pool, this.#input(model, engine, remembered));
     const route = kept && isDeepStrictEqual(kept.route, made) ? kept.route : made;
-    this.#kept.set(uid, { route, model, engine, pool: version, remembered });
+    this.#kept.set(uid, { route, model, engine, pool: version, ...remembered });
     return route;
-  }
-
-  #remembered(uid: string): Remembered {
-    const { drainingSince, failure } = this.#options.memories.peek(uid) ?? {};
-    return {
-      heldBack: drainingSince !== undefined,
-      failure,
-      failureOver: failure !== undefined && this.#options.clock.monotonic() >= failure.retryAt,
-    };
   }
 
   #input(model: InferenceModel, engine: RouteEngine, remembered: Remembered): RouteModelInput {
@@ -170,6 +167,7 @@ export class ModelRoutes {
   #engine(pool: InferencePool, version: string, model: InferenceModel): RouteEngine | undefined {
     const known = this.#engines.get(model);
     if (known?.pool === version) return known.engine;
+    const { uid = '' } = model.metadata;
     let engine: RouteEngine | undefined;
     try {
       engine = resolveEngine(pool, model);
@@ -177,6 +175,7 @@ export class ModelRoutes {
       if (!(error instanceof InvalidSpecError)) throw error;
     }
     this.#engines.set(model, { pool: version, engine });
+    if (engine) this.#lastGood.set(uid, engine);
     return engine;
   }
 }
@@ -184,10 +183,6 @@ export class ModelRoutes {
 /** Changes with the spec of a pool, and not with its status. */
 function versionOf({ metadata }: InferencePool): string {
   return `${metadata.uid}/${metadata.generation}`;
-}
-
-function isSame(a: Remembered | undefined, b: Remembered): boolean {
-  return a?.heldBack === b.heldBack && a.failure === b.failure && a.failureOver === b.failureOver;
 }
 
 /** Why a request for the model should not even wait: nothing is coming that would answer it. */

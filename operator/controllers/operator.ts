@@ -185,7 +185,13 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
       ],
     }),
   });
-  const snapshots = new SnapshotWriter({ client, state, clock, log });
+  const snapshots = new SnapshotWriter({
+    client,
+    state,
+    clock,
+    log,
+    onNew: (poolKey) => snapshotsController.enqueue(poolKey),
+  });
   const routes = new RoutesReconciler({
     state,
     acceptance,
@@ -250,6 +256,13 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     concurrency: 4,
     reconcile: (key, context) => routes.reconcile(key, context),
   });
+  const snapshotsController = new Controller({
+    ...controllerOptions,
+    ready: () => true,
+    name: 'snapshots',
+    concurrency: 2,
+    reconcile: (key, context) => snapshots.reconcile(key, context),
+  });
   const scalingController = new Controller({
     ...controllerOptions,
     ready: () => true,
@@ -287,7 +300,13 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   for (const reflector of Object.values(state)) manager.addCache(reflector);
   manager.add({ name: 'events', run: (signal) => events.run(signal) }, { leaderOnly: true });
   manager.add(routes, { leaderOnly: true });
-  for (const controller of [poolController, modelController, routesController, scalingController])
+  for (const controller of [
+    poolController,
+    modelController,
+    routesController,
+    snapshotsController,
+    scalingController,
+  ])
     manager.add(controller, { leaderOnly: true });
   if (metricsApi) manager.add(metricsApi, { leaderOnly: true });
   return { manager, probes };

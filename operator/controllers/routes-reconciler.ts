@@ -42,6 +42,9 @@ export interface RoutesReconcilerOptions {
 /** A stop must not wait long for a server that does not answer. */
 const FLUSH_TIMEOUT_MS = 3_000;
 
+/** Between two tables of a pool. Short beside what a client notices, long beside compiling a table of thousands of models. */
+const PAUSE_MS = 20;
+
 /** `listed`: requests for the model are known and held; `served`: there is an engine to send them to. */
 export type Reach = 'listed' | 'served';
 
@@ -49,6 +52,9 @@ interface PoolRoutes {
   fleet: RouterFleet;
   table: RouteTable | undefined;
   holds: HoldVersions;
+  compiledAt: number;
+  /** The last table of which `reach` tells. */
+  noted: RouteTable | undefined;
   /** By model UID, of the last table that every router has confirmed. */
   reach: Map<string, Reach>;
 }
@@ -96,10 +102,15 @@ export class RoutesReconciler {
       const gone = this.#pools.get(key);
       this.#pools.delete(key);
       demand.forget(key);
+      snapshots.forget(key);
       await gone?.fleet.close();
       return undefined;
     }
     const routes = this.#pools.get(key) ?? this.#open(key, pool);
+    // The first of many changes goes at once, and those that follow go together.
+    const early = routes.compiledAt + PAUSE_MS - clock.monotonic();
+    if (early > 0) return { requeueAfterMs: early };
+    routes.compiledAt = clock.monotonic();
     const redis = await this.#redis(pool, signal);
     const table = compileRouteTable({
       pool,
@@ -120,7 +131,8 @@ export class RoutesReconciler {
     );
     // Without routers nothing else would tell.
     this.#noteRouted(key);
-    return await snapshots.save(pool, table, signal);
+    snapshots.offer(key, table);
+    return undefined;
   }
 
   #open(key: Key, pool: InferencePool): PoolRoutes {
@@ -138,6 +150,8 @@ export class RoutesReconciler {
       fleet,
       table: snapshots.load(pool),
       holds: new HoldVersions(),
+      compiledAt: Number.NEGATIVE_INFINITY,
+      noted: undefined,
       reach: new Map(),
     };
     if (routes.table) this.#models.adopt(routes.table);
@@ -196,7 +210,9 @@ export class RoutesReconciler {
   #noteRouted(key: Key): void {
     const { coldStarts, onRouted } = this.#options;
     const routes = this.#pools.get(key);
-    if (!routes?.table || !routes.fleet.isConfirmed(routes.table.version)) return;
+    if (!routes?.table || routes.noted === routes.table || !routes.fleet.isConfirmed(routes.table.version))
+      return;
+    routes.noted = routes.table;
     const reach = new Map<string, Reach>();
     for (const { uid, namespace, name, endpoints } of routes.table.models) {
       const now = endpoints.some(({ draining }) => !draining) ? 'served' : 'listed';

@@ -1,4 +1,7 @@
-/** Keeps the last route table of a pool, without secrets, where a router finds it that starts while the operator is down. */
+/**
+ * Keeps the last route table of a pool, without secrets, where a router finds it that starts while the operator is down.
+ * At its own pace: routers must not wait for the API server to take a large ConfigMap.
+ */
 import type { InferencePool } from '../api/types.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -25,13 +28,21 @@ export interface SnapshotWriterOptions {
   state: ClusterState;
   clock: Clock;
   log: Logger;
+  /** A pool has a table that was not saved yet. */
+  onNew: (poolKey: Key) => void;
+}
+
+interface Saved {
+  table: RouteTable;
+  text: string;
+  at: number;
 }
 
 export class SnapshotWriter {
   readonly #options: SnapshotWriterOptions;
-  readonly #saved = new Map<Key, { text: string; at: number }>();
-  /** Tables that were put off, by pool. */
-  readonly #put = new Map<Key, { pool: InferencePool; table: RouteTable }>();
+  readonly #saved = new Map<Key, Saved>();
+  /** Tables that are not saved yet, by pool. */
+  readonly #waiting = new Map<Key, RouteTable>();
 
   constructor(options: SnapshotWriterOptions) {
     this.#options = options;
@@ -43,7 +54,7 @@ export class SnapshotWriter {
     if (text === undefined) return undefined;
     try {
       const table = JSON.parse(text) as RouteTable;
-      this.#saved.set(keyOf(pool), { text: contentOf(table), at: Number.NEGATIVE_INFINITY });
+      this.#saved.set(keyOf(pool), { table, text: contentOf(table), at: Number.NEGATIVE_INFINITY });
       return table;
     } catch {
       this.#options.log.warn({ pool: keyOf(pool) }, 'the route snapshot is not JSON; it is written anew');
@@ -51,43 +62,76 @@ export class SnapshotWriter {
     }
   }
 
-  /** Writes the table if it is new, at most every half a minute; asks to be called again for what it put off. */
-  async save(
-    pool: InferencePool,
-    table: RouteTable,
-    signal: AbortSignal,
+  /** Takes the newest table of a pool. */
+  offer(poolKey: Key, table: RouteTable): void {
+    const { onNew } = this.#options;
+    if (this.#saved.get(poolKey)?.table === table && this.#exists(poolKey)) return;
+    if (this.#waiting.get(poolKey) === table) return;
+    this.#waiting.set(poolKey, table);
+    onNew(poolKey);
+  }
+
+  /** Writes the newest table of a pool if it says something new, at most every half a minute. Throws KubeError. */
+  async reconcile(
+    key: Key,
+    { signal }: { signal: AbortSignal },
   ): Promise<{ requeueAfterMs?: number } | undefined> {
     const { state, clock } = this.#options;
-    const key = keyOf(pool);
-    this.#put.delete(key);
-    const saved = this.#saved.get(key);
-    const content = contentOf(table);
-    const exists = state.configMaps.store.get(this.#key(pool)) !== undefined;
-    // The version alone says nothing to a router that starts without the operator.
-    if ((exists && saved?.text === content) || pool.metadata.deletionTimestamp !== undefined)
+    const pool = state.pools.store.get(key);
+    const table = this.#waiting.get(key);
+    if (!table || !pool || pool.metadata.deletionTimestamp !== undefined) {
+      this.#waiting.delete(key);
       return undefined;
-    const wait = (saved?.at ?? Number.NEGATIVE_INFINITY) + INTERVAL_MS - clock.monotonic();
-    if (exists && wait > 0) {
-      this.#put.set(key, { pool, table });
-      return { requeueAfterMs: wait };
+    }
+    const saved = this.#saved.get(key);
+    if (saved && this.#exists(key)) {
+      const wait = saved.at + INTERVAL_MS - clock.monotonic();
+      if (wait > 0) return { requeueAfterMs: wait };
+      // The version alone says nothing to a router that starts without the operator.
+      if (saved.text === contentOf(table)) {
+        this.#settle(key, { ...saved, table });
+        return undefined;
+      }
     }
     await this.#write(pool, table, signal);
     return undefined;
   }
 
+  /** Drops a pool that is gone. */
+  forget(poolKey: Key): void {
+    this.#saved.delete(poolKey);
+    this.#waiting.delete(poolKey);
+  }
+
   /** Writes what was put off: the next operator is to find the last word of this one. */
   async flush(signal: AbortSignal): Promise<void> {
-    for (const { pool, table } of this.#put.values()) await this.#write(pool, table, signal);
-    this.#put.clear();
+    for (const [key, table] of this.#waiting) {
+      const pool = this.#options.state.pools.store.get(key);
+      if (pool && this.#saved.get(key)?.text !== contentOf(table)) await this.#write(pool, table, signal);
+    }
+    this.#waiting.clear();
+  }
+
+  #exists(poolKey: Key): boolean {
+    const { state } = this.#options;
+    const pool = state.pools.store.get(poolKey);
+    return pool !== undefined && state.configMaps.store.get(this.#key(pool)) !== undefined;
+  }
+
+  #settle(key: Key, saved: Saved): void {
+    this.#saved.set(key, saved);
+    // Another may have come while this one was written.
+    if (this.#waiting.get(key) === saved.table) this.#waiting.delete(key);
+    else if (this.#waiting.has(key)) this.#options.onNew(key);
   }
 
   async #write(pool: InferencePool, table: RouteTable, signal: AbortSignal): Promise<void> {
     const { client, clock, log } = this.#options;
     const key = keyOf(pool);
-    const saved = { text: contentOf(table), at: clock.monotonic() };
+    const saved = { table, text: contentOf(table), at: clock.monotonic() };
     const text = JSON.stringify(snapshot(table));
     if (Buffer.byteLength(text) > MAX_BYTES) {
-      this.#saved.set(key, saved);
+      this.#settle(key, saved);
       log.warn(
         { pool: key, models: table.models.length },
         'the route table is too large for a snapshot; a router that starts without the operator waits for it',
@@ -115,7 +159,7 @@ export class SnapshotWriter {
       data: { [FILE]: text },
     };
     await client.apply(CONFIG_MAPS, configMap, { fieldManager: 'vllm-operator-routes', force: true, signal });
-    this.#saved.set(key, saved);
+    this.#settle(key, saved);
   }
 
   #key(pool: InferencePool): { namespace: string; name: string } {

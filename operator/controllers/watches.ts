@@ -45,10 +45,13 @@ export function watchForModels(controller: Controller, state: ClusterState, owne
   }
 }
 
+/** Many models wake or sleep at once, and the pool counts them: it is enough to count when that is over. */
+const COUNT_AFTER_MS = 200;
+
 /** Pools: themselves, their children, and the models that use them. */
 export function watchForPools(controller: Controller, state: ClusterState, owners: OwnerKeys): void {
   controller.watch(state.pools.store);
-  controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)] });
+  controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)], afterMs: COUNT_AFTER_MS });
   for (const reflector of [
     state.deployments,
     state.services,
@@ -95,8 +98,5 @@ export function watchForScaling(
 }
 
 function refusedNeighbours(state: ClusterState, model: InferenceModel): Key[] {
-  return state.models.store
-    .byIndex('byPool', poolKeyOf(model))
-    .filter((other) => findCondition(other.status?.conditions ?? [], 'Accepted')?.status === 'False')
-    .map(keyOf);
+  return state.models.store.byIndex('refusedByPool', poolKeyOf(model)).map(keyOf);
 }

@@ -65,6 +65,8 @@ export interface WatchMapping<T extends KubeObject> {
   map?: (object: T) => Iterable<Key>;
   /** False for an update that makes no difference. Default: every update counts. */
   changed?: (old: T, now: T) => boolean;
+  /** Waits so long with a live change, so that many that come together count as one. Default 0. */
+  afterMs?: number;
 }
 
 /** cluster-api's delay for a stale cache. */
@@ -110,7 +112,8 @@ export class Controller {
       }
       const keys = new Set([...(old === undefined ? [] : map(old)), ...(now === undefined ? [] : map(now))]);
       for (const key of keys) {
-        this.#queue.add(key, { priority: initial ? LOW_PRIORITY : 0 });
+        if (initial) this.#queue.add(key, { priority: LOW_PRIORITY });
+        else this.#queue.addAfter(key, mapping.afterMs ?? 0);
       }
     });
   }

@@ -5,6 +5,8 @@ import type { Authority } from './pki.ts';
 interface KeptCertificate {
   certificate: CertificateAndKey;
   issuer: string;
+  notBefore: Date;
+  renewAt: Date;
 }
 
 /**
@@ -28,18 +30,19 @@ export class CertificateKeeper {
     this.#kept = this.#issue(authority).then((certificate) => ({
       certificate,
       issuer: authority.current.certificatePem,
+      notBefore: certificatePeriod(certificate.certificatePem).notBefore,
+      renewAt: renewalTime(certificate.certificatePem),
     }));
     return (await this.#kept).certificate;
   }
 
   #fresh(kept: KeptCertificate, authority: Authority): boolean {
     const now = this.#now();
-    const { certificatePem } = kept.certificate;
     return (
       kept.issuer === authority.current.certificatePem &&
-      now < renewalTime(certificatePem) &&
+      now < kept.renewAt &&
       // A clock that was set back must not leave us with a certificate that does not hold yet.
-      now >= certificatePeriod(certificatePem).notBefore
+      now >= kept.notBefore
     );
   }
 }

@@ -143,7 +143,9 @@ export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
       const wakes = took.length;
       printMilliseconds(name, took.splice(0));
       for (const who of ['operator', 'cluster'] as const)
-        console.log(`${name}_${who}_cpu ${(((after[who] - before[who]) * 1_000) / wakes).toFixed(1)} ms/wake`);
+        console.log(
+          `${name}_${who}_cpu ${(((after[who] - before[who]) * 1_000) / wakes).toFixed(1)} ms/wake`,
+        );
     };
     await sleep(3_000);
     const start = await cpu();
