@@ -184,6 +184,8 @@ export class ScalingReconciler {
     context: Context,
   ): Promise<{ lookAgain: number | undefined /** What there was to do now is done. */; acted: boolean }> {
     const { memory, health, model, now, replicas } = scope;
+    // At zero requests are held until the last pod is gone: it is not known at once that they are all leaving.
+    if (replicas === 0 && health.pods === 0) memory.drainingSince = undefined;
     if (replicas === 0 || health.ready > 0) memory.startingSince = undefined;
     else memory.startingSince ??= now;
     // The new spec counts once it is applied: waking with the old one would only fail again.
@@ -203,7 +205,7 @@ export class ScalingReconciler {
     const rests = decision.action.do === 'nothing';
     if (decision.action.do !== 'queue' && (replicas === 0 || model.spec.suspend)) this.#stopWaiting(scope);
     if (!rests) return { lookAgain: lookAgain ?? decision.lookAgainMs, acted: true };
-    if (memory.drainingSince !== undefined) return { lookAgain: POLL_MS, acted: false };
+    if (memory.drainingSince !== undefined && replicas > 0) return { lookAgain: POLL_MS, acted: false };
     if (!this.#demand(scope).known && scope.minReplicas === 0 && replicas > 0)
       return { lookAgain: 1_000, acted: false };
     const startLeft = memory.startingSince === undefined ? 0 : this.#startDeadline(scope) - now;
@@ -284,6 +286,7 @@ export class ScalingReconciler {
         return QUEUE_MS;
       case 'wake': {
         const text = action.reason === 'Demand' ? 'for a held request' : 'for its minimum';
+        memory.drainingSince = undefined;
         await this.#scaleTo(
           scope,
           action.replicas,
@@ -303,7 +306,6 @@ export class ScalingReconciler {
         return undefined;
       case 'sleep':
         await this.#scaleTo(scope, 0, 'Slept', this.#sleepText(scope, action.reason), context);
-        memory.drainingSince = undefined;
         this.#options.onChanged(key, poolKey);
         this.#arbitrate(scope);
         return undefined;

@@ -121,7 +121,8 @@ function whileDraining(input: LifecycleInput, drain: Drain): LifecycleDecision {
   if (!evicted && minReplicas > 0) return { state: 'Serving', action: { do: 'undrain', reason: 'Resumed' } };
   // It was used after all, or was drained for somebody who needs its place no longer.
   const isIdle = !isWanted(demand) && now - demand.lastUsed >= idleTimeoutMs;
-  if (!evicted && !isIdle) return { state: 'Serving', action: { do: 'undrain', reason: 'Demand' } };
+  if (!evicted && !isIdle)
+    return { state: 'Serving', action: { do: 'undrain', reason: 'Demand' }, lookAgainMs: idleTimeoutMs };
   if (!demand.known || !drain.confirmed || demand.inFlight > 0)
     return { state: 'Draining', action: { do: 'nothing' } };
   return { state: 'Draining', action: { do: 'sleep', reason: evicted ? 'Evicted' : 'Idle' } };

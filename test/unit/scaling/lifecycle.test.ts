@@ -127,6 +127,9 @@ describe('decideLifecycle', () => {
     expect(at({ demand: demand({ lastUsed: 900_000 }) }).lookAgainMs).toBe(80_000);
     expect(at({ demand: demand({ inFlight: 1 }) }).lookAgainMs).toBe(180_000);
     expect(at({ demand: demand({ known: false }) }).lookAgainMs).toBe(180_000);
+    // Nothing else would tell: the request that came is over before anybody looks again.
+    const used = { drain: drain(false), demand: demand({ lastUsed: 999_990 }) };
+    expect(at(used)).toMatchObject({ action: { do: 'undrain' }, lookAgainMs: 180_000 });
   });
 
   it('goes to zero only with nothing in flight, nothing unknown and every router confirmed', () => {
