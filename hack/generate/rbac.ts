@@ -17,6 +17,7 @@ import {
   LEASES,
   NAMESPACES,
   NETWORK_POLICIES,
+  NODES,
   PERSISTENT_VOLUME_CLAIMS,
   POD_DISRUPTION_BUDGETS,
   PODS,
@@ -66,7 +67,10 @@ const CLUSTER_PERMISSIONS: readonly Permission[] = [
   ]),
   // Metadata only, for allowedNamespaces.
   { type: NAMESPACES, verbs: ['get', ...READ] },
-  { type: PODS, verbs: READ },
+  // Engines on nodes that go: taken out of their ReplicaSet, so that it makes another first, and deleted.
+  { type: PODS, verbs: [...READ, 'patch', 'delete'] },
+  // What announces that a node goes. Read only for pools of spot nodes, and not needed otherwise.
+  { type: NODES, verbs: READ },
   { type: ENDPOINT_SLICES, verbs: READ },
   { type: DEPLOYMENTS, verbs: OWN },
   { type: DEPLOYMENTS, subresource: 'scale', verbs: ['patch'] },

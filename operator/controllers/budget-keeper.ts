@@ -9,8 +9,8 @@ import { isFixed } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
-import { replicasOf, type ScalingMemories } from './scaling-memory.ts';
-import type { Deployment } from './workloads.ts';
+import { replicasOf, type ScalingMemories, type ScalingMemory } from './scaling-memory.ts';
+import { type Deployment, isFinished, isReleased, type Pod } from './workloads.ts';
 
 export interface BudgetKeeperOptions {
   state: ClusterState;
@@ -113,7 +113,7 @@ export class BudgetKeeper {
       const pods = state.pods.store.byIndex('byModel', keyOf(model));
       const health = engineHealth(this.#deployment(model), pods);
       const given = Math.max(this.#replicas(model), memory?.pending ?? 0);
-      const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).length;
+      const ending = pods.filter((pod) => isEnding(pod, memory)).length;
       const replicas = ending + Math.max(health.pods - ending, given);
       const wanted = demand.of(key, uid);
       const { waiting } = memory ?? {};
@@ -135,4 +135,10 @@ export class BudgetKeeper {
       };
     });
   }
+}
+
+/** Whether the pod holds accelerators beside those of the replicas that are asked for. */
+function isEnding(pod: Pod, memory: ScalingMemory | undefined): boolean {
+  if (pod.metadata.deletionTimestamp !== undefined) return true;
+  return (isReleased(pod) || memory?.releasing?.has(pod.metadata.uid ?? '') === true) && !isFinished(pod);
 }

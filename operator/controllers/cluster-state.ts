@@ -72,7 +72,11 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     }),
     deployments: managed<Deployment>(DEPLOYMENTS, { transform: noteReplicasOwner }),
     pods: managed<Pod>(PODS, {
-      indexes: { byModel, byRouterPool: (pod) => (isRouter(pod) ? poolKeys(pod) : []) },
+      indexes: {
+        byModel,
+        byNode: ({ spec }) => (spec.nodeName ? [spec.nodeName] : []),
+        byRouterPool: (pod) => (isRouter(pod) ? poolKeys(pod) : []),
+      },
     }),
     services: managed<Service>(SERVICES),
     configMaps: managed<ConfigMap>(CONFIG_MAPS),
@@ -122,7 +126,7 @@ interface ManagedFieldsEntry {
 }
 
 /** Keeps of a Deployment's managedFields the one thing that matters here: whether our apply still owns the replicas. */
-function noteReplicasOwner(deployment: Deployment): Deployment {
+function noteReplicasOwner<T extends KubeObject>(deployment: T): T {
   const managedFields = deployment.metadata.managedFields ?? [];
   const ownsReplicas = (managedFields as ManagedFieldsEntry[]).some(
     (entry) =>

@@ -1,6 +1,6 @@
 /** What the Deployment and pods of a model say about it, in words that a user can act on. Pure. */
 import type { Deployment, Pod } from './workloads.ts';
-import { isReady } from './workloads.ts';
+import { isFinished, isReady } from './workloads.ts';
 
 /** Why engines do not become ready. Messages carry no pod names, so that they stay the same while pods come and go. */
 export interface EngineProblem {
@@ -47,10 +47,6 @@ export function engineHealth(deployment: Deployment | undefined, pods: readonly 
     rolling,
     ...(problem && { problem }),
   };
-}
-
-function isFinished(pod: Pod): boolean {
-  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
 /** Conditions of the Deployment count once its controller has seen the present spec: before, they tell of the last start. */

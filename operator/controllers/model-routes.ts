@@ -37,6 +37,8 @@ interface Kept extends Partial<Remembered> {
 interface Remembered {
   /** The model goes to sleep. */
   heldBack: boolean;
+  /** Engines whose end is announced. */
+  leaving: ScalingMemory['leaving'];
   failure: ScalingMemory['failure'];
   /** New demand may wake the model again. */
   failureOver: boolean;
@@ -130,18 +132,19 @@ export class ModelRoutes {
     const kept = this.#kept.get(uid);
     const memory = this.#options.memories.peek(uid);
     const heldBack = memory?.drainingSince !== undefined;
-    const failure = memory?.failure;
+    const { failure, leaving } = memory ?? {};
     const failureOver = failure !== undefined && this.#options.clock.monotonic() >= failure.retryAt;
     if (
       kept?.model === model &&
       kept.engine === engine &&
       kept.pool === version &&
       kept.heldBack === heldBack &&
+      kept.leaving === leaving &&
       kept.failure === failure &&
       kept.failureOver === failureOver
     )
       return kept.route;
-    const remembered = { heldBack, failure, failureOver };
+    const remembered = { heldBack, leaving, failure, failureOver };
     const made = compileRouteModel(pool, this.#input(model, engine, remembered));
     const route = kept && isDeepStrictEqual(kept.route, made) ? kept.route : made;
     this.#kept.set(uid, { route, model, engine, pool: version, ...remembered });
@@ -161,6 +164,7 @@ export class ModelRoutes {
       state: modelState(model, health),
       unavailable: unavailable(model, health, remembered),
       heldBack: remembered.heldBack,
+      leaving: remembered.leaving,
     };
   }
 

@@ -36,9 +36,11 @@ import { metricsDnsNames } from '../scaling/metrics-api/leader-endpoint.ts';
 import { AcceptanceCache } from './acceptance-cache.ts';
 import { BudgetKeeper } from './budget-keeper.ts';
 import { createClusterState, FIELD_MANAGER, poolKeyOf, STATUS_FIELD_MANAGER } from './cluster-state.ts';
+import { Evacuation } from './evacuation.ts';
 import { Identity } from './identity.ts';
 import { ModeKeeper } from './mode-keeper.ts';
 import { ModelReconciler } from './model-reconciler.ts';
+import { NodeNotices } from './node-notices.ts';
 import { PoolReconciler } from './pool-reconciler.ts';
 import { ReplicasWriter } from './replicas-writer.ts';
 import { RoutesReconciler } from './routes-reconciler.ts';
@@ -46,7 +48,13 @@ import { safeBounds } from './safe-bounds.ts';
 import { ScalingMemories } from './scaling-memory.ts';
 import { ScalingReconciler } from './scaling-reconciler.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
-import { watchForModels, watchForPools, watchForRoutes, watchForScaling } from './watches.ts';
+import {
+  watchForEvacuation,
+  watchForModels,
+  watchForPools,
+  watchForRoutes,
+  watchForScaling,
+} from './watches.ts';
 
 /** Written into Leases, and what a second operator in the same namespace competes for. */
 const LEASE_NAME = 'vllm-operator';
@@ -206,6 +214,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     log,
   });
   const minReplicas = (model: InferenceModel) => safeBounds(model, clock.now()).minReplicas;
+  const budget = new BudgetKeeper({ state, acceptance, memories, demand, minReplicas });
   const scaling = new ScalingReconciler({
     state,
     acceptance,
@@ -214,7 +223,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     memories,
     events,
     clock,
-    budget: new BudgetKeeper({ state, acceptance, memories, demand, minReplicas }),
+    budget,
     modes,
     coldStarts,
     heldBackSince: (poolKey, uid) => routes.heldBackSince(poolKey, uid),
@@ -228,6 +237,23 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
         modelController.enqueue(key);
       }
     },
+  });
+  const nodes = new NodeNotices({ client, pools: state.pools.store, log, registry });
+  const evacuation = new Evacuation({
+    client,
+    state,
+    nodes,
+    budget,
+    memories,
+    events,
+    clock,
+    registry,
+    isIdle: (poolKey, uid) => {
+      const version = routes.heldBackSince(poolKey, uid);
+      const { known, inFlight } = demand.of(poolKey, uid);
+      return version !== undefined && demand.confirmed(poolKey, version) && known && inFlight === 0;
+    },
+    onChanged: (poolKey) => routesController.enqueue(poolKey),
   });
 
   const controllerOptions = {
@@ -270,6 +296,12 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     concurrency: 8,
     reconcile: (key, context) => scaling.reconcile(key, context),
   });
+  const evacuationController = new Controller({
+    ...controllerOptions,
+    ready: () => true,
+    name: 'evacuation',
+    reconcile: (key, context) => evacuation.reconcile(key, context),
+  });
   watchForModels(modelController, state, ownerKeys('InferenceModel'));
   watchForPools(poolController, state, ownerKeys('InferencePool'));
   watchForRoutes(routesController, state);
@@ -279,6 +311,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
       .filter(({ metadata }) => memories.isWaiting(metadata.uid ?? ''))
       .map(keyOf),
   );
+  watchForEvacuation(evacuationController, state, nodes.store);
 
   const elector = options.leaderElection
     ? new LeaderElector({ client, namespace, name: LEASE_NAME, identity: instance, registry, log })
@@ -298,6 +331,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   });
   manager.addServer(probes);
   for (const reflector of Object.values(state)) manager.addCache(reflector);
+  manager.add(nodes);
   manager.add({ name: 'events', run: (signal) => events.run(signal) }, { leaderOnly: true });
   manager.add(routes, { leaderOnly: true });
   for (const controller of [
@@ -306,6 +340,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     routesController,
     snapshotsController,
     scalingController,
+    evacuationController,
   ])
     manager.add(controller, { leaderOnly: true });
   if (metricsApi) manager.add(metricsApi, { leaderOnly: true });

@@ -1,5 +1,6 @@
 /** What the scaling of one model remembers between reconciles. Lost with the process, and safe to lose. */
 import { compareResourceVersions } from '../kube/resource-version.ts';
+import type { LeavingPods } from '../router/endpoints-from-slices.ts';
 import type { AutoscalerDecision } from '../scaling/internal-autoscaler.ts';
 import { InternalAutoscaler } from '../scaling/internal-autoscaler.ts';
 import type { WakeFailure } from '../scaling/lifecycle.ts';
@@ -30,6 +31,10 @@ export interface ScalingMemory {
   written?: { replicas: number; resourceVersion: string } | undefined;
   /** Replicas of a write that is under way. */
   pending?: number | undefined;
+  /** Pods whose end is announced, as the route table is to have it. Replaced as a whole. */
+  leaving?: LeavingPods | undefined;
+  /** UIDs of pods that are being released from their ReplicaSet, for which the budget has to have room. */
+  releasing?: ReadonlySet<string> | undefined;
   autoscaler: InternalAutoscaler;
   lastDecision?: AutoscalerDecision | undefined;
 }

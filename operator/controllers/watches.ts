@@ -1,10 +1,13 @@
 /** Which change of which object wakes which key. */
+import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel } from '../api/types.ts';
 import { findCondition } from '../kube/conditions.ts';
 import type { Controller } from '../kube/controller.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { KubeObject } from '../kube/object.ts';
+import type { Watchable } from '../kube/store.ts';
 import { byModel, type ClusterState, isRouter, poolKeyOf, poolKeys } from './cluster-state.ts';
+import type { NoticedNode } from './eviction-notice.ts';
 
 type OwnerKeys = (object: KubeObject) => Key[];
 
@@ -94,6 +97,24 @@ export function watchForScaling(
   controller.watch(state.pools.store, {
     map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
     changed: (old, now) => old.metadata.generation !== now.metadata.generation,
+  });
+}
+
+/** Engines whose end is announced: pods, what their number should be, their nodes, and whether nodes matter to the pool. */
+export function watchForEvacuation(
+  controller: Controller,
+  state: ClusterState,
+  nodes: Watchable<NoticedNode>,
+): void {
+  controller.watch(state.pods.store, { map: byModel });
+  controller.watch(state.deployments.store, { map: byModel });
+  controller.watch(state.pools.store, {
+    map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
+    changed: (old, now) => old.spec.accelerator.spot !== now.spec.accelerator.spot,
+  });
+  controller.watch(nodes, {
+    map: ({ metadata }) => state.pods.store.byIndex('byNode', metadata.name).flatMap(byModel),
+    changed: (old, now) => !isDeepStrictEqual(old.notice, now.notice),
   });
 }
 

@@ -1,5 +1,6 @@
 /** The fields of built-in kinds that the controllers read. */
 import type { KubeObject } from '../kube/object.ts';
+import { EVACUATING_LABEL } from '../render/labels.ts';
 
 interface WorkloadCondition {
   type: string;
@@ -35,7 +36,11 @@ interface ContainerState {
 }
 
 export interface Pod extends KubeObject {
-  spec: { nodeName?: string; containers?: { name: string; image?: string }[] };
+  spec: {
+    nodeName?: string;
+    containers?: { name: string; image?: string }[];
+    tolerations?: { key?: string; operator?: string; value?: string; effect?: string }[];
+  };
   status?: {
     phase?: string;
     podIP?: string;
@@ -80,4 +85,14 @@ export function isReady(pod: Pod): boolean {
       (condition) => condition.type === 'Ready' && condition.status === 'True',
     )
   );
+}
+
+/** Whether all its containers have ended for good. */
+export function isFinished({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+/** Whether the operator has taken the pod out of its ReplicaSet, which has made another since. */
+export function isReleased({ metadata }: Pod): boolean {
+  return metadata.labels?.[EVACUATING_LABEL] !== undefined;
 }

@@ -41,6 +41,9 @@ export interface ListOptions extends CallOptions, Selection {
   metadataOnly?: boolean | undefined;
 }
 
+/** How an object is kept of a list: called for each page, so that what is dropped never adds up. */
+type Transform<T extends KubeObject> = (object: T) => T;
+
 export interface KubeList<T> {
   items: T[];
   resourceVersion: string;
@@ -92,7 +95,10 @@ export class KubeClient {
    * Reads all objects of a collection, page by page. When a page's snapshot has expired in between, reads all anew in
    * one request, as client-go does. `apiVersion` and `kind`, which lists of built-in kinds leave out, are filled in.
    */
-  async list<T extends KubeObject>(type: ResourceType, options: ListOptions = {}): Promise<KubeList<T>> {
+  async list<T extends KubeObject>(
+    type: ResourceType,
+    options: ListOptions & { transform?: Transform<T> | undefined } = {},
+  ): Promise<KubeList<T>> {
     const pageSize = options.pageSize ?? 500;
     const first = await this.#page<T>(type, options, pageSize, undefined);
     const items = first.items;
@@ -222,7 +228,7 @@ export class KubeClient {
 
   async #page<T extends KubeObject>(
     type: ResourceType,
-    options: ListOptions,
+    options: ListOptions & { transform?: Transform<T> | undefined },
     limit: number,
     next: string | undefined,
   ): Promise<KubeList<T> & { next: string | undefined }> {
@@ -244,7 +250,7 @@ export class KubeClient {
       item.kind ??= type.kind;
     }
     return {
-      items,
+      items: options.transform ? items.map(options.transform) : items,
       resourceVersion: list.metadata.resourceVersion ?? '',
       next: list.metadata.continue || undefined,
     };

@@ -134,9 +134,10 @@ export class Reflector<T extends KubeObject = KubeObject> {
       labelSelector,
       fieldSelector,
       metadataOnly,
+      transform: this.#transform,
       signal,
     });
-    this.store.replace(list.items.map(this.#transform), list.resourceVersion);
+    this.store.replace(list.items, list.resourceVersion);
     this.#metrics.listed(cause, this.store.size, this.#clock.monotonic() - startedAt);
     this.#error = undefined;
     this.#synced.resolve();

@@ -7,6 +7,9 @@ export const POOL_LABEL = 'vllm-operator.dev/pool';
 export const POOL_NAMESPACE_LABEL = 'vllm-operator.dev/pool-namespace';
 export const COMPONENT_LABEL = 'app.kubernetes.io/component';
 
+/** On engine pods that were taken out of their ReplicaSet because their end is announced. */
+export const EVACUATING_LABEL = 'vllm-operator.dev/evacuating';
+
 /** Namespaces with this label set to `true` may scrape metrics of engines and routers. */
 export const METRICS_SCRAPER_LABEL = 'vllm-operator.dev/metrics-scraper';
 

@@ -6,7 +6,8 @@ import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { ResolvedEngine } from '../engine/resolved-engine.ts';
 import { durationSeconds, quantityValue } from '../engine/units.ts';
 import { stableHash } from '../kube/stable-hash.ts';
-import { type EndpointSlice, engineEndpoints, hostPort } from './endpoints-from-slices.ts';
+import { type EndpointSlice, engineEndpoints, hostPort, type LeavingPods } from './endpoints-from-slices.ts';
+import { isSameHead } from './route-change.ts';
 import type {
   RouteAdmission,
   RouteCache,
@@ -33,6 +34,8 @@ export interface RouteModelInput {
   unavailable?: { reason: string; message: string } | undefined;
   /** The model goes to sleep: its engines finish what they have, and new requests are held. */
   heldBack?: boolean;
+  /** Engines whose end is announced. */
+  leaving?: LeavingPods | undefined;
 }
 
 export interface RouteTableInput {
@@ -66,14 +69,9 @@ export function compileRouteTable(input: RouteTableInput): RouteTable {
     keys: router.auth.mode === 'APIKey' ? [...input.keys] : [],
   };
   if (!previous) return { ...table, version: now };
-  return haveSameHead(table, previous) && haveSameModels(table, previous)
+  return isSameHead(table, previous) && haveSameModels(table, previous)
     ? previous
     : { ...table, version: Math.max(now, previous.version + 1) };
-}
-
-/** Whether two tables say the same beside their models and versions. */
-export function haveSameHead(a: RouteTable, b: RouteTable): boolean {
-  return isDeepStrictEqual({ ...a, version: 0, models: [] }, { ...b, version: 0, models: [] });
 }
 
 /** Thousands of models are the same objects as before, so that is asked first. */
@@ -106,7 +104,7 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
     ...(typeof maxModelLen === 'number' && { maxModelLen }),
     state: input.state,
     ...(input.unavailable && { unavailable: input.unavailable }),
-    endpoints: engineEndpoints(input.slices, { capacity }).map((endpoint) =>
+    endpoints: engineEndpoints(input.slices, { capacity, leaving: input.leaving }).map((endpoint) =>
       input.heldBack ? { ...endpoint, draining: true } : endpoint,
     ),
     ...(fallback !== undefined && { fallback }),

@@ -15,6 +15,14 @@ export interface EndpointSlice extends KubeObject {
   ports?: { name?: string | null; port?: number | null }[] | null;
 }
 
+/** Pods whose end is announced: they take no new requests once another engine does. */
+export interface LeavingPods {
+  /** UIDs. */
+  pods: ReadonlySet<string>;
+  /** Nor do they when there is no other engine. */
+  evenLast: boolean;
+}
+
 interface SliceEndpoint {
   id: string;
   ip: string;
@@ -25,21 +33,29 @@ interface SliceEndpoint {
 }
 
 /**
- * The engine pods that answer at the named port, sorted by address. A pod that terminates but still serves is
- * `draining`; one that is neither ready nor serving is left out.
+ * The engine pods that answer at the named port, sorted by address. A pod that terminates but still serves, or that is to
+ * leave, is `draining`; one that is neither ready nor serving is left out.
  */
 export function engineEndpoints(
   slices: readonly EndpointSlice[],
-  options: { capacity: number; portName?: string },
+  options: { capacity: number; portName?: string; leaving?: LeavingPods | undefined },
 ): RouteEndpoint[] {
-  return readEndpoints(slices, options.portName ?? 'http')
-    .flatMap((endpoint): RouteEndpoint[] => {
-      if (endpoint.port === undefined) return [];
-      const draining = endpoint.terminating && endpoint.serving;
-      if (!draining && !endpoint.ready) return [];
-      return [{ address: hostPort(endpoint.ip, endpoint.port), capacity: options.capacity, draining }];
+  const { leaving, capacity } = options;
+  const serving = readEndpoints(slices, options.portName ?? 'http').filter(
+    ({ port, ready, ...endpoint }) => port !== undefined && (ready || isEnding(endpoint)),
+  );
+  const hasOthers = serving.some((endpoint) => !isEnding(endpoint) && !leaving?.pods.has(endpoint.id));
+  const leaves = leaving !== undefined && (hasOthers || leaving.evenLast);
+  return serving
+    .map((endpoint): RouteEndpoint => {
+      const draining = isEnding(endpoint) || (leaves && leaving.pods.has(endpoint.id));
+      return { address: hostPort(endpoint.ip, endpoint.port ?? 0), capacity, draining };
     })
     .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+}
+
+function isEnding({ terminating, serving }: Pick<SliceEndpoint, 'terminating' | 'serving'>): boolean {
+  return terminating && serving;
 }
 
 /** `host:port` with the brackets that an IPv6 address needs (RFC 3986). */

@@ -77,7 +77,9 @@ function expected({ stores }: ControllerContext, pods: readonly Pod[]): number {
     const owner = metadata.ownerReferences?.find((reference) => reference.controller);
     const set = owner && stores.replicaSets.get({ namespace, name: owner.name });
     const parent = set?.metadata.ownerReferences?.find((reference) => reference.controller);
-    const deployment = parent && stores.deployments.get({ namespace, name: parent.name });
+    // A pod may also have the Deployment itself for its controller: whatever has a scale counts.
+    const named = owner?.kind === 'Deployment' ? owner : parent;
+    const deployment = named && stores.deployments.get({ namespace, name: named.name });
     const workload = deployment ?? set;
     counts.set(workload?.metadata.uid ?? metadata.uid ?? '', workload ? replicasOf(workload) : 1);
   }

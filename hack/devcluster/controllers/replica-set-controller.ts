@@ -1,7 +1,11 @@
 import { Controller, type ReconcileResult } from '../../../operator/kube/controller.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
+import { keyOf } from '../../../operator/kube/key.ts';
+import type { OwnerReference } from '../../../operator/kube/object.ts';
 import { ownerKeys } from '../../../operator/kube/owner-keys.ts';
+import { controllerOf, controllerReference } from '../../../operator/kube/owner-reference.ts';
 import { PODS, REPLICA_SETS } from '../../../operator/kube/resource-types.ts';
+import type { Store } from '../../../operator/kube/store.ts';
 import { isFinished, isReady, type Pod } from '../node/pod.ts';
 import { apiTime } from '../node/timing.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -24,8 +28,21 @@ export function replicaSetController(context: ControllerContext): Controller {
     reconcile: unlessGone((key, { signal }) => reconciler.reconcile(key, signal)),
   });
   controller.watch(stores.replicaSets);
-  controller.watch(stores.pods, { map: ownerKeys('ReplicaSet') });
+  controller.watch(stores.pods, {
+    map: (pod) => (controllerOf(pod) ? ownerKeys('ReplicaSet')(pod) : claimants(stores.replicaSets, pod)),
+  });
   return controller;
+}
+
+/** ReplicaSets that would take a pod without a controller. */
+function claimants(sets: Store<ReplicaSet>, pod: Pod): string[] {
+  return sets
+    .list()
+    .filter(
+      ({ metadata, spec }) =>
+        metadata.namespace === pod.metadata.namespace && matchesSelector(spec.selector, pod.metadata.labels),
+    )
+    .map(keyOf);
 }
 
 class ReplicaSetReconciler {
@@ -46,6 +63,7 @@ class ReplicaSetReconciler {
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult | void> {
     const set = this.#context.stores.replicaSets.get(key);
     if (!set) return;
+    await this.#claim(set, signal);
     const pods = this.#podsOf(set);
     const active = pods.filter((pod) => !this.#isLeaving(pod) && !isFinished(pod));
     let failure: Error | undefined;
@@ -65,9 +83,54 @@ class ReplicaSetReconciler {
     return { requeueAfterMs };
   }
 
+  /** Its own pods that its selector has. Those that are just being let go are not among them. */
   #podsOf(set: ReplicaSet): Pod[] {
+    return [...this.#seenPodsOf(set), ...this.#created.of(set.metadata.uid ?? '')];
+  }
+
+  #seenPodsOf({ metadata, spec }: ReplicaSet): Pod[] {
+    return this.#context.stores.pods
+      .byOwner(metadata.uid ?? '')
+      .filter((pod) => matchesSelector(spec.selector, pod.metadata.labels));
+  }
+
+  /**
+   * Lets go of pods that its selector has no longer, and takes those without a controller that it has, as
+   * kube-controller-manager does (PodControllerRefManager.ClaimPods).
+   */
+  async #claim(set: ReplicaSet, signal: AbortSignal): Promise<void> {
+    const { stores } = this.#context;
+    if (set.metadata.deletionTimestamp) return;
     const uid = set.metadata.uid ?? '';
-    return [...this.#context.stores.pods.byOwner(uid), ...this.#created.of(uid)];
+    const released = stores.pods
+      .byOwner(uid)
+      .filter((pod) => !matchesSelector(set.spec.selector, pod.metadata.labels));
+    const adopted = stores.pods
+      .byIndex('orphansByNamespace', set.metadata.namespace ?? '')
+      .filter(
+        (pod) =>
+          !pod.metadata.deletionTimestamp &&
+          !isFinished(pod) &&
+          matchesSelector(set.spec.selector, pod.metadata.labels),
+      );
+    for (const pod of released) {
+      const owners = (pod.metadata.ownerReferences ?? []).filter((owner) => owner.uid !== uid);
+      await this.#setOwners(pod, owners, signal);
+    }
+    for (const pod of adopted) {
+      const owners = [...(pod.metadata.ownerReferences ?? []), controllerReference(set)];
+      await this.#setOwners(pod, owners, signal);
+    }
+  }
+
+  async #setOwners(pod: Pod, ownerReferences: OwnerReference[], signal: AbortSignal): Promise<void> {
+    const { name, namespace = '', uid, resourceVersion } = pod.metadata;
+    const merge = { metadata: { uid, resourceVersion, ownerReferences } };
+    try {
+      await this.#context.client.patch(PODS, { namespace, name }, { merge }, { signal });
+    } catch (error) {
+      if (!isKubeError(error, 'NotFound')) throw error;
+    }
   }
 
   #isLeaving(pod: Pod): boolean {
@@ -113,8 +176,8 @@ class ReplicaSetReconciler {
     failure: Error | undefined,
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const { stores, client, now } = this.#context;
-    const pods = stores.pods.byOwner(set.metadata.uid ?? '').filter((pod) => !isFinished(pod));
+    const { client, now } = this.#context;
+    const pods = this.#seenPodsOf(set).filter((pod) => !isFinished(pod));
     const active = pods.filter((pod) => !pod.metadata.deletionTimestamp);
     const ready = active.filter(isReady);
     const waits = ready.map((pod) => availableIn(pod, set.spec.minReadySeconds ?? 0, now()));
@@ -143,12 +206,6 @@ class ReplicaSetReconciler {
 /** Without a name: the server makes one. */
 function podOf(set: ReplicaSet): Pod {
   const { metadata, spec } = set.spec.template;
-  const owner = {
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    name: set.metadata.name,
-    uid: set.metadata.uid ?? '',
-  };
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -158,7 +215,7 @@ function podOf(set: ReplicaSet): Pod {
       ...(metadata?.labels ? { labels: metadata.labels } : {}),
       ...(metadata?.annotations ? { annotations: metadata.annotations } : {}),
       ...(metadata?.finalizers ? { finalizers: metadata.finalizers } : {}),
-      ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
+      ownerReferences: [controllerReference(set)],
     },
     spec,
   };

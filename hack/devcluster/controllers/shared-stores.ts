@@ -1,6 +1,7 @@
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import type { Logger } from '../../../operator/kube/logger.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
+import { controllerOf } from '../../../operator/kube/owner-reference.ts';
 import { Reflector, type ReflectorOptions } from '../../../operator/kube/reflector.ts';
 import {
   CONFIG_MAPS,
@@ -50,7 +51,9 @@ export class SharedStores implements ClusterStores {
       this.#reflectors.push(reflector as unknown as Reflector<never>);
       return reflector.store;
     };
-    this.pods = follow<Pod>(PODS, { indexes: { byNamespace } });
+    this.pods = follow<Pod>(PODS, {
+      indexes: { byNamespace, orphansByNamespace: (pod) => (controllerOf(pod) ? [] : byNamespace(pod)) },
+    });
     this.nodes = follow<NodeObject>(NODES);
     this.deployments = follow<Deployment>(DEPLOYMENTS);
     this.replicaSets = follow<ReplicaSet>(REPLICA_SETS);

@@ -19,6 +19,7 @@ import {
   HORIZONTAL_POD_AUTOSCALERS,
   INGRESSES,
   NAMESPACES,
+  NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PODS,
   SECRETS,
@@ -220,7 +221,16 @@ describe('do not reach', () => {
       () => account.list(SECRETS, { namespace: operatorNamespace }),
     ],
     ['other Secrets there', () => account.get(SECRETS, { namespace: operatorNamespace, name: 'other' })],
-    ['deletion of pods', () => account.delete(PODS, { namespace: teamNamespace, name: 'x' })],
+    ['changes of nodes', () => account.patch(NODES, { name: 'x' }, { merge: { spec: { taints: null } } })],
+    [
+      'pods that no workload makes',
+      () =>
+        account.create(PODS, {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { namespace: teamNamespace, name: 'x' },
+        }),
+    ],
     [
       'specs of models',
       () => account.patch(INFERENCE_MODELS, { namespace: teamNamespace, name: 'x' }, { merge: { spec: {} } }),

@@ -85,6 +85,28 @@ test('a Deployment rolls out, is updated without losing availability, and goes b
   expect(sets.items.map((set) => set.spec.replicas).sort()).toEqual([0, 2]);
 });
 
+test('a ReplicaSet lets go of a pod that its selector has no longer, makes another, and takes it back', async () => {
+  await cluster.client.create(DEPLOYMENTS, deploymentOf(namespace, 'claims', 1) as never);
+  await cluster.until(DEPLOYMENTS, namespace, 'claims', { status: { availableReplicas: 1 } });
+  const [pod] = await podsOf('claims');
+  const { name = '', labels: { 'pod-template-hash': hash } = {} } = pod?.metadata ?? {};
+  const relabel = (value: string | undefined) =>
+    cluster.client.patch(
+      PODS,
+      { namespace, name },
+      { merge: { metadata: { labels: { 'pod-template-hash': value ?? null } } } },
+    );
+
+  await relabel(undefined);
+  await eventually(async () =>
+    (await podsOf('claims')).map(({ metadata }) => metadata.ownerReferences?.length ?? 0).sort(),
+  ).toEqual([0, 1]);
+  await cluster.until(DEPLOYMENTS, namespace, 'claims', { status: { replicas: 1, availableReplicas: 1 } });
+
+  await relabel(hash);
+  await eventually(async () => (await podsOf('claims')).length).toBe(1);
+});
+
 test('Recreate ends the old pods before it starts new ones', async () => {
   const deployment = deploymentOf(namespace, 'one', 1);
   const spec = { ...deployment.spec, strategy: { type: 'Recreate' } };

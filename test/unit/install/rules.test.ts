@@ -16,9 +16,19 @@ const words = (role: Role) =>
 it('grants nothing by wildcard, and nothing that could grant more', () => {
   expect(roles.length).toBeGreaterThan(0);
   for (const role of roles) {
-    for (const word of ['*', 'escalate', 'bind', 'impersonate', 'deletecollection', 'pods/exec', 'nodes']) {
+    for (const word of [
+      '*',
+      'escalate',
+      'bind',
+      'impersonate',
+      'deletecollection',
+      'pods/exec',
+      'nodes/proxy',
+    ]) {
       expect(words(role)).not.toContain(word);
     }
+    for (const { verbs } of role.rules.filter(({ resources }) => resources.includes('nodes')))
+      expect(verbs).toEqual(['list', 'watch']);
   }
 });
 

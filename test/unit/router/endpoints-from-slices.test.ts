@@ -83,6 +83,35 @@ describe('engineEndpoints', () => {
     expect(engines([fresh, stale])).toEqual(engines([stale, fresh]));
   });
 
+  describe('with engines whose end is announced', () => {
+    const engine = (uid: string, ip: string, conditions = {}) => ({
+      addresses: [ip],
+      conditions,
+      targetRef: pod(uid),
+    });
+    const draining = (endpoints: Endpoint[], evenLast = false) =>
+      engineEndpoints([slice(endpoints)], {
+        capacity: 64,
+        leaving: { pods: new Set(['a']), evenLast },
+      }).map((endpoint) => endpoint.draining);
+
+    it('sends no requests there once another takes them', () => {
+      expect(draining([engine('a', '10.0.0.1'), engine('b', '10.0.0.2')])).toEqual([true, false]);
+    });
+
+    it('goes on sending them to the last one, unless nothing else is coming', () => {
+      expect(draining([engine('a', '10.0.0.1')])).toEqual([false]);
+      expect(draining([engine('a', '10.0.0.1')], true)).toEqual([true]);
+    });
+
+    it('counts no engine as another that is not ready or ends', () => {
+      const starting = engine('b', '10.0.0.2', { ready: false });
+      const ending = engine('b', '10.0.0.2', { ready: false, serving: true, terminating: true });
+      expect(draining([engine('a', '10.0.0.1'), starting])).toEqual([false]);
+      expect(draining([engine('a', '10.0.0.1'), ending])).toEqual([false, true]);
+    });
+  });
+
   it('needs the port by its name', () => {
     const elsewhere = slice([{ addresses: ['10.0.0.1'] }], { ports: [{ name: 'grpc', port: 8000 }] });
     expect(engines([elsewhere, slice([{ addresses: ['10.0.0.2'] }], { ports: null })])).toEqual([]);
