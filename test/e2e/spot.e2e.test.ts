@@ -1,0 +1,143 @@
+/** Nodes that are taken away: another engine first where the budget allows, and no request fails. */
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { gpuNode } from '../../hack/devcluster/node/node-spec.ts';
+import { type Deployment, isReady, type Pod } from '../../operator/controllers/workloads.ts';
+import type { KubeObject } from '../../operator/kube/object.ts';
+import { DEPLOYMENTS, EVENTS, NODES } from '../../operator/kube/resource-types.ts';
+import { control } from './support/engines.ts';
+import { eventually } from './support/eventually.ts';
+import { ask, stream, streamFailure, Traffic } from './support/traffic.ts';
+import { World } from './support/world.ts';
+
+const SPOT_NODES = ['spot-0', 'spot-1'];
+const NOTICE = { key: 'aws-node-termination-handler/spot-itn', effect: 'NoSchedule' };
+const TOKENS = 400;
+/** So slow that a stream ends only after this is taken back. */
+const SLOW = { slowFactor: 200 };
+
+let world: World;
+
+beforeAll(async () => {
+  world = await World.start({
+    nodes: [{ name: 'cpu-0' }, ...SPOT_NODES.map((name) => gpuNode(name, 'NVIDIA-L4', 2))],
+  });
+});
+afterAll(() => world?.close());
+afterEach(async () => {
+  for (const name of SPOT_NODES) await node(name, { taints: null, unschedulable: null });
+});
+
+async function node(name: string, spec: object): Promise<void> {
+  await world.client.patch(NODES, { name }, { merge: { spec } });
+}
+
+/** A pool of spot nodes with a model of one engine that serves. */
+async function serve(capacity: object): Promise<{ namespace: string; engine: Pod }> {
+  const namespace = await world.namespace();
+  await world.createPool(namespace, { accelerator: { type: 'L4', spot: true }, capacity });
+  await world.createModel(namespace, 'chat', { scaling: { replicas: 1 } });
+  await world.poolReady(namespace);
+  await world.modelReady(namespace, 'chat');
+  const [engine] = await world.pods(namespace, 'engine');
+  if (!engine) throw new Error('there is no engine');
+  return { namespace, engine };
+}
+
+async function told(namespace: string, reason: string): Promise<string> {
+  return await eventually(`there is an event ${reason}`, async () => {
+    const { items } = await world.client.list<KubeObject & { reason: string; note: string }>(EVENTS, {
+      namespace,
+    });
+    return items.find((event) => event.reason === reason)?.note;
+  });
+}
+
+async function engines(namespace: string): Promise<Map<string, Pod>> {
+  return new Map((await world.pods(namespace, 'engine')).map((pod) => [pod.metadata.name, pod]));
+}
+
+it('an engine is replaced before its node goes, and its streams run to their end', async () => {
+  const { namespace, engine } = await serve({});
+  const { name } = engine.metadata;
+  const [other = ''] = SPOT_NODES.filter((spot) => spot !== engine.spec.nodeName);
+  const client = await world.openai(namespace);
+  const traffic = new Traffic(client, 'chat');
+  await eventually('there is traffic', () => traffic.answered > 5 && traffic.streamed > 1);
+  const started = Promise.withResolvers<void>();
+  const long = stream(client, 'chat', { tokens: TOKENS, onChunk: () => started.resolve() });
+  await started.promise;
+  await control(engine, SLOW);
+
+  // No other node can take an engine yet.
+  await node(other, { unschedulable: true });
+  await node(engine.spec.nodeName ?? '', { taints: [NOTICE] });
+  expect(await told(namespace, 'EvictionNotice')).toMatch(
+    new RegExp(`${name} on node ${engine.spec.nodeName} \\(${NOTICE.key}\\): a replacement starts now`),
+  );
+  const replacement = await eventually('a replacement waits for a node', async () =>
+    [...(await engines(namespace)).values()].find((pod) => pod.metadata.name !== name),
+  );
+  expect(replacement.spec.nodeName).toBeUndefined();
+  expect(await ask(client, 'chat')).toBe(name);
+  const deployment = await world.client.get<Deployment>(DEPLOYMENTS, { namespace, name: 'vllm-chat' });
+  expect(deployment.spec.replicas).toBe(1);
+  const released = (await engines(namespace)).get(name);
+  expect(released?.metadata.ownerReferences).toMatchObject([
+    { kind: 'Deployment', uid: deployment.metadata.uid },
+  ]);
+
+  await node(other, { unschedulable: null });
+  await eventually(
+    'the replacement answers',
+    async () => (await ask(client, 'chat')) === replacement.metadata.name,
+  );
+  await told(namespace, 'Evacuated');
+  await eventually(
+    'the old engine is told to go',
+    async () => (await engines(namespace)).get(name)?.metadata.deletionTimestamp !== undefined,
+  );
+  await control(engine, { slowFactor: 1 });
+  const outcome = await long;
+  expect([streamFailure(outcome, TOKENS), outcome.pod]).toEqual([undefined, name]);
+  await eventually('the old engine is gone', async () => !(await engines(namespace)).has(name));
+  await traffic.stop();
+
+  expect(traffic.failures).toEqual([]);
+  const [left, ...others] = (await engines(namespace)).values();
+  expect(others).toEqual([]);
+  expect(left?.metadata.name).toBe(replacement.metadata.name);
+  expect(left?.spec.nodeName).toBe(other);
+});
+
+it('without room in the budget the engine finishes what it has first, and requests wait for the next', async () => {
+  const { namespace, engine } = await serve({ accelerators: 1 });
+  const { name } = engine.metadata;
+  const client = await world.openai(namespace);
+  const started = Promise.withResolvers<void>();
+  const long = stream(client, 'chat', { tokens: TOKENS, onChunk: () => started.resolve() });
+  await started.promise;
+  await control(engine, SLOW);
+
+  await node(engine.spec.nodeName ?? '', { taints: [NOTICE] });
+  expect(await told(namespace, 'EvictionNotice')).toContain('no room for a replacement first');
+  const answers = new Set<string>();
+  const waiting = eventually('a request is held until another engine serves', async () => {
+    const pod = await ask(client, 'chat');
+    answers.add(pod);
+    return pod !== name;
+  });
+  await eventually('the model says that it is still there', async () => {
+    const pods = [...(await engines(namespace)).values()];
+    return pods.length === 1 && pods.every((pod) => pod.metadata.name === name && isReady(pod));
+  });
+  await control(engine, { slowFactor: 1 });
+  const outcome = await long;
+  expect([streamFailure(outcome, TOKENS), outcome.pod]).toEqual([undefined, name]);
+  await waiting;
+  const [next] = [...(await engines(namespace)).values()].filter(isReady);
+  expect(next?.spec.nodeName).not.toBe(engine.spec.nodeName);
+});
+
+it('the operators had nothing to complain about', async () => {
+  expect(await world.errors()).toEqual([]);
+});
