@@ -1,7 +1,7 @@
 /**
  * `Unreachable`: no connection, or it broke. `Timeout`: no answer in time. `Untrusted`: another server certificate than
  * before. `NoCertificate`: our own client certificate could not be had. `Unauthorized`: the router does not admit our client certificate. `Superseded`: the router runs a newer table.
- * `Rejected`: it refused the request. `Malformed`: its answer is not what the protocol says.
+ * `OtherBase`: the router runs another table than was changed, and needs a whole one. `Rejected`: it refused the request. `Malformed`: its answer is not what the protocol says.
  */
 export type RouterAdminErrorCode =
   | 'Unreachable'
@@ -10,6 +10,7 @@ export type RouterAdminErrorCode =
   | 'NoCertificate'
   | 'Unauthorized'
   | 'Superseded'
+  | 'OtherBase'
   | 'Rejected'
   | 'Malformed';
 

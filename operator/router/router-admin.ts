@@ -5,6 +5,7 @@ import { deadline } from '../kube/abort.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import type { CertificateAndKey } from './certificates.ts';
 import { type DemandReport, demandReport } from './demand-report.ts';
+import type { RouteChange } from './route-change.ts';
 import type { RouteTable } from './route-table.ts';
 import { RouterAdminError, type RouterAdminErrorCode } from './router-admin-error.ts';
 import { RouterConnection } from './router-connection.ts';
@@ -38,14 +39,27 @@ export class RouterAdmin {
    * @throws {RouterAdminError} `Superseded` when the router runs a newer one; the signal's reason when the caller aborts.
    */
   async putRoutes(endpoint: RouterEndpoint, table: RouteTable, signal: AbortSignal): Promise<void> {
-    const answer = await this.#send(
-      endpoint,
-      { method: 'PUT', path: '/routes', body: this.#text(table) },
-      0,
-      signal,
-    );
+    await this.#sendRoutes(endpoint, { method: 'PUT', body: this.#text(table) }, table.version, signal);
+  }
+
+  /**
+   * Makes a router that runs one table run the next; returns once it does.
+   * @throws {RouterAdminError} `OtherBase` when it runs another one; what `putRoutes` throws.
+   */
+  async patchRoutes(endpoint: RouterEndpoint, change: RouteChange, signal: AbortSignal): Promise<void> {
+    const body = JSON.stringify(change);
+    await this.#sendRoutes(endpoint, { method: 'PATCH', body }, change.version, signal);
+  }
+
+  async #sendRoutes(
+    endpoint: RouterEndpoint,
+    request: { method: 'PUT' | 'PATCH'; body: string },
+    sent: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const answer = await this.#send(endpoint, { ...request, path: '/routes' }, 0, signal);
     const { version } = this.#read(endpoint, versionAnswer, answer);
-    if (version !== table.version)
+    if (version !== sent)
       throw this.#error(endpoint, 'Malformed', `runs version ${version}, not the one sent`);
   }
 
@@ -82,7 +96,7 @@ export class RouterAdmin {
 
   async #send(
     endpoint: RouterEndpoint,
-    request: { method: 'GET' | 'PUT'; path: string; body?: string },
+    request: { method: 'GET' | 'PUT' | 'PATCH'; path: string; body?: string },
     waitMs: number,
     signal: AbortSignal,
   ): Promise<{ status: number; text: string }> {
@@ -161,6 +175,9 @@ export class RouterAdmin {
         newer.data.version,
       );
     }
+    // A router of an operator before this one does not know of changes.
+    if (answer.status === 412 || answer.status === 405)
+      throw this.#error(endpoint, 'OtherBase', 'needs a whole table');
     const said = errorAnswer.safeParse(json);
     const code = answer.status === 401 ? 'Unauthorized' : 'Rejected';
     const reason = said.success ? said.data.error.message : answer.text.slice(0, 200);

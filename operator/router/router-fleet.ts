@@ -22,7 +22,7 @@ export interface FleetListener {
 }
 
 export interface RouterFleetOptions {
-  admin: Pick<RouterAdmin, 'putRoutes' | 'demand' | 'forget'>;
+  admin: Pick<RouterAdmin, 'putRoutes' | 'patchRoutes' | 'demand' | 'forget'>;
   listener?: FleetListener;
   /** How long a poll waits for something to happen. Default 1 s. */
   pollWaitMs?: number;

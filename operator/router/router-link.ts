@@ -4,6 +4,7 @@ import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { DemandReport } from './demand-report.ts';
 import { Notifier } from './notifier.ts';
+import { changeBetween } from './route-change.ts';
 import type { RouteTable } from './route-table.ts';
 import type { RouterAdmin } from './router-admin.ts';
 import { RouterAdminError } from './router-admin-error.ts';
@@ -22,7 +23,7 @@ export interface RouterStatus {
 
 export interface RouterLinkOptions {
   endpoint: RouterEndpoint;
-  admin: Pick<RouterAdmin, 'putRoutes' | 'demand'>;
+  admin: Pick<RouterAdmin, 'putRoutes' | 'patchRoutes' | 'demand'>;
   /** How long a poll waits for something to happen. */
   pollWaitMs: number;
   clock: Clock;
@@ -52,6 +53,8 @@ export class RouterLink {
   readonly #recovered = new Notifier();
   #desired: RouteTable | undefined;
   #confirmed: RouteTable | undefined;
+  /** The version under which the router runs that. */
+  #confirmedVersion = 0;
   /** Whether this operator is the last one known to have sent a table. */
   #owned = false;
   /** The last table that was sent, and under which version: above its own if the router had a newer one. */
@@ -121,14 +124,15 @@ export class RouterLink {
   }
 
   async #push(table: RouteTable, signal: AbortSignal): Promise<RouterAdminError | undefined> {
-    const { admin, endpoint, clock } = this.#options;
+    const { clock } = this.#options;
     const version = this.#versionFor(table);
     this.#sent = { table, version };
     this.#attempts += 1;
     this.#pushing = true;
     try {
-      await admin.putRoutes(endpoint, version === table.version ? table : { ...table, version }, signal);
+      await this.#send(table, version, signal);
       this.#confirmed = table;
+      this.#confirmedVersion = version;
       this.#owned = true;
       this.#lastAnswerMs = clock.now();
       return undefined;
@@ -140,6 +144,21 @@ export class RouterLink {
     } finally {
       this.#pushing = false;
     }
+  }
+
+  /** Only what has changed, if the router runs what it changed from. */
+  async #send(table: RouteTable, version: number, signal: AbortSignal): Promise<void> {
+    const { admin, endpoint } = this.#options;
+    const change = this.#confirmed && changeBetween(this.#confirmed, table);
+    if (change) {
+      try {
+        await admin.patchRoutes(endpoint, { from: this.#confirmedVersion, version, ...change }, signal);
+        return;
+      } catch (error) {
+        if (!(error instanceof RouterAdminError) || error.code !== 'OtherBase') throw error;
+      }
+    }
+    await admin.putRoutes(endpoint, version === table.version ? table : { ...table, version }, signal);
   }
 
   /** A version means one content: the same as before for the same table, unless the router has moved on. */

@@ -13,15 +13,20 @@ local MAX_WAIT = 60 -- seconds
 -- How long a new router waits for the operator, which tries at least every two seconds, before it makes do with the snapshot.
 local PATIENCE_MS = 5000
 
---- PUT /routes: 200 with the version in use, 409 with the newer one that is, 400 when it is not a route table.
+--- PUT /routes, a whole table, and PATCH /routes, what has changed since another: 200 with the version in use; 409 with the
+-- newer one that is; 412 when the router runs another one than was changed, so that it needs a whole table; 400 when it is
+-- neither.
 function M.routes()
-  if ngx.req.get_method() ~= "PUT" then return reply.error(405, "Method Not Allowed") end
+  local method = ngx.req.get_method()
+  local apply = method == "PUT" and routes.put or method == "PATCH" and routes.patch
+  if not apply then return reply.error(405, "Method Not Allowed") end
   ngx.req.read_body()
-  local version, err, newer = routes.put(request_body.text())
+  local version, err, running = apply(request_body.text())
   if version then return reply.json(200, cjson.encode { version = version }) end
   local message = "The route table was not applied: " .. err .. "."
-  if not newer then return reply.error(400, message) end
-  return reply.json(409, cjson.encode { version = newer, error = { message = message, type = "ConflictError", code = 409 } })
+  if not running then return reply.error(400, message) end
+  local code = err == routes.OTHER_BASE and 412 or 409
+  return reply.json(code, cjson.encode { version = running, error = { message = message, type = "ConflictError", code = code } })
 end
 
 --- Grows with every hold. Never 0, so that an operator that asks since 0 gets an answer at once.

@@ -168,6 +168,10 @@ function M.access()
     keys.limit(key, view)
   end
   if from and model.cache and model.cache.enabled then try_cache(ctx, view, from, to, p, n) end
+  -- The table may have changed while the body or the cache was read: an engine that was there may be about to go.
+  model = routes.current().by_uid[model.uid]
+  if not model then return unknown(name) end
+  ctx.model = model
   board.add(model.slot, board.REQUESTS, 1)
   board.set(model.slot, board.LAST, ngx.now() * 1000)
   if from then

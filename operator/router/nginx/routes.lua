@@ -1,54 +1,27 @@
---- The route table: accepted from the operator by one worker, kept in shared memory and on disk, and read by every worker
--- the moment its revision on the board changes.
+--- The route table: accepted from the operator by one worker, whole or as what has changed, kept in shared memory and on disk,
+-- and read by every worker the moment the revision on the board changes. In shared memory and on disk it is the last whole
+-- table and the changes since.
 local board = require "board"
 local cjson = require "cjson.safe"
+local views = require "view"
 
 local M = {}
 
 local FILE = ngx.config.prefix() .. "routes.json"
+local CHANGES = ngx.config.prefix() .. "routes.changes" -- one a line
 local SNAPSHOT = ngx.config.prefix() .. "snapshot/routes.json" -- start.sh links the directory
-local EMPTY = { version = 0, models = {}, names = {}, by_uid = {}, by_hash = {} }
+
+-- Changes may be as long as the table that they change, or this: then it is time for a whole one, which costs less to read.
+local ENOUGH = 65536
+
+--- Why a change cannot be applied: its sender must send the whole table.
+M.OTHER_BASE = "it changes another table than the one in use, or that one has been changed enough"
 
 local revision = 0
-local view = EMPTY
+local view = views.EMPTY
 
---- Gives every model and engine of the table its slot on the board. Slots that nobody uses any more are free once nothing is in flight on them.
-local function assign_slots(table_, old)
-  local slots, taken, wanted = {}, {}, {}
-  for _, model in ipairs(table_.models) do
-    wanted[#wanted + 1] = "m:" .. model.uid
-    for _, endpoint in ipairs(model.endpoints) do wanted[#wanted + 1] = "e:" .. endpoint.address end
-  end
-  local new = {}
-  for _, name in ipairs(wanted) do
-    local slot = old[name]
-    if slot then
-      slots[name], taken[slot] = slot, true
-    else
-      new[#new + 1] = name
-    end
-  end
-  for name, slot in pairs(old) do
-    local busy = board.sum(slot, board.IN_FLIGHT) + board.sum(slot, board.HELD) + board.sum(slot, board.QUEUED)
-    if not slots[name] and busy > 0 then slots[name], taken[slot] = slot, true end
-  end
-  local slot = 0
-  for _, name in ipairs(new) do
-    if not slots[name] then
-      repeat slot = slot + 1 until not taken[slot]
-      if slot >= board.SLOTS then return nil, "it has more models and engines than the router can count" end
-      slots[name], taken[slot] = slot, true
-      board.clear(slot)
-    end
-  end
-  return slots
-end
-
-local function check(table_)
-  if type(table_) ~= "table" or type(table_.version) ~= "number" or type(table_.models) ~= "table" then
-    return "it is not a route table"
-  end
-  for _, model in ipairs(table_.models) do
+local function check_models(models)
+  for _, model in ipairs(models) do
     if type(model.uid) ~= "string" or type(model.servedNames) ~= "table" or type(model.endpoints) ~= "table" then
       return "a model lacks uid, servedNames or endpoints"
     end
@@ -60,6 +33,21 @@ local function check(table_)
   end
 end
 
+local function check(table_)
+  if type(table_) ~= "table" or type(table_.version) ~= "number" or type(table_.models) ~= "table" then
+    return "it is not a route table"
+  end
+  return check_models(table_.models)
+end
+
+local function check_change(change)
+  if type(change) ~= "table" or type(change.version) ~= "number" or type(change.from) ~= "number"
+    or type(change.models) ~= "table" or type(change.removed) ~= "table" then
+    return "it is not a change of a route table"
+  end
+  return check_models(change.models)
+end
+
 local function read_file(path)
   local file = io.open(path, "rb")
   if not file then return nil end
@@ -68,14 +56,36 @@ local function read_file(path)
   return text
 end
 
-local function write_file(path, text)
-  local file, err = io.open(path .. ".new", "wb")
+local function write_file(path, mode, text)
+  local file, err = io.open(path, mode)
   if not file then return nil, err end
   local written
   written, err = file:write(text)
   file:close()
-  if not written then return nil, err end
-  return os.rename(path .. ".new", path)
+  return written, err
+end
+
+--- Keeps a whole table on disk. Changes that a crash leaves behind fit no other table.
+local function keep(text)
+  local written, err = write_file(FILE .. ".new", "wb", text)
+  if written then written, err = os.rename(FILE .. ".new", FILE) end
+  os.remove(CHANGES)
+  return written, err
+end
+
+--- Keeps a change on disk. The line of one that a crash cut off ends here.
+local function keep_change(text)
+  return write_file(CHANGES, "ab", "\n" .. text:gsub("\n", " "))
+end
+
+--- Tells the workers of what is in shared memory. Only then the operator may hear of it.
+local function publish(version, origin, slots)
+  local state = ngx.shared.state
+  for _, slot in pairs(slots) do board.clear(slot) end
+  state:set("origin", origin)
+  board.set_revision(board.revision() + 1)
+  state:set("version", version)
+  return version
 end
 
 --- Makes a table the one that all workers run. `origin` is "operator", "file" or "snapshot".
@@ -89,18 +99,38 @@ local function apply(text, origin)
   local version = state:get("version")
   if version and table_.version < version then return nil, "it is older than the table in use", version end
   if version == table_.version and state:get("origin") ~= "snapshot" then return version end
-  local slots
-  slots, err = assign_slots(table_, cjson.decode(state:get("slots") or "{}"))
-  if not slots then return nil, err end
-  local slots_text = cjson.encode(slots)
+  local all, new = views.slots_for(M.current(), table_.models)
+  if not all then return nil, new end
+  local last = board.revision()
   local stored
-  stored, err = state:safe_set("table", slots_text .. "\n" .. text)
+  stored, err = state:safe_set("table", last + 1 .. "\n" .. cjson.encode(all) .. "\n" .. text)
   if not stored then return nil, err end
-  state:set("slots", slots_text)
-  state:set("version", table_.version)
-  state:set("origin", origin)
-  board.set_revision(board.revision() + 1)
-  return table_.version
+  for number = (state:get("base") or last) + 1, last do state:delete("change" .. number) end
+  state:set("base", last + 1)
+  state:set("room", math.max(#text, ENOUGH))
+  return publish(table_.version, origin, new)
+end
+
+--- Applies what has changed since the version in use. Returns the new version, or nil, the reason, and the version in use
+-- unless the change itself is wrong.
+local function apply_change(text)
+  local state = ngx.shared.state
+  local change, err = cjson.decode(text)
+  if not change then return nil, err end
+  local fault = check_change(change)
+  if fault then return nil, fault end
+  local version, room = M.version(), (state:get("room") or 0) - #text
+  if version == change.version then return version end
+  if version > change.version then return nil, "it is older than the table in use", version end
+  if version == 0 or version ~= change.from or room < 0 then return nil, M.OTHER_BASE, version end
+  local slots
+  slots, err = views.new_slots_for(M.current(), change.models)
+  if not slots then return nil, err end
+  local stored
+  stored, err = state:safe_set("change" .. board.revision() + 1, cjson.encode(slots) .. "\n" .. text)
+  if not stored then return nil, err end
+  state:set("room", room)
+  return publish(change.version, state:get("origin"), slots)
 end
 
 --- Called in the master before it forks: after a reload the table is still in memory, after a restart of the container on disk,
@@ -111,72 +141,68 @@ function M.init()
     local text = read_file(source[1])
     if text then
       local version, err = apply(text, source[2])
+      if version and source[1] == FILE then
+        -- Those that do not fit are left out; the operator compares the version that comes of it with its own.
+        for change in (read_file(CHANGES) or ""):gmatch("[^\n]+") do apply_change(change) end
+      end
       if version then return end
       ngx.log(ngx.ERR, "route table in ", source[1], " not used: ", err)
     end
   end
 end
 
---- Applies a table that the operator sent. One at a time; safe against a late one of a former leader.
-function M.put(text)
+--- Applies what the operator sent. One at a time; safe against a late one of a former leader.
+local function accept(text, how, keep_it)
   local state = ngx.shared.state
   while not state:add("applying", true, 10) do ngx.sleep(0.002) end
-  local version, err, newer = apply(text, "operator")
-  state:delete("applying")
+  local version, err, running = how(text, "operator")
   if version then
-    local written, problem = write_file(FILE, text)
+    local written, problem = keep_it(text)
     if not written then ngx.log(ngx.ERR, "route table not kept on disk: ", problem) end
   end
-  return version, err, newer
+  state:delete("applying")
+  return version, err, running
 end
 
-local function compile(text)
-  local newline = text:find("\n", 1, true)
-  local slots = cjson.decode(text:sub(1, newline - 1))
-  local table_ = cjson.decode(text:sub(newline + 1))
-  table_.names, table_.by_uid, table_.by_hash = {}, {}, {}
-  for _, model in ipairs(table_.models) do
-    model.slot = slots["m:" .. model.uid]
-    model.live, model.capacity, model.series, model.histograms, model.tokens = {}, 0, {}, {}, {}
-    model.label = (model.namespace or "") .. "/" .. (model.name or model.uid)
-    for _, endpoint in ipairs(model.endpoints) do
-      endpoint.slot = slots["e:" .. endpoint.address]
-      endpoint.host, endpoint.port = endpoint.address:match("^(.+):(%d+)$")
-      endpoint.port = tonumber(endpoint.port)
-      if not endpoint.draining then
-        model.live[#model.live + 1] = endpoint
-        model.capacity = model.capacity + (endpoint.capacity or 1)
-      end
+--- Applies a whole table: returns its version, or nil, the reason, and the version that is newer, if that is why.
+function M.put(text)
+  return accept(text, apply, keep)
+end
+
+--- Applies what has changed: returns the version, or nil, the reason, and the version in use unless the change itself is wrong.
+function M.patch(text)
+  return accept(text, apply_change, keep_change)
+end
+
+--- Reads the last whole table.
+local function read_table()
+  local number, slots, text = ngx.shared.state:get("table"):match("^(%d+)\n([^\n]*)\n(.*)$")
+  view, revision = views.new(cjson.decode(text), cjson.decode(slots)), tonumber(number)
+end
+
+local function catch_up(now)
+  local state, attempts = ngx.shared.state, 0
+  if revision < (state:get("base") or 0) then read_table() end
+  while revision < now do
+    local text = state:get("change" .. revision + 1)
+    if text then
+      local slots, change = text:match("^([^\n]*)\n(.*)$")
+      views.change(view, cjson.decode(change), cjson.decode(slots))
+      revision = revision + 1
+    elseif attempts < 3 then -- a whole table came meanwhile
+      attempts = attempts + 1
+      read_table()
+    else
+      ngx.log(ngx.ERR, "a change of the route table is lost: ", revision + 1)
+      revision = now
     end
-    if model.fallback then
-      local host, port = model.fallback:match("^(.+):(%d+)$")
-      model.fallback = host and { address = model.fallback, host = host, port = tonumber(port) }
-    end
-    if model.state == "Suspended" and not model.unavailable then
-      model.unavailable = { reason = "Suspended", message = "The model is suspended." }
-    end
-    model.tiers = model.admission and model.admission.degradation or {}
-    table.sort(model.tiers, function(a, b) return a.queueAbove > b.queueAbove end)
-    table_.by_uid[model.uid] = model
-    for _, name in ipairs(model.servedNames) do table_.names[name] = model end
-    for _, name in ipairs(model.adapters or {}) do table_.names[name] = model end
   end
-  for _, key in ipairs(table_.keys or {}) do
-    if key.models then
-      key.allowed = {}
-      for _, name in ipairs(key.models) do key.allowed[name] = true end
-    end
-    table_.by_hash[key.sha256] = key
-  end
-  return table_
 end
 
 --- The table that this worker runs: always the last one that was applied.
 function M.current()
   local now = board.revision()
-  if now ~= revision then
-    view, revision = compile(ngx.shared.state:get("table")), now
-  end
+  if now ~= revision then catch_up(now) end
   return view
 end
 

@@ -11,3 +11,10 @@ export async function cpuSeconds(pid: number | undefined): Promise<number> {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
+
+/** A process and all that came of it. */
+export async function descendants(pid: number): Promise<number[]> {
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
+  const below = await Promise.all(children.split(' ').filter(Boolean).map(Number).map(descendants));
+  return [pid, ...below.flat()];
+}

@@ -1,5 +1,6 @@
 /** Costs of scaling, as lines `metric value unit`. */
 import { measureDemandPolling } from './demand-polling.ts';
+import { measureRouteChanges } from './route-changes.ts';
 import { measureHeldToScaled, measureReadyToAnswer } from './wakes.ts';
 
 const MODELS = 5_000;
@@ -22,6 +23,7 @@ export async function run(signal: AbortSignal): Promise<void> {
     console.log(`${name}_received ${Math.round(cost.bytesPerSecond)} bytes/s`);
     console.log(`${name}_reports ${cost.reportsPerSecond.toFixed(1)} 1/s`);
   }
+  await measureRouteChanges({ models: MODELS, routers: 2, changes: 200 }, signal);
   const profile = process.env.BENCH_PROFILE;
   await measureHeldToScaled({ models: FEW_MODELS, wakes: WAKES, pauseMs: 100, profile });
   await measureHeldToScaled({ models: MANY_MODELS, wakes: WAKES, pauseMs: 0, together: true, profile });

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { CertificateAndKey } from '../../../../operator/router/certificates.ts';
+import type { RouteChange } from '../../../../operator/router/route-change.ts';
 import type { RouteTable } from '../../../../operator/router/route-table.ts';
 import type { RouterEndpoint } from '../../../../operator/router/router-endpoints.ts';
 
@@ -89,20 +90,33 @@ export class FakeRouter {
     this.requests.push(`${request.method} ${url.pathname}`);
     if (await this.intercept?.(request, response)) return;
     if (request.method === 'PUT' && url.pathname === '/routes') await this.#put(request, response);
+    else if (request.method === 'PATCH' && url.pathname === '/routes') await this.#patch(request, response);
     else if (request.method === 'GET' && url.pathname === '/demand') await this.#poll(url, response);
     else send(response, 404, { error: { message: 'Not Found' } });
   }
 
   async #put(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const table = JSON.parse(Buffer.concat(chunks).toString()) as RouteTable;
+    const table = (await read(request)) as RouteTable;
     if (table.version < this.version) {
       send(response, 409, { version: this.version, error: { message: 'older' } });
       return;
     }
     this.applied.push(table);
     send(response, 200, { version: table.version });
+  }
+
+  async #patch(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { from, version, models, removed } = (await read(request)) as RouteChange;
+    const base = this.applied.at(-1);
+    if (!base || base.version !== from) {
+      send(response, 412, { version: this.version, error: { message: 'another base' } });
+      return;
+    }
+    const byUid = new Map(base.models.map((model) => [model.uid, model]));
+    for (const uid of removed) byUid.delete(uid);
+    for (const model of models) byUid.set(model.uid, model);
+    this.applied.push({ ...base, version, models: [...byUid.values()] });
+    send(response, 200, { version });
   }
 
   async #poll(url: URL, response: ServerResponse): Promise<void> {
@@ -125,6 +139,12 @@ export class FakeRouter {
       models: this.demand,
     });
   }
+}
+
+async function read(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return JSON.parse(Buffer.concat(chunks).toString());
 }
 
 function send(response: ServerResponse, status: number, body: object): void {

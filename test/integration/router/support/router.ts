@@ -6,13 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { createAuthority, issueClientCertificate, trustBundle } from '../../../../operator/router/pki.ts';
+import {
+  type Authority,
+  createAuthority,
+  issueClientCertificate,
+  trustBundle,
+} from '../../../../operator/router/pki.ts';
 import type { RouteTable } from '../../../../operator/router/route-table.ts';
 
 export interface RouterOptions {
   /** Routes to apply before it is handed over; without them it is not ready yet. */
   table?: RouteTable;
   workers?: number;
+  /** Whose clients the admin port admits. Default: one of its own. */
+  authority?: Authority;
   maxBodySize?: number;
   readTimeout?: string;
   /** Further environment of start.sh. */
@@ -71,7 +78,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
   const prefix = join(directory, 'prefix');
   await mkdir(prefix, { recursive: true });
   await cp(SOURCE, conf, { recursive: true });
-  const authority = await createAuthority({ now: new Date() });
+  const authority = options.authority ?? (await createAuthority({ now: new Date() }));
   await writeFile(join(conf, 'operator-ca.crt'), trustBundle(authority));
   const values: Record<string, string> = {
     WORKER_PROCESSES: String(options.workers ?? 2),

@@ -1,0 +1,146 @@
+--- What a worker makes of the route table: models by name and UID with the engines that take requests, keys by hash, and
+-- which slot of the board belongs to whom. A slot keeps its owner, a model (`m:<uid>`) or an engine (`e:<address>`), until
+-- nobody uses it, nothing is in flight on it, and another needs it.
+local board = require "board"
+
+local M = {}
+
+M.EMPTY = { version = 0, models = {}, names = {}, by_uid = {}, by_hash = {}, slots = {}, owners = {}, users = {} }
+
+local function each_owner(model, call)
+  call("m:" .. model.uid)
+  for _, endpoint in ipairs(model.endpoints) do call("e:" .. endpoint.address) end
+end
+
+local function busy(slot)
+  return board.sum(slot, board.IN_FLIGHT) + board.sum(slot, board.HELD) + board.sum(slot, board.QUEUED) > 0
+end
+
+--- Slots for those of the models and their engines that have none. `users` are those in use beside them. Returns the new
+-- ones by owner, or nil and the reason.
+local function assign(view, models, users)
+  local wanted, new, slot = {}, {}, 0
+  for _, model in ipairs(models) do
+    each_owner(model, function(owner) wanted[owner] = true end)
+  end
+  for owner in pairs(wanted) do
+    if not view.slots[owner] then
+      local former
+      repeat
+        slot = slot + 1
+        former = view.owners[slot]
+      until not former or not (wanted[former] or users[former] or busy(slot))
+      if slot >= board.SLOTS then return nil, "it has more models and engines than the router can count" end
+      new[owner] = slot
+    end
+  end
+  return new
+end
+
+--- All slots that a whole table needs after this view, by owner, and those of them that are new; or nil and the reason.
+function M.slots_for(view, models)
+  local new, err = assign(view, models, {})
+  if not new then return nil, err end
+  local all, taken = {}, {}
+  for _, model in ipairs(models) do
+    each_owner(model, function(owner)
+      local slot = view.slots[owner] or new[owner]
+      all[owner], taken[slot] = slot, true
+    end)
+  end
+  for owner, slot in pairs(view.slots) do
+    if not taken[slot] and busy(slot) then all[owner] = slot end
+  end
+  return all, new
+end
+
+--- The slots that models need which are added to this view or changed, by owner; or nil and the reason.
+function M.new_slots_for(view, models)
+  return assign(view, models, view.users)
+end
+
+local function take_slots(view, slots)
+  for owner, slot in pairs(slots) do
+    local former = view.owners[slot]
+    if former then view.slots[former] = nil end
+    view.slots[owner], view.owners[slot] = slot, owner
+  end
+end
+
+local function prepare(view, model)
+  model.slot = view.slots["m:" .. model.uid]
+  model.live, model.capacity, model.series, model.histograms, model.tokens = {}, 0, {}, {}, {}
+  model.label = (model.namespace or "") .. "/" .. (model.name or model.uid)
+  for _, endpoint in ipairs(model.endpoints) do
+    endpoint.slot = view.slots["e:" .. endpoint.address]
+    endpoint.host, endpoint.port = endpoint.address:match("^(.+):(%d+)$")
+    endpoint.port = tonumber(endpoint.port)
+    if not endpoint.draining then
+      model.live[#model.live + 1] = endpoint
+      model.capacity = model.capacity + (endpoint.capacity or 1)
+    end
+  end
+  if model.fallback then
+    local host, port = model.fallback:match("^(.+):(%d+)$")
+    model.fallback = host and { address = model.fallback, host = host, port = tonumber(port) }
+  end
+  if model.state == "Suspended" and not model.unavailable then
+    model.unavailable = { reason = "Suspended", message = "The model is suspended." }
+  end
+  model.tiers = model.admission and model.admission.degradation or {}
+  table.sort(model.tiers, function(a, b) return a.queueAbove > b.queueAbove end)
+end
+
+local function add(view, model)
+  local users = view.users
+  prepare(view, model)
+  view.by_uid[model.uid] = model
+  for _, name in ipairs(model.servedNames) do view.names[name] = model end
+  for _, name in ipairs(model.adapters or {}) do view.names[name] = model end
+  each_owner(model, function(owner) users[owner] = (users[owner] or 0) + 1 end)
+end
+
+local function remove(view, uid)
+  local model, names, users = view.by_uid[uid], view.names, view.users
+  if not model then return end
+  view.by_uid[uid] = nil
+  for _, list in ipairs { model.servedNames, model.adapters or {} } do
+    for _, name in ipairs(list) do
+      if names[name] == model then names[name] = nil end
+    end
+  end
+  each_owner(model, function(owner) users[owner] = users[owner] > 1 and users[owner] - 1 or nil end)
+end
+
+--- Makes a decoded table a view.
+function M.new(view, slots)
+  view.names, view.by_uid, view.by_hash, view.slots, view.owners, view.users = {}, {}, {}, {}, {}, {}
+  take_slots(view, slots)
+  for _, model in ipairs(view.models) do add(view, model) end
+  for _, key in ipairs(view.keys or {}) do
+    if key.models then
+      key.allowed = {}
+      for _, name in ipairs(key.models) do key.allowed[name] = true end
+    end
+    view.by_hash[key.sha256] = key
+  end
+  return view
+end
+
+--- Changes a view to what came after it. Requests under way keep the models that they have. Never yields: no request sees half
+-- of a change.
+function M.change(view, change, slots)
+  local list, known = {}, {}
+  for _, model in ipairs(view.models) do known[model.uid] = true end
+  take_slots(view, slots)
+  for _, uid in ipairs(change.removed) do remove(view, uid) end
+  for _, model in ipairs(change.models) do remove(view, model.uid) end
+  for _, model in ipairs(change.models) do add(view, model) end
+  for _, model in ipairs(view.models) do list[#list + 1] = view.by_uid[model.uid] end
+  for _, model in ipairs(change.models) do
+    if not known[model.uid] then list[#list + 1] = model end
+  end
+  view.models, view.version = list, change.version
+end
+
+return M
