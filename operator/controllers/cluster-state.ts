@@ -126,7 +126,7 @@ interface ManagedFieldsEntry {
 }
 
 /** Keeps of a Deployment's managedFields the one thing that matters here: whether our apply still owns the replicas. */
-function noteReplicasOwner<T extends KubeObject>(deployment: T): T {
+export function noteReplicasOwner<T extends KubeObject>(deployment: T): T {
   const managedFields = deployment.metadata.managedFields ?? [];
   const ownsReplicas = (managedFields as ManagedFieldsEntry[]).some(
     (entry) =>

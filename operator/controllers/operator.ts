@@ -35,7 +35,13 @@ import { ExternalMetricsApi } from '../scaling/metrics-api/external-metrics-api.
 import { metricsDnsNames } from '../scaling/metrics-api/leader-endpoint.ts';
 import { AcceptanceCache } from './acceptance-cache.ts';
 import { BudgetKeeper } from './budget-keeper.ts';
-import { createClusterState, FIELD_MANAGER, poolKeyOf, STATUS_FIELD_MANAGER } from './cluster-state.ts';
+import {
+  createClusterState,
+  FIELD_MANAGER,
+  noteReplicasOwner,
+  poolKeyOf,
+  STATUS_FIELD_MANAGER,
+} from './cluster-state.ts';
 import { Evacuation } from './evacuation.ts';
 import { Identity } from './identity.ts';
 import { ModeKeeper } from './mode-keeper.ts';
@@ -158,7 +164,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   };
   /** Children that models and pools both have. */
   const workloadTypes = [
-    { type: DEPLOYMENTS, store: state.deployments.store },
+    { type: DEPLOYMENTS, store: state.deployments.store, transform: noteReplicasOwner },
     { type: SERVICES, store: state.services.store },
     { type: SERVICE_ACCOUNTS, store: state.serviceAccounts.store },
     { type: POD_DISRUPTION_BUDGETS, store: state.disruptionBudgets.store },

@@ -23,6 +23,8 @@ export type ChildStore = Pick<Store, 'get' | 'byOwner' | 'resourceVersion'> & Wa
 export interface ChildType {
   type: ResourceType;
   store: ChildStore;
+  /** What the local copy makes of objects, so that the results of an apply compare with it. Default: `dropBulk`. */
+  transform?: (object: KubeObject) => KubeObject;
   /** False for what must outlive a change of mind, such as volumes: it is applied but never deleted. Default true. */
   prune?: boolean;
 }
@@ -161,7 +163,7 @@ export class Applier {
   }
 
   async #ensure(child: Child, run: Run): Promise<void> {
-    const { type, store, key, id, wanted, hash } = child;
+    const { type, store, transform = dropBulk, key, id, wanted, hash } = child;
     const cached = store.get(key);
     if (this.#state.inSync(id, hash, wanted, cached, store.resourceVersion)) {
       this.#count('skipped');
@@ -179,7 +181,7 @@ export class Applier {
     }
     run.requests++;
     const { tracker } = this.#options;
-    const result = dropBulk(await this.#apply(child, live, run));
+    const result = transform(await this.#apply(child, live, run));
     const before = newest(live?.metadata.resourceVersion ?? '', live && this.#state.lastVersion(id));
     this.#state.record(id, hash, result);
     if (result.metadata.resourceVersion === before) {

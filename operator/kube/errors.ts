@@ -110,9 +110,18 @@ export function isKubeError(error: unknown, ...codes: KubeErrorCode[]): error is
   return error instanceof KubeError && (codes.length === 0 || codes.includes(error.code));
 }
 
-function codeOf(httpStatus: number, reason: string | undefined): KubeErrorCode {
+/**
+ * How an API server begins its answer to an apply of fields that a type does not have, or of list items with the same
+ * key. It is a 500, and yet the fault of what was sent (apimachinery, structuredmerge.go).
+ */
+const NOT_APPLICABLE = 'failed to create typed patch object';
+
+function codeOf(httpStatus: number, { reason, message }: Status): KubeErrorCode {
   if (httpStatus === 409 && reason === 'AlreadyExists') {
     return 'AlreadyExists';
+  }
+  if (httpStatus === 500 && message?.startsWith(NOT_APPLICABLE)) {
+    return 'BadRequest';
   }
   const codes: Record<number, KubeErrorCode> = CODES_BY_STATUS;
   return codes[httpStatus] ?? 'Unknown';
@@ -130,7 +139,7 @@ export function errorFromStatus(
   const code = httpStatus ?? status.code ?? 500;
   const seconds = status.details?.retryAfterSeconds;
   return new KubeError({
-    code: codeOf(code, status.reason),
+    code: codeOf(code, status),
     status: code,
     ...(status.reason ? { reason: status.reason } : {}),
     request,

@@ -20,5 +20,8 @@ export function engineEnv(engine: ResolvedEngine, model: InferenceModel): EnvVar
     { name: 'VLLM_ENGINE_READY_TIMEOUT_S', value: String(engine.startupTimeoutSeconds) },
     ...(token === undefined ? [] : [{ name: 'HF_TOKEN', valueFrom: { secretKeyRef: { ...token } } }]),
   ];
-  return mergeEnv(own, engine.env, model.spec.template?.env);
+  return mergeEnv(own, engine.env, model.spec.template?.env).map(({ value, ...rest }) =>
+    // The API server leaves out an empty value, which means the same.
+    value ? { ...rest, value } : rest,
+  );
 }

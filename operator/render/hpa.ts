@@ -1,4 +1,5 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { canonicalQuantity } from '../engine/canonical-quantity.ts';
 import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../engine/requests-metric.ts';
 import { scalingTarget } from '../engine/scaling-target.ts';
 import { resolveEngine } from '../engine/settings.ts';
@@ -47,7 +48,7 @@ export function renderHpa({ pool, model, bounds }: HpaInput): Manifest {
                 name: REQUESTS_METRIC,
                 selector: { matchLabels: { [MODEL_METRIC_LABEL]: labelValue(model.metadata.name) } },
               },
-              target: { type: 'AverageValue', averageValue: String(target) },
+              target: { type: 'AverageValue', averageValue: canonicalQuantity(String(target)) },
             },
           },
         ],
@@ -59,12 +60,5 @@ export function renderHpa({ pool, model, bounds }: HpaInput): Manifest {
 
 /** The fields have the HPA's own names. `tolerance` needs Kubernetes 1.35, or its feature gate from 1.33 on. */
 function rules({ tolerance, ...others }: ScalingRules): object {
-  return { ...others, ...(tolerance !== undefined && { tolerance: canonical(tolerance) }) };
-}
-
-/** A decimal fraction as the API server writes quantities, so that the live object equals what was applied. */
-function canonical(decimal: string): string {
-  const millionths = Math.round(Number(decimal) * 1_000_000);
-  if (millionths % 1_000_000 === 0) return String(millionths / 1_000_000);
-  return millionths % 1_000 === 0 ? `${millionths / 1_000}m` : `${millionths}u`;
+  return { ...others, ...(tolerance !== undefined && { tolerance: canonicalQuantity(tolerance) }) };
 }

@@ -1,4 +1,5 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { canonicalQuantity } from '../engine/canonical-quantity.ts';
 import { engineLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { modelCacheName } from './names.ts';
@@ -17,7 +18,7 @@ export function renderModelCacheClaim(pool: InferencePool, model: InferenceModel
         spec: {
           accessModes: claim.accessModes ?? ['ReadWriteOnce'],
           ...(storageClassName === undefined ? {} : { storageClassName }),
-          resources: { requests: { storage: claim.size } },
+          resources: { requests: { storage: canonicalQuantity(claim.size) } },
         },
       },
     ),

@@ -1,5 +1,6 @@
 /** The Redis of a pool's response cache. */
 import type { InferencePool } from '../api/types.ts';
+import { canonicalQuantity } from '../engine/canonical-quantity.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { redisName } from './names.ts';
@@ -23,7 +24,7 @@ function renderDeployment(pool: InferencePool, configMap: string): Manifest {
   const name = redisName(pool.metadata.name);
   const labels = poolLabels('cache', pool.metadata);
   // A quarter on top of the entries for fragmentation, and what connections and the process take.
-  const memory = `${Math.ceil((cacheBytes(pool) * 1.25) / 2 ** 20) + 64}Mi`;
+  const memory = canonicalQuantity(`${Math.ceil((cacheBytes(pool) * 1.25) / 2 ** 20) + 64}Mi`);
   const probe = (periodSeconds: number): object => ({ tcpSocket: { port: 'redis' }, periodSeconds });
   return child(
     pool,

@@ -1,4 +1,5 @@
 /** CPU and memory of a container: the operator's defaults under what a user asks for. */
+import { canonicalQuantity } from '../engine/canonical-quantity.ts';
 import { quantityValue } from '../engine/units.ts';
 
 type Quantities = Record<string, string>;
@@ -24,5 +25,11 @@ export function mergeResources(
     if (asked?.requests?.[name] === undefined) requests[name] = limit;
     else if (asked.limits?.[name] === undefined) limits[name] = request;
   }
-  return { requests, limits };
+  return { requests: canonical(requests), limits: canonical(limits) };
+}
+
+function canonical(quantities: Quantities): Quantities {
+  return Object.fromEntries(
+    Object.entries(quantities).map(([name, quantity]) => [name, canonicalQuantity(quantity)]),
+  );
 }

@@ -157,6 +157,34 @@ describe('what several objects decide makes a model Stalled, with nothing applie
   });
 });
 
+describe('what only Kubernetes knows to be wrong is told in its words', () => {
+  it.each([
+    ['an unknown field', { volumes: [{ name: 'scratch', emptyDir: {}, colour: 'red' }] }, /colour/],
+    [
+      'two mounts at one path',
+      {
+        volumeMounts: [
+          { name: 'tmp', mountPath: '/scratch' },
+          { name: 'home', mountPath: '/scratch' },
+        ],
+      },
+      /duplicate entries.*scratch/,
+    ],
+  ])('%s', async (_what, template, message) => {
+    const namespace = await harness.namespace();
+    await harness.createPool(namespace);
+    await harness.createModel(namespace, 'chat', { template });
+    const model = await harness.untilCondition(namespace, 'chat', 'Stalled', 'True', 'ApplyRefused');
+    expect(findCondition(model.status?.conditions, 'Stalled')?.message).toMatch(message);
+    await harness.client.patch(
+      INFERENCE_MODELS,
+      { namespace, name: 'chat' },
+      { merge: { spec: { template: null } } },
+    );
+    await harness.engine(namespace, 'chat');
+  });
+});
+
 describe('what ran before', () => {
   it('keeps running when the new spec is wrong, and rolls when it is right again', async () => {
     const namespace = await harness.namespace();

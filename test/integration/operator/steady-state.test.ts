@@ -54,6 +54,20 @@ describe('a steady state', () => {
     expect(await harness.settled(operator)).toBe(0);
   });
 
+  it('costs no write either where the API server writes a value in its own way', async () => {
+    const resources = { requests: { cpu: '2000m', memory: '1024Mi' }, limits: { memory: '3.5Gi' } };
+    const env = [{ name: 'EMPTY', value: '' }];
+    await harness.createModel(namespace, 'odd', { suspend: true, template: { resources, env } });
+    await harness.engine(namespace, 'odd');
+    const before = await harness.settled(operator);
+    await harness.client.patch(
+      INFERENCE_MODELS,
+      { namespace, name: 'odd' },
+      { merge: { metadata: { labels: { touched: 'yes' } } } },
+    );
+    expect(await harness.settled(operator)).toBe(before);
+  });
+
   it('is kept by one of two operators, and by the other when the first goes', async () => {
     const second = await harness.startOperator();
     await harness.client.delete(SERVICES, { namespace, name: 'vllm-chat' });

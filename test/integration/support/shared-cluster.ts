@@ -23,7 +23,7 @@ interface ClusterObject {
 }
 
 /** Vitest calls it before the first test, and what it returns after the last. */
-export default async function setup(): Promise<(() => Promise<void>) | undefined> {
+export async function setup(): Promise<(() => Promise<void>) | undefined> {
   if (whichApiServer() !== 'existing') return undefined;
   const transport = new Transport({
     connection: await loadConnection({ kubeconfig: process.env.KUBECONFIG ?? '' }),

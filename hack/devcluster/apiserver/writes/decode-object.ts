@@ -1,5 +1,6 @@
 import type { ApiObject } from '../api-object.ts';
 import { splitApiVersion } from '../api-object.ts';
+import { duplicateItems } from '../apply/duplicate-items.ts';
 import { clone, isObject, type JsonObject, stringAt } from '../json.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
 import { type Decoded, DecodeError, decodeBuiltin } from '../schema/decode.ts';
@@ -28,16 +29,19 @@ export function decodeObject(
 
 /**
  * Reads an applied configuration: only what was sent, without defaults. Throws BadRequest, and 500 for
- * a field that the schema does not have, as kube-apiserver does.
+ * a field that the schema does not have and for items of the same key, as kube-apiserver does.
  */
 export function decodeConfiguration(server: ServerContext, resource: Resource, body: JsonObject): ApiObject {
   checkKind(resource, body);
   const { value, unknown } = decode(server, resource, body, true);
   const object = identified(resource, value);
-  if (unknown.length === 0) return object;
+  const fields = [
+    ...unknown.map((path) => `.${path}: field not declared in schema`),
+    ...duplicateItems(resource.type, value),
+  ];
+  if (fields.length === 0) return object;
   const { namespace, name } = object.metadata;
   const what = `${namespace ?? ''}/${name ?? ''}; ${object.apiVersion}, Kind=${object.kind}`;
-  const fields = unknown.map((path) => `.${path}: field not declared in schema`);
   throw new StatusError(500, '', `failed to create typed patch object (${what}): ${fields.join(', ')}`);
 }
 
