@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { InferencePool } from '../api/types.ts';
 import { orAbort } from '../kube/abort.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { NODES } from '../kube/resource-types.ts';
@@ -14,6 +15,7 @@ export interface NodeNoticesOptions {
   pools: Store<InferencePool>;
   log: Logger;
   registry: Registry;
+  clock?: Clock;
 }
 
 /** No cache of the manager: an operator that may not read nodes works, without the notices that only nodes show. */
@@ -22,15 +24,9 @@ export class NodeNotices {
   readonly #reflector: Reflector<NoticedNode>;
   readonly #pools: Store<InferencePool>;
 
-  constructor({ client, pools, log, registry }: NodeNoticesOptions) {
+  constructor({ pools, ...options }: NodeNoticesOptions) {
     this.#pools = pools;
-    this.#reflector = new Reflector<NoticedNode>({
-      client,
-      type: NODES,
-      transform: keepNotice,
-      log,
-      registry,
-    });
+    this.#reflector = new Reflector<NoticedNode>({ type: NODES, transform: keepNotice, ...options });
   }
 
   get store(): Store<NoticedNode> {
