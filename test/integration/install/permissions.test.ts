@@ -26,6 +26,7 @@ import {
   SERVICE_ACCOUNTS,
 } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
+import { EVACUATING_LABEL, engineLabels } from '../../../operator/render/labels.ts';
 import { eventually } from '../operator/support/harness.ts';
 import { backendAddress } from '../support/aggregation.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
@@ -134,6 +135,46 @@ function custom(kind: string, namespace: string, name: string, spec: object): Ku
   } as KubeObject;
 }
 
+/** An engine on a node that is about to go: released, and deleted when it has ended. There is no kubelet, so we play it. */
+async function leaveSpotNode(): Promise<void> {
+  const key = { namespace: teamNamespace, name: `engine-${id}` };
+  const labels = engineLabels({ name: 'chat' }, { name: 'pool', namespace: poolNamespace });
+  const status = (phase: string, ready: string) =>
+    admin.patch(
+      PODS,
+      key,
+      { merge: { status: { phase, conditions: [{ type: 'Ready', status: ready }] } } },
+      { subresource: 'status' },
+    );
+  await admin.create(NODES, {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: `spot-${id}` },
+  });
+  await admin.create(PODS, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { ...key, labels: { ...labels, 'pod-template-hash': 'abc' } },
+    spec: {
+      nodeName: `spot-${id}`,
+      serviceAccountName: 'vllm-chat',
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: 'engine', image: 'vllm/vllm-openai:v0.28.0' }],
+    },
+  } as KubeObject);
+  await status('Running', 'True');
+  const taints = [{ key: 'aws-node-termination-handler/spot-itn', effect: 'NoSchedule' }];
+  await admin.patch(NODES, { name: `spot-${id}` }, { merge: { spec: { taints } } });
+  await eventually('the engine is released', async () => {
+    const { labels: found, ownerReferences } = (await admin.get(PODS, key)).metadata;
+    return found?.[EVACUATING_LABEL] === 'true' && ownerReferences?.[0]?.name === 'vllm-chat';
+  });
+  await status('Failed', 'False');
+  await eventually('the engine is gone', async () => !(await exists(PODS, key.namespace, key.name)));
+  await admin.delete(NODES, { name: `spot-${id}` });
+}
+
 /** Autoscaling by an HPA that reads the operator's metric through the API server. */
 async function scaleByHpa(): Promise<void> {
   await admin.create(
@@ -157,7 +198,7 @@ it('are enough for the life of a pool and a model', async () => {
   await admin.create(
     INFERENCE_POOLS,
     custom('InferencePool', poolNamespace, 'pool', {
-      accelerator: { type: 'A100' },
+      accelerator: { type: 'A100', spot: true },
       allowedNamespaces: { from: 'All' },
       router: { ingress: { host: 'models.example.com' } },
     }),
@@ -202,6 +243,8 @@ it('are enough for the life of a pool and a model', async () => {
   });
 
   if (address !== undefined) await scaleByHpa();
+  // A node without a kubelet is nothing for a cluster that others use.
+  if (!server.shared) await leaveSpotNode();
 
   await admin.delete(INFERENCE_MODELS, { namespace: teamNamespace, name: 'chat' });
   await admin.delete(INFERENCE_POOLS, { namespace: poolNamespace, name: 'pool' });
