@@ -1,5 +1,5 @@
 import type { InferencePool } from '../api/types.ts';
-import { durationSeconds } from '../engine/units.ts';
+import { routerDrainSeconds } from '../engine/router-drain.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { type Cluster, child, type Manifest, OPERATOR_VERSION } from './manifest.ts';
 import { routerName, routeSnapshotName } from './names.ts';
@@ -23,9 +23,6 @@ const ROUTER_USER = 65532;
 
 /** Time for load balancers and proxies to learn that a router goes. */
 const LEAVE_SECONDS = 10;
-
-/** Longest drain of the engines behind it, unless the pool says otherwise (`drainTimeout`). */
-const DEFAULT_DRAIN = '5m';
 
 interface RouterVolume {
   name: string;
@@ -117,13 +114,12 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
   };
 }
 
-/** The routers of a pool. A router that goes ends its streams first, for as long as engines may. */
+/** The routers of a pool. A router that goes ends its streams first, and what it holds. */
 export function renderRouterDeployment(pool: InferencePool, cluster: Cluster, configMap: string): Manifest {
   const name = routerName(pool.metadata.name);
   const labels = poolLabels('router', pool.metadata);
   const selector = poolSelector('router', pool.metadata);
   const volumes = volumesOf(pool, configMap);
-  const drain = Math.ceil(durationSeconds(pool.spec.engine?.drainTimeout ?? DEFAULT_DRAIN));
   return child(
     pool,
     { apiVersion: 'apps/v1', kind: 'Deployment' },
@@ -141,7 +137,7 @@ export function renderRouterDeployment(pool: InferencePool, cluster: Cluster, co
             automountServiceAccountToken: false,
             enableServiceLinks: false,
             securityContext: podSecurity(ROUTER_USER, ROUTER_USER),
-            terminationGracePeriodSeconds: LEAVE_SECONDS + drain + 15,
+            terminationGracePeriodSeconds: LEAVE_SECONDS + routerDrainSeconds(pool) + 15,
             topologySpreadConstraints: ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].map(
               (topologyKey) => ({
                 maxSkew: 1,

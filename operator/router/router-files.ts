@@ -1,6 +1,7 @@
 /** The files of a router's ConfigMap: nginx configuration and Lua modules, filled in for one pool. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { InferencePool } from '../api/types.ts';
+import { routerDrainSeconds } from '../engine/router-drain.ts';
 import { durationSeconds, quantityValue } from '../engine/units.ts';
 
 /** Beside this module, or beside the bundle that it is part of. */
@@ -9,9 +10,6 @@ const NGINX_DIRECTORY = new URL('./nginx/', import.meta.url);
 /** Worker processes when the pool sets no CPU, and at most. More than the limit would share its CPU time. */
 const DEFAULT_WORKERS = 2;
 const MAX_WORKERS = 32;
-
-/** As for engines (docs/reference): how long a stream may go on after its router was told to stop. */
-const DEFAULT_DRAIN_TIMEOUT = '5m';
 
 /** What a placeholder may be filled with: nothing that nginx reads as more than one word. */
 const SAFE_VALUE = /^[A-Za-z0-9/._-]+$/;
@@ -22,10 +20,10 @@ const SAFE_VALUE = /^[A-Za-z0-9/._-]+$/;
  * @param input.trustBundle PEM of the CAs whose client certificates the admin server admits.
  */
 export function routerFiles(input: { pool: InferencePool; trustBundle: string }): Record<string, string> {
-  const { router, engine } = input.pool.spec;
+  const { router } = input.pool.spec;
   const values: Record<string, string> = {
     WORKER_PROCESSES: String(workers(router.resources)),
-    DRAIN_TIMEOUT: nginxSeconds(engine?.drainTimeout ?? DEFAULT_DRAIN_TIMEOUT),
+    DRAIN_TIMEOUT: nginxSeconds(`${routerDrainSeconds(input.pool)}s`),
     READ_TIMEOUT: nginxSeconds(router.readTimeout),
     MAX_BODY_SIZE: nginxBytes(router.maxBodySize),
     ACCESS_LOG: '/dev/stdout',

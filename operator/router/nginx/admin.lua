@@ -83,6 +83,7 @@ function M.metrics()
     gauges.endpoints[metrics.series("endpoints", unpack(labels))] = #model.live
   end
   gauges.route_table_version["vllm_router_route_table_version"] = routes.version()
+  gauges.draining = { vllm_router_draining = board.draining() and 1 or 0 }
   ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
   ngx.print(metrics.text(gauges))
 end

@@ -27,8 +27,9 @@ local M = {
   EJECTED_UNTIL = 1, -- ms since 1970
 }
 
--- Cells of slot 0, which belongs to no model: version of the route table, rows in use, sequence of holds.
-local VERSION, ROWS_USED = 0, 1
+-- Slot 0 belongs to no model. In the rows of workers its IN_FLIGHT counts all requests of clients, and its HELD those that wait.
+-- In row 0: version of the route table, rows in use, whether the router is about to end.
+local VERSION, ROWS_USED, DRAINING = 0, 1, 2
 
 local cells -- double[ROWS][SLOTS][FIELDS]
 local mine -- offset of this worker's row
@@ -126,6 +127,16 @@ end
 --- Number of the route table that workers should run. It counts applied tables, so that a reload of the same version is seen too.
 function M.revision()
   return cells[VERSION]
+end
+
+--- Whether the router ends as soon as nothing is under way.
+function M.draining()
+  return cells[DRAINING] == 1
+end
+
+--- Tells all workers so.
+function M.set_draining()
+  cells[DRAINING] = 1
 end
 
 --- Tells all workers that there is another route table.

@@ -146,6 +146,7 @@ end
 function M.access()
   local ctx = new_context()
   ngx.ctx = ctx
+  board.add(0, board.IN_FLIGHT, 1)
   local var = ngx.var
   var.trace_id = new_trace_id()
   local uri = var.uri
@@ -260,6 +261,7 @@ end
 --- Log phase: undoes what the request holds, however it ended, and counts it.
 function M.log()
   local ctx = ngx.ctx
+  if ctx.start and not ctx.inner then board.add(0, board.IN_FLIGHT, -1) end
   local model = ctx.model
   local status = ngx.status
   if not model then

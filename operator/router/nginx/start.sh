@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts the router. Stays as its parent, because a pod is stopped with TERM and nginx drains on QUIT.
+# Starts the router. Stays as its parent, because a pod is stopped with TERM, and nginx is to go on until it is done (drain.lua).
 #   VLLM_ROUTER_PREFIX   writable directory (default /var/lib/vllm-router)
 #   VLLM_ROUTER_ADDRESS  address to listen on (default: all, IPv4 and IPv6)
 #   VLLM_ROUTER_SNAPSHOT, VLLM_ROUTER_REDIS, VLLM_ROUTER_TLS  directories with routes.json, with url, with tls.crt and tls.key
@@ -58,7 +58,7 @@ if [ ! -s admin.crt ]; then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
     -subj "/CN=${POD_NAME:-vllm-router}" -keyout admin.key -out admin.crt 2> openssl.log || { cat openssl.log >&2; exit 1; }
 fi
-rm -f relay.sock nginx.pid
+rm -f relay.sock nginx.pid draining
 
 # Where Redis or its certificate is named, not numbered.
 nameservers=$(awk '$1 == "nameserver" { print ($2 ~ /:/) ? "[" $2 "]" : $2 }' /etc/resolv.conf 2> /dev/null | tr '\n' ' ')
@@ -77,7 +77,8 @@ set -- -e stderr -c "$prefix/nginx.conf" -p "$prefix/"
 if [ "$(id -u)" = 0 ]; then set -- "$@" -g "user root root;"; fi
 "$nginx" "$@" &
 pid=$!
-trap 'kill -QUIT $pid 2> /dev/null' TERM INT QUIT
+trap ': > draining' TERM
+trap 'kill -QUIT $pid 2> /dev/null' INT QUIT
 trap 'kill -HUP $pid 2> /dev/null' HUP
 
 # A renewed certificate is taken up by a reload, which cuts no stream.

@@ -59,6 +59,7 @@ local function remove(waiter)
     if room.turn == tenant then room.turn = tenant.next ~= tenant and tenant.next or nil end
   end
   board.add(room.slot, room.kind, -1)
+  board.add(0, board.HELD, -1)
   room.count = room.count - 1
   if room.count == 0 then rooms[waiter.uid], room_count = nil, room_count - 1 end
 end
@@ -90,6 +91,7 @@ function M.enter(model, tenant_name)
   room.count = room.count + 1
   local first = M.count(model) == 0
   board.add(room.slot, room.kind, 1)
+  board.add(0, board.HELD, 1)
   if first and room.kind == board.HELD then announce() end
   return waiter
 end

@@ -1,6 +1,7 @@
 --- What the processes of nginx do when they start.
 local board = require "board"
 local cache = require "cache"
+local drain = require "drain"
 local metrics = require "metrics"
 local routes = require "routes"
 local waiting = require "waiting"
@@ -40,6 +41,7 @@ function M.start()
   math.randomseed(ngx.worker.pid() + ngx.now() * 1000)
   ngx.timer.at(0, run, waiting.watch)
   ngx.timer.every(1, metrics.flush)
+  ngx.timer.every(drain.INTERVAL, drain.look)
   ngx.timer.every(cache.LOCK_REFRESH, cache.refresh_locks)
 end
 

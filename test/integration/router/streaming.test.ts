@@ -152,7 +152,10 @@ describe('streaming', () => {
 
   test('a pod that is stopped finishes its streams and then exits', async () => {
     const upstream = await engine();
-    const router = await start({ table: table([model('m', [upstream.address])]) });
+    const router = await start({
+      table: table([model('m', [upstream.address])]),
+      constants: { 'drain.lua': { PATIENCE: '0.1' } },
+    });
     const stream = await openStream(router.url, { model: 'm' });
     const closed = router.close('SIGTERM');
     await until('it takes no more connections', async () => {

@@ -68,12 +68,13 @@ describe('the routers of a pool', () => {
     });
   });
 
-  it('outlive the longest drain of the engines', () => {
+  it('outlive a wake and the longest drain of the engines, also of models that set their own', () => {
     const grace = (drainTimeout: string) =>
       template(render(pool('A100', { engine: { drainTimeout } })), /router/) as {
         spec: { terminationGracePeriodSeconds: number };
       };
-    expect(grace('20m').spec.terminationGracePeriodSeconds).toBeGreaterThan(20 * 60 + 10);
+    expect(grace('5m').spec.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(3_600);
+    expect(grace('2h').spec.terminationGracePeriodSeconds).toBeGreaterThan((120 + 15) * 60 + 10);
   });
 
   it('take orders from the operator only', () => {

@@ -28,12 +28,12 @@ describe('routerFiles', () => {
 
   it('fills in every placeholder from the pool', () => {
     const conf = nginxConf({
-      engine: { drainTimeout: '90s' },
+      engine: { drainTimeout: '2h' },
       router: { readTimeout: '1h', maxBodySize: '64Mi', resources: { limits: { cpu: '3500m' } } },
     });
     expect(conf).not.toContain('@@');
     expect(conf).toContain('worker_processes 4;');
-    expect(conf).toContain('worker_shutdown_timeout 90s;');
+    expect(conf).toContain('worker_shutdown_timeout 8100s;');
     expect(conf).toContain('proxy_read_timeout 3600s;');
     expect(conf).toContain('client_max_body_size 67108864;');
   });

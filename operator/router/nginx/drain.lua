@@ -1,0 +1,45 @@
+--- The end of a router. nginx stops listening at once when it is told to end, and then nobody could tell it where to send what
+-- it holds. So start.sh leaves a file instead, and nginx is told when nothing is under way any more.
+local board = require "board"
+local ffi = require "ffi"
+local C = ffi.C
+
+pcall(ffi.cdef, [[
+  int getppid(void);
+  int kill(int pid, int sig);
+]])
+
+local M = {
+  INTERVAL = 0.1, -- seconds between two looks
+}
+
+local FILE = ngx.config.prefix() .. "draining"
+local QUIT = 3
+-- Clients may ask on and on over connections that they have: from then on, waiting requests alone keep the router.
+local PATIENCE = 5 -- seconds
+
+local since, idle_before
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- Looks whether the router is to end, and whether it can. In one worker.
+function M.look()
+  if ngx.worker.id() ~= 0 or ngx.worker.exiting() then return end
+  if not since then
+    if not exists(FILE) then return end
+    since = ngx.now()
+    board.set_draining()
+  end
+  local under_way = board.sum(0, board.IN_FLIGHT)
+  if ngx.now() - since > PATIENCE then under_way = board.sum(0, board.HELD) end
+  local idle = under_way == 0
+  -- Twice, because a request that was just accepted is not counted yet.
+  if idle and idle_before then C.kill(C.getppid(), QUIT) end
+  idle_before = idle
+end
+
+return M

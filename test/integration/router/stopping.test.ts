@@ -1,0 +1,71 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Engine, startEngine } from './support/engine.ts';
+import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { openStream } from './support/stream.ts';
+import { model, table } from './support/table.ts';
+
+describe('a router that is told to stop', () => {
+  const cleanup: { close(): Promise<void> }[] = [];
+  const engine = async (): Promise<Engine> => {
+    const started = await startEngine();
+    cleanup.push(started);
+    return started;
+  };
+  const start = async (options: RouterOptions): Promise<Router> => {
+    const started = await startRouter(options);
+    cleanup.push(started);
+    return started;
+  };
+  const held = async (router: Router) => (await router.demand()).models['uid-m']?.held ?? 0;
+  const isUp = async (router: Router) =>
+    await fetch(`${router.metricsUrl}/healthz`).then(
+      () => true,
+      () => false,
+    );
+  afterEach(async () => {
+    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
+  });
+
+  test('still learns where to send what it holds, and goes when all is answered', async () => {
+    const upstream = await engine();
+    // Streams wait in another way once they have been sent a comment.
+    const router = await start({
+      table: table([model('m', [])]),
+      constants: { 'relay.lua': { PATIENCE: '0.1', INTERVAL: '0.1' } },
+    });
+    const plain = fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
+    const stream = await openStream(router.url, { model: 'm' });
+    await until('both are held', async () => (await held(router)) === 2);
+
+    process.kill(router.pid, 'SIGTERM');
+    await until('it knows', async () => (await router.metrics()).includes('vllm_router_draining 1'));
+    await router.put(table([model('m', [upstream.address])]));
+
+    expect((await plain).status).toBe(200);
+    await until('the engine has the stream', () => upstream.streams.size === 1);
+    expect((await router.demand()).models['uid-m']).toMatchObject({ inFlight: 1, held: 0 });
+    upstream.push('one');
+    upstream.finish();
+    expect(await stream.ended).toBe('complete');
+    expect(stream.text()).toContain('data: one\n\n');
+    await until('it is gone', async () => !(await isUp(router)));
+  });
+
+  test('serves on over connections that clients have, and then closes them but for what is under way', async () => {
+    const upstream = await engine();
+    const router = await start({
+      table: table([model('m', [upstream.address])]),
+      constants: { 'drain.lua': { PATIENCE: '1' } },
+    });
+    const stream = await openStream(router.url, { model: 'm' });
+    process.kill(router.pid, 'SIGTERM');
+    await until('it knows', async () => (await router.metrics()).includes('vllm_router_draining 1'));
+    const answer = await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
+    expect(answer.status).toBe(200);
+    await until('it listens no more', async () => !(await isUp(router)));
+    upstream.push('last');
+    upstream.finish();
+    expect(await stream.ended).toBe('complete');
+    expect(stream.text()).toContain('data: last\n\n');
+  });
+});
