@@ -68,12 +68,20 @@ export class StatusWriter {
       }
       return { changed: true, object };
     } catch (error) {
-      if (isKubeError(error, 'NotFound', 'Conflict')) {
+      if (isKubeError(error, 'NotFound', 'Conflict') || isAnother(error)) {
         return { changed: false, object: live };
       }
       throw error;
     }
   }
+}
+
+/** An apply that names another UID than the object has is not a Conflict but not valid: the field cannot change. */
+function isAnother(error: unknown): boolean {
+  return (
+    isKubeError(error, 'Invalid') &&
+    (error.details?.causes ?? []).some(({ field }) => field === 'metadata.uid')
+  );
 }
 
 /** Times do not count: a condition whose time alone differs says nothing new. Members that are undefined do not exist in JSON. */

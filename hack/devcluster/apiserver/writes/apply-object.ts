@@ -30,7 +30,7 @@ export function applyObject(
     return { object: applyNew(server, target, configuration, request, force), created: true };
   }
   const live = resource.fromStored(stored);
-  assertCurrent(resource, live, body);
+  assertCurrent(resource, live, body, 'Apply');
   const { resourceVersion: _, uid: __, ...metadata } = configuration.metadata;
   const config = { ...configuration, metadata: metadata as ApiObject['metadata'] };
   const result = applyConfiguration(live, config, managedWrite(server, target, request, 'Apply'), {

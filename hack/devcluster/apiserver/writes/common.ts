@@ -4,7 +4,7 @@ import { managedTime } from '../apply/managed-fields.ts';
 import type { ManagedWrite } from '../apply/updater.ts';
 import { validateCustom } from '../crd/validate-custom.ts';
 import { isObject, type Json, type JsonObject } from '../json.ts';
-import { validateMeta } from '../object-meta.ts';
+import { fieldInvalid, validateMeta } from '../object-meta.ts';
 import { apiVersionOf, type Resource, type WriteContext } from '../resource.ts';
 import { emptyStruct } from '../schema/decode.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
@@ -113,8 +113,13 @@ export function readStored(server: ServerContext, target: Target): ApiObject {
   return target.resource.fromStored(found);
 }
 
-/** Throws Conflict when the sent resourceVersion or uid is not the live one. */
-export function assertCurrent(resource: Resource, live: ApiObject, sent: JsonObject): void {
+/** Throws Conflict when the sent resourceVersion or uid is not the live one; for an applied uid Invalid, as kube-apiserver does. */
+export function assertCurrent(
+  resource: Resource,
+  live: ApiObject,
+  sent: JsonObject,
+  how: 'Update' | 'Apply',
+): void {
   const metadata = isObject(sent.metadata) ? sent.metadata : {};
   const version: Json | undefined = metadata.resourceVersion;
   if (
@@ -127,6 +132,9 @@ export function assertCurrent(resource: Resource, live: ApiObject, sent: JsonObj
   }
   const uid: Json | undefined = metadata.uid;
   if (typeof uid === 'string' && uid !== '' && uid !== live.metadata.uid) {
+    if (how === 'Apply') {
+      throw invalid(resource, live.metadata.name, [fieldInvalid('metadata.uid', uid, 'field is immutable')]);
+    }
     throw conflict(
       resource,
       live.metadata.name,

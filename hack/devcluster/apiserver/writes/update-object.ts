@@ -28,7 +28,7 @@ export function updateObject(
       `the name of the object (${sentName}) does not match the name on the URL (${target.name})`,
     );
   }
-  assertCurrent(target.resource, live, decoded);
+  assertCurrent(target.resource, live, decoded, 'Update');
   return writeUpdate(server, target, live, decoded, request);
 }
 

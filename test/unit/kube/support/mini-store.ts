@@ -188,6 +188,10 @@ export class MiniStore {
         ? failure(404, 'NotFound', 'not found')
         : failure(409, 'Conflict', 'uid mismatch');
     }
+    if (old && body.metadata.uid !== undefined && body.metadata.uid !== old.metadata.uid) {
+      const cause = { field: 'metadata.uid', message: 'field is immutable' };
+      return failure(422, 'Invalid', 'metadata.uid: field is immutable', { causes: [cause] });
+    }
     const conflict = old && this.#conflict(old, body);
     if (conflict) {
       return conflict;
@@ -238,10 +242,18 @@ function id(object: KubeObject): string {
     : object.metadata.name;
 }
 
-function failure(code: number, reason: string, message: string): Answer {
+function failure(code: number, reason: string, message: string, details?: object): Answer {
   return {
     status: code,
-    object: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message },
+    object: {
+      kind: 'Status',
+      apiVersion: 'v1',
+      status: 'Failure',
+      code,
+      reason,
+      message,
+      ...(details && { details }),
+    },
   };
 }
 
