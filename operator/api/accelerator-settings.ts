@@ -66,7 +66,9 @@ export const acceleratorSettings = withRules(
     spot: z
       .boolean()
       .optional()
-      .describe('The nodes may be reclaimed: tolerate their taints and drain early.'),
+      .describe(
+        'The nodes may be reclaimed: tolerate their taints, and replace engines as soon as that is announced.',
+      ),
   }),
   [
     {

@@ -1,6 +1,6 @@
 /** What the Deployment and pods of a model say about it, in words that a user can act on. Pure. */
 import type { Deployment, Pod } from './workloads.ts';
-import { isFinished, isReady } from './workloads.ts';
+import { isFinished, isReady, isReleased } from './workloads.ts';
 
 /** Why engines do not become ready. Messages carry no pod names, so that they stay the same while pods come and go. */
 export interface EngineProblem {
@@ -56,7 +56,7 @@ function findProblem(
   observed: boolean,
 ): EngineProblem | undefined {
   for (const pod of pods) {
-    if (pod.metadata.deletionTimestamp !== undefined || isReady(pod)) continue;
+    if (pod.metadata.deletionTimestamp !== undefined || isReleased(pod) || isReady(pod)) continue;
     const found = podProblem(deployment, pod);
     if (found) return found;
   }

@@ -31,7 +31,7 @@ import type { ReplicasWriter } from './replicas-writer.ts';
 import type { Reach } from './routes-reconciler.ts';
 import { LONGEST_WAIT_MS, safeBounds } from './safe-bounds.ts';
 import type { ScalingMemories } from './scaling-memory.ts';
-import type { Deployment } from './workloads.ts';
+import { type Deployment, isReleased } from './workloads.ts';
 
 export interface ModelReconcilerOptions {
   state: ClusterState;
@@ -235,7 +235,11 @@ export class ModelReconciler {
     const { model, pool } = scope;
     const { state, clock, status, events, modes, coldStarts } = this.#options;
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
-    coldStarts.pods(model.metadata.uid ?? '', pods);
+    // One that leaves its node is of an earlier start.
+    coldStarts.pods(
+      model.metadata.uid ?? '',
+      pods.filter((pod) => !isReleased(pod)),
+    );
     const live = scope.written ?? state.deployments.store.get(this.#deploymentKey(scope));
     const before = findCondition(model.status?.conditions ?? [], 'Ready');
     const view: ModelView = {

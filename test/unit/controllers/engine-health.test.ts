@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { engineHealth } from '../../../operator/controllers/engine-health.ts';
 import type { Deployment, Pod } from '../../../operator/controllers/workloads.ts';
+import { EVACUATING_LABEL } from '../../../operator/render/labels.ts';
 
 const deployment = (status: Deployment['status'] = {}, replicas = 1): Deployment => ({
   apiVersion: 'apps/v1',
@@ -143,6 +144,13 @@ describe('engineHealth', () => {
       reason: 'PodsRefused',
       message: expect.stringContaining('exceeded quota'),
     });
+  });
+
+  it('does not mind what becomes of an engine that leaves its node', () => {
+    const { metadata, ...rest } = crashed(137, 3);
+    const leaving = { ...rest, metadata: { ...metadata, labels: { [EVACUATING_LABEL]: 'true' } } };
+    expect(engineHealth(deployment(), [leaving, ready])).toMatchObject({ pods: 2, ready: 1 });
+    expect(engineHealth(deployment(), [leaving, ready]).problem).toBeUndefined();
   });
 
   it('has no problem with pods that are only starting, nor at zero', () => {

@@ -1,0 +1,70 @@
+import { expect, it } from 'vitest';
+import type { AcceptanceCache } from '../../../operator/controllers/acceptance-cache.ts';
+import { BudgetKeeper } from '../../../operator/controllers/budget-keeper.ts';
+import { byModel, type ClusterState, poolKeyOf } from '../../../operator/controllers/cluster-state.ts';
+import { ScalingMemories } from '../../../operator/controllers/scaling-memory.ts';
+import type { Deployment, Pod } from '../../../operator/controllers/workloads.ts';
+import { Store } from '../../../operator/kube/store.ts';
+import { EVACUATING_LABEL, engineLabels } from '../../../operator/render/labels.ts';
+import { DemandTracker } from '../../../operator/scaling/demand.ts';
+import { FakeClock } from '../kube/support/fake-clock.ts';
+import { aModel, aPool } from './fixtures.ts';
+
+const pool = aPool({ capacity: { accelerators: 4 } });
+const model = aModel('chat');
+
+/** A keeper of a pool of four accelerators whose one model is to have two engines of one each. */
+function keeper(pods: { name: string; released?: boolean; ending?: boolean; phase?: string }[]) {
+  const models = new Store({ indexes: { byPool: (one: typeof model) => [poolKeyOf(one)] } });
+  models.upsert(model);
+  const deployments = new Store<Deployment>();
+  deployments.upsert({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'vllm-chat', namespace: 'platform' },
+    spec: { replicas: 2 },
+  });
+  const engines = new Store<Pod>({ indexes: { byModel } });
+  for (const { name, released, ending, phase = 'Running' } of pods) {
+    engines.upsert({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name,
+        namespace: 'platform',
+        uid: name,
+        labels: {
+          ...engineLabels(model.metadata, pool.metadata),
+          ...(released && { [EVACUATING_LABEL]: 'true' }),
+        },
+        ...(ending && { deletionTimestamp: 'now' }),
+      },
+      spec: {},
+      status: { phase },
+    });
+  }
+  const memories = new ScalingMemories();
+  const state = { models: { store: models }, deployments: { store: deployments }, pods: { store: engines } };
+  const budget = new BudgetKeeper({
+    state: state as unknown as ClusterState,
+    acceptance: { verdict: () => ({ accepted: true }) } as unknown as AcceptanceCache,
+    memories,
+    demand: new DemandTracker({ clock: new FakeClock(), onHeld: () => {}, onBusy: () => {} }),
+    minReplicas: () => 0,
+  });
+  return { memories, room: () => budget.room(pool, model, 0) };
+}
+
+it('counts an engine that leaves its node beside those that are to be there', () => {
+  expect(keeper([{ name: 'a' }, { name: 'b' }]).room()).toBe(2);
+  expect(keeper([{ name: 'a', released: true }, { name: 'b' }]).room()).toBe(1);
+  expect(keeper([{ name: 'a', released: true }, { name: 'b' }, { name: 'c' }]).room()).toBe(1);
+  expect(keeper([{ name: 'a', released: true, ending: true }, { name: 'b' }]).room()).toBe(1);
+  expect(keeper([{ name: 'a', released: true, phase: 'Failed' }, { name: 'b' }]).room()).toBe(2);
+});
+
+it('counts it before the local copy shows that it leaves', () => {
+  const { memories, room } = keeper([{ name: 'a' }, { name: 'b' }]);
+  memories.of(model.metadata.uid ?? '').releasing = new Set(['a']);
+  expect(room()).toBe(1);
+});
