@@ -15,8 +15,11 @@ local M = {
 
 local FILE = ngx.config.prefix() .. "draining"
 local QUIT = 3
--- Clients may ask on and on over connections that they have: from then on, waiting requests alone keep the router.
-local PATIENCE = 5 -- seconds
+-- Until then clients may still ask over connections that they have. Each answer ends its connection; to end one that is idle
+-- can hit a request that is just being sent.
+local LEAVE = 2 -- seconds
+-- Streams may be long, and clients of HTTP/2 ask on and on: from then on, waiting requests alone keep the router.
+local PATIENCE = 30 -- seconds
 
 local since, idle_before
 
@@ -34,9 +37,8 @@ function M.look()
     since = ngx.now()
     board.set_draining()
   end
-  local under_way = board.sum(0, board.IN_FLIGHT)
-  if ngx.now() - since > PATIENCE then under_way = board.sum(0, board.HELD) end
-  local idle = under_way == 0
+  local passed = ngx.now() - since
+  local idle = passed > LEAVE and board.sum(0, passed > PATIENCE and board.HELD or board.IN_FLIGHT) == 0
   -- Twice, because a request that was just accepted is not counted yet.
   if idle and idle_before then C.kill(C.getppid(), QUIT) end
   idle_before = idle

@@ -24,7 +24,7 @@ local HELP = {
   held = { "gauge", "Requests that wait for a model to start." },
   queued = { "gauge", "Requests that wait for an engine to have room." },
   endpoints = { "gauge", "Engines that take requests." },
-  draining = { "gauge", "1 while the router ends: it goes when nothing is under way." },
+  draining = { "gauge", "Whether the router ends: it goes when nothing is under way." },
   route_table_version = { "gauge", "Version of the route table in use." },
 }
 

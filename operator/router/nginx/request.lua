@@ -142,8 +142,14 @@ local function edit_body(ctx, model, from, to)
   if edits[1] then ngx.req.set_body_data(edit.apply(edits)) end
 end
 
---- Access phase.
+--- Access phase of every request; of one that comes while the router drains, in the location for those.
 function M.access()
+  if board.draining() and ngx.req.http_version() < 2 then return ngx.exec("@last") end
+  return M.enter()
+end
+
+--- Finds out what the request asks for, and returns when it may go on.
+function M.enter()
   local ctx = new_context()
   ngx.ctx = ctx
   board.add(0, board.IN_FLIGHT, 1)

@@ -31,7 +31,7 @@ describe('a router that is told to stop', () => {
     // Streams wait in another way once they have been sent a comment.
     const router = await start({
       table: table([model('m', [])]),
-      constants: { 'relay.lua': { PATIENCE: '0.1', INTERVAL: '0.1' } },
+      constants: { 'relay.lua': { PATIENCE: '0.1', INTERVAL: '0.1' }, 'drain.lua': { LEAVE: '0.1' } },
     });
     const plain = fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
     const stream = await openStream(router.url, { model: 'm' });
@@ -51,21 +51,28 @@ describe('a router that is told to stop', () => {
     await until('it is gone', async () => !(await isUp(router)));
   });
 
-  test('serves on over connections that clients have, and then closes them but for what is under way', async () => {
+  test('serves on over connections that clients have, and ends each with its answer', async () => {
     const upstream = await engine();
     const router = await start({
       table: table([model('m', [upstream.address])]),
-      constants: { 'drain.lua': { PATIENCE: '1' } },
+      constants: { 'drain.lua': { LEAVE: '0.1', PATIENCE: '1' } },
     });
     const stream = await openStream(router.url, { model: 'm' });
     process.kill(router.pid, 'SIGTERM');
     await until('it knows', async () => (await router.metrics()).includes('vllm_router_draining 1'));
     const answer = await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
     expect(answer.status).toBe(200);
+    expect(answer.headers.get('connection')).toBe('close');
+    expect(await answer.json()).toMatchObject({ path: '/v1/completions' });
     await until('it listens no more', async () => !(await isUp(router)));
     upstream.push('last');
     upstream.finish();
     expect(await stream.ended).toBe('complete');
     expect(stream.text()).toContain('data: last\n\n');
+  });
+
+  test('goes when it is idle', async () => {
+    const router = await start({ table: table([]), constants: { 'drain.lua': { LEAVE: '0.1' } } });
+    await router.close('SIGTERM');
   });
 });
