@@ -15,6 +15,9 @@ export interface Condition {
   lastTransitionTime: string;
 }
 
+/** Longest message that metav1.Condition allows; an API server's refusal quotes what it refuses, and can be longer. */
+const MAX_MESSAGE = 32_768;
+
 /** A condition as it should be now; when it became so is worked out. */
 export type ConditionUpdate = Omit<Condition, 'lastTransitionTime'>;
 
@@ -38,7 +41,8 @@ export function setConditions(
   for (const update of updates) {
     const old = byType.get(update.type);
     const lastTransitionTime = old?.status === update.status ? old.lastTransitionTime : secondTime(now);
-    byType.set(update.type, { ...update, lastTransitionTime });
+    const message = update.message.slice(0, MAX_MESSAGE);
+    byType.set(update.type, { ...update, message, lastTransitionTime });
   }
   const rank = (type: string) => (order.includes(type) ? order.indexOf(type) : order.length);
   return [...byType.values()].sort((a, b) => rank(a.type) - rank(b.type) || (a.type < b.type ? -1 : 1));

@@ -30,6 +30,11 @@ describe('setConditions', () => {
     expect(third[0]).toMatchObject({ reason: 'C', lastTransitionTime: '2026-01-01T00:02:00Z' });
   });
 
+  test('a message is no longer than the API takes', () => {
+    const long = { ...update('Ready', 'False'), message: 'x'.repeat(40_000) };
+    expect(setConditions([], [long], { now: at(0) })[0]?.message).toHaveLength(32_768);
+  });
+
   test('others stay; the order is that asked for, then by name', () => {
     const existing = setConditions([], [update('Zebra', 'True'), update('Foreign', 'True')], { now: at(0) });
     const all = setConditions(existing, [update('Stalled', 'False'), update('Ready', 'True')], {
