@@ -36,6 +36,7 @@ import { metricsDnsNames } from '../scaling/metrics-api/leader-endpoint.ts';
 import { AcceptanceCache } from './acceptance-cache.ts';
 import { BudgetKeeper } from './budget-keeper.ts';
 import {
+  byModel,
   createClusterState,
   FIELD_MANAGER,
   noteReplicasOwner,
@@ -135,6 +136,14 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     onRecorded: (uid) => {
       for (const key of keysOf(uid)) modelController.enqueue(key);
     },
+  });
+  // At once, because it measures.
+  state.pods.store.subscribe(({ new: pod }) => {
+    for (const key of pod ? byModel(pod) : [])
+      coldStarts.pods(
+        state.models.store.get(key)?.metadata.uid ?? '',
+        state.pods.store.byIndex('byModel', key),
+      );
   });
   state.models.store.subscribe(({ old, new: now }) => {
     if (!old || now) return;

@@ -9,6 +9,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
+import type { KubeObject } from '../kube/object.ts';
 import { DEPLOYMENTS } from '../kube/resource-types.ts';
 import type { StatusWriter } from '../kube/status-writer.ts';
 import { redisName, routerName } from '../render/names.ts';
@@ -17,7 +18,7 @@ import { redisCredentials } from '../router/redis-credentials.ts';
 import { routerFiles } from '../router/router-files.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
-import type { Identity } from './identity.ts';
+import type { Identity, LoadedAuthority } from './identity.ts';
 import { routerUrl } from './model-reconciler.ts';
 import { type PoolView, poolStatus } from './pool-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
@@ -46,6 +47,9 @@ interface Context {
 export class PoolReconciler {
   readonly #options: PoolReconcilerOptions;
 
+  /** What pools were rendered to, and from what. A pool counts its models far more often than its spec changes. */
+  readonly #rendered = new Map<Key, { of: unknown[]; desired: KubeObject[] }>();
+
   constructor(options: PoolReconcilerOptions) {
     this.#options = options;
   }
@@ -54,7 +58,10 @@ export class PoolReconciler {
   async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
     const { state, client } = this.#options;
     const pool = state.pools.store.get(key);
-    if (!pool) return undefined;
+    if (!pool) {
+      this.#rendered.delete(key);
+      return undefined;
+    }
     const deleting = pool.metadata.deletionTimestamp !== undefined;
     const users = deleting ? this.#users(key) : [];
     if (deleting && users.length === 0) {
@@ -84,22 +91,31 @@ export class PoolReconciler {
    * applied nothing, when the spec is wrong.
    */
   async #apply(pool: InferencePool, written: Map<string, Deployment>, { signal }: Context): Promise<void> {
-    const { applier, identity, operatorNamespace } = this.#options;
+    const { applier, identity } = this.#options;
     resolveAccelerator(pool.spec.accelerator);
     const authority = await identity.authority(signal);
-    const desired = renderPool({
-      pool,
-      cluster: { operatorNamespace },
-      routerFiles: routerFiles({ pool, trustBundle: authority.trustBundle }),
-      redis: {
-        aclHash: redisCredentials(authority.rootKey, { uid: pool.metadata.uid ?? '' }).passwordSha256,
-      },
-    });
+    const desired = this.#desired(pool, authority);
     const { changes } = await applier.apply({ owner: pool, desired, prune: true, signal });
     for (const { action, type, object } of changes) {
       if (type.kind === DEPLOYMENTS.kind && object && action !== 'deleted')
         written.set(object.metadata.name, object as Deployment);
     }
+  }
+
+  #desired(pool: InferencePool, { trustBundle, rootKey }: LoadedAuthority): KubeObject[] {
+    const { uid = '', generation } = pool.metadata;
+    const key = keyOf(pool);
+    const of = [uid, generation, trustBundle, rootKey];
+    const rendered = this.#rendered.get(key);
+    if (rendered?.of.every((part, i) => part === of[i])) return rendered.desired;
+    const desired = renderPool({
+      pool,
+      cluster: { operatorNamespace: this.#options.operatorNamespace },
+      routerFiles: routerFiles({ pool, trustBundle }),
+      redis: { aclHash: redisCredentials(rootKey, { uid }).passwordSha256 },
+    });
+    this.#rendered.set(key, { of, desired });
+    return desired;
   }
 
   /** The cache may not have yet what was written just now, so `written` comes first. */

@@ -11,6 +11,9 @@ import type { NoticedNode } from './eviction-notice.ts';
 
 type OwnerKeys = (object: KubeObject) => Key[];
 
+/** A start or a stop changes a Deployment and its pods several times within milliseconds: the status tells of it once. */
+const TELL_AFTER_MS = 50;
+
 /** Models: themselves, their children and pods, their pool, their namespace, and a refused model when a neighbour leaves. */
 export function watchForModels(controller: Controller, state: ClusterState, owners: OwnerKeys): void {
   controller.watch(state.models.store, {
@@ -34,7 +37,7 @@ export function watchForModels(controller: Controller, state: ClusterState, owne
         .filter((model) => model.metadata.namespace === namespace.metadata.name)
         .map(keyOf),
   });
-  controller.watch(state.pods.store, { map: byModel });
+  controller.watch(state.pods.store, { map: byModel, afterMs: TELL_AFTER_MS });
   for (const reflector of [
     state.deployments,
     state.services,
@@ -44,7 +47,7 @@ export function watchForModels(controller: Controller, state: ClusterState, owne
     state.volumeClaims,
     state.autoscalers,
   ]) {
-    controller.watch(reflector.store, { map: owners });
+    controller.watch(reflector.store, { map: owners, afterMs: TELL_AFTER_MS });
   }
 }
 

@@ -47,7 +47,7 @@ export interface ApplierOptions {
 export interface ApplyInput {
   /** The owner as the server returned it. Children are in its namespace. */
   owner: KubeObject;
-  /** Complete desired state, applied in this order. */
+  /** Complete desired state, applied in this order. The objects must not change from then on. */
   desired: readonly KubeObject[];
   /** Delete children that `desired` lacks. Default true. */
   prune?: boolean;
@@ -106,6 +106,7 @@ export class Applier {
   readonly #options: ApplierOptions;
   readonly #stores: ReadonlyMap<string, ChildType>;
   readonly #state: AppliedState;
+  readonly #children = new WeakMap<KubeObject, { ownerUid: string | undefined; child: Child }>();
   readonly #fights: FightBreaker;
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -149,7 +150,16 @@ export class Applier {
     return { changes: run.changes, fights: run.fights, requests: run.requests };
   }
 
+  /** What follows from a desired object is kept: hashing one costs more than all the rest when nothing has changed. */
   #child(object: KubeObject, owner: KubeObject): Child {
+    const kept = this.#children.get(object);
+    if (kept && kept.ownerUid === owner.metadata.uid) return kept.child;
+    const child = this.#makeChild(object, owner);
+    this.#children.set(object, { ownerUid: owner.metadata.uid, child });
+    return child;
+  }
+
+  #makeChild(object: KubeObject, owner: KubeObject): Child {
     const known = this.#stores.get(kindId(object.apiVersion, object.kind));
     if (known === undefined) {
       throw new TypeError(`${object.apiVersion} ${object.kind} is not among the child types of this applier`);
