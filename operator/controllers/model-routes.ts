@@ -155,7 +155,9 @@ export class ModelRoutes {
     const { state } = this.#options;
     const key = keyOf(model);
     const name = { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
-    const health = engineHealth(state.deployments.store.get(name), state.pods.store.byIndex('byModel', key));
+    const pods = state.pods.store.byIndex('byModel', key);
+    const health = engineHealth(state.deployments.store.get(name), pods);
+    const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     return {
       model,
       engine,
@@ -165,6 +167,7 @@ export class ModelRoutes {
       unavailable: unavailable(model, health, remembered),
       heldBack: remembered.heldBack,
       leaving: remembered.leaving,
+      ending: new Set(ending.map(({ metadata }) => metadata.uid ?? '')),
     };
   }
 

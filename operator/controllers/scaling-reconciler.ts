@@ -20,7 +20,7 @@ import type { ModeKeeper } from './mode-keeper.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
 import { LONGEST_WAIT_MS, safeBounds } from './safe-bounds.ts';
 import { replicasOf, type ScalingMemories, type ScalingMemory } from './scaling-memory.ts';
-import type { Deployment } from './workloads.ts';
+import { type Deployment, isFinished, isReleased, type Pod } from './workloads.ts';
 
 export interface ScalingReconcilerOptions {
   state: ClusterState;
@@ -46,6 +46,7 @@ interface Scope {
   pool: InferencePool;
   poolKey: Key;
   deployment: Deployment;
+  pods: readonly Pod[];
   health: EngineHealth;
   memory: ScalingMemory;
   /** `spec.replicas`, our own last write included. */
@@ -69,6 +70,7 @@ const WAKE_BACKOFF_MS = 30_000;
 const MAX_WAKE_BACKOFF_MS = 300_000;
 /** Wait for what no watch tells: confirmation by the routers, demand of routers that do not answer. */
 const POLL_MS = 250;
+const AT_ONCE_MS = 20;
 
 /** Waiting makes older, and age can be what it takes. */
 const QUEUE_MS = 2_000;
@@ -116,12 +118,14 @@ export class ScalingReconciler {
     if (!acceptance.verdict(pool, model).accepted) return undefined;
     const bounds = safeBounds(model, clock.now());
     const memory = memories.of(model.metadata.uid ?? '');
+    const pods = podsOf(state, { namespace, name: model.metadata.name });
     return {
+      pods,
       model,
       pool,
       poolKey,
       deployment,
-      health: engineHealth(deployment, podsOf(state, { namespace, name: model.metadata.name })),
+      health: engineHealth(deployment, pods),
       memory,
       replicas: replicasOf(deployment, memory),
       now: clock.monotonic(),
@@ -285,6 +289,8 @@ export class ScalingReconciler {
       case 'queue':
         return QUEUE_MS;
       case 'wake': {
+        // Nothing may be sent to the pods of before, which are on their way out once they are seen to be deleted.
+        if (memory.drainingSince !== undefined && scope.pods.some(isStaying)) return AT_ONCE_MS;
         const text = action.reason === 'Demand' ? 'for a held request' : 'for its minimum';
         memory.drainingSince = undefined;
         await this.#scaleTo(
@@ -452,6 +458,10 @@ export class ScalingReconciler {
     }
     onChanged(keyOf(model), poolKey);
   }
+}
+
+function isStaying(pod: Pod): boolean {
+  return pod.metadata.deletionTimestamp === undefined && !isFinished(pod) && !isReleased(pod);
 }
 
 function wakeTimeoutOf({ model, pool }: Pick<Scope, 'model' | 'pool'>): string {

@@ -36,6 +36,8 @@ export interface RouteModelInput {
   heldBack?: boolean;
   /** Engines whose end is announced. */
   leaving?: LeavingPods | undefined;
+  /** UIDs of engine pods that are being deleted. */
+  ending?: ReadonlySet<string>;
 }
 
 export interface RouteTableInput {
@@ -104,9 +106,11 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
     ...(typeof maxModelLen === 'number' && { maxModelLen }),
     state: input.state,
     ...(input.unavailable && { unavailable: input.unavailable }),
-    endpoints: engineEndpoints(input.slices, { capacity, leaving: input.leaving }).map((endpoint) =>
-      input.heldBack ? { ...endpoint, draining: true } : endpoint,
-    ),
+    endpoints: engineEndpoints(input.slices, {
+      capacity,
+      leaving: input.leaving,
+      ending: input.ending,
+    }).map((endpoint) => (input.heldBack ? { ...endpoint, draining: true } : endpoint)),
     ...(fallback !== undefined && { fallback }),
     cache: mergeCache(pool, model),
     admission: mergeAdmission(pool, spec.admission),

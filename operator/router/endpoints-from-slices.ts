@@ -38,10 +38,16 @@ interface SliceEndpoint {
  */
 export function engineEndpoints(
   slices: readonly EndpointSlice[],
-  options: { capacity: number; portName?: string; leaving?: LeavingPods | undefined },
+  options: {
+    capacity: number;
+    portName?: string;
+    leaving?: LeavingPods | undefined;
+    /** UIDs of pods that are being deleted: their slices tell of it a moment later. */
+    ending?: ReadonlySet<string> | undefined;
+  },
 ): RouteEndpoint[] {
   const { leaving, capacity } = options;
-  const serving = readEndpoints(slices, options.portName ?? 'http').filter(
+  const serving = readEndpoints(slices, options.portName ?? 'http', options.ending).filter(
     ({ port, ready, ...endpoint }) => port !== undefined && (ready || isEnding(endpoint)),
   );
   const hasOthers = serving.some((endpoint) => !isEnding(endpoint) && !leaving?.pods.has(endpoint.id));
@@ -68,7 +74,11 @@ export function hostPort(host: string, port: number): string {
  * with dual-stack Services in one per family. A pod never comes back from terminating, so that is the newest fact of it;
  * then what can take requests wins, then IPv4.
  */
-function readEndpoints(slices: readonly EndpointSlice[], portName: string): SliceEndpoint[] {
+function readEndpoints(
+  slices: readonly EndpointSlice[],
+  portName: string,
+  ending?: ReadonlySet<string>,
+): SliceEndpoint[] {
   const best = new Map<string, SliceEndpoint>();
   for (const slice of slices) {
     if (slice.addressType === 'FQDN') continue;
@@ -85,7 +95,7 @@ function readEndpoints(slices: readonly EndpointSlice[], portName: string): Slic
         port,
         ready,
         serving: conditions?.serving ?? ready,
-        terminating: conditions?.terminating ?? false,
+        terminating: (conditions?.terminating ?? false) || ending?.has(targetRef?.uid ?? '') === true,
       };
       const known = best.get(endpoint.id);
       if (!known || preference(endpoint) > preference(known)) best.set(endpoint.id, endpoint);

@@ -112,6 +112,15 @@ describe('engineEndpoints', () => {
     });
   });
 
+  it('sends no requests to a pod that is being deleted before its slice tells of it', () => {
+    const pods = ['a', 'b'].map((uid, i) => ({ addresses: [`10.0.0.${i}`], targetRef: { uid } }));
+    const endpoints = engineEndpoints([slice(pods)], {
+      capacity: 64,
+      ending: new Set(['a']),
+    });
+    expect(endpoints.map(({ draining }) => draining)).toEqual([true, false]);
+  });
+
   it('needs the port by its name', () => {
     const elsewhere = slice([{ addresses: ['10.0.0.1'] }], { ports: [{ name: 'grpc', port: 8000 }] });
     expect(engines([elsewhere, slice([{ addresses: ['10.0.0.2'] }], { ports: null })])).toEqual([]);
