@@ -1,9 +1,8 @@
 /** A whole cluster for one test file: devcluster, our CRDs, operators as processes, and clients of what they serve. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { parse } from 'yaml';
 import { type Cluster, type ClusterOptions, startCluster } from '../../../hack/devcluster/cluster.ts';
 import { Watchdog } from '../../../hack/devcluster/node/watchdog.ts';
 import { type CommandResult, kubectl, tryKubectl } from '../../../hack/kubectl.ts';
@@ -20,17 +19,11 @@ import { findCondition, isTrue } from '../../../operator/kube/conditions.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
-import {
-  CUSTOM_RESOURCE_DEFINITIONS,
-  NAMESPACES,
-  PODS,
-  SERVICES,
-} from '../../../operator/kube/resource-types.ts';
+import { NAMESPACES, PODS, SERVICES } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
+import { installDefinitions } from '../../integration/support/definitions.ts';
 import { eventually } from './eventually.ts';
 import { OperatorProcess } from './operator-process.ts';
-
-const CRDS = new URL('../../../crds/', import.meta.url);
 
 /** Everything in a cluster happens five times as fast, and a simulated engine loads in 0.2 s. */
 const FAST: ClusterOptions = { timeScale: 0.2, engineEnv: { VLLM_SIM_TIME_SCALE: '0.02' } };
@@ -89,26 +82,12 @@ export class World {
       ...(operatorNodeArgs && { operatorNodeArgs }),
     });
     try {
-      await world.#installDefinitions();
+      await installDefinitions(world.client);
       await world.startOperator().untilLeads();
       return world;
     } catch (error) {
       await world.close();
       throw error;
-    }
-  }
-
-  async #installDefinitions(): Promise<void> {
-    for (const file of readdirSync(CRDS)) {
-      const crd = parse(readFileSync(new URL(file, CRDS), 'utf8')) as KubeObject;
-      await this.client.apply(CUSTOM_RESOURCE_DEFINITIONS, crd, { force: true });
-      await this.until<KubeObject & { status?: { conditions?: { type: string; status: string }[] } }>(
-        CUSTOM_RESOURCE_DEFINITIONS,
-        undefined,
-        crd.metadata.name,
-        'is established',
-        ({ status }) => status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True'),
-      );
     }
   }
 

@@ -1,8 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { API_VERSION } from '../../../operator/api/common.ts';
 import type { CustomResourceDefinition } from '../../../operator/api/crd.ts';
 import {
@@ -20,6 +19,7 @@ import { Transport } from '../../../operator/kube/transport.ts';
 import { BAD_SPECS, VALID_SPECS } from '../../unit/api/support/bad-specs.ts';
 import type { Kind } from '../../unit/api/support/schemas.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
+import { installDefinitions } from '../support/definitions.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const namespace = `crd-${process.pid}-${Date.now().toString(36)}`;
@@ -38,13 +38,7 @@ beforeAll(async () => {
   server = await startTestApiServer();
   transport = new Transport({ connection: await loadConnection({ kubeconfig: server.kubeconfig }) });
   client = new KubeClient(transport, { fieldManager: 'crd-test' });
-  for (const file of globSync('crds/*.yaml', { cwd: root })) {
-    await client.apply(
-      CUSTOM_RESOURCE_DEFINITIONS,
-      parse(readFileSync(join(root, file), 'utf8')) as KubeObject,
-    );
-  }
-  for (const { group, plural } of Object.values(types)) await established(`${plural}.${group}`);
+  await installDefinitions(client);
   await client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
 });
 
@@ -53,17 +47,6 @@ afterAll(async () => {
   await transport?.close();
   await server?.close();
 });
-
-async function established(name: string): Promise<void> {
-  for (;;) {
-    const crd = await client.get<CustomResourceDefinition & { status?: { conditions?: object[] } }>(
-      CUSTOM_RESOURCE_DEFINITIONS,
-      { name },
-    );
-    if (crd.status?.conditions?.some((condition) => Reflect.get(condition, 'type') === 'Established')) return;
-    await delay(50);
-  }
-}
 
 function object(kind: Kind, name: string, spec: object = VALID_SPECS[kind]): KubeObject & { spec: object } {
   return { apiVersion: API_VERSION, kind, metadata: { name, namespace }, spec };

@@ -1,8 +1,8 @@
 /** Installs manifests/install.yaml, as an administrator would with kubectl. */
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
+import type { CustomResourceDefinition } from '../../../operator/api/crd.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
-import { sleep } from '../../../operator/kube/clock.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
 import {
   CUSTOM_RESOURCE_DEFINITIONS,
@@ -11,6 +11,7 @@ import {
   POD_DISRUPTION_BUDGETS,
   SERVICE_ACCOUNTS,
 } from '../../../operator/kube/resource-types.ts';
+import { untilServed } from './definitions.ts';
 
 const NAMESPACE = 'vllm-operator-system';
 
@@ -34,9 +35,7 @@ const TYPES = new Map(
   ].map((type) => [type.kind, type]),
 );
 
-interface Definition extends KubeObject {
-  status?: { conditions?: { type: string; status: string }[] };
-}
+type Definition = KubeObject & Pick<CustomResourceDefinition, 'spec'>;
 
 interface InstallOptions {
   /** In the place of the manifest's namespace, so that tests on a shared cluster do not meet. */
@@ -67,7 +66,7 @@ export async function install(
     if (without.includes(object.kind)) continue;
     const type = typeOf(object);
     await client.apply(type, object);
-    while (type === CUSTOM_RESOURCE_DEFINITIONS && !(await isEstablished(client, object))) await sleep(25);
+    if (type === CUSTOM_RESOURCE_DEFINITIONS) await untilServed(client, object as Definition);
   }
 }
 
@@ -87,11 +86,4 @@ function typeOf({ kind }: KubeObject): ResourceType {
   const type = TYPES.get(kind);
   if (!type) throw new Error(`manifests/install.yaml has a ${kind}, which this helper does not know`);
   return type;
-}
-
-async function isEstablished(client: KubeClient, { metadata }: KubeObject): Promise<boolean> {
-  const live = await client.get<Definition>(CUSTOM_RESOURCE_DEFINITIONS, metadata);
-  return (live.status?.conditions ?? []).some(
-    ({ type, status }) => type === 'Established' && status === 'True',
-  );
 }

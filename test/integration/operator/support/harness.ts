@@ -1,8 +1,6 @@
 /** The operator in this process, against the API server of the environment. */
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
-import { parse } from 'yaml';
 import { API_VERSION } from '../../../../operator/api/common.ts';
 import {
   INFERENCE_MODELS,
@@ -19,15 +17,10 @@ import { isKubeError } from '../../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../../operator/kube/load-connection.ts';
 import { silentLogger } from '../../../../operator/kube/logger.ts';
 import type { KubeObject, ResourceType } from '../../../../operator/kube/object.ts';
-import {
-  CUSTOM_RESOURCE_DEFINITIONS,
-  DEPLOYMENTS,
-  NAMESPACES,
-} from '../../../../operator/kube/resource-types.ts';
+import { DEPLOYMENTS, NAMESPACES } from '../../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../../operator/kube/transport.ts';
 import { startTestApiServer, type TestApiServer } from '../../support/api-server.ts';
-
-const crdDirectory = new URL('../../../../crds/', import.meta.url);
+import { installDefinitions } from '../../support/definitions.ts';
 
 /** One running operator. */
 export interface RunningOperator {
@@ -61,18 +54,7 @@ export class Harness {
       userAgent: 'test',
     });
     const harness = new Harness(server, transport);
-    for (const file of readdirSync(crdDirectory)) {
-      const crd = parse(readFileSync(new URL(file, crdDirectory), 'utf8')) as KubeObject;
-      await harness.client.apply(CUSTOM_RESOURCE_DEFINITIONS, crd, { force: true });
-      await eventually(`${crd.metadata.name} is established`, async () => {
-        const live = await harness.client.get<
-          KubeObject & { status?: { conditions?: { type: string; status: string }[] } }
-        >(CUSTOM_RESOURCE_DEFINITIONS, { name: crd.metadata.name });
-        return live.status?.conditions?.some(
-          ({ type, status }) => type === 'Established' && status === 'True',
-        );
-      });
-    }
+    await installDefinitions(harness.client);
     await harness.#createNamespace(harness.operatorNamespace);
     return harness;
   }
