@@ -78,10 +78,13 @@ it('an engine is replaced before its node goes, and its streams run to their end
     [...(await engines(namespace)).values()].find((pod) => pod.metadata.name !== name),
   );
   expect(replacement.spec.nodeName).toBeUndefined();
+  const { answered } = traffic;
+  await eventually('the old engine goes on answering', () => traffic.answered > answered + 5);
   expect(await ask(client, 'chat')).toBe(name);
   const deployment = await world.client.get<Deployment>(DEPLOYMENTS, { namespace, name: 'vllm-chat' });
   expect(deployment.spec.replicas).toBe(1);
   const released = (await engines(namespace)).get(name);
+  expect(released?.metadata.deletionTimestamp).toBeUndefined();
   expect(released?.metadata.ownerReferences).toMatchObject([
     { kind: 'Deployment', uid: deployment.metadata.uid },
   ]);
