@@ -165,12 +165,12 @@ async function start(
   return { kubeconfigPath, url: api.url, directory };
 }
 
-function builtinImages({ vllm, engineEnv }: ClusterOptions): ImageHandler[] {
+function builtinImages({ vllm, engineEnv, timeScale }: ClusterOptions): ImageHandler[] {
   const engine = engineImage({
     ...(vllm === undefined ? {} : { vllm }),
     ...(engineEnv ? { env: engineEnv } : {}),
   });
-  return [routerImage, redisImage, engine, shellImage, pauseImage];
+  return [routerImage(timeScale), redisImage, engine, shellImage, pauseImage];
 }
 
 /** What a process needs of this machine, and how it finds the API server; nothing else of our environment. */

@@ -21,7 +21,7 @@ const ROUTER_PATHS = {
 /** A user of no image; the routers need no name for it. */
 const ROUTER_USER = 65532;
 
-/** Time for load balancers and proxies to learn that a router goes. */
+/** Time for load balancers and proxies to learn that a router goes (start.sh). */
 const LEAVE_SECONDS = 10;
 
 interface RouterVolume {
@@ -104,7 +104,6 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
     // Ready takes a route table, so a new router gets traffic only when it can route it.
     readinessProbe: probe('/readyz', 2),
     livenessProbe: probe('/healthz', 10),
-    lifecycle: { preStop: { sleep: { seconds: LEAVE_SECONDS } } },
     securityContext: CONTAINER_SECURITY,
     volumeMounts: volumes.map(({ name, mountPath, writable }) => ({
       name,

@@ -15,30 +15,34 @@ local M = {
 
 local FILE = ngx.config.prefix() .. "draining"
 local QUIT = 3
--- Until then clients may still ask over connections that they have. Each answer ends its connection; to end one that is idle
--- can hit a request that is just being sent.
-local LEAVE = 2 -- seconds
 -- Streams may be long, and clients of HTTP/2 ask on and on: from then on, waiting requests alone keep the router.
 local PATIENCE = 30 -- seconds
 
+-- Seconds for load balancers and proxies to learn that the router goes. Clients may still ask over connections that they have:
+-- each answer ends its connection, because to end one that is idle can hit a request that is just being sent.
+local leave
 local since, idle_before
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
+--- The number in the file; nil while there is none.
+local function read_leave()
+  local file = io.open(FILE, "rb")
+  if not file then return nil end
+  local seconds = tonumber(file:read("*l") or "")
+  file:close()
+  return seconds
 end
 
 --- Looks whether the router is to end, and whether it can. In one worker.
 function M.look()
   if ngx.worker.id() ~= 0 or ngx.worker.exiting() then return end
   if not since then
-    if not exists(FILE) then return end
+    leave = read_leave()
+    if not leave then return end
     since = ngx.now()
     board.set_draining()
   end
   local passed = ngx.now() - since
-  local idle = passed > LEAVE and board.sum(0, passed > PATIENCE and board.HELD or board.IN_FLIGHT) == 0
+  local idle = passed > leave and board.sum(0, passed > PATIENCE and board.HELD or board.IN_FLIGHT) == 0
   -- Twice, because a request that was just accepted is not counted yet.
   if idle and idle_before then C.kill(C.getppid(), QUIT) end
   idle_before = idle

@@ -2,6 +2,7 @@
 # Starts the router. Stays as its parent, because a pod is stopped with TERM, and nginx is to go on until it is done (drain.lua).
 #   VLLM_ROUTER_PREFIX   writable directory (default /var/lib/vllm-router)
 #   VLLM_ROUTER_ADDRESS  address to listen on (default: all, IPv4 and IPv6)
+#   VLLM_ROUTER_LEAVE_SECONDS  how long it serves as before when it is told to stop (default 10)
 #   VLLM_ROUTER_SNAPSHOT, VLLM_ROUTER_REDIS, VLLM_ROUTER_TLS  directories with routes.json, with url, with tls.crt and tls.key
 #                        (default /etc/vllm-router-snapshot, -redis, -tls; each may be absent)
 set -eu
@@ -77,7 +78,7 @@ set -- -e stderr -c "$prefix/nginx.conf" -p "$prefix/"
 if [ "$(id -u)" = 0 ]; then set -- "$@" -g "user root root;"; fi
 "$nginx" "$@" &
 pid=$!
-trap ': > draining' TERM
+trap 'echo "${VLLM_ROUTER_LEAVE_SECONDS:-10}" > draining' TERM
 trap 'kill -QUIT $pid 2> /dev/null' INT QUIT
 trap 'kill -HUP $pid 2> /dev/null' HUP
 

@@ -4,6 +4,8 @@ import { type Router, type RouterOptions, startRouter, until } from './support/r
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
+const LEAVE_SOON = { VLLM_ROUTER_LEAVE_SECONDS: '0.1' };
+
 describe('a router that is told to stop', () => {
   const cleanup: { close(): Promise<void> }[] = [];
   const engine = async (): Promise<Engine> => {
@@ -31,7 +33,8 @@ describe('a router that is told to stop', () => {
     // Streams wait in another way once they have been sent a comment.
     const router = await start({
       table: table([model('m', [])]),
-      constants: { 'relay.lua': { PATIENCE: '0.1', INTERVAL: '0.1' }, 'drain.lua': { LEAVE: '0.1' } },
+      constants: { 'relay.lua': { PATIENCE: '0.1', INTERVAL: '0.1' } },
+      env: LEAVE_SOON,
     });
     const plain = fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
     const stream = await openStream(router.url, { model: 'm' });
@@ -55,7 +58,8 @@ describe('a router that is told to stop', () => {
     const upstream = await engine();
     const router = await start({
       table: table([model('m', [upstream.address])]),
-      constants: { 'drain.lua': { LEAVE: '0.1', PATIENCE: '1' } },
+      constants: { 'drain.lua': { PATIENCE: '1' } },
+      env: LEAVE_SOON,
     });
     const stream = await openStream(router.url, { model: 'm' });
     process.kill(router.pid, 'SIGTERM');
@@ -72,7 +76,7 @@ describe('a router that is told to stop', () => {
   });
 
   test('goes when it is idle', async () => {
-    const router = await start({ table: table([]), constants: { 'drain.lua': { LEAVE: '0.1' } } });
+    const router = await start({ table: table([]), env: LEAVE_SOON });
     await router.close('SIGTERM');
   });
 });

@@ -154,7 +154,8 @@ describe('streaming', () => {
     const upstream = await engine();
     const router = await start({
       table: table([model('m', [upstream.address])]),
-      constants: { 'drain.lua': { LEAVE: '0.1', PATIENCE: '0.1' } },
+      constants: { 'drain.lua': { PATIENCE: '0.1' } },
+      env: { VLLM_ROUTER_LEAVE_SECONDS: '0.1' },
     });
     const stream = await openStream(router.url, { model: 'm' });
     const closed = router.close('SIGTERM');

@@ -3,17 +3,18 @@ import { type ImageHandler, imageBaseName } from './image-handler.ts';
 /**
  * The router's image: this machine's nginx, started by the pod's own command. A pod has a network namespace of its
  * own, so the router listens on ports of every address; here it is told the pod's (operator/router/nginx/start.sh).
+ * Its time to leave is scaled as preStop sleeps are.
  */
-export const routerImage: ImageHandler = {
+export const routerImage = (timeScale = 1): ImageHandler => ({
   matches: (image) => imageBaseName(image) === 'router',
   launch: ({ command, args, env, directory, podIp }) => {
     const [program = '/bin/sh', ...first] = command ?? ['/bin/sh', '/etc/vllm-router/start.sh'];
     return {
       command: program,
       args: [...first, ...(args ?? [])],
-      env: { ...env, VLLM_ROUTER_ADDRESS: podIp },
+      env: { ...env, VLLM_ROUTER_ADDRESS: podIp, VLLM_ROUTER_LEAVE_SECONDS: String(10 * timeScale) },
       cwd: directory,
     };
   },
   rewriteFile: (_path, content, { rewrite }) => rewrite(content),
-};
+});
