@@ -1,16 +1,15 @@
 /** Puts the state of a pool before the budget's arbitration, and remembers what it decided. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { resolveAccelerator } from '../engine/accelerators.ts';
-import { keyOf } from '../kube/key.ts';
-import { engineName } from '../render/names.ts';
+import { type Key, keyOf } from '../kube/key.ts';
 import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../scaling/budget.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
 import { isFixed } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { engineHealth } from './engine-health.ts';
+import { ModelWorkloads } from './model-workloads.ts';
 import { replicasOf, type ScalingMemories, type ScalingMemory } from './scaling-memory.ts';
-import { type Deployment, isFinished, isReleased, type Pod } from './workloads.ts';
+import { isFinished, isReleased, type Pod } from './workloads.ts';
 
 export interface BudgetKeeperOptions {
   state: ClusterState;
@@ -31,9 +30,11 @@ export interface Arbitration {
 
 export class BudgetKeeper {
   readonly #options: BudgetKeeperOptions;
+  readonly #workloads: ModelWorkloads;
 
   constructor(options: BudgetKeeperOptions) {
     this.#options = options;
+    this.#workloads = new ModelWorkloads(options.state);
   }
 
   /** Whether the pool has a budget at all. */
@@ -41,6 +42,17 @@ export class BudgetKeeper {
     return (
       pool.spec.capacity.accelerators !== undefined || (pool.spec.capacity.namespaceQuotas ?? []).length > 0
     );
+  }
+
+  /** Keys of the models of a pool that wait for accelerators. */
+  waiting(poolKey: Key): Key[] {
+    const { state, memories } = this.#options;
+    const pool = state.pools.store.get(poolKey);
+    if (!pool || !this.applies(pool)) return [];
+    return state.models.store
+      .byIndex('byPool', poolKey)
+      .filter(({ metadata }) => memories.isWaiting(metadata.uid ?? ''))
+      .map(keyOf);
   }
 
   /** Accelerators that the model may take for further replicas; none while somebody waits for the pool. */
@@ -87,13 +99,9 @@ export class BudgetKeeper {
     return this.#replicas(victim) > 0 ? waiter : undefined;
   }
 
-  #deployment({ metadata: { namespace = '', name } }: InferenceModel): Deployment | undefined {
-    return this.#options.state.deployments.store.get({ namespace, name: engineName(name) });
-  }
-
   /** What the model was last given. */
   #replicas(model: InferenceModel): number {
-    const deployment = this.#deployment(model);
+    const { deployment } = this.#workloads.of(model);
     return deployment ? replicasOf(deployment, this.#options.memories.peek(model.metadata.uid ?? '')) : 0;
   }
 
@@ -106,17 +114,18 @@ export class BudgetKeeper {
     const { state, acceptance, memories, demand, minReplicas } = this.#options;
     const key = keyOf(pool);
     const { count } = resolveAccelerator(pool.spec.accelerator);
-    return state.models.store.byIndex('byPool', key).map((model): BudgetModel => {
+    // One that has nothing and asks for nothing changes nothing.
+    return state.models.store.byIndex('byPool', key).flatMap((model): BudgetModel | [] => {
       const uid = model.metadata.uid ?? '';
       const namespace = model.metadata.namespace ?? '';
       const memory = memories.peek(uid);
-      const pods = state.pods.store.byIndex('byModel', keyOf(model));
-      const health = engineHealth(this.#deployment(model), pods);
+      const { pods, health } = this.#workloads.of(model);
       const given = Math.max(this.#replicas(model), memory?.pending ?? 0);
       const ending = pods.filter((pod) => isEnding(pod, memory)).length;
       const replicas = ending + Math.max(health.pods - ending, given);
-      const wanted = demand.of(key, uid);
       const { waiting } = memory ?? {};
+      if (replicas === 0 && waiting === undefined) return [];
+      const wanted = demand.of(key, uid);
       const waits = waiting !== undefined && acceptance.verdict(pool, model).accepted;
       return {
         uid,

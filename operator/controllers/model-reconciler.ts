@@ -24,6 +24,7 @@ import { hasNumber, isFixed, specReplicas } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
+import { KeptManifests } from './kept-manifests.ts';
 import type { ModeKeeper } from './mode-keeper.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
@@ -75,6 +76,7 @@ const AFTER_CHANGE_MS = 100;
 
 export class ModelReconciler {
   readonly #options: ModelReconcilerOptions;
+  readonly #kept = new KeptManifests();
 
   constructor(options: ModelReconcilerOptions) {
     this.#options = options;
@@ -85,7 +87,10 @@ export class ModelReconciler {
     const { state, clock, modes } = this.#options;
     const model = state.models.store.get(key);
     // Children go with the model, by their owner references.
-    if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
+    if (!model || model.metadata.deletionTimestamp !== undefined) {
+      this.#kept.forget(key);
+      return undefined;
+    }
     const scope: Scope = { model };
     const refused = this.#findPool(scope) ?? this.#accept(scope) ?? this.#resolve(scope) ?? this.#plan(scope);
     const blocker = refused ?? (await refusalOf(() => this.#apply(scope, context)));
@@ -179,7 +184,7 @@ export class ModelReconciler {
   async #apply(scope: Scope, { signal }: Context): Promise<void> {
     const { model, pool } = scope;
     if (!pool) return;
-    const { applier, replicas, scaling, modes, clock, state, events, operatorNamespace } = this.#options;
+    const { applier, replicas, scaling, modes, clock, state, events } = this.#options;
     const live = state.deployments.store.get(this.#deploymentKey(scope));
     // With overcommit the budget decides who starts, so everything starts asleep.
     const initial = pool.spec.capacity.overcommit ? 0 : specReplicas(model);
@@ -188,12 +193,7 @@ export class ModelReconciler {
       : (live?.spec.replicas ?? initial);
     if (live?.replicasOwnedByApply) await replicas.takeOver(live, signal);
 
-    const desired = renderModel({
-      pool,
-      model,
-      cluster: { operatorNamespace },
-      roomForSurge: this.#roomForSurge(scope),
-    });
+    const desired = [...this.#manifests(scope, pool, live !== undefined)];
     if (modes.of(model, pool).mode === 'HPA') {
       desired.push(renderHpa({ pool, model, bounds: safeBounds(model, clock.now()) }));
     }
@@ -219,6 +219,18 @@ export class ModelReconciler {
         note: `${fight.type.kind} ${fight.key} is changed again and again by ${fight.managers.join(', ') || 'someone else'}; backing off`,
       });
     }
+  }
+
+  /** A Deployment that is made anew is given its replicas, so it is not kept. */
+  #manifests(scope: Scope, pool: InferencePool, keep: boolean): readonly KubeObject[] {
+    const { model } = scope;
+    const roomForSurge = this.#roomForSurge(scope);
+    const cluster = { operatorNamespace: this.#options.operatorNamespace };
+    const render = () => renderModel({ pool, model, cluster, roomForSurge });
+    if (!keep) return render();
+    const { uid, generation } = model.metadata;
+    const of = [uid, generation, pool.metadata.uid, pool.metadata.generation, roomForSurge];
+    return this.#kept.get(keyOf(model), of, render);
   }
 
   /** With a budget, a rollout may start another replica beside the present ones only if it fits. */

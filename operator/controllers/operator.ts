@@ -320,12 +320,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   watchForModels(modelController, state, ownerKeys('InferenceModel'));
   watchForPools(poolController, state, ownerKeys('InferencePool'));
   watchForRoutes(routesController, state);
-  watchForScaling(scalingController, state, (poolKey) =>
-    state.models.store
-      .byIndex('byPool', poolKey)
-      .filter(({ metadata }) => memories.isWaiting(metadata.uid ?? ''))
-      .map(keyOf),
-  );
+  watchForScaling(scalingController, state, (poolKey) => budget.waiting(poolKey));
   watchForEvacuation(evacuationController, state, nodes.store);
 
   const elector = options.leaderElection

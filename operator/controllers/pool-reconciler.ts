@@ -19,6 +19,7 @@ import { routerFiles } from '../router/router-files.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Identity, LoadedAuthority } from './identity.ts';
+import { KeptManifests } from './kept-manifests.ts';
 import { routerUrl } from './model-reconciler.ts';
 import { type PoolView, poolStatus } from './pool-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
@@ -47,8 +48,7 @@ interface Context {
 export class PoolReconciler {
   readonly #options: PoolReconcilerOptions;
 
-  /** What pools were rendered to, and from what. A pool counts its models far more often than its spec changes. */
-  readonly #rendered = new Map<Key, { of: unknown[]; desired: KubeObject[] }>();
+  readonly #manifests = new KeptManifests();
 
   constructor(options: PoolReconcilerOptions) {
     this.#options = options;
@@ -59,7 +59,7 @@ export class PoolReconciler {
     const { state, client } = this.#options;
     const pool = state.pools.store.get(key);
     if (!pool) {
-      this.#rendered.delete(key);
+      this.#manifests.forget(key);
       return undefined;
     }
     const deleting = pool.metadata.deletionTimestamp !== undefined;
@@ -102,20 +102,16 @@ export class PoolReconciler {
     }
   }
 
-  #desired(pool: InferencePool, { trustBundle, rootKey }: LoadedAuthority): KubeObject[] {
+  #desired(pool: InferencePool, { trustBundle, rootKey }: LoadedAuthority): readonly KubeObject[] {
     const { uid = '', generation } = pool.metadata;
-    const key = keyOf(pool);
-    const of = [uid, generation, trustBundle, rootKey];
-    const rendered = this.#rendered.get(key);
-    if (rendered?.of.every((part, i) => part === of[i])) return rendered.desired;
-    const desired = renderPool({
-      pool,
-      cluster: { operatorNamespace: this.#options.operatorNamespace },
-      routerFiles: routerFiles({ pool, trustBundle }),
-      redis: { aclHash: redisCredentials(rootKey, { uid }).passwordSha256 },
-    });
-    this.#rendered.set(key, { of, desired });
-    return desired;
+    return this.#manifests.get(keyOf(pool), [uid, generation, trustBundle, rootKey], () =>
+      renderPool({
+        pool,
+        cluster: { operatorNamespace: this.#options.operatorNamespace },
+        routerFiles: routerFiles({ pool, trustBundle }),
+        redis: { aclHash: redisCredentials(rootKey, { uid }).passwordSha256 },
+      }),
+    );
   }
 
   /** The cache may not have yet what was written just now, so `written` comes first. */

@@ -1,7 +1,9 @@
 /** What clients wait for when a model wakes, beside the engine itself: real operator process, real routers, devcluster. */
 import type OpenAI from 'openai';
+import { INFERENCE_MODELS, type InferenceModel } from '../../../operator/api/types.ts';
 import { isReady, type Pod } from '../../../operator/controllers/workloads.ts';
 import { sleep } from '../../../operator/kube/clock.ts';
+import { isTrue } from '../../../operator/kube/conditions.ts';
 import { silentLogger } from '../../../operator/kube/logger.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import { Reflector } from '../../../operator/kube/reflector.ts';
@@ -15,6 +17,9 @@ import { startSeparateCluster } from './separate-cluster.ts';
 type Deployment = KubeObject & { spec: { replicas?: number } };
 
 const PATIENCE_MS = 120_000;
+
+/** Hundreds of models take their time to be created. */
+const SETTLE_MS = 300_000;
 
 const SELECTOR = 'app.kubernetes.io/component=engine';
 
@@ -52,18 +57,30 @@ async function watching<T extends KubeObject>(
   };
 }
 
-async function sleepers(world: World, namespace: string, names: readonly string[]): Promise<OpenAI> {
-  await world.createPool(namespace, { router: { replicas: 2 }, responseCache: { enabled: false } });
+async function sleepers(
+  world: World,
+  namespace: string,
+  names: readonly string[],
+  capacity: object = {},
+): Promise<OpenAI> {
+  await world.createPool(namespace, { router: { replicas: 2 }, responseCache: { enabled: false }, capacity });
   for (const name of names)
     await world.createModel(namespace, name, {
       scaling: { minReplicas: 0, maxReplicas: 1, idleTimeout: '1s' },
     });
   await world.poolReady(namespace);
   const client = await world.openai(namespace);
-  await eventually('all models are offered', async () => {
+  const end = performance.now() + SETTLE_MS;
+  for (;;) {
     const { data } = await client.models.list();
-    return data.length === names.length;
-  });
+    const { items } = await world.client.list<InferenceModel>(INFERENCE_MODELS, { namespace });
+    const settled = items.every(({ status }) => isTrue(status?.conditions, 'Ready'));
+    if (settled && data.length === names.length) break;
+    if (performance.now() > end) throw new Error('the models did not settle');
+    await sleep(500);
+  }
+  // Their last writes come back by watches.
+  await sleep(3_000);
   return client;
 }
 
@@ -76,6 +93,8 @@ export interface WakeLoad {
   pauseMs: number;
   /** Then all models at once. */
   together?: boolean;
+  /** The pool has a budget, and this many accelerators in it. */
+  accelerators?: number;
   /** Where the operator writes a CPU profile when it ends. */
   profile?: string | undefined;
 }
@@ -104,7 +123,10 @@ export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
     const sent = new Map<string, number>();
     const took: number[] = [];
     const namespace = await world.namespace();
-    const client = await sleepers(world, namespace, names);
+    const { accelerators } = load;
+    const capacity = accelerators === undefined ? {} : { accelerators, overcommit: true };
+    const budget = accelerators === undefined ? '' : '_with_budget';
+    const client = await sleepers(world, namespace, names, capacity);
     const stop = await watching<Deployment>(world, DEPLOYMENTS, ({ metadata, spec }) => {
       const name = metadata.name.replace(/^vllm-/, '');
       const at = sent.get(name);
@@ -147,17 +169,20 @@ export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
           `${name}_${who}_cpu ${(((after[who] - before[who]) * 1_000) / wakes).toFixed(1)} ms/wake`,
         );
     };
-    await sleep(3_000);
     const start = await cpu();
     for (let done = 0; done < load.wakes; done += load.models) {
       const reset = await wake(names.slice(0, Math.min(load.models, load.wakes - done)), true);
       if (load.together || done + load.models < load.wakes) await reset();
     }
-    report(`held_to_scale_patched_${load.models}_models_${load.pauseMs}_ms_apart`, start, await cpu());
+    report(
+      `held_to_scale_patched_${load.models}_models_${load.pauseMs}_ms_apart${budget}`,
+      start,
+      await cpu(),
+    );
     if (load.together) {
       const before = await cpu();
       await wake(names, false);
-      report(`held_to_scale_patched_${load.models}_at_once`, before, await cpu());
+      report(`held_to_scale_patched_${load.models}_at_once${budget}`, before, await cpu());
     }
     await stop();
     if (load.profile) await Promise.all(world.operators.map((operator) => operator.stop()));
