@@ -168,7 +168,7 @@ export class LeaderElector {
     }
   }
 
-  async #read(signal: AbortSignal): Promise<Lease | undefined> {
+  async #read(signal?: AbortSignal): Promise<Lease | undefined> {
     const { client, namespace, name } = this.#options;
     try {
       const lease = await client.get<Lease>(
@@ -233,17 +233,22 @@ export class LeaderElector {
 
   /** Lets the next one lead at once instead of after the lease's duration. */
   async #release(): Promise<void> {
-    const lease = this.#lease;
-    if (lease === undefined) {
-      return;
-    }
-    const spec = released(lease.spec, this.#clock.now());
     try {
-      await this.#options.client.replace(LEASES, { ...lease, spec }, { timeoutMs: this.#retryPeriodMs });
-      this.#log.info({}, 'gave the lease back');
+      await this.#giveBack(this.#lease).catch(async (error: unknown) => {
+        if (!isKubeError(error, 'Conflict')) throw error;
+        // The renewal that the stop cut short has arrived all the same.
+        await this.#giveBack(await this.#read());
+      });
     } catch (error) {
       this.#log.warn({ err: error }, 'lease could not be given back, it runs out by itself');
     }
+  }
+
+  async #giveBack(lease: Lease | undefined): Promise<void> {
+    if (lease?.spec?.holderIdentity !== this.#options.identity) return;
+    const spec = released(lease.spec, this.#clock.now());
+    await this.#options.client.replace(LEASES, { ...lease, spec }, { timeoutMs: this.#retryPeriodMs });
+    this.#log.info({}, 'gave the lease back');
   }
 }
 

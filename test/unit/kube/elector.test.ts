@@ -76,6 +76,19 @@ test('an ordered stop gives the lease back, and the next leads within its retry 
   expect([b.elector.isLeader, spec(server)?.leaseTransitions]).toEqual([true, 1]);
 });
 
+test('also when the stop cuts a renewal short that has arrived', async () => {
+  const { time, server, a } = pair();
+  a.link.answerMs = 500;
+  const running = a.start();
+  await time.advance(10_000);
+  const before = server.lease?.metadata.resourceVersion;
+  while (server.lease?.metadata.resourceVersion === before) await time.advance(1);
+  a.abort.abort();
+  await time.advance(3_000);
+  await running;
+  expect(spec(server)?.holderIdentity).toBeUndefined();
+});
+
 describe.each([0, 3_600_000, -3_600_000])('with clocks %i ms apart', (skewMs) => {
   test('a leader that is cut off stops first, then the other takes over', async () => {
     const { time, a, b } = pair({ skewMs });
