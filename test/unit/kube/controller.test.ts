@@ -49,6 +49,23 @@ function start(reconcile: Reconcile, options: Partial<ControllerOptions> = {}) {
 
 const failure = (code: 'Conflict' | 'Internal') => new KubeError({ code, request: 'GET /x', message: 'no' });
 
+test('a watch that waits makes one reconcile of changes that come together, but not of what was there before', async () => {
+  const seen: [string, number][] = [];
+  const { clock, controller, run } = start(async (key) => void seen.push([key, clock.monotonic()]));
+  const store = new Store<ConfigMap>();
+  store.upsert(configMap('old'));
+  controller.watch(store, { afterMs: 50 });
+  void run();
+  await clock.advance(1);
+  expect(seen).toEqual([['default/old', 0]]);
+  for (const version of ['2', '3', '4']) {
+    store.upsert(configMap('new', { version }));
+    await clock.advance(10);
+  }
+  await clock.advance(1_000);
+  expect(seen.slice(1)).toEqual([['default/new', 51]]);
+});
+
 describe('results', () => {
   test('nothing: the key rests until something changes', async () => {
     const seen: string[] = [];
