@@ -66,6 +66,8 @@ function M.settle(ctx, result)
   local slot = endpoint and endpoint.slot
   if not slot then return end
   board.add(slot, board.IN_FLIGHT, -1)
+  -- Others that were refused at the same time tell nothing new.
+  if result == "refused" and ejected(endpoint, ngx.now() * 1000) then return end
   if result == "ok" then
     if board.shared(slot, board.FAILURES) > 0 then board.set_shared(slot, board.FAILURES, 0) end
   elseif result ~= "unknown" then
@@ -89,7 +91,7 @@ function M.connected()
 end
 
 --- May the request that failed be sent again? Yes when no engine can have begun it (no connection, or it answered 502 or
--- 503). One that was sent and got lost with its connection goes elsewhere once only: it may be what broke the engine.
+-- 503). One that was sent and got lost with its connection is sent once more only: it may be what broke the engine.
 -- One that timed out is not repeated.
 local function may_retry(ctx, status)
   if not M.connected() then return true, "refused" end
@@ -105,16 +107,23 @@ local function give_up(ctx, status)
   return ngx.exit(ngx.ERROR)
 end
 
+--- Whether an engine of the model is worth a try: one that did not just fail.
+function M.has_usable(model)
+  local now = ngx.now() * 1000
+  for _, endpoint in ipairs(model.live) do
+    if not ejected(endpoint, now) then return true end
+  end
+  return false
+end
+
 --- The balancer phase: once for the first try and once for each further one.
 function M.balance()
   local ctx = ngx.ctx
   local state, status = balancer.get_last_failure()
-  local again -- an engine that closed an idle connection just when it was used, and is the only one
   if state then
     local allowed, result = may_retry(ctx, status)
     ctx.tried = ctx.tried or {}
     ctx.tried[ctx.peer] = true
-    again = result == "failed" and status == 502 and ctx.endpoint
     M.settle(ctx, result)
     if not allowed then return give_up(ctx, status or 502) end
     metrics.add(metrics.series("retries_total", "model", ctx.model.name, "namespace", ctx.model.namespace), 1)
@@ -123,7 +132,7 @@ function M.balance()
     local others = #model.live - (model.fallback and 0 or 1)
     if others > 0 then balancer.set_more_tries(math.min(others, MAX_TRIES - 1)) end
   end
-  local endpoint = pick(ctx) or again
+  local endpoint = pick(ctx)
   if not endpoint then return give_up(ctx, 503) end
   if not ctx.peer and not ctx.inner then board.add(ctx.model.slot, board.PENDING, -1) end
   ctx.endpoint, ctx.peer = endpoint, endpoint.address

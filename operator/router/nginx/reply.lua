@@ -42,6 +42,12 @@ function M.default_body(status)
   return M.error_body(status, MESSAGES[status] or "The request could not be answered.")
 end
 
+--- Sends an error of nginx's own and ends the request.
+function M.own_error(status)
+  if status >= 502 then ngx.header["Retry-After"] = 1 end
+  return M.json(status, M.default_body(status))
+end
+
 --- Sends JSON text and ends the request.
 function M.json(status, text)
   local ctx, header = ngx.ctx, ngx.header

@@ -12,6 +12,7 @@ local relay = require "relay"
 local reply = require "reply"
 local routes = require "routes"
 local scan = require "scan"
+local stranded = require "stranded"
 local waiting = require "waiting"
 
 local random, tohex = math.random, require("bit").tohex
@@ -154,7 +155,9 @@ function M.enter()
   ngx.ctx = ctx
   board.add(0, board.IN_FLIGHT, 1)
   local var = ngx.var
-  var.trace_id = new_trace_id()
+  local trace_id = new_trace_id()
+  var.trace_id = trace_id
+  stranded.park(trace_id, ctx)
   local uri = var.uri
   local path = path_of(uri)
   if not path then return reply.error(404, ("There is no %s here."):format(uri)) end
@@ -185,6 +188,12 @@ function M.enter()
     if view.loadBalancing == "PrefixAffinity" and #model.live ~= 1 then ctx.key = affinity.key(from, to, p) end
     edit_body(ctx, model, from, to)
   end
+  from, to, p, anchor = nil, nil, nil, nil -- may be large, and the wait may be long
+  return M.admit(ctx, model, name)
+end
+
+--- Lets the request in, at once or when it is its turn.
+function M.admit(ctx, model, name)
   if model.unavailable and #model.live == 0 then return unavailable(ctx, model) end
   if waiting.may_pass(model) then
     ctx.counted = true
@@ -192,7 +201,6 @@ function M.enter()
     if ctx.relay then return relay.run(ctx) end
     return
   end
-  from, to, p, anchor = nil, nil, nil, nil -- may be large, and the wait may be long
   ctx.counted = wait_for_turn(ctx, model, name)
   -- The table changed while the request waited.
   model = routes.current().by_uid[model.uid]
@@ -267,7 +275,10 @@ end
 --- Log phase: undoes what the request holds, however it ended, and counts it.
 function M.log()
   local ctx = ngx.ctx
-  if ctx.start and not ctx.inner then board.add(0, board.IN_FLIGHT, -1) end
+  if ctx.start and not ctx.inner then
+    board.add(0, board.IN_FLIGHT, -1)
+    stranded.leave(ngx.var.trace_id, ctx)
+  end
   local model = ctx.model
   local status = ngx.status
   if not model then

@@ -6,7 +6,7 @@
  *   --seed N      repeats the choices of a run; the moments are still the machine's
  *   --cycles N    times that a model goes to sleep, of all models together (default 200)
  *   --models N    models at once (default 8)
- *   --keep DIR    copies what the cluster wrote there, if a request was lost
+ *   --keep DIR    copies what the operators logged there, if a request was lost
  */
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -102,8 +102,8 @@ export async function run(signal: AbortSignal, args: readonly string[]): Promise
     process.exitCode = 1;
     if (values.keep !== undefined) {
       const keep = join(values.keep, `cycles-${seed}`);
-      await cp(world.cluster.directory, keep, { recursive: true, filter: (path) => !path.endsWith('.sock') });
-      console.error(`what the cluster wrote is in ${keep}`);
+      await cp(join(world.cluster.directory, 'operators'), keep, { recursive: true });
+      console.error(`what the operators logged is in ${keep}`);
     }
   } finally {
     await agent.destroy();

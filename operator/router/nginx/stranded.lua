@@ -1,0 +1,75 @@
+--- Requests that no engine took: no connection was made, so that no engine can have begun them, or the only one broke it. Routers
+-- may hear of an engine's end a moment after it. Such requests wait until there is an engine, as long as they would for a start.
+local balance = require "balance"
+local board = require "board"
+local relay = require "relay"
+local reply = require "reply"
+local routes = require "routes"
+
+local M = {}
+
+local INTERVAL = 0.02 -- seconds between two looks
+-- Seconds before a request that got lost is sent again: an engine that dies still accepts connections for a moment.
+local BREAK = 0.05
+-- Seconds after which a request tries an engine that failed lately; doubles each time.
+local PAUSE = 0.5
+
+local parked = {} -- contexts by trace id: nginx drops ngx.ctx when it redirects a request
+
+--- Keeps the context of a request until it leaves.
+function M.park(trace_id, ctx)
+  parked[trace_id] = ctx
+end
+
+local function count(ctx, n)
+  ctx.stranded = n == 1
+  board.add(ctx.model.slot, board.QUEUED, n)
+  board.add(0, board.HELD, n)
+end
+
+--- Log phase: undoes what is kept of a request.
+function M.leave(trace_id, ctx)
+  parked[trace_id] = nil
+  if ctx.stranded then count(ctx, -1) end
+end
+
+--- Undoes that the request was let in.
+local function take_back(ctx, result)
+  if ctx.endpoint then balance.settle(ctx, result) end
+  board.add(ctx.model.slot, board.IN_FLIGHT, -1)
+  if not ctx.peer then board.add(ctx.model.slot, board.PENDING, -1) end
+  ctx.counted, ctx.peer, ctx.waiter, ctx.tried, ctx.verdict = false, false, nil, nil, nil
+end
+
+--- Access phase of a request for which nginx would answer with an error of its own.
+function M.wait()
+  local ctx = parked[ngx.var.trace_id]
+  if not ctx then return reply.own_error(500) end
+  ngx.ctx = ctx
+  local status = ctx.verdict or tonumber((ngx.var.upstream_status or ""):match("(%d+)%D*$")) or 500
+  local sent = ctx.verdict ~= 503 and balance.connected()
+  if not ctx.counted or status < 502 or sent and (status ~= 502 or ctx.lost) then return reply.own_error(status) end
+  if ngx.var.http_upgrade then return reply.own_error(503) end
+  ctx.lost = ctx.lost or sent
+  take_back(ctx, sent and "failed" or "refused")
+  local uid, again = ctx.model.uid, ngx.now() + PAUSE * 2 ^ (ctx.times or 0)
+  ctx.times = (ctx.times or 0) + 1
+  local model
+  count(ctx, 1)
+  if ctx.lost then ngx.sleep(BREAK) end
+  local found = relay.wait(ctx, ctx.start + ctx.model.admission.wakeTimeoutMs / 1000, function(seconds)
+    local till = ngx.now() + seconds
+    repeat
+      model = routes.current().by_uid[uid]
+      if not model or #model.live == 0 or balance.has_usable(model) or ngx.now() >= again then return true end
+      ngx.sleep(INTERVAL)
+    until ngx.now() >= till
+  end)
+  count(ctx, -1)
+  if not found then return relay.fail(ctx, 503, "No engine could be reached. Try again shortly.", 1) end
+  if not model then return relay.fail(ctx, 404, "The model does not exist any more.") end
+  ctx.model = model
+  return require("request").admit(ctx, model, model.name)
+end
+
+return M
