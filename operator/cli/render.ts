@@ -9,7 +9,7 @@ import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
 import type { Cluster, Manifest } from '../render/manifest.ts';
 import { renderModel } from '../render/model.ts';
 import { renderPool } from '../render/pool.ts';
-import { routerFiles } from '../router/router-files.ts';
+import { readRouterTemplates, routerFiles } from '../router/router-files.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
 
 /** Where the output of a command goes. */
@@ -87,12 +87,13 @@ export function findProblems(found: ManifestFiles): string[] {
 
 function renderAll(found: ManifestFiles, cluster: Cluster): Manifest[] {
   const pools = new Map(found.pools.map((pool) => [manifestKey(pool), pool]));
+  const templates = readRouterTemplates();
   return [
     ...[...pools.values()].flatMap((pool) =>
       renderPool({
         pool,
         cluster,
-        routerFiles: routerFiles({ pool, trustBundle: NO_CA }),
+        routerFiles: routerFiles({ pool, trustBundle: NO_CA, templates }),
         redis: { aclHash: NO_PASSWORD },
       }),
     ),

@@ -15,7 +15,7 @@ import type { StatusWriter } from '../kube/status-writer.ts';
 import { redisName, routerName } from '../render/names.ts';
 import { renderPool } from '../render/pool.ts';
 import { redisCredentials } from '../router/redis-credentials.ts';
-import { routerFiles } from '../router/router-files.ts';
+import { readRouterTemplates, routerFiles } from '../router/router-files.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Identity, LoadedAuthority } from './identity.ts';
@@ -49,6 +49,8 @@ export class PoolReconciler {
   readonly #options: PoolReconcilerOptions;
 
   readonly #manifests = new KeptManifests();
+  /** As they were when this operator started: routers do not change because a file of it does. */
+  readonly #templates = readRouterTemplates();
 
   constructor(options: PoolReconcilerOptions) {
     this.#options = options;
@@ -108,7 +110,7 @@ export class PoolReconciler {
       renderPool({
         pool,
         cluster: { operatorNamespace: this.#options.operatorNamespace },
-        routerFiles: routerFiles({ pool, trustBundle }),
+        routerFiles: routerFiles({ pool, trustBundle, templates: this.#templates }),
         redis: { aclHash: redisCredentials(rootKey, { uid }).passwordSha256 },
       }),
     );

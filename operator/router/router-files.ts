@@ -14,12 +14,25 @@ const MAX_WORKERS = 32;
 /** What a placeholder may be filled with: nothing that nginx reads as more than one word. */
 const SAFE_VALUE = /^[A-Za-z0-9/._-]+$/;
 
+/** Configuration and Lua modules as they are shipped, by name. Throws where the directory is missing. */
+export function readRouterTemplates(): Readonly<Record<string, string>> {
+  const names = readdirSync(NGINX_DIRECTORY).filter((name) => /\.(conf|lua|sh)$/.test(name));
+  return Object.fromEntries(
+    names.sort().map((name) => [name, readFileSync(new URL(name, NGINX_DIRECTORY), 'utf8')]),
+  );
+}
+
 /**
  * Files by name. Everything a pool says that changes here restarts the routers; what a model says does not, because it
  * travels in the route table.
  * @param input.trustBundle PEM of the CAs whose client certificates the admin server admits.
  */
-export function routerFiles(input: { pool: InferencePool; trustBundle: string }): Record<string, string> {
+export function routerFiles(input: {
+  pool: InferencePool;
+  trustBundle: string;
+  templates: Readonly<Record<string, string>>;
+}): Record<string, string> {
+  const { templates } = input;
   const { router } = input.pool.spec;
   const values: Record<string, string> = {
     WORKER_PROCESSES: String(workers(router.resources)),
@@ -28,14 +41,9 @@ export function routerFiles(input: { pool: InferencePool; trustBundle: string })
     MAX_BODY_SIZE: nginxBytes(router.maxBodySize),
     ACCESS_LOG: '/dev/stdout',
   };
-  const files: Record<string, string> = {};
-  for (const name of readdirSync(NGINX_DIRECTORY).sort()) {
-    if (!/\.(conf|lua|sh)$/.test(name)) continue;
-    files[name] = readFileSync(new URL(name, NGINX_DIRECTORY), 'utf8');
-  }
   return {
-    ...files,
-    'nginx.conf': fillTemplate(files['nginx.conf'] ?? '', values),
+    ...templates,
+    'nginx.conf': fillTemplate(templates['nginx.conf'] ?? '', values),
     'operator-ca.crt': input.trustBundle,
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { inferencePoolSpec } from '../../../operator/api/inference-pool.ts';
-import { fillTemplate, routerFiles } from '../../../operator/router/router-files.ts';
+import { fillTemplate, readRouterTemplates, routerFiles } from '../../../operator/router/router-files.ts';
 
 function files(spec: object = {}) {
   return routerFiles({
@@ -11,6 +11,7 @@ function files(spec: object = {}) {
       spec: inferencePoolSpec.parse({ accelerator: { type: 'A100' }, ...spec }),
     },
     trustBundle: 'PEM',
+    templates: readRouterTemplates(),
   });
 }
 const nginxConf = (spec: object) => files(spec)['nginx.conf'] ?? '';

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { inferencePoolSpec } from '../../../../operator/api/inference-pool.ts';
 import type { RouterEndpoint } from '../../../../operator/router/router-endpoints.ts';
-import { routerFiles } from '../../../../operator/router/router-files.ts';
+import { readRouterTemplates, routerFiles } from '../../../../operator/router/router-files.ts';
 import { closeAfterTest } from './fixtures.ts';
 
 export interface RealRouter {
@@ -27,7 +27,9 @@ export async function startRealRouter(id: string, trustBundle: string): Promise<
   await mkdir(conf);
   const spec = inferencePoolSpec.parse({ accelerator: { type: 'A100' } });
   const pool = { apiVersion: 'v1', kind: 'InferencePool', metadata: { name: 'a100' }, spec };
-  for (const [name, text] of Object.entries(routerFiles({ pool, trustBundle }))) {
+  for (const [name, text] of Object.entries(
+    routerFiles({ pool, trustBundle, templates: readRouterTemplates() }),
+  )) {
     await writeFile(join(conf, name), text);
   }
   const address = `127.${randomInt(64, 128)}.${randomInt(256)}.${randomInt(1, 255)}`;
