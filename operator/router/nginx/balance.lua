@@ -52,7 +52,8 @@ local function pick(ctx)
   local endpoint = ctx.key and affinity.pick(model, ctx.key, usable, tried, now) or least_requests(model.live, tried, now)
   if endpoint then return endpoint end
   local fallback = model.fallback
-  if fallback and not (tried and tried[fallback.address]) then return fallback end
+  -- A request that got lost would most likely meet the same engine there.
+  if fallback and not ctx.lost and not (tried and tried[fallback.address]) then return fallback end
   for _, candidate in ipairs(model.live) do
     if not (tried and tried[candidate.address]) then return candidate end
   end

@@ -99,12 +99,16 @@ describe('retries', () => {
         response.socket?.destroy();
       };
     };
-    const router = await start({ table: table([model('m', [upstream.address])]) });
+    const service = await engine();
+    const router = await start({
+      table: table([model('m', [upstream.address], { fallback: service.address })]),
+    });
     upstream.answer = lose(1);
     expect((await ask(router)).status).toBe(200);
     upstream.answer = lose(4);
     expect((await ask(router)).status).toBe(502);
     expect(lost).toBe(3);
+    expect(service.requests).toEqual([]);
   });
 
   test('a connection that an engine closed while it was idle costs no request', async () => {
