@@ -119,16 +119,12 @@ describe('sleep and wake', () => {
     }
     await eventually('models sleep after all', () => sleeps.count >= 4);
     await Promise.all([visitors.stop(), sleeps.stop()]);
-    for (const f of visitors.failures) console.error(f);
-    if (visitors.failures.length > 0) {
-      const { cp } = await import('node:fs/promises');
-      await cp(`${world.cluster.directory}/operators`, '/tmp/sc-ops', { recursive: true });
-    }
     expect(visitors.failures).toEqual([]);
   });
 });
 
-describe('streams of half a minute', () => {
+/** Streams of half a minute, and more that can happen to them: `npm run bench -- streams`. */
+describe('streams under way', () => {
   it.each([
     ['scale-in', { scaling: { replicas: 1 } }],
     ['suspension', { suspend: true }],
