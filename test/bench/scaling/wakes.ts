@@ -1,5 +1,7 @@
 /** What clients wait for when a model wakes, beside the engine itself: real operator process, real routers, devcluster. */
-import type OpenAI from 'openai';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import OpenAI from 'openai';
 import { INFERENCE_MODELS, type InferenceModel } from '../../../operator/api/types.ts';
 import { isReady, type Pod } from '../../../operator/controllers/workloads.ts';
 import { sleep } from '../../../operator/kube/clock.ts';
@@ -84,6 +86,10 @@ async function sleepers(
   return client;
 }
 
+/** In seconds since the operator started; what its scaling controller waits for is of all its workers together. */
+const COSTS = ['operator_cpu', 'cluster_cpu', 'wait_for_worker', 'wait_for_api_server'] as const;
+type Costs = Record<(typeof COSTS)[number], number>;
+
 export interface WakeLoad {
   /** Models of the pool. */
   models: number;
@@ -105,6 +111,7 @@ export interface WakeLoad {
  */
 export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
   let clusterPid: number | undefined;
+  const probePort = await freePort();
   const world = await World.start({
     gpus: {},
     start: async (options) => {
@@ -112,12 +119,19 @@ export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
       clusterPid = cluster.pid;
       return cluster;
     },
+    operatorArgs: ['--probe-port', String(probePort)],
     ...(load.profile && { operatorNodeArgs: ['--cpu-prof', `--cpu-prof-dir=${load.profile}`] }),
   });
-  const cpu = async () => ({
-    operator: await cpuSeconds(world.operators[0]?.pid),
-    cluster: await cpuSeconds(clusterPid),
-  });
+  const costs = async (): Promise<Costs> => {
+    const text = await (await fetch(`http://127.0.0.1:${probePort}/metrics`)).text();
+    const metric = (line: string) => Number(text.match(new RegExp(`^${line} (.*)$`, 'm'))?.[1] ?? 0);
+    return {
+      operator_cpu: await cpuSeconds(world.operators[0]?.pid),
+      cluster_cpu: await cpuSeconds(clusterPid),
+      wait_for_worker: metric('workqueue_queue_duration_seconds_sum\\{name="scaling".*\\}'),
+      wait_for_api_server: metric('controller_runtime_reconcile_time_seconds_sum\\{controller="scaling"\\}'),
+    };
+  };
   try {
     const names = Array.from({ length: load.models }, (_, i) => `m-${i}`);
     const sent = new Map<string, number>();
@@ -126,7 +140,7 @@ export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
     const { accelerators } = load;
     const capacity = accelerators === undefined ? {} : { accelerators, overcommit: true };
     const budget = accelerators === undefined ? '' : '_with_budget';
-    const client = await sleepers(world, namespace, names, capacity);
+    await sleepers(world, namespace, names, capacity);
     const stop = await watching<Deployment>(world, DEPLOYMENTS, ({ metadata, spec }) => {
       const name = metadata.name.replace(/^vllm-/, '');
       const at = sent.get(name);
@@ -134,11 +148,14 @@ export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
       took.push(performance.now() - at);
       sent.delete(name);
     });
+    const routers = await directClients(world, namespace);
     const wake = async (some: readonly string[], oneByOne: boolean) => {
       const end = new AbortController();
       const began = performance.now();
       const asked: Promise<unknown>[] = [];
-      for (const name of some) {
+      for (const [i, name] of some.entries()) {
+        const client = routers[i % routers.length];
+        if (!client) throw new Error('the pool has no router');
         sent.set(name, oneByOne ? performance.now() : began);
         asked.push(ask(client, name, end.signal).catch(() => {}));
         if (!oneByOne) continue;
@@ -161,15 +178,13 @@ export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
         await sleep(5_000);
       };
     };
-    const report = (name: string, before: { operator: number; cluster: number }, after: typeof before) => {
+    const report = (name: string, before: Costs, after: Costs) => {
       const wakes = took.length;
       printMilliseconds(name, took.splice(0));
-      for (const who of ['operator', 'cluster'] as const)
-        console.log(
-          `${name}_${who}_cpu ${(((after[who] - before[who]) * 1_000) / wakes).toFixed(1)} ms/wake`,
-        );
+      for (const cost of COSTS)
+        console.log(`${name}_${cost} ${(((after[cost] - before[cost]) * 1_000) / wakes).toFixed(1)} ms/wake`);
     };
-    const start = await cpu();
+    const start = await costs();
     for (let done = 0; done < load.wakes; done += load.models) {
       const reset = await wake(names.slice(0, Math.min(load.models, load.wakes - done)), true);
       if (load.together || done + load.models < load.wakes) await reset();
@@ -177,18 +192,34 @@ export async function measureHeldToScaled(load: WakeLoad): Promise<void> {
     report(
       `held_to_scale_patched_${load.models}_models_${load.pauseMs}_ms_apart${budget}`,
       start,
-      await cpu(),
+      await costs(),
     );
     if (load.together) {
-      const before = await cpu();
+      const before = await costs();
       await wake(names, false);
-      report(`held_to_scale_patched_${load.models}_at_once${budget}`, before, await cpu());
+      report(`held_to_scale_patched_${load.models}_at_once${budget}`, before, await costs());
     }
     await stop();
     if (load.profile) await Promise.all(world.operators.map((operator) => operator.stop()));
   } finally {
     await world.close();
   }
+}
+
+/** Clients of each router itself: a Service of devcluster is a proxy in the process of its API server. */
+async function directClients(world: World, namespace: string): Promise<OpenAI[]> {
+  const pods = await world.pods(namespace, 'router');
+  return pods.map(
+    ({ status }) => new OpenAI({ baseURL: `http://${status?.podIP}:8080/v1`, apiKey: 'none', maxRetries: 0 }),
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 }
 
 /** Looks often: what comes next must not wait. */
