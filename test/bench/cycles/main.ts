@@ -6,6 +6,7 @@
  *   --seed N      repeats the choices of a run; the moments are still the machine's
  *   --cycles N    times that a model goes to sleep, of all models together (default 200)
  *   --models N    models at once (default 8)
+ *   --calm        kills no operators and replaces no routers
  *   --keep DIR    copies what the operators logged there, if a request was lost
  */
 import { cp } from 'node:fs/promises';
@@ -35,6 +36,7 @@ export async function run(signal: AbortSignal, args: readonly string[]): Promise
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       cycles: { type: 'string', default: '200' },
       models: { type: 'string', default: '8' },
+      calm: { type: 'boolean', default: false },
       keep: { type: 'string' },
     },
   });
@@ -77,8 +79,12 @@ export async function run(signal: AbortSignal, args: readonly string[]): Promise
           random: random(i),
         }).run(end),
       ),
-      killOperators(world, random(-1), counts, end),
-      stopRouters(world, namespace, random(-2), counts, end),
+      ...(values.calm
+        ? []
+        : [
+            killOperators(world, random(-1), counts, end),
+            stopRouters(world, namespace, random(-2), counts, end),
+          ]),
     ]);
     while (phases.sleeps < Number(values.cycles) && !signal.aborted) await sleep(200);
     calm.abort();
