@@ -11,10 +11,11 @@ import type { Watchable } from '../kube/store.ts';
 import { engineName } from '../render/names.ts';
 import { compileRouteModel, type RouteEngine, type RouteModelInput } from '../router/compile-route-table.ts';
 import type { RouteModel, RouteTable } from '../router/route-table.ts';
+import { isFixed } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import { byModel, type ClusterState } from './cluster-state.ts';
 import { type EngineHealth, engineHealth } from './engine-health.ts';
-import { modelState } from './model-status.ts';
+import { modelState, NO_REPLICAS } from './model-status.ts';
 import type { ScalingMemories, ScalingMemory } from './scaling-memory.ts';
 
 export interface ModelRoutesOptions {
@@ -201,6 +202,8 @@ function unavailable(
   if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
   if (health.ready > 0 || failureOver) return undefined;
   if (failure) return { reason: failure.reason, message: failure.message };
+  if (isFixed(model) && model.spec.scaling?.replicas === 0)
+    return { reason: 'NoReplicas', message: NO_REPLICAS };
   const stalled = findCondition(model.status?.conditions, 'Stalled');
   return stalled?.status === 'True' ? { reason: stalled.reason, message: stalled.message } : undefined;
 }

@@ -107,7 +107,7 @@ function summary(view: ModelView): ConditionUpdate[] {
   if (health.desired === 0 && view.reach === undefined)
     return reconciling('False', 'RoutesPending', ROUTES_PENDING);
   if (health.desired === 0)
-    return settled('Idle', view.wakes ? 'asleep; the next request wakes it' : 'no replicas');
+    return settled('Idle', view.wakes ? 'asleep; the next request wakes it' : NO_REPLICAS);
   const { problem } = health;
   if (problem && health.ready === 0) {
     return problem.needsUser
@@ -124,6 +124,9 @@ function summary(view: ModelView): ConditionUpdate[] {
   return settled('EnginesReady', 'all engines are ready');
 }
 
+/** Of a number that is fixed at zero, so that nothing wakes the model. */
+export const NO_REPLICAS =
+  'spec.scaling.replicas is 0, and no request changes that; raise it, or set minReplicas: 0 and maxReplicas instead to wake on requests';
 const ROUTES_PENDING = 'waiting for the routers of the pool to start and to learn of it';
 
 function available({ model, health, wakes, wakeFailure, blocker }: ModelView): ConditionUpdate {
@@ -150,7 +153,7 @@ function available({ model, health, wakes, wakeFailure, blocker }: ModelView): C
         : 'requests are held until the first engine is ready',
     };
   }
-  if (health.desired === 0) return no('NoReplicas', 'no replicas');
+  if (health.desired === 0) return no('NoReplicas', NO_REPLICAS);
   return no(health.problem?.reason ?? 'EnginesStarting', health.problem?.message ?? 'no engine is ready');
 }
 

@@ -96,6 +96,17 @@ describe('an entry', () => {
     expect(entry('chat')?.unavailable).toBeUndefined();
   });
 
+  it('turns requests away while the number of replicas is fixed at zero, as nothing would end their wait', () => {
+    const { state, entry } = setUp();
+    put(state.models.store, aModel('chat', { scaling: { replicas: 0 } }, { generation: 2 }));
+    expect(entry('chat')?.unavailable).toMatchObject({ reason: 'NoReplicas' });
+    put(
+      state.models.store,
+      aModel('chat', { scaling: { minReplicas: 0, maxReplicas: 1 } }, { generation: 3 }),
+    );
+    expect(entry('chat')?.unavailable).toBeUndefined();
+  });
+
   it('follows the spec of the pool, and not its status', () => {
     const { entry, pool } = setUp();
     const before = entry('chat');
