@@ -10,6 +10,7 @@ import type { Cluster, Manifest } from '../render/manifest.ts';
 import { renderModel } from '../render/model.ts';
 import { renderPool } from '../render/pool.ts';
 import { readRouterTemplates, routerFiles } from '../router/router-files.ts';
+import { boundsAt, ScheduleError } from '../scaling/bounds.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
 
 /** Where the output of a command goes. */
@@ -64,6 +65,17 @@ function invalid(name: string, error: unknown): string[] {
   return error.issues.map((issue) => `${name}: ${describeIssue(issue)}`);
 }
 
+/** Any moment will do: an expression or time zone that there is not fails at all of them. */
+function scheduleProblems(model: InferenceModel): string[] {
+  try {
+    boundsAt(model.spec.scaling, 0);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ScheduleError)) throw error;
+    return [`InferenceModel ${manifestKey(model)}: ${error.message}`];
+  }
+}
+
 /** Everything that would keep a model or pool of the files from running, as lines for people. */
 export function findProblems(found: ManifestFiles): string[] {
   const pools = new Map(found.pools.map((pool) => [manifestKey(pool), pool]));
@@ -74,6 +86,7 @@ export function findProblems(found: ManifestFiles): string[] {
       (model) =>
         `InferenceModel ${manifestKey(model)}: spec.poolRef: there is no InferencePool ${poolKeyOf(model)} in the files; add its file with another -f, or correct the name`,
     ),
+    ...found.models.flatMap(scheduleProblems),
     ...[...pools].flatMap(([key, pool]) => {
       const models = found.models.filter((model) => poolKeyOf(model) === key);
       try {

@@ -15,16 +15,18 @@ export interface Bounds {
   nextChange?: number;
 }
 
-/** The cron library refuses an expression or a time zone that has passed the schema. */
+/** A cron expression or a time zone that has passed the schema, and that there is not. */
 export class ScheduleError extends Error {
   override readonly name = 'ScheduleError';
   readonly code = 'SCHEDULE';
   readonly field: string;
 
-  constructor(field: string, value: string, options: ErrorOptions) {
-    const reason = options.cause instanceof Error ? options.cause.message : String(options.cause);
-    super(`${field}: "${value}": ${reason}; correct the expression or name an IANA time zone`, options);
-    this.field = field;
+  constructor(
+    issue: { field: string; value: string; reason: string; remedy: string },
+    options: ErrorOptions,
+  ) {
+    super(`${issue.field} "${issue.value}": ${issue.reason}; ${issue.remedy}`, options);
+    this.field = issue.field;
   }
 }
 
@@ -143,12 +145,30 @@ function lastRun(schedule: Schedule, edge: Edge, now: number): number {
 }
 
 function cron<T>(schedule: Schedule, edge: Edge, ask: (job: Cron) => T): T {
-  const timezone = schedule.timeZone ?? 'UTC';
+  const { name, timeZone: timezone = 'UTC' } = schedule;
+  const field = `spec.scaling.schedules[${name}]`;
   try {
     return ask(new Cron(schedule[edge], { paused: true, timezone }));
   } catch (cause) {
-    const field = `spec.scaling.schedules[${schedule.name}].${edge}`;
-    throw new ScheduleError(field, `${schedule[edge]}" in "${timezone}`, { cause });
+    if (!isTimeZone(timezone)) {
+      const remedy = 'give a name of the IANA database, such as Europe/Berlin';
+      throw new ScheduleError(
+        { field: `${field}.timeZone`, value: timezone, reason: 'there is no such time zone', remedy },
+        { cause },
+      );
+    }
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const remedy = 'give minute, hour, day, month and weekday, such as "0 8 * * 1-5"';
+    throw new ScheduleError({ field: `${field}.${edge}`, value: schedule[edge], reason, remedy }, { cause });
+  }
+}
+
+function isTimeZone(timeZone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone });
+    return true;
+  } catch {
+    return false;
   }
 }
 

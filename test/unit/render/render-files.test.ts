@@ -113,6 +113,19 @@ describe('renderFiles', () => {
       /spec\.engine\.quantization "modelopt": .*; use a pool of L4/,
     ],
     [
+      'a schedule that only the cron library refuses',
+      () =>
+        [
+          namespace,
+          pool,
+          model(
+            'llama',
+            "  scaling: { maxReplicas: 2, schedules: [{ name: day, start: '0 8 * * *', end: '0 25 * * *', minReplicas: 2 }] }\n",
+          ),
+        ].join('---'),
+      /InferenceModel team-a\/llama: spec\.scaling\.schedules\[day\]\.end "0 25 \* \* \*": .*hour: 25; give /,
+    ],
+    [
       'a model that does not fit',
       () => [namespace, pool, model('llama').replace('Llama-3.1-8B', 'Llama-3.3-70B')].join('---'),
       /spec\.model\.source .*weights take .*; use a pool of /,

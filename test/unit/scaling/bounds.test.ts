@@ -77,12 +77,21 @@ describe('a window', () => {
     );
   });
 
-  it('names the schedule and field that the cron library refuses', () => {
-    const broken = { ...office, timeZone: 'Europe/Atlantis' };
-    expect(() => boundsAt({ schedules: [broken] }, 0)).toThrow(ScheduleError);
-    expect(() => boundsAt({ schedules: [{ ...office, end: '0 99 * * *' }] }, 0)).toThrow(
-      /spec\.scaling\.schedules\[office\]\.end: "0 99 \* \* \*" in "Europe\/Berlin"/,
-    );
+  it.each<[string, Partial<typeof office>, string]>([
+    [
+      'expression',
+      { end: '0 99 * * *' },
+      'spec.scaling.schedules[office].end "0 99 * * *": CronPattern: Invalid value for hour: 99; give minute,',
+    ],
+    [
+      'time zone',
+      { timeZone: 'Europe/Atlantis' },
+      'spec.scaling.schedules[office].timeZone "Europe/Atlantis": there is no such time zone; give a name',
+    ],
+  ])('names schedule, field and remedy of an %s that there is not', (_name, change, message) => {
+    const ask = () => boundsAt({ schedules: [{ ...office, ...change }] }, 0);
+    expect(ask).toThrow(ScheduleError);
+    expect(ask).toThrow(message);
   });
 });
 
