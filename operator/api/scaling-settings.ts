@@ -4,6 +4,8 @@ import { decimal, dnsLabel, duration } from './common.ts';
 import { withRules } from './rule.ts';
 
 const replicaCount = z.int().min(0).max(1000);
+/** Not 0: that is what suspend is for, and a request wakes whatever may run. */
+const mostReplicas = z.int().min(1).max(1000);
 
 const CRON_PATTERN = '^([0-9A-Za-z*/,-]+ +){4}[0-9A-Za-z*/,-]+$';
 
@@ -29,7 +31,7 @@ const schedule = withRules(
       .optional()
       .describe('IANA name, such as `Europe/Berlin`. Default: UTC.'),
     minReplicas: replicaCount.optional().describe('Replaces `minReplicas` while the window is open.'),
-    maxReplicas: replicaCount.optional().describe('Replaces `maxReplicas` while the window is open.'),
+    maxReplicas: mostReplicas.optional().describe('Replaces `maxReplicas` while the window is open.'),
   }),
   [
     {
@@ -92,12 +94,7 @@ export const scalingSettings = withRules(
         'A fixed number of replicas. Excludes all other fields, except with `mode: External`, where it is the current number and `/scale` writes it.',
       ),
     minReplicas: replicaCount.optional().describe('Fewest replicas; 0 allows scale to zero. Default 1.'),
-    maxReplicas: z
-      .int()
-      .min(1)
-      .max(1000)
-      .optional()
-      .describe('Most replicas. Default: `minReplicas`, at least 1.'),
+    maxReplicas: mostReplicas.optional().describe('Most replicas. Default: `minReplicas`, at least 1.'),
     idleTimeout: duration
       .optional()
       .describe('Silence after which a model that may go to zero is put to sleep. Default 180s.'),

@@ -24,6 +24,21 @@ describe('validateManifest', () => {
     ]);
   });
 
+  it('lets no window close a model: a request would wake it all the same', () => {
+    const closed = { name: 'closed', start: '0 0 * * SAT', end: '0 0 * * MON', maxReplicas: 0 };
+    const issues = validateManifest({
+      ...pool({
+        poolRef: { name: 'a100' },
+        model: { source: 'hf://a/b' },
+        scaling: { minReplicas: 0, schedules: [closed] },
+      }),
+      kind: 'InferenceModel',
+    });
+    expect(issues).toMatchObject([
+      { field: 'spec.scaling.schedules[0].maxReplicas', value: 0, remedy: 'at least 1' },
+    ]);
+  });
+
   it('finds everything at once', () => {
     const issues = validateManifest(
       pool(
