@@ -34,6 +34,8 @@ export interface ModelView {
   reach?: 'listed' | 'served' | undefined;
   /** At zero replicas, a request wakes the model. */
   wakes?: boolean;
+  /** Lower bound in force, or the fixed number. */
+  leastReplicas?: number;
   /** The last wake did not end in service; kept until one does. */
   wakeFailure?: { reason: string; message: string };
   queuePosition?: number;
@@ -99,11 +101,12 @@ function summary(view: ModelView): ConditionUpdate[] {
   if (health.desired === 0 && wakeFailure) return stalled(wakeFailure.reason, wakeFailureText(wakeFailure));
   if (health.desired === 0 && queuePosition !== undefined) {
     return reconciling(
-      'True',
+      mustRun(view) ? 'False' : 'True',
       'WaitingForAccelerators',
       `waits for accelerators of the pool, place ${queuePosition} in the queue`,
     );
   }
+  if (health.desired === 0 && mustRun(view)) return reconciling('False', 'EnginesStarting', TOO_FEW);
   if (health.desired === 0 && view.reach === undefined)
     return reconciling('False', 'RoutesPending', ROUTES_PENDING);
   if (health.desired === 0)
@@ -124,12 +127,19 @@ function summary(view: ModelView): ConditionUpdate[] {
   return settled('EnginesReady', 'all engines are ready');
 }
 
+/** A moment after it was made or woken; for longer only where someone else scaled it. */
+const TOO_FEW = 'the Deployment has 0 replicas, and spec.scaling asks for more';
 /** Of a number that is fixed at zero, so that nothing wakes the model. */
 export const NO_REPLICAS =
   'spec.scaling.replicas is 0, and no request changes that; raise it, or set minReplicas: 0 and maxReplicas instead to wake on requests';
 const ROUTES_PENDING = 'waiting for the routers of the pool to start and to learn of it';
 
-function available({ model, health, wakes, wakeFailure, blocker }: ModelView): ConditionUpdate {
+function mustRun({ leastReplicas = 0 }: ModelView): boolean {
+  return leastReplicas > 0;
+}
+
+function available(view: ModelView): ConditionUpdate {
+  const { model, health, wakes, wakeFailure, blocker } = view;
   const no = (reason: string, message: string): ConditionUpdate => ({
     type: 'Available',
     status: 'False',
@@ -153,7 +163,7 @@ function available({ model, health, wakes, wakeFailure, blocker }: ModelView): C
         : 'requests are held until the first engine is ready',
     };
   }
-  if (health.desired === 0) return no('NoReplicas', NO_REPLICAS);
+  if (health.desired === 0) return no('NoReplicas', mustRun(view) ? TOO_FEW : NO_REPLICAS);
   return no(health.problem?.reason ?? 'EnginesStarting', health.problem?.message ?? 'no engine is ready');
 }
 

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { type ModelView, modelStatus } from '../../../operator/controllers/model-status.ts';
+import { aModel } from './fixtures.ts';
+
+/** Type, status and reason of the conditions of a model without replicas. */
+function asleep(view: Partial<ModelView>): Record<string, string> {
+  const health = { desired: 0, pods: 0, ready: 0, rolling: false };
+  const status = modelStatus({ model: aModel('chat'), now: 0, health, reach: 'served', ...view });
+  return Object.fromEntries(
+    (status.conditions ?? []).map((condition) => [condition.type, `${condition.status} ${condition.reason}`]),
+  );
+}
+
+describe('a model without replicas', () => {
+  it('is as it should be where it may sleep', () => {
+    expect(asleep({ wakes: true, leastReplicas: 0 })).toMatchObject({
+      Ready: 'True Idle',
+      Available: 'True Idle',
+      Reconciling: 'False Idle',
+    });
+  });
+
+  it('is not Ready where it must run: in a pool with overcommit it starts with none', () => {
+    expect(asleep({ wakes: true, leastReplicas: 1 })).toMatchObject({
+      Ready: 'False EnginesStarting',
+      Available: 'True Idle',
+      Reconciling: 'True EnginesStarting',
+    });
+    expect(asleep({ wakes: false, leastReplicas: 2 })).toMatchObject({
+      Ready: 'False EnginesStarting',
+      Available: 'False NoReplicas',
+    });
+  });
+
+  it('is Ready in the queue only where nobody but clients asks for it', () => {
+    expect(asleep({ wakes: true, leastReplicas: 0, queuePosition: 2 }).Ready).toBe(
+      'True WaitingForAccelerators',
+    );
+    expect(asleep({ wakes: true, leastReplicas: 1, queuePosition: 2 }).Ready).toBe(
+      'False WaitingForAccelerators',
+    );
+  });
+
+  it('needs nobody where its number is fixed at zero', () => {
+    expect(asleep({ wakes: false, leastReplicas: 0 })).toMatchObject({
+      Ready: 'True Idle',
+      Available: 'False NoReplicas',
+    });
+  });
+});
