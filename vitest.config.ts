@@ -25,7 +25,9 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          // After the others, two clusters at a time: they wait more than they work.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
           retry: SECOND_CHANCE,
         },
       },

@@ -114,8 +114,11 @@ async function main(signal: AbortSignal, stay: boolean, timeScale: number): Prom
   });
 
   await demo.step('Send a burst: qwen-7b grows from one replica to three', async () => {
-    const scaling = '{"spec":{"scaling":{"replicas":null,"minReplicas":1,"maxReplicas":3,"target":2}}}';
-    await run('patch', 'vmodel', 'qwen-7b', '-n', 'team-b', '--type=merge', '-p', scaling);
+    // An engine is kept for five minutes by default, which is long for a demonstration.
+    const behavior = { scaleDown: { stabilizationWindowSeconds: 10 } };
+    const scaling = { replicas: null, minReplicas: 1, maxReplicas: 3, target: 2, behavior };
+    const patch = JSON.stringify({ spec: { scaling } });
+    await run('patch', 'vmodel', 'qwen-7b', '-n', 'team-b', '--type=merge', '-p', patch);
     const stop = new AbortController();
     const clients = Array.from({ length: 8 }, () => keepAsking(client, 'qwen-7b', stop.signal, 200));
     await run(
