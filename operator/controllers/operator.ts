@@ -243,6 +243,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     budget,
     modes,
     coldStarts,
+    registry,
     heldBackSince: (poolKey, uid) => routes.heldBackSince(poolKey, uid),
     onChanged: (modelKey, poolKey) => {
       modelController.enqueue(modelKey);

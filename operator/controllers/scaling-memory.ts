@@ -1,7 +1,6 @@
 /** What the scaling of one model remembers between reconciles. Lost with the process, and safe to lose. */
 import { compareResourceVersions } from '../kube/resource-version.ts';
 import type { LeavingPods } from '../router/endpoints-from-slices.ts';
-import type { AutoscalerDecision } from '../scaling/internal-autoscaler.ts';
 import { InternalAutoscaler } from '../scaling/internal-autoscaler.ts';
 import type { WakeFailure } from '../scaling/lifecycle.ts';
 import type { Deployment } from './workloads.ts';
@@ -36,7 +35,6 @@ export interface ScalingMemory {
   /** UIDs of pods that are being released from their ReplicaSet, for which the budget has to have room. */
   releasing?: ReadonlySet<string> | undefined;
   autoscaler: InternalAutoscaler;
-  lastDecision?: AutoscalerDecision | undefined;
 }
 
 export class ScalingMemories {

@@ -1,4 +1,5 @@
 /** Moves the replicas of one model: asks the pure deciders, does what they say through /scale, and remembers. */
+import type { Registry } from 'prom-client';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { scalingTarget } from '../engine/scaling-target.ts';
 import { resolveEngine } from '../engine/settings.ts';
@@ -12,6 +13,7 @@ import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
 import { decideLifecycle, type LifecycleAction, type LifecycleInput } from '../scaling/lifecycle.ts';
 import { hasNumber, isFixed, numberWithin } from '../scaling/replicas.ts';
+import { type ScalingMetrics, scalingMetrics } from '../scaling/scaling-metrics.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
@@ -33,6 +35,7 @@ export interface ScalingReconcilerOptions {
   clock: Clock;
   modes: ModeKeeper;
   coldStarts: ColdStartRecorder;
+  registry?: Registry | undefined;
   /** Since which version of the route table, confirmed by every router, no engine of the model takes new requests. */
   heldBackSince: (poolKey: Key, modelUid: string) => number | undefined;
   /** Something that the route table or the status shows has changed. */
@@ -79,9 +82,11 @@ const DEFAULT_IDLE_TIMEOUT = '180s';
 
 export class ScalingReconciler {
   readonly #options: ScalingReconcilerOptions;
+  readonly #metrics: ScalingMetrics;
 
   constructor(options: ScalingReconcilerOptions) {
     this.#options = options;
+    this.#metrics = scalingMetrics(options.registry);
   }
 
   /** Looks at one model. Throws KubeError. */
@@ -151,7 +156,7 @@ export class ScalingReconciler {
       return undefined;
     }
     if (wish > replicas && !this.#granted(scope, wish)) return QUEUE_MS;
-    await this.#scaleTo(scope, wish, 'Scaled', `to the ${wish} replicas of spec.scaling`, context);
+    await this.#scaleTo(scope, wish, 'Scaled', `to the ${counted(wish)} of spec.scaling`, context);
     return undefined;
   }
 
@@ -297,7 +302,7 @@ export class ScalingReconciler {
           scope,
           action.replicas,
           'Woken',
-          `${text}, to ${action.replicas} replicas`,
+          `${text}, to ${counted(action.replicas)}`,
           context,
         );
         return undefined;
@@ -327,6 +332,7 @@ export class ScalingReconciler {
           retryAt: now + backoff,
         };
         memory.failureOver = false;
+        this.#metrics.failed(action.reason);
         this.#options.events.emit(model, {
           type: 'Warning',
           reason: 'WakeFailed',
@@ -362,7 +368,7 @@ export class ScalingReconciler {
       scaleDown: model.spec.scaling?.behavior?.scaleDown,
       neededElsewhere: this.#somebodyWaits(scope),
     });
-    memory.lastDecision = decision;
+    this.#metrics.decided(decision.reason);
     let replicas = decision.replicas;
     if (replicas > current) replicas = this.#affordable(scope, current, replicas);
     if (replicas !== current)
@@ -411,6 +417,7 @@ export class ScalingReconciler {
     const { budget, events, onTouched } = this.#options;
     if (!budget.applies(pool)) return new Set();
     const { granted, touched, evictions } = budget.decide(pool, now);
+    this.#metrics.evicted(evictions.length);
     for (const { victim, waiter } of evictions) {
       const note = `${keyOf(victim)} goes to sleep to make room for ${keyOf(waiter)}`;
       events.emit(victim, { type: 'Normal', reason: 'Evicted', action: 'Arbitrate', note, related: waiter });
@@ -429,7 +436,7 @@ export class ScalingReconciler {
   async #scaleTo(
     scope: Scope,
     replicas: number,
-    reason: string,
+    reason: 'Scaled' | 'Woken' | 'Slept',
     note: string,
     { signal, log }: Context,
   ): Promise<void> {
@@ -448,6 +455,7 @@ export class ScalingReconciler {
         memory.pending = undefined;
       }
       if (from === 0) this.#options.coldStarts.scaled(model.metadata.uid ?? '');
+      this.#metrics.changed(reason);
       log.info({ from, to: replicas, reason }, 'scaled');
       events.emit(model, {
         type: 'Normal',
@@ -458,6 +466,10 @@ export class ScalingReconciler {
     }
     onChanged(keyOf(model), poolKey);
   }
+}
+
+function counted(replicas: number): string {
+  return replicas === 1 ? '1 replica' : `${replicas} replicas`;
 }
 
 function isStaying(pod: Pod): boolean {

@@ -53,6 +53,22 @@ function expectAccounted(world: SimWorld): void {
   expect(world.outcomes.answered + refused).toBe(world.arrived);
 }
 
+async function count(world: SimWorld, name: string, reason?: string): Promise<number> {
+  const { values } = (await world.registry.getSingleMetric(name)?.get()) ?? { values: [] };
+  const of = values.filter(({ labels }) => reason === undefined || labels.reason === reason);
+  return of.reduce((sum, { value }) => sum + value, 0);
+}
+
+/** Metrics say of all models together what events say of each. */
+async function expectCounted(world: SimWorld): Promise<void> {
+  const counted = (name: string, reason?: string) => count(world, name, reason);
+  const told = (...reasons: string[]) => world.events.filter(({ reason }) => reasons.includes(reason)).length;
+  for (const reason of ['Woken', 'Slept', 'Scaled'])
+    expect(await counted('vllm_operator_replica_changes_total', reason)).toBe(told(reason));
+  expect(await counted('vllm_operator_budget_evictions_total')).toBe(told('Evicted'));
+  expect(await counted('vllm_operator_wake_failures_total')).toBe(told('WakeFailed'));
+}
+
 describe('sleepers on a budget of three', () => {
   const models = () => [
     sim('bursty', { minReplicas: 0, idleTimeout: '60s' }, { rate: bursts(7 * MINUTE, 20_000, 2) }),
@@ -81,6 +97,9 @@ describe('sleepers on a budget of three', () => {
       expect(world.cluster.replicas(name)).toBe(0);
     }
     expect(world.cluster.replicas('always')).toBe(1);
+    await expectCounted(world);
+    for (const reason of ['Stable', 'Hold'])
+      expect(await count(world, 'vllm_operator_autoscaler_decisions_total', reason)).toBeGreaterThan(0);
   });
 
   it.each([4, 5, 6])(
@@ -174,6 +193,7 @@ describe('engines that do not start', () => {
     for (const { model } of models) {
       const told = world.events.filter((event) => event.model === model.metadata.name);
       expect(told.filter(({ reason }) => reason === 'WakeFailed').length).toBeGreaterThan(1);
+      await expectCounted(world);
       expect(told.at(-1)).toMatchObject({ reason: 'Slept', note: 'slept after 60s without a request' });
     }
   });

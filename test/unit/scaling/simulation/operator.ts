@@ -40,6 +40,8 @@ export interface SimOperatorOptions {
   /** A write to /scale; returns the resource version. */
   scale: (model: string, replicas: number) => string;
   onEvent: (model: string, event: EventInput) => void;
+  /** Counts over all operators. */
+  registry: Registry;
 }
 
 /** Time between two polls of a router when nothing is held. */
@@ -111,6 +113,7 @@ export class SimOperator {
       clock: timeline,
       modes: this.#modes,
       coldStarts,
+      registry: options.registry,
       heldBackSince: (_pool, uid) => this.#holds.since(uid),
       onChanged: () => this.#publishSoon(),
       onTouched: (keys) => {

@@ -1,4 +1,5 @@
 /** A pool for an hour or a day: clients, routers, operator, cluster and HPAs, and what must hold at every moment. */
+import { Registry } from 'prom-client';
 import {
   normalizeReplicas,
   type ScalingHistory,
@@ -56,6 +57,8 @@ export class SimWorld {
   readonly violations: string[] = [];
   /** Replicas of every model as they were written: when, how many, and by whom. */
   readonly writes = new Map<string, { at: number; replicas: number; by: 'operator' | 'hpa' }[]>();
+  /** What the operators count. */
+  readonly registry = new Registry();
   readonly events: { at: number; model: string; reason: string; note: string }[] = [];
   readonly #wakes = new Map<string, Wake>();
   readonly #evicted = new Set<string>();
@@ -138,6 +141,7 @@ export class SimWorld {
       table: this.operator?.table ?? { version: 1, models: [] },
       scale: (model, replicas) => this.#write(operator, model, replicas),
       onEvent: (model, event) => this.#event(model, event),
+      registry: this.registry,
     });
     return operator;
   }
