@@ -77,7 +77,8 @@ local function wait_for_turn(ctx, model, name)
   if passed then return waiter.granted end
   metrics.add(metrics.series("rejected_total", "reason", sleeping and "wake_timeout" or "queue_timeout"), 1)
   if #model.live == 0 then
-    return relay.fail(ctx, 504, ("The model `%s` did not start in time."):format(name), RETRY_LATER)
+    local text = "The model `%s` did not start within %g s (admission.wakeTimeout). Its status says what it waits for; ask again later."
+    return relay.fail(ctx, 504, text:format(name, admission.wakeTimeoutMs / 1000), RETRY_LATER)
   end
   return relay.fail(ctx, 429, ("The model `%s` is busy: no engine had room in time."):format(name), RETRY_SOON)
 end

@@ -74,7 +74,15 @@ describe('holding requests for a model without engines', () => {
     const expired = await first;
     expect(expired.status).toBe(504);
     expect(expired.headers.get('retry-after')).toBeTruthy();
-    expect(await expired.json()).toMatchObject({ error: { type: 'GatewayTimeoutError', code: 504 } });
+    expect(await expired.json()).toMatchObject({
+      error: {
+        type: 'GatewayTimeoutError',
+        code: 504,
+        message: expect.stringMatching(
+          /did not start within [\d.]+ s \(admission\.wakeTimeout\)\. Its status says/,
+        ),
+      },
+    });
     expect(await held(router)).toBe(0);
   });
 
