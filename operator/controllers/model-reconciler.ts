@@ -306,6 +306,7 @@ export class ModelReconciler {
     };
     return {
       wakes: pool !== undefined && !isFixed(model),
+      draining: memory?.drainingSince !== undefined,
       leastReplicas: bounds.minReplicas,
       ...(coldStart && { coldStart }),
       ...(memory?.failure && { wakeFailure: memory.failure }),

@@ -34,6 +34,8 @@ export interface ModelView {
   reach?: 'listed' | 'served' | undefined;
   /** At zero replicas, a request wakes the model. */
   wakes?: boolean;
+  /** Routers are told to hold new requests, so that it can go to sleep. */
+  draining?: boolean;
   /** Lower bound in force, or the fixed number. */
   leastReplicas?: number;
   /** The last wake did not end in service; kept until one does. */
@@ -69,7 +71,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
   return {
     observedGeneration: generation,
     conditions: setConditions(previous.conditions, updates, { now: view.now, order: ORDER }),
-    state: modelState(model, health),
+    state: view.draining && health.desired > 0 ? 'Draining' : modelState(model, health),
     replicas: health.pods,
     readyReplicas: health.ready,
     desiredReplicas: view.desiredReplicas ?? known?.desiredReplicas ?? health.desired,

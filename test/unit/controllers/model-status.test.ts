@@ -11,6 +11,12 @@ function asleep(view: Partial<ModelView>): Record<string, string> {
   );
 }
 
+it('shows a drain before its end: streams that run on can make it long', () => {
+  const health = { desired: 1, pods: 1, ready: 1, rolling: false };
+  const state = (draining: boolean) => modelStatus({ model: aModel('chat'), now: 0, health, draining }).state;
+  expect([state(false), state(true)]).toEqual(['Serving', 'Draining']);
+});
+
 describe('a model without replicas', () => {
   it('is as it should be where it may sleep', () => {
     expect(asleep({ wakes: true, leastReplicas: 0 })).toMatchObject({
