@@ -126,6 +126,19 @@ describe('names in the documentation are those in the code:', () => {
     expect(headings.filter((reason) => !(reason in REASONS))).toEqual([]);
   });
 
+  it('metrics that only this operator has, all of them', () => {
+    const page = read('docs/operations.md');
+    const files = readdirSync(join(root, 'operator'), { recursive: true, encoding: 'utf8' });
+    const sources = files.filter((name) => name.endsWith('.ts')).map((name) => join('operator', name));
+    const known = sources.flatMap((path) =>
+      [...read(path).matchAll(/name: '(vllm_operator_\w+)'/g)].map(([, name = '']) => name),
+    );
+    expect(known.length).toBeGreaterThan(5);
+    const named = (name: string) => page.includes(`\`${name}\``);
+    const short = (name: string) => name.replace('vllm_operator_metrics_api', '…');
+    expect(known.filter((name) => !named(name) && !named(short(name)))).toEqual([]);
+  });
+
   it('metrics of the router, all of them', () => {
     const lua = read('operator/router/nginx/metrics.lua');
     const help = lua.slice(lua.indexOf('local HELP'), lua.indexOf('\n}\n'));
