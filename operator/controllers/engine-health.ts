@@ -36,9 +36,9 @@ export function engineHealth(deployment: Deployment | undefined, pods: readonly 
   const status = deployment?.status ?? {};
   const observed =
     deployment !== undefined && (status.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0);
-  const updated = status.updatedReplicas ?? 0;
-  const rolling =
-    deployment !== undefined && (!observed || updated < desired || (status.replicas ?? 0) > updated);
+  // Before the controller has seen the spec, another number of replicas tells of scaling, and the same one of another template.
+  const { replicas = 0, updatedReplicas = 0 } = status;
+  const rolling = deployment !== undefined && (observed ? replicas > updatedReplicas : replicas === desired);
   const problem = deployment && desired > 0 ? findProblem(deployment, pods, observed) : undefined;
   return {
     desired,

@@ -18,8 +18,17 @@ local function card(model, id, parent)
   )
 end
 
+--- Whether the request only reads; if not, it has got its answer.
+local function reads()
+  local method = ngx.req.get_method()
+  if method == "GET" or method == "HEAD" then return true end
+  ngx.header["Allow"] = "GET, HEAD"
+  reply.error(405, "Method Not Allowed")
+end
+
 --- Content phase. A key that is limited to some models sees only those.
 function M.list()
+  if not reads() then return end
   local view = routes.current()
   local key, list = keys.authenticate(view), {}
   for _, model in ipairs(view.models) do
@@ -35,6 +44,7 @@ end
 
 --- Content phase of one model.
 function M.get()
+  if not reads() then return end
   local view = routes.current()
   local key = keys.authenticate(view)
   local id = ngx.var.uri:match("^/v1/models/(.+)$")

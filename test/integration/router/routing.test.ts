@@ -124,6 +124,13 @@ describe('routing', () => {
     expect((await fetch(`${router.url}/v1/models/none`)).status).toBe(404);
   });
 
+  test.each(['/v1/models', '/v1/models/small'])('%s is only read', async (path) => {
+    const refused = await fetch(`${router.url}${path}`, { method: 'DELETE' });
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    expect(await refused.json()).toMatchObject({ error: { code: 405 } });
+    expect((await fetch(`${router.url}${path}`, { method: 'HEAD' })).status).toBe(200);
+  });
+
   test.each([
     ['an unknown model', '/v1/chat/completions', '{"model":"none"}', 404, 'model'],
     ['no model', '/v1/chat/completions', '{"messages":[]}', 400, 'model'],

@@ -77,6 +77,14 @@ describe('engineHealth', () => {
   });
 
   it.each([
+    ['not seen yet', { replicas: 1, updatedReplicas: 1, observedGeneration: 1 }],
+    ['seen', { replicas: 1, updatedReplicas: 1 }],
+    ['under way', { replicas: 3, updatedReplicas: 3, readyReplicas: 1 }],
+  ])('takes scaling for no rollout: %s', (_, status) => {
+    expect(engineHealth(deployment(status, 3), [ready]).rolling).toBe(false);
+  });
+
+  it.each([
     [
       'Unschedulable',
       pod({
