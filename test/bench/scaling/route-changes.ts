@@ -66,7 +66,7 @@ export async function measureRouteChanges(
     printMilliseconds(name, took);
     console.log(`${name}_operator_cpu ${((user + system) / 1_000 / changes).toFixed(1)} ms/change`);
     console.log(
-      `${name}_router_cpu ${(((await cpu()) - cpuBefore) * 1_000) / changes / routers} ms/change/router`,
+      `${name}_router_cpu ${((((await cpu()) - cpuBefore) * 1_000) / changes / routers).toFixed(1)} ms/change/router`,
     );
   } finally {
     await fleet.close();
