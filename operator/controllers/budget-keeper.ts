@@ -55,9 +55,11 @@ export class BudgetKeeper {
       .map(keyOf);
   }
 
-  /** Accelerators that the model may take for further replicas; none while somebody waits for the pool. */
+  /** Replicas that the model may have beside those that it has, without end where there is no budget; none while somebody waits for the pool. */
   room(pool: InferencePool, model: InferenceModel, now: number): number {
-    return roomFor(model.metadata.namespace ?? '', this.#input(pool, now));
+    if (!this.applies(pool)) return Number.POSITIVE_INFINITY;
+    const { count } = resolveAccelerator(pool.spec.accelerator);
+    return Math.max(0, Math.floor(roomFor(model.metadata.namespace ?? '', this.#input(pool, now)) / count));
   }
 
   /**

@@ -2,8 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Counter, Registry } from 'prom-client';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { resolveAccelerator } from '../engine/accelerators.ts';
-import { durationSeconds } from '../engine/units.ts';
+import { drainTimeoutSeconds } from '../engine/drain-timeout.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import { isKubeError } from '../kube/errors.ts';
@@ -108,7 +107,7 @@ export class Evacuation {
       isReleased: (pod) => isReleased(pod) || memory.releasing?.has(pod.metadata.uid ?? '') === true,
       desired: replicasOf(deployment, memory),
       isDraining,
-      room: () => this.#room(scope),
+      room: () => this.#options.budget.room(pool, model, this.#options.clock.monotonic()),
       isDrained: (pod) => this.#isDrained(scope, pod),
     });
     if (!isDeepStrictEqual(memory.leaving, plan.leaving)) {
@@ -161,18 +160,9 @@ export class Evacuation {
     return known;
   }
 
-  /** Engines that may start beside those that run, in whole replicas. */
-  #room({ model, pool }: Scope): number {
-    const { budget, clock } = this.#options;
-    if (!budget.applies(pool)) return Number.POSITIVE_INFINITY;
-    const { count } = resolveAccelerator(pool.spec.accelerator);
-    return Math.floor(budget.room(pool, model, clock.monotonic()) / count);
-  }
-
   #isDrained({ model, pool }: Scope, pod: Pod): boolean {
-    const timeout = model.spec.engine?.drainTimeout ?? pool.spec.engine?.drainTimeout ?? '5m';
     const waited = this.#options.clock.monotonic() - this.#of(pod).since;
-    if (waited >= durationSeconds(timeout) * 1_000) return true;
+    if (waited >= drainTimeoutSeconds(model.spec.engine, pool.spec.engine) * 1_000) return true;
     return this.#options.isIdle(keyOf(pool), model.metadata.uid ?? '');
   }
 

@@ -267,9 +267,8 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     clock,
     registry,
     isIdle: (poolKey, uid) => {
-      const version = routes.heldBackSince(poolKey, uid);
       const { known, inFlight } = demand.of(poolKey, uid);
-      return version !== undefined && demand.confirmed(poolKey, version) && known && inFlight === 0;
+      return known && inFlight === 0 && demand.confirmed(poolKey, routes.heldBackSince(poolKey, uid));
     },
     onChanged: (poolKey) => routesController.enqueue(poolKey),
   });

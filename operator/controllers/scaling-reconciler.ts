@@ -1,6 +1,7 @@
 /** Moves the replicas of one model: asks the pure deciders, does what they say through /scale, and remembers. */
 import type { Registry } from 'prom-client';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { drainTimeoutSeconds } from '../engine/drain-timeout.ts';
 import { scalingTarget } from '../engine/scaling-target.ts';
 import { resolveEngine } from '../engine/settings.ts';
 import { durationSeconds } from '../engine/units.ts';
@@ -224,7 +225,6 @@ export class ScalingReconciler {
   #lifecycleInput(scope: Scope): LifecycleInput {
     const { model, pool, memory, now, health, replicas, minReplicas } = scope;
     const idleTimeout = model.spec.scaling?.idleTimeout ?? DEFAULT_IDLE_TIMEOUT;
-    const drainTimeout = model.spec.engine?.drainTimeout ?? pool.spec.engine?.drainTimeout ?? '5m';
     const demand = this.#demand(scope);
     const isBackingOff = memory.failure !== undefined && now < memory.failure.retryAt;
     const asks =
@@ -237,7 +237,7 @@ export class ScalingReconciler {
       suspended: model.spec.suspend,
       minReplicas,
       idleTimeoutMs: durationSeconds(idleTimeout) * 1_000,
-      drainTimeoutMs: durationSeconds(drainTimeout) * 1_000,
+      drainTimeoutMs: drainTimeoutSeconds(model.spec.engine, pool.spec.engine) * 1_000,
       replicas,
       pods: health.pods,
       ready: health.ready,
@@ -259,8 +259,7 @@ export class ScalingReconciler {
   /** Whether the routers' reports of demand are from after they began to hold requests: before, some may have passed. */
   #isHeldBack({ poolKey, model }: Scope): boolean {
     const { heldBackSince, demand } = this.#options;
-    const version = heldBackSince(poolKey, model.metadata.uid ?? '');
-    return version !== undefined && demand.confirmed(poolKey, version);
+    return demand.confirmed(poolKey, heldBackSince(poolKey, model.metadata.uid ?? ''));
   }
 
   #demand({ poolKey, model }: Scope) {
@@ -356,21 +355,22 @@ export class ScalingReconciler {
   }
 
   async #autoscale(scope: Scope, current: number, context: Context): Promise<number | undefined> {
-    const { memory, now, health, model, minReplicas, maxReplicas } = scope;
+    const { budget } = this.#options;
+    const { memory, now, health, model, pool, poolKey, minReplicas, maxReplicas } = scope;
     const demand = this.#demand(scope);
     const load = demand.inFlight + demand.queued + demand.held;
     if (demand.known) memory.autoscaler.record(now, load);
     const decision = memory.autoscaler.decide(now, health.ready, current, {
-      target: scalingTarget(model, resolveEngine(scope.pool, model)),
+      target: scalingTarget(model, resolveEngine(pool, model)),
       minReplicas: Math.max(1, minReplicas),
       maxReplicas,
       scaleUp: model.spec.scaling?.behavior?.scaleUp,
       scaleDown: model.spec.scaling?.behavior?.scaleDown,
-      neededElsewhere: this.#somebodyWaits(scope),
+      neededElsewhere: pool.spec.capacity.overcommit && budget.waiting(poolKey).length > 0,
     });
     this.#metrics.decided(decision.reason);
     let replicas = decision.replicas;
-    if (replicas > current) replicas = this.#affordable(scope, current, replicas);
+    if (replicas > current) replicas = Math.min(replicas, current + budget.room(pool, model, now));
     if (replicas !== current)
       await this.#scaleTo(
         scope,
@@ -383,20 +383,6 @@ export class ScalingReconciler {
     return replicas === Math.max(1, minReplicas) && load === 0 && decision.reason === 'Hold'
       ? undefined
       : TICK_MS;
-  }
-
-  #somebodyWaits({ pool, poolKey }: Scope): boolean {
-    const { budget, state, memories } = this.#options;
-    if (!pool.spec.capacity.overcommit || !budget.applies(pool)) return false;
-    const models = state.models.store.byIndex('byPool', poolKey);
-    return models.some(({ metadata }) => memories.isWaiting(metadata.uid ?? ''));
-  }
-
-  #affordable({ pool, now, model }: Scope, current: number, wanted: number): number {
-    const { budget } = this.#options;
-    if (!budget.applies(pool)) return wanted;
-    const count = resolveEngine(pool, model).accelerator.count;
-    return Math.min(wanted, current + Math.max(0, Math.floor(budget.room(pool, model, now) / count)));
   }
 
   /** Whether the budget grants so many replicas in all; if not, the model waits in the queue from now on. */

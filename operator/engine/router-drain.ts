@@ -1,8 +1,6 @@
 import type { InferencePool } from '../api/types.ts';
+import { drainTimeoutSeconds } from './drain-timeout.ts';
 import { durationSeconds } from './units.ts';
-
-/** As for engines. */
-const DEFAULT_DRAIN_TIMEOUT = '5m';
 
 /**
  * A bound for what routers cannot know ahead: models set a `drainTimeout` of their own, and must not restart the routers of
@@ -16,6 +14,6 @@ const LEAST_SECONDS = 3_600;
  */
 export function routerDrainSeconds({ spec }: Pick<InferencePool, 'spec'>): number {
   const wake = durationSeconds(spec.admission.wakeTimeout);
-  const drain = durationSeconds(spec.engine?.drainTimeout ?? DEFAULT_DRAIN_TIMEOUT);
+  const drain = drainTimeoutSeconds(spec.engine);
   return Math.max(LEAST_SECONDS, Math.ceil(wake + drain));
 }

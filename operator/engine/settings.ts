@@ -2,6 +2,7 @@
 import type { EngineSettings } from '../api/engine-settings.ts';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import { type ResolvedAccelerator, resolveAccelerator } from './accelerators.ts';
+import { drainTimeoutSeconds } from './drain-timeout.ts';
 import { checkEngine } from './engine-checks.ts';
 import { mergeSettings } from './merge-settings.ts';
 import { type ModelSource, parseModelSource } from './model-source.ts';
@@ -23,7 +24,6 @@ const DEFAULT_IMAGES = {
 } as const;
 
 const DEFAULT_STARTUP_TIMEOUT = '30m';
-const DEFAULT_DRAIN_TIMEOUT = '5m';
 
 /** vLLM's own default for an API server, made explicit so that the router knows the capacity. */
 function defaultMaxNumSeqs(accelerator: ResolvedAccelerator, settings: EngineSettings): number {
@@ -111,7 +111,7 @@ export function resolveEngine(pool: EngineInput['pool'], model: EngineInput['mod
     expertParallel: settings.expertParallel ?? false,
     maxNumSeqs: settings.batching?.maxNumSeqs ?? defaultMaxNumSeqs(accelerator, settings),
     startupTimeoutSeconds: Math.ceil(durationSeconds(settings.startupTimeout ?? DEFAULT_STARTUP_TIMEOUT)),
-    drainTimeoutSeconds: Math.ceil(durationSeconds(settings.drainTimeout ?? DEFAULT_DRAIN_TIMEOUT)),
+    drainTimeoutSeconds: Math.ceil(drainTimeoutSeconds(settings)),
     settings: withDefaults(settings, accelerator, source),
     extraArgs: settings.extraArgs ?? [],
     env: settings.env ?? [],

@@ -114,8 +114,9 @@ export class DemandTracker {
     return { ...demand, lastUsed, watchingSince: pool.watchingSince };
   }
 
-  /** Whether every router of the pool runs the table of this version or a later one. Unknown is no. */
-  confirmed(poolKey: string, version: number): boolean {
+  /** Whether every router of the pool runs the table of this version or a later one. Unknown is no, and so is no version. */
+  confirmed(poolKey: string, version: number | undefined): boolean {
+    if (version === undefined) return false;
     const now = this.#clock.monotonic();
     const { listed, routers } = this.#pool(poolKey);
     return (

@@ -219,13 +219,15 @@ test('a pod that never restarts ends as Succeeded or Failed', async () => {
 });
 
 test('init containers run one after the other before the containers', async () => {
-  const shared = { volumeMounts: [{ name: 'work', mountPath: '/work' }], image: 'busybox' };
+  const shared = { volumeMounts: [{ name: 'work', mountPath: '/scratch' }], image: 'busybox' };
   await cluster.createPod(namespace, 'init', {
     initContainers: [
-      { name: 'first', ...shared, command: ['/bin/sh', '-c', 'echo 1 >> /work/order'] },
-      { name: 'second', ...shared, command: ['/bin/sh', '-c', 'echo 2 >> /work/order'] },
+      { name: 'first', ...shared, command: ['/bin/sh', '-c', 'echo 1 >> /scratch/order'] },
+      { name: 'second', ...shared, command: ['/bin/sh', '-c', 'echo 2 >> /scratch/order'] },
     ],
-    containers: [{ name: 'main', ...shared, command: ['/bin/sh', '-c', 'cat /work/order; exec sleep 1000'] }],
+    containers: [
+      { name: 'main', ...shared, command: ['/bin/sh', '-c', 'cat /scratch/order; exec sleep 1000'] },
+    ],
     volumes: [{ name: 'work', emptyDir: {} }],
   });
 
