@@ -3,28 +3,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createAuthority, issueClientCertificate } from '../../../operator/router/pki.ts';
-import { type Engine, startEngine } from './support/engine.ts';
-import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { perTest } from './support/per-test.ts';
+import { type Router, startRouter, until } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
 describe('administration', () => {
-  const cleanup: { close(): Promise<void> }[] = [];
-  const engine = async (): Promise<Engine> => {
-    const started = await startEngine();
-    cleanup.push(started);
-    return started;
-  };
-  const start = async (options: RouterOptions = {}): Promise<Router> => {
-    const started = await startRouter(options);
-    cleanup.push(started);
-    return started;
-  };
-  afterEach(async () => {
-    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
-  });
+  const { engine, start } = perTest();
 
   test('only the holder of a certificate of the operator gets in', async () => {
     const router = await start();

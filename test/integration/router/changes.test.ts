@@ -1,30 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RouteChange } from '../../../operator/router/route-change.ts';
 import type { RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
-import { startEngine } from './support/engine.ts';
-import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { perTest } from './support/per-test.ts';
+import { type Router, until } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
 /** PATCH /routes: what has changed since another table. */
 describe('changes of the route table', () => {
-  const cleanup: { close(): Promise<unknown> }[] = [];
-  const start = async (options: RouterOptions = {}): Promise<Router> => {
-    const started = await startRouter(options);
-    cleanup.push(started);
-    return started;
-  };
-  const engine = async () => {
-    const started = await startEngine();
-    cleanup.push(started);
-    return started;
-  };
-  afterEach(async () => {
-    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
-  });
+  const { engine, start } = perTest();
 
   const patch = async (router: Router, body: RouteChange | string) => {
     const response = await request(`${router.adminUrl}/routes`, {

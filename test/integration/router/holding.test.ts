@@ -1,23 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
-import { type Engine, startEngine } from './support/engine.ts';
-import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { perTest } from './support/per-test.ts';
+import { type Router, until } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
 describe('holding requests for a model without engines', () => {
-  const cleanup: { close(): Promise<void> }[] = [];
-  const engine = async (): Promise<Engine> => {
-    const started = await startEngine();
-    cleanup.push(started);
-    return started;
-  };
-  const start = async (options: RouterOptions): Promise<Router> => {
-    const started = await startRouter(options);
-    cleanup.push(started);
-    return started;
-  };
+  const { engine, start } = perTest();
   const rules = (overrides: Partial<RouteModel['admission']>) => ({
     admission: {
       maxQueue: 256,
@@ -34,9 +24,6 @@ describe('holding requests for a model without engines', () => {
       ...(signal && { signal }),
     });
   const held = async (router: Router) => (await router.demand()).models['uid-m']?.held ?? 0;
-  afterEach(async () => {
-    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
-  });
 
   test('the operator learns at once, and the requests go on the moment an engine is there', async () => {
     const upstream = await engine();

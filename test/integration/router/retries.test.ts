@@ -1,25 +1,13 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Engine, startEngine } from './support/engine.ts';
-import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { describe, expect, test } from 'vitest';
+import type { Engine } from './support/engine.ts';
+import { perTest } from './support/per-test.ts';
+import { type Router, until } from './support/router.ts';
 import { model, table } from './support/table.ts';
 
 describe('retries', () => {
-  const cleanup: { close(): Promise<void> }[] = [];
-  const engine = async (at?: { host: string; port: number }): Promise<Engine> => {
-    const started = await startEngine(at);
-    cleanup.push(started);
-    return started;
-  };
-  const start = async (options: RouterOptions): Promise<Router> => {
-    const started = await startRouter(options);
-    cleanup.push(started);
-    return started;
-  };
+  const { engine, start } = perTest();
   const ask = async (router: Router) =>
     await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
-  afterEach(async () => {
-    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
-  });
 
   test('an engine that refuses connections costs no request, and is left out until it is back', async () => {
     const [dead, alive] = [await engine(), await engine()];

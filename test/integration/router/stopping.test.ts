@@ -1,32 +1,19 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Engine, startEngine } from './support/engine.ts';
-import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { describe, expect, test } from 'vitest';
+import { perTest } from './support/per-test.ts';
+import { type Router, until } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
 const LEAVE_SOON = { VLLM_ROUTER_LEAVE_SECONDS: '0.1' };
 
 describe('a router that is told to stop', () => {
-  const cleanup: { close(): Promise<void> }[] = [];
-  const engine = async (): Promise<Engine> => {
-    const started = await startEngine();
-    cleanup.push(started);
-    return started;
-  };
-  const start = async (options: RouterOptions): Promise<Router> => {
-    const started = await startRouter(options);
-    cleanup.push(started);
-    return started;
-  };
+  const { engine, start } = perTest();
   const held = async (router: Router) => (await router.demand()).models['uid-m']?.held ?? 0;
   const isUp = async (router: Router) =>
     await fetch(`${router.metricsUrl}/healthz`).then(
       () => true,
       () => false,
     );
-  afterEach(async () => {
-    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
-  });
 
   test('still learns where to send what it holds, and goes when all is answered', async () => {
     const upstream = await engine();

@@ -1,27 +1,21 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
-import { type Engine, startEngine } from './support/engine.ts';
-import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import type { Engine } from './support/engine.ts';
+import { perTest } from './support/per-test.ts';
+import { type Router, until } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
 describe('requests that no engine took', () => {
-  const cleanup: { close(): Promise<void> }[] = [];
+  const { engine: startEngineAt, start } = perTest();
   const engine = async (at?: string): Promise<Engine> => {
     const [host = '', port] = at?.split(':') ?? [];
-    const started = await startEngine(at === undefined ? undefined : { host, port: Number(port) });
-    cleanup.push(started);
-    return started;
+    return await startEngineAt(at === undefined ? undefined : { host, port: Number(port) });
   };
   const dead = async (): Promise<string> => {
     const { address, kill } = await engine();
     await kill();
     return address;
-  };
-  const start = async (options: RouterOptions): Promise<Router> => {
-    const started = await startRouter(options);
-    cleanup.push(started);
-    return started;
   };
   const ask = async (router: Router) =>
     await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m","n":1}' });
@@ -33,9 +27,6 @@ describe('requests that no engine took', () => {
     });
   const within = (wakeTimeoutMs: number): Partial<RouteModel> => ({
     admission: { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs, degradation: [] },
-  });
-  afterEach(async () => {
-    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
   });
 
   test('wait until there is another, streams too, and nothing stays counted', async () => {
@@ -49,10 +40,12 @@ describe('requests that no engine took', () => {
       expect((await answer).status).toBe(200);
       expect(await (await answer).json()).toMatchObject({ length: 19 });
     }
+    // The engine answers those that have come to it, which the stream need not have when the others have.
+    const { ended, text } = await stream;
     next.push('one');
     next.finish();
-    expect(await (await stream).ended).toBe('complete');
-    expect((await stream).text()).toContain('data: one\n\n');
+    expect(await ended).toBe('complete');
+    expect(text()).toContain('data: one\n\n');
     await until('nothing is counted', async () => {
       const { inFlight, held, queued } = (await demand(router)) ?? {};
       return inFlight === 0 && held === 0 && queued === 0;

@@ -1,24 +1,11 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Engine, startEngine } from './support/engine.ts';
-import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { describe, expect, test } from 'vitest';
+import { perTest } from './support/per-test.ts';
+import { until } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
 describe('streaming', () => {
-  const cleanup: { close(): Promise<void> }[] = [];
-  const engine = async (): Promise<Engine> => {
-    const started = await startEngine();
-    cleanup.push(started);
-    return started;
-  };
-  const start = async (options: RouterOptions): Promise<Router> => {
-    const started = await startRouter(options);
-    cleanup.push(started);
-    return started;
-  };
-  afterEach(async () => {
-    await Promise.all(cleanup.splice(0).map(async (item) => await item.close()));
-  });
+  const { engine, start } = perTest();
 
   test('each event arrives before the next is sent', async () => {
     const upstream = await engine();
