@@ -14,7 +14,6 @@ const degradation = withRules(z.array(degradationTier).max(8).meta({ 'x-kubernet
     rule: 'self.all(a, self.exists_one(b, a.queueAbove == b.queueAbove))',
     problem: 'two tiers have the same queueAbove',
     remedy: 'remove one of them',
-    reason: 'FieldValueDuplicate',
     holds: (self) => new Set(self.map((tier) => tier.queueAbove)).size === self.length,
   },
   {

@@ -49,7 +49,6 @@ export const inferenceModelSpec = withRules(
       problem: 'a LoRA adapter has the name of the model',
       remedy: 'give the adapter another name, or remove the name from model.servedNames',
       fieldPath: '.model.servedNames',
-      reason: 'FieldValueDuplicate',
       holds: ({ engine, model }) =>
         (engine?.lora?.adapters ?? []).every((adapter) => !model.servedNames?.includes(adapter.name)),
     },

@@ -65,7 +65,8 @@ export const inferencePoolSpec = withRules(
     accelerator: acceleratorSettings.describe('The accelerators of one replica.'),
     capacity: capacity.prefault({}).describe('How many accelerators the pool may hold.'),
     allowedNamespaces: allowedNamespaces
-      .prefault({})
+      // In full: the API server checks a default against the rules before it fills in nested ones.
+      .prefault({ from: 'Same' })
       .describe('Namespaces whose models may refer to this pool.'),
     engine: engineSettings.optional().describe('Engine settings that the models of the pool inherit.'),
     router: routerSettings.prefault({}).describe('The router in front of the models.'),

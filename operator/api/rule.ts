@@ -22,12 +22,11 @@ export interface Rule<T> {
 /** A rule on a change: CEL over `self` and `oldSelf`. Only the API server can check it, as it knows both. */
 export type TransitionRule = Omit<Rule<never>, 'holds' | 'explain'>;
 
-/** Reasons that a CustomResourceDefinition admits for a rule. */
-export type RuleReason =
-  | 'FieldValueInvalid'
-  | 'FieldValueForbidden'
-  | 'FieldValueRequired'
-  | 'FieldValueDuplicate';
+/**
+ * Reasons that a CustomResourceDefinition admits for a rule. Without FieldValueDuplicate: the API server prints
+ * that one without the message.
+ */
+export type RuleReason = 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueRequired';
 
 /** An item of `x-kubernetes-validations`. */
 export interface ValidationRule {

@@ -124,6 +124,15 @@ describe.each(KINDS)('the schema of %s', (kind) => {
     expect(wrong).toEqual([]);
   });
 
+  it('has no rule whose text the API server drops: it prints a duplicate without the message', () => {
+    const dropped = where(({ schema }) =>
+      (schema['x-kubernetes-validations'] ?? []).some(
+        ({ reason }) => (reason as string) === 'FieldValueDuplicate',
+      ),
+    );
+    expect(dropped).toEqual([]);
+  });
+
   it('fits into the annotation that client-side apply keeps', () => {
     const crd = customResourceDefinitions().find((candidate) => candidate.spec.names.kind === kind);
     expect(JSON.stringify(crd).length).toBeLessThan(262_144);

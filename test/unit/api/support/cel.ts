@@ -21,6 +21,11 @@ export function celViolations(schema: StructuralSchema, spec: unknown): Violatio
   return walk(schema, withDefaults(schema, spec), 'spec');
 }
 
+/** All rules that a value breaks as it stands. A rule that cannot be evaluated is broken, as it is on a server. */
+export function celViolationsAsIs(schema: StructuralSchema, value: unknown, path: string): Violation[] {
+  return walk(schema, value, path);
+}
+
 /** Whether a rule holds of a value. */
 export function celHolds(rule: string, schema: StructuralSchema, self: unknown, oldSelf?: unknown): boolean {
   const variables = { self: celValue(schema, self), oldSelf: celValue(schema, oldSelf) };
