@@ -69,8 +69,8 @@ export interface DeleteOptions extends CallOptions {
 export type PatchBody = { merge: object } | { json: readonly object[] } | { strategic: object };
 
 const JSON_TYPE = 'application/json';
-const PARTIAL = 'as=PartialObjectMetadata;g=meta.k8s.io;v=1';
-const PARTIAL_LIST = 'as=PartialObjectMetadataList;g=meta.k8s.io;v=1';
+const PARTIAL = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+const PARTIAL_LIST = 'as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
 /** Calls throw KubeError when the server refuses or cannot be reached, and the signal's reason when aborted. */
 export class KubeClient {

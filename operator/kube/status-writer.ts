@@ -38,8 +38,9 @@ export class StatusWriter {
   }
 
   /**
-   * Makes `status` the whole status of an object, of which `live` is what we know. An object that is gone, or is another
-   * of the same name, is left alone.
+   * Makes `status` the whole status of an object, of which `live` is what we know. An object that has changed since is
+   * left alone: its change brings the next reconcile. So is one that is gone, or is another of the same name; the API
+   * server compares no uid in a write to the status of a custom resource, so the version has to tell.
    * @throws KubeError when the server refuses.
    */
   async write<T extends KubeObject & { status?: object }>(
@@ -53,11 +54,15 @@ export class StatusWriter {
       return { changed: false, object: live };
     }
     const { client, fieldManager, tracker } = this.#options;
-    const { name, namespace, uid } = live.metadata;
+    const { name, namespace, resourceVersion } = live.metadata;
     const body = {
       apiVersion: live.apiVersion,
       kind: live.kind,
-      metadata: { name, ...(namespace ? { namespace } : {}), ...(uid ? { uid } : {}) },
+      metadata: {
+        name,
+        ...(namespace ? { namespace } : {}),
+        ...(resourceVersion ? { resourceVersion } : {}),
+      },
       status,
     };
     try {
@@ -68,20 +73,12 @@ export class StatusWriter {
       }
       return { changed: true, object };
     } catch (error) {
-      if (isKubeError(error, 'NotFound', 'Conflict') || isAnother(error)) {
+      if (isKubeError(error, 'NotFound', 'Conflict')) {
         return { changed: false, object: live };
       }
       throw error;
     }
   }
-}
-
-/** An apply that names another UID than the object has is not a Conflict but not valid: the field cannot change. */
-function isAnother(error: unknown): boolean {
-  return (
-    isKubeError(error, 'Invalid') &&
-    (error.details?.causes ?? []).some(({ field }) => field === 'metadata.uid')
-  );
 }
 
 /** Times do not count: a condition whose time alone differs says nothing new. Members that are undefined do not exist in JSON. */

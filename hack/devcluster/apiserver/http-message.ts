@@ -66,9 +66,13 @@ export type Representation = 'object' | 'table' | 'partial';
 /** Reads the Accept header. The first media type that we can answer wins; unknown ones give plain JSON. */
 export function representation(accept: string | undefined): Representation {
   for (const part of (accept ?? '').split(',')) {
-    if (!part.includes('json')) continue;
-    if (part.includes('as=Table')) return 'table';
-    if (part.includes('as=PartialObjectMetadata')) return 'partial';
+    const parameters = part.split(';').map((parameter) => parameter.trim());
+    if (!parameters[0]?.includes('json')) continue;
+    const as = parameters.find((parameter) => parameter.startsWith('as='));
+    if (as === undefined) return 'object';
+    if (!parameters.some((parameter) => /^v=v1(beta1)?$/.test(parameter))) continue;
+    if (as === 'as=Table') return 'table';
+    if (as.startsWith('as=PartialObjectMetadata')) return 'partial';
     return 'object';
   }
   return 'object';

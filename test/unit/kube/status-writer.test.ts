@@ -23,7 +23,7 @@ const condition = (status: string, lastTransitionTime: string) => ({
 });
 
 describe('status', () => {
-  test('is written as name, uid and status alone, by its own manager', async () => {
+  test('is written as name, version and status alone, by its own manager', async () => {
     const live: Reporting = api.store.put(CONFIG_MAPS, configMap('a', { spec: 'theirs' }));
     const writer = new StatusWriter({ client: api.client(), fieldManager: 'operator-status' });
     const { changed, object } = await writer.write(CONFIG_MAPS, live, condition('True', 't1'));
@@ -36,7 +36,7 @@ describe('status', () => {
     expect(JSON.parse(request?.body ?? '')).toEqual({
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: 'a', namespace: 'default', uid: live.metadata.uid },
+      metadata: { name: 'a', namespace: 'default', resourceVersion: live.metadata.resourceVersion },
       status: condition('True', 't1'),
     });
   });
@@ -66,6 +66,14 @@ describe('status', () => {
     api.store.remove(CONFIG_MAPS, 'default/a');
     expect((await writer.write(CONFIG_MAPS, live, { x: 1 })).changed).toBe(false);
     api.store.put(CONFIG_MAPS, configMap('a'));
+    expect((await writer.write(CONFIG_MAPS, live, { x: 1 })).changed).toBe(false);
+    expect(api.store.list(CONFIG_MAPS)[0]).not.toHaveProperty('status');
+  });
+
+  test('that was computed from an older version is not written: what changed brings another reconcile', async () => {
+    const live: Reporting = api.store.put(CONFIG_MAPS, configMap('a'));
+    api.store.put(CONFIG_MAPS, configMap('a', { changed: 'since' }));
+    const writer = new StatusWriter({ client: api.client(), fieldManager: 's' });
     expect((await writer.write(CONFIG_MAPS, live, { x: 1 })).changed).toBe(false);
     expect(api.store.list(CONFIG_MAPS)[0]).not.toHaveProperty('status');
   });
