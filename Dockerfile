@@ -1,29 +1,25 @@
-# Two images: `docker build --target operator …` and `docker build --target router …`.
+# Two images: `docker build --target operator …` and `docker build --target router …`. Needs BuildKit or buildah.
+# A build that must be repeatable names its base images by digest: --build-arg DEBIAN=debian@sha256:…
+ARG NODE=node:24-bookworm-slim
+ARG DEBIAN=debian:12-slim
+ARG DISTROLESS=gcr.io/distroless/cc-debian12:nonroot
 
-FROM node:24-bookworm-slim AS build
+FROM ${NODE} AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 # No script of a package has to run for the build: esbuild's binary comes as a package of its own.
-RUN npm install --no-save --ignore-scripts --no-fund --no-audit
+RUN npm ci --ignore-scripts --no-fund --no-audit
 COPY hack/build.ts hack/build.ts
 COPY operator operator
 RUN node hack/build.ts
 
-# The routers of a pool: Debian's own nginx and Lua packages, which are what the tests run (hack/bootstrap.mjs installs them).
+# The routers of a pool: Debian's own nginx and Lua packages. hack/image/router-rootfs.sh makes the same file system without a
+# container engine, and test/integration/build runs the router in it.
 # Configuration and Lua modules come in a ConfigMap, so nothing listens until start.sh is mounted.
-FROM debian:12-slim AS router
+FROM ${DEBIAN} AS router
 LABEL org.opencontainers.image.title="vllm-operator router" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN apt-get update \
- && apt-get install -y --no-install-recommends \
-      nginx-light libnginx-mod-http-ndk libnginx-mod-http-lua \
-      lua-resty-core lua-resty-lrucache lua-cjson lua-nginx-string lua-nginx-redis \
-      openssl ca-certificates \
- && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/* /etc/nginx/conf.d/* \
- # Never used, and the router's user could not write to it.
- && rm -rf /var/log/nginx /var/lib/nginx \
- && mkdir -p /etc/vllm-router /var/lib/vllm-router \
- && chown 65532:65532 /var/lib/vllm-router
+RUN --mount=type=bind,source=hack/image/install-router.sh,target=/install-router.sh sh /install-router.sh
 # As in operator/render/router-deployment.ts.
 USER 65532:65532
 WORKDIR /var/lib/vllm-router
@@ -32,7 +28,7 @@ STOPSIGNAL SIGTERM
 CMD ["/bin/sh", "/etc/vllm-router/start.sh"]
 
 # The operator: Node and one file. No shell, no package manager; nothing is written to disk.
-FROM gcr.io/distroless/cc-debian12:nonroot AS operator
+FROM ${DISTROLESS} AS operator
 LABEL org.opencontainers.image.title="vllm-operator" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /usr/local/bin/node /usr/local/bin/node

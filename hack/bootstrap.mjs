@@ -32,9 +32,8 @@ if (!script) {
 }
 if (!packagesInstalled()) {
   console.log('Installing npm packages …');
-  // Not `npm ci`: it refuses a lock file without the binaries of other platforms, which not every registry mirror has.
-  if (run('npm', ['install', '--no-save', '--no-fund', '--no-audit', '--loglevel=error']) !== 0) {
-    console.error('npm install failed: see its output above.');
+  if (run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']) !== 0) {
+    console.error('npm ci failed: see its output above.');
     process.exit(1);
   }
 }
@@ -50,6 +49,7 @@ const needs = [
   { file: '/usr/share/lua/5.1/nginx/sha256.lua', packages: ['lua-nginx-string'] },
   { file: '/usr/bin/redis-server', packages: ['redis-server'] },
   { file: '/usr/bin/openssl', packages: ['openssl'] },
+  { file: '/usr/bin/mmdebstrap', packages: ['mmdebstrap'], only: 'hack/test.ts' },
   { file: '/usr/bin/wrk', packages: ['wrk'], only: 'test/bench/main.ts' },
 ];
 const missing = needs

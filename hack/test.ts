@@ -15,6 +15,7 @@ const CHECKS: Check[] = [
   { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { name: 'types', command: ['tsc', '--noEmit'] },
   { name: 'dead code', command: ['knip'] },
+  { name: 'known vulnerabilities', command: ['node', 'hack/audit.ts'] },
 ];
 
 interface VitestReport {

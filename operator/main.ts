@@ -2,6 +2,7 @@
 /** The command line: run · render · validate · plan · key. */
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { endWithParent } from './cli/end-with-parent.ts';
 import { keyCommand } from './cli/key.ts';
 import { planFiles } from './cli/plan.ts';
 import { renderFiles } from './cli/render.ts';
@@ -18,6 +19,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 };
 const controller = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
+endWithParent(process.env, () => controller.abort());
 // `vllm-operator render … | head` ends the reader early, which is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 const write = (text: string) => void process.stdout.write(text);

@@ -89,10 +89,13 @@ async function checkCluster(
     );
     log.info({ namespace }, 'created the namespace for the operator');
   }
-  const { status } = await client.raw({ path: '/apis/vllm-operator.dev/v1alpha1', signal });
-  if (status === 404)
+  try {
+    await client.raw({ path: '/apis/vllm-operator.dev/v1alpha1', signal });
+  } catch (error) {
+    if (!isKubeError(error, 'NotFound')) throw error;
     log.warn(
-      { remedy: 'kubectl apply -f crds/' },
+      { remedy: 'kubectl apply --server-side -f crds/' },
       'the custom resource definitions are not installed yet; waiting for them',
     );
+  }
 }

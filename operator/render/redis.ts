@@ -9,7 +9,7 @@ import { CONTAINER_SECURITY, podSecurity } from './pod-security.ts';
 import { cacheBytes, REDIS_CONFIG_PATH, REDIS_PORT, renderRedisConfig } from './redis-config.ts';
 import { renderServiceAccount } from './service-account.ts';
 
-const DEFAULT_IMAGE = 'docker.io/library/redis:7.4';
+const DEFAULT_IMAGE = 'docker.io/library/redis:7.4.11';
 
 /** User and group `redis` of the official image. */
 const REDIS_USER = 999;

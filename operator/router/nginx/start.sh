@@ -41,10 +41,23 @@ listen 8081 ssl > admin-listen.conf
 listen 8082 > metrics-listen.conf
 
 nginx=$(command -v nginx || command -v openresty)
-if [ -d /etc/nginx/modules-enabled ]; then
-  # Debian's module list has paths relative to the prefix.
-  ln -sfn "$("$nginx" -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')" modules
+# Debian's older packages have security faults that nginx's version number does not show; other builds count by that number.
+found=$("$nginx" -v 2>&1 | sed -n 's#.*/\([0-9][0-9.]*\).*#\1#p' | cut -d. -f1-3)
+minimum=1.22.1
+if package=$(dpkg-query -W -f '${Version}' nginx 2> /dev/null) && [ "${package#1.22.1-}" != "$package" ]; then
+  found=$package
+  minimum=1.22.1-9+deb12u11
 fi
+if [ "$(printf '%s\n' "$minimum" "$found" | sort -V | head -n 1)" != "$minimum" ]; then
+  echo "start.sh: nginx $found is older than $minimum, which the router needs at least; build the router image anew," \
+    "or name a newer one in spec.router.image of the InferencePool" >&2
+  exit 1
+fi
+# Only the modules that are used, wherever the build has them as files (OpenResty has them built in).
+modules=$("$nginx" -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+for module in ndk_http_module ngx_http_lua_module; do
+  if [ -e "$modules/$module.so" ]; then echo "load_module $modules/$module.so;"; fi
+done > modules.conf
 
 # Standard output may be something that cannot be opened by name, such as a socket.
 if ! (: >> /dev/stdout) 2> /dev/null; then

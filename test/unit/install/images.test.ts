@@ -63,15 +63,6 @@ const operator = deployment(
   '/operator:',
 );
 
-it('installs in the router image the packages that the tests run with', () => {
-  const needs = [...read('hack/bootstrap.mjs').matchAll(/packages: \['([^']+)'\]/g)].map(
-    ([, name = '']) => name,
-  );
-  const used = needs.filter((name) => !['redis-server', 'wrk'].includes(name));
-  expect(used.length).toBeGreaterThan(5);
-  expect(used.filter((name) => !stage('router').split(/\s+/).includes(name))).toEqual([]);
-});
-
 it.each([
   ['router', router],
   ['operator', operator],

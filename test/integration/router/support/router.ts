@@ -26,6 +26,8 @@ export interface RouterOptions {
   env?: Record<string, string>;
   /** Directory that stays, to start another router on what this one kept. Default: a new one, removed on close. */
   directory?: string;
+  /** The file system of a router image to run it in, as in a pod: read-only, as its user, without capabilities. Needs root. */
+  rootfs?: string;
   /** Other values for constants in Lua modules (`{ 'relay.lua': { PATIENCE: '0.2' } }`), where tests cannot wait as long. */
   constants?: Record<string, Record<string, string>>;
 }
@@ -72,6 +74,21 @@ export function loopbackAddress(): string {
   return `127.${randomInt(64, 128)}.${randomInt(256)}.${randomInt(1, 255)}`;
 }
 
+/** Runs start.sh of `conf` in the root file system of an image: what the image lacks, the host cannot give. */
+function inRootfs(rootfs: string, conf: string): readonly [string, ...string[]] {
+  const script = `set -e
+mount --bind "$1" "$1"
+mount -o remount,bind,ro "$1"
+mount -t tmpfs -o uid=65532,gid=65532,mode=0770 router "$1/var/lib/vllm-router"
+mount --bind "$2" "$1/etc/vllm-router"
+mount -o remount,bind,ro "$1/etc/vllm-router"
+mount --rbind /dev "$1/dev"
+mount --rbind /proc "$1/proc"
+exec chroot "$1" setpriv --reuid 65532 --regid 65532 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \\
+  /bin/sh /etc/vllm-router/start.sh`;
+  return ['unshare', '--mount', '--propagation', 'private', '/bin/sh', '-c', script, 'sh', rootfs, conf];
+}
+
 export async function startRouter(options: RouterOptions = {}): Promise<Router> {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'router-')));
   const conf = join(directory, 'conf');
@@ -85,7 +102,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
     DRAIN_TIMEOUT: '60s',
     READ_TIMEOUT: options.readTimeout ?? '60s',
     MAX_BODY_SIZE: String(options.maxBodySize ?? 33554432),
-    ACCESS_LOG: join(directory, 'access.log'),
+    ACCESS_LOG: options.rootfs ? '/dev/stdout' : join(directory, 'access.log'),
   };
   const template = await readFile(join(conf, 'nginx.conf'), 'utf8');
   const filled = template.replace(/@@([A-Z_]+)@@/g, (whole, name: string) => values[name] ?? whole);
@@ -101,10 +118,13 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
   }
 
   const address = loopbackAddress();
-  const child = spawn('/bin/sh', [join(conf, 'start.sh')], {
+  const [command, ...argv] = options.rootfs
+    ? inRootfs(options.rootfs, conf)
+    : (['/bin/sh', join(conf, 'start.sh')] as const);
+  const child = spawn(command, argv, {
     env: {
       PATH: process.env.PATH,
-      VLLM_ROUTER_PREFIX: prefix,
+      ...(options.rootfs ? {} : { VLLM_ROUTER_PREFIX: prefix }),
       VLLM_ROUTER_ADDRESS: address,
       ...options.env,
     },
