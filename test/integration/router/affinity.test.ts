@@ -19,7 +19,9 @@ describe('prefix affinity', () => {
     );
 
   beforeAll(async () => {
-    engines = await Promise.all(Array.from({ length: 4 }, async () => await startEngine()));
+    // Neighbours at one port, as pods of a node are: a checksum in place of a hash gives one of these a tenth of the load.
+    const hosts = ['127.70.0.96', '127.70.0.97', '127.70.0.98', '127.70.0.99'];
+    engines = await Promise.all(hosts.map(async (host) => await startEngine({ host, port: 8000 })));
     router = await startRouter({ table: routes(engines) });
   });
   afterAll(async () => {
@@ -53,12 +55,12 @@ describe('prefix affinity', () => {
 
   test('conversations that begin alike but differ are spread', async () => {
     const targets = new Map<number, number>();
-    for (let i = 0; i < 100; i += 1) {
+    for (let i = 0; i < 300; i += 1) {
       const engine = await target({ messages: [system, { role: 'user', content: `Tell me about ${i}` }] });
       targets.set(engine, (targets.get(engine) ?? 0) + 1);
     }
     expect(targets.size).toBe(4);
-    for (const count of targets.values()) expect(count).toBeGreaterThan(5);
+    for (const count of targets.values()) expect(count).toBeGreaterThan(50);
   });
 
   test('prompts and inputs count by their beginning', async () => {
