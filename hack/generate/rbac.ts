@@ -21,6 +21,7 @@ import {
   PERSISTENT_VOLUME_CLAIMS,
   POD_DISRUPTION_BUDGETS,
   PODS,
+  REPLICA_SETS,
   SECRETS,
   SERVICE_ACCOUNTS,
   SERVICES,
@@ -69,6 +70,8 @@ const CLUSTER_PERMISSIONS: readonly Permission[] = [
   { type: NAMESPACES, verbs: ['get', ...READ] },
   // Engines on nodes that go: taken out of their ReplicaSet, so that it makes another first, and deleted.
   { type: PODS, verbs: [...READ, 'patch', 'delete'] },
+  // Metadata only: whether the pod that says it is a router is one of the pool's Deployment.
+  { type: REPLICA_SETS, verbs: READ },
   // What announces that a node goes. Read only for pools of spot nodes, and not needed otherwise.
   { type: NODES, verbs: READ },
   { type: ENDPOINT_SLICES, verbs: READ },

@@ -17,6 +17,7 @@ import {
   PERSISTENT_VOLUME_CLAIMS,
   POD_DISRUPTION_BUDGETS,
   PODS,
+  REPLICA_SETS,
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '../kube/resource-types.ts';
@@ -75,8 +76,17 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
       indexes: {
         byModel,
         byNode: ({ spec }) => (spec.nodeName ? [spec.nodeName] : []),
-        byRouterPool: (pod) => (isRouter(pod) ? poolKeys(pod) : []),
+        byRouterPool: routerPoolKeys,
       },
+    }),
+    // Only who owns the pods of routers: their status changes with every pod.
+    replicaSets: new Reflector<KubeObject>({
+      client,
+      type: REPLICA_SETS,
+      labelSelector: `${MANAGED_BY_SELECTOR},${COMPONENT_LABEL}=router`,
+      metadataOnly: true,
+      log,
+      registry,
     }),
     services: managed<Service>(SERVICES),
     configMaps: managed<ConfigMap>(CONFIG_MAPS),
@@ -86,7 +96,7 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     networkPolicies: managed<KubeObject>(NETWORK_POLICIES),
     autoscalers: managed<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS),
     ingresses: managed<KubeObject>(INGRESSES),
-    endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel, byPool: poolKeys } }),
+    endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel } }),
   };
   return state;
 }
@@ -96,22 +106,29 @@ export function poolKeyOf(model: InferenceModel): string {
   return `${model.spec.poolRef.namespace ?? model.metadata.namespace}/${model.spec.poolRef.name}`;
 }
 
-/** Keys of the pool that a child belongs to, from its labels. */
-export function poolKeys(object: KubeObject): string[] {
-  const name = object.metadata.labels?.[POOL_LABEL];
-  const namespace = object.metadata.labels?.[POOL_NAMESPACE_LABEL];
-  return name && namespace ? [`${namespace}/${name}`] : [];
+/** Keys of the pool that an object says it is a child of. Its labels count in its own namespace only, as anybody may write them. */
+export function poolKeys({ metadata: { labels, namespace } }: KubeObject): string[] {
+  const name = labels?.[POOL_LABEL];
+  return name && labels[POOL_NAMESPACE_LABEL] === namespace ? [`${namespace}/${name}`] : [];
 }
 
-/** Keys of the model that a child belongs to, from its labels. */
-export function byModel(object: KubeObject): string[] {
-  const name = object.metadata.labels?.[MODEL_LABEL];
-  return name ? [`${object.metadata.namespace}/${name}`] : [];
+/** Keys of the pool whose router an object says it is, or belongs to. */
+export function routerPoolKeys(object: KubeObject): string[] {
+  return object.metadata.labels?.[COMPONENT_LABEL] === 'router' ? poolKeys(object) : [];
 }
 
-/** Whether a child belongs to the routers of a pool. */
-export function isRouter(object: KubeObject): boolean {
-  return object.metadata.labels?.[COMPONENT_LABEL] === 'router';
+/** Keys of the model that an object says it is a child of, in its own namespace. */
+export function byModel({ metadata: { labels, namespace } }: KubeObject): string[] {
+  const name = labels?.[MODEL_LABEL];
+  return name ? [`${namespace}/${name}`] : [];
+}
+
+/** Keys of the pools of the models that an object says it is a child of. */
+export function poolKeysOfModel(state: ClusterState, object: KubeObject): string[] {
+  return byModel(object).flatMap((key) => {
+    const model = state.models.store.get(key);
+    return model ? [poolKeyOf(model)] : [];
+  });
 }
 
 /** Pods of a model that match the label, whatever their phase. */

@@ -7,6 +7,7 @@ import type { Clock } from '../kube/clock.ts';
 import { findCondition } from '../kube/conditions.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { KubeObject } from '../kube/object.ts';
+import { isOwnedBy } from '../kube/owner-reference.ts';
 import type { Watchable } from '../kube/store.ts';
 import { engineName } from '../render/names.ts';
 import { compileRouteModel, type RouteEngine, type RouteModelInput } from '../router/compile-route-table.ts';
@@ -16,6 +17,7 @@ import type { AcceptanceCache } from './acceptance-cache.ts';
 import { byModel, type ClusterState } from './cluster-state.ts';
 import { type EngineHealth, engineHealth } from './engine-health.ts';
 import { modelState, NO_REPLICAS } from './model-status.ts';
+import { podEndpoints } from './pod-endpoints.ts';
 import type { ScalingMemories, ScalingMemory } from './scaling-memory.ts';
 
 export interface ModelRoutesOptions {
@@ -157,13 +159,14 @@ export class ModelRoutes {
     const key = keyOf(model);
     const name = { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
     const pods = state.pods.store.byIndex('byModel', key);
+    const service = state.services.store.get(name);
     const health = engineHealth(state.deployments.store.get(name), pods);
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     return {
       model,
       engine,
-      slices: state.endpointSlices.store.byIndex('byModel', key),
-      service: state.services.store.get(name),
+      slices: podEndpoints(state.endpointSlices.store.byIndex('byModel', key), pods),
+      service: service && isOwnedBy(service, model.metadata.uid ?? '') ? service : undefined,
       state: modelState(model, health),
       unavailable: unavailable(model, health, remembered),
       heldBack: remembered.heldBack,

@@ -119,6 +119,8 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   const keysOf = (uid: string) => state.models.store.byIndex('byUid', uid).map(keyOf);
   const demand = new DemandTracker({
     clock,
+    isModelOf: (poolKey, uid) =>
+      state.models.store.byIndex('byUid', uid).some((model) => poolKeyOf(model) === poolKey),
     onHeld: (_pool, uid) => {
       coldStarts.held(uid);
       for (const key of keysOf(uid)) scalingController.enqueue(key, { priority: WAKE_PRIORITY });

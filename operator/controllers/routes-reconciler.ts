@@ -5,6 +5,7 @@ import type { Clock } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Key } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
+import { isOwnedBy } from '../kube/owner-reference.ts';
 import { redisName } from '../render/names.ts';
 import { type ApiKeyIssue, keyHolders, parseApiKeys } from '../router/api-keys.ts';
 import { compileRouteTable } from '../router/compile-route-table.ts';
@@ -21,6 +22,7 @@ import type { ClusterState } from './cluster-state.ts';
 import { HoldVersions } from './hold-versions.ts';
 import type { Identity } from './identity.ts';
 import { ModelRoutes } from './model-routes.ts';
+import { RouterPods } from './router-pods.ts';
 import type { ScalingMemories } from './scaling-memory.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 
@@ -57,6 +59,8 @@ interface PoolRoutes {
   noted: RouteTable | undefined;
   /** By model UID, of the last table that every router has confirmed. */
   reach: Map<string, Reach>;
+  /** What was told of API keys. */
+  toldIssues: ReadonlySet<string>;
 }
 
 export class RoutesReconciler {
@@ -65,12 +69,12 @@ export class RoutesReconciler {
   readonly #admin: RouterAdmin;
   readonly #pools = new Map<Key, PoolRoutes>();
   readonly #models: ModelRoutes;
-  /** By pool UID: what was told of API keys. */
-  readonly #toldIssues = new Map<string, ReadonlySet<string>>();
+  readonly #routers: RouterPods;
 
   constructor(options: RoutesReconcilerOptions) {
     this.#options = options;
     this.#models = new ModelRoutes(options);
+    this.#routers = new RouterPods(options.state);
     this.#admin = new RouterAdmin({
       certificate: (signal) => options.identity.clientCertificate(signal),
       clock: options.clock,
@@ -115,7 +119,7 @@ export class RoutesReconciler {
     const table = compileRouteTable({
       pool,
       models: this.#models.of(pool),
-      keys: this.#apiKeys(pool, routes.table),
+      keys: this.#apiKeys(pool, routes),
       previous: routes.table,
       now: clock.now(),
       ...(redis && { redis }),
@@ -123,14 +127,8 @@ export class RoutesReconciler {
     routes.table = table;
     routes.holds.note(table);
     routes.fleet.publish(table);
-    const routers = routerEndpoints(state.pods.store.byIndex('byRouterPool', key));
-    routes.fleet.setRouters(routers);
-    demand.setRouters(
-      key,
-      routers.map(({ id }) => id),
-    );
-    // Without routers nothing else would tell.
-    this.#noteRouted(key);
+    // Tells of its status, also when there are no routers.
+    routes.fleet.setRouters(routerEndpoints(this.#routers.of(pool)));
     snapshots.offer(key, table);
     return undefined;
   }
@@ -143,7 +141,14 @@ export class RoutesReconciler {
       log: log.child({ pool: key }),
       listener: {
         onReport: (router, report) => demand.report(key, router.id, report),
-        onStatus: () => this.#noteRouted(key),
+        onStatus: () => {
+          if (this.#pools.get(key)?.fleet !== fleet) return;
+          demand.setRouters(
+            key,
+            fleet.present().map(({ id }) => id),
+          );
+          this.#noteRouted(key);
+        },
       },
     });
     const routes: PoolRoutes = {
@@ -153,13 +158,14 @@ export class RoutesReconciler {
       compiledAt: Number.NEGATIVE_INFINITY,
       noted: undefined,
       reach: new Map(),
+      toldIssues: new Set(),
     };
     if (routes.table) this.#models.adopt(routes.table);
     this.#pools.set(key, routes);
     return routes;
   }
 
-  #apiKeys(pool: InferencePool, previous: RouteTable | undefined): RouteKey[] {
+  #apiKeys(pool: InferencePool, routes: PoolRoutes): RouteKey[] {
     if (pool.spec.router.auth.mode !== 'APIKey') return [];
     const { state } = this.#options;
     const admitted = state.apiKeys.store
@@ -167,20 +173,18 @@ export class RoutesReconciler {
       .filter(({ metadata: { namespace = '' } }) =>
         admitsNamespace(pool, namespace, state.namespaces.store.get(namespace)?.metadata.labels),
       );
-    const { keys, issues } = parseApiKeys(admitted, keyHolders(previous?.keys ?? []));
-    this.#tellIssues(pool, issues);
+    const { keys, issues } = parseApiKeys(admitted, keyHolders(routes.table?.keys ?? []));
+    this.#tellIssues(pool, routes, issues);
     return keys;
   }
 
   /** One event for each key that is not in force, when that is new. */
-  #tellIssues(pool: InferencePool, issues: readonly ApiKeyIssue[]): void {
-    const uid = pool.metadata.uid ?? '';
-    const told = this.#toldIssues.get(uid) ?? new Set<string>();
+  #tellIssues(pool: InferencePool, routes: PoolRoutes, issues: readonly ApiKeyIssue[]): void {
     const now = new Set(
       issues.map((issue) => `ConfigMap ${issue.namespace}/${issue.configMap}: ${describeIssue(issue)}`),
     );
     for (const note of now) {
-      if (told.has(note)) continue;
+      if (routes.toldIssues.has(note)) continue;
       this.#options.events.emit(pool, {
         type: 'Warning',
         reason: 'InvalidAPIKey',
@@ -188,7 +192,7 @@ export class RoutesReconciler {
         note,
       });
     }
-    this.#toldIssues.set(uid, now);
+    routes.toldIssues = now;
   }
 
   async #redis(pool: InferencePool, signal: AbortSignal): Promise<RouteRedis | undefined> {
@@ -198,8 +202,10 @@ export class RoutesReconciler {
       namespace: pool.metadata.namespace ?? '',
       name: redisName(pool.metadata.name),
     });
-    const host = service?.spec.clusterIP;
-    const port = service?.spec.ports?.[0]?.port;
+    // The password goes to nobody else's.
+    if (!service || !isOwnedBy(service, pool.metadata.uid ?? '')) return undefined;
+    const host = service.spec.clusterIP;
+    const port = service.spec.ports?.[0]?.port;
     if (!host || host === 'None' || port === undefined) return undefined;
     const { rootKey } = await identity.authority(signal);
     const { username, password } = redisCredentials(rootKey, { uid: pool.metadata.uid ?? '' });

@@ -7,10 +7,12 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
+import { isOwnedBy } from '../kube/owner-reference.ts';
 import { CONFIG_MAPS } from '../kube/resource-types.ts';
 import { poolLabels } from '../render/labels.ts';
 import { routeSnapshotName } from '../render/names.ts';
 import { snapshot } from '../router/compile-route-table.ts';
+import { readSnapshot } from '../router/read-snapshot.ts';
 import type { RouteTable } from '../router/route-table.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { ConfigMap } from './workloads.ts';
@@ -50,16 +52,17 @@ export class SnapshotWriter {
 
   /** The table that an operator before this one published, so that versions keep growing. */
   load(pool: InferencePool): RouteTable | undefined {
-    const text = this.#options.state.configMaps.store.get(this.#key(pool))?.data?.[FILE];
-    if (text === undefined) return undefined;
-    try {
-      const table = JSON.parse(text) as RouteTable;
-      this.#saved.set(keyOf(pool), { table, text: contentOf(table), at: Number.NEGATIVE_INFINITY });
-      return table;
-    } catch {
-      this.#options.log.warn({ pool: keyOf(pool) }, 'the route snapshot is not JSON; it is written anew');
-      return undefined;
-    }
+    const found = this.#options.state.configMaps.store.get(this.#key(pool));
+    const text = found?.data?.[FILE];
+    if (text === undefined || !isOwnedBy(found as ConfigMap, pool.metadata.uid ?? '')) return undefined;
+    const table = readSnapshot(text);
+    if (table) this.#saved.set(keyOf(pool), { table, text: contentOf(table), at: Number.NEGATIVE_INFINITY });
+    else
+      this.#options.log.warn(
+        { pool: keyOf(pool) },
+        'the route snapshot is no route table; it is written anew',
+      );
+    return table;
   }
 
   /** Takes the newest table of a pool. */

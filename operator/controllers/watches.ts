@@ -5,9 +5,18 @@ import { findCondition } from '../kube/conditions.ts';
 import type { Controller } from '../kube/controller.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { KubeObject } from '../kube/object.ts';
+import { controllerOf } from '../kube/owner-reference.ts';
 import type { Watchable } from '../kube/store.ts';
-import { byModel, type ClusterState, isRouter, poolKeyOf, poolKeys } from './cluster-state.ts';
+import {
+  byModel,
+  type ClusterState,
+  poolKeyOf,
+  poolKeys,
+  poolKeysOfModel,
+  routerPoolKeys,
+} from './cluster-state.ts';
 import type { NoticedNode } from './eviction-notice.ts';
+import { isFinished, isReady, type Pod } from './workloads.ts';
 
 type OwnerKeys = (object: KubeObject) => Key[];
 
@@ -71,13 +80,36 @@ export function watchForPools(controller: Controller, state: ClusterState, owner
   }
 }
 
+function isElsewhere(old: Pod, now: Pod): boolean {
+  return (
+    old.status?.podIP !== now.status?.podIP ||
+    isFinished(old) !== isFinished(now) ||
+    old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp
+  );
+}
+
+function isReowned(old: KubeObject, now: KubeObject): boolean {
+  return controllerOf(old)?.uid !== controllerOf(now)?.uid;
+}
+
 /** Routes of a pool: whatever ends up in its route table, and its routers. */
 export function watchForRoutes(controller: Controller, state: ClusterState): void {
   controller.watch(state.pools.store);
   controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)] });
-  controller.watch(state.endpointSlices.store, { map: poolKeys });
-  controller.watch(state.services.store, { map: poolKeys });
-  controller.watch(state.pods.store, { map: (pod) => (isRouter(pod) ? poolKeys(pod) : []) });
+  const ofModel = (object: KubeObject) => poolKeysOfModel(state, object);
+  controller.watch(state.endpointSlices.store, { map: ofModel });
+  controller.watch(state.services.store, { map: (service) => [...poolKeys(service), ...ofModel(service)] });
+  // The addresses of engines count only if they are of their model's pods.
+  controller.watch(state.pods.store, {
+    map: (pod) => (pod.status?.podIP === undefined ? [] : ofModel(pod)),
+    changed: isElsewhere,
+  });
+  controller.watch(state.pods.store, {
+    map: routerPoolKeys,
+    changed: (old, now) => isElsewhere(old, now) || isReady(old) !== isReady(now) || isReowned(old, now),
+  });
+  controller.watch(state.deployments.store, { map: routerPoolKeys, changed: isReowned });
+  controller.watch(state.replicaSets.store, { map: routerPoolKeys, changed: isReowned });
   controller.watch(state.configMaps.store, { map: poolKeys });
   controller.watch(state.namespaces.store, { map: () => state.pools.store.keys() });
   controller.watch(state.apiKeys.store, {
@@ -96,7 +128,9 @@ export function watchForScaling(
 ): void {
   controller.watch(state.models.store);
   controller.watch(state.deployments.store, { map: byModel });
-  controller.watch(state.pods.store, { map: (pod) => [...byModel(pod), ...poolKeys(pod).flatMap(waiting)] });
+  controller.watch(state.pods.store, {
+    map: (pod) => [...byModel(pod), ...poolKeysOfModel(state, pod).flatMap(waiting)],
+  });
   controller.watch(state.pools.store, {
     map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
     changed: (old, now) => old.metadata.generation !== now.metadata.generation,

@@ -44,6 +44,7 @@ export interface Pod extends KubeObject {
   status?: {
     phase?: string;
     podIP?: string;
+    podIPs?: { ip: string }[];
     startTime?: string;
     conditions?: (WorkloadCondition & { lastTransitionTime?: string })[];
     containerStatuses?: {

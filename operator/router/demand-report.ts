@@ -1,7 +1,16 @@
 /** What a router answers to `GET /demand`. */
 import { z } from 'zod';
 
-const count = z.number().min(0);
+const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/**
+ * Version of a route table. Versions are times in milliseconds or follow on them, so what is far above them is no version, and
+ * there is always a higher one to send.
+ */
+export const routeVersion = z
+  .int()
+  .min(0)
+  .max(2 ** 52);
 
 const modelDemand = z.object({
   /** Requests at engines. */
@@ -21,9 +30,9 @@ const modelDemand = z.object({
 /** Fields that we don't know are ignored, so that a newer router can talk to us. */
 export const demandReport = z.object({
   /** Grows with every request held for a model without engines; starts anew with the router. */
-  seq: count,
+  seq: z.int().min(0),
   /** Version of the table that the router runs; 0 when it has none, or only the snapshot. */
-  version: count,
+  version: routeVersion,
   /** When the router started, by its own clock, in milliseconds since 1970. Counters began at zero then. */
   startedMs: count,
   /** By UID of the InferenceModel. Models that nobody asked for are left out. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { deadline } from '../kube/abort.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import type { CertificateAndKey } from './certificates.ts';
-import { type DemandReport, demandReport } from './demand-report.ts';
+import { type DemandReport, demandReport, routeVersion } from './demand-report.ts';
 import type { RouteChange } from './route-change.ts';
 import type { RouteTable } from './route-table.ts';
 import { RouterAdminError, type RouterAdminErrorCode } from './router-admin-error.ts';
@@ -14,7 +14,16 @@ import type { RouterEndpoint } from './router-endpoints.ts';
 /** How long a router may take to answer, beyond the wait that was asked for. A table of 5,000 models is read in well under a second. */
 const ANSWER_TIMEOUT_MS = 5_000;
 
-const versionAnswer = z.object({ version: z.number() });
+/** What a router says of its models is about 150 bytes for each, and it has room for 16,384 (nginx.conf). */
+const MAX_DEMAND_BYTES = 4 * 1024 * 1024;
+
+/** A version, or why not. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** What of a message of a router is worth repeating. */
+const MAX_MESSAGE = 200;
+
+const versionAnswer = z.object({ version: routeVersion });
 const errorAnswer = z.object({ error: z.object({ message: z.string() }) });
 
 /** One for all pools and routers; opens connections as they are needed and keeps them. */
@@ -57,7 +66,8 @@ export class RouterAdmin {
     sent: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const answer = await this.#send(endpoint, { ...request, path: '/routes' }, 0, signal);
+    const sending = { ...request, path: '/routes', maxBytes: MAX_ANSWER_BYTES };
+    const answer = await this.#send(endpoint, sending, 0, signal);
     const { version } = this.#read(endpoint, versionAnswer, answer);
     if (version !== sent)
       throw this.#error(endpoint, 'Malformed', `runs version ${version}, not the one sent`);
@@ -73,11 +83,8 @@ export class RouterAdmin {
     signal: AbortSignal,
   ): Promise<DemandReport> {
     const path = `/demand?since=${since}&wait=${Math.round(waitMs)}ms`;
-    return this.#read(
-      endpoint,
-      demandReport,
-      await this.#send(endpoint, { method: 'GET', path }, waitMs, signal),
-    );
+    const asking = { method: 'GET', path, maxBytes: MAX_DEMAND_BYTES } as const;
+    return this.#read(endpoint, demandReport, await this.#send(endpoint, asking, waitMs, signal));
   }
 
   /** Closes the connections to a router that is gone. */
@@ -96,7 +103,7 @@ export class RouterAdmin {
 
   async #send(
     endpoint: RouterEndpoint,
-    request: { method: 'GET' | 'PUT' | 'PATCH'; path: string; body?: string },
+    request: { method: 'GET' | 'PUT' | 'PATCH'; path: string; body?: string; maxBytes: number },
     waitMs: number,
     signal: AbortSignal,
   ): Promise<{ status: number; text: string }> {
@@ -121,7 +128,9 @@ export class RouterAdmin {
         headersTimeout: 0,
         bodyTimeout: 0,
       });
-      return { status: statusCode, text: await body.text() };
+      const text = await readText(body, request.maxBytes);
+      if (text !== undefined) return { status: statusCode, text };
+      throw this.#error(endpoint, 'Malformed', `its answer is longer than ${request.maxBytes} bytes`);
     } catch (error) {
       if (limit.signal.aborted) throw limit.signal.reason;
       if (error instanceof RouterAdminError) throw error;
@@ -163,7 +172,11 @@ export class RouterAdmin {
     if (answer.status === 200) {
       const result = schema.safeParse(json);
       if (result.success) return result.data;
-      throw this.#error(endpoint, 'Malformed', `its answer does not fit: ${z.prettifyError(result.error)}`);
+      throw this.#error(
+        endpoint,
+        'Malformed',
+        `its answer does not fit: ${z.prettifyError(result.error).slice(0, MAX_MESSAGE)}`,
+      );
     }
     const newer = versionAnswer.safeParse(json);
     if (answer.status === 409 && newer.success) {
@@ -180,8 +193,8 @@ export class RouterAdmin {
       throw this.#error(endpoint, 'OtherBase', 'needs a whole table');
     const said = errorAnswer.safeParse(json);
     const code = answer.status === 401 ? 'Unauthorized' : 'Rejected';
-    const reason = said.success ? said.data.error.message : answer.text.slice(0, 200);
-    throw this.#error(endpoint, code, `HTTP ${answer.status}: ${reason}`);
+    const reason = said.success ? said.data.error.message : answer.text;
+    throw this.#error(endpoint, code, `HTTP ${answer.status}: ${reason.slice(0, MAX_MESSAGE)}`);
   }
 
   #error(
@@ -199,6 +212,18 @@ export class RouterAdmin {
       ...(cause !== undefined && { cause }),
     });
   }
+}
+
+/** The whole of a body; undefined, and nothing more is read, when that is longer than this. */
+async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 function parseJson(text: string): unknown {

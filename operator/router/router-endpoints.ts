@@ -10,10 +10,12 @@ export interface RouterEndpoint {
   name: string;
   /** `ip:port` of its admin server. */
   address: string;
+  /** Whether the kubelet finds it ready: it has new clients then, whether or not it answers the operator. */
+  ready: boolean;
 }
 
 interface RouterPod extends KubeObject {
-  status?: { podIP?: string; phase?: string };
+  status?: { podIP?: string; phase?: string; conditions?: { type: string; status: string }[] };
 }
 
 /** Port of the routers' admin server (operator/router/nginx/nginx.conf). */
@@ -28,7 +30,9 @@ export function routerEndpoints(pods: readonly RouterPod[]): RouterEndpoint[] {
     .flatMap(({ metadata, status }) => {
       const ended = status?.phase === 'Succeeded' || status?.phase === 'Failed';
       if (!status?.podIP || ended || !metadata.uid) return [];
-      return [{ id: metadata.uid, name: metadata.name, address: hostPort(status.podIP, ADMIN_PORT) }];
+      const ready =
+        status.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false;
+      return [{ id: metadata.uid, name: metadata.name, address: hostPort(status.podIP, ADMIN_PORT), ready }];
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

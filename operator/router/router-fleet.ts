@@ -34,9 +34,18 @@ export interface RouterFleetOptions {
 interface Member {
   link: RouterLink;
   endpoint: RouterEndpoint;
+  /** When it answered last, or joined, in monotonic milliseconds. */
+  heardAt: number;
+  isLost: boolean;
   stop: AbortController;
   done: Promise<void>;
 }
+
+/**
+ * A router that has been silent for this long, and that the kubelet does not find ready either, is lost: it has no new
+ * clients, and those that it had are answered long since or never. A node that dies is noticed within 50 s.
+ */
+const LOST_MS = 60_000;
 
 /** After a bug, so that it fills neither CPU nor log. */
 const RESTART_MS = 1_000;
@@ -68,8 +77,11 @@ export class RouterFleet {
       if (wanted.get(id)?.address !== member.endpoint.address) this.#remove(id, member);
     }
     for (const endpoint of wanted.values()) {
-      if (!this.#members.has(endpoint.id)) this.#add(endpoint);
+      const member = this.#members.get(endpoint.id);
+      if (member) member.endpoint = endpoint;
+      else this.#add(endpoint);
     }
+    for (const member of this.#members.values()) member.isLost = this.#isLost(member);
     this.#changed();
   }
 
@@ -80,14 +92,22 @@ export class RouterFleet {
     for (const { link } of this.#members.values()) link.publish(table);
   }
 
+  /** The routers that count: all but the lost ones. */
+  present(): RouterEndpoint[] {
+    return [...this.#members.values()].filter(({ isLost }) => !isLost).map(({ endpoint }) => endpoint);
+  }
+
   /** One entry per router. */
   status(): RouterStatus[] {
     return [...this.#members.values()].map(({ link }) => link.status());
   }
 
-  /** Whether every router runs this version of the table or a later one. True when there are no routers. */
+  /** Whether every router that counts runs this version of the table or a later one. True when there are none. */
   isConfirmed(version: number): boolean {
-    return this.status().every((router) => router.version !== undefined && router.version >= version);
+    return [...this.#members.values()].every(({ link, isLost }) => {
+      const confirmed = link.status().version;
+      return isLost || (confirmed !== undefined && confirmed >= version);
+    });
   }
 
   /** Resolves once every router runs this version or a later one; rejects with the signal's reason. */
@@ -121,8 +141,14 @@ export class RouterFleet {
       clock,
       random,
       log,
-      onReport: (report) => listener.onReport?.(endpoint, report),
-      onError: (error) => listener.onError?.(endpoint, error),
+      onReport: (report) => {
+        this.#heard(endpoint.id);
+        listener.onReport?.(endpoint, report);
+      },
+      onError: (error) => {
+        this.#silent(endpoint.id);
+        listener.onError?.(endpoint, error);
+      },
       onStatus: () => this.#changed(),
     });
     const stop = new AbortController();
@@ -130,9 +156,36 @@ export class RouterFleet {
     this.#members.set(endpoint.id, {
       link,
       endpoint,
+      heardAt: clock.monotonic(),
+      isLost: false,
       stop,
       done: this.#keepRunning(link, endpoint, stop.signal),
     });
+  }
+
+  #heard(id: string): void {
+    const member = this.#members.get(id);
+    if (!member) return;
+    member.heardAt = this.#options.clock.monotonic();
+    this.#find(member);
+  }
+
+  #silent(id: string): void {
+    const member = this.#members.get(id);
+    if (member) this.#find(member);
+  }
+
+  #find(member: Member): void {
+    const isLost = this.#isLost(member);
+    if (isLost === member.isLost) return;
+    member.isLost = isLost;
+    const { log } = this.#options;
+    if (isLost) log.warn({ router: member.endpoint.name }, 'router is lost: neither ready nor heard of');
+    this.#changed();
+  }
+
+  #isLost({ endpoint, heardAt }: Member): boolean {
+    return !endpoint.ready && this.#options.clock.monotonic() - heardAt > LOST_MS;
   }
 
   #remove(id: string, { endpoint, stop, done }: Member): void {

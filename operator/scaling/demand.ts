@@ -21,7 +21,7 @@ const STALE_MS = 4_000;
 interface RouterState {
   answeredAt: number | undefined;
   version: number;
-  models: Record<string, ModelDemand>;
+  models: ReadonlyMap<string, ModelDemand>;
 }
 
 interface PoolState {
@@ -35,6 +35,8 @@ interface PoolState {
 
 export interface DemandTrackerOptions {
   clock: Clock;
+  /** Whether there is such a model in the pool. What a router says of any other is left out. */
+  isModelOf: (poolKey: string, modelUid: string) => boolean;
   /** A model has requests held, or more than before: wake it now. */
   onHeld: (poolKey: string, modelUid: string) => void;
   /** A router sees requests for a model that it saw none for a moment ago. */
@@ -61,7 +63,8 @@ export class DemandTracker {
       if (!routerIds.includes(id)) pool.routers.delete(id);
     }
     for (const id of routerIds) {
-      if (!pool.routers.has(id)) pool.routers.set(id, { answeredAt: undefined, version: 0, models: {} });
+      if (!pool.routers.has(id))
+        pool.routers.set(id, { answeredAt: undefined, version: 0, models: new Map() });
     }
   }
 
@@ -75,15 +78,16 @@ export class DemandTracker {
     const before = router.models;
     router.answeredAt = now;
     router.version = report.version;
-    router.models = report.models;
-    for (const [uid, demand] of Object.entries(report.models)) {
+    const models = Object.entries(report.models).filter(([uid]) => this.#options.isModelOf(poolKey, uid));
+    router.models = new Map(models);
+    for (const [uid, demand] of models) {
       const used = isBusy(demand)
         ? now
         : demand.lastRequestMs === 0
           ? Number.NEGATIVE_INFINITY
           : now - demand.ageMs;
       pool.lastUsed.set(uid, Math.max(used, pool.lastUsed.get(uid) ?? Number.NEGATIVE_INFINITY));
-      const last = before[uid];
+      const last = before.get(uid);
       if (last && last.held > 0 && demand.held === 0) {
         this.#options.onReleased?.(poolKey, uid);
       }
@@ -102,7 +106,7 @@ export class DemandTracker {
     const demand = { known: pool.listed, inFlight: 0, held: 0, queued: 0 };
     for (const router of pool.routers.values()) {
       if (!isFresh(router, now)) demand.known = false;
-      const seen = router.models[modelUid];
+      const seen = router.models.get(modelUid);
       if (!seen) continue;
       demand.inFlight += seen.inFlight;
       demand.held += seen.held;

@@ -34,7 +34,12 @@ export async function measureDemandPolling(load: PollingLoad, signal: AbortSigna
   const authority = await createAuthority({ now: new Date() });
   const certificate = await issueClientCertificate(authority, { now: new Date() });
   const admin = new RouterAdmin({ certificate: async () => certificate });
-  const tracker = new DemandTracker({ clock: systemClock, onHeld: () => {}, onBusy: () => {} });
+  const tracker = new DemandTracker({
+    clock: systemClock,
+    isModelOf: () => true,
+    onHeld: () => {},
+    onBusy: () => {},
+  });
   const child = fork(fileURLToPath(new URL('./fake-routers.ts', import.meta.url)));
   let reports = 0;
   let bytes = 0;

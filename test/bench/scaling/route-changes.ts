@@ -41,7 +41,12 @@ export async function measureRouteChanges(
   try {
     for (let i = 0; i < routers; i++) started.push(await startRouter({ authority }));
     fleet.setRouters(
-      started.map(({ address }, i) => ({ id: `r${i}`, name: `r${i}`, address: `${address}:8081` })),
+      started.map(({ address }, i) => ({
+        id: `r${i}`,
+        name: `r${i}`,
+        address: `${address}:8081`,
+        ready: true,
+      })),
     );
     let table = routes(undefined);
     fleet.publish(table);

@@ -127,6 +127,55 @@ describe('RouterAdmin', () => {
     );
   });
 
+  it.each(['GET', 'PUT'])('reads of an answer to %s only what such an answer can be', async (method) => {
+    const { admin, startRouter } = await setUp();
+    const router = await startRouter('a');
+    let sent = 0;
+    let cut = () => {};
+    const isCut = new Promise<void>((resolve) => {
+      cut = resolve;
+    });
+    router.intercept = (request, response) => {
+      request.resume();
+      response.on('close', cut).on('error', () => {});
+      const chunk = Buffer.alloc(65_536, ' ');
+      const write = () => {
+        while (!response.destroyed && response.write(chunk)) sent += chunk.length;
+      };
+      response.on('drain', write);
+      write();
+      return true;
+    };
+    const failing =
+      method === 'GET'
+        ? admin.demand(router.endpoint, { since: 0, waitMs: 0 }, never)
+        : admin.putRoutes(router.endpoint, table(5), never);
+    expect(await failureOf(failing)).toMatchObject({
+      code: 'Malformed',
+      message: expect.stringMatching(/longer than \d+ bytes/) as string,
+    });
+    await isCut;
+    // What sockets hold comes on top.
+    expect(sent).toBeLessThan(32 * 1024 * 1024);
+  });
+
+  it.each([
+    '{"seq":1,"version":9e15,"startedMs":0,"models":{}}',
+    '{"seq":1,"version":1.5,"startedMs":0,"models":{}}',
+    '{"seq":1e300,"version":1,"startedMs":0,"models":{}}',
+    '{"seq":1,"version":1,"startedMs":0,"models":{"a":{"inFlight":1e300,"held":0,"queued":0,"lastRequestMs":0,"ageMs":0,"requests":0}}}',
+  ])('takes no number that cannot be: %s', async (body) => {
+    const { admin, startRouter } = await setUp();
+    const router = await startRouter('a');
+    router.intercept = (_, response) => {
+      response.end(body);
+      return true;
+    };
+    const failure = await failureOf(admin.demand(router.endpoint, { since: 0, waitMs: 0 }, never));
+    expect(failure.code).toBe('Malformed');
+    expect(failure.message.length).toBeLessThan(400);
+  });
+
   it('gives up on a router that does not answer, by the injected clock', async () => {
     const { client, startRouter } = await setUp();
     const router = await startRouter('a');

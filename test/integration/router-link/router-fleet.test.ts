@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../operator/kube/clock.ts';
 import type { DemandReport } from '../../../operator/router/demand-report.ts';
 import {
   type FleetListener,
@@ -117,6 +118,29 @@ describe('routes', () => {
     fleet.publish(table(6, 'newer'));
     await fleet.whenConfirmed(6, never);
     expect(names(router).at(-1)).toBe('newer');
+  });
+
+  it('are not waited for in a router that is neither ready nor heard of for a minute', async () => {
+    let offset = 0;
+    const clock = { ...systemClock, monotonic: () => performance.now() + offset };
+    const { fleet, startRouter, events } = await setUpFleet({ clock, pollWaitMs: 20 });
+    const [up, down] = [await startRouter('up'), await startRouter('down')];
+    await down.stop();
+    fleet.setRouters([up.endpoint, { ...down.endpoint, ready: false }]);
+    fleet.publish(table(5));
+    await until('the other has it', () => up.version === 5);
+    await until('it does not answer', () => events.includes('Unreachable down'));
+    expect(fleet.isConfirmed(5)).toBe(false);
+    offset = 61_000;
+    await fleet.whenConfirmed(5, never);
+    expect(fleet.present().map(({ id }) => id)).toEqual(['up']);
+    // The kubelet reaches it: it has clients of its own.
+    fleet.setRouters([up.endpoint, down.endpoint]);
+    expect(fleet.isConfirmed(5)).toBe(false);
+    expect(fleet.present().map(({ id }) => id)).toEqual(['up', 'down']);
+    await down.start();
+    await fleet.whenConfirmed(5, never);
+    expect(down.version).toBe(5);
   });
 
   it('yield to a new leader for the length of a lease', async () => {

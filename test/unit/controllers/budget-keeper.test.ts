@@ -49,7 +49,12 @@ function keeper(pods: { name: string; released?: boolean; ending?: boolean; phas
     state: state as unknown as ClusterState,
     acceptance: { verdict: () => ({ accepted: true }) } as unknown as AcceptanceCache,
     memories,
-    demand: new DemandTracker({ clock: new FakeClock(), onHeld: () => {}, onBusy: () => {} }),
+    demand: new DemandTracker({
+      clock: new FakeClock(),
+      isModelOf: () => true,
+      onHeld: () => {},
+      onBusy: () => {},
+    }),
     minReplicas: () => 0,
   });
   return { memories, room: () => budget.room(pool, model, 0) };

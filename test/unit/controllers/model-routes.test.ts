@@ -60,7 +60,7 @@ describe('an entry', () => {
       kind: 'Pod',
       metadata: { ...metadata, name: 'pod' },
       spec: {},
-      status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+      status: { phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
     } as unknown as Pod;
     put(state.pods.store, pod);
     expect(entry('chat')?.state).toBe('Serving');
@@ -70,7 +70,10 @@ describe('an entry', () => {
       metadata: { ...metadata, name: 'slice' },
       addressType: 'IPv4',
       ports: [{ name: 'http', port: 8000 }],
-      endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: true } }],
+      endpoints: [
+        { addresses: ['10.0.0.1'], conditions: { ready: true }, targetRef: { uid: 'child' } },
+        { addresses: ['169.254.169.254'], conditions: { ready: true }, targetRef: { uid: 'child' } },
+      ],
     };
     const sent = put(state.endpointSlices.store, slice);
     expect(entry('chat')?.endpoints.map(({ address }) => address)).toEqual(['10.0.0.1:8000']);
@@ -81,6 +84,15 @@ describe('an entry', () => {
       spec: { clusterIP: '10.96.0.1', ports: [{ name: 'http', port: 8000 }] },
     };
     put(state.services.store, service);
+    expect(entry('chat')?.fallback).toBeUndefined();
+    const owner = {
+      apiVersion: 'x',
+      kind: 'InferenceModel',
+      name: 'chat',
+      uid: 'uid-chat',
+      controller: true,
+    };
+    put(state.services.store, { ...service, metadata: { ...metadata, ownerReferences: [owner] } });
     expect(entry('chat')?.fallback).toBe('10.96.0.1:8000');
     state.endpointSlices.store.remove(sent);
     expect(entry('chat')?.endpoints).toEqual([]);

@@ -84,3 +84,28 @@ it('writes what was put off before it ends, and is continued by the next operato
   const pool = state.pools.store.get(KEY);
   expect(pool && next.load(pool)).toEqual(last);
 });
+
+it.each([
+  ['is of another pool of that name', { uid: 'before' }, JSON.stringify(table([model('a', [])]))],
+  ['somebody else made', undefined, JSON.stringify(table([model('a', [])]))],
+  ['is not JSON', { uid: 'pool-uid' }, 'oops'],
+  ['is no table', { uid: 'pool-uid' }, '{"version":1,"models":[{}]}'],
+  [
+    'has a version that leaves none above it',
+    { uid: 'pool-uid' },
+    JSON.stringify({ ...table([]), version: Number.MAX_SAFE_INTEGER }),
+  ],
+])('does not go on from a snapshot that %s', (_, owner, text) => {
+  const { state, writer } = setUp();
+  put(state.configMaps.store, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: 'pool-routes',
+      namespace: 'platform',
+      ownerReferences: owner && [{ apiVersion: 'x', kind: 'InferencePool', name: 'pool', ...owner }],
+    },
+    data: { 'routes.json': text },
+  } as ConfigMap);
+  expect(writer.load(aPool())).toBeUndefined();
+});

@@ -34,7 +34,7 @@ export class FakeRouter {
   }
 
   get endpoint(): RouterEndpoint {
-    return { id: this.id, name: `router-${this.id}`, address: `127.0.0.1:${this.#port}` };
+    return { id: this.id, name: `router-${this.id}`, address: `127.0.0.1:${this.#port}`, ready: true };
   }
 
   get version(): number {

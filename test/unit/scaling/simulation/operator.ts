@@ -83,7 +83,12 @@ export class SimOperator {
       for (const model of state.models.store.byIndex('byUid', uid)) this.enqueue(keyOf(model));
     };
     const coldStarts = new ColdStartRecorder({ clock: timeline });
-    this.#demand = new DemandTracker({ clock: timeline, onHeld: enqueueUid, onBusy: enqueueUid });
+    this.#demand = new DemandTracker({
+      clock: timeline,
+      isModelOf: () => true,
+      onHeld: enqueueUid,
+      onBusy: enqueueUid,
+    });
     this.#modes = new ModeKeeper({
       state,
       clock: timeline,

@@ -1,0 +1,25 @@
+import { expect, it } from 'vitest';
+import type { ModelDemand } from '../../../operator/router/demand-report.ts';
+import { DemandTracker } from '../../../operator/scaling/demand.ts';
+import { FakeClock } from '../kube/support/fake-clock.ts';
+
+it('takes from a router only what is about models of its pool', () => {
+  const woken: string[] = [];
+  const tracker = new DemandTracker({
+    clock: new FakeClock(),
+    isModelOf: (poolKey, uid) => poolKey === 'a/pool' && uid === 'mine',
+    onHeld: (_, uid) => woken.push(uid),
+    onBusy: (_, uid) => woken.push(uid),
+  });
+  tracker.setRouters('a/pool', ['router']);
+  const held: ModelDemand = { inFlight: 0, held: 1, queued: 0, lastRequestMs: 1, ageMs: 0, requests: 1 };
+  tracker.report('a/pool', 'router', {
+    seq: 1,
+    version: 1,
+    startedMs: 0,
+    models: { mine: held, theirs: held, busy: { ...held, held: 0, inFlight: 1 } },
+  });
+  expect(woken).toEqual(['mine']);
+  expect(tracker.of('a/pool', 'mine').held).toBe(1);
+  expect(tracker.of('a/pool', 'theirs').held).toBe(0);
+});
