@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Bindings } from './bindings.ts';
 import { difference } from './difference.ts';
 import { EventLines } from './event-lines.ts';
-import type { RecordedRequest, RecordedResponse, Scenario, Step } from './vectors.ts';
+import type { RecordedRequest, RecordedResponse, Scenario, Step } from './recordings.ts';
 
 const POLL_MS = 50;
 const POLL_LIMIT_MS = 10_000;

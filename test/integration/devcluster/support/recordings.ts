@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 
 /** A request as it was recorded; `$NS` and placeholders are filled in before it is sent. */
 export interface RecordedRequest {
@@ -34,15 +35,21 @@ export interface Scenario {
   steps: Step[];
 }
 
-/** Everything recorded against kube-apiserver, kube-controller-manager and kube-scheduler 1.36. */
-export interface Vectors {
+/**
+ * What was recorded against kube-apiserver, kube-controller-manager and kube-scheduler 1.36. The first scenario
+ * installs the custom resource that the others use.
+ */
+export interface Recording {
   kubernetes: string;
   crd: { metadata: { name: string } };
   scenarios: Scenario[];
 }
 
-/** Reads the recording. */
-export function loadVectors(): Vectors {
-  const file = new URL('../kube-1.36.vectors.json', import.meta.url);
-  return JSON.parse(readFileSync(file, 'utf8')) as Vectors;
+/** The recordings, by the custom resource that they use. */
+export const RECORDINGS = ['widgets', 'gadgets', 'crates'] as const;
+
+/** Reads a recording. */
+export function loadRecording(name: (typeof RECORDINGS)[number]): Recording {
+  const file = new URL(`../recordings/${name}.json.gz`, import.meta.url);
+  return JSON.parse(gunzipSync(readFileSync(file)).toString('utf8')) as Recording;
 }
