@@ -12,6 +12,7 @@ import { LOG_LEVELS } from './observe/log.ts';
 
 interface FileOptions {
   filename: string[];
+  pool?: string[];
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -60,8 +61,18 @@ program
     process.exitCode = await run(options, controller.signal);
   });
 
-filesCommand('render', 'print the manifests of models and their pools, without a cluster', renderFiles);
-filesCommand('validate', 'check manifests against the schema and rules, without a cluster', validateFiles);
+filesCommand('render', 'print the manifests of models and their pools, without a cluster', (files, io) =>
+  renderFiles(files, io),
+);
+filesCommand(
+  'validate',
+  'check manifests against the schema and rules, without a cluster',
+  validateFiles,
+).option(
+  '--pool <path>',
+  'file with the pool of models whose team does not own it, or - for standard input; may be repeated',
+  collect,
+);
 filesCommand(
   'plan',
   'print the memory plan of models: what fits on which accelerators, without a cluster',
@@ -75,20 +86,28 @@ await program.parseAsync();
 function filesCommand(
   name: string,
   description: string,
-  action: (files: string[], io: { write: (text: string) => void; fail: (text: string) => void }) => number,
-): void {
-  program
+  action: (
+    files: string[],
+    io: { write: (text: string) => void; fail: (text: string) => void },
+    pools?: string[],
+  ) => number,
+): Command {
+  return program
     .command(name)
     .description(description)
     .requiredOption(
       '-f, --filename <path>',
       'file, or - for standard input; may be repeated',
       // No default: with one, the option would not be required.
-      (value: string, all: string[] | undefined) => [...(all ?? []), value],
+      collect,
     )
-    .action(({ filename }: FileOptions) => {
-      process.exitCode = action(filename, { write, fail });
+    .action(({ filename, pool }: FileOptions) => {
+      process.exitCode = action(filename, { write, fail }, pool);
     });
+}
+
+function collect(value: string, all: string[] | undefined): string[] {
+  return [...(all ?? []), value];
 }
 
 function port(value: string): number {

@@ -123,7 +123,9 @@ const loraSettings = withRules(
       .max(64)
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .optional()
-      .describe('Adapters that the engine loads when it starts, each served under its own name.'),
+      .describe(
+        'Adapters that the engine loads when it starts, each served under its own name. Pool and model are merged by name.',
+      ),
   }),
   [
     {
@@ -168,14 +170,27 @@ export const engineSettings = z.object({
     .min(1)
     .max(512)
     .optional()
-    .describe('Engine image. The version in its tag decides which flags exist.'),
+    .describe(
+      "Engine image. The version decides which flags exist: it is read from the tag of vLLM's own images and their mirrors (`vllm-openai`, `vllm-openai-rocm`, `vllm-openai-cpu`); others need `version`.",
+    ),
+  command: z
+    .array(z.string().min(1).max(512))
+    .min(1)
+    .max(16)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .optional()
+    .describe(
+      'Command of an image whose entry point is not `vllm serve`, such as `[vllm, serve]`. The arguments of `vllm serve` follow it, the model first.',
+    ),
   version: z
     .string()
     .min(1)
     .max(32)
     .regex(/^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/)
     .optional()
-    .describe('vLLM version of an image whose tag does not tell it, such as a digest or a private build.'),
+    .describe(
+      'vLLM version of an image whose tag does not tell it, such as a digest, a private build or one of a vendor.',
+    ),
   tensorParallelSize: parallelism
     .optional()
     .describe(
@@ -219,8 +234,10 @@ export const engineSettings = z.object({
     extraArgsRule,
   ])
     .optional()
-    .describe('Further `vllm serve` arguments. One that repeats a typed setting is an error.'),
-  env: envVars.optional().describe('Environment variables of the engine.'),
+    .describe(
+      'Further `vllm serve` arguments. One that repeats a typed setting is an error. Pool and model are merged by flag: a flag of the model replaces that of the pool, with its values.',
+    ),
+  env: envVars.optional().describe('Environment variables of the engine. Pool and model are merged by name.'),
 });
 
 export type EngineSettings = z.infer<typeof engineSettings>;

@@ -4,18 +4,27 @@ import { decimal, objectName, quantity, secretKeyRef } from './common.ts';
 import { withRules } from './rule.ts';
 
 const SOURCE_PATTERN =
-  '^(hf://[^/\\s]+/[^/\\s]+|s3://\\S+|gs://\\S+|pvc://[a-z0-9][-a-z0-9.]*(/\\S*)?|oci://\\S+)$';
+  '^(hf://[-A-Za-z0-9._]+/[-A-Za-z0-9._]+|s3://\\S+|gs://\\S+|pvc://[a-z0-9][-a-z0-9.]*(/\\S*)?|oci://\\S+|file:///\\S+)$';
 const SOURCE_REMEDY =
-  'use hf://org/name, s3://bucket/path, gs://bucket/path, pvc://claim/path or oci://image';
+  'use hf://org/name, s3://bucket/path, gs://bucket/path, pvc://claim/path, oci://image or file:///path';
+
+/** An id with a revision behind it, as other tools write it. */
+const REVISION_PATTERN = '^hf://[-A-Za-z0-9._]+/[-A-Za-z0-9._]+[@:]\\S+$';
+const REVISION_PROBLEM = 'has a revision in it';
+const REVISION_REMEDY = 'write hf://org/name and put what follows the name into model.revision';
+const cel = (pattern: string): string => pattern.replaceAll('\\', '\\\\');
 
 const source = withRules(z.string().min(1).max(1024), [
   {
-    rule: `self.matches('${SOURCE_PATTERN.replaceAll('\\', '\\\\')}')`,
+    rule: `self.matches('${cel(SOURCE_PATTERN)}')`,
     problem: 'unknown model source',
     remedy: SOURCE_REMEDY,
-    messageExpression: `"unknown model source '" + self + "': ${SOURCE_REMEDY}"`,
+    messageExpression: `self.matches('${cel(REVISION_PATTERN)}') ? "model source '" + self + "' ${REVISION_PROBLEM}: ${REVISION_REMEDY}" : "unknown model source '" + self + "': ${SOURCE_REMEDY}"`,
     holds: (self) => new RegExp(SOURCE_PATTERN).test(self),
-    explain: (self) => ({ problem: `unknown model source '${self}'`, remedy: SOURCE_REMEDY }),
+    explain: (self) =>
+      new RegExp(REVISION_PATTERN).test(self)
+        ? { problem: `model source '${self}' ${REVISION_PROBLEM}`, remedy: REVISION_REMEDY }
+        : { problem: `unknown model source '${self}'`, remedy: SOURCE_REMEDY },
   },
 ]);
 
@@ -122,7 +131,7 @@ const modelFacts = z.object({
 export const modelSettings = withRules(
   z.object({
     source: source.describe(
-      '`hf://org/name`, `s3://bucket/path`, `gs://bucket/path`, `pvc://claim/path` or `oci://image` (image volume).',
+      '`hf://org/name`, `s3://bucket/path`, `gs://bucket/path`, `pvc://claim/path`, `oci://image` (image volume) or `file:///path` (a path in the container: in the image, or on a volume of `template`).',
     ),
     revision: z
       .string()

@@ -27,10 +27,6 @@ const HEADER = `# What vllm-operator applies for these objects. Three things onl
 # its CA (operator-ca.crt) and the hash of the Redis password (users.acl), and replicas of the engines.
 `;
 
-function poolKeyOf(model: InferenceModel): string {
-  return `${model.spec.poolRef.namespace ?? model.metadata.namespace}/${model.spec.poolRef.name}`;
-}
-
 /** Objects in files have no UID; their name stands in for it. */
 function withUid(model: InferenceModel): InferenceModel {
   return { ...model, metadata: { ...model.metadata, uid: manifestKey(model) } };
@@ -60,7 +56,8 @@ function problemsOfModels(
   });
 }
 
-function invalid(name: string, error: unknown): string[] {
+/** The issues of an error as lines for people. Throws an error of another kind. */
+export function invalid(name: string, error: unknown): string[] {
   if (!(error instanceof InvalidSpecError)) throw error;
   return error.issues.map((issue) => `${name}: ${describeIssue(issue)}`);
 }
@@ -76,16 +73,22 @@ function scheduleProblems(model: InferenceModel): string[] {
   }
 }
 
-/** Everything that would keep a model or pool of the files from running, as lines for people. */
+/** `namespace/name` of the pool that a model refers to. */
+export function poolKeyOf(model: InferenceModel): string {
+  return `${model.spec.poolRef.namespace ?? model.metadata.namespace}/${model.spec.poolRef.name}`;
+}
+
+/** The models whose pool is not in the files. */
+export function modelsWithoutPool({ pools, models }: ManifestFiles): InferenceModel[] {
+  const keys = new Set(pools.map(manifestKey));
+  return models.filter((model) => !keys.has(poolKeyOf(model)));
+}
+
+/** What would keep a model or pool of the files from running, as lines for people. A model without its pool is passed over. */
 export function findProblems(found: ManifestFiles): string[] {
   const pools = new Map(found.pools.map((pool) => [manifestKey(pool), pool]));
-  const orphans = found.models.filter((model) => !pools.has(poolKeyOf(model)));
   return [
     ...found.problems,
-    ...orphans.map(
-      (model) =>
-        `InferenceModel ${manifestKey(model)}: spec.poolRef: there is no InferencePool ${poolKeyOf(model)} in the files; add its file with another -f, or correct the name`,
-    ),
     ...found.models.flatMap(scheduleProblems),
     ...[...pools].flatMap(([key, pool]) => {
       const models = found.models.filter((model) => poolKeyOf(model) === key);
@@ -134,7 +137,13 @@ export function renderFiles(
   cluster: Cluster = { operatorNamespace: 'vllm-operator-system' },
 ): number {
   const found = readManifestFiles(files);
-  const problems = findProblems(found);
+  const problems = [
+    ...findProblems(found),
+    ...modelsWithoutPool(found).map(
+      (model) =>
+        `InferenceModel ${manifestKey(model)}: spec.poolRef: there is no InferencePool ${poolKeyOf(model)} in the files; add its file with another -f, or correct the name`,
+    ),
+  ];
   if (problems.length === 0 && found.pools.length === 0) {
     problems.push(`${files.join(', ')}: no InferencePool in there: name files with pools and their models`);
   }

@@ -1,13 +1,79 @@
 /** `vllm-operator validate`: the checks of the API server and those of the operator, without a cluster. */
-import { readManifestFiles } from './manifest-files.ts';
-import { type CommandOutput, findProblems } from './render.ts';
+import { API_VERSION } from '../api/common.ts';
+import { inferencePoolSpec } from '../api/inference-pool.ts';
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { resolveEngine } from '../engine/settings.ts';
+import { formatVersion, PINNED_VERSION } from '../engine/versions.ts';
+import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
+import { type CommandOutput, findProblems, invalid, modelsWithoutPool, poolKeyOf } from './render.ts';
 
-/** Prints every problem with file, object, field, value, reason and remedy. Returns 0 when there is none, else 1. */
-export function validateFiles(files: readonly string[], { write, fail }: CommandOutput): number {
-  const found = readManifestFiles(files);
-  const problems = findProblems(found);
+/** Stands in for a pool that is not known: it has room for every model. */
+function anyPool(model: InferenceModel): InferencePool {
+  const { tensorParallelSize = 1, pipelineParallelSize = 1, dataParallelSize = 1 } = model.spec.engine ?? {};
+  const count = tensorParallelSize * pipelineParallelSize * dataParallelSize;
+  const custom = { resourceName: 'example.com/any', count: Math.min(64, count), memoryGiB: 4096 };
+  return {
+    apiVersion: API_VERSION,
+    kind: 'InferencePool',
+    metadata: { name: model.spec.poolRef.name },
+    spec: inferencePoolSpec.parse({ accelerator: { type: 'custom', custom } }),
+  };
+}
+
+/** What no pool can mend, judged with vLLM's default version where the model names none. */
+function problemsOfAlone(model: InferenceModel): string[] {
+  try {
+    resolveEngine(anyPool(model), model);
+    return [];
+  } catch (error) {
+    return invalid(`InferenceModel ${manifestKey(model)}`, error);
+  }
+}
+
+function warning(model: InferenceModel): string {
+  const version = model.spec.engine?.image ?? model.spec.engine?.version;
+  const flags = version === undefined ? `; flags were checked for vLLM ${formatVersion(PINNED_VERSION)}` : '';
+  return (
+    `warning: InferenceModel ${manifestKey(model)}: InferencePool ${poolKeyOf(model)} is not in the files, so memory, ` +
+    `parallel sizes, budget and admission were not checked${flags}; add the pool with --pool FILE, or ` +
+    `pipe \`kubectl get vpool NAME -o yaml\` into --pool -`
+  );
+}
+
+/** Pools of files that belong to somebody else: only what is wrong with the pools themselves counts. */
+function readPools(files: readonly string[]): Pick<ManifestFiles, 'pools' | 'namespaces' | 'problems'> {
+  const read = files.map((file) => ({ file, ...readManifestFiles([file]) }));
+  return {
+    pools: read.flatMap(({ pools }) => pools),
+    namespaces: new Map(read.flatMap(({ namespaces }) => [...namespaces])),
+    problems: read.flatMap(({ file, pools, problems }) =>
+      pools.length > 0 ? [] : [...problems, `${file}: no InferencePool in there: name a file with the pool`],
+    ),
+  };
+}
+
+/**
+ * Prints every problem with file, object, field, value, reason and remedy, and a warning for each model whose pool is
+ * neither in `files` nor in `poolFiles`. Returns 0 when there is no problem, else 1.
+ */
+export function validateFiles(
+  files: readonly string[],
+  { write, fail }: CommandOutput,
+  poolFiles: readonly string[] = [],
+): number {
+  const own = readManifestFiles(files);
+  const others = readPools(poolFiles);
+  const all: ManifestFiles = {
+    pools: [...own.pools, ...others.pools],
+    models: own.models,
+    namespaces: new Map([...others.namespaces, ...own.namespaces]),
+    problems: [...own.problems, ...others.problems],
+  };
+  const alone = modelsWithoutPool(all);
+  const problems = [...findProblems(all), ...alone.flatMap(problemsOfAlone)];
+  for (const model of alone) fail(`${warning(model)}\n`);
   for (const problem of problems) fail(`${problem}\n`);
   if (problems.length > 0) return 1;
-  write(`${found.pools.length} pools and ${found.models.length} models are valid\n`);
+  write(`${own.pools.length} pools and ${own.models.length} models are valid\n`);
   return 0;
 }

@@ -7,14 +7,16 @@ import { quantizationObstacle } from './quantization.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
 import { type EngineInput, settingField } from './setting-field.ts';
 import type { SpecIssue } from './spec-issue.ts';
-import { compareVersions, formatVersion, OLDEST_VERSION } from './versions.ts';
+import { compareVersions, formatVersion, isOfficialImage, OLDEST_VERSION } from './versions.ts';
 
 type Check = (engine: ResolvedEngine, input: EngineInput) => SpecIssue[];
 
 const checkVersion: Check = (engine, input) => {
-  if (compareVersions(engine.version, OLDEST_VERSION) >= 0) return [];
-  const reason = `images before v${formatVersion(OLDEST_VERSION)} do not start with "vllm serve"`;
-  return [{ field: settingField(input, 'image'), value: engine.image, reason, remedy: 'use a newer image' }];
+  const starts = compareVersions(engine.version, OLDEST_VERSION) >= 0 || !isOfficialImage(engine.image);
+  if (starts || engine.settings.command !== undefined) return [];
+  const reason = `vLLM's images before v${formatVersion(OLDEST_VERSION)} do not start with "vllm serve"`;
+  const remedy = 'set engine.command to [vllm, serve], or use a newer image';
+  return [{ field: settingField(input, 'image'), value: engine.image, reason, remedy }];
 };
 
 const checkFlags: Check = (engine, input) => {
@@ -47,7 +49,7 @@ const checkDtype: Check = (engine, input) => {
 const checkQuantization: Check = (engine, input) => {
   const method = engine.settings.quantization;
   if (method === undefined) return [];
-  const stockImage = /(^|\/)vllm\/vllm-openai/.test(engine.image);
+  const stockImage = isOfficialImage(engine.image);
   const obstacle = quantizationObstacle(method, engine.accelerator, engine.version, stockImage);
   return obstacle === undefined
     ? []

@@ -1,6 +1,7 @@
 /** Checks of `extraArgs`: what vLLM would refuse at start, and what the operator renders itself. */
 import type { Flag } from './flag-table.ts';
 import { flagAvailability, matchFlag } from './flags.ts';
+import { checkJsonFlags } from './json-flags.ts';
 import type { SpecIssue } from './spec-issue.ts';
 import { compareVersions, type EngineVersion, formatVersion, PINNED_VERSION } from './versions.ts';
 
@@ -96,5 +97,5 @@ export function checkExtraArgs(
     needed = { at, name: match.flag.name };
   });
   reportMissing();
-  return issues;
+  return [...issues, ...checkJsonFlags(extraArgs, version, field)];
 }

@@ -1,16 +1,43 @@
 import type { EnvVar } from '../api/common.ts';
 import type { EngineSettings } from '../api/engine-settings.ts';
+import { flagName } from '../api/typed-flags.ts';
+import { matchFlag } from './flags.ts';
+import { PINNED_VERSION } from './versions.ts';
 
-/** Environment variables of several levels: a later one replaces an earlier one of the same name, order is kept. */
-export function mergeEnv(...levels: readonly (readonly EnvVar[] | undefined)[]): EnvVar[] {
-  const byName = new Map<string, EnvVar>();
-  for (const variable of levels.flatMap((level) => level ?? [])) byName.set(variable.name, variable);
+/** Items of several levels: a later one replaces an earlier one of the same name, order is kept. */
+function mergeByName<T extends { name: string }>(...levels: readonly (readonly T[] | undefined)[]): T[] {
+  const byName = new Map<string, T>();
+  for (const item of levels.flatMap((level) => level ?? [])) byName.set(item.name, item);
   return [...byName.values()];
+}
+
+/** Environment variables of several levels, by name. */
+export function mergeEnv(...levels: readonly (readonly EnvVar[] | undefined)[]): EnvVar[] {
+  return mergeByName(...levels);
+}
+
+/** Which flag an argument sets, the same for all its spellings; undefined for the value of the flag before it. */
+function flagOf(argument: string): string | undefined {
+  const match = matchFlag(argument, PINNED_VERSION);
+  if (match.kind === 'flag') return `--${match.flag.name}`;
+  return match.kind === 'value' ? undefined : flagName(argument);
+}
+
+/** The pool's arguments without the flags that the model sets, and then the model's. */
+function mergeArguments(pool: readonly string[], model: readonly string[]): string[] {
+  const set = new Set(model.map(flagOf));
+  let current: string | undefined;
+  const kept = pool.filter((argument) => {
+    current = flagOf(argument) ?? current;
+    return current === undefined || !set.has(current);
+  });
+  return [...kept, ...model];
 }
 
 /**
  * A model's engine settings over its pool's, field by field: `pagedAttention`, `batching` and `lora` are merged one
- * level deep, `env` by name. `speculative` and `extraArgs` are replaced whole, since their parts belong together.
+ * level deep, lists by key: `env` and `lora.adapters` by name, `extraArgs` by flag. `speculative` and `command` are
+ * replaced whole, since their parts belong together.
  */
 export function mergeSettings(
   pool: EngineSettings | undefined,
@@ -24,7 +51,13 @@ export function mergeSettings(
   if (pool.batching !== undefined && model.batching !== undefined) {
     merged.batching = { ...pool.batching, ...model.batching };
   }
-  if (pool.lora !== undefined && model.lora !== undefined) merged.lora = { ...pool.lora, ...model.lora };
+  if (pool.lora !== undefined && model.lora !== undefined) {
+    const adapters = mergeByName(pool.lora.adapters, model.lora.adapters);
+    merged.lora = { ...pool.lora, ...model.lora, ...(adapters.length === 0 ? {} : { adapters }) };
+  }
   if (pool.env !== undefined && model.env !== undefined) merged.env = mergeEnv(pool.env, model.env);
+  if (pool.extraArgs !== undefined && model.extraArgs !== undefined) {
+    merged.extraArgs = mergeArguments(pool.extraArgs, model.extraArgs);
+  }
   return merged;
 }

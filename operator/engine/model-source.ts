@@ -7,7 +7,8 @@ export type ModelSource =
   | { kind: 'hf'; argument: string }
   | { kind: 's3' | 'gs'; argument: string }
   | { kind: 'pvc'; argument: string; claimName: string }
-  | { kind: 'oci'; argument: string; image: string };
+  | { kind: 'oci'; argument: string; image: string }
+  | { kind: 'file'; argument: string };
 
 /**
  * Reads `spec.model.source`, which the schema has checked for its form.
@@ -28,6 +29,11 @@ export function parseModelSource(source: string): ModelSource {
       const [claimName = '', ...path] = rest.split('/').filter((part) => part !== '');
       if (path.includes('..')) throw new RangeError('the path leaves the claim');
       return { kind: 'pvc', argument: [MODEL_MOUNT, ...path].join('/'), claimName };
+    }
+    case 'file': {
+      const path = rest.split('/').filter((part) => part !== '');
+      if (!rest.startsWith('/') || path.length === 0) throw new RangeError(`not an absolute path: ${source}`);
+      return { kind: 'file', argument: `/${path.join('/')}` };
     }
     default:
       throw new RangeError(`not a model source: ${source}`);

@@ -12,7 +12,14 @@ import { type EngineInput, settingField } from './setting-field.ts';
 import { InvalidSpecError, type SpecIssue } from './spec-issue.ts';
 import { checkTemplate } from './template-checks.ts';
 import { durationSeconds } from './units.ts';
-import { type EngineVersion, formatVersion, imageVersion, PINNED_VERSION, parseVersion } from './versions.ts';
+import {
+  type EngineVersion,
+  formatVersion,
+  imageVersion,
+  isOfficialImage,
+  PINNED_VERSION,
+  parseVersion,
+} from './versions.ts';
 
 export type { ResolvedEngine };
 
@@ -42,8 +49,10 @@ function resolveVersion(
   issues.push({
     field: settingField(input, 'image'),
     value: image,
-    reason: 'its tag does not tell the vLLM version, which decides the flags',
-    remedy: `set ${settingField(input, 'version')} or use a tag such as v${formatVersion(PINNED_VERSION)}`,
+    reason: isOfficialImage(image)
+      ? 'its tag does not tell the vLLM version, which decides the flags'
+      : "it is not one of vLLM's own, so its tag need not be the vLLM version, which decides the flags",
+    remedy: `set ${settingField(input, 'version')} to the vLLM version in it, such as v${formatVersion(PINNED_VERSION)}`,
   });
   return PINNED_VERSION;
 }
@@ -57,7 +66,8 @@ function resolveSource(spec: InferenceModelSpec, issues: SpecIssue[]): ModelSour
       field: 'spec.model.source',
       value: spec.model.source,
       reason: error.message,
-      remedy: 'use hf://org/name, s3://bucket/path, gs://bucket/path, pvc://claim/path or oci://image',
+      remedy:
+        'use hf://org/name, s3://bucket/path, gs://bucket/path, pvc://claim/path, oci://image or file:///path',
     });
     return { kind: 'hf', argument: spec.model.source };
   }

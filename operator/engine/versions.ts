@@ -8,7 +8,7 @@ export interface EngineVersion {
 /** The version whose flags the table lists completely, and the default image's. */
 export const PINNED_VERSION: EngineVersion = { major: 0, minor: 28, patch: 0 };
 
-/** The oldest engine we render: its image is the first with the entrypoint `vllm serve` (vLLM #25967). */
+/** The first version whose official image starts with `vllm serve` (vLLM #25967). */
 export const OLDEST_VERSION: EngineVersion = { major: 0, minor: 11, patch: 1 };
 
 /** Reads `v0.28.0`, `0.28`, `v0.28.0-cu129` or `0.28.0rc1`; undefined when the text does not start with a version. */
@@ -28,10 +28,30 @@ export function formatVersion(version: EngineVersion): string {
   return `${version.major}.${version.minor}.${version.patch}`;
 }
 
-/** Version in the tag of an image reference; undefined for a digest alone, `latest` and tags that are not versions. */
-export function imageVersion(image: string): EngineVersion | undefined {
+/** Repositories of vLLM's own images, by the last part of their name, which mirrors keep. Their tags are vLLM's versions. */
+const OFFICIAL_REPOSITORIES: ReadonlySet<string> = new Set([
+  'vllm-openai',
+  'vllm-openai-rocm',
+  'vllm-openai-cpu',
+  'vllm-cpu-release-repo',
+]);
+
+function repositoryAndTag(image: string): [repository: string, tag: string | undefined] {
   const name = image.split('@')[0] ?? '';
-  const lastPart = name.slice(name.lastIndexOf('/') + 1);
-  const colon = lastPart.indexOf(':');
-  return colon < 0 ? undefined : parseVersion(lastPart.slice(colon + 1));
+  const [repository = '', tag] = name.slice(name.lastIndexOf('/') + 1).split(':');
+  return [repository, tag];
+}
+
+/** Whether an image is one of vLLM's own, or a mirror of one. */
+export function isOfficialImage(image: string): boolean {
+  return OFFICIAL_REPOSITORIES.has(repositoryAndTag(image)[0]);
+}
+
+/**
+ * Version in the tag of vLLM's own images; undefined for a digest alone, `latest` and tags that are not versions, and for
+ * every other image: numbers of vendors and private builds are their own.
+ */
+export function imageVersion(image: string): EngineVersion | undefined {
+  const [, tag] = repositoryAndTag(image);
+  return isOfficialImage(image) && tag !== undefined ? parseVersion(tag) : undefined;
 }

@@ -52,6 +52,7 @@ function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unkno
       {
         name: 'engine',
         image: engine.image,
+        ...(engine.settings.command === undefined ? {} : { command: engine.settings.command }),
         args: renderFlags(engine),
         ports: [{ name: 'http', containerPort: ENGINE_PORT, protocol: 'TCP' }],
         env: engineEnv(engine, model),

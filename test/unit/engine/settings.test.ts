@@ -61,10 +61,58 @@ describe('inheritance', () => {
       speculative: { method: 'suffix', numSpeculativeTokens: 2 },
     });
     expect(engine.settings.speculative).not.toHaveProperty('promptLookupMax');
-    expect(engine.extraArgs).toEqual(['--enforce-eager']);
+    expect(engine.extraArgs).toEqual(['--seed=1', '--enforce-eager']);
     expect(engine.env).toEqual([
       { name: 'A', value: 'pool' },
       { name: 'B', value: 'model' },
+    ]);
+  });
+
+  it('merges every list by key: variables and adapters by name, arguments by flag', () => {
+    const engine = resolveEngine(
+      pool('A100', {
+        engine: {
+          extraArgs: [
+            '--seed=1',
+            '--compilation-config.mode=3',
+            '-cc.cudagraph_mode=FULL',
+            '--no-async-scheduling',
+            '--cudagraph-capture-sizes',
+            '1',
+            '2',
+          ],
+          lora: {
+            adapters: [
+              { name: 'a', source: 'org/pool-a' },
+              { name: 'b', source: 'org/pool-b' },
+            ],
+          },
+        },
+      }),
+      model(llama, {
+        engine: {
+          extraArgs: ['--async-scheduling', '--compilation_config={"mode":0}'],
+          lora: {
+            adapters: [
+              { name: 'b', source: 'org/model-b' },
+              { name: 'c', source: 'org/model-c' },
+            ],
+          },
+        },
+      }),
+    );
+    expect(engine.extraArgs).toEqual([
+      '--seed=1',
+      '--cudagraph-capture-sizes',
+      '1',
+      '2',
+      '--async-scheduling',
+      '--compilation_config={"mode":0}',
+    ]);
+    expect(engine.settings.lora?.adapters).toEqual([
+      { name: 'a', source: 'org/pool-a' },
+      { name: 'b', source: 'org/model-b' },
+      { name: 'c', source: 'org/model-c' },
     ]);
   });
 
@@ -108,6 +156,7 @@ describe('model sources', () => {
     ['s3://bucket/a/b', 's3://bucket/a/b', ['--load-format=runai_streamer']],
     ['gs://bucket/a', 'gs://bucket/a', ['--load-format=runai_streamer']],
     ['pvc://claim/dir/model', '/models/dir/model', []],
+    ['file:///models/qwen', '/models/qwen', []],
     ['pvc://claim', '/models', []],
     ['oci://registry/image:1', '/models', []],
   ])('%s is served as %s', (source, argument, more) => {
@@ -360,7 +409,19 @@ describe('taken', () => {
     [
       'GGUF in an image with the plug-in',
       'A100',
-      { image: 'acme/vllm-gguf:v0.28.0', quantization: 'gguf' },
+      { image: 'acme/vllm-gguf:v1.0.0', version: 'v0.28.0', quantization: 'gguf' },
+      llama,
+    ],
+    [
+      'an old version in an image with an entry point of its own',
+      'A100',
+      { image: 'registry.example.com/vllm:patched', version: 'v0.10.2' },
+      llama,
+    ],
+    [
+      'an old official image with a command',
+      'A100',
+      { image: 'vllm/vllm-openai:v0.11.0', command: ['vllm', 'serve'] },
       llama,
     ],
     ['FP8 weights on Ampere', 'A100', { quantization: 'fp8' }, llama],

@@ -140,6 +140,13 @@ export const BAD_SPECS: readonly BadSpec[] = [
     'model.source',
     /unknown model source 'Qwen\/Qwen2.5-7B': use hf:/,
   ),
+  model(
+    { model: { source: 'hf://Qwen/Qwen2.5-7B@main' } },
+    'model.source',
+    /'hf:\/\/Qwen\/Qwen2.5-7B@main' .*: write hf:\/\/org\/name and put .* into model.revision/,
+  ),
+  model({ model: { source: 'hf://Qwen/Qwen2.5-7B:v1' } }, 'model.source', /into model.revision/),
+  model({ model: { source: 'file://models/qwen' } }, 'model.source', /unknown model source/),
   model({ model: { source: 's3://b/p', revision: 'main' } }, 'model.revision', /belongs to hf/),
   model({ model: { source, cache: {} } }, 'model.cache', /exactly one of pvc and emptyDir/),
   model({ model: { source, cache: { emptyDir: {}, pvc: { size: '1Gi' } } } }, 'model.cache', /exactly one/),

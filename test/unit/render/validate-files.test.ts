@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { validateFiles } from '../../../operator/cli/validate.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'validate-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function file(name: string, content: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function run(files: string[], pools: string[] = []): { code: number; out: string; err: string } {
+  const written: string[] = [];
+  const failed: string[] = [];
+  const code = validateFiles(
+    files,
+    { write: (text) => void written.push(text), fail: (text) => void failed.push(text) },
+    pools,
+  );
+  return { code, out: written.join(''), err: failed.join('') };
+}
+
+const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: { name: team-a, labels: { tier: ml } }\n';
+const pool = `
+apiVersion: vllm-operator.dev/v1alpha1
+kind: InferencePool
+metadata: { name: a100, namespace: platform }
+spec:
+  accelerator: { type: A100 }
+  allowedNamespaces: { from: All }
+`;
+const model = (name: string, more = '') => `
+apiVersion: vllm-operator.dev/v1alpha1
+kind: InferenceModel
+metadata: { name: ${name}, namespace: team-a }
+spec:
+  poolRef: { name: a100, namespace: platform }
+  model: { source: 'hf://meta-llama/Llama-3.1-8B-Instruct' }
+${more}`;
+
+describe('validateFiles of a team that does not own the pool', () => {
+  it('checks what it can, and says what it cannot', () => {
+    const { code, out, err } = run([file('model.yaml', model('llama'))]);
+    expect(code).toBe(0);
+    expect(out).toBe('0 pools and 1 models are valid\n');
+    expect(err).toMatch(
+      /^warning: InferenceModel team-a\/llama: InferencePool platform\/a100 .* not .* checked; .* --pool/,
+    );
+  });
+
+  it.each([
+    ['  engine: { extraArgs: [--limit-mm-per-prompt, image=2] }\n', /takes JSON/],
+    ['  engine: { extraArgs: [--no-such-flag] }\n', /no such flag/],
+    ['  template: { volumeMounts: [{ name: a, mountPath: /a }] }\n', /no volume of that name/],
+  ])('refuses what no pool can mend: %s', (more, problem) => {
+    const { code, err } = run([file('model.yaml', model('llama', more))]);
+    expect(code).toBe(1);
+    expect(err).toMatch(problem);
+  });
+
+  it('takes any parallelism and any memory where the pool is not known', () => {
+    const more = '  engine: { tensorParallelSize: 4, pipelineParallelSize: 2 }\n';
+    const big = model('llama', more).replace('Llama-3.1-8B', 'Llama-3.1-405B');
+    expect(run([file('model.yaml', big)])).toMatchObject({ code: 0 });
+  });
+
+  it('checks against the pool of --pool, and against nothing else of that file', () => {
+    const pools = file('pool.yaml', [namespace, pool, model('other', '  engine: 1\n')].join('---'));
+    const fits = run([file('model.yaml', model('llama'))], [pools]);
+    expect(fits).toEqual({ code: 0, out: '0 pools and 1 models are valid\n', err: '' });
+    const large = model('llama').replace('Llama-3.1-8B', 'Llama-3.3-70B');
+    expect(run([file('large.yaml', large)], [pools]).err).toMatch(/use a pool of /);
+  });
+
+  it('refuses a file of --pool without a pool', () => {
+    const { code, err } = run([file('model.yaml', model('llama'))], [file('none.yaml', namespace)]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/none\.yaml: no InferencePool in there/);
+  });
+
+  it('passes a warning over no mistake in the reference', () => {
+    const typo = model('llama').replace('name: a100', 'nam: a100');
+    expect(run([file('model.yaml', typo)]).code).toBe(1);
+  });
+});
