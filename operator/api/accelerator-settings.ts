@@ -20,6 +20,7 @@ export const ACCELERATOR_PRODUCTS = [
 /** The most that one node has: a replica is one pod. A test holds it against the catalog. */
 const LARGE_NODES = 'A100-40GB(x([1-9]|1[0-6]))?';
 const TYPE_PATTERN = `^(custom|${LARGE_NODES}|(${ACCELERATOR_PRODUCTS.join('|')})(x[1-8])?)$`;
+const TYPE = new RegExp(TYPE_PATTERN);
 const TYPE_REMEDY = `use ${ACCELERATOR_PRODUCTS.join(', ')}, each with an optional x1 to x8 such as H100x4 (A100-40GB: to x16), or custom with accelerator.custom`;
 
 const acceleratorType = withRules(z.string().min(1).max(32), [
@@ -28,7 +29,7 @@ const acceleratorType = withRules(z.string().min(1).max(32), [
     problem: 'unknown accelerator',
     remedy: TYPE_REMEDY,
     messageExpression: `"unknown accelerator '" + self + "': ${TYPE_REMEDY}"`,
-    holds: (self) => new RegExp(TYPE_PATTERN).test(self),
+    holds: (self) => TYPE.test(self),
     explain: (self) => ({ problem: `unknown accelerator '${self}'`, remedy: TYPE_REMEDY }),
   },
 ]);

@@ -5,11 +5,13 @@ import { withRules } from './rule.ts';
 
 const SOURCE_PATTERN =
   '^(hf://[-A-Za-z0-9._]+/[-A-Za-z0-9._]+|s3://\\S+|gs://\\S+|pvc://[a-z0-9][-a-z0-9.]*(/\\S*)?|oci://\\S+|file:///\\S+)$';
+const SOURCE = new RegExp(SOURCE_PATTERN);
 const SOURCE_REMEDY =
   'use hf://org/name, s3://bucket/path, gs://bucket/path, pvc://claim/path, oci://image or file:///path';
 
 /** An id with a revision behind it, as other tools write it. */
 const REVISION_PATTERN = '^hf://[-A-Za-z0-9._]+/[-A-Za-z0-9._]+[@:]\\S+$';
+const WITH_REVISION = new RegExp(REVISION_PATTERN);
 const REVISION_PROBLEM = 'has a revision in it';
 const REVISION_REMEDY = 'write hf://org/name and put what follows the name into model.revision';
 const cel = (pattern: string): string => pattern.replaceAll('\\', '\\\\');
@@ -20,9 +22,9 @@ const source = withRules(z.string().min(1).max(1024), [
     problem: 'unknown model source',
     remedy: SOURCE_REMEDY,
     messageExpression: `self.matches('${cel(REVISION_PATTERN)}') ? "model source '" + self + "' ${REVISION_PROBLEM}: ${REVISION_REMEDY}" : "unknown model source '" + self + "': ${SOURCE_REMEDY}"`,
-    holds: (self) => new RegExp(SOURCE_PATTERN).test(self),
+    holds: (self) => SOURCE.test(self),
     explain: (self) =>
-      new RegExp(REVISION_PATTERN).test(self)
+      WITH_REVISION.test(self)
         ? { problem: `model source '${self}' ${REVISION_PROBLEM}`, remedy: REVISION_REMEDY }
         : { problem: `unknown model source '${self}'`, remedy: SOURCE_REMEDY },
   },

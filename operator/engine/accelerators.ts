@@ -216,7 +216,7 @@ function resolveCustom(spec: InferencePoolSpec['accelerator']): ResolvedAccelera
  */
 export function resolveAccelerator(spec: InferencePoolSpec['accelerator']): ResolvedAccelerator {
   if (spec.type === 'custom') return resolveCustom(spec);
-  const match = /^(.+?)(?:x([0-9]+))?$/.exec(spec.type);
+  const match = /^([^x]+)(?:x([0-9]+))?$/.exec(spec.type);
   const product = match?.[1] ?? spec.type;
   const count = Number(match?.[2] ?? 1);
   const field = 'spec.accelerator.type of the InferencePool';

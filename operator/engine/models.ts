@@ -119,11 +119,12 @@ const MODELS: Readonly<Record<string, KnownModel>> = {
 /** Base checkpoints that reach further than the instruction-tuned ones. */
 const BASE_CONTEXT: Readonly<Record<string, number>> = { 'qwen2.5-72b': 131072, 'qwen2.5-7b': 131072 };
 
+/** Where the name of a format begins, whatever follows it after another dash. */
 const FORMAT_SUFFIXES: readonly [RegExp, WeightFormat][] = [
-  [/-(fp8|w8a8|int8|gptq-int8|quantized\.w8a8)(-.*)?$/, 'fp8'],
-  [/-(nvfp4|fp4)(-.*)?$/, 'nvfp4'],
-  [/-mxfp4(-.*)?$/, 'mxfp4'],
-  [/-(awq|gptq|int4|w4a16|quantized\.w4a16|bnb-4bit)(-.*)?$/, 'int4'],
+  [/-(fp8|w8a8|int8|gptq-int8|quantized\.w8a8)(?![^-])/, 'fp8'],
+  [/-(nvfp4|fp4)(?![^-])/, 'nvfp4'],
+  [/-mxfp4(?![^-])/, 'mxfp4'],
+  [/-(awq|gptq|int4|w4a16|quantized\.w4a16|bnb-4bit)(?![^-])/, 'int4'],
 ];
 const VARIANT_SUFFIX = /-(instruct|it|chat|hf|base|python|preview|v0\.[0-9]|[0-9]{4}|instruct-[0-9]{4})$/;
 
@@ -136,7 +137,7 @@ interface NormalName {
 function normalName(baseName: string): NormalName {
   let name = baseName.toLowerCase().replace(/^meta-/, '');
   const suffix = FORMAT_SUFFIXES.find(([pattern]) => pattern.test(name));
-  if (suffix !== undefined) name = name.replace(suffix[0], '');
+  if (suffix !== undefined) name = name.slice(0, name.search(suffix[0]));
   const instruct = /-(instruct|it|chat)(-|$)/.test(name);
   while (VARIANT_SUFFIX.test(name)) name = name.replace(VARIANT_SUFFIX, '');
   return { name, instruct, ...(suffix === undefined ? {} : { format: suffix[1] }) };
@@ -169,7 +170,7 @@ function fromUser(facts: ModelFacts, format: WeightFormat): KnownModel {
 export function findModel(source: string, facts?: ModelFacts): KnownModel | undefined {
   const { name, instruct, format } = normalName(modelBaseName(source));
   if (facts !== undefined) return fromUser(facts, format ?? 'bf16');
-  const known = MODELS[name];
+  const known = Object.hasOwn(MODELS, name) ? MODELS[name] : undefined;
   if (known === undefined) return undefined;
   const context = instruct ? undefined : BASE_CONTEXT[name];
   const { weightsGiB, ...shape } = known;

@@ -4,24 +4,28 @@ import type { WeightFormat } from './models.ts';
 import { compareVersions, type EngineVersion, parseVersion } from './versions.ts';
 
 /** Methods that left vLLM's own image for plug-ins, with the first version without them. */
-const MOVED_TO_PLUGINS: Readonly<Record<string, string>> = {
-  gguf: '0.24.0',
-  bitsandbytes: '0.27.0',
-  marlin_24: '0.24.0',
-  deepspeedfp: '0.24.0',
-  tpu_int8: '0.24.0',
-};
+const MOVED_TO_PLUGINS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    gguf: '0.24.0',
+    bitsandbytes: '0.27.0',
+    marlin_24: '0.24.0',
+    deepspeedfp: '0.24.0',
+    tpu_int8: '0.24.0',
+  }),
+);
 
 /** Least CUDA compute capability. FP8 and FP4 methods that are absent fall back to weights only (Marlin) from 7.5. */
-const LEAST_CAPABILITY: Readonly<Record<string, number>> = {
-  modelopt: 8.9,
-  modelopt_mxfp8: 8.9,
-  modelopt_mixed: 8.9,
-  deepseek_v4_fp8: 8.9,
-  mxfp4: 8.0,
-  gpt_oss_mxfp4: 8.0,
-  mxfp8: 8.9,
-};
+const LEAST_CAPABILITY: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    modelopt: 8.9,
+    modelopt_mxfp8: 8.9,
+    modelopt_mixed: 8.9,
+    deepseek_v4_fp8: 8.9,
+    mxfp4: 8.0,
+    gpt_oss_mxfp4: 8.0,
+    mxfp8: 8.9,
+  }),
+);
 
 /** Methods built on CUDA-only kernels. */
 const NOT_ON_AMD = new Set(['modelopt', 'modelopt_fp4', 'modelopt_mxfp8', 'modelopt_mixed', 'humming']);
@@ -33,10 +37,10 @@ export function quantizationObstacle(
   version: EngineVersion,
   stockImage: boolean,
 ): { reason: string; remedy: string } | undefined {
-  const moved = parseVersion(MOVED_TO_PLUGINS[method] ?? '');
+  const moved = parseVersion(MOVED_TO_PLUGINS.get(method) ?? '');
   if (stockImage && moved !== undefined && compareVersions(version, moved) >= 0) {
     return {
-      reason: `vLLM's own image has no ${method} since ${MOVED_TO_PLUGINS[method]}`,
+      reason: `vLLM's own image has no ${method} since ${MOVED_TO_PLUGINS.get(method)}`,
       remedy: 'use another checkpoint or an image that has the plug-in',
     };
   }
@@ -46,7 +50,7 @@ export function quantizationObstacle(
       remedy: 'use fp8, quark or compressed-tensors, or a pool of NVIDIA accelerators',
     };
   }
-  const least = LEAST_CAPABILITY[method];
+  const least = LEAST_CAPABILITY.get(method);
   if (least !== undefined && accelerator.capability !== undefined && accelerator.capability < least) {
     const have = accelerator.capability.toFixed(1);
     return {

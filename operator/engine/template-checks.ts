@@ -1,4 +1,5 @@
 /** What speaks against a pod template or a cache, beyond what the schema can say. */
+import { posix } from 'node:path';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import { committedMemoryGiB } from './host-memory.ts';
 import { MODEL_MOUNT } from './model-source.ts';
@@ -23,9 +24,9 @@ function checkVolumes(spec: InferenceModelSpec): SpecIssue[] {
       return [{ field, value: name, reason, remedy: 'choose another name' }];
     }),
     ...(template?.volumeMounts ?? []).flatMap(({ mountPath, name }, at): SpecIssue[] => {
-      const path = typeof mountPath === 'string' ? mountPath.replace(/\/+$/, '') : '';
+      const path = typeof mountPath === 'string' ? posix.resolve('/', mountPath) : '/';
       const field = `spec.template.volumeMounts[${at}]`;
-      if (path === '' || RESERVED_MOUNTS.has(path)) {
+      if (path === '/' || RESERVED_MOUNTS.has(path)) {
         const reason = 'the path is missing or one that the operator mounts itself';
         return [{ field: `${field}.mountPath`, value: mountPath, reason, remedy: 'choose another path' }];
       }

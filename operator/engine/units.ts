@@ -4,7 +4,7 @@ const DURATION_UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600
 
 /** Seconds of a duration such as `90s` or `1h30m`. Throws RangeError for anything else. */
 export function durationSeconds(text: string): number {
-  const parts = [...text.matchAll(/([0-9]+)(ms|s|m|h)/g)];
+  const parts = [...text.matchAll(/([0-9]{1,8})(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) {
     throw new RangeError(`not a duration: ${text}`);
   }

@@ -1,4 +1,5 @@
 /** Where the API server is and who we are to it. */
+import { withoutTrailing } from './without-trailing.ts';
 /** TLS settings in the form that Node's `tls.connect` takes. */
 export interface TlsOptions {
   ca?: string | Buffer;
@@ -57,5 +58,5 @@ export function connectionTo({
       ...(keyPem ? { key: keyPem } : {}),
     },
   };
-  return { server: server.replace(/\/+$/, ''), namespace, credentials: async () => credentials };
+  return { server: withoutTrailing(server, '/'), namespace, credentials: async () => credentials };
 }

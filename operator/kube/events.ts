@@ -6,6 +6,7 @@ import { type Logger, silentLogger } from './logger.ts';
 import type { KubeObject } from './object.ts';
 import { EVENTS } from './resource-types.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { withoutTrailing } from './without-trailing.ts';
 
 export interface EventInput {
   type: 'Normal' | 'Warning';
@@ -180,7 +181,7 @@ function cut(note: string): string {
   const bytes = Buffer.from(note);
   return bytes.length <= MAX_NOTE
     ? note
-    : `${new TextDecoder().decode(bytes.subarray(0, MAX_NOTE - 8)).replace(/\uFFFD+$/, '')}…`;
+    : `${withoutTrailing(new TextDecoder().decode(bytes.subarray(0, MAX_NOTE - 8)), '\uFFFD')}…`;
 }
 
 function sweep<V>(map: Map<string, V>, isOver: (value: V) => boolean): void {

@@ -5,6 +5,7 @@ import { delimiter } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from './clock.ts';
 import { type Connection, ConnectionConfigError, type Credentials } from './connection.ts';
+import { withoutTrailing } from './without-trailing.ts';
 
 /** How long file contents may be reused. The library reads them anew for every call. */
 const REREAD_MS = 60_000;
@@ -22,7 +23,7 @@ export function kubeconfigConnection(
   const cluster = clusterOf(config, paths);
   let cached: { credentials: Credentials; readAt: number } | undefined;
   return {
-    server: cluster.server.replace(/\/+$/, ''),
+    server: withoutTrailing(cluster.server, '/'),
     namespace: config.getContextObject(config.currentContext)?.namespace,
     proxyUrl: cluster.proxyUrl || undefined,
     async credentials({ fresh }) {

@@ -9,6 +9,7 @@ import { DispatcherHolder } from './dispatcher.ts';
 import { errorFromResponse, isKubeError, KubeError } from './errors.ts';
 import { counter } from './metrics.ts';
 import { type Query, queryString } from './resource-path.ts';
+import { withoutTrailing } from './without-trailing.ts';
 
 export interface TransportOptions {
   connection: Connection;
@@ -64,7 +65,7 @@ export class Transport {
     this.#requestTimeoutMs = options.requestTimeoutMs ?? 30_000;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#basePath = new URL(options.connection.server).pathname.replace(/\/+$/, '');
+    this.#basePath = withoutTrailing(new URL(options.connection.server).pathname, '/');
     this.#count = requestCounter(options.registry, options.connection.server);
   }
 

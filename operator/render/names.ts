@@ -11,7 +11,8 @@ export function shortHash(text: string): string {
 
 /** Cuts a text to a length and ends it in a hash of the whole, so that different texts stay different. */
 function cut(text: string, original: string, length: number): string {
-  const kept = text.slice(0, length - HASH_LENGTH - 1).replace(/[-._]+$/, '');
+  let kept = text.slice(0, length - HASH_LENGTH - 1);
+  while (/[-._]$/.test(kept)) kept = kept.slice(0, -1);
   return `${kept}-${shortHash(original)}`;
 }
 

@@ -50,7 +50,7 @@ export function routerFiles(input: {
 
 /** Fills in every `@@NAME@@`. Throws RangeError for a name without value and for a value that could be more than a value. */
 export function fillTemplate(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replace(/@@([A-Z_]+)@@/g, (_placeholder, name: string) => {
+  return template.replace(/@@([A-Z_]{1,64})@@/g, (_placeholder, name: string) => {
     const value = values[name];
     if (value === undefined) throw new RangeError(`nginx.conf: no value for @@${name}@@`);
     if (!SAFE_VALUE.test(value))

@@ -64,14 +64,14 @@ export function parseAuthenticationConfig(
   };
 }
 
-const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const PEM_BEGIN = '-----BEGIN CERTIFICATE-----';
 
 function certificates(field: string, pem: string | undefined): X509Certificate[] {
   if (!pem?.trim()) return [];
-  const blocks = pem.match(PEM_BLOCK);
-  if (!blocks) throw new AuthenticationConfigError(field, 'no PEM certificate');
+  const [, ...blocks] = pem.split(PEM_BEGIN);
+  if (blocks.length === 0) throw new AuthenticationConfigError(field, 'no PEM certificate');
   try {
-    return blocks.map((block) => new X509Certificate(block));
+    return blocks.map((block) => new X509Certificate(`${PEM_BEGIN}${block}`));
   } catch (cause) {
     throw new AuthenticationConfigError(field, 'a certificate that cannot be read', { cause });
   }

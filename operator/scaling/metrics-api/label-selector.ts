@@ -16,6 +16,7 @@ export class LabelSelectorError extends Error {
 
 const KEY = '([A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?)';
 const VALUE = '([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?';
+const ONE_VALUE = new RegExp(`^${VALUE}$`);
 const EXISTS = new RegExp(`^(!?)\\s*${KEY}$`);
 const EQUALITY = new RegExp(`^${KEY}\\s*(==?|!=)\\s*(${VALUE})$`);
 const SET = new RegExp(`^${KEY}\\s+(in|notin)\\s*\\(([^()]*)\\)$`);
@@ -29,7 +30,17 @@ export function parseLabelSelector(selector: string): LabelPredicate {
 /** Splits at commas outside of parentheses. */
 function split(selector: string): string[] {
   if (selector.trim() === '') return [];
-  return selector.split(/,(?![^(]*\))/).map((part) => part.trim());
+  const parts: string[] = [];
+  let start = 0;
+  let inside = false;
+  for (let at = 0; at <= selector.length; at += 1) {
+    const character = selector.charAt(at);
+    if (character === '(' || character === ')') inside = character === '(';
+    if (at < selector.length && (character !== ',' || inside)) continue;
+    parts.push(selector.slice(start, at).trim());
+    start = at + 1;
+  }
+  return parts;
 }
 
 function requirement(selector: string, part: string): LabelPredicate {
@@ -49,7 +60,7 @@ function requirement(selector: string, part: string): LabelPredicate {
   const [, key = '', , operator, list = ''] = set;
   const values = new Set(list.split(',').map((value) => value.trim()));
   for (const value of values) {
-    if (!new RegExp(`^${VALUE}$`).test(value)) throw new LabelSelectorError(selector, value);
+    if (!ONE_VALUE.test(value)) throw new LabelSelectorError(selector, value);
   }
   return (labels) => {
     const value = labels[key];

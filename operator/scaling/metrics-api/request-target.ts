@@ -1,4 +1,5 @@
 /** What a URL of the metrics API stands for. */
+import { withoutTrailing } from '../../kube/without-trailing.ts';
 import type { AccessAttributes } from './access-reviewer.ts';
 
 export const METRICS_GROUP = 'external.metrics.k8s.io';
@@ -17,7 +18,7 @@ const METRIC = new RegExp(`^/apis/${METRICS_GROUP}/${METRICS_VERSION}/namespaces
 /** Reads a request's target; undefined when it cannot be decoded. */
 export function requestTarget(url: string): RequestTarget | undefined {
   const { pathname, searchParams } = new URL(url, 'https://localhost');
-  const path = pathname.length > 1 ? pathname.replace(/\/+$/, '') : pathname;
+  const path = pathname.length > 1 ? withoutTrailing(pathname, '/') : pathname;
   if (HEALTH.has(path)) return { kind: 'health' };
   const match = METRIC.exec(path);
   if (!match) return { kind: 'path', path };

@@ -367,6 +367,16 @@ describe('refused, with field and remedy', () => {
       'spec.template.volumeMounts[0].mountPath',
     ],
     [
+      'a mount path of ours, written another way',
+      {
+        template: {
+          volumes: [{ name: 'x' }],
+          volumeMounts: [{ name: 'x', mountPath: '/srv/../dev//shm/.' }],
+        },
+      },
+      'spec.template.volumeMounts[0].mountPath',
+    ],
+    [
       'a mount of no volume',
       { template: { volumeMounts: [{ name: 'x', mountPath: '/x' }] } },
       'spec.template.volumeMounts[0].name',
@@ -387,6 +397,15 @@ describe('refused, with field and remedy', () => {
 });
 
 describe('taken', () => {
+  it.each(['constructor', '__proto__', 'toString'])('a model and a method named %s as any other', (name) => {
+    const facts = { parametersBillions: '0.1', layers: 4, attentionHeads: 8, kvHeads: 8, headDim: 64 };
+    const method = name.toLowerCase();
+    expect(issues('A100', {}, `hf://acme/${name}`)).toEqual(issues('A100', {}, 'hf://acme/other'));
+    expect(issues('A100', { quantization: method }, `hf://acme/${name}`, { model: { facts } })).toEqual(
+      issues('A100', { quantization: 'other' }, 'hf://acme/other', { model: { facts } }),
+    );
+  });
+
   it.each<[string, string, Engine, string]>([
     [
       'a longer context with scaled positions',

@@ -1,0 +1,6 @@
+/** The text without what it ends in of these characters. `replace(/x+$/, '')` would take quadratic time. */
+export function withoutTrailing(text: string, characters: string): string {
+  let end = text.length;
+  while (end > 0 && characters.includes(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
+}
