@@ -3,7 +3,7 @@ import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { Clock } from '../kube/clock.ts';
 import { engineName } from '../render/names.ts';
 import type { ApiServiceState } from '../scaling/api-service.ts';
-import { type ModeDecision, resolveMode } from '../scaling/mode.ts';
+import { isSettled, type ModeDecision, resolveMode } from '../scaling/mode.ts';
 import type { ClusterState } from './cluster-state.ts';
 
 export interface ModeKeeperOptions {
@@ -15,6 +15,7 @@ export interface ModeKeeperOptions {
 
 export class ModeKeeper {
   readonly #options: ModeKeeperOptions;
+  #unsettledSince: number | undefined;
 
   constructor(options: ModeKeeperOptions) {
     this.#options = options;
@@ -22,7 +23,10 @@ export class ModeKeeper {
 
   /** The mode in force and its condition. An overcommitted pool needs every new replica to be granted, which an HPA does not ask for. */
   of(model: InferenceModel, pool: InferencePool): ModeDecision {
-    const { state, clock, metricsApi } = this.#options;
+    const { state, clock } = this.#options;
+    const metricsApi = this.#options.metricsApi();
+    if (isSettled(metricsApi)) this.#unsettledSince = undefined;
+    else this.#unsettledSince ??= clock.now();
     const { scaling } = model.spec;
     const live = state.autoscalers.store.get({
       namespace: model.metadata.namespace ?? '',
@@ -30,8 +34,9 @@ export class ModeKeeper {
     });
     const decision = resolveMode({
       scaling,
-      metricsApi: metricsApi(),
-      hpa: live?.status?.conditions,
+      metricsApi,
+      hpa: live && (live.status?.conditions ?? []),
+      unsettledSince: this.#unsettledSince,
       now: clock.now(),
     });
     const { overcommit, accelerators, namespaceQuotas = [] } = pool.spec.capacity;

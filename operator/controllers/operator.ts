@@ -162,7 +162,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     clock,
     metricsApi: () =>
       metricsApi?.state() ?? {
-        owner: 'unknown',
+        owner: 'off',
         message: 'this operator serves no metrics (--metrics-api-address is not set)',
       },
   });

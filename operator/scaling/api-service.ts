@@ -86,8 +86,10 @@ export type ApiServiceState =
       /** Who serves it, as `namespace/name` of a Service. */
       by: string;
     }
-  /** It could not be read, or this operator does not serve metrics. */
-  | { owner: 'unknown'; message: string };
+  /** It has not been read yet, or could not be. */
+  | { owner: 'unknown'; message: string }
+  /** This operator does not serve metrics. */
+  | { owner: 'off'; message: string };
 
 /** Whose it is goes by the Service it leads to, not by labels that anybody can copy. */
 export function examineApiService(

@@ -18,8 +18,10 @@ export interface ModeInput {
   scaling: Scaling | undefined;
   /** Whose the external metrics API is. */
   metricsApi: ApiServiceState;
-  /** Conditions of the model's HPA, where it has one. */
+  /** Conditions of the model's HPA, where it has one; none yet is an empty list. */
   hpa?: readonly HpaCondition[] | undefined;
+  /** Since when this process has not seen the metrics API settled, in milliseconds since 1970; absent while it is. */
+  unsettledSince?: number | undefined;
   /** Milliseconds since 1970. */
   now: number;
 }
@@ -52,7 +54,7 @@ export function resolveMode(input: ModeInput): ModeDecision {
   if (isSingle(scaling)) return ready('Fixed', 'FixedReplicas', fixedMessage(scaling));
   if (scaling.mode === 'Internal')
     return ready('Internal', 'Internal', "the operator's own loop scales, as spec.scaling.mode says");
-  return scaling.mode === 'HPA' ? explicitHpa(input) : automatic(input);
+  return kept(input) ?? (scaling.mode === 'HPA' ? explicitHpa(input) : automatic(input));
 }
 
 /** Whether bounds leave no choice while the model is awake. Schedules that move the bounds do. */
@@ -65,6 +67,22 @@ function fixedMessage({ minReplicas = 1 }: Scaling): string {
   return minReplicas === 0 ? 'one replica while it is awake' : 'a fixed number of replicas';
 }
 
+/** Whether HPAs get values from us, or for certain do not. */
+export function isSettled(metricsApi: ApiServiceState): boolean {
+  const { owner } = metricsApi;
+  return owner === 'foreign' || owner === 'off' || (owner === 'ours' && metricsApi.available === true);
+}
+
+/**
+ * An HPA that there is stays for a while: a new leader knows nothing at first, or finds that the one before it cannot be
+ * reached. To delete it and make it anew would lose what it remembers.
+ */
+function kept(input: ModeInput): ModeDecision | undefined {
+  if (input.hpa === undefined || isSettled(input.metricsApi)) return undefined;
+  const left = patience(input.unsettledSince, input.now);
+  return left > 0 ? { ...hpa(input), lookAgainMs: left } : undefined;
+}
+
 function automatic(input: ModeInput): ModeDecision {
   const { metricsApi, now } = input;
   switch (metricsApi.owner) {
@@ -73,6 +91,7 @@ function automatic(input: ModeInput): ModeDecision {
     case 'absent':
       return internal('external.metrics.k8s.io is not registered yet');
     case 'unknown':
+    case 'off':
       return internal(metricsApi.message);
     case 'ours': {
       if (metricsApi.available === undefined)
@@ -96,6 +115,7 @@ function explicitHpa(input: ModeInput): ModeDecision {
     case 'absent':
       return unavailable('external.metrics.k8s.io is not registered yet, so the HPA keeps the replicas');
     case 'unknown':
+    case 'off':
       return unavailable(`${metricsApi.message}; set spec.scaling.mode to Auto or Internal`);
     case 'ours': {
       if (metricsApi.available) return hpa(input);

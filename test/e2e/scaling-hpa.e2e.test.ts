@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { INFERENCE_MODELS, type InferenceModel } from '../../operator/api/types.ts';
 import type { Autoscaler } from '../../operator/controllers/workloads.ts';
+import { REQUESTS_METRIC } from '../../operator/engine/requests-metric.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import { API_SERVICES, HORIZONTAL_POD_AUTOSCALERS } from '../../operator/kube/resource-types.ts';
@@ -69,6 +70,22 @@ it('scales from one to three and back, by what the routers see', async () => {
   await traffic.stop();
   expect(traffic.failures).toEqual([]);
   await readyReplicas(1);
+});
+
+it('leaves the HPA to the next leader as it is', async () => {
+  const key = { namespace, name: 'vllm-chat' };
+  const before = await world.client.get<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS, key);
+  const [leader] = world.operators;
+  await leader?.stop();
+  await world.startOperator().untilLeads();
+  const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/${namespace}/${REQUESTS_METRIC}`;
+  await eventually(
+    'the next leader serves the metric',
+    async () => (await world.client.raw({ path })).status === 200,
+  );
+  expect(await scalingReady('HPA')).toBe('a HorizontalPodAutoscaler scales');
+  const after = await world.client.get<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS, key);
+  expect(after.metadata.uid).toBe(before.metadata.uid);
 });
 
 it('falls back to the own loop when another adapter has the metrics API, leaves that alone and says so', async () => {

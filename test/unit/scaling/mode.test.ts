@@ -65,7 +65,8 @@ describe('resolveMode', () => {
   });
   const foreign: ApiServiceState = { owner: 'foreign', by: 'keda/keda-metrics' };
   const absent: ApiServiceState = { owner: 'absent' };
-  const unknown: ApiServiceState = { owner: 'unknown', message: 'the metrics API is off' };
+  const unknown: ApiServiceState = { owner: 'unknown', message: 'nobody has looked yet' };
+  const off: ApiServiceState = { owner: 'off', message: 'the metrics API is off' };
   const resolve = (scaling: Scaling | undefined, metricsApi: ApiServiceState, hpa?: HpaCondition[]) => {
     const { mode, condition, lookAgainMs } = resolveMode({ scaling, metricsApi, hpa, now });
     return [mode, condition.status, condition.reason, lookAgainMs];
@@ -85,6 +86,13 @@ describe('resolveMode', () => {
     ['Auto with our API out of reach', range, broken(120), ['Internal', 'True', 'Internal']],
     ['Auto with a foreign API', range, foreign, ['Internal', 'True', 'Internal']],
     ['Auto without an API', { ...range, mode: 'Auto' }, absent, ['Internal', 'True', 'Internal']],
+    ['Auto with our API turned off', range, off, ['Internal', 'True', 'Internal']],
+    [
+      'HPA with our API turned off',
+      { ...range, mode: 'HPA' },
+      off,
+      ['HPA', 'False', 'HPAMetricsUnavailable'],
+    ],
     ['Auto when nobody knows', range, unknown, ['Internal', 'True', 'Internal']],
     ['HPA with our API', { ...range, mode: 'HPA' }, available, ['HPA', 'True', 'HPA']],
     ['HPA out of reach for a moment', { ...range, mode: 'HPA' }, broken(30), ['HPA', 'True', 'HPA', 90_000]],
@@ -94,6 +102,33 @@ describe('resolveMode', () => {
     ['HPA when nobody knows', { ...range, mode: 'HPA' }, unknown, ['HPA', 'False', 'HPAMetricsUnavailable']],
   ])('%s', (_name, scaling, metricsApi, [mode, status, reason, lookAgain]) => {
     expect(resolve(scaling, metricsApi)).toEqual([mode, status, reason, lookAgain]);
+  });
+
+  describe('while a new leader does not know yet', () => {
+    const unsettled = { unknown, absent, fresh, broken: broken(3_600) };
+    const keeps = (scaling: Scaling, metricsApi: ApiServiceState, ago: number) => {
+      const hpa = [{ type: 'ScalingActive', status: 'True' }];
+      const { mode, condition, lookAgainMs } = resolveMode({
+        scaling,
+        metricsApi,
+        hpa,
+        unsettledSince: now - ago * 1000,
+        now,
+      });
+      return [mode, condition.status, lookAgainMs];
+    };
+
+    it.each(Object.entries(unsettled))('keeps an HPA that there is, for two minutes: %s', (_, metricsApi) => {
+      expect(keeps(range, metricsApi, 0)).toEqual(['HPA', 'True', 120_000]);
+      expect(keeps(range, metricsApi, 119)).toEqual(['HPA', 'True', 1_000]);
+      expect(keeps(range, metricsApi, 120)).toEqual(['Internal', 'True', undefined]);
+      expect(keeps({ ...range, mode: 'HPA' }, metricsApi, 119)).toEqual(['HPA', 'True', 1_000]);
+      expect(keeps({ ...range, mode: 'HPA' }, metricsApi, 120)).toEqual(['HPA', 'False', undefined]);
+    });
+
+    it.each(Object.entries({ off, foreign }))('does not when it is known: %s', (_, metricsApi) => {
+      expect(keeps(range, metricsApi, 0)).toEqual(['Internal', 'True', undefined]);
+    });
   });
 
   it('scales where only a schedule leaves a choice', () => {
