@@ -35,6 +35,7 @@ function M.header()
     ctx.sse = ctx.content_type:find("text/event-stream", 1, true) == 1
     if ctx.sse then header["X-Accel-Buffering"] = "no" end
     if ctx.strip_usage then header["Content-Length"] = nil end
+    if ctx.chunks then cache.begin(ctx, ngx.status) end
   end
 end
 

@@ -1,6 +1,8 @@
 --- The response cache. An entry belongs to one tenant, one model as it is now, one path and one body; streams are kept and
 -- replayed as streams. Identical requests in flight share one: the first asks the engine, under a lock in Redis that other
 -- workers and routers respect, and the others wait for what it stores.
+local credentials = require "credentials"
+local entries = require "entries"
 local ffi = require "ffi"
 local redis = require "redis"
 local relay = require "relay"
@@ -11,9 +13,15 @@ pcall(ffi.cdef, "unsigned char *SHA256(const unsigned char *d, size_t n, unsigne
 
 local M = {}
 
-local LOCK_MS, LOCK_REFRESH = 6000, 2 -- a lock outlives its router by less than the first
+local LOCK_MS = 6000 -- a lock outlives its router by less
+local LOCK_REFRESH = 2 -- seconds
 local POLL, MAX_POLL = 0.01, 0.1 -- seconds between looks at another router's work
 local MAX_STORING = 64 * 1024 * 1024 -- bytes that wait to be written to Redis, in one worker
+local OVERHEAD = 32 * 1024 -- bytes of an entry beside its body, at most
+-- Seconds for which an answer that has begun keeps identical requests waiting: its client decides how fast it is read.
+local MAX_LEAD = 30
+local LOOK = 1 -- seconds between looks at whether it has
+local MAX_LEADERS = 3 -- requests that one waits for, each after the client of the last went away
 
 local digest = ffi.new("unsigned char[32]")
 local HEX = {}
@@ -35,12 +43,13 @@ local function eligible(ctx, rules, from, to, p)
   return scan.number(p, from.temperature, to.temperature) == 0 or scan.number(p, from.seed, to.seed) ~= nil
 end
 
---- The key of a request. Members count in the order of their names, without white space around them.
+--- The key of a request. Members count in the order of their names, without white space around them. The query counts too: an
+-- engine behind the router may look for credentials there.
 local function key_of(ctx, p, n)
   local model = ctx.model
   local parts = scan.parts(p, n)
   if not parts then return nil end
-  local text = table.concat({ ctx.tenant, model.uid, model.generation, model.engine or "", ngx.var.uri, table.concat(parts, "\0") }, "\1")
+  local text = table.concat({ ctx.tenant, model.uid, model.generation, model.engine or "", ngx.var.uri, ngx.var.args or "", entries.FORMAT, table.concat(parts, "\0") }, "\1")
   ffi.C.SHA256(text, #text, digest)
   return "vllm:answer:" .. ngx.encode_base64(ffi.string(digest, 32))
 end
@@ -51,16 +60,14 @@ local function control(name)
 end
 
 --- Reads an entry. Returns it, `false` when there is none, or nil when Redis is out of order.
-local function read(settings, key)
+local function read(ctx, view, settings, key)
   local value = redis.with(settings, function(connection)
     local value, err = connection:get(key)
     if value == nil then return nil, err end
-    return value ~= ngx.null and value
-  end)
-  if not value then return value end
-  local stored, content_type, start = value:match("^(%d+) ([^\n]*)\n()")
-  if not stored then return false end
-  return { age = math.max(0, ngx.time() - tonumber(stored)), content_type = content_type, body = value:sub(start) }
+    return value
+  end, view.cacheMaxEntryBytes + OVERHEAD)
+  if value == nil then return nil end
+  return type(value) == "string" and entries.decode(value, ctx.model.cache.ttlSeconds) or false
 end
 
 local function lock(settings, key)
@@ -76,24 +83,31 @@ local function unlock(settings, key)
   redis.with(settings, function(connection) return connection:del(key .. ":lock") end)
 end
 
---- Waits until another request of this worker has its answer. Returns the entry, "again" when its client went away, or what
--- else became of it.
+--- Waits until another request of this worker has its answer, but not for a client that reads it slowly. Returns the entry,
+-- "again" when its client went away, or what else became of it.
 local function follow(ctx, flight, deadline)
   flight.waiting = flight.waiting + 1
-  relay.wait(ctx, deadline, function(seconds) return flight.done:wait(seconds) end)
+  relay.wait(ctx, deadline, function(seconds)
+    local stop = ngx.now() + seconds
+    repeat
+      if flight.done:wait(math.min(LOOK, math.max(0.001, stop - ngx.now()))) then return true end
+      if flight.began and ngx.now() > flight.began + MAX_LEAD then return true end
+    until ngx.now() >= stop
+  end)
+  flight.waiting = flight.waiting - 1
   return flight.entry or flight.outcome
 end
 
 --- Waits until another router has its answer, or gives up its lock. Returns the entry, "lead" when the lock is ours now, or
 -- nil when Redis is out of order.
-local function watch(ctx, settings, key, deadline)
+local function watch(ctx, view, settings, key, deadline)
   local pause, outcome = POLL, nil
   relay.wait(ctx, deadline, function(seconds)
     local stop = ngx.now() + seconds
     while ngx.now() < stop do
       ngx.sleep(pause)
       pause = math.min(pause * 1.5, MAX_POLL)
-      local entry = read(settings, key)
+      local entry = read(ctx, view, settings, key)
       if entry ~= false then
         outcome = entry
         return true
@@ -108,54 +122,63 @@ local function watch(ctx, settings, key, deadline)
   return outcome
 end
 
+--- Makes the request the one that others wait for, unless there is an answer by now or another router is at it: then it waits.
+-- Returns as `lookup` does.
+local function lead(ctx, view, settings, key, deadline)
+  local flight = { done = semaphore.new(0), waiting = 0, key = key, settings = settings, view = view }
+  flights[key] = flight
+  ctx.flight = flight -- so that it is closed, whatever ends this request
+  local entry = read(ctx, view, settings, key)
+  if entry then
+    M.close(ctx, entry)
+    return entry, "HIT"
+  end
+  local locked = entry == false and lock(settings, key)
+  if locked == false and entry == false then
+    entry = watch(ctx, view, settings, key, deadline)
+    if type(entry) == "table" then
+      M.close(ctx, entry)
+      return entry, "SHARED"
+    end
+    locked = entry == "lead"
+  end
+  if not locked then
+    M.close(ctx)
+    return nil, entry == nil and "BYPASS" or "MISS"
+  end
+  locks[key] = flight
+  flight.locked = true
+  ctx.chunks, ctx.size = {}, 0
+  return nil, "MISS"
+end
+
 --- Looks a request up. Returns the entry that answers it, and what the client is told; without an entry the request goes on,
 -- and if `ctx.flight` is set its answer is stored.
 function M.lookup(ctx, view, from, to, p, n)
   local rules = ctx.model.cache
   if not rules or not rules.enabled then return nil end
   local settings = redis.settings(view)
-  if not settings or not eligible(ctx, rules, from, to, p) or control("no-store") then return nil, "BYPASS" end
+  if not settings or not eligible(ctx, rules, from, to, p) or control("no-store") or credentials.carried() then
+    return nil, "BYPASS"
+  end
   local key = key_of(ctx, p, n)
   if not key then return nil, "BYPASS" end
-  local deadline = ctx.start + ctx.model.admission.wakeTimeoutMs / 1000
-  local fresh = control("no-cache")
-  while true do
-    local flight = flights[key]
-    if flight and not fresh then
-      local outcome = follow(ctx, flight, deadline)
-      if type(outcome) == "table" then return outcome, "SHARED" end
-      if outcome ~= "again" then return nil, "MISS" end
-    else
-      flight = { done = semaphore.new(0), waiting = 0, key = key, settings = settings, view = view }
-      if not fresh then
-        flights[key] = flight
-        ctx.flight = flight -- so that it is closed, whatever ends this request
-        local entry = read(settings, key)
-        if entry then
-          M.close(ctx, entry)
-          return entry, "HIT"
-        end
-        local locked = entry == false and lock(settings, key)
-        if locked == false and entry == false then
-          entry = watch(ctx, settings, key, deadline)
-          if type(entry) == "table" then
-            M.close(ctx, entry)
-            return entry, "SHARED"
-          end
-          locked = entry == "lead"
-        end
-        if not locked then
-          M.close(ctx)
-          return nil, entry == nil and "BYPASS" or "MISS"
-        end
-        locks[key] = settings
-        flight.locked = true
-      end
-      ctx.flight = flight
-      ctx.chunks, ctx.size = {}, 0
-      return nil, "MISS"
-    end
+  local admission = ctx.model.admission
+  local deadline = ctx.start + admission.wakeTimeoutMs / 1000
+  if control("no-cache") then
+    ctx.flight = { done = semaphore.new(0), waiting = 0, key = key, settings = settings, view = view }
+    ctx.chunks, ctx.size = {}, 0
+    return nil, "MISS"
   end
+  for _ = 1, MAX_LEADERS do
+    local flight = flights[key]
+    if not flight then return lead(ctx, view, settings, key, deadline) end
+    if flight.waiting >= admission.maxQueue then break end -- as many as may wait for an engine
+    local outcome = follow(ctx, flight, deadline)
+    if type(outcome) == "table" then return outcome, "SHARED" end
+    if outcome ~= "again" then break end
+  end
+  return nil, "MISS"
 end
 
 --- Ends a flight: those that wait get the entry, or have to see for themselves.
@@ -167,16 +190,36 @@ function M.close(ctx, entry, outcome)
   if flight.waiting > 0 then flight.done:post(flight.waiting) end
 end
 
+local function release(flight)
+  if not flight.locked then return end
+  locks[flight.key] = nil
+  ngx.timer.at(0, function() unlock(flight.settings, flight.key) end)
+end
+
+--- Keeps nothing of the answer. Those that wait go on their own at once.
+local function abandon(ctx)
+  local flight = ctx.flight
+  ctx.chunks = nil
+  M.close(ctx, nil, "failed")
+  release(flight)
+end
+
+--- Header phase: takes note of the header that is stored with the answer, if that may be stored.
+function M.begin(ctx, status)
+  local header, seconds
+  if status == 200 then header, seconds = entries.header_of_answer(ctx.model.cache.ttlSeconds) end
+  if not header then return abandon(ctx) end
+  local flight = ctx.flight
+  flight.header, flight.seconds, flight.began = header, seconds, ngx.now()
+end
+
 --- Takes a part of the answer as the client gets it.
 function M.collect(ctx, chunk)
   local chunks = ctx.chunks
   if not chunks or chunk == "" then return end
   ctx.size = ctx.size + #chunk
-  if ctx.size > ctx.flight.view.cacheMaxEntryBytes then
-    ctx.chunks = nil
-  else
-    chunks[#chunks + 1] = chunk
-  end
+  if ctx.size > ctx.flight.view.cacheMaxEntryBytes then return abandon(ctx) end
+  chunks[#chunks + 1] = chunk
 end
 
 --- The complete and faultless answer that was collected; nil when it is not to be kept.
@@ -189,11 +232,11 @@ local function complete(ctx, status)
   if tail:find("data: [DONE]", 1, true) and not body:find('\ndata: {"error"', 1, true) then return body end
 end
 
-local function store(premature, flight, ttl, value)
+local function store(premature, flight, value)
   storing = storing - #value
   if premature then return end
   redis.with(flight.settings, function(connection)
-    local stored, err = connection:set(flight.key, value, "EX", ttl)
+    local stored, err = connection:set(flight.key, value, "EX", flight.seconds)
     if stored == nil then return nil, err end
     return true -- a Redis that is full says no; that is not a failure
   end)
@@ -203,25 +246,24 @@ end
 --- Log phase: stores the answer and lets those that wait have it.
 function M.finish(ctx, status)
   local flight = ctx.flight
-  local body = complete(ctx, status)
-  local entry = body and { age = 0, content_type = ctx.content_type, body = body }
-  M.close(ctx, entry, status == 499 and "again" or "failed")
+  local body = flight.header and complete(ctx, status)
+  M.close(ctx, body and { age = 0, header = flight.header, body = body }, status == 499 and "again" or "failed")
   if body and storing < MAX_STORING then
-    local value = ngx.time() .. " " .. ctx.content_type .. "\n" .. body
+    local value = entries.encode(flight.header, body)
     storing = storing + #value
-    if ngx.timer.at(0, store, flight, ctx.model.cache.ttlSeconds, value) then return end
+    if ngx.timer.at(0, store, flight, value) then return end
     storing = storing - #value
   end
-  if flight.locked then
-    locks[flight.key] = nil
-    ngx.timer.at(0, function() unlock(flight.settings, flight.key) end)
-  end
+  release(flight)
 end
 
---- Keeps the locks of this worker for as long as their requests run.
+--- Keeps the locks of this worker for as long as their requests run, but not for a client that reads its answer slowly.
 function M.refresh_locks()
-  for key, settings in pairs(locks) do
-    redis.with(settings, function(connection) return connection:pexpire(key .. ":lock", LOCK_MS) end)
+  local now = ngx.now()
+  for key, flight in pairs(locks) do
+    if not flight.began or now <= flight.began + MAX_LEAD then
+      redis.with(flight.settings, function(connection) return connection:pexpire(key .. ":lock", LOCK_MS) end)
+    end
   end
 end
 M.LOCK_REFRESH = LOCK_REFRESH

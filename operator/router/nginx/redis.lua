@@ -7,6 +7,7 @@ client.add_commands("select", "incrby", "pexpire")
 
 local M = {}
 
+local MAX_VALUE, MAX_VALUES = 65536, 16 -- bytes of a reply, and replies in one: more is not read
 local TIMEOUT_MS = 25 -- for one command; Redis answers in less than one
 local FAILURES_TO_OPEN = 3
 local PAUSE, MAX_PAUSE = 1, 30 -- seconds
@@ -55,12 +56,32 @@ local function failed(err)
   end
 end
 
-local function open(settings)
+--- Limits what is read of a reply. Returns what says whether that was reached: then there is more on the connection.
+local function limit(socket, most)
+  local receive, state = socket.receive, {}
+  socket.receive = function(self, size)
+    if size then
+      state.reached = size > most or size ~= size
+    else
+      local line, err = receive(self)
+      if not line or line:byte() ~= 42 then return line, err end -- `*`, and how many there are
+      state.reached = (tonumber(line:sub(2)) or MAX_VALUES + 1) > MAX_VALUES
+      if not state.reached then return line end
+    end
+    if state.reached then return nil, "the reply is longer than what routers write" end
+    return receive(self, size)
+  end
+  return state
+end
+
+--- A connection, and what says whether the limit of its replies was reached; or nil and the reason.
+local function open(settings, most)
   local connection = client:new()
   connection:set_timeout(TIMEOUT_MS)
   local pool = table.concat({ settings.host, settings.port, settings.username or "", settings.database or 0 }, ":")
   local connected, err = connection:connect(settings.host, settings.port, { pool = pool })
   if not connected then return nil, err end
+  local state = limit(connection._sock, most)
   if settings.tls and connection:get_reused_times() == 0 then
     local shaken
     shaken, err = connection._sock:sslhandshake(nil, settings.host, true) -- Debian's client does not do it itself
@@ -82,21 +103,29 @@ local function open(settings)
       if not selected then return nil, err end
     end
   end
-  return connection
+  return connection, state
 end
 
 --- Runs `work(connection)` and returns what it returns. Returns nil and the reason when Redis is out of order: that is never
--- the client's problem. `work` returns nil and a reason when a command failed.
-function M.with(settings, work)
+-- the client's problem. `work` returns nil and a reason when a command failed. A value of more than `most` bytes is none.
+function M.with(settings, work, most)
   local now = ngx.now()
   if now < open_until then return nil, "the breaker is open" end
   if pause > PAUSE then open_until = now + 2 * TIMEOUT_MS / 1000 end -- it was open: one request finds out, the others go on
-  local connection, err = open(settings)
-  if not connection then
+  -- What is no number where the client expects one raises an error in it.
+  local ran, connection, state = pcall(open, settings, most or MAX_VALUE)
+  if not ran or not connection then
+    local err = ran and state or connection
     failed(err)
     return nil, err
   end
-  local result, problem = work(connection)
+  local result, problem
+  ran, result, problem = pcall(work, connection)
+  if state.reached then
+    connection:close()
+    return false, problem
+  end
+  if not ran then result, problem = nil, result end
   if result == nil then
     connection:close()
     failed(problem)

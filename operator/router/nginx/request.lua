@@ -4,6 +4,7 @@ local balance = require "balance"
 local board = require "board"
 local cache = require "cache"
 local edit = require "edit"
+local entries = require "entries"
 local keys = require "keys"
 local metrics = require "metrics"
 local request_body = require "body"
@@ -114,8 +115,8 @@ local function try_cache(ctx, view, from, to, p, n)
   end
   local header = ngx.header
   ctx.replied = true
-  header["X-Cache"], header["Age"] = result, entry.age
-  header["Content-Type"], header["Content-Length"] = entry.content_type, #entry.body
+  entries.set_header(entry.header)
+  header["X-Cache"], header["Age"], header["Content-Length"] = result, entry.age, #entry.body
   ngx.print(entry.body)
   return ngx.exit(ngx.HTTP_OK)
 end

@@ -5,6 +5,8 @@ import { type Router, type RouterOptions, startRouter } from './router.ts';
 export interface PerTest {
   engine: (at?: { host: string; port: number }) => Promise<Engine>;
   start: (options?: RouterOptions) => Promise<Router>;
+  /** Has something else end after the test too. */
+  keep: <T extends { close(): Promise<unknown> }>(item: T) => T;
 }
 
 /** Engines and routers of the tests of one suite: each ends after the test that started it. Call it where the suite is described. */
@@ -20,5 +22,6 @@ export function perTest(): PerTest {
   return {
     engine: async (at) => keep(await startEngine(at)),
     start: async (options = {}) => keep(await startRouter(options)),
+    keep,
   };
 }

@@ -1,0 +1,50 @@
+--- Finds requests with credentials that this router did not check: the engine may answer them to nobody else, so that no cache
+-- may (RFC 9111, 3.5). What the router has checked, it has taken off.
+local base = require "resty.core.base"
+local ffi = require "ffi"
+require "resty.core.request" -- which declares the functions below
+
+local C = ffi.C
+
+local M = {}
+
+local MAX_HEADERS, MAX_KNOWN = 100, 1000
+-- Of names of headers: Authorization, Cookie, X-Api-Key, X-Auth-Token, X-Amz-Security-Token, Cf-Access-Jwt-Assertion and the like.
+local WORDS = { "auth", "cookie", "credential", "jwt", "key", "passw", "secret", "signature", "token" }
+
+local headers, truncated = ffi.new("ngx_http_lua_ffi_table_elt_t[?]", MAX_HEADERS), ffi.new("int[1]")
+local known, known_count = {}, 0 -- by name: whether it is one of credentials. Clients send few different names
+
+local function is_credential(name)
+  if name:find("idempotency-key", 1, true) then return false end
+  for _, word in ipairs(WORDS) do
+    if name:find(word, 1, true) then return true end
+  end
+  return false
+end
+
+local function look_up(name)
+  local verdict = known[name]
+  if verdict == nil then
+    if known_count == MAX_KNOWN then known, known_count = {}, 0 end
+    verdict = is_credential(name)
+    known[name], known_count = verdict, known_count + 1
+  end
+  return verdict
+end
+
+--- Has the request a header that may hold credentials, or too many headers to tell? Reads names only.
+function M.carried()
+  local request = base.get_request()
+  local n = C.ngx_http_lua_ffi_req_get_headers_count(request, MAX_HEADERS, truncated)
+  if n < 0 or truncated[0] ~= 0 then return true end
+  if n == 0 then return false end
+  if C.ngx_http_lua_ffi_req_get_headers(request, headers, n, 0) ~= 0 then return true end -- 0: names in lower case
+  for i = 0, n - 1 do
+    local key = headers[i].key
+    if look_up(ffi.string(key.data, key.len)) then return true end
+  end
+  return false
+end
+
+return M

@@ -1,0 +1,84 @@
+--- The text of a stored answer: when it was made, its header, its body. Read with distrust: whoever has the password of Redis can
+-- write there, and a Redis in trouble may have anything.
+local M = {}
+
+local FORMAT = "2" -- first in the text, and part of the key: routers of several versions share one Redis
+local MAX_HEADER = 16384 -- bytes; an answer with a longer one is not stored
+
+-- What belongs to one exchange and not to the answer (RFC 9111, 3.1), what nginx and this router write themselves, and what CORS
+-- says to one origin.
+local DROPPED = {
+  connection = true, ["keep-alive"] = true, te = true, trailer = true, ["transfer-encoding"] = true, upgrade = true,
+  ["content-length"] = true, date = true, server = true, age = true, ["set-cookie"] = true, ["x-cache"] = true,
+  ["x-request-id"] = true, ["x-degraded"] = true, traceparent = true, tracestate = true, ["server-timing"] = true,
+}
+
+local function is_dropped(name)
+  return DROPPED[name] or name:find("^proxy%-") or name:find("^access%-control%-") or name:find("^x%-accel%-")
+end
+
+local function text_of(value)
+  if type(value) == "table" then value = table.concat(value, ", ") end
+  return value and tostring(value):lower()
+end
+
+--- For how many seconds the engine lets a shared cache use an answer: at most `ttl`, 0 for not at all.
+local function seconds_of(header, ttl)
+  if header["set-cookie"] then return 0 end
+  local vary = text_of(header["vary"]) -- routers ask every engine for the same encoding
+  if vary and vary:gsub("accept%-encoding", ""):find("[^%s,]") then return 0 end
+  local control = text_of(header["cache-control"])
+  if not control then return ttl end
+  if control:find("no-store", 1, true) or control:find("no-cache", 1, true) or control:find("private", 1, true) then return 0 end
+  local age = control:match("s%-maxage%s*=%s*\"?(%d+)") or control:match("max%-age%s*=%s*\"?(%d+)")
+  return age and math.min(tonumber(age), ttl) or ttl
+end
+
+--- Header phase: the lines of the answer's header that are stored with it, and for how many seconds; nil when it must not be.
+function M.header_of_answer(ttl)
+  local header, truncated = ngx.resp.get_headers()
+  local seconds = not truncated and seconds_of(header, ttl) or 0
+  if seconds < 1 then return nil end
+  local lines, size = {}, 0
+  for name, value in pairs(header) do
+    if not is_dropped(name) then
+      for _, one in ipairs(type(value) == "table" and value or { value }) do
+        local line = name .. ": " .. one .. "\n"
+        lines[#lines + 1], size = line, size + #line
+      end
+    end
+  end
+  if size > MAX_HEADER then return nil end
+  return table.concat(lines), seconds
+end
+
+--- The text to store of `header`, as `header_of_answer` gives it, and a body.
+function M.encode(header, body)
+  return ("%s %d %d %d\n"):format(FORMAT, ngx.time(), #header, #body) .. header .. body
+end
+
+--- The entry that a text holds: `age` in seconds, `header` as lines, `body`. nil when it is not whole, or older than `ttl` seconds.
+function M.decode(text, ttl)
+  local made, header, body, start = text:match("^" .. FORMAT .. " (%d+) (%d+) (%d+)\n()")
+  if not made then return nil end
+  header, body = tonumber(header), tonumber(body)
+  if header > MAX_HEADER or #text ~= start - 1 + header + body then return nil end
+  local age = math.max(0, ngx.time() - tonumber(made))
+  if age > ttl then return nil end
+  return { age = age, header = text:sub(start, start + header - 1), body = text:sub(start + header) }
+end
+
+--- Gives the answer to this request the header of an entry.
+function M.set_header(lines)
+  local header = ngx.header
+  for name, value in lines:gmatch("([%w_-]+): ([^\n]*)\n") do
+    if not is_dropped(name:lower()) then
+      local before = header[name]
+      header[name] = before and { before, value } or value
+    end
+  end
+end
+
+M.FORMAT = FORMAT
+
+return M

@@ -1,0 +1,226 @@
+/** Identical requests in flight: nobody holds the others up, and what Redis says is never trusted. */
+import { connect, createServer, type Server } from 'node:net';
+import { request } from 'undici';
+import { describe, expect, test } from 'vitest';
+import type { Engine } from './support/engine.ts';
+import { perTest } from './support/per-test.ts';
+import { type Redis, startRedis } from './support/redis.ts';
+import { loopbackAddress, type Router, until } from './support/router.ts';
+import { openStream } from './support/stream.ts';
+import { model, table } from './support/table.ts';
+
+describe('identical requests in flight', () => {
+  const { engine, start, keep } = perTest();
+  const cached = (upstream: Engine, maxQueue = 256) =>
+    model('m', [upstream.address], {
+      cache: { enabled: true, ttlSeconds: 60, policy: 'All' },
+      admission: { maxQueue, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000, degradation: [] },
+    });
+  const ask = async (router: Router, body: object = {}) => {
+    const response = await request(`${router.url}/v1/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ model: 'm', ...body }),
+    });
+    return {
+      status: response.statusCode,
+      cache: response.headers['x-cache'],
+      text: await response.body.text(),
+    };
+  };
+
+  test('wait for an answer that has begun only so long, at this router and at another', async () => {
+    const [store, upstream] = [keep(await startRedis()), await engine()];
+    const routes = table([cached(upstream)], { redis: store.settings });
+    const constants = {
+      'cache.lua': { MAX_LEAD: '0.1', LOOK: '0.05', LOCK_MS: '1000', LOCK_REFRESH: '0.3' },
+    };
+    const routers = [
+      await start({ workers: 1, table: routes, constants }),
+      await start({ workers: 1, table: routes, constants }),
+    ];
+    const slow = await openStream(routers[0]?.url ?? '', { model: 'm' });
+    const others = await Promise.all(routers.map(async ({ url }) => await openStream(url, { model: 'm' })));
+    await until('all are at the engine', () => upstream.streams.size === 3);
+    upstream.finish();
+    await Promise.all([slow, ...others].map(async ({ ended }) => await ended));
+  });
+
+  test('are no more than may wait for an engine', async () => {
+    const [store, upstream] = [keep(await startRedis()), await engine()];
+    const router = await start({
+      workers: 1,
+      table: table([cached(upstream, 2)], { redis: store.settings }),
+    });
+    const waiting: (() => void)[] = [];
+    upstream.answer = (_, response) => void waiting.push(() => response.end('{}'));
+    const answers = Array.from({ length: 5 }, async () => await ask(router));
+    await until('those that are too many are at the engine', () => waiting.length === 3);
+    for (const answer of waiting) answer();
+    const told = (await Promise.all(answers)).map(({ cache }) => cache).sort();
+    expect(told).toEqual(['MISS', 'MISS', 'MISS', 'SHARED', 'SHARED']);
+  });
+
+  test('do not follow one client after the other that goes away', async () => {
+    const [store, upstream] = [keep(await startRedis()), await engine()];
+    const router = await start({ workers: 1, table: table([cached(upstream)], { redis: store.settings }) });
+    const waiting: (() => void)[] = [];
+    upstream.answer = (_, response) => void waiting.push(() => response.end('{}'));
+    // Arrives before anything that is sent later, which the answer about the models shows.
+    const send = async () => {
+      const socket = connect(8080, router.address);
+      await new Promise<void>((resolve) => {
+        socket.write(
+          'POST /v1/completions HTTP/1.1\r\nhost: m\r\ncontent-length: 13\r\n\r\n{"model":"m"}',
+          () => resolve(),
+        );
+      });
+      await (await request(`${router.url}/v1/models`)).body.dump();
+      return socket;
+    };
+    const hostile = [await send()];
+    await until('the first leads', () => waiting.length === 1);
+    for (let n = 1; n < 5; n += 1) hostile.push(await send());
+    const honest = await send();
+    const answer = new Promise<string>((resolve) => honest.once('data', (data) => resolve(data.toString())));
+    for (const [n, atTheEngine] of [2, 3, 6].entries()) {
+      hostile[n]?.destroy();
+      await until(`${atTheEngine} are at the engine`, () => waiting.length === atTheEngine);
+    }
+    for (const reply of waiting) reply();
+    expect(await answer).toContain('HTTP/1.1 200');
+    for (const socket of [...hostile, honest]) socket.destroy();
+  });
+});
+
+describe('a Redis that is hostile or broken', () => {
+  const { engine, start, keep } = perTest();
+  const setUp = async (settings: Redis['settings'], upstream: Engine) =>
+    await start({
+      workers: 1,
+      table: table(
+        [model('m', [upstream.address], { cache: { enabled: true, ttlSeconds: 60, policy: 'All' } })],
+        { redis: settings, cacheMaxEntryBytes: 1000 },
+      ),
+    });
+  const ask = async (router: Router) => {
+    const response = await request(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
+    const { statusCode: status, headers } = response;
+    return { status, headers, cache: headers['x-cache'], text: await response.body.text() };
+  };
+  const entry = async (store: Redis) =>
+    (await store.command('KEYS', 'vllm:answer:*')).split('\n').find((key) => key && !key.endsWith(':lock')) ??
+    '';
+
+  test.each([
+    [
+      'a list',
+      async (store: Redis, key: string) => {
+        await store.command('DEL', key);
+        await store.command('RPUSH', key, 'x');
+      },
+    ],
+    [
+      'a text that is no entry',
+      async (store: Redis, key: string) => {
+        await store.command('SET', key, 'x');
+      },
+    ],
+    [
+      'an entry of an older format',
+      async (store: Redis, key: string) => {
+        await store.command('SET', key, `${Math.floor(Date.now() / 1000)} application/json\n{"poisoned":1}`);
+      },
+    ],
+    [
+      'an entry that is cut',
+      async (store: Redis, key: string) => {
+        await store.command('SET', key, (await store.command('GET', key)).slice(0, -1));
+      },
+    ],
+    [
+      'an entry with more behind it',
+      async (store: Redis, key: string) => {
+        await store.command('APPEND', key, 'x');
+      },
+    ],
+    [
+      'a huge value',
+      async (store: Redis, key: string) => {
+        await store.command('SETRANGE', key, '200000', 'x');
+      },
+    ],
+    [
+      'an entry with an absurd length',
+      async (store: Redis, key: string) => {
+        await store.command('SET', key, `2 1 ${'9'.repeat(400)} 1\nx`);
+      },
+    ],
+    [
+      'an entry older than its time',
+      async (store: Redis, key: string) => {
+        await store.command('SET', key, (await store.command('GET', key)).replace(/^2 \d+/, '2 1000'));
+      },
+    ],
+  ])('%s is no answer, and is written over', async (_, spoil) => {
+    const [store, upstream] = [keep(await startRedis()), await engine()];
+    const router = await setUp(store.settings, upstream);
+    const first = await ask(router);
+    await until('it is stored', async () => (await ask(router)).cache === 'HIT');
+    for (let i = 0; i < 4; i += 1) {
+      await spoil(store, await entry(store));
+      expect(await ask(router)).toMatchObject({ status: 200, cache: 'MISS', text: first.text });
+      await until('it is stored again', async () => (await ask(router)).cache === 'HIT');
+    }
+    expect(router.errors()).not.toMatch(/error|left alone/);
+  });
+
+  test('a header in an entry neither sets cookies nor opens the answer to other origins', async () => {
+    const [store, upstream] = [keep(await startRedis()), await engine()];
+    const router = await setUp(store.settings, upstream);
+    await ask(router);
+    await until('it is stored', async () => (await ask(router)).cache === 'HIT');
+    const header =
+      'Set-Cookie: a=b\naccess-control-allow-origin: *\nx-accel-redirect: /v1/models\nx-ok: 1\rX-Split: 1\n';
+    await store.command(
+      'SET',
+      await entry(store),
+      `2 ${Math.floor(Date.now() / 1000)} ${header.length} 2\n${header}{}`,
+    );
+    const answer = await ask(router);
+    expect(answer).toMatchObject({ status: 200, cache: 'HIT', text: '{}' });
+    for (const name of ['set-cookie', 'access-control-allow-origin', 'x-accel-redirect', 'x-split']) {
+      expect(answer.headers[name], name).toBeUndefined();
+    }
+  });
+
+  test.each([
+    ['$abc\r\n'],
+    ['$99999999999\r\nx'],
+    ['$-\r\n'],
+    ['$inf\r\n'],
+    ['*1000000000\r\n'],
+    ['*nan\r\n'],
+    [':7\r\n'],
+    ['*1\r\n$1\r\nx\r\n'],
+    ['-\r\n'],
+    ['\r\n'],
+    ['HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['+OK\r\n+OK\r\n+OK\r\n'],
+  ])('a server that says %j is not waited for, and clients notice nothing', async (reply) => {
+    const server: Server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.on('data', () => socket.write(reply));
+    });
+    const host = loopbackAddress();
+    await new Promise<void>((resolve) => server.listen(6379, host, resolve));
+    keep({ close: async () => void server.close() });
+    const upstream = await engine();
+    const router = await setUp({ host, port: 6379, username: 'router', password: 'x' }, upstream);
+    for (let i = 0; i < 6; i += 1) {
+      const { status, cache } = await ask(router);
+      expect(status).toBe(200);
+      expect(['BYPASS', 'MISS']).toContain(cache);
+    }
+    expect(router.errors()).not.toContain('[error]');
+  });
+});
