@@ -10,7 +10,8 @@ import type { Cluster, Manifest } from '../render/manifest.ts';
 import { renderModel } from '../render/model.ts';
 import { renderPool } from '../render/pool.ts';
 import { readRouterTemplates, routerFiles } from '../router/router-files.ts';
-import { boundsAt, ScheduleError } from '../scaling/bounds.ts';
+import { boundsAt } from '../scaling/bounds.ts';
+import { ScheduleError } from '../scaling/cron-edge.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
 
 /** Where the output of a command goes. */
@@ -62,7 +63,7 @@ export function invalid(name: string, error: unknown): string[] {
   return error.issues.map((issue) => `${name}: ${describeIssue(issue)}`);
 }
 
-/** Any moment will do: an expression or time zone that there is not fails at all of them. */
+/** Any moment will do: an expression or time zone that does not exist fails at all of them. */
 function scheduleProblems(model: InferenceModel): string[] {
   try {
     boundsAt(model.spec.scaling, 0);

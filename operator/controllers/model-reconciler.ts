@@ -18,10 +18,11 @@ import { renderHpa } from '../render/hpa.ts';
 import { engineSelector } from '../render/labels.ts';
 import { renderModel } from '../render/model.ts';
 import { engineName, routerName } from '../render/names.ts';
-import { boundsAt, ScheduleError } from '../scaling/bounds.ts';
 import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
+import { ScheduleError } from '../scaling/cron-edge.ts';
 import { hasNumber, isFixed, specReplicas } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
+import { type BoundsKeeper, LONGEST_WAIT_MS } from './bounds-keeper.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
 import { KeptManifests } from './kept-manifests.ts';
@@ -30,7 +31,6 @@ import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
 import type { Reach } from './routes-reconciler.ts';
-import { LONGEST_WAIT_MS, safeBounds } from './safe-bounds.ts';
 import type { ScalingMemories } from './scaling-memory.ts';
 import { type Deployment, isReleased } from './workloads.ts';
 
@@ -40,6 +40,7 @@ export interface ModelReconcilerOptions {
   applier: Applier;
   replicas: ReplicasWriter;
   modes: ModeKeeper;
+  bounds: BoundsKeeper;
   /** How far the routers know a model. */
   reachOf: (poolKey: Key, modelUid: string) => Reach | undefined;
   coldStarts: ColdStartRecorder;
@@ -84,7 +85,7 @@ export class ModelReconciler {
 
   /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
   async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
-    const { state, clock, modes } = this.#options;
+    const { state, clock, modes, bounds } = this.#options;
     const model = state.models.store.get(key);
     // Children go with the model, by their owner references.
     if (!model || model.metadata.deletionTimestamp !== undefined) {
@@ -101,7 +102,7 @@ export class ModelReconciler {
       };
     }
     if (!refused && blocker) return { requeueAfterMs: REFUSED_RETRY_MS };
-    const { nextChange = Number.POSITIVE_INFINITY } = safeBounds(model, clock.now());
+    const { nextChange = Number.POSITIVE_INFINITY } = bounds.of(model, clock.now());
     const mode = scope.pool && !refused ? modes.of(model, scope.pool) : undefined;
     const next = Math.min(nextChange - clock.now(), mode?.lookAgainMs ?? Number.POSITIVE_INFINITY);
     return Number.isFinite(next)
@@ -158,7 +159,7 @@ export class ModelReconciler {
     if (!pool) return undefined;
     try {
       scope.engine = resolveEngine(pool, model);
-      boundsAt(model.spec.scaling, this.#options.clock.now());
+      this.#options.bounds.check(model, this.#options.clock.now());
       return undefined;
     } catch (error) {
       return invalid(error);
@@ -184,7 +185,7 @@ export class ModelReconciler {
   async #apply(scope: Scope, { signal }: Context): Promise<void> {
     const { model, pool } = scope;
     if (!pool) return;
-    const { applier, replicas, scaling, modes, clock, state, events } = this.#options;
+    const { applier, replicas, scaling, modes, clock, state, events, bounds } = this.#options;
     const live = state.deployments.store.get(this.#deploymentKey(scope));
     // With overcommit the budget decides who starts, so everything starts asleep.
     const initial = pool.spec.capacity.overcommit ? 0 : specReplicas(model);
@@ -195,7 +196,7 @@ export class ModelReconciler {
 
     const desired = [...this.#manifests(scope, pool, live !== undefined)];
     if (modes.of(model, pool).mode === 'HPA') {
-      desired.push(renderHpa({ pool, model, bounds: safeBounds(model, clock.now()) }));
+      desired.push(renderHpa({ pool, model, bounds: bounds.of(model, clock.now()) }));
     }
     if (!live) giveReplicas(desired, initial);
     const { changes, fights } = await applier.apply({ owner: model, desired, prune: true, signal });
@@ -298,7 +299,7 @@ export class ModelReconciler {
   #scalingView({ model, pool }: Scope): Partial<ModelView> {
     const memory = this.#options.scaling.peek(model.metadata.uid ?? '');
     const coldStart = this.#options.coldStarts.last(model.metadata.uid ?? '');
-    const bounds = safeBounds(model, this.#options.clock.now());
+    const bounds = this.#options.bounds.of(model, this.#options.clock.now());
     const nextChange =
       bounds.nextChange === undefined ? undefined : new Date(bounds.nextChange).toISOString();
     const schedule = (model.spec.scaling?.schedules ?? []).length > 0 && {

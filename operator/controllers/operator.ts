@@ -34,6 +34,7 @@ import { DemandTracker } from '../scaling/demand.ts';
 import { ExternalMetricsApi } from '../scaling/metrics-api/external-metrics-api.ts';
 import { metricsDnsNames } from '../scaling/metrics-api/leader-endpoint.ts';
 import { AcceptanceCache } from './acceptance-cache.ts';
+import { BoundsKeeper } from './bounds-keeper.ts';
 import { BudgetKeeper } from './budget-keeper.ts';
 import {
   byModel,
@@ -51,7 +52,6 @@ import { NodeNotices } from './node-notices.ts';
 import { PoolReconciler } from './pool-reconciler.ts';
 import { ReplicasWriter } from './replicas-writer.ts';
 import { RoutesReconciler } from './routes-reconciler.ts';
-import { safeBounds } from './safe-bounds.ts';
 import { ScalingMemories } from './scaling-memory.ts';
 import { ScalingReconciler } from './scaling-reconciler.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
@@ -116,6 +116,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   const shared = { state, acceptance, status, events, clock, operatorNamespace: namespace };
 
   const memories = new ScalingMemories();
+  const bounds = new BoundsKeeper(state.models.store);
   const keysOf = (uid: string) => state.models.store.byIndex('byUid', uid).map(keyOf);
   const demand = new DemandTracker({
     clock,
@@ -189,6 +190,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     replicas,
     scaling: memories,
     modes,
+    bounds,
     coldStarts,
     applier: new Applier({
       ...applierOptions,
@@ -232,7 +234,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     clock,
     log,
   });
-  const minReplicas = (model: InferenceModel) => safeBounds(model, clock.now()).minReplicas;
+  const minReplicas = (model: InferenceModel) => bounds.of(model, clock.now()).minReplicas;
   const budget = new BudgetKeeper({ state, acceptance, memories, demand, minReplicas });
   const scaling = new ScalingReconciler({
     state,
@@ -244,6 +246,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     clock,
     budget,
     modes,
+    bounds,
     coldStarts,
     registry,
     heldBackSince: (poolKey, uid) => routes.heldBackSince(poolKey, uid),

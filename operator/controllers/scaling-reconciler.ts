@@ -16,12 +16,12 @@ import { decideLifecycle, type LifecycleAction, type LifecycleInput } from '../s
 import { hasNumber, isFixed, numberWithin } from '../scaling/replicas.ts';
 import { type ScalingMetrics, scalingMetrics } from '../scaling/scaling-metrics.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
+import { type BoundsKeeper, LONGEST_WAIT_MS } from './bounds-keeper.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { type EngineHealth, engineHealth } from './engine-health.ts';
 import type { ModeKeeper } from './mode-keeper.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
-import { LONGEST_WAIT_MS, safeBounds } from './safe-bounds.ts';
 import { replicasOf, type ScalingMemories, type ScalingMemory } from './scaling-memory.ts';
 import { type Deployment, isFinished, isReleased, type Pod } from './workloads.ts';
 
@@ -35,6 +35,7 @@ export interface ScalingReconcilerOptions {
   events: EventRecorder;
   clock: Clock;
   modes: ModeKeeper;
+  bounds: BoundsKeeper;
   coldStarts: ColdStartRecorder;
   registry?: Registry | undefined;
   /** Since which version of the route table, confirmed by every router, no engine of the model takes new requests. */
@@ -122,7 +123,7 @@ export class ScalingReconciler {
     // Until ownership of the replicas is handed over, a change here could be undone there.
     if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
     if (!acceptance.verdict(pool, model).accepted) return undefined;
-    const bounds = safeBounds(model, clock.now());
+    const bounds = this.#options.bounds.of(model, clock.now());
     const memory = memories.of(model.metadata.uid ?? '');
     const pods = podsOf(state, { namespace, name: model.metadata.name });
     return {

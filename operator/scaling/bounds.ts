@@ -1,6 +1,6 @@
 /** Fewest and most replicas that are in force at a moment, schedules included. Pure. */
-import { Cron } from 'croner';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
+import { CronEdge } from './cron-edge.ts';
 
 export type Scaling = NonNullable<InferenceModelSpec['scaling']>;
 type Schedule = NonNullable<Scaling['schedules']>[number];
@@ -15,29 +15,14 @@ export interface Bounds {
   nextChange?: number;
 }
 
-/** A cron expression or a time zone that has passed the schema, and that there is not. */
-export class ScheduleError extends Error {
-  override readonly name = 'ScheduleError';
-  readonly code = 'SCHEDULE';
-  readonly field: string;
-
-  constructor(
-    issue: { field: string; value: string; reason: string; remedy: string },
-    options: ErrorOptions,
-  ) {
-    super(`${issue.field} "${issue.value}": ${issue.reason}; ${issue.remedy}`, options);
-    this.field = issue.field;
-  }
-}
-
 /** Most replicas that the API takes, for a model whose number is someone else's. */
 const NO_LIMIT = 1_000;
 
 /** Windows that open or close without changing the bounds are looked past, at most this many of them. */
 const MAX_STEPS = 64;
 
-/** Cron works in whole seconds: a look back from here sees what happens at this very moment. */
-const SECOND_MS = 1_000;
+/** Dates that are looked for at most: each costs about a tenth of a millisecond. */
+const MAX_LOOKS = 128;
 
 /**
  * The bounds at `now` (milliseconds since 1970). A window is open from each `start` until the next `end`; where both
@@ -86,19 +71,25 @@ function ownBounds(scaling: Scaling | undefined): { minReplicas: number; maxRepl
 /** One schedule at a moment, and how to go on from there. Infinity stands for never. */
 interface Window {
   schedule: Schedule;
+  start: CronEdge;
+  end: CronEdge;
   open: boolean;
   nextStart: number;
   nextEnd: number;
 }
 
 function windowAt(schedule: Schedule, now: number): Window {
-  const started = lastRun(schedule, 'start', now);
-  const ended = lastRun(schedule, 'end', now);
+  const field = `spec.scaling.schedules[${schedule.name}]`;
+  const start = new CronEdge(field, 'start', schedule.start, schedule.timeZone);
+  const end = new CronEdge(field, 'end', schedule.end, schedule.timeZone);
+  const started = start.last(now);
   return {
     schedule,
-    open: started > Number.NEGATIVE_INFINITY && started >= ended,
-    nextStart: nextRun(schedule, 'start', now),
-    nextEnd: nextRun(schedule, 'end', now),
+    start,
+    end,
+    open: started > Number.NEGATIVE_INFINITY && started >= end.last(now),
+    nextStart: start.next(now),
+    nextEnd: end.next(now),
   };
 }
 
@@ -110,9 +101,10 @@ function nextDifference(
 ): number | undefined {
   let at = Number.POSITIVE_INFINITY;
   let current = windows;
-  for (let step = 0; step < MAX_STEPS; step++) {
+  for (let step = 0, looks = 0; step < MAX_STEPS && looks < MAX_LOOKS; step++) {
     at = Math.min(...current.flatMap(({ nextStart, nextEnd }) => [nextStart, nextEnd]));
     if (at === Number.POSITIVE_INFINITY) return undefined;
+    looks += current.filter(({ nextStart, nextEnd }) => nextStart === at || nextEnd === at).length;
     current = current.map((window) => advance(window, at));
     const then = withOpen(scaling, current);
     if (then.minReplicas !== bounds.minReplicas || then.maxReplicas !== bounds.maxReplicas) return at;
@@ -122,54 +114,14 @@ function nextDifference(
 }
 
 function advance(window: Window, at: number): Window {
-  const { schedule, open, nextStart, nextEnd } = window;
+  const { start, end, open, nextStart, nextEnd } = window;
+  if (nextStart !== at && nextEnd !== at) return window;
   return {
-    schedule,
+    ...window,
     open: nextStart === at || (nextEnd === at ? false : open),
-    nextStart: nextStart === at ? nextRun(schedule, 'start', at) : nextStart,
-    nextEnd: nextEnd === at ? nextRun(schedule, 'end', at) : nextEnd,
+    nextStart: nextStart === at ? start.next(at) : nextStart,
+    nextEnd: nextEnd === at ? end.next(at) : nextEnd,
   };
-}
-
-type Edge = 'start' | 'end';
-
-function nextRun(schedule: Schedule, edge: Edge, after: number): number {
-  return cron(schedule, edge, (job) => job.nextRun(new Date(after)))?.getTime() ?? Number.POSITIVE_INFINITY;
-}
-
-/** When an edge last was, `now` included. */
-function lastRun(schedule: Schedule, edge: Edge, now: number): number {
-  const reference = new Date(Math.floor(now / SECOND_MS) * SECOND_MS + SECOND_MS);
-  const last = cron(schedule, edge, (job) => job.previousRuns(1, reference)[0]);
-  return last?.getTime() ?? Number.NEGATIVE_INFINITY;
-}
-
-function cron<T>(schedule: Schedule, edge: Edge, ask: (job: Cron) => T): T {
-  const { name, timeZone: timezone = 'UTC' } = schedule;
-  const field = `spec.scaling.schedules[${name}]`;
-  try {
-    return ask(new Cron(schedule[edge], { paused: true, timezone }));
-  } catch (cause) {
-    if (!isTimeZone(timezone)) {
-      const remedy = 'give a name of the IANA database, such as Europe/Berlin';
-      throw new ScheduleError(
-        { field: `${field}.timeZone`, value: timezone, reason: 'there is no such time zone', remedy },
-        { cause },
-      );
-    }
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const remedy = 'give minute, hour, day, month and weekday, such as "0 8 * * 1-5"';
-    throw new ScheduleError({ field: `${field}.${edge}`, value: schedule[edge], reason, remedy }, { cause });
-  }
-}
-
-function isTimeZone(timeZone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function highest(values: readonly (number | undefined)[]): number | undefined {

@@ -1,6 +1,8 @@
+import { Cron } from 'croner';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { boundsAt, mostReplicas, type Scaling, ScheduleError } from '../../../operator/scaling/bounds.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { boundsAt, mostReplicas, type Scaling } from '../../../operator/scaling/bounds.ts';
+import { CronEdge, ScheduleError } from '../../../operator/scaling/cron-edge.ts';
 
 const at = (text: string) => Date.parse(text);
 const range = ({ minReplicas, maxReplicas }: { minReplicas: number; maxReplicas: number }) => [
@@ -15,6 +17,8 @@ const office = {
   minReplicas: 2,
   maxReplicas: 8,
 };
+
+afterEach(() => vi.restoreAllMocks());
 
 describe('bounds without schedules', () => {
   it.each<[string, Scaling | undefined, number[]]>([
@@ -55,13 +59,43 @@ describe('a window', () => {
     expect(range(boundsAt({ ...scaling, schedules: [utc] }, at('2026-01-14T08:30:00Z')))).toEqual([2, 8]);
   });
 
-  it('that never closes stays open, and one that never opens stays closed', () => {
-    const never = '0 0 30 2 *';
-    const openEnded = { ...office, start: '0 8 1 1 *', end: never };
-    expect(range(boundsAt({ schedules: [openEnded] }, at('2026-06-01T00:00:00Z')))).toEqual([2, 8]);
-    expect(boundsAt({ schedules: [openEnded] }, at('2026-06-01T00:00:00Z')).nextChange).toBeDefined();
-    const notYet = { ...office, start: never };
-    expect(range(boundsAt({ schedules: [notYet] }, at('2026-06-01T00:00:00Z')))).toEqual([1, 1]);
+  it.each(['0 0 30 2 *', '0 0 31 4 *', '0 0 31 APR,jun,9,nov *', '0 0 30-31 2 *', '0 0 31W 4 *'])(
+    'cannot start or end at a date that never comes, which nobody searches for: %s',
+    (never) => {
+      const searched = vi.spyOn(Cron.prototype, 'nextRun');
+      for (const edge of ['start', 'end']) {
+        expect(() => boundsAt({ schedules: [{ ...office, [edge]: never }] }, 0)).toThrow(
+          `spec.scaling.schedules[office].${edge} "${never}": no such date ever comes; give a day`,
+        );
+      }
+      expect(searched).not.toHaveBeenCalled();
+    },
+  );
+
+  it.each([
+    ['0 0 29 2 *', '2028-02-29T00:00:00Z'],
+    ['0 0 31 2,5 *', '2026-05-31T00:00:00Z'],
+    ['0 0 L 2 *', '2026-02-28T00:00:00Z'],
+    ['0 0 31 4 5', '2026-04-03T00:00:00Z'],
+    ['0 0 29,1 2 *', '2026-02-01T00:00:00Z'],
+    ['0 0 */30 2 *', '2026-02-01T00:00:00Z'],
+  ])('may start at a date that comes seldom: %s', (start, opens) => {
+    const rare = { ...office, timeZone: 'UTC', start, end: start.replace('0 0', '0 1') };
+    expect(boundsAt({ schedules: [rare] }, at('2026-01-14T12:00:00Z')).nextChange).toBe(at(opens));
+  });
+
+  it('is looked for with a bounded number of looks, and the rest later', () => {
+    const often = Array.from({ length: 16 }, (_, i) => ({
+      ...office,
+      name: `w${i}`,
+      start: '* * * * *',
+      end: '* * * * *',
+    }));
+    const looks = vi.spyOn(CronEdge.prototype, 'next');
+    const now = at('2026-01-14T12:00:00Z');
+    expect(boundsAt({ schedules: often }, now).nextChange).toBeGreaterThan(now);
+    // Both edges of each window, and of one step more than the limit has.
+    expect(looks.mock.calls.length).toBeLessThanOrEqual(2 * (16 + 128 + 16));
   });
 
   it('reopens where its start and end coincide', () => {

@@ -2,6 +2,7 @@
 import { Registry } from 'prom-client';
 import type { InferenceModel, InferencePool } from '../../../../operator/api/types.ts';
 import { AcceptanceCache } from '../../../../operator/controllers/acceptance-cache.ts';
+import { BoundsKeeper } from '../../../../operator/controllers/bounds-keeper.ts';
 import { BudgetKeeper } from '../../../../operator/controllers/budget-keeper.ts';
 import { type ClusterState, createClusterState } from '../../../../operator/controllers/cluster-state.ts';
 import { engineHealth } from '../../../../operator/controllers/engine-health.ts';
@@ -18,7 +19,6 @@ import type { EventInput, EventRecorder } from '../../../../operator/kube/events
 import { keyOf } from '../../../../operator/kube/key.ts';
 import { silentLogger } from '../../../../operator/kube/logger.ts';
 import type { KubeObject } from '../../../../operator/kube/object.ts';
-import { boundsAt } from '../../../../operator/scaling/bounds.ts';
 import { ColdStartRecorder } from '../../../../operator/scaling/cold-start-recorder.ts';
 import { DemandTracker } from '../../../../operator/scaling/demand.ts';
 import type { Random } from './random.ts';
@@ -79,6 +79,7 @@ export class SimOperator {
     state.deployments.store.replace(options.deployments, options.resourceVersion);
     state.pods.store.replace(options.pods, options.resourceVersion);
     const acceptance = new AcceptanceCache(state);
+    const bounds = new BoundsKeeper(state.models.store);
     const enqueueUid = (_pool: string, uid: string) => {
       for (const model of state.models.store.byIndex('byUid', uid)) this.enqueue(keyOf(model));
     };
@@ -108,7 +109,7 @@ export class SimOperator {
         acceptance,
         memories: this.#memories,
         demand: this.#demand,
-        minReplicas: (model) => boundsAt(model.spec.scaling, timeline.now()).minReplicas,
+        minReplicas: (model) => bounds.of(model, timeline.now()).minReplicas,
       }),
       demand: this.#demand,
       memories: this.#memories,
@@ -117,6 +118,7 @@ export class SimOperator {
       } as EventRecorder,
       clock: timeline,
       modes: this.#modes,
+      bounds,
       coldStarts,
       registry: options.registry,
       heldBackSince: (_pool, uid) => this.#holds.since(uid),
