@@ -13,8 +13,12 @@ const NAMED_PATTERNS = new Map(
   ]),
 );
 
-/** Renders the reference of one kind. */
-export function fieldReference(crd: CustomResourceDefinition, conditions: readonly ConditionDoc[]): string {
+/** Renders the reference of one kind. `sections` are further lines after the rules. */
+export function fieldReference(
+  crd: CustomResourceDefinition,
+  conditions: readonly ConditionDoc[],
+  sections: readonly string[] = [],
+): string {
   const { kind, plural, shortNames } = crd.spec.names;
   const [version] = crd.spec.versions;
   const schema = version?.schema.openAPIV3Schema ?? {};
@@ -41,6 +45,7 @@ export function fieldReference(crd: CustomResourceDefinition, conditions: readon
     '',
     ...rules(spec, 'spec'),
     '',
+    ...sections,
     '## Status',
     '',
     ...fieldTable(status, 'status'),

@@ -1,6 +1,7 @@
 /** Which accelerators a pool's replicas get, and where their pods run. */
 import { z } from 'zod';
 import { decimal, labelMap, objectName, toleration } from './common.ts';
+import { CEL_IS_NATIVE, isNative, supplementalGroups } from './pod-settings.ts';
 import { withRules } from './rule.ts';
 
 /** Products of the catalog (operator/engine/accelerators.ts has their facts). */
@@ -46,6 +47,26 @@ const customAccelerator = z.object({
   product: z.string().min(1).max(63).optional().describe('Value of the node label `nvidia.com/gpu.product`.'),
 });
 
+const extendedResources = withRules(
+  z
+    .record(
+      z.string().max(253),
+      z
+        .string()
+        .max(6)
+        .regex(/^[1-9][0-9]{0,5}$/),
+    )
+    .meta({ maxProperties: 8 }),
+  [
+    {
+      rule: `self.all(key, !${CEL_IS_NATIVE})`,
+      problem: 'an extended resource has a domain in its name',
+      remedy: 'write it such as rdma/hca_shared; CPU and memory are in template.resources of a model',
+      holds: (self) => !Object.keys(self).some(isNative),
+    },
+  ],
+);
+
 export const acceleratorSettings = withRules(
   z.object({
     type: acceleratorType.describe(
@@ -62,7 +83,17 @@ export const acceleratorSettings = withRules(
       .optional()
       .describe('Taints that the engine pods tolerate.'),
     runtimeClassName: objectName.optional().describe('RuntimeClass of the engine pods, such as `nvidia`.'),
-    priorityClassName: objectName.optional().describe('PriorityClass of the engine pods.'),
+    priorityClassName: objectName
+      .optional()
+      .describe('PriorityClass of the engine pods. Where it is set, models cannot choose another.'),
+    supplementalGroups: supplementalGroups
+      .optional()
+      .describe(
+        "Groups of the engines that own the device files on the nodes. Default for AMD: 44 and 109, Ubuntu's `video` and `render`.",
+      ),
+    resources: extendedResources
+      .optional()
+      .describe('Further extended resources of one replica, such as `rdma/hca_shared: "1"`.'),
     hourlyCost: decimal.optional().describe('Price of one accelerator-hour, in a currency of your choice.'),
     spot: z
       .boolean()

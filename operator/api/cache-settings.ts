@@ -1,6 +1,7 @@
 /** The response cache of a pool, and what a model may override of it. */
 import { z } from 'zod';
 import { duration, quantity, secretKeyRef } from './common.ts';
+import { POD_SETTINGS } from './pod-settings.ts';
 import { withRules } from './rule.ts';
 
 const policy = z.enum(['Deterministic', 'All']);
@@ -11,6 +12,7 @@ const redis = withRules(
       .object({
         image: z.string().min(1).max(512).optional().describe('Redis image.'),
         memory: quantity.default('1Gi').describe('Memory for cached answers (`maxmemory`).'),
+        ...POD_SETTINGS,
       })
       .optional()
       .describe('A Redis that the operator runs, without persistence.'),

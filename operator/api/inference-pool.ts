@@ -72,6 +72,12 @@ export const inferencePoolSpec = withRules(
     router: routerSettings.prefault({}).describe('The router in front of the models.'),
     responseCache: cacheSettings.prefault({}).describe('The cache of whole answers, shared by the routers.'),
     admission: admissionSettings.prefault({}).describe('What happens to requests that have to wait.'),
+    userIds: z
+      .enum(['Fixed', 'Platform'])
+      .default('Fixed')
+      .describe(
+        'Who chooses user and group of engines, routers and Redis. `Fixed`: the operator, as the images have them. `Platform`: they are left out, for platforms that assign them, such as OpenShift with the SCC restricted-v2.',
+      ),
   }),
   [
     {

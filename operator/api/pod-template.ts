@@ -1,55 +1,62 @@
-/** What a model may change of its engine pods. */
+/** What a model may change of its engine pods. operator/api/pod-fields.ts says so for every field of a Pod. */
 import { z } from 'zod';
-import { envVars, labelMap, objectName, opaque, resourceRequirements, stringMap } from './common.ts';
+import { envVars, objectName, opaque } from './common.ts';
+import { POD_SETTINGS } from './pod-settings.ts';
 import { withRules } from './rule.ts';
 
-const OWNED_LABELS = ['name', 'instance', 'component', 'managed-by', 'part-of'].map(
-  (name) => `app.kubernetes.io/${name}`,
+const environmentSource = z.object({
+  name: objectName.describe('Its name.'),
+  optional: z.boolean().optional().describe('Whether pods start without it.'),
+});
+
+const envFrom = withRules(
+  z.object({
+    prefix: z
+      .string()
+      .max(253)
+      .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/)
+      .optional()
+      .describe('Text in front of every name.'),
+    secretRef: environmentSource.optional().describe('A Secret.'),
+    configMapRef: environmentSource.optional().describe('A ConfigMap.'),
+  }),
+  [
+    {
+      rule: 'has(self.secretRef) != has(self.configMapRef)',
+      problem: 'exactly one of secretRef and configMapRef is needed',
+      remedy: 'keep one of them, and make a second item for the other',
+      holds: (self) => (self.secretRef !== undefined) !== (self.configMapRef !== undefined),
+    },
+  ],
 );
-
-const labels = withRules(labelMap, [
-  {
-    rule: `self.all(key, !key.startsWith('vllm-operator.dev/') && !(key in [${OWNED_LABELS.map((key) => `'${key}'`).join(', ')}]))`,
-    problem: 'a label that the operator sets itself',
-    remedy: 'remove the keys under vllm-operator.dev/ and the recommended app.kubernetes.io/ labels',
-    reason: 'FieldValueForbidden',
-    holds: (self) =>
-      Object.keys(self).every((key) => !key.startsWith('vllm-operator.dev/') && !OWNED_LABELS.includes(key)),
-  },
-]);
-
-const accelerated = (key: string) => key.startsWith('nvidia.com/') || key.startsWith('amd.com/');
-const celNotAccelerated = (field: string) =>
-  `(!has(self.${field}) || self.${field}.all(key, !key.startsWith('nvidia.com/') && !key.startsWith('amd.com/')))`;
-
-const resources = withRules(resourceRequirements, [
-  {
-    rule: `${celNotAccelerated('requests')} && ${celNotAccelerated('limits')}`,
-    problem: 'accelerators come from the pool',
-    remedy: 'remove the accelerator resource, and choose a pool with the accelerators that the model needs',
-    reason: 'FieldValueForbidden',
-    holds: (self) =>
-      ![...Object.keys(self.requests ?? {}), ...Object.keys(self.limits ?? {})].some(accelerated),
-  },
-]);
 
 const opaqueList = (max: number) => z.array(opaque).max(max).meta({ 'x-kubernetes-list-type': 'atomic' });
 
 export const podTemplate = z.object({
-  labels: labels.optional().describe('Further labels of the engine pods.'),
-  annotations: stringMap.optional().describe('Annotations of the engine pods.'),
+  ...POD_SETTINGS,
   env: envVars.optional().describe('Environment variables; they win over those of `engine.env`.'),
-  resources: resources.optional().describe('CPU and memory; accelerators come from the pool.'),
+  envFrom: z
+    .array(envFrom)
+    .max(16)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .optional()
+    .describe('Secrets and ConfigMaps whose keys become environment variables; `env` wins.'),
   volumes: opaqueList(32).optional().describe('Further volumes, as in a Pod.'),
-  volumeMounts: opaqueList(32).optional().describe('Where the engine container mounts them, as in a Pod.'),
+  volumeMounts: opaqueList(32)
+    .optional()
+    .describe(
+      'Where the engine container mounts them, as in a Pod. One at /dev/shm or /tmp replaces the volume of the operator.',
+    ),
+  initContainers: opaqueList(8)
+    .optional()
+    .describe(
+      'Containers that run before the engine, as in a Pod; with `restartPolicy: Always` a sidecar that runs beside it. They may mount `home`, `tmp` and the volumes of the template.',
+    ),
   serviceAccountName: objectName
     .optional()
     .describe('ServiceAccount of the pods. Default: one without rights or token that the operator makes.'),
-  imagePullSecrets: z
-    .array(z.object({ name: objectName.describe('Name of the Secret.') }))
-    .max(8)
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+  automountServiceAccountToken: z
+    .boolean()
     .optional()
-    .describe('Secrets with credentials for the image registry.'),
-  topologySpreadConstraints: opaqueList(8).optional().describe('How pods spread over nodes, as in a Pod.'),
+    .describe('Whether the pods get the token of that account. Default false.'),
 });

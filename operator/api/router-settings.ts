@@ -1,6 +1,7 @@
 /** The nginx router in front of a pool's models. */
 import { z } from 'zod';
-import { duration, objectName, quantity, resourceRequirements, stringMap } from './common.ts';
+import { duration, objectName, quantity, stringMap } from './common.ts';
+import { POD_SETTINGS } from './pod-settings.ts';
 
 const service = z.object({
   type: z
@@ -33,7 +34,7 @@ export const routerSettings = z.object({
     .max(512)
     .optional()
     .describe('Router image. Default: the one that belongs to the operator.'),
-  resources: resourceRequirements.optional().describe('CPU and memory of a router pod.'),
+  ...POD_SETTINGS,
   service: service.prefault({}).describe('How the router is reached.'),
   ingress: ingress.optional().describe('An Ingress to the router. Unset: none.'),
   tls: z

@@ -4,6 +4,7 @@ import { API_VERSION } from './common.ts';
 import { MAX_NAME_LENGTH, MODEL_NAME_PATTERN, POOL_NAME_PATTERN } from './crd.ts';
 import { inferenceModelSpec } from './inference-model.ts';
 import { inferencePoolSpec } from './inference-pool.ts';
+import { refusedPodField } from './pod-fields.ts';
 import type { RuleIssueParams } from './rule.ts';
 import { structuralSchema } from './structural-schema.ts';
 import { type StructureIssue, structureIssues } from './structure-issues.ts';
@@ -49,7 +50,12 @@ export function isOurs(object: unknown): object is { kind: keyof typeof KINDS } 
 export function validateManifest(object: unknown): ManifestIssue[] {
   if (!isOurs(object)) throw new TypeError(`not an InferencePool or InferenceModel of ${API_VERSION}`);
   const kind = KINDS[object.kind];
-  const structure = structureIssues(structuralSchema(kind.spec), Object(object).spec, 'spec');
+  const structure = structureIssues(structuralSchema(kind.spec), Object(object).spec, 'spec').map(
+    (issue) => ({
+      ...issue,
+      ...(object.kind === 'InferenceModel' ? refusedPodField(issue.field) : {}),
+    }),
+  );
   const parsed = kind.manifest.safeParse(object);
   return [...(parsed.error?.issues ?? []).map((issue) => manifestIssue(issue, object)), ...structure];
 }

@@ -178,6 +178,8 @@ export interface ResolvedAccelerator {
   cpu: number;
   hostMemoryGiB: number;
   hourlyCostHint?: string;
+  /** Further extended resources of one replica, by name. */
+  furtherResources: Readonly<Record<string, string>>;
 }
 
 function isProduct(name: string): name is AcceleratorProduct {
@@ -207,6 +209,7 @@ function resolveCustom(spec: InferencePoolSpec['accelerator']): ResolvedAccelera
     ...(custom.product === undefined ? {} : { productLabel: { key: label, values: [custom.product] } }),
     cpu: 4,
     hostMemoryGiB: Math.min(128, Math.max(8, custom.memoryGiB)),
+    furtherResources: spec.resources ?? {},
   };
 }
 
@@ -232,5 +235,5 @@ export function resolveAccelerator(spec: InferencePoolSpec['accelerator']): Reso
     const remedy = `use ${product}x${facts.maxPerNode} or less, or a product with more memory`;
     throw new InvalidSpecError([{ field, value: spec.type, reason, remedy }]);
   }
-  return { product, count, ...facts };
+  return { product, count, ...facts, furtherResources: spec.resources ?? {} };
 }

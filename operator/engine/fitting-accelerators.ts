@@ -15,7 +15,7 @@ export function fittingAccelerators(engine: ResolvedEngine, model: KnownModel): 
     const counts = facts.fastLinks ? [1, 2, 4, 8] : [1];
     const count = counts.find((size) => {
       if (!tensorParallelSizes(model, size).includes(size)) return false;
-      const accelerator = { ...facts, product, count: size };
+      const accelerator = { ...facts, product, count: size, furtherResources: {} };
       const parallel = { tensorParallelSize: size, pipelineParallelSize: 1, dataParallelSize: 1 };
       return estimateMemory({ ...engine, ...parallel, accelerator }, model).fits;
     });

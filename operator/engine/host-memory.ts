@@ -1,9 +1,9 @@
 /** Host memory that an engine pod uses for certain. */
 import { type ResolvedEngine, worldSize } from './resolved-engine.ts';
 
-/** Size of /dev/shm in GiB: vLLM's manifests have 2 for one accelerator and 15 for eight. */
-export function sharedMemoryGiB(engine: Pick<ResolvedEngine, 'accelerator'>): number {
-  return 2 * engine.accelerator.count;
+/** Size of /dev/shm in GiB: vLLM's manifests have 2 for one accelerator and 15 for eight. A volume of the template wins. */
+export function sharedMemoryGiB(engine: Pick<ResolvedEngine, 'accelerator' | 'ownSharedMemoryGiB'>): number {
+  return engine.ownSharedMemoryGiB ?? 2 * engine.accelerator.count;
 }
 
 /** /dev/shm and swap space in GiB: both count against the container's memory limit. */

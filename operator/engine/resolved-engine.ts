@@ -27,6 +27,8 @@ export interface ResolvedEngine {
   settings: EngineSettings;
   extraArgs: readonly string[];
   env: readonly EnvVar[];
+  /** GiB that a volume of the template at /dev/shm takes of the memory; absent where the operator makes that volume. */
+  ownSharedMemoryGiB?: number;
   /** Shape of the model, if it is known. */
   model?: KnownModel;
 }

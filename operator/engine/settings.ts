@@ -11,6 +11,7 @@ import type { ResolvedEngine } from './resolved-engine.ts';
 import { type EngineInput, settingField } from './setting-field.ts';
 import { InvalidSpecError, type SpecIssue } from './spec-issue.ts';
 import { checkTemplate } from './template-checks.ts';
+import { ownSharedMemoryGiB } from './template-volumes.ts';
 import { durationSeconds } from './units.ts';
 import {
   type EngineVersion,
@@ -106,6 +107,7 @@ export function resolveEngine(pool: EngineInput['pool'], model: EngineInput['mod
   const dataParallelSize = settings.dataParallelSize ?? 1;
   const others = pipelineParallelSize * dataParallelSize;
   const known = findModel(model.spec.model.source, model.spec.model.facts);
+  const ownSharedMemory = ownSharedMemoryGiB(model.spec.template);
   const engine: ResolvedEngine = {
     image,
     version,
@@ -125,9 +127,10 @@ export function resolveEngine(pool: EngineInput['pool'], model: EngineInput['mod
     settings: withDefaults(settings, accelerator, source),
     extraArgs: settings.extraArgs ?? [],
     env: settings.env ?? [],
+    ...(ownSharedMemory === undefined ? {} : { ownSharedMemoryGiB: ownSharedMemory }),
     ...(known === undefined ? {} : { model: known }),
   };
-  issues.push(...checkEngine(engine, input), ...checkTemplate(engine, model.spec));
+  issues.push(...checkEngine(engine, input), ...checkTemplate(engine, pool.spec, model.spec));
   if (issues.length > 0) throw new InvalidSpecError(issues);
   return engine;
 }

@@ -1,40 +1,63 @@
 /** What speaks against a pod template or a cache, beyond what the schema can say. */
-import { posix } from 'node:path';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
+import type { InferencePoolSpec } from '../api/inference-pool.ts';
 import { committedMemoryGiB } from './host-memory.ts';
-import { MODEL_MOUNT } from './model-source.ts';
+import { checkInitContainers } from './init-container-checks.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
 import type { SpecIssue } from './spec-issue.ts';
+import { ENGINE_HOME, mountPath, operatorVolumes } from './template-volumes.ts';
 import { GIB, quantityValue } from './units.ts';
 
-/** Home of the user `vllm` in vLLM's images: downloads, compiled kernels and CUDA graphs are below its .cache. */
-export const ENGINE_HOME = '/home/vllm';
-
-const RESERVED_VOLUMES: ReadonlySet<unknown> = new Set(['home', 'model', 'shm', 'tmp']);
-const RESERVED_MOUNTS: ReadonlySet<string> = new Set([ENGINE_HOME, MODEL_MOUNT, '/dev/shm', '/tmp']);
-
-function checkVolumes(spec: InferenceModelSpec): SpecIssue[] {
+function checkVolumes(engine: ResolvedEngine, spec: InferenceModelSpec): SpecIssue[] {
   const template = spec.template;
   const names = (template?.volumes ?? []).map(({ name }) => name);
+  const own = operatorVolumes(engine.source, template);
+  const paths = new Set(own.values());
+  const known = new Set<unknown>([...names, ...own.keys()]);
   return [
     ...names.flatMap((name, at): SpecIssue[] => {
-      if (typeof name === 'string' && !RESERVED_VOLUMES.has(name) && names.indexOf(name) === at) return [];
+      if (typeof name === 'string' && !own.has(name) && names.indexOf(name) === at) return [];
       const field = `spec.template.volumes[${at}].name`;
-      const reason = 'a volume needs a name of its own, and home, model, shm and tmp belong to the operator';
+      const reason = `a volume needs a name of its own, and ${[...own.keys()].join(', ')} belong to the operator`;
       return [{ field, value: name, reason, remedy: 'choose another name' }];
     }),
-    ...(template?.volumeMounts ?? []).flatMap(({ mountPath, name }, at): SpecIssue[] => {
-      const path = typeof mountPath === 'string' ? posix.resolve('/', mountPath) : '/';
+    ...(template?.volumeMounts ?? []).flatMap((mount, at): SpecIssue[] => {
+      const path = mountPath(mount);
       const field = `spec.template.volumeMounts[${at}]`;
-      if (path === '/' || RESERVED_MOUNTS.has(path)) {
+      if (path === '/' || paths.has(path)) {
         const reason = 'the path is missing or one that the operator mounts itself';
-        return [{ field: `${field}.mountPath`, value: mountPath, reason, remedy: 'choose another path' }];
+        const remedy = path === ENGINE_HOME ? 'use model.cache for it' : 'choose another path';
+        return [{ field: `${field}.mountPath`, value: mount.mountPath, reason, remedy }];
       }
-      if (names.includes(name) || RESERVED_VOLUMES.has(name)) return [];
+      if (known.has(mount.name)) return [];
       const reason = 'there is no volume of that name';
-      return [{ field: `${field}.name`, value: name, reason, remedy: 'add it to spec.template.volumes' }];
+      return [
+        { field: `${field}.name`, value: mount.name, reason, remedy: 'add it to spec.template.volumes' },
+      ];
     }),
+    ...checkInitContainers(template?.initContainers ?? [], known),
   ];
+}
+
+/** What the pool sets about its nodes, a model cannot change. */
+function checkPlacement(pool: InferencePoolSpec, { template }: InferenceModelSpec): SpecIssue[] {
+  const { nodeSelector = {}, priorityClassName, runtimeClassName } = pool.accelerator;
+  const pairs: [field: string, model: string | undefined, pool: string | undefined][] = [
+    ...Object.entries(template?.nodeSelector ?? {}).map(
+      ([key, value]): [string, string, string | undefined] => [
+        `nodeSelector.${key}`,
+        value,
+        Object.hasOwn(nodeSelector, key) ? nodeSelector[key] : undefined,
+      ],
+    ),
+    ['priorityClassName', template?.priorityClassName, priorityClassName],
+    ['runtimeClassName', template?.runtimeClassName, runtimeClassName],
+  ];
+  return pairs.flatMap(([field, value, set]): SpecIssue[] => {
+    if (value === undefined || set === undefined || value === set) return [];
+    const reason = `the pool has set ${set} in spec.accelerator`;
+    return [{ field: `spec.template.${field}`, value, reason, remedy: 'remove it, or use another pool' }];
+  });
 }
 
 function checkMemory(engine: ResolvedEngine, spec: InferenceModelSpec): SpecIssue[] {
@@ -72,6 +95,15 @@ function checkCache(spec: InferenceModelSpec): SpecIssue[] {
 }
 
 /** Issues of everything that is rendered beside the engine's own settings. */
-export function checkTemplate(engine: ResolvedEngine, spec: InferenceModelSpec): SpecIssue[] {
-  return [...checkVolumes(spec), ...checkMemory(engine, spec), ...checkCache(spec)];
+export function checkTemplate(
+  engine: ResolvedEngine,
+  pool: InferencePoolSpec,
+  spec: InferenceModelSpec,
+): SpecIssue[] {
+  return [
+    ...checkVolumes(engine, spec),
+    ...checkPlacement(pool, spec),
+    ...checkMemory(engine, spec),
+    ...checkCache(spec),
+  ];
 }

@@ -10,7 +10,8 @@ import { engineVolumes } from './engine-volumes.ts';
 import { engineLabels, engineSelector } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { engineName } from './names.ts';
-import { CONTAINER_SECURITY, podSecurity } from './pod-security.ts';
+import { CONTAINER_SECURITY, restricted } from './pod-security.ts';
+import { containerFields, podFields } from './pod-settings.ts';
 
 /** Hash of the pod spec: pods with the same value run the same engine. */
 const ENGINE_HASH_ANNOTATION = 'vllm-operator.dev/engine-hash';
@@ -35,19 +36,23 @@ interface DeploymentInput {
 function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unknown> {
   const { volumes, volumeMounts } = engineVolumes(engine, model);
   const template = model.spec.template;
+  const deviceGroups = engine.accelerator.vendor === 'amd' ? AMD_DEVICE_GROUPS : [];
+  const identity = {
+    user: ENGINE_USER,
+    group: ENGINE_GROUP,
+    supplementalGroups: pool.spec.accelerator.supplementalGroups ?? deviceGroups,
+  };
   return {
     serviceAccountName: template?.serviceAccountName ?? engineName(model.metadata.name),
-    automountServiceAccountToken: false,
+    automountServiceAccountToken: template?.automountServiceAccountToken ?? false,
     // A Service named vllm would set VLLM_PORT, which vLLM takes for its own.
     enableServiceLinks: false,
-    securityContext: podSecurity(
-      ENGINE_USER,
-      ENGINE_GROUP,
-      engine.accelerator.vendor === 'amd' ? AMD_DEVICE_GROUPS : [],
-    ),
     terminationGracePeriodSeconds: terminationGraceSeconds(engine),
-    ...(template?.imagePullSecrets === undefined ? {} : { imagePullSecrets: template.imagePullSecrets }),
+    ...podFields(pool, template, identity, engineSelector(model.metadata)),
     ...engineScheduling(engine, pool, model),
+    ...(template?.initContainers === undefined
+      ? {}
+      : { initContainers: template.initContainers.map(restricted) }),
     containers: [
       {
         name: 'engine',
@@ -56,6 +61,8 @@ function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unkno
         args: renderFlags(engine),
         ports: [{ name: 'http', containerPort: ENGINE_PORT, protocol: 'TCP' }],
         env: engineEnv(engine, model),
+        ...(template?.envFrom === undefined ? {} : { envFrom: template.envFrom }),
+        ...containerFields(template),
         resources: engineResources(engine, model),
         ...engineProbes(engine),
         lifecycle: engineShutdown(engine),

@@ -16,6 +16,9 @@ export function engineResources(engine: ResolvedEngine, model: InferenceModel): 
     { requests: { cpu, memory }, limits: { memory } },
     model.spec.template?.resources,
   );
-  const accelerators = { [accelerator.resourceName]: String(accelerator.count) };
+  const accelerators = {
+    ...accelerator.furtherResources,
+    [accelerator.resourceName]: String(accelerator.count),
+  };
   return { requests: { ...requests, ...accelerators }, limits: { ...limits, ...accelerators } };
 }

@@ -1,7 +1,6 @@
 /** Where engine pods may run. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { ResolvedEngine } from '../engine/resolved-engine.ts';
-import { engineSelector } from './labels.ts';
 
 /** Taints of reclaimable nodes at GKE, AKS and Karpenter. */
 const SPOT_TOLERATIONS = [
@@ -10,7 +9,7 @@ const SPOT_TOLERATIONS = [
   { key: 'karpenter.sh/capacity-type', operator: 'Exists', effect: 'NoSchedule' },
 ] as const;
 
-function tolerations(engine: ResolvedEngine, pool: InferencePool): object[] {
+function tolerations(engine: ResolvedEngine, pool: InferencePool, model: InferenceModel): object[] {
   const { resourceName } = engine.accelerator;
   const domain = resourceName.split('/')[0] ?? '';
   // Nodes with partitions of a GPU carry the taint of whole ones.
@@ -19,41 +18,41 @@ function tolerations(engine: ResolvedEngine, pool: InferencePool): object[] {
     ...[...keys].map((key) => ({ key, operator: 'Exists', effect: 'NoSchedule' })),
     ...(pool.spec.accelerator.spot === true ? SPOT_TOLERATIONS : []),
     ...(pool.spec.accelerator.tolerations ?? []),
+    ...(model.spec.template?.tolerations ?? []),
   ];
 }
 
-function affinity(engine: ResolvedEngine): object {
+interface Affinity {
+  nodeAffinity?: { [REQUIRED]?: { nodeSelectorTerms?: { matchExpressions?: unknown[] }[] } };
+}
+
+const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
+
+/** The user's affinity with the nodes of the accelerator in every alternative, as they are joined by OR. */
+function affinity(engine: ResolvedEngine, pool: InferencePool, model: InferenceModel): object {
+  const own = model.spec.template?.affinity as Affinity | undefined;
   const label = engine.accelerator.productLabel;
-  if (label === undefined) return {};
-  const matchExpressions = [{ key: label.key, operator: 'In', values: [...label.values] }];
+  if (label === undefined || pool.spec.accelerator.nodeSelector !== undefined) return {};
+  const product = { key: label.key, operator: 'In', values: [...label.values] };
+  const terms = own?.nodeAffinity?.[REQUIRED]?.nodeSelectorTerms ?? [{}];
+  const nodeSelectorTerms = terms.map((term) => ({
+    ...term,
+    matchExpressions: [...(term.matchExpressions ?? []), product],
+  }));
   return {
-    affinity: {
-      nodeAffinity: {
-        requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions }] },
-      },
-    },
+    affinity: { ...own, nodeAffinity: { ...own?.nodeAffinity, [REQUIRED]: { nodeSelectorTerms } } },
   };
 }
 
-function spread(model: InferenceModel): object[] {
-  const labelSelector = { matchLabels: engineSelector(model.metadata) };
-  const own = model.spec.template?.topologySpreadConstraints;
-  if (own !== undefined) return own.map((constraint) => ({ labelSelector, ...constraint }));
-  return ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].map((topologyKey) => ({
-    maxSkew: 1,
-    topologyKey,
-    whenUnsatisfiable: 'ScheduleAnyway',
-    labelSelector,
-  }));
-}
-
-/** The pod's fields for the scheduler: the catalog's nodes unless the pool selects its own. */
+/** The pod's fields for the scheduler: the catalog's nodes unless the pool selects its own. What the pool sets wins. */
 export function engineScheduling(engine: ResolvedEngine, pool: InferencePool, model: InferenceModel): object {
   const { nodeSelector, runtimeClassName, priorityClassName } = pool.spec.accelerator;
   return {
-    ...(nodeSelector === undefined ? affinity(engine) : { nodeSelector }),
-    tolerations: tolerations(engine, pool),
-    topologySpreadConstraints: spread(model),
+    ...affinity(engine, pool, model),
+    ...(nodeSelector === undefined
+      ? {}
+      : { nodeSelector: { ...model.spec.template?.nodeSelector, ...nodeSelector } }),
+    tolerations: tolerations(engine, pool, model),
     ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
     ...(priorityClassName === undefined ? {} : { priorityClassName }),
   };

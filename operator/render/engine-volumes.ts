@@ -3,12 +3,17 @@ import type { InferenceModel } from '../api/types.ts';
 import { sharedMemoryGiB } from '../engine/host-memory.ts';
 import { MODEL_MOUNT } from '../engine/model-source.ts';
 import type { ResolvedEngine } from '../engine/resolved-engine.ts';
-import { ENGINE_HOME } from '../engine/template-checks.ts';
+import {
+  ENGINE_HOME,
+  operatorVolumes,
+  SHARED_MEMORY_MOUNT,
+  TEMPORARY_MOUNT,
+} from '../engine/template-volumes.ts';
 import { modelCacheName } from './names.ts';
 
 interface PodVolume {
   volume: Record<string, unknown>;
-  mount: Record<string, unknown>;
+  mount: { name: string } & Record<string, unknown>;
 }
 
 function homeVolume(model: InferenceModel): PodVolume {
@@ -40,14 +45,15 @@ export function engineVolumes(
   model: InferenceModel,
 ): { volumes: object[]; volumeMounts: object[] } {
   const shm = { medium: 'Memory', sizeLimit: `${sharedMemoryGiB(engine)}Gi` };
+  const template = model.spec.template;
+  const names = operatorVolumes(engine.source, template);
   const own: PodVolume[] = [
     homeVolume(model),
     ...modelVolume(engine),
-    { volume: { name: 'shm', emptyDir: shm }, mount: { name: 'shm', mountPath: '/dev/shm' } },
+    { volume: { name: 'shm', emptyDir: shm }, mount: { name: 'shm', mountPath: SHARED_MEMORY_MOUNT } },
     // Sockets between vLLM's processes, and what its compilers leave.
-    { volume: { name: 'tmp', emptyDir: {} }, mount: { name: 'tmp', mountPath: '/tmp' } },
-  ];
-  const template = model.spec.template;
+    { volume: { name: 'tmp', emptyDir: {} }, mount: { name: 'tmp', mountPath: TEMPORARY_MOUNT } },
+  ].filter(({ mount }) => names.has(mount.name));
   return {
     volumes: [...own.map(({ volume }) => volume), ...(template?.volumes ?? [])],
     volumeMounts: [...own.map(({ mount }) => mount), ...(template?.volumeMounts ?? [])],

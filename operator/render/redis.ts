@@ -5,8 +5,10 @@ import { poolLabels, poolSelector } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { redisName } from './names.ts';
 import { podsIn, tcp } from './network-peers.ts';
-import { CONTAINER_SECURITY, podSecurity } from './pod-security.ts';
+import { CONTAINER_SECURITY } from './pod-security.ts';
+import { containerFields, podFields, podMetadata } from './pod-settings.ts';
 import { cacheBytes, REDIS_CONFIG_PATH, REDIS_PORT, renderRedisConfig } from './redis-config.ts';
+import { mergeResources } from './resources.ts';
 import { renderServiceAccount } from './service-account.ts';
 
 const DEFAULT_IMAGE = 'docker.io/library/redis:7.4.11';
@@ -23,6 +25,10 @@ export function hasManagedRedis(pool: InferencePool): boolean {
 function renderDeployment(pool: InferencePool, configMap: string): Manifest {
   const name = redisName(pool.metadata.name);
   const labels = poolLabels('cache', pool.metadata);
+  const selector = poolSelector('cache', pool.metadata);
+  const managed = pool.spec.responseCache.redis?.managed;
+  // One pod has nothing to spread.
+  const settings = { topologySpreadConstraints: [], ...managed };
   // A quarter on top of the entries for fragmentation, and what connections and the process take.
   const memory = canonicalQuantity(`${Math.ceil((cacheBytes(pool) * 1.25) / 2 ** 20) + 64}Mi`);
   const probe = (periodSeconds: number): object => ({ tcpSocket: { port: 'redis' }, periodSeconds });
@@ -33,24 +39,28 @@ function renderDeployment(pool: InferencePool, configMap: string): Manifest {
     {
       spec: {
         replicas: 1,
-        selector: { matchLabels: poolSelector('cache', pool.metadata) },
+        selector: { matchLabels: selector },
         strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
         revisionHistoryLimit: 3,
         template: {
-          metadata: { labels },
+          metadata: podMetadata(managed, labels),
           spec: {
             serviceAccountName: name,
             automountServiceAccountToken: false,
             enableServiceLinks: false,
-            securityContext: podSecurity(REDIS_USER, REDIS_USER),
+            ...podFields(pool, settings, { user: REDIS_USER, group: REDIS_USER }, selector),
             terminationGracePeriodSeconds: 10,
             containers: [
               {
                 name: 'redis',
-                image: pool.spec.responseCache.redis?.managed?.image ?? DEFAULT_IMAGE,
+                image: managed?.image ?? DEFAULT_IMAGE,
+                ...containerFields(managed),
                 command: ['redis-server', `${REDIS_CONFIG_PATH}/redis.conf`],
                 ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
-                resources: { requests: { cpu: '100m', memory }, limits: { memory } },
+                resources: mergeResources(
+                  { requests: { cpu: '100m', memory }, limits: { memory } },
+                  managed?.resources,
+                ),
                 readinessProbe: probe(2),
                 livenessProbe: probe(10),
                 securityContext: CONTAINER_SECURITY,

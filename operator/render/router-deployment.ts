@@ -3,7 +3,8 @@ import { routerDrainSeconds } from '../engine/router-drain.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { type Cluster, child, type Manifest, OPERATOR_VERSION } from './manifest.ts';
 import { routerName, routeSnapshotName } from './names.ts';
-import { CONTAINER_SECURITY, podSecurity } from './pod-security.ts';
+import { CONTAINER_SECURITY } from './pod-security.ts';
+import { containerFields, podFields, podMetadata } from './pod-settings.ts';
 import { mergeResources } from './resources.ts';
 
 /** Clients, the operator, and kubelet and Prometheus. */
@@ -85,6 +86,7 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
   return {
     name: 'router',
     image: router.image ?? `ghcr.io/vllm-operator/router:${version}`,
+    ...containerFields(router),
     command: ['/bin/sh', `${ROUTER_PATHS.config}/start.sh`],
     ports: Object.entries(ROUTER_PORTS).map(([name, port]) => ({
       name,
@@ -130,21 +132,13 @@ export function renderRouterDeployment(pool: InferencePool, cluster: Cluster, co
         strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
         revisionHistoryLimit: 3,
         template: {
-          metadata: { labels },
+          metadata: podMetadata(pool.spec.router, labels),
           spec: {
             serviceAccountName: name,
             automountServiceAccountToken: false,
             enableServiceLinks: false,
-            securityContext: podSecurity(ROUTER_USER, ROUTER_USER),
+            ...podFields(pool, pool.spec.router, { user: ROUTER_USER, group: ROUTER_USER }, selector),
             terminationGracePeriodSeconds: LEAVE_SECONDS + routerDrainSeconds(pool) + 15,
-            topologySpreadConstraints: ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].map(
-              (topologyKey) => ({
-                maxSkew: 1,
-                topologyKey,
-                whenUnsatisfiable: 'ScheduleAnyway',
-                labelSelector: { matchLabels: selector },
-              }),
-            ),
             containers: [container(pool, cluster, volumes)],
             volumes: volumes.map((volume) => ({ name: volume.name, ...volume.source })),
           },

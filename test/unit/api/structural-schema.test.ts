@@ -144,6 +144,7 @@ describe('defaults', () => {
     expect(withDefaults(specSchema('InferencePool'), { accelerator: { type: 'A100' } })).toEqual({
       accelerator: { type: 'A100' },
       capacity: { overcommit: false },
+      userIds: 'Fixed',
       allowedNamespaces: { from: 'Same' },
       router: {
         replicas: 2,

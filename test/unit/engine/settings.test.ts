@@ -363,7 +363,7 @@ describe('refused, with field and remedy', () => {
     ],
     [
       'a mount path of ours',
-      { template: { volumes: [{ name: 'x' }], volumeMounts: [{ name: 'x', mountPath: '/dev/shm/' }] } },
+      { template: { volumes: [{ name: 'x' }], volumeMounts: [{ name: 'x', mountPath: '/home/vllm/' }] } },
       'spec.template.volumeMounts[0].mountPath',
     ],
     [
@@ -371,7 +371,7 @@ describe('refused, with field and remedy', () => {
       {
         template: {
           volumes: [{ name: 'x' }],
-          volumeMounts: [{ name: 'x', mountPath: '/srv/../dev//shm/.' }],
+          volumeMounts: [{ name: 'x', mountPath: '/srv/../home//vllm/.' }],
         },
       },
       'spec.template.volumeMounts[0].mountPath',

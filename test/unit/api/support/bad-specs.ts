@@ -200,6 +200,34 @@ export const BAD_SPECS: readonly BadSpec[] = [
   model({ template: { labels: { 'vllm-operator.dev/model': 'x' } } }, 'template.labels', /sets itself/),
   model({ template: { labels: { 'app.kubernetes.io/instance': 'x' } } }, 'template.labels', /sets itself/),
   model(
+    { template: { annotations: { 'vllm-operator.dev/engine-hash': 'x' } } },
+    'template.annotations',
+    /sets itself/,
+  ),
+  model(
+    { template: { priorityClassName: 'system-node-critical' } },
+    'template.priorityClassName',
+    /use another PriorityClass/,
+  ),
+  model({ template: { envFrom: [{}] } }, 'template.envFrom[0]', /exactly one of secretRef/),
+  pool({ router: { labels: { 'vllm-operator.dev/pool': 'x' } } }, 'router.labels', /sets itself/),
+  pool({ router: { annotations: { 'vllm-operator.dev/a': 'x' } } }, 'router.annotations', /sets itself/),
+  pool(
+    { router: { priorityClassName: 'system-cluster-critical' } },
+    'router.priorityClassName',
+    /use another PriorityClass/,
+  ),
+  pool(
+    { responseCache: { redis: { managed: { resources: { limits: { 'nvidia.com/gpu': '1' } } } } } },
+    'responseCache.redis.managed.resources',
+    /come from the pool/,
+  ),
+  pool(
+    { accelerator: { type: 'A100', resources: { memory: '1' } } },
+    'accelerator.resources',
+    /has a domain in its name/,
+  ),
+  model(
     { template: { resources: { limits: { 'nvidia.com/gpu': '2' } } } },
     'template.resources',
     /come from the pool/,

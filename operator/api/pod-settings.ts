@@ -1,0 +1,144 @@
+/** What users may set of the pods of engines, routers and Redis alike. Fields are those of a Pod, but for labels, annotations and resources. */
+import { z } from 'zod';
+import { labelMap, objectName, opaque, resourceRequirements, stringMap, toleration } from './common.ts';
+import { withRules } from './rule.ts';
+
+const OWNED_LABELS = ['name', 'instance', 'component', 'managed-by', 'part-of'].map(
+  (name) => `app.kubernetes.io/${name}`,
+);
+
+const labels = withRules(labelMap, [
+  {
+    rule: `self.all(key, !key.startsWith('vllm-operator.dev/') && !(key in [${OWNED_LABELS.map((key) => `'${key}'`).join(', ')}]))`,
+    problem: 'a label that the operator sets itself',
+    remedy: 'remove the keys under vllm-operator.dev/ and the recommended app.kubernetes.io/ labels',
+    reason: 'FieldValueForbidden',
+    holds: (self) =>
+      Object.keys(self).every((key) => !key.startsWith('vllm-operator.dev/') && !OWNED_LABELS.includes(key)),
+  },
+]);
+
+const annotations = withRules(stringMap, [
+  {
+    rule: "self.all(key, !key.startsWith('vllm-operator.dev/'))",
+    problem: 'an annotation that the operator sets itself',
+    remedy: 'remove the keys under vllm-operator.dev/',
+    reason: 'FieldValueForbidden',
+    holds: (self) => Object.keys(self).every((key) => !key.startsWith('vllm-operator.dev/')),
+  },
+]);
+
+/** Resources that every node has. */
+const NATIVE_RESOURCES = ['cpu', 'memory', 'ephemeral-storage'];
+
+/** Whether a resource is one that every node has; all others are extended. */
+export const isNative = (name: string): boolean =>
+  NATIVE_RESOURCES.includes(name) || name.startsWith('hugepages-');
+
+/** The same in CEL, over `key`. Not by its slash: the length of a key has no bound, so neither has the cost of a search. */
+export const CEL_IS_NATIVE = `(key in [${NATIVE_RESOURCES.map((name) => `'${name}'`).join(', ')}] || key.startsWith('hugepages-'))`;
+
+const celNative = (field: string) => `(!has(self.${field}) || self.${field}.all(key, ${CEL_IS_NATIVE}))`;
+
+const resources = withRules(resourceRequirements, [
+  {
+    rule: `${celNative('requests')} && ${celNative('limits')}`,
+    problem: 'accelerators and other extended resources come from the pool',
+    remedy: 'remove them here, and choose a pool that has them in accelerator',
+    reason: 'FieldValueForbidden',
+    holds: (self) => [self.requests, self.limits].every((asked) => Object.keys(asked ?? {}).every(isNative)),
+  },
+]);
+
+const priorityClassName = withRules(objectName, [
+  {
+    rule: "!self.startsWith('system-')",
+    problem: 'classes that start with system- are those of the cluster itself',
+    remedy: 'use another PriorityClass',
+    reason: 'FieldValueForbidden',
+    holds: (self) => !self.startsWith('system-'),
+  },
+]);
+
+const id = z.int().min(0).max(2147483647);
+
+/** Groups that a process has besides its own. */
+export const supplementalGroups = z.array(id).max(16).meta({ 'x-kubernetes-list-type': 'atomic' });
+
+const securityContext = z.object({
+  runAsUser: id.min(1).optional().describe('User of the processes; never root.'),
+  runAsGroup: id.optional().describe('Their group.'),
+  fsGroup: id.optional().describe('Group that owns the volumes.'),
+  fsGroupChangePolicy: z
+    .enum(['OnRootMismatch', 'Always'])
+    .optional()
+    .describe('When the owner of the files is changed. Default `OnRootMismatch`.'),
+  supplementalGroups: supplementalGroups.optional().describe('Further groups of the processes.'),
+  supplementalGroupsPolicy: z
+    .enum(['Merge', 'Strict'])
+    .optional()
+    .describe('Whether the groups of the image count too.'),
+  seLinuxOptions: z
+    .object({
+      level: z.string().min(1).max(128).optional().describe('SELinux level, such as `s0:c123,c456`.'),
+      type: z
+        .enum(['container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t'])
+        .optional()
+        .describe('SELinux type.'),
+    })
+    .optional()
+    .describe('SELinux labels.'),
+  seLinuxChangePolicy: z
+    .enum(['MountOption', 'Recursive'])
+    .optional()
+    .describe('How volumes get their SELinux label.'),
+});
+
+const list = (max: number) => z.array(opaque).max(max).meta({ 'x-kubernetes-list-type': 'atomic' });
+
+/** The fields, to be spread into the settings of a kind of pod. */
+export const POD_SETTINGS = {
+  labels: labels.optional().describe('Further labels of the pods.'),
+  annotations: annotations.optional().describe('Annotations of the pods.'),
+  nodeSelector: labelMap
+    .optional()
+    .describe('Labels of the nodes that may run the pods, besides what the pool selects.'),
+  tolerations: z
+    .array(toleration)
+    .max(32)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .optional()
+    .describe('Taints that the pods tolerate, besides those of the pool.'),
+  affinity: opaque
+    .optional()
+    .describe('Affinity, as in a Pod; nodes of the accelerator stay a requirement of engines.'),
+  topologySpreadConstraints: list(8)
+    .optional()
+    .describe('How pods spread over nodes, as in a Pod. Default: over zones and hosts, where possible.'),
+  priorityClassName: priorityClassName.optional().describe('PriorityClass of the pods.'),
+  runtimeClassName: objectName.optional().describe('RuntimeClass of the pods.'),
+  schedulerName: objectName.optional().describe('Scheduler of the pods.'),
+  imagePullSecrets: z
+    .array(z.object({ name: objectName.describe('Name of the Secret.') }))
+    .max(8)
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+    .optional()
+    .describe('Secrets with credentials for the image registry.'),
+  imagePullPolicy: z
+    .enum(['Always', 'IfNotPresent', 'Never'])
+    .optional()
+    .describe('When the image is pulled. Default: that of Kubernetes.'),
+  hostAliases: list(16).optional().describe('Lines of /etc/hosts, as in a Pod.'),
+  dnsPolicy: z.enum(['ClusterFirst', 'Default', 'None']).optional().describe('Where names are resolved.'),
+  dnsConfig: opaque.optional().describe('Resolver settings, as in a Pod.'),
+  hostUsers: z.boolean().optional().describe('`false`: a user namespace of its own for each pod.'),
+  securityContext: securityContext
+    .optional()
+    .describe('Users and groups of the pods. All else is set so that the standard `restricted` admits them.'),
+  resources: resources
+    .optional()
+    .describe('CPU, memory and ephemeral storage; accelerators come from the pool.'),
+} as const;
+
+const podSettings = z.object(POD_SETTINGS);
+export type PodSettings = z.infer<typeof podSettings>;
