@@ -43,11 +43,9 @@ local CUT = "The engine stopped before the answer was complete."
 
 --- The event that tells a client that its stream is cut. The blank line before it ends an event that came in part.
 local function error_event(ctx)
-  local body = reply.error_body(502, CUT)
   local last = ctx.last
   local gap = (not last or last:sub(-2) == "\n\n") and "" or "\n\n"
-  if ctx.path.sse == "openai" then return gap .. "data: " .. body .. "\n\n" end
-  return gap .. 'event: error\ndata: {"type":"error",' .. body:sub(2) .. "\n\n"
+  return gap .. reply.event_of(ctx.path.sse, reply.error_body(502, CUT))
 end
 
 --- A part of a stream. nginx flushes an empty buffer before it gives up on an engine that broke off; while a response goes

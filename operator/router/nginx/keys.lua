@@ -9,29 +9,40 @@ local M = {}
 
 local WINDOW = 60 -- seconds
 
---- The key's entry in the table; nil without a valid one.
-local function find_key(view)
-  local token = (ngx.var.http_authorization or ""):match("^[Bb]earer%s+(%S+)%s*$")
+--- The entry of a key in the table; nil without a valid one.
+local function find_key(view, token)
   return token and view.by_hash[cache.sha256(token)]
 end
 
---- Lets the request in, or ends it with 401. Returns the key's entry, or nil when the pool asks for none.
-function M.authenticate(view)
+--- Lets the request in, or ends it with 401. Returns the key's entry, or nil when the pool asks for none. `x_api_key`: clients of
+-- this path may send their key as `x-api-key`, as those of the Messages API do. Engines get neither.
+function M.authenticate(view, x_api_key)
   if view.auth ~= "APIKey" then return nil end
-  local key = find_key(view)
-  if key then
-    ngx.req.clear_header("Authorization")
-    return key
+  local var = ngx.var
+  local key = find_key(view, (var.http_authorization or ""):match("^[Bb]earer%s+(%S+)%s*$"))
+  if key then ngx.req.clear_header("Authorization") end
+  local other = x_api_key and var.http_x_api_key
+  if other then
+    key = key or find_key(view, other)
+    ngx.req.clear_header("x-api-key")
   end
+  if key then return key end
   metrics.add(metrics.series("rejected_total", "reason", "unauthorized"), 1)
   ngx.header["WWW-Authenticate"] = "Bearer"
-  return reply.error(401, "Provide a valid API key as `Authorization: Bearer <key>`.")
+  local how = x_api_key and "`Authorization: Bearer <key>` or `x-api-key: <key>`" or "`Authorization: Bearer <key>`"
+  return reply.error(401, ("Provide a valid API key as %s."):format(how))
 end
 
---- May the key use a model? A model that it may not use does not exist for it.
+--- Is the key one of the team that has the model?
+function M.is_of_owner(key, model)
+  return key ~= nil and key.namespace == model.namespace
+end
+
+--- May the key use a model? A model that it may not use does not exist for it. A key names models as clients do, or those of its
+-- own namespace by the name of their object: whose object of that name another team has is not its choice.
 function M.allows(key, model, name)
   if not key or not key.allowed then return true end
-  return key.allowed[name] or key.allowed[model.name] or false
+  return key.allowed[name] or M.is_of_owner(key, model) and key.allowed[model.name] or false
 end
 
 local function counters(key)

@@ -30,7 +30,7 @@ end
 function M.list()
   if not reads() then return end
   local view = routes.current()
-  local key, list = keys.authenticate(view), {}
+  local key, list = keys.authenticate(view, true), {}
   for _, model in ipairs(view.models) do
     for _, name in ipairs(model.servedNames) do
       if keys.allows(key, model, name) then list[#list + 1] = card(model, name) end
@@ -46,7 +46,7 @@ end
 function M.get()
   if not reads() then return end
   local view = routes.current()
-  local key = keys.authenticate(view)
+  local key = keys.authenticate(view, true)
   local id = ngx.var.uri:match("^/v1/models/(.+)$")
   local model = view.names[id]
   if not model or not keys.allows(key, model, id) then return reply.error(404, ("The model `%s` does not exist."):format(id or ""), "model") end

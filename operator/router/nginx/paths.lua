@@ -1,7 +1,7 @@
 --- The paths of vLLM that the router forwards; all else, such as its development and administration paths, does not exist.
 -- methods: allowed methods. sse: how the path's streams end and report errors ("openai": `data: [DONE]`, "events": named
 -- events). form: the body is a multipart form. query: the model is named by the query, because there is no body.
--- cache: answers may be kept. usage: its streams can be asked for the tokens they used.
+-- messages: the path is of Anthropic's Messages API, with its keys and errors. cache: answers may be kept. usage: its streams can be asked for the tokens they used.
 
 local function json(sse, cache)
   return { methods = { POST = true }, allow = "POST", sse = sse, cache = cache }
@@ -10,6 +10,8 @@ end
 local generate, events, compute = json("openai", true), json("events", false), json(nil, true)
 local chat = json("openai", true)
 chat.usage = true
+local messages, count = json("events", false), json(nil, true)
+messages.messages, count.messages = true, true
 local form = { methods = { POST = true }, allow = "POST", sse = "openai", form = true }
 local query = { methods = { GET = true }, allow = "GET", query = true }
 
@@ -18,8 +20,8 @@ local exact = {
   ["/v1/chat/completions/batch"] = generate,
   ["/v1/completions"] = chat,
   ["/v1/responses"] = events,
-  ["/v1/messages"] = events,
-  ["/v1/messages/count_tokens"] = compute,
+  ["/v1/messages"] = messages,
+  ["/v1/messages/count_tokens"] = count,
   ["/cohere/v2/chat"] = events,
   ["/inference/v1/generate"] = generate,
   ["/v1/chat/completions/render"] = compute,

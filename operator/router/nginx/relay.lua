@@ -1,6 +1,7 @@
 --- Carries a stream whose client has been sent comments while it waited. Its answer has begun, so nginx cannot proxy it any
 -- more: the router sends the request to itself, over a socket that only it can reach, and copies the answer.
 local board = require "board"
+local cjson = require "cjson.safe"
 local reply = require "reply"
 local request_body = require "body"
 
@@ -9,6 +10,7 @@ local M = {
   INTERVAL = 10, -- seconds between comments; shorter than the idle limits of common proxies
 }
 
+local MAX_ERROR = 65536 -- bytes of an engine's error
 local SOCKET = "unix:relay.sock"
 
 --- Begins the answer.
@@ -49,7 +51,7 @@ end
 function M.fail(ctx, status, message, retry_after)
   if not ctx.relay then return reply.error(status, message, nil, retry_after) end
   ctx.status = status
-  ngx.print("data: ", reply.error_body(status, message), "\n\n")
+  ngx.print(reply.event_of(ctx.path.sse, reply.error_body(status, message)))
   ngx.flush(true)
   return ngx.exit(ngx.HTTP_OK)
 end
@@ -81,9 +83,11 @@ function M.run(ctx)
   local status = tonumber((status_line or ""):match("^HTTP/%d%.%d (%d+)")) or 502
   repeat local line = socket:receive("*l") until not line or line == ""
   if status ~= 200 then
-    local text = socket:receive("*a") or ""
+    local text, _, part = socket:receive(MAX_ERROR)
+    text = (text or part or ""):gsub("%s+", " ")
+    if not cjson.decode(text) then text = reply.error_body(status, "The engine answered with an error that is no JSON.") end
     ctx.status = status
-    ngx.print("data: ", (text:gsub("%s+", " ")), "\n\n")
+    ngx.print(reply.event_of(ctx.path.sse, text))
     ngx.flush(true)
     return ngx.exit(ngx.HTTP_OK)
   end

@@ -1,4 +1,4 @@
---- Answers that the router gives itself, in the shape of OpenAI's (and vLLM's) API.
+--- Answers that the router gives itself, in the shape of OpenAI's (and vLLM's) API, or of Anthropic's where a path is of that one.
 local cjson = require "cjson.safe"
 
 local M = {}
@@ -15,6 +15,17 @@ local TYPES = {
   [504] = "GatewayTimeoutError",
 }
 
+-- https://docs.anthropic.com/en/api/errors
+local ANTHROPIC_TYPES = {
+  [401] = "authentication_error",
+  [403] = "permission_error",
+  [404] = "not_found_error",
+  [413] = "request_too_large",
+  [429] = "rate_limit_error",
+  [503] = "overloaded_error",
+  [504] = "timeout_error",
+}
+
 local MESSAGES = {
   [400] = "The request is malformed.",
   [408] = "The request did not arrive in time.",
@@ -27,14 +38,31 @@ local MESSAGES = {
   [504] = "The engine did not answer in time.",
 }
 
+--- Is the path of this request one of Anthropic's API? Asks nginx, which knows it before any phase of Lua has run.
+local function is_anthropic()
+  return (ngx.var.uri or ""):find("^/v1/messages") ~= nil
+end
+
 --- The JSON text of an error. Bytes outside ASCII in a name that a client sent are masked: they may not be valid UTF-8.
 function M.error_body(status, message, param)
+  local text = cjson.encode((message:gsub("[\128-\255%c]", "?")))
+  if is_anthropic() then
+    local kind = ANTHROPIC_TYPES[status] or (status < 500 and "invalid_request_error" or "api_error")
+    return ('{"type":"error","error":{"type":"%s","message":%s}}'):format(kind, text)
+  end
   return ('{"error":{"message":%s,"type":"%s","param":%s,"code":%d}}'):format(
-    cjson.encode((message:gsub("[\128-\255%c]", "?"))),
+    text,
     TYPES[status] or (status < 500 and "BadRequestError" or "InternalServerError"),
     param and cjson.encode(param) or "null",
     status
   )
+end
+
+--- An event with the JSON text of an error, for a stream that has begun. `sse` is how the path's streams report errors.
+function M.event_of(sse, body)
+  if sse ~= "events" then return "data: " .. body .. "\n\n" end
+  if not body:find('^{"type":"error"') then body = '{"type":"error",' .. body:sub(2) end
+  return "event: error\ndata: " .. body .. "\n\n"
 end
 
 --- The JSON text for an error of nginx's own.

@@ -48,10 +48,12 @@ local function read_request(ctx)
   return name, from, to, p, n, anchor
 end
 
-local function unavailable(ctx, model)
+local function unavailable(ctx, model, name)
   local why = model.unavailable or {}
   metrics.add(metrics.series("rejected_total", "reason", "unavailable"), 1)
-  local message = ("The model `%s` is not available: %s"):format(model.name, why.message or why.reason or "it cannot be started now")
+  -- The message names objects and what a cluster says of them: its owner may read it here, others only that there is a reason.
+  local detail = keys.is_of_owner(ctx.api_key, model) and why.message or why.reason or "it cannot be started now"
+  local message = ("The model `%s` is not available: %s. Its status says more."):format(name, (detail:gsub("%.$", "")))
   return relay.fail(ctx, 503, message, RETRY_LATER)
 end
 
@@ -169,7 +171,7 @@ function M.enter()
     return reply.error(405, "Method Not Allowed")
   end
   local view = routes.current()
-  local key = keys.authenticate(view)
+  local key = keys.authenticate(view, path.messages)
   local name, from, to, p, n, anchor = read_request(ctx)
   local model = view.names[name]
   if not model or not keys.allows(key, model, name) then return unknown(name) end
@@ -196,7 +198,7 @@ end
 
 --- Lets the request in, at once or when it is its turn.
 function M.admit(ctx, model, name)
-  if model.unavailable and #model.live == 0 then return unavailable(ctx, model) end
+  if model.unavailable and #model.live == 0 then return unavailable(ctx, model, name) end
   if waiting.may_pass(model) then
     ctx.counted = true
     waiting.admit(model)
@@ -208,7 +210,7 @@ function M.admit(ctx, model, name)
   model = routes.current().by_uid[model.uid]
   if not model then return relay.fail(ctx, 404, ("The model `%s` does not exist."):format(name)) end
   ctx.model = model
-  if not ctx.counted then return unavailable(ctx, model) end
+  if not ctx.counted then return unavailable(ctx, model, name) end
   if ctx.relay then return relay.run(ctx) end
 end
 

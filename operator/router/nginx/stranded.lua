@@ -69,7 +69,7 @@ function M.wait()
   if not found then return relay.fail(ctx, 503, "No engine could be reached. Try again shortly.", 1) end
   if not model then return relay.fail(ctx, 404, "The model does not exist any more.") end
   ctx.model = model
-  return require("request").admit(ctx, model, model.name)
+  return require("request").admit(ctx, model, model.servedNames[1] or model.name)
 end
 
 return M

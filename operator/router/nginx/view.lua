@@ -118,6 +118,7 @@ function M.new(view, slots)
   take_slots(view, slots)
   for _, model in ipairs(view.models) do add(view, model) end
   for _, key in ipairs(view.keys or {}) do
+    key.namespace = key.tenant:match("^[^/]*")
     if key.models then
       key.allowed = {}
       for _, name in ipairs(key.models) do key.allowed[name] = true end

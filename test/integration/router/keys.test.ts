@@ -86,6 +86,69 @@ describe('API keys', () => {
     ).toBe(404);
   });
 
+  test("a key that is limited to a model of its namespace may not use another team's object of that name", async () => {
+    const engine = keep(await startEngine());
+    const router = keep(
+      await startRouter({
+        table: table(
+          [
+            model('m2', [engine.address], { servedNames: ['mine'], adapters: ['mine-lora'] }),
+            model('m2', [engine.address], {
+              uid: 'uid-other',
+              namespace: 'team-b',
+              servedNames: ['other-name'],
+              adapters: ['other-lora'],
+            }),
+          ],
+          { auth: 'APIKey', keys: [key('a', { tenant: 'team-a/ci', models: ['m2'] })] },
+        ),
+      }),
+    );
+    for (const name of ['mine', 'mine-lora']) expect((await ask(router, 'a', name)).status).toBe(200);
+    for (const name of ['other-name', 'other-lora']) expect((await ask(router, 'a', name)).status).toBe(404);
+    const list = await fetch(`${router.url}/v1/models`, { headers: { authorization: 'Bearer a' } });
+    expect(await list.text()).not.toContain('other');
+  });
+
+  test('a header that names another adapter does not reach the engine', async () => {
+    const { engine, router } = await setUp([key('a', { models: ['m'] })]);
+    const response = await fetch(`${router.url}/invocations`, {
+      method: 'POST',
+      body: '{"model":"m"}',
+      headers: {
+        authorization: 'Bearer a',
+        'x-amzn-sagemaker-adapter-identifier': 'lora',
+        'x-amzn-sagemaker-session-id': 'NEW_SESSION',
+      },
+    });
+    expect(response.status).toBe(200);
+    expect(
+      Object.keys(engine.requests[0]?.headers ?? {}).filter((name) => name.includes('sagemaker')),
+    ).toEqual([]);
+  });
+
+  test('of a model that cannot start only its team is told more than the reason', async () => {
+    const unavailable = { reason: 'FailedCreate', message: 'ServiceAccount team-c/vllm-x-router exists.' };
+    const models = [model('m', [], { servedNames: ['served'], unavailable })];
+    const keys = [key('a', { tenant: 'team-a/ci' }), key('b', { tenant: 'team-b' })];
+    const router = keep(await startRouter({ table: table(models, { auth: 'APIKey', keys }) }));
+    const said = async (token: string | undefined) => {
+      const response = await fetch(`${router.url}/v1/completions`, {
+        method: 'POST',
+        body: '{"model":"served"}',
+        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      });
+      expect(response.status).toBe(503);
+      return ((await response.json()) as { error: { message: string } }).error.message;
+    };
+    expect(await said('a')).toContain(
+      'The model `served` is not available: ServiceAccount team-c/vllm-x-router exists.',
+    );
+    expect(await said('b')).toContain('The model `served` is not available: FailedCreate.');
+    await router.put(table(models));
+    expect(await said(undefined)).toContain('The model `served` is not available: FailedCreate.');
+  });
+
   test('requests and tokens per minute are limited across routers', async () => {
     const redis = keep(await startRedis());
     const { router, routes } = await setUp(

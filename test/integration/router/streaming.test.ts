@@ -98,7 +98,7 @@ describe('streaming', () => {
     expect(event).toBe('event: error');
     expect(JSON.parse(data?.replace(/^data: /, '') ?? '')).toMatchObject({
       type: 'error',
-      error: { code: 502 },
+      error: path === '/v1/messages' ? { type: 'api_error' } : { code: 502 },
     });
   });
 
