@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type DocumentOptions, type ParseOptions, parse as parseYaml, type SchemaOptions } from 'yaml';
+import { type DocumentOptions, type ParseOptions, parseDocument, type SchemaOptions } from 'yaml';
 import { isObject, type Json, type JsonObject } from './json.ts';
+import { duplicateKeys } from './schema/duplicate-keys.ts';
 import { badRequest, StatusError } from './status-error.ts';
 
 /** YAML as sigs.k8s.io/yaml reads it: `y` and `yes` are true, but `1:30` and dates stay text. */
@@ -41,23 +42,44 @@ export function mediaType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
-/** Parses a body that must be an object. Throws BadRequest; `kind` is named in the message. */
-export function parseObject(text: string, type: string, kind: string): JsonObject {
-  const value = parseText(text, type, kind);
-  if (!isObject(value)) throw badRequest(`the object provided is unrecognized (must be of type ${kind})`);
-  return value;
+/** A parsed body. */
+export interface ParsedBody<T extends Json = Json> {
+  value: T;
+  /** What is wrong with its text for a strict reader: keys that come twice. */
+  faults: string[];
 }
 
-/** Parses a JSON or YAML body. */
-export function parseText(text: string, type: string, kind: string): Json {
+/** Parses a body that must be an object. Throws BadRequest; `kind` is named in the message. */
+export function parseObject(text: string, type: string, kind: string): ParsedBody<JsonObject> {
+  const { value, faults } = parseText(text, type, kind);
+  if (!isObject(value)) throw badRequest(`the object provided is unrecognized (must be of type ${kind})`);
+  return { value, faults };
+}
+
+/** Parses a JSON or YAML body; of a key that comes twice, the last value counts. */
+export function parseText(text: string, type: string, kind: string): ParsedBody {
   try {
-    return (type.includes('yaml') ? parseYaml(text, YAML_1_1) : JSON.parse(text)) as Json;
+    if (type.includes('yaml')) return parseYamlText(text);
+    const value = JSON.parse(text) as Json;
+    return { value, faults: duplicateKeys(text).map((path) => `duplicate field ${JSON.stringify(path)}`) };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw badRequest(
       `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why}`,
     );
   }
+}
+
+function parseYamlText(text: string): ParsedBody {
+  const document = parseDocument(text, YAML_1_1);
+  const twice = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  const [broken] = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY');
+  if (broken) throw broken;
+  const faults = twice.map(({ pos: [at], linePos }) => {
+    const key = /^[^\s:]+/.exec(text.slice(at))?.[0] ?? '';
+    return `line ${linePos?.[0].line ?? 0}: key ${JSON.stringify(key)} already set in map`;
+  });
+  return { value: document.toJS() as Json, faults };
 }
 
 /** How the client wants objects: as they are, as table rows or as metadata only. */
@@ -78,7 +100,12 @@ export function representation(accept: string | undefined): Representation {
   return 'object';
 }
 
-/** Answers with JSON and Warning headers. */
+/** Warnings as a Warning header says them. */
+export function warningHeader(warnings: readonly string[]): string {
+  return [...new Set(warnings)].map((warning) => `299 - ${JSON.stringify(warning)}`).join(', ');
+}
+
+/** Answers with JSON and a Warning header. */
 export function sendJson(
   response: ServerResponse,
   status: number,
@@ -89,12 +116,7 @@ export function sendJson(
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   response.statusCode = status;
   response.setHeader('Content-Type', type);
-  if (warnings.length > 0) {
-    response.setHeader(
-      'Warning',
-      [...new Set(warnings)].map((warning) => `299 - ${JSON.stringify(warning)}`),
-    );
-  }
+  if (warnings.length > 0) response.setHeader('Warning', warningHeader(warnings));
   response.end(text);
 }
 

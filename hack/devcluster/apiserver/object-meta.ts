@@ -43,51 +43,65 @@ export function generateName(base: string): string {
   return base.slice(0, MAX_GENERATED_BASE) + suffix;
 }
 
-/** Takes over from the live object what updates can't change. Changes the object. */
+/**
+ * Takes over from the live object what an update leaves out or can't change. What it may not change is as sent, for
+ * `validateMeta` to refuse (BeforeUpdate of apiserver). Changes the object.
+ */
 export function keepSystemMeta(object: ApiObject, old: ApiObject): void {
-  const system = [
-    'uid',
-    'creationTimestamp',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'generation',
-    'namespace',
-    'generateName',
-    'selfLink',
-  ];
-  for (const key of system) {
-    const value: Json | undefined = old.metadata[key];
-    if (value === undefined) delete object.metadata[key];
-    else object.metadata[key] = value;
-  }
+  const { metadata } = object;
+  const before = old.metadata;
+  delete metadata.selfLink;
+  take(metadata, before, 'generation');
+  take(metadata, before, 'creationTimestamp');
+  take(metadata, before, 'namespace');
+  if (!metadata.uid) take(metadata, before, 'uid');
+  if (before.deletionTimestamp) take(metadata, before, 'deletionTimestamp');
+  if (metadata.deletionGracePeriodSeconds === undefined) take(metadata, before, 'deletionGracePeriodSeconds');
+}
+
+function take(metadata: Metadata, before: Metadata, key: string): void {
+  const value: Json | undefined = before[key];
+  if (value === undefined) delete metadata[key];
+  else metadata[key] = value;
 }
 
 /** Checks metadata of a new or changed object. */
 export function validateMeta(resource: Resource, object: ApiObject, old: ApiObject | undefined): Cause[] {
   const { metadata } = object;
-  const causes: Cause[] = [];
-  if (!old) causes.push(...validateName(resource, metadata));
-  causes.push(...validateLabels(metadata), ...validateAnnotations(metadata));
-  causes.push(...validateOwners(metadata));
-  for (const finalizer of stringsAt(metadata, 'finalizers')) {
-    if (!finalizer.split('/').every((part) => part.length <= 253 && QUALIFIED.test(part))) {
-      causes.push(fieldInvalid('metadata.finalizers', finalizer, NAME_PART_RULE));
-    }
-  }
-  if (old?.metadata.deletionTimestamp) {
-    const before = old.metadata.finalizers ?? [];
-    const added = (metadata.finalizers ?? []).filter((finalizer) => !before.includes(finalizer));
-    if (added.length > 0) {
-      const cause = {
-        reason: 'FieldValueForbidden',
-        field: 'metadata.finalizers',
-        message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(', ')}}`,
-      };
-      // Custom resources are checked twice for this.
-      causes.push(cause, ...(resource.custom ? [cause] : []));
-    }
-  }
-  return causes;
+  const common = [
+    ...validateLabelMap(metadata.labels, 'metadata.labels'),
+    ...validateAnnotations(metadata),
+    ...validateOwners(metadata),
+  ];
+  if (!old) return [...validateName(resource, metadata), ...common, ...validateFinalizers(metadata)];
+  const causes = [...newFinalizers(metadata, old.metadata), ...immutable(metadata, old.metadata), ...common];
+  // The generic registry and the kind's strategy each check it.
+  return [...causes, ...causes];
+}
+
+function validateFinalizers(metadata: Metadata): Cause[] {
+  const names = stringsAt(metadata, 'finalizers');
+  const sound = (name: string): boolean =>
+    name.split('/').every((part) => part.length <= 253 && QUALIFIED.test(part));
+  return names
+    .filter((name) => !sound(name))
+    .map((name) => fieldInvalid('metadata.finalizers', name, NAME_PART_RULE));
+}
+
+function newFinalizers(metadata: Metadata, before: Metadata): Cause[] {
+  if (!before.deletionTimestamp) return [];
+  const known = before.finalizers ?? [];
+  const added = (metadata.finalizers ?? []).filter((finalizer) => !known.includes(finalizer));
+  if (added.length === 0) return [];
+  const list = added.map((name) => JSON.stringify(name)).join(', ');
+  const message = `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`;
+  return [{ reason: 'FieldValueForbidden', field: 'metadata.finalizers', message }];
+}
+
+function immutable(metadata: Metadata, before: Metadata): Cause[] {
+  return ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds']
+    .filter((key) => metadata[key] !== before[key])
+    .map((key) => fieldInvalid(`metadata.${key}`, metadata[key] ?? null, 'field is immutable'));
 }
 
 function validateName(resource: Resource, metadata: Metadata): Cause[] {
@@ -145,10 +159,6 @@ export function validateLabelMap(labels: Json | undefined, field: string): Cause
     }
   }
   return causes;
-}
-
-function validateLabels(metadata: Metadata): Cause[] {
-  return validateLabelMap(metadata.labels, 'metadata.labels');
 }
 
 function validateAnnotations(metadata: Metadata): Cause[] {

@@ -98,7 +98,7 @@ export function invalid(subject: ErrorSubject, name: string, causes: Cause[]): S
   return new StatusError(422, 'Invalid', `${kind} "${name}" is invalid: ${text}`, {
     ...(name === '' ? {} : { name }),
     ...(subject.group === '' ? {} : { group: subject.group }),
-    kind: subject.kind,
+    ...(subject.kind === '' ? {} : { kind: subject.kind }),
     causes: causes.map((cause) => ({ reason: cause.reason, message: cause.message, field: cause.field })),
   });
 }
@@ -130,6 +130,12 @@ export function methodNotAllowed(): StatusError {
     'the server does not allow this method on the requested resource',
     {},
   );
+}
+
+/** 405 for a verb that a custom resource does not take. */
+export function methodNotSupported(subject: ErrorSubject, verb: string): StatusError {
+  const why = `${verb} is not supported on resources of kind "${qualified(subject)}"`;
+  return new StatusError(405, 'MethodNotAllowed', why, about(subject, ''));
 }
 
 /** 415 with what would be accepted. */

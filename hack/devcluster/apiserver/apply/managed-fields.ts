@@ -1,5 +1,5 @@
 import { type ApiObject, timestamp } from '../api-object.ts';
-import { isObject, type Json, type JsonObject, objectAt, stringAt } from '../json.ts';
+import { type Json, type JsonObject, objectAt, objectsAt, stringAt } from '../json.ts';
 import { FieldSet } from './field-set.ts';
 
 /** One entry of metadata.managedFields, decoded. */
@@ -38,20 +38,28 @@ export function stripUnmanaged(set: FieldSet): FieldSet {
   return set.difference(UNMANAGED);
 }
 
-/** Finds whether two identities are the same entry. */
+/** Finds whether two identities are the same entry; one who applies is the same in every version. */
 export function sameManager(a: ManagerIdentity, b: ManagerIdentity): boolean {
   return (
     a.manager === b.manager &&
     a.operation === b.operation &&
-    a.apiVersion === b.apiVersion &&
+    (a.operation === 'Apply' || a.apiVersion === b.apiVersion) &&
     a.subresource === b.subresource
   );
 }
 
-/** Reads metadata.managedFields; entries that are malformed are dropped. */
+/** Reads metadata.managedFields; when one entry is malformed, none counts (emptyManagedFieldsOnErr of apimachinery). */
 export function decodeManaged(fields: Json | undefined): ManagedEntry[] {
-  if (!Array.isArray(fields)) return [];
-  return fields.filter(isObject).map((entry) => ({
+  const entries = objectsAt({ fields: fields ?? null }, 'fields');
+  const sound = entries.every(
+    ({ operation, apiVersion, fieldsType }) =>
+      (operation === 'Apply' || operation === 'Update') &&
+      typeof apiVersion === 'string' &&
+      apiVersion !== '' &&
+      fieldsType === 'FieldsV1',
+  );
+  if (!sound) return [];
+  return entries.map((entry) => ({
     manager: stringAt(entry, 'manager'),
     operation: entry.operation === 'Apply' ? 'Apply' : 'Update',
     apiVersion: stringAt(entry, 'apiVersion'),
@@ -65,7 +73,7 @@ export function decodeManaged(fields: Json | undefined): ManagedEntry[] {
 export function encodeManaged(entries: readonly ManagedEntry[]): JsonObject[] {
   const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
   return [...entries]
-    .filter((entry) => !entry.fields.empty || entry.operation === 'Apply')
+    .filter((entry) => !entry.fields.empty)
     .sort(
       (a, b) =>
         order(a.operation, b.operation) ||

@@ -120,20 +120,25 @@ function hasItems(value: Json | undefined): boolean {
   return Array.isArray(value) && value.length > 0;
 }
 
-/** Lays an applied configuration over the live value (structured-merge-diff Merge). */
+/**
+ * Lays an applied configuration over the live value (structured-merge-diff Merge). Null counts as an empty map or list,
+ * so it takes nothing away from one that has something.
+ */
 export function mergeValues(type: TypeNode, live: Json | undefined, applied: Json | undefined): Json {
   if (applied === undefined) return live ?? null;
   if (live === undefined) return applied;
-  if (isMap(type, live) && isMap(type, applied)) {
-    const out: JsonObject = { ...live };
-    for (const [key, value] of Object.entries(applied)) {
-      out[key] = mergeValues(childType(type, key), live[key], value);
+  const maps = (isMap(type, live) || live === null) && (isMap(type, applied) || applied === null);
+  if (maps && (hasKeys(live) || hasKeys(applied))) {
+    const out: JsonObject = isObject(live) ? { ...live } : {};
+    for (const [key, value] of Object.entries(isObject(applied) ? applied : {})) {
+      out[key] = mergeValues(childType(type, key), out[key], value);
     }
     return out;
   }
-  if (isGranularList(type, live) && isGranularList(type, applied)) {
-    return mergeLists(type, live, applied);
-  }
+  const lists =
+    (isGranularList(type, live) || live === null) && (isGranularList(type, applied) || applied === null);
+  if (lists && (hasItems(live) || hasItems(applied)))
+    return mergeLists(type, Array.isArray(live) ? live : [], Array.isArray(applied) ? applied : []);
   return applied;
 }
 
@@ -176,7 +181,7 @@ function mergeLists(type: TypeNode, live: Json[], applied: Json[]): Json[] {
   return out;
 }
 
-/** Takes the paths of a set out of a value; items and map entries go as a whole. */
+/** Takes the paths of a set out of a value; items and map entries go as a whole, what is empty then becomes null. */
 export function removePaths(type: TypeNode, value: Json, paths: FieldSet): Json {
   if (isMap(type, value)) {
     const out: JsonObject = {};
@@ -184,9 +189,9 @@ export function removePaths(type: TypeNode, value: Json, paths: FieldSet): Json 
       const element = fieldElement(key);
       if (paths.members.has(element)) continue;
       const below = paths.children.get(element);
-      out[key] = below ? removePaths(childType(type, key), child, below) : child;
+      out[key] = below && !below.empty ? removePaths(childType(type, key), child, below) : child;
     }
-    return out;
+    return Object.keys(out).length === 0 ? null : out;
   }
   if (isGranularList(type, value)) {
     const out: Json[] = [];
@@ -194,9 +199,9 @@ export function removePaths(type: TypeNode, value: Json, paths: FieldSet): Json 
       const element = itemElement(type, item) ?? '';
       if (paths.members.has(element)) continue;
       const below = paths.children.get(element);
-      out.push(below ? removePaths(type.element(), item, below) : item);
+      out.push(below && !below.empty ? removePaths(type.element(), item, below) : item);
     }
-    return out;
+    return out.length === 0 ? null : out;
   }
   return value;
 }

@@ -1,8 +1,9 @@
 import type { ApiObject } from '../api-object.ts';
-import type { Json } from '../json.ts';
+import { equal, isObject, type Json } from '../json.ts';
 import type { TypeNode } from '../schema/type-node.ts';
 import { type Cause, StatusError } from '../status-error.ts';
 import { describePath, FieldSet } from './field-set.ts';
+import { type FieldConflict, syncLastApplied, withoutAllowed } from './last-applied.ts';
 import {
   decodeManaged,
   type ManagedEntry,
@@ -42,10 +43,10 @@ function changesOf(type: TypeNode, old: Json, now: Json, reset: FieldSet): Compa
 
 /**
  * Notes the fields that an Update operation (create, replace, patch) took. `before` is the live object,
- * or, on create, an empty one of the kind. An object sent with `managedFields: []` starts anew.
+ * or, on create, an empty one of the kind.
  */
 export function trackUpdate(before: ApiObject, after: ApiObject, write: ManagedWrite): ApiObject {
-  const entries = sentEntries(before, after);
+  const entries = sentEntries(before, after, write);
   // Objects whose managedFields were cleared are not tracked until someone applies (skipNonAppliedManager).
   if (entries.length === 0 && before.metadata.uid !== undefined) return withManaged(after, []);
   const change = changesOf(write.type, withoutManaged(before), withoutManaged(after), write.reset);
@@ -68,10 +69,15 @@ export function isOwned(object: ApiObject, path: readonly string[]): boolean {
   return decodeManaged(object.metadata.managedFields).some((entry) => entry.fields.has(path));
 }
 
-/** A client may rewrite managedFields; leaving them out keeps the live ones, `[{}]` or `[]` clears them. */
-function sentEntries(before: ApiObject, after: ApiObject): ManagedEntry[] {
+/** A client may rewrite managedFields on the resource itself, and `[{}]` clears them; else the live ones count. */
+function sentEntries(before: ApiObject, after: ApiObject, write: ManagedWrite): ManagedEntry[] {
   const sent = after.metadata.managedFields;
-  return decodeManaged(sent ?? before.metadata.managedFields).filter((entry) => entry.manager !== '');
+  const live = decodeManaged(before.metadata.managedFields);
+  if (write.identity.subresource !== '' || !Array.isArray(sent)) return live;
+  const [only] = sent;
+  if (sent.length === 1 && isObject(only) && Object.keys(only).length === 0) return [];
+  const entries = decodeManaged(sent);
+  return entries.length === 0 ? live : entries;
 }
 
 function capUpdates(entries: ManagedEntry[]): ManagedEntry[] {
@@ -87,22 +93,31 @@ function capUpdates(entries: ManagedEntry[]): ManagedEntry[] {
   return merged ? [...rest, { ...merged, manager: 'ancient-changes', fields }] : rest;
 }
 
+/** What an apply is done with. */
+export interface ApplyOptions {
+  force: boolean;
+  /** The object that a create is compared with. */
+  blank: ApiObject;
+  /** Makes of the merged value what is written. */
+  finish(object: ApiObject): ApiObject;
+}
+
 /**
- * Server-side apply: merges the configuration into the live object, removes what this manager gave up,
- * and updates ownership. `before` is as for trackUpdate. Throws a Conflict when others own changed
- * fields and `force` is not set.
+ * Server-side apply: merges the configuration into the live object, removes what this manager gave up, and updates
+ * ownership. Throws a Conflict when others own changed fields and `force` is not set.
  */
 export function applyConfiguration(
   before: ApiObject,
   configuration: ApiObject,
   write: ManagedWrite,
-  options: { force: boolean; finish: (object: ApiObject) => ApiObject },
+  options: ApplyOptions,
 ): ApiObject {
   const live = withoutManaged(before);
   const config = withoutManaged(configuration);
-  const entries = decodeManaged(before.metadata.managedFields);
+  const entries = liveEntries(before, write, options.blank);
   const previous = entries.find((entry) => sameManager(entry, write.identity));
-  const set = stripUnmanaged(fieldSetOf(write.type, config).recursiveDifference(write.reset));
+  // The name is owned until the end: else it would go with the last other part of metadata.
+  const set = fieldSetOf(write.type, config).recursiveDifference(write.reset);
   const own: ManagedEntry = { ...write.identity, time: write.time, fields: set };
   const others = entries.filter((entry) => !sameManager(entry, write.identity));
   const merged = mergeValues(write.type, live, config) as ApiObject;
@@ -110,18 +125,31 @@ export function applyConfiguration(
   const change = changesOf(write.type, live, pruned, write.reset);
   const taken = change.added.union(change.modified);
   const kept: ManagedEntry[] = [];
-  const conflicts: { entry: ManagedEntry; fields: FieldSet }[] = [];
+  const conflicts: FieldConflict[] = [];
   for (const entry of others) {
     const clash = entry.fields.intersection(taken);
     if (!clash.empty) conflicts.push({ entry, fields: clash });
     const fields = entry.fields.difference(clash).difference(change.removed);
     if (!fields.empty) kept.push({ ...entry, fields });
   }
-  if (conflicts.length > 0 && !options.force) throw applyConflict(conflicts);
-  const unchanged = taken.empty && change.removed.empty && previous?.fields.equals(set) === true;
-  const time = unchanged ? (previous?.time ?? '') : write.time;
-  const final = set.empty ? kept : [...kept, { ...own, time }];
-  return withManaged(options.finish(pruned), final);
+  const standing = options.force ? [] : withoutAllowed(before, write, conflicts);
+  if (standing.length > 0) throw applyConflict(standing);
+  const time = equal(live, pruned) ? (previous?.time ?? '') : write.time;
+  const mine = { ...own, fields: stripUnmanaged(set), time };
+  return withManaged(syncLastApplied(options.finish(pruned), config, write), [...kept, mine]);
+}
+
+/** Who owns the live object; where nobody does, its fields belong to "before-first-apply". */
+function liveEntries(before: ApiObject, write: ManagedWrite, blank: ApiObject): ManagedEntry[] {
+  const known = decodeManaged(before.metadata.managedFields);
+  if (known.length > 0 || before.metadata.uid === undefined) return known;
+  const identity = {
+    manager: 'before-first-apply',
+    operation: 'Update',
+    apiVersion: write.identity.apiVersion,
+    subresource: write.identity.subresource,
+  } as const;
+  return decodeManaged(trackUpdate(blank, before, { ...write, identity }).metadata.managedFields);
 }
 
 /** Removes what the manager applied before and now left out, unless someone owns it (SMD prune). */
@@ -137,7 +165,7 @@ function prune(merged: ApiObject, last: FieldSet, entries: ManagedEntry[], type:
   return removePaths(type, merged, dangling) as ApiObject;
 }
 
-function applyConflict(conflicts: { entry: ManagedEntry; fields: FieldSet }[]): StatusError {
+function applyConflict(conflicts: FieldConflict[]): StatusError {
   const causes: Cause[] = [];
   const texts: string[] = [];
   for (const { entry, fields } of conflicts) {

@@ -1,19 +1,20 @@
 import type { ApiObject } from '../api-object.ts';
-import { parseObject, parseText } from '../http-message.ts';
-import { isObject, type Json, type JsonObject } from '../json.ts';
+import { type ParsedBody, parseObject, parseText } from '../http-message.ts';
+import { isObject, type Json, type JsonObject, objectsAt } from '../json.ts';
 import { jsonPatch } from '../patch/json-patch.ts';
 import { mergePatch } from '../patch/merge-patch.ts';
 import { strategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
-import { badRequest, conflict, unsupportedMediaType } from '../status-error.ts';
+import { badRequest, unsupportedMediaType } from '../status-error.ts';
 import { applyObject } from '../writes/apply-object.ts';
-import { readStored, type Target } from '../writes/common.ts';
-import { decodeObject } from '../writes/decode-object.ts';
+import { assertVersion, checkTarget, readStored, type Target } from '../writes/common.ts';
+import { decodePatched, invalidPatch } from '../writes/decode-object.ts';
 import { writeUpdate } from '../writes/update-object.ts';
 
 const STRATEGIC = 'application/strategic-merge-patch+json';
-const PLAIN_PATCHES = ['application/json-patch+json', 'application/merge-patch+json'];
-const APPLY_PATCHES = ['application/apply-patch+yaml', 'application/apply-patch+cbor'];
+const JSON_PATCH = 'application/json-patch+json';
+const PLAIN_PATCHES = [JSON_PATCH, 'application/merge-patch+json'];
+const APPLY = 'application/apply-patch+yaml';
 
 /** Answers PATCH: returns the object and whether an apply made it. */
 export function patchObject(
@@ -23,28 +24,50 @@ export function patchObject(
   request: WriteRequest,
 ): { object: ApiObject; created: boolean } {
   const { resource } = target;
-  if (patch.type === 'application/apply-patch+yaml') {
+  if (patch.type === APPLY) {
     const body = parseObject(patch.text, 'yaml', resource.kind);
     return applyObject(server, target, body, request, patch.force);
   }
-  assertPatchType(patch.type, resource.custom !== undefined);
+  const parsed = parsePatch(patch);
   const live = readStored(server, target);
-  const patched = patchedBody(server, target.resource.schema, live, patch);
-  const version = isObject(patched.metadata) ? patched.metadata.resourceVersion : undefined;
-  if (typeof version === 'string' && version !== live.metadata.resourceVersion)
-    throw conflict(resource, target.name);
-  checkIdentity(live, patched);
-  const decoded = decodeObject(server, resource, patched, request);
+  const patched = patchedBody(server, resource.schema, live, { ...patch, value: parsed.value });
+  const decoded = decodePatched(server, resource, patched, request, parsed.faults);
+  checkTarget(target, decoded);
+  assertVersion(resource, live, decoded);
   return { object: writeUpdate(server, target, live, decoded, request), created: false };
 }
 
 /** Throws UnsupportedMediaType for patch types that a kind does not take. */
 export function assertPatchType(type: string, custom: boolean): void {
-  if (PLAIN_PATCHES.includes(type) || (type === STRATEGIC && !custom)) return;
-  const accepted = custom
-    ? [...PLAIN_PATCHES, APPLY_PATCHES[0] ?? '']
-    : [...PLAIN_PATCHES, STRATEGIC, APPLY_PATCHES[0] ?? ''];
-  throw unsupportedMediaType(accepted);
+  const accepted = custom ? [...PLAIN_PATCHES, APPLY] : [...PLAIN_PATCHES, STRATEGIC, APPLY];
+  if (!accepted.includes(type)) throw unsupportedMediaType(accepted);
+}
+
+/** Reads a JSON, merge or strategic merge patch. Throws BadRequest when it is none. */
+export function parsePatch({ text, type }: { text: string; type: string }): ParsedBody {
+  let parsed: ParsedBody;
+  try {
+    parsed = parseText(text, 'json', 'Patch');
+  } catch {
+    throw badRequest('error decoding patch: the body is not JSON');
+  }
+  const operations = type === JSON_PATCH;
+  if (
+    operations !== Array.isArray(parsed.value) ||
+    typeof parsed.value !== 'object' ||
+    parsed.value === null
+  ) {
+    const wanted = operations ? '[]handlers.jsonPatchOp' : 'map[string]interface {}';
+    const got = Array.isArray(parsed.value) ? 'array' : typeof parsed.value;
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${got} into Go value of type ${wanted}`);
+  }
+  if (!operations) return parsed;
+  const unknown = objectsAt({ list: parsed.value }, 'list').flatMap((operation, index) =>
+    Object.keys(operation)
+      .filter((key) => !['op', 'path', 'from', 'value'].includes(key))
+      .map((key) => `json patch unknown field "[${index}].${key}"`),
+  );
+  return { ...parsed, faults: [...parsed.faults.map((fault) => `json patch ${fault}`), ...unknown] };
 }
 
 /** The live object with a JSON, merge or strategic merge patch laid over. */
@@ -52,25 +75,14 @@ export function patchedBody(
   server: ServerContext,
   schema: JsonObject,
   live: JsonObject,
-  patch: { text: string; type: string },
+  patch: { value: Json; type: string },
 ): JsonObject {
-  const value: Json = parseText(patch.text, 'json', 'Patch');
-  if (patch.type === 'application/json-patch+json') {
-    const out = jsonPatch(live, value);
-    if (!isObject(out)) throw badRequest('the patched object is no object');
+  if (patch.type === JSON_PATCH) {
+    const out = jsonPatch(live, patch.value);
+    if (!isObject(out)) throw invalidPatch(out, 'the patched object is no object');
     return out;
   }
-  if (!isObject(value))
-    throw badRequest('json: cannot unmarshal array into Go value of type map[string]interface {}');
-  if (patch.type === STRATEGIC) return strategicMergePatch(live, value, schema, server.lookup);
-  return mergePatch(live, value) as JsonObject;
-}
-
-function checkIdentity(live: ApiObject, patched: JsonObject): void {
-  const metadata = isObject(patched.metadata) ? patched.metadata : {};
-  if (metadata.name !== undefined && metadata.name !== live.metadata.name) {
-    throw badRequest(
-      `the name of the object (${String(metadata.name)}) does not match the name on the URL (${live.metadata.name})`,
-    );
-  }
+  if (patch.type === STRATEGIC && isObject(patch.value))
+    return strategicMergePatch(live, patch.value, schema, server.lookup);
+  return mergePatch(live, patch.value) as JsonObject;
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
 import {
   mediaType,
+  type ParsedBody,
   parseObject,
   type Representation,
   readBody,
@@ -15,7 +16,7 @@ import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { isWatch } from '../request-info.ts';
 import type { Resource } from '../resource.ts';
-import type { ServerContext, UserInfo, WriteRequest } from '../server-context.ts';
+import type { ServerContext, UserInfo } from '../server-context.ts';
 import {
   badRequest,
   methodNotAllowed,
@@ -25,7 +26,7 @@ import {
 } from '../status-error.ts';
 import { tableOf } from '../table/table.ts';
 import type { WatchSessions } from '../watch-sessions.ts';
-import { readStored, type Target } from '../writes/common.ts';
+import { checkTarget, readStored, type Target } from '../writes/common.ts';
 import { createObject } from '../writes/create-object.ts';
 import { decodeObject } from '../writes/decode-object.ts';
 import { deleteObject, deleteOptions } from '../writes/delete-object.ts';
@@ -33,9 +34,9 @@ import { updateObject } from '../writes/update-object.ts';
 import type { ContinueTokens } from './continue-tokens.ts';
 import { listObjects, selectObjects } from './list-objects.ts';
 import type { OpenApiDocuments } from './openapi.ts';
-import { patchObject } from './patch-object.ts';
+import { assertPatchType, patchObject } from './patch-object.ts';
 import { watchObjects } from './watch-objects.ts';
-import { writeRequestOf } from './write-request.ts';
+import { withWarnings, writeRequestOf } from './write-request.ts';
 
 const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 const WRITE_TYPES = ['application/json', 'application/yaml', PROTOBUF];
@@ -147,26 +148,35 @@ function watchOne(state: HandlerState, call: ResourceRequest, shape: Representat
 }
 
 /** The body of a create or update, from JSON, YAML or protobuf. Throws BadRequest, UnsupportedMediaType. */
-export async function readObjectBody(
+export async function readParsedBody(
   call: Pick<ResourceRequest, 'message'>,
   kind: string,
-): Promise<JsonObject> {
+): Promise<ParsedBody<JsonObject>> {
   const type = mediaType(call.message);
-  if (type === PROTOBUF) return decodeProtobuf(await readBytes(call.message));
+  if (type === PROTOBUF) return { value: decodeProtobuf(await readBytes(call.message)), faults: [] };
   if (type !== '' && type !== 'application/json' && type !== 'application/yaml')
     throw unsupportedMediaType(WRITE_TYPES);
   return parseObject(await readBody(call.message), type, kind);
 }
 
+/** Like readParsedBody, where keys that come twice do not matter. */
+export async function readObjectBody(
+  call: Pick<ResourceRequest, 'message'>,
+  kind: string,
+): Promise<JsonObject> {
+  return (await readParsedBody(call, kind)).value;
+}
+
 async function create(state: HandlerState, call: ResourceRequest, shape: Representation): Promise<void> {
   const { info, resource, message, user } = call;
-  if (info.name !== '') throw methodNotAllowed();
   if (resource.namespaced && info.namespace === '') throw noSuchResource();
-  const body = await readObjectBody(call, resource.kind);
+  const { value, faults } = await readParsedBody(call, resource.kind);
   const request = writeRequestOf(message, info, user);
-  const decoded = decodeObject(state.server, resource, body, request);
-  checkNamespace(call, decoded);
-  const object = createObject(state.server, targetOf(call), decoded, request);
+  const object = withWarnings(request, () => {
+    const decoded = decodeObject(state.server, resource, value, request, faults);
+    checkNamespace(call, decoded);
+    return createObject(state.server, targetOf(call), decoded, request);
+  });
   sendObject(state.server, call, object, 201, shape, request.warnings);
 }
 
@@ -179,27 +189,18 @@ function checkNamespace({ info, resource }: ResourceRequest, object: ApiObject):
 
 async function update(state: HandlerState, call: ResourceRequest, shape: Representation): Promise<void> {
   const { info, resource, message, user } = call;
-  if (info.name === '') throw methodNotAllowed();
-  const body = await readObjectBody(call, resource.kind);
+  const { value, faults } = await readParsedBody(call, resource.kind);
   const request = writeRequestOf(message, info, user);
-  const decoded = decodeObject(state.server, resource, body, request);
-  checkNamespace(call, decoded);
   const target = targetOf(call);
   const known = state.server.store.get(resource.collection, target.namespace, target.name);
-  if (!known && info.subresource === '' && CREATE_ON_UPDATE.has(resource.collection)) {
-    const made = createObject(state.server, target, withoutVersion(decoded, target), request);
-    sendObject(state.server, call, made, 201, shape, request.warnings);
-    return;
-  }
-  if (!known) throw notFound(resource, target.name);
-  sendObject(
-    state.server,
-    call,
-    updateObject(state.server, target, decoded, request),
-    200,
-    shape,
-    request.warnings,
-  );
+  const makes = !known && info.subresource === '' && CREATE_ON_UPDATE.has(resource.collection);
+  const object = withWarnings(request, () => {
+    const decoded = decodeObject(state.server, resource, value, request, faults);
+    checkTarget(target, decoded);
+    if (makes) return createObject(state.server, target, withoutVersion(decoded, target), request);
+    return updateObject(state.server, target, decoded, request);
+  });
+  sendObject(state.server, call, object, makes ? 201 : 200, shape, request.warnings);
 }
 
 function withoutVersion(object: ApiObject, target: Target): ApiObject {
@@ -209,25 +210,15 @@ function withoutVersion(object: ApiObject, target: Target): ApiObject {
 
 async function patch(state: HandlerState, call: ResourceRequest, shape: Representation): Promise<void> {
   const { info, message, user } = call;
-  if (info.name === '') throw methodNotAllowed();
-  const text = await readBody(message);
   const type = mediaType(message);
-  const request = patchRequest(message, info, user, type);
-  const force = info.query.get('force') === 'true';
-  const { object, created } = patchObject(state.server, targetOf(call), { text, type, force }, request);
-  sendObject(state.server, call, object, created ? 201 : 200, shape, request.warnings);
-}
-
-/** Applies name no manager by default: it must be given. */
-export function patchRequest(
-  message: IncomingMessage,
-  info: RequestInfo,
-  user: UserInfo,
-  type: string,
-): WriteRequest {
+  assertPatchType(type, call.resource.custom !== undefined);
+  const text = await readBody(message);
   const request = writeRequestOf(message, info, user);
-  if (type.startsWith('application/apply-patch')) request.fieldManager = info.query.get('fieldManager') ?? '';
-  return request;
+  const force = info.query.get('force') === 'true';
+  const { object, created } = withWarnings(request, () =>
+    patchObject(state.server, targetOf(call), { text, type, force }, request),
+  );
+  sendObject(state.server, call, object, created ? 201 : 200, shape, request.warnings);
 }
 
 async function optionsBody(call: ResourceRequest): Promise<JsonObject | undefined> {
@@ -236,7 +227,7 @@ async function optionsBody(call: ResourceRequest): Promise<JsonObject | undefine
   const type = mediaType(call.message);
   return type === PROTOBUF
     ? decodeProtobuf(bytes)
-    : parseObject(bytes.toString('utf8'), type, 'DeleteOptions');
+    : parseObject(bytes.toString('utf8'), type, 'DeleteOptions').value;
 }
 
 async function remove(state: HandlerState, call: ResourceRequest): Promise<void> {

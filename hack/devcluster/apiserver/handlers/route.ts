@@ -9,6 +9,7 @@ import { VIRTUAL_KINDS } from '../builtin/builtin-resources.ts';
 import { sendJson, sendText } from '../http-message.ts';
 import { parseRequestInfo, type RequestInfo } from '../request-info.ts';
 import { noSuchResource, StatusError } from '../status-error.ts';
+import { assertServed } from './assert-served.ts';
 import { discoveryAnswer, SERVER_VERSION } from './discovery.ts';
 import { handleFinalize } from './namespace-handler.ts';
 import { handleBinding, handleEviction, handlePodLog, type PodLogs } from './pod-handler.ts';
@@ -58,17 +59,15 @@ export async function route(
 
 async function dispatch(router: Router, call: ResourceRequest): Promise<void> {
   const { info, resource } = call;
+  assertServed(resource, info);
   if (VIRTUAL_KINDS.has(resource.kind)) {
     await handleReview(router, { rbac: router.rbac, tokens: router.accountTokens }, call);
     return;
   }
   if (info.subresource === '' || info.subresource === 'status') {
-    if (info.subresource === 'status' && !resource.hasStatus) throw noSuchResource();
     await handleResource(router, call);
     return;
   }
-  if (!resource.subresources.some((each) => each.name === `${resource.plural}/${info.subresource}`))
-    throw noSuchResource();
   switch (`${resource.plural}/${info.subresource}`) {
     case 'pods/log':
       return handlePodLog(router, router.podLogs(), call);

@@ -9,7 +9,7 @@ import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { badRequest, conflict, invalid, methodNotAllowed } from '../status-error.ts';
 import { managedWrite, readStored, type Target } from '../writes/common.ts';
 import { prepareUpdate, storeUpdate } from '../writes/update-object.ts';
-import { assertPatchType, patchedBody } from './patch-object.ts';
+import { assertPatchType, parsePatch, patchedBody } from './patch-object.ts';
 import { type HandlerState, type ResourceRequest, readObjectBody, targetOf } from './resource-handler.ts';
 import { writeRequestOf } from './write-request.ts';
 
@@ -120,11 +120,11 @@ async function patchedScale(
   const text = await readBody(call.message);
   const scale = scaleOf(call.resource, live);
   if (type === 'application/apply-patch+yaml') {
-    const body = parseObject(text, 'yaml', 'Scale');
+    const body = parseObject(text, 'yaml', 'Scale').value;
     return { ...scale, spec: objectAt(body, 'spec') };
   }
   assertPatchType(type, false);
-  return patchedBody(state.server, {}, scale, { text, type });
+  return patchedBody(state.server, {}, scale, { type, value: parsePatch({ text, type }).value });
 }
 
 function checkScale(target: Target, live: ApiObject, scale: JsonObject): void {

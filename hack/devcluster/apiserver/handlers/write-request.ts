@@ -1,37 +1,88 @@
 import type { IncomingMessage } from 'node:http';
+import { mediaType, warningHeader } from '../http-message.ts';
 import type { RequestInfo } from '../request-info.ts';
 import type { UserInfo, WriteRequest } from '../server-context.ts';
-import { badRequest, invalid } from '../status-error.ts';
+import { type Cause, invalid, StatusError } from '../status-error.ts';
 
-/** Reads what write requests have in common: field manager, dry run, field validation. Throws on bad values. */
-export function writeRequestOf(request: IncomingMessage, info: RequestInfo, user: UserInfo): WriteRequest {
+const MAX_MANAGER = 128;
+const VALIDATIONS = ['', 'Ignore', 'Strict', 'Warn'];
+/** Kinds of the options that a verb takes. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  create: 'CreateOptions',
+  update: 'UpdateOptions',
+  patch: 'PatchOptions',
+};
+
+/**
+ * Reads what write requests have in common: field manager, dry run, field validation. Throws Invalid on bad values.
+ * The manager is by default the User-Agent up to the first slash, but applies must name one.
+ */
+export function writeRequestOf(message: IncomingMessage, info: RequestInfo, user: UserInfo): WriteRequest {
   const { query } = info;
-  const dryRun = query.getAll('dryRun');
-  if (dryRun.some((value) => value !== 'All')) {
-    throw invalid({ group: 'meta.k8s.io', plural: '', kind: 'CreateOptions' }, '', [
-      {
-        reason: 'FieldValueNotSupported',
-        field: 'dryRun',
-        message: `Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`,
-      },
-    ]);
-  }
-  const validation = query.get('fieldValidation') ?? 'Warn';
-  if (validation !== 'Strict' && validation !== 'Warn' && validation !== 'Ignore') {
-    throw badRequest(
-      `fieldValidation: Unsupported value: ${JSON.stringify(validation)}: supported values: "Ignore", "Strict", "Warn"`,
-    );
-  }
+  const apply = info.verb === 'patch' && mediaType(message).startsWith('application/apply-patch');
+  const causes = optionFaults(info, apply);
+  const kind = OPTIONS[info.verb] ?? 'DeleteOptions';
+  if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', plural: '', kind }, '', causes);
+  const validation = query.get('fieldValidation') || 'Warn';
   return {
     user,
-    fieldManager: query.get('fieldManager') ?? managerFrom(request.headers['user-agent']),
-    fieldValidation: validation,
-    dryRun: dryRun.length > 0,
+    fieldManager: query.get('fieldManager') || managerFrom(message.headers['user-agent']),
+    fieldValidation: validation === 'Strict' || validation === 'Ignore' ? validation : 'Warn',
+    dryRun: query.getAll('dryRun').length > 0,
     warnings: [],
   };
 }
 
-/** The default manager: the User-Agent up to the first slash. */
+/** As ValidateCreateOptions, ValidateUpdateOptions and ValidatePatchOptions of apimachinery. */
+function optionFaults({ verb, query }: RequestInfo, apply: boolean): Cause[] {
+  const causes: Cause[] = [];
+  const add = (reason: string, field: string, message: string): void => {
+    causes.push({ reason, field, message });
+  };
+  const manager = query.get('fieldManager') ?? '';
+  if (apply && manager === '')
+    add('FieldValueRequired', 'fieldManager', 'Required value: is required for apply patch');
+  if (verb === 'patch' && !apply && query.has('force'))
+    add('FieldValueForbidden', 'force', 'Forbidden: may not be specified for non-apply patch');
+  if (manager.length > MAX_MANAGER)
+    add('FieldValueTooLong', 'fieldManager', `Too long: may not be more than ${MAX_MANAGER} bytes`);
+  const odd = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.exec(manager);
+  if (odd)
+    add(
+      'FieldValueInvalid',
+      'fieldManager',
+      `Invalid value: ${JSON.stringify(manager)}: invalid character (at position ${odd.index})`,
+    );
+  const dryRun = query.getAll('dryRun');
+  if (dryRun.some((value) => value !== 'All'))
+    add(
+      'FieldValueNotSupported',
+      'dryRun',
+      `Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`,
+    );
+  const validation = query.get('fieldValidation') ?? '';
+  if (!VALIDATIONS.includes(validation)) {
+    const known = VALIDATIONS.map((value) => JSON.stringify(value)).join(', ');
+    add(
+      'FieldValueNotSupported',
+      'fieldValidation',
+      `Unsupported value: ${JSON.stringify(validation)}: supported values: ${known}`,
+    );
+  }
+  return causes;
+}
+
 function managerFrom(userAgent: string | undefined): string {
   return (userAgent ?? '').split('/')[0]?.trim() || 'unknown';
+}
+
+/** Runs a write; a refusal carries the warnings that it came with. */
+export function withWarnings<T>(request: WriteRequest, write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    if (error instanceof StatusError && request.warnings.length > 0)
+      error.headers.Warning = warningHeader(request.warnings);
+    throw error;
+  }
 }

@@ -22,17 +22,10 @@ export class DecodeError extends Error {
 /**
  * Reads a body as the Go types of built-in kinds would: drops unknown fields, nulls and empty optional
  * lists and maps, fills structs that are always written. Throws DecodeError for a wrong type.
- * `asSent` keeps empty values and fills nothing: what an applied configuration says.
  */
-export function decodeBuiltin(
-  schema: JsonObject,
-  body: JsonObject,
-  lookup: SchemaLookup,
-  kind: string,
-  asSent = false,
-): Decoded {
+export function decodeBuiltin(schema: JsonObject, body: Json, lookup: SchemaLookup, kind: string): Decoded {
   const unknown: string[] = [];
-  const decoder = new Decoder(lookup, unknown, kind, asSent);
+  const decoder = new Decoder(lookup, unknown, kind);
   const value = decoder.value(schema, body, '', '');
   return { value: isObject(value) ? value : {}, unknown };
 }
@@ -41,10 +34,8 @@ class Decoder {
   readonly #lookup: SchemaLookup;
   readonly #unknown: string[];
   readonly #kind: string;
-  readonly #asSent: boolean;
 
-  constructor(lookup: SchemaLookup, unknown: string[], kind: string, asSent: boolean) {
-    this.#asSent = asSent;
+  constructor(lookup: SchemaLookup, unknown: string[], kind: string) {
     this.#lookup = lookup;
     this.#unknown = unknown;
     this.#kind = kind;
@@ -93,12 +84,12 @@ class Decoder {
       if (isObject(property)) {
         if (child === null) continue;
         const decoded = this.value(property, child, at, `${goPath}.${key}`);
-        if (this.#asSent || !this.#omitted(schema, key, property, decoded)) out[key] = decoded;
+        if (!this.#omitted(schema, key, property, decoded)) out[key] = decoded;
       } else if (isObject(additional)) {
         out[key] = child === null ? nullEntry(additional) : this.value(additional, child, at, goPath);
       } else this.#unknown.push(at);
     }
-    if (isObject(properties) && !this.#asSent) this.#fillStructs(properties, out);
+    if (isObject(properties)) this.#fillStructs(properties, out);
     return out;
   }
 

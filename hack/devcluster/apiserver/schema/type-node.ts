@@ -7,6 +7,8 @@ import { resolveSchema, type SchemaLookup } from './resolve.ts';
  */
 export interface TypeNode {
   readonly shape: 'scalar' | 'list' | 'map' | 'any';
+  /** What a scalar may be; `untyped` takes any of them. */
+  readonly scalar: 'string' | 'numeric' | 'boolean' | 'untyped';
   /** Lists and maps that are owned as a whole. */
   readonly atomic: boolean;
   /** Only lists: items are told apart by key fields or by value. */
@@ -18,10 +20,14 @@ export interface TypeNode {
   field(name: string): TypeNode | undefined;
   /** Type of list items and of map values that are no declared field. */
   readonly element: () => TypeNode;
+  /** A map that has no other than its declared fields. */
+  readonly closed: boolean;
 }
 
 const ANY: TypeNode = {
   shape: 'any',
+  scalar: 'untyped',
+  closed: false,
   atomic: false,
   listType: 'atomic',
   keys: [],
@@ -56,7 +62,7 @@ export class TypeNodes {
     if (type === 'array') return this.#list(schema);
     if (type === 'object') return this.#map(schema);
     if (type === '' && !Array.isArray(schema.oneOf)) return ANY;
-    return SCALAR;
+    return { ...SCALAR, scalar: scalarOf(type, stringAt(schema, 'format')) };
   }
 
   #list(schema: JsonObject): TypeNode {
@@ -91,6 +97,7 @@ export class TypeNodes {
     return {
       ...SCALAR,
       shape: 'map',
+      closed: !isObject(additional) && additional !== true && !preserves,
       atomic: stringAt(schema, 'x-kubernetes-map-type') === 'atomic',
       field: (name) => {
         const property = properties[name];
@@ -99,6 +106,13 @@ export class TypeNodes {
       element: () => (isObject(additional) && !preserves ? this.of(additional) : ANY),
     };
   }
+}
+
+/** As kube-openapi's schemaconv: strings of a format are not checked, but for `byte`. */
+function scalarOf(type: string, format: string): TypeNode['scalar'] {
+  if (type === 'integer' || type === 'number') return 'numeric';
+  if (type === 'boolean') return 'boolean';
+  return type === 'string' && (format === '' || format === 'byte') ? 'string' : 'untyped';
 }
 
 function extensions(schema: JsonObject): JsonObject {

@@ -1,10 +1,10 @@
 import type { ApiObject } from '../api-object.ts';
 import { applyConfiguration } from '../apply/updater.ts';
-import { isObject, type JsonObject } from '../json.ts';
-import { fieldRequired } from '../object-meta.ts';
+import type { ParsedBody } from '../http-message.ts';
+import { type JsonObject, objectAt } from '../json.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
-import { badRequest, invalid, notFound } from '../status-error.ts';
-import { assertCurrent, blankObject, managedWrite, type Target } from './common.ts';
+import { badRequest, conflict, notFound } from '../status-error.ts';
+import { assertVersion, blankObject, checkTarget, managedWrite, type Target } from './common.ts';
 import { prepareCreate, storeNew } from './create-object.ts';
 import { decodeConfiguration, decodeObject } from './decode-object.ts';
 import { prepareUpdate, storeUpdate } from './update-object.ts';
@@ -16,75 +16,47 @@ import { prepareUpdate, storeUpdate } from './update-object.ts';
 export function applyObject(
   server: ServerContext,
   target: Target,
-  body: JsonObject,
+  body: ParsedBody<JsonObject>,
   request: WriteRequest,
   force: boolean,
 ): { object: ApiObject; created: boolean } {
   const { resource } = target;
-  checkConfiguration(target, body, request);
-  const configuration = decodeConfiguration(server, resource, body);
   const stored = server.store.get(resource.collection, target.namespace, target.name);
-  if (!stored) {
-    if (target.subresource !== '') throw notFound(resource, target.name);
-    if (isObject(body.metadata) && body.metadata.resourceVersion) throw notFound(resource, target.name);
-    return { object: applyNew(server, target, configuration, request, force), created: true };
-  }
-  const live = resource.fromStored(stored);
-  assertCurrent(resource, live, body, 'Apply');
-  const { resourceVersion: _, uid: __, ...metadata } = configuration.metadata;
-  const config = { ...configuration, metadata: metadata as ApiObject['metadata'] };
-  const result = applyConfiguration(live, config, managedWrite(server, target, request, 'Apply'), {
-    force,
-    finish: (merged) =>
-      prepareUpdate(server, target, live, decodeObject(server, resource, merged, quiet(request)), request),
-  });
-  return { object: storeUpdate(server, target, live, result, request), created: false };
-}
-
-function applyNew(
-  server: ServerContext,
-  target: Target,
-  configuration: ApiObject,
-  request: WriteRequest,
-  force: boolean,
-): ApiObject {
-  const { resource } = target;
-  const result = applyConfiguration(
-    blankObject(server, resource),
-    configuration,
-    managedWrite(server, target, request, 'Apply'),
-    {
-      force,
-      finish: (merged) => {
-        const named = { ...merged, metadata: { ...merged.metadata, name: target.name } };
-        return prepareCreate(server, target, decodeObject(server, resource, named, quiet(request)), request);
-      },
-    },
-  );
-  return storeNew(server, target, result, request);
-}
-
-/** The merged object is decoded again, but only what the client sent is reported. */
-function quiet(request: WriteRequest): WriteRequest {
-  return { ...request, fieldValidation: 'Ignore' };
-}
-
-function checkConfiguration(target: Target, body: JsonObject, request: WriteRequest): void {
-  const { resource } = target;
-  if (request.fieldManager === '') {
-    throw invalid({ group: 'meta.k8s.io', plural: '', kind: 'PatchOptions' }, '', [
-      fieldRequired('fieldManager', 'is required for apply patch'),
-    ]);
-  }
-  const metadata = isObject(body.metadata) ? body.metadata : {};
+  if (!stored && target.subresource !== '') throw notFound(resource, target.name);
+  const metadata = objectAt(body.value, 'metadata');
   if (metadata.managedFields !== undefined && metadata.managedFields !== null)
     throw badRequest('metadata.managedFields must be nil');
-  if (metadata.name !== undefined && metadata.name !== target.name) {
-    throw badRequest(
-      `the name of the object (${String(metadata.name)}) does not match the name on the URL (${target.name})`,
-    );
-  }
-  if (resource.namespaced && metadata.namespace !== undefined && metadata.namespace !== target.namespace) {
-    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
-  }
+  const configuration = decodeConfiguration(resource, body.value);
+  const live = stored ? resource.fromStored(stored) : undefined;
+  const finish = (merged: ApiObject): ApiObject => {
+    checkText(body.faults, request);
+    const decoded = decodeObject(server, resource, merged, { ...request, fieldValidation: 'Ignore' });
+    checkTarget(target, decoded);
+    if (live) assertVersion(resource, live, decoded);
+    return live
+      ? prepareUpdate(server, target, live, decoded, request)
+      : prepareCreate(server, target, unborn(target, decoded), request);
+  };
+  const blank = blankObject(server, resource);
+  const write = managedWrite(server, target, request, 'Apply');
+  const result = applyConfiguration(live ?? blank, configuration, write, { force, blank, finish });
+  return live
+    ? { object: storeUpdate(server, target, live, result, request), created: false }
+    : { object: storeNew(server, target, result, request), created: true };
+}
+
+/** Throws Conflict when a uid was applied though there is no object. */
+function unborn({ resource, name }: Target, decoded: ApiObject): ApiObject {
+  const { uid, resourceVersion: _, ...metadata } = decoded.metadata;
+  if (!uid) return { ...decoded, metadata };
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  throw conflict(resource, name, why);
+}
+
+/** Keys that come twice in the text are refused or warned of, by fieldValidation. */
+function checkText(faults: readonly string[], request: WriteRequest): void {
+  if (faults.length === 0 || request.fieldValidation === 'Ignore') return;
+  if (request.fieldValidation === 'Strict')
+    throw badRequest(`error strict decoding patch: ${faults.join(', ')}`);
+  request.warnings.push(...faults);
 }

@@ -1,14 +1,23 @@
 import type { ApiObject } from '../api-object.ts';
 import { FieldSet } from '../apply/field-set.ts';
 import { managedTime } from '../apply/managed-fields.ts';
+import { fieldElement } from '../apply/path-element.ts';
 import type { ManagedWrite } from '../apply/updater.ts';
 import { validateCustom } from '../crd/validate-custom.ts';
-import { isObject, type Json, type JsonObject } from '../json.ts';
+import { type JsonObject, objectAt } from '../json.ts';
 import { fieldInvalid, validateMeta } from '../object-meta.ts';
 import { apiVersionOf, type Resource, type WriteContext } from '../resource.ts';
 import { emptyStruct } from '../schema/decode.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
-import { type Cause, conflict, forbidden, invalid, notFound } from '../status-error.ts';
+import {
+  badRequest,
+  type Cause,
+  conflict,
+  forbidden,
+  invalid,
+  notFound,
+  StatusError,
+} from '../status-error.ts';
 
 /** Where a write goes. */
 export interface Target {
@@ -20,7 +29,6 @@ export interface Target {
 }
 
 const STATUS_ONLY = FieldSet.fromJson({ 'f:status': {} });
-const ALL_BUT_STATUS = FieldSet.fromJson({ 'f:metadata': {}, 'f:spec': {} });
 const SPEC_AND_LABELS = FieldSet.fromJson({ 'f:spec': {}, 'f:metadata': { 'f:labels': {} } });
 const NOTHING = new FieldSet();
 
@@ -28,7 +36,12 @@ function resetFields(target: Target): FieldSet {
   const { resource, subresource } = target;
   if (!resource.hasStatus) return NOTHING;
   if (subresource !== 'status') return STATUS_ONLY;
-  return resource.custom ? ALL_BUT_STATUS : SPEC_AND_LABELS;
+  return resource.custom ? allButStatus(resource.schema) : SPEC_AND_LABELS;
+}
+
+function allButStatus(schema: JsonObject): FieldSet {
+  const fields = ['metadata', ...Object.keys(objectAt(schema, 'properties'))];
+  return new FieldSet(new Set(fields.filter((field) => field !== 'status').map(fieldElement)));
 }
 
 /** How ownership of this write's fields is noted. */
@@ -113,32 +126,40 @@ export function readStored(server: ServerContext, target: Target): ApiObject {
   return target.resource.fromStored(found);
 }
 
-/** Throws Conflict when the sent resourceVersion or uid is not the live one; for an applied uid Invalid, as kube-apiserver does. */
-export function assertCurrent(
-  resource: Resource,
-  live: ApiObject,
-  sent: JsonObject,
-  how: 'Update' | 'Apply',
-): void {
-  const metadata = isObject(sent.metadata) ? sent.metadata : {};
-  const version: Json | undefined = metadata.resourceVersion;
-  if (
-    typeof version === 'string' &&
-    version !== '' &&
-    version !== '0' &&
-    version !== live.metadata.resourceVersion
-  ) {
-    throw conflict(resource, live.metadata.name);
+/** Kinds that are only updated with a resourceVersion (AllowUnconditionalUpdate of their strategies). */
+const CONDITIONAL = new Set([
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
+  'admissionregistration.k8s.io/validatingwebhookconfigurations',
+  'apiextensions.k8s.io/customresourcedefinitions',
+  'apiregistration.k8s.io/apiservices',
+  'coordination.k8s.io/leases',
+  'policy/poddisruptionbudgets',
+]);
+
+/** Throws Conflict when the sent resourceVersion is not the live one, Invalid when it is missing and the kind wants one. */
+export function assertVersion(resource: Resource, live: ApiObject, sent: ApiObject): void {
+  const version = sent.metadata.resourceVersion ?? '';
+  if (version !== '' && !/^\d+$/.test(version))
+    throw new StatusError(500, '', `strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`);
+  if (Number(version) === 0) {
+    if (!resource.custom && !CONDITIONAL.has(resource.collection)) return;
+    const why = fieldInvalid('metadata.resourceVersion', 0, 'must be specified for an update');
+    throw invalid({ ...resource, kind: resource.plural }, live.metadata.name, [why]);
   }
-  const uid: Json | undefined = metadata.uid;
-  if (typeof uid === 'string' && uid !== '' && uid !== live.metadata.uid) {
-    if (how === 'Apply') {
-      throw invalid(resource, live.metadata.name, [fieldInvalid('metadata.uid', uid, 'field is immutable')]);
-    }
-    throw conflict(
-      resource,
-      live.metadata.name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`,
+  if (version !== live.metadata.resourceVersion) throw conflict(resource, live.metadata.name);
+}
+
+/** Throws BadRequest when an object is not the one that the request names. */
+export function checkTarget(target: Target, object: ApiObject): void {
+  const { name, namespace } = object.metadata;
+  if (target.resource.namespaced && namespace && namespace !== target.namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (!name)
+    throw badRequest(
+      `the name of the object (${target.name} based on URL) was undeterminable: name must be provided`,
     );
-  }
+  if (name !== target.name)
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
 }

@@ -1,48 +1,103 @@
 import type { ApiObject } from '../api-object.ts';
 import { splitApiVersion } from '../api-object.ts';
-import { duplicateItems } from '../apply/duplicate-items.ts';
-import { clone, isObject, type JsonObject, stringAt } from '../json.ts';
+import { typeFaults } from '../apply/type-faults.ts';
+import { clone, isObject, type Json, type JsonObject, stringAt } from '../json.ts';
+import { fieldInvalid } from '../object-meta.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
 import { type Decoded, DecodeError, decodeBuiltin } from '../schema/decode.ts';
 import { applyDefaults, dropNulls, prune } from '../schema/structural.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
-import { badRequest, StatusError } from '../status-error.ts';
+import { badRequest, invalid, StatusError } from '../status-error.ts';
 
 const META_SCHEMA = { $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' };
 
 /**
  * Makes an object of a resource from a body: types checked, unknown fields dropped (or reported, by
- * fieldValidation), schema defaults of custom resources filled. Throws BadRequest.
+ * fieldValidation), schema defaults of custom resources filled. `faults` are those of the text. Throws BadRequest.
  */
 export function decodeObject(
   server: ServerContext,
   resource: Resource,
   body: JsonObject,
   request: WriteRequest,
+  faults: readonly string[] = [],
 ): ApiObject {
   checkKind(resource, body);
-  const { value, unknown } = decode(server, resource, body, false);
-  reportUnknown(resource, unknown, request);
+  try {
+    return read(server, resource, body, request, faults);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    const what = `${resource.kind} in version ${JSON.stringify(resource.version)} cannot be handled as a ${resource.kind}`;
+    throw badRequest(`${what}: ${error.message}`);
+  }
+}
+
+/** Like decodeObject for what a patch made: what can't be read is Invalid, and its kind may not have changed. */
+export function decodePatched(
+  server: ServerContext,
+  resource: Resource,
+  body: JsonObject,
+  request: WriteRequest,
+  faults: readonly string[],
+): ApiObject {
+  try {
+    const kind = stringAt(body, 'kind');
+    if (
+      stringAt(body, 'apiVersion') !== apiVersionOf(resource) ||
+      (!resource.custom && kind !== resource.kind)
+    )
+      throw new DecodeError(`no kind ${JSON.stringify(kind)} is registered for this version`);
+    if (kind !== resource.kind)
+      throw invalid({ ...resource, kind }, stringAt(body, 'metadata', 'name'), [
+        fieldInvalid('kind', kind, `must be ${resource.kind}`),
+      ]);
+    return read(server, resource, body, request, faults);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw invalidPatch(body, error.message);
+  }
+}
+
+/** 422 for a patch whose result can't be read; it names neither the object nor its kind. */
+export function invalidPatch(shown: Json, why: string): StatusError {
+  return invalid({ group: '', plural: '', kind: '' }, '', [
+    fieldInvalid('patch', JSON.stringify(shown), why),
+  ]);
+}
+
+function read(
+  server: ServerContext,
+  resource: Resource,
+  body: JsonObject,
+  request: WriteRequest,
+  faults: readonly string[],
+): ApiObject {
+  const { value, unknown } = decode(server, resource, body);
+  const strict = [...faults, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
+  if (strict.length > 0 && request.fieldValidation === 'Strict')
+    throw new DecodeError(`strict decoding error: ${strict.join(', ')}`);
+  if (request.fieldValidation === 'Warn') request.warnings.push(...strict);
   if (resource.custom) applyDefaults(resource.custom.schema, value);
   return identified(resource, value);
 }
 
 /**
- * Reads an applied configuration: only what was sent, without defaults. Throws BadRequest, and 500 for
- * a field that the schema does not have and for items of the same key, as kube-apiserver does.
+ * Reads an applied configuration: as it was sent, without defaults. Throws BadRequest, and 500 for what does not fit
+ * the schema, as kube-apiserver does.
  */
-export function decodeConfiguration(server: ServerContext, resource: Resource, body: JsonObject): ApiObject {
+export function decodeConfiguration(resource: Resource, body: JsonObject): ApiObject {
   checkKind(resource, body);
-  const { value, unknown } = decode(server, resource, body, true);
-  const object = identified(resource, value);
-  const fields = [
-    ...unknown.map((path) => `.${path}: field not declared in schema`),
-    ...duplicateItems(resource.type, value),
-  ];
-  if (fields.length === 0) return object;
+  const faults = typeFaults(resource.type, body);
+  const object = identified(resource, clone(body));
+  if (faults.length === 0) return object;
   const { namespace, name } = object.metadata;
-  const what = `${namespace ?? ''}/${name ?? ''}; ${object.apiVersion}, Kind=${object.kind}`;
-  throw new StatusError(500, '', `failed to create typed patch object (${what}): ${fields.join(', ')}`);
+  const what = `${stringOr(namespace)}/${stringOr(name)}; ${object.apiVersion}, Kind=${object.kind}`;
+  const text = faults.length === 1 ? faults[0] : `errors:\n  ${faults.join('\n  ')}`;
+  throw new StatusError(500, '', `failed to create typed patch object (${what}): ${text}`);
+}
+
+function stringOr(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function identified(resource: Resource, value: JsonObject): ApiObject {
@@ -97,39 +152,21 @@ function checkCustomKind(resource: Resource, body: JsonObject): void {
   );
 }
 
-function decode(server: ServerContext, resource: Resource, body: JsonObject, asSent: boolean): Decoded {
-  try {
-    if (!resource.custom) return decodeBuiltin(resource.schema, body, server.lookup, resource.kind, asSent);
-    return decodeCustom(server, resource.custom.schema, body, asSent);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    if (resource.custom) throw badRequest(error.message);
-    const start = `${resource.kind} in version ${JSON.stringify(resource.version)} cannot be handled as a ${resource.kind}`;
-    throw badRequest(`${start}: ${error.message}`);
-  }
+function decode(server: ServerContext, resource: Resource, body: JsonObject): Decoded {
+  if (resource.custom) return decodeCustom(server, resource.custom.schema, body);
+  return decodeBuiltin(resource.schema, body, server.lookup, resource.kind);
 }
 
-function decodeCustom(server: ServerContext, schema: JsonObject, body: JsonObject, asSent: boolean): Decoded {
+function decodeCustom(server: ServerContext, schema: JsonObject, body: JsonObject): Decoded {
   const unknown: string[] = [];
   const value: JsonObject = clone(body);
-  if (isObject(value.metadata)) {
-    const decoded = decodeBuiltin(META_SCHEMA, value.metadata, server.lookup, 'ObjectMeta', asSent);
+  if (value.metadata === null) delete value.metadata;
+  if (value.metadata !== undefined) {
+    const decoded = decodeBuiltin(META_SCHEMA, value.metadata, server.lookup, 'ObjectMeta');
     unknown.push(...decoded.unknown.map((path) => `metadata.${path}`));
     value.metadata = decoded.value;
   }
   unknown.push(...prune(schema, value));
   dropNulls(schema, value);
   return { value, unknown: unknown.sort() };
-}
-
-function reportUnknown(resource: Resource, unknown: string[], request: WriteRequest): void {
-  if (unknown.length === 0 || request.fieldValidation === 'Ignore') return;
-  const texts = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
-  if (request.fieldValidation === 'Warn') {
-    request.warnings.push(...texts);
-    return;
-  }
-  const text = `strict decoding error: ${texts.join(', ')}`;
-  const start = `${resource.kind} in version ${JSON.stringify(resource.version)} cannot be handled as a ${resource.kind}`;
-  throw badRequest(`${start}: ${text}`);
 }

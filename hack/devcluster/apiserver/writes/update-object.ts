@@ -4,9 +4,10 @@ import { clone, equal, type JsonObject } from '../json.ts';
 import { keepSystemMeta } from '../object-meta.ts';
 import type { Resource } from '../resource.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
-import { badRequest } from '../status-error.ts';
+import { conflict } from '../status-error.ts';
 import {
-  assertCurrent,
+  assertVersion,
+  checkTarget,
   hookContext,
   managedWrite,
   readStored,
@@ -21,14 +22,15 @@ export function updateObject(
   decoded: ApiObject,
   request: WriteRequest,
 ): ApiObject {
+  const { resource } = target;
+  checkTarget(target, decoded);
   const live = readStored(server, target);
-  const sentName = decoded.metadata.name;
-  if (sentName !== undefined && sentName !== target.name) {
-    throw badRequest(
-      `the name of the object (${sentName}) does not match the name on the URL (${target.name})`,
-    );
+  const { uid } = decoded.metadata;
+  if (uid && uid !== live.metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`;
+    throw conflict(resource, target.name, why);
   }
-  assertCurrent(target.resource, live, decoded, 'Update');
+  assertVersion(resource, live, decoded);
   return writeUpdate(server, target, live, decoded, request);
 }
 
