@@ -20,9 +20,9 @@ export const ACCELERATOR_PRODUCTS = [
 
 /** The most that one node has: a replica is one pod. A test holds it against the catalog. */
 const LARGE_NODES = 'A100-40GB(x([1-9]|1[0-6]))?';
-const TYPE_PATTERN = `^(custom|${LARGE_NODES}|(${ACCELERATOR_PRODUCTS.join('|')})(x[1-8])?)$`;
+const TYPE_PATTERN = `^(custom|CPU|${LARGE_NODES}|(${ACCELERATOR_PRODUCTS.join('|')})(x[1-8])?)$`;
 const TYPE = new RegExp(TYPE_PATTERN);
-const TYPE_REMEDY = `use ${ACCELERATOR_PRODUCTS.join(', ')}, each with an optional x1 to x8 such as H100x4 (A100-40GB: to x16), or custom with accelerator.custom`;
+const TYPE_REMEDY = `use ${ACCELERATOR_PRODUCTS.join(', ')}, each with an optional x1 to x8 such as H100x4 (A100-40GB: to x16), CPU, or custom with accelerator.custom`;
 
 const acceleratorType = withRules(z.string().min(1).max(32), [
   {
@@ -67,11 +67,24 @@ const extendedResources = withRules(
   ],
 );
 
+const cpuReplica = z.object({
+  cores: z.int().min(1).max(512).default(4).describe('Cores that a replica asks for, and computes with.'),
+  memoryGiB: z
+    .int()
+    .min(4)
+    .max(4096)
+    .default(16)
+    .describe('Memory of a replica: weights, KV cache, and about 3 GiB for vLLM itself.'),
+});
+
 export const acceleratorSettings = withRules(
   z.object({
     type: acceleratorType.describe(
-      `\`<product>[x<count>]\`: the accelerators of one replica, such as \`A100\`, \`H100x4\`, \`H100x8\`; or \`custom\`. Products: ${ACCELERATOR_PRODUCTS.join(', ')}.`,
+      `\`<product>[x<count>]\`: the accelerators of one replica, such as \`A100\`, \`H100x4\`, \`H100x8\`; \`custom\`; or \`CPU\` for none. Products: ${ACCELERATOR_PRODUCTS.join(', ')}.`,
     ),
+    cpu: cpuReplica
+      .optional()
+      .describe('Cores and memory of one replica, with `type: CPU`. A replica counts as one accelerator.'),
     custom: customAccelerator.optional().describe('An accelerator outside the catalog, with `type: custom`.'),
     nodeSelector: labelMap
       .optional()
@@ -109,6 +122,14 @@ export const acceleratorSettings = withRules(
       remedy: 'set both, or name a product of the catalog in type and remove custom',
       fieldPath: '.custom',
       holds: (self) => (self.type === 'custom') === (self.custom !== undefined),
+    },
+    {
+      rule: "!has(self.cpu) || self.type == 'CPU'",
+      problem: 'cpu belongs to type CPU',
+      remedy: 'remove it, or set type to CPU',
+      fieldPath: '.cpu',
+      reason: 'FieldValueForbidden',
+      holds: (self) => self.cpu === undefined || self.type === 'CPU',
     },
   ],
 );

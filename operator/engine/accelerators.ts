@@ -162,12 +162,13 @@ export const ACCELERATORS: Readonly<Record<AcceleratorProduct, Accelerator>> = {
 
 /** What one replica holds. Capabilities are absent for a custom accelerator: nothing is known, so nothing is refused. */
 export interface ResolvedAccelerator {
-  /** Name in the catalog, or `custom`. */
-  product: AcceleratorProduct | 'custom';
+  /** Name in the catalog, `custom`, or `CPU` for none. */
+  product: AcceleratorProduct | 'custom' | 'CPU';
   /** Accelerators of one replica. */
   count: number;
-  resourceName: string;
-  vendor: 'nvidia' | 'amd' | 'other';
+  /** Absent without accelerators. */
+  resourceName?: string;
+  vendor: 'nvidia' | 'amd' | 'other' | 'cpu';
   memoryGiB: number;
   capability?: number;
   bf16?: boolean;
@@ -184,6 +185,20 @@ export interface ResolvedAccelerator {
 
 function isProduct(name: string): name is AcceleratorProduct {
   return (ACCELERATOR_PRODUCTS as readonly string[]).includes(name);
+}
+
+/** A replica without accelerators: its memory is that of the pod. */
+function resolveCpu(spec: InferencePoolSpec['accelerator']): ResolvedAccelerator {
+  const { cores, memoryGiB } = spec.cpu ?? { cores: 4, memoryGiB: 16 };
+  return {
+    product: 'CPU',
+    count: 1,
+    vendor: 'cpu',
+    memoryGiB,
+    cpu: cores,
+    hostMemoryGiB: memoryGiB,
+    furtherResources: spec.resources ?? {},
+  };
 }
 
 function resolveCustom(spec: InferencePoolSpec['accelerator']): ResolvedAccelerator {
@@ -219,6 +234,7 @@ function resolveCustom(spec: InferencePoolSpec['accelerator']): ResolvedAccelera
  */
 export function resolveAccelerator(spec: InferencePoolSpec['accelerator']): ResolvedAccelerator {
   if (spec.type === 'custom') return resolveCustom(spec);
+  if (spec.type === 'CPU') return resolveCpu(spec);
   const match = /^([^x]+)(?:x([0-9]+))?$/.exec(spec.type);
   const product = match?.[1] ?? spec.type;
   const count = Number(match?.[2] ?? 1);

@@ -1,7 +1,8 @@
 /** The arithmetic behind the memory plan: what one accelerator's memory goes to. */
+import { committedMemoryGiB } from './host-memory.ts';
 import { type KvCacheShape, kvCacheShape } from './kv-cache-shape.ts';
 import type { KnownModel } from './models.ts';
-import type { ResolvedEngine } from './resolved-engine.ts';
+import { type ResolvedEngine, worldSize } from './resolved-engine.ts';
 import { GIB } from './units.ts';
 import { compareVersions } from './versions.ts';
 import { weightsPerAccelerator } from './weights.ts';
@@ -28,6 +29,7 @@ export interface MemoryEstimate {
 
 /** vLLM's default for `--gpu-memory-utilization` (raised by vLLM #38284). */
 function utilization(engine: ResolvedEngine): number {
+  if (engine.accelerator.vendor === 'cpu') return 1;
   const text = engine.settings.pagedAttention?.gpuMemoryUtilization;
   if (text !== undefined) return Number(text);
   return compareVersions(engine.version, { major: 0, minor: 21, patch: 0 }) >= 0 ? 0.92 : 0.9;
@@ -38,6 +40,7 @@ function batchedTokens(engine: ResolvedEngine): number {
   const set = engine.settings.batching?.maxNumBatchedTokens;
   if (set !== undefined) return set;
   const { memoryGiB, product } = engine.accelerator;
+  if (engine.accelerator.vendor === 'cpu') return 2048 * worldSize(engine);
   const base = memoryGiB >= 160 ? 16384 : memoryGiB >= 70 && product !== 'A100' ? 8192 : 2048;
   return engine.settings.performanceMode === 'throughput' ? 2 * base : base;
 }
@@ -68,13 +71,18 @@ function contextLength(engine: ResolvedEngine, model: KnownModel, longest: numbe
 export function estimateMemory(engine: ResolvedEngine, model: KnownModel): MemoryEstimate {
   const weightsGiB = weightsPerAccelerator(engine, model);
   const overhead = overheadGiB(engine, model, weightsGiB);
-  const budgetGiB = engine.accelerator.memoryGiB * utilization(engine);
+  const onCpu = engine.accelerator.vendor === 'cpu';
+  const budgetGiB =
+    engine.accelerator.memoryGiB * utilization(engine) - (onCpu ? committedMemoryGiB(engine) : 0);
   const offloads = (engine.settings.pagedAttention?.swapSpaceGiB ?? 0) > 0;
   const shape = (useWindows: boolean): KvCacheShape =>
     kvCacheShape(engine, model, { batchedTokens: batchedTokens(engine), useWindows });
   const expected = shape(!offloads);
-  const left = (overheadShare: number): number =>
-    Math.max(0, budgetGiB - weightsGiB - overhead * overheadShare);
+  const left = (overheadShare: number): number => {
+    const rest = Math.max(0, budgetGiB - weightsGiB - overhead * overheadShare);
+    // VLLM_CPU_KVCACHE_SPACE is in whole GiB.
+    return onCpu ? Math.floor(rest) : rest;
+  };
   const longest = expected.longestSequence(left(1) * GIB);
   const maxModelLen = contextLength(engine, model, longest);
   return {

@@ -37,9 +37,11 @@ function remedyFor(engine: ResolvedEngine, model: KnownModel, estimate: MemoryEs
   const types = fittingAccelerators(engine, model);
   const { count, product } = engine.accelerator;
   const pool =
-    types.length > 0
-      ? `use a pool of ${types.join(' or ')}`
-      : `use a pool with more memory than ${count} x ${product}`;
+    product === 'CPU'
+      ? 'raise accelerator.cpu.memoryGiB of the InferencePool'
+      : types.length > 0
+        ? `use a pool of ${types.join(' or ')}`
+        : `use a pool with more memory than ${count} x ${product}`;
   const choices = [
     ...(estimate.longest > 0 ? [`set engine.maxModelLen to ${estimate.longest} or less`] : []),
     ...(estimate.longest > 0 && engine.settings.pagedAttention?.kvCacheDtype === undefined

@@ -29,6 +29,7 @@ const DEFAULT_IMAGES = {
   nvidia: `vllm/vllm-openai:v${formatVersion(PINNED_VERSION)}`,
   amd: `vllm/vllm-openai-rocm:v${formatVersion(PINNED_VERSION)}`,
   other: `vllm/vllm-openai:v${formatVersion(PINNED_VERSION)}`,
+  cpu: `vllm/vllm-openai-cpu:v${formatVersion(PINNED_VERSION)}`,
 } as const;
 
 const DEFAULT_STARTUP_TIMEOUT = '30m';
@@ -36,7 +37,8 @@ const DEFAULT_STARTUP_TIMEOUT = '30m';
 /** vLLM's own default for an API server, made explicit so that the router knows the capacity. */
 function defaultMaxNumSeqs(accelerator: ResolvedAccelerator, settings: EngineSettings): number {
   const large = accelerator.memoryGiB >= 70 && accelerator.product !== 'A100';
-  return (large ? 1024 : 256) * (settings.performanceMode === 'throughput' ? 2 : 1);
+  const base = accelerator.vendor === 'cpu' ? 128 : large ? 1024 : 256;
+  return base * (settings.performanceMode === 'throughput' ? 2 : 1);
 }
 
 function resolveVersion(

@@ -60,10 +60,20 @@ function checkPlacement(pool: InferencePoolSpec, { template }: InferenceModelSpe
   });
 }
 
+function checkCpuMemory(limit: string, memoryGiB: number): SpecIssue[] {
+  if (quantityValue(limit) >= memoryGiB * GIB) return [];
+  const reason = `weights and KV cache are planned for the ${memoryGiB} GiB of accelerator.cpu of the pool`;
+  const remedy = `set ${memoryGiB}Gi or more, or use a pool with less memory for each replica`;
+  return [{ field: 'spec.template.resources.limits.memory', value: limit, reason, remedy }];
+}
+
 function checkMemory(engine: ResolvedEngine, spec: InferenceModelSpec): SpecIssue[] {
   const limit = spec.template?.resources?.limits?.memory;
+  if (limit === undefined) return [];
+  const { vendor, memoryGiB } = engine.accelerator;
+  if (vendor === 'cpu') return checkCpuMemory(limit, memoryGiB);
   const committed = committedMemoryGiB(engine);
-  if (limit === undefined || quantityValue(limit) > committed * GIB) return [];
+  if (quantityValue(limit) > committed * GIB) return [];
   return [
     {
       field: 'spec.template.resources.limits.memory',

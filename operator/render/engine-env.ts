@@ -1,5 +1,6 @@
 import type { EnvVar } from '../api/common.ts';
 import type { InferenceModel } from '../api/types.ts';
+import { cpuEnv } from '../engine/cpu-env.ts';
 import { mergeEnv } from '../engine/merge-settings.ts';
 import type { ResolvedEngine } from '../engine/resolved-engine.ts';
 import { ENGINE_HOME } from '../engine/template-volumes.ts';
@@ -18,6 +19,7 @@ export function engineEnv(engine: ResolvedEngine, model: InferenceModel): EnvVar
     { name: 'VLLM_NO_USAGE_STATS', value: '1' },
     // vLLM ends itself after 600 s otherwise, long before a large model is loaded.
     { name: 'VLLM_ENGINE_READY_TIMEOUT_S', value: String(engine.startupTimeoutSeconds) },
+    ...cpuEnv(engine),
     ...(token === undefined ? [] : [{ name: 'HF_TOKEN', valueFrom: { secretKeyRef: { ...token } } }]),
   ];
   return mergeEnv(own, engine.env, model.spec.template?.env).map(({ value, ...rest }) =>

@@ -1,6 +1,6 @@
 /** What the engine container asks for. */
 import type { InferenceModel } from '../api/types.ts';
-import { committedMemoryGiB } from '../engine/host-memory.ts';
+import { podMemoryGiB } from '../engine/host-memory.ts';
 import type { ResolvedEngine } from '../engine/resolved-engine.ts';
 import { mergeResources } from './resources.ts';
 
@@ -10,7 +10,7 @@ import { mergeResources } from './resources.ts';
  */
 export function engineResources(engine: ResolvedEngine, model: InferenceModel): object {
   const { accelerator } = engine;
-  const memory = `${accelerator.hostMemoryGiB * accelerator.count + committedMemoryGiB(engine)}Gi`;
+  const memory = `${podMemoryGiB(engine)}Gi`;
   const cpu = String(accelerator.cpu * accelerator.count);
   const { requests, limits } = mergeResources(
     { requests: { cpu, memory }, limits: { memory } },
@@ -18,7 +18,9 @@ export function engineResources(engine: ResolvedEngine, model: InferenceModel): 
   );
   const accelerators = {
     ...accelerator.furtherResources,
-    [accelerator.resourceName]: String(accelerator.count),
+    ...(accelerator.resourceName === undefined
+      ? {}
+      : { [accelerator.resourceName]: String(accelerator.count) }),
   };
   return { requests: { ...requests, ...accelerators }, limits: { ...limits, ...accelerators } };
 }

@@ -11,9 +11,10 @@ const SPOT_TOLERATIONS = [
 
 function tolerations(engine: ResolvedEngine, pool: InferencePool, model: InferenceModel): object[] {
   const { resourceName } = engine.accelerator;
-  const domain = resourceName.split('/')[0] ?? '';
   // Nodes with partitions of a GPU carry the taint of whole ones.
-  const keys = new Set([resourceName, `${domain}/gpu`]);
+  const keys = new Set(
+    resourceName === undefined ? [] : [resourceName, `${resourceName.split('/')[0] ?? ''}/gpu`],
+  );
   return [
     ...[...keys].map((key) => ({ key, operator: 'Exists', effect: 'NoSchedule' })),
     ...(pool.spec.accelerator.spot === true ? SPOT_TOLERATIONS : []),

@@ -99,6 +99,12 @@ sets.everything = renderModel({
   roomForSurge: false,
 });
 
+sets.cpu = renderModel({
+  pool: pool('CPU', { accelerator: { cpu: { cores: 8, memoryGiB: 32 } } }),
+  model: model('hf://Qwen/Qwen2.5-0.5B-Instruct'),
+  cluster,
+});
+
 sets.hpa = [
   renderHpa({
     pool: pool('A100'),

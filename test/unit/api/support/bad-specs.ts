@@ -41,6 +41,8 @@ export const BAD_SPECS: readonly BadSpec[] = [
   ),
   pool({ accelerator: { type: 'A100x17' } }, 'accelerator.type', /unknown accelerator/),
   pool({ accelerator: { type: 'custom' } }, 'accelerator.custom', /need each other/),
+  pool({ accelerator: { type: 'CPUx2' } }, 'accelerator.type', /unknown accelerator/),
+  pool({ accelerator: { type: 'A100', cpu: {} } }, 'accelerator.cpu', /belongs to type CPU/),
   pool(
     { accelerator: { type: 'A100', custom: { resourceName: 'example.com/npu', count: 1, memoryGiB: 64 } } },
     'accelerator.custom',
