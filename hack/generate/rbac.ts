@@ -86,7 +86,8 @@ const CLUSTER_PERMISSIONS: readonly Permission[] = [
   { type: NETWORK_POLICIES, verbs: OWN },
   { type: INGRESSES, verbs: OWN },
   { type: HORIZONTAL_POD_AUTOSCALERS, verbs: OWN },
-  { type: EVENTS, verbs: ['create'] },
+  // Read for a pod whose volumes are not mounted: the kubelet says why in its events only.
+  { type: EVENTS, verbs: ['create', 'list'] },
   // The external metrics API: its registration, which goes with the operator's ClusterRole, and who may read it.
   { type: API_SERVICES, verbs: ['create'] },
   { type: API_SERVICES, verbs: ['get', 'patch'], names: [API_SERVICE_NAME] },

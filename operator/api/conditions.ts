@@ -21,14 +21,17 @@ const BLOCKERS = [
   'InvalidSpec',
 ] as const satisfies Reason[];
 const REFUSALS = ['NameTaken', 'ApplyRefused'] as const satisfies Reason[];
-const ENGINE_PROBLEMS = [
+const POD_PROBLEMS = [
   'Unschedulable',
+  'VolumeMountFailed',
   'PodsRefused',
   'ImagePullFailed',
   'ContainerConfigError',
-  'EngineCrashed',
   'ProgressDeadlineExceeded',
 ] as const satisfies Reason[];
+const ENGINE_PROBLEMS = [...POD_PROBLEMS, 'EngineCrashed'] as const satisfies Reason[];
+const ROUTER_PROBLEMS = [...POD_PROBLEMS, 'RouterCrashed'] as const satisfies Reason[];
+const CACHE_PROBLEMS = [...POD_PROBLEMS, 'CacheCrashed'] as const satisfies Reason[];
 const MODEL_SUMMARY = [
   'EnginesReady',
   'EnginesStarting',
@@ -43,6 +46,7 @@ const MODEL_SUMMARY = [
   'DoesNotFit',
   ...REFUSALS,
   ...ENGINE_PROBLEMS,
+  'Deleting',
 ] as const satisfies Reason[];
 const POOL_SUMMARY = [
   'RoutersReady',
@@ -51,8 +55,27 @@ const POOL_SUMMARY = [
   'CacheStarting',
   'InvalidSpec',
   ...REFUSALS,
+  ...ROUTER_PROBLEMS,
+  'CacheCrashed',
   'Deleting',
 ] as const satisfies Reason[];
+
+const FAILURES: ReadonlySet<string> = new Set<Reason>([
+  ...BLOCKERS,
+  ...REFUSALS,
+  ...ENGINE_PROBLEMS,
+  'RouterCrashed',
+  'CacheCrashed',
+  'DoesNotFit',
+  'WakeTimeout',
+  'RoutersNotReady',
+  'HPAMetricsUnavailable',
+]);
+
+/** Whether a reason tells of something that went wrong: events of it are warnings. */
+export function isFailure(reason: string): boolean {
+  return FAILURES.has(reason);
+}
 
 /** Conditions of an InferenceModel, in the order in which status lists them. */
 export const MODEL_CONDITIONS = [
@@ -69,12 +92,14 @@ export const MODEL_CONDITIONS = [
       'EnginesStarting',
       'Idle',
       'NoReplicas',
+      'RoutersNotReady',
       'Suspended',
       'WakeTimeout',
       ...BLOCKERS,
       ...REFUSALS,
       'DoesNotFit',
       ...ENGINE_PROBLEMS,
+      'Deleting',
     ],
   },
   {
@@ -103,16 +128,21 @@ export const MODEL_CONDITIONS = [
 
 /** Conditions of an InferencePool, in the order in which status lists them. */
 export const POOL_CONDITIONS = [
-  { type: 'Ready', meaning: 'Requests reach the models of the pool.', reasons: POOL_SUMMARY },
+  {
+    type: 'Ready',
+    meaning:
+      'Routers and cache are as the spec wants them. Requests reach the models while RouterReady is True.',
+    reasons: POOL_SUMMARY,
+  },
   {
     type: 'RouterReady',
     meaning: 'At least one router serves.',
-    reasons: ['RoutersReady', 'RoutersStarting'],
+    reasons: ['RoutersReady', 'RoutersStarting', ...ROUTER_PROBLEMS],
   },
   {
     type: 'CacheReady',
     meaning: 'The response cache works.',
-    reasons: ['CacheReady', 'CacheStarting', 'Disabled', 'External'],
+    reasons: ['CacheReady', 'CacheStarting', 'Disabled', 'External', ...CACHE_PROBLEMS],
   },
   { type: 'Reconciling', meaning: RECONCILING, reasons: POOL_SUMMARY },
   { type: 'Stalled', meaning: STALLED, reasons: POOL_SUMMARY },

@@ -75,29 +75,46 @@ export const REASONS = {
   },
   Suspended: { meaning: 'spec.suspend is true.', remedy: 'Set spec.suspend to false to serve again.' },
   Unschedulable: {
-    meaning: 'No node can take an engine.',
+    meaning: 'No node can take a pod, for want of accelerators mostly.',
     remedy:
       "Add nodes with the accelerator, or correct the pool's nodeSelector and tolerations. The message is the scheduler's.",
+  },
+  VolumeMountFailed: {
+    meaning: 'A volume cannot be mounted, mostly because a claim, ConfigMap or Secret is missing.',
+    remedy: 'Create what the message names in the namespace of the pods, or correct the name in the spec.',
   },
   PodsRefused: {
     meaning: 'Kubernetes refuses to create the pods: a ResourceQuota, a policy or an admission webhook.',
     remedy: 'Change the quota or the policy that the message names.',
   },
   ImagePullFailed: {
-    meaning: 'The engine image cannot be pulled.',
-    remedy: 'Correct spec.engine.image, or add spec.template.imagePullSecrets.',
+    meaning: 'The image cannot be pulled.',
+    remedy:
+      'Of engines: correct spec.engine.image, or add spec.template.imagePullSecrets. Of a pool: correct spec.router.image or spec.responseCache.redis.managed.image.',
   },
   ContainerConfigError: {
-    meaning: 'The engine container cannot start, mostly because a Secret or ConfigMap is missing.',
+    meaning: 'A container cannot start, mostly because a Secret or ConfigMap of its environment is missing.',
     remedy: 'Create what the message names.',
   },
   EngineCrashed: {
     meaning: 'vLLM ended by itself.',
-    remedy: 'Read its log with the command in the message.',
+    remedy: 'The message has the last lines of its log, and how to read more.',
+  },
+  RouterCrashed: {
+    meaning: 'The routers of the pool end by themselves.',
+    remedy: 'The message has the last lines of their log, and the command to read more.',
+  },
+  CacheCrashed: {
+    meaning: 'The Redis of the pool ends by itself. Requests are answered without the cache.',
+    remedy: 'The message has the last lines of its log, and the command to read more.',
+  },
+  RoutersNotReady: {
+    meaning: 'No router of the pool is ready, so that no request reaches the model.',
+    remedy: 'Look at the conditions of the pool.',
   },
   ProgressDeadlineExceeded: {
-    meaning: 'Engines did not become ready within engine.startupTimeout.',
-    remedy: 'Raise engine.startupTimeout if the model needs longer, else read the log of the engine.',
+    meaning: 'Pods did not become ready in time: engines within engine.startupTimeout.',
+    remedy: 'Raise engine.startupTimeout if the model needs longer, else read the log.',
   },
   FixedReplicas: { meaning: 'The number of replicas is fixed.' },
   HPA: {

@@ -77,13 +77,14 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
         byModel,
         byNode: ({ spec }) => (spec.nodeName ? [spec.nodeName] : []),
         byRouterPool: routerPoolKeys,
+        byCachePool: cachePoolKeys,
       },
     }),
-    // Only who owns the pods of routers: their status changes with every pod.
+    // Only who owns the pods of routers and Redis: their status changes with every pod.
     replicaSets: new Reflector<KubeObject>({
       client,
       type: REPLICA_SETS,
-      labelSelector: `${MANAGED_BY_SELECTOR},${COMPONENT_LABEL}=router`,
+      labelSelector: `${MANAGED_BY_SELECTOR},${COMPONENT_LABEL} in (router,cache)`,
       metadataOnly: true,
       log,
       registry,
@@ -115,6 +116,11 @@ export function poolKeys({ metadata: { labels, namespace } }: KubeObject): strin
 /** Keys of the pool whose router an object says it is, or belongs to. */
 export function routerPoolKeys(object: KubeObject): string[] {
   return object.metadata.labels?.[COMPONENT_LABEL] === 'router' ? poolKeys(object) : [];
+}
+
+/** Keys of the pool whose Redis an object says it is, or belongs to. */
+export function cachePoolKeys(object: KubeObject): string[] {
+  return object.metadata.labels?.[COMPONENT_LABEL] === 'cache' ? poolKeys(object) : [];
 }
 
 /** Keys of the model that an object says it is a child of, in its own namespace. */

@@ -1,4 +1,6 @@
 /** Makes one InferenceModel so: accept, resolve, render, apply, scale, report. Each phase is a method; the first that blocks ends the rest. */
+
+import { isFailure } from '../api/conditions.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { INFERENCE_MODELS } from '../api/types.ts';
 import { type ResolvedAccelerator, resolveAccelerator } from '../engine/accelerators.ts';
@@ -28,6 +30,7 @@ import { engineHealth } from './engine-health.ts';
 import { KeptManifests } from './kept-manifests.ts';
 import type { ModeKeeper } from './mode-keeper.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
+import type { MountFailures } from './mount-failures.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
 import type { Reach } from './routes-reconciler.ts';
@@ -44,6 +47,9 @@ export interface ModelReconcilerOptions {
   /** How far the routers know a model. */
   reachOf: (poolKey: Key, modelUid: string) => Reach | undefined;
   coldStarts: ColdStartRecorder;
+  mounts: MountFailures;
+  /** The reason why engines do not start has changed. */
+  onMountFailure: (key: Key) => void;
   /** What scaling remembers of each model. */
   scaling: ScalingMemories;
   status: StatusWriter;
@@ -85,7 +91,7 @@ export class ModelReconciler {
 
   /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
   async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
-    const { state, clock, modes, bounds } = this.#options;
+    const { state } = this.#options;
     const model = state.models.store.get(key);
     // Children go with the model, by their owner references.
     if (!model || model.metadata.deletionTimestamp !== undefined) {
@@ -95,19 +101,33 @@ export class ModelReconciler {
     const scope: Scope = { model };
     const refused = this.#findPool(scope) ?? this.#accept(scope) ?? this.#resolve(scope) ?? this.#plan(scope);
     const blocker = refused ?? (await refusalOf(() => this.#apply(scope, context)));
+    const lookAgainMs = await this.#lookAtMounts(key, scope, context);
     await this.#report(scope, blocker, context);
+    const next = Math.min(this.#next(scope, refused, blocker), lookAgainMs);
+    return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;
+  }
+
+  /** When something changes by itself, in milliseconds from now. */
+  #next(scope: Scope, refused: Blocker | undefined, blocker: Blocker | undefined): number {
+    const { model, pool } = scope;
+    const { clock, modes, bounds } = this.#options;
     if (blocker?.reason === 'PoolNotFound' && !blocker.needsUser) {
-      return {
-        requeueAfterMs: POOL_GRACE_MS - Math.min(POOL_GRACE_MS - 1_000, this.#age(model, clock.now())),
-      };
+      return POOL_GRACE_MS - Math.min(POOL_GRACE_MS - 1_000, this.#age(model, clock.now()));
     }
-    if (!refused && blocker) return { requeueAfterMs: REFUSED_RETRY_MS };
+    if (!refused && blocker) return REFUSED_RETRY_MS;
     const { nextChange = Number.POSITIVE_INFINITY } = bounds.of(model, clock.now());
-    const mode = scope.pool && !refused ? modes.of(model, scope.pool) : undefined;
+    const mode = pool && !refused ? modes.of(model, pool) : undefined;
     const next = Math.min(nextChange - clock.now(), mode?.lookAgainMs ?? Number.POSITIVE_INFINITY);
-    return Number.isFinite(next)
-      ? { requeueAfterMs: Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS) }
-      : undefined;
+    return Number.isFinite(next) ? Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS) : next;
+  }
+
+  /** Returns when to look again, in milliseconds from now. */
+  async #lookAtMounts(key: Key, { model }: Scope, { signal }: Context): Promise<number> {
+    const { mounts, onMountFailure, state } = this.#options;
+    const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
+    const { changed, lookAgainMs = Number.POSITIVE_INFINITY } = await mounts.look(pods, signal);
+    if (changed) onMountFailure(key);
+    return lookAgainMs + AFTER_CHANGE_MS;
   }
 
   #age(model: InferenceModel, now: number): number {
@@ -258,7 +278,7 @@ export class ModelReconciler {
     const view: ModelView = {
       model,
       now: clock.now(),
-      health: engineHealth(live, pods),
+      health: engineHealth(live, pods, this.#options.mounts.of),
       selector: Object.entries(engineSelector(model.metadata))
         .map(([label, value]) => `${label}=${value}`)
         .join(','),
@@ -270,6 +290,7 @@ export class ModelReconciler {
       ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
       ...(!blocker && pool && { scaling: modes.of(model, pool).condition }),
       reach: this.#reach(scope),
+      routersReady: isTrue(pool?.status?.conditions, 'RouterReady'),
       ...this.#scalingView(scope),
       ...(!blocker && pool && { cache: cacheCondition(model, pool) }),
     };
@@ -281,17 +302,17 @@ export class ModelReconciler {
     const after = findCondition(next.conditions ?? [], 'Ready');
     if (!changed || !after || (before?.reason === after.reason && before.status === after.status)) return;
     events.emit(model, {
-      type: findCondition(next.conditions ?? [], 'Stalled')?.status === 'True' ? 'Warning' : 'Normal',
+      type: isFailure(after.reason) ? 'Warning' : 'Normal',
       reason: after.reason,
       action: 'Reconcile',
       note: after.message,
     });
   }
 
-  /** How far clients get. Once Ready, a router that starts or does not answer is no reason to say otherwise. */
+  /** How far clients get. Once Ready, one router that starts or does not answer is no reason to say otherwise. */
   #reach({ model, pool }: Scope): Reach | undefined {
-    if (isTrue(model.status?.conditions, 'Ready')) return 'served';
     if (!pool || !isTrue(pool.status?.conditions, 'RouterReady')) return undefined;
+    if (isTrue(model.status?.conditions, 'Ready')) return 'served';
     return this.#options.reachOf(keyOf(pool), model.metadata.uid ?? '');
   }
 

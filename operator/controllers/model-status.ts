@@ -32,6 +32,8 @@ export interface ModelView {
   cache?: { status: 'True' | 'False'; reason: string; message: string };
   /** How far the routers know the model: absent while not all of them do. */
   reach?: 'listed' | 'served' | undefined;
+  /** A router of the pool is ready; absent while the pool is not known. */
+  routersReady?: boolean;
   /** At zero replicas, a request wakes the model. */
   wakes?: boolean;
   /** Routers are told to hold new requests, so that it can go to sleep. */
@@ -122,8 +124,13 @@ function summary(view: ModelView): ConditionUpdate[] {
   if (health.ready === 0)
     return reconciling('False', 'EnginesStarting', 'waiting for the first engine to become ready');
   if (view.reach !== 'served') return reconciling('False', 'RoutesPending', ROUTES_PENDING);
+  if (health.rolling) {
+    if (!problem) return reconciling('False', 'RolloutInProgress', ROLLING);
+    const { reason, needsUser } = problem;
+    const message = `${problem.message}. The engines of before go on serving`;
+    return needsUser ? stalled(reason, message) : reconciling('False', reason, message);
+  }
   if (problem) return reconciling('True', problem.reason, problem.message);
-  if (health.rolling) return reconciling('True', 'RolloutInProgress', 'engines are being replaced');
   if (health.ready < health.desired)
     return reconciling('True', 'ScalingUp', 'some engines are not ready yet');
   return settled('EnginesReady', 'all engines are ready');
@@ -134,6 +141,8 @@ const TOO_FEW = 'the Deployment has 0 replicas, and spec.scaling asks for more';
 /** Of a number that is fixed at zero, so that nothing wakes the model. */
 export const NO_REPLICAS =
   'spec.scaling.replicas is 0, and no request changes that; raise it, or set minReplicas: 0 and maxReplicas instead to wake on requests';
+const NO_ROUTER = 'no router of the pool is ready; the conditions of the pool say why';
+const ROLLING = 'engines are being replaced; those of before go on serving';
 const ROUTES_PENDING = 'waiting for the routers of the pool to start and to learn of it';
 
 function mustRun({ leastReplicas = 0 }: ModelView): boolean {
@@ -148,10 +157,12 @@ function available(view: ModelView): ConditionUpdate {
     reason,
     message,
   });
-  if (health.ready > 0)
+  const unreachable = view.routersReady === false;
+  if (health.ready > 0 && !unreachable)
     return { type: 'Available', status: 'True', reason: 'EnginesReady', message: 'requests are answered' };
   if (model.spec.suspend) return no('Suspended', 'suspended by spec.suspend');
-  if (blocker) return no(blocker.reason, 'no engine is ready');
+  if (blocker && health.ready === 0) return no(blocker.reason, 'no engine is ready');
+  if (unreachable) return no('RoutersNotReady', NO_ROUTER);
   if (wakeFailure) return no(wakeFailure.reason, wakeFailureText(wakeFailure));
   if (health.problem?.needsUser) return no(health.problem.reason, health.problem.message);
   if (wakes) {
@@ -169,8 +180,13 @@ function available(view: ModelView): ConditionUpdate {
   return no(health.problem?.reason ?? 'EnginesStarting', health.problem?.message ?? 'no engine is ready');
 }
 
-function wakeFailureText({ message }: { message: string }): string {
-  return `the last wake failed: ${message}. The next request tries again`;
+/** The pods are gone by now, and their logs with them. */
+function wakeFailureText({ reason, message }: { reason: string; message: string }): string {
+  const log =
+    reason === 'EngineCrashed' || reason === 'WakeTimeout'
+      ? '; to read the whole log, set scaling.minReplicas to 1 for a while: then the engine is started again and again, and its pod stays'
+      : '';
+  return `the last wake failed: ${message}. The next request tries again${log}`;
 }
 
 function details({ blocker, plan, scaling, cache }: ModelView): ConditionUpdate[] {

@@ -48,6 +48,7 @@ import { Evacuation } from './evacuation.ts';
 import { Identity } from './identity.ts';
 import { ModeKeeper } from './mode-keeper.ts';
 import { ModelReconciler } from './model-reconciler.ts';
+import { MountFailures } from './mount-failures.ts';
 import { NodeNotices } from './node-notices.ts';
 import { PoolReconciler } from './pool-reconciler.ts';
 import { ReplicasWriter } from './replicas-writer.ts';
@@ -184,8 +185,11 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     { type: POD_DISRUPTION_BUDGETS, store: state.disruptionBudgets.store },
     { type: NETWORK_POLICIES, store: state.networkPolicies.store },
   ];
+  const mounts = new MountFailures({ client, pods: state.pods.store, clock });
   const models = new ModelReconciler({
     ...shared,
+    mounts,
+    onMountFailure: (key) => scalingController.enqueue(key),
     reachOf: (poolKey, uid) => routes.reachOf(poolKey, uid),
     replicas,
     scaling: memories,
@@ -203,6 +207,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   });
   const pools = new PoolReconciler({
     ...shared,
+    mounts,
     client,
     identity,
     applier: new Applier({
@@ -248,6 +253,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     modes,
     bounds,
     coldStarts,
+    mountFailure: mounts.of,
     registry,
     heldBackSince: (poolKey, uid) => routes.heldBackSince(poolKey, uid),
     onChanged: (modelKey, poolKey) => {

@@ -1,4 +1,6 @@
 /** Makes one InferencePool so: finalizer, routers and Redis, status; and lets go of it once no model uses it. */
+
+import { isFailure } from '../api/conditions.ts';
 import type { InferencePool } from '../api/types.ts';
 import { INFERENCE_POOLS } from '../api/types.ts';
 import { resolveAccelerator } from '../engine/accelerators.ts';
@@ -21,9 +23,12 @@ import type { ClusterState } from './cluster-state.ts';
 import type { Identity, LoadedAuthority } from './identity.ts';
 import { KeptManifests } from './kept-manifests.ts';
 import { routerUrl } from './model-reconciler.ts';
+import type { MountFailures } from './mount-failures.ts';
+import { cacheProblem, routerProblem } from './pool-health.ts';
 import { type PoolView, poolStatus } from './pool-status.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
-import type { Deployment } from './workloads.ts';
+import { RouterPods } from './router-pods.ts';
+import type { Deployment, Pod } from './workloads.ts';
 
 /** Keeps a pool from vanishing under the models that it serves. */
 export const POOL_FINALIZER = 'vllm-operator.dev/pool-in-use';
@@ -36,6 +41,7 @@ export interface PoolReconcilerOptions {
   status: StatusWriter;
   events: EventRecorder;
   identity: Identity;
+  mounts: MountFailures;
   clock: Clock;
   operatorNamespace: string;
 }
@@ -48,12 +54,14 @@ interface Context {
 export class PoolReconciler {
   readonly #options: PoolReconcilerOptions;
 
+  readonly #pods: RouterPods;
   readonly #manifests = new KeptManifests();
   /** As they were when this operator started: routers do not change because a file of it does. */
   readonly #templates = readRouterTemplates();
 
   constructor(options: PoolReconcilerOptions) {
     this.#options = options;
+    this.#pods = new RouterPods(options.state);
   }
 
   /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
@@ -77,11 +85,21 @@ export class PoolReconciler {
     }
     // With foreground deletion the garbage collector already removes the children: making them anew would never end.
     const foreground = pool.metadata.finalizers?.includes('foregroundDeletion');
+    const { namespaces } = state;
+    const going =
+      namespaces.store.get(pool.metadata.namespace ?? '')?.metadata.deletionTimestamp !== undefined;
     const written = new Map<string, Deployment>();
-    const refused = foreground ? undefined : await refusalOf(() => this.#apply(pool, written, context));
+    const refused =
+      foreground || (deleting && going)
+        ? undefined
+        : await refusalOf(() => this.#apply(pool, written, context));
     const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
-    await this.#report(pool, written, found, context);
-    return refused && refused.reason !== 'InvalidSpec' ? { requeueAfterMs: REFUSED_RETRY_MS } : undefined;
+    const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
+    const { lookAgainMs } = await this.#options.mounts.look([...pods.router, ...pods.cache], context.signal);
+    await this.#report(pool, written, pods, found, context);
+    const retryMs = refused && refused.reason !== 'InvalidSpec' ? REFUSED_RETRY_MS : Number.POSITIVE_INFINITY;
+    const next = Math.min(retryMs, lookAgainMs ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;
   }
 
   #users(key: Key): string[] {
@@ -120,10 +138,11 @@ export class PoolReconciler {
   async #report(
     pool: InferencePool,
     written: ReadonlyMap<string, Deployment>,
+    pods: { router: readonly Pod[]; cache: readonly Pod[] },
     found: Pick<PoolView, 'refused' | 'usedBy'>,
     { signal }: Context,
   ): Promise<void> {
-    const { state, acceptance, status, clock, events } = this.#options;
+    const { state, acceptance, status, clock, events, mounts } = this.#options;
     const key = keyOf(pool);
     const namespace = pool.metadata.namespace ?? '';
     const models = state.models.store.byIndex('byPool', key);
@@ -131,6 +150,8 @@ export class PoolReconciler {
       written.get(name) ?? state.deployments.store.get({ namespace, name });
     const router = deployment(routerName(pool.metadata.name));
     const redis = deployment(redisName(pool.metadata.name));
+    const routers = router && routerProblem(router, pods.router, mounts.of);
+    const cache = redis && cacheProblem(redis, pods.cache, mounts.of);
     const next = poolStatus({
       pool,
       now: clock.now(),
@@ -142,6 +163,8 @@ export class PoolReconciler {
       accelerators: models.reduce((sum, model) => sum + (model.status?.accelerators ?? 0), 0),
       ...(router && { router }),
       ...(redis && { redis }),
+      ...(routers && { routerProblem: routers }),
+      ...(cache && { cacheProblem: cache }),
       ...found,
     });
     const before = pool.status?.conditions?.find((condition) => condition.type === 'Ready');
@@ -151,11 +174,8 @@ export class PoolReconciler {
       signal,
     });
     if (!changed || !after || (before?.reason === after.reason && before.status === after.status)) return;
-    const stalled = next.conditions?.some(
-      (condition) => condition.type === 'Stalled' && condition.status === 'True',
-    );
     events.emit(pool, {
-      type: stalled ? 'Warning' : 'Normal',
+      type: isFailure(after.reason) ? 'Warning' : 'Normal',
       reason: after.reason,
       action: 'Reconcile',
       note: after.message,

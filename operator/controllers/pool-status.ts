@@ -2,6 +2,7 @@
 import type { InferencePoolStatus } from '../api/inference-pool.ts';
 import type { InferencePool } from '../api/types.ts';
 import { type ConditionUpdate, setConditions } from '../kube/conditions.ts';
+import type { WorkloadProblem } from './workload-problem.ts';
 import type { Deployment } from './workloads.ts';
 
 export interface PoolView {
@@ -15,8 +16,11 @@ export interface PoolView {
   router?: Deployment;
   /** Absent when the pool has no managed Redis. */
   redis?: Deployment;
-  /** Why nothing, or not everything, was applied. */
-  refused?: { reason: string; message: string };
+  /** What keeps pods of them from getting ready. */
+  routerProblem?: WorkloadProblem;
+  cacheProblem?: WorkloadProblem;
+  /** Why nothing, or not everything, was applied; whether a user has to change that. */
+  refused?: { reason: string; message: string; needsUser: boolean };
   /** Models that still use a pool that is being deleted, as `namespace/name`. */
   usedBy?: string[];
 }
@@ -44,55 +48,64 @@ export function poolStatus(view: PoolView): InferencePoolStatus {
   };
 }
 
-function summary({ pool, router, redis, refused, usedBy }: PoolView): ConditionUpdate[] {
-  if (refused) return conditions('False', 'False', 'True', refused.reason, refused.message);
+function summary(view: PoolView): ConditionUpdate[] {
+  const { pool, router, redis, refused, usedBy, routerProblem, cacheProblem } = view;
   if (usedBy !== undefined) {
     const some = usedBy.slice(0, 3).join(', ') + (usedBy.length > 3 ? ` and ${usedBy.length - 3} more` : '');
-    return conditions(
-      'False',
-      'True',
+    return reconciling(
       'False',
       'Deleting',
       `waits for the models that use it: ${some}; delete them or move them to another pool`,
     );
   }
+  if (refused) {
+    return refused.needsUser
+      ? stalled(refused.reason, refused.message)
+      : reconciling('False', refused.reason, refused.message);
+  }
   const ready = router?.status?.readyReplicas ?? 0;
   const wanted = router?.spec.replicas ?? pool.spec.router.replicas;
+  if (routerProblem?.needsUser) return stalled(routerProblem.reason, routerProblem.message);
+  if (routerProblem && ready === 0) return reconciling('False', routerProblem.reason, routerProblem.message);
   if (ready === 0)
-    return conditions(
-      'False',
-      'True',
-      'False',
-      'RoutersStarting',
-      'waiting for the first router to become ready',
-    );
+    return reconciling('False', 'RoutersStarting', 'waiting for the first router to become ready');
   const updated = router?.status?.updatedReplicas ?? 0;
   const observed = (router?.status?.observedGeneration ?? 0) >= (router?.metadata.generation ?? 0);
   if (!observed || updated < wanted || (router?.status?.replicas ?? 0) > updated) {
-    return conditions('True', 'True', 'False', 'RolloutInProgress', 'routers are being replaced');
+    const { reason, message } = routerProblem ?? { reason: 'RolloutInProgress', message: ROLLING };
+    return reconciling('False', reason, message);
   }
-  if (ready < wanted)
-    return conditions('True', 'True', 'False', 'RoutersStarting', 'some routers are not ready yet');
+  if (ready < wanted) {
+    const { reason, message } = routerProblem ?? {
+      reason: 'RoutersStarting',
+      message: 'some routers are not ready yet',
+    };
+    return reconciling('True', reason, message);
+  }
   if (redis && (redis.status?.readyReplicas ?? 0) === 0) {
-    return conditions(
-      'True',
-      'True',
-      'False',
-      'CacheStarting',
-      'the response cache is not ready yet; requests are answered without it',
-    );
+    const { reason, message, needsUser } = cacheProblem ?? { reason: 'CacheStarting', message: NO_CACHE };
+    const text = cacheProblem ? `${message}. Requests are answered without the cache` : message;
+    return needsUser ? stalled(reason, text) : reconciling('True', reason, text);
   }
-  return conditions('True', 'False', 'False', 'RoutersReady', 'all routers are ready');
+  return settled('RoutersReady', 'all routers are ready');
 }
 
-function routerCondition({ router }: PoolView): ConditionUpdate {
-  const ready = router?.status?.readyReplicas ?? 0;
-  return ready > 0
-    ? { type: 'RouterReady', status: 'True', reason: 'RoutersReady', message: 'requests reach a router' }
-    : { type: 'RouterReady', status: 'False', reason: 'RoutersStarting', message: 'no router is ready' };
+const ROLLING = 'routers are being replaced; those of before go on serving';
+const NO_CACHE = 'the response cache is not ready yet; requests are answered without it';
+
+function routerCondition({ router, routerProblem }: PoolView): ConditionUpdate {
+  if ((router?.status?.readyReplicas ?? 0) > 0)
+    return {
+      type: 'RouterReady',
+      status: 'True',
+      reason: 'RoutersReady',
+      message: 'requests reach a router',
+    };
+  const { reason, message } = routerProblem ?? { reason: 'RoutersStarting', message: 'no router is ready' };
+  return { type: 'RouterReady', status: 'False', reason, message };
 }
 
-function cacheCondition({ pool, redis }: PoolView): ConditionUpdate {
+function cacheCondition({ pool, redis, cacheProblem }: PoolView): ConditionUpdate {
   const { enabled, redis: settings } = pool.spec.responseCache;
   if (!enabled)
     return { type: 'CacheReady', status: 'False', reason: 'Disabled', message: 'the response cache is off' };
@@ -103,17 +116,28 @@ function cacheCondition({ pool, redis }: PoolView): ConditionUpdate {
       reason: 'External',
       message: 'the routers use the Redis of spec.responseCache.redis.external',
     };
-  return (redis?.status?.readyReplicas ?? 0) > 0
-    ? { type: 'CacheReady', status: 'True', reason: 'CacheReady', message: 'answers are cached' }
-    : {
-        type: 'CacheReady',
-        status: 'False',
-        reason: 'CacheStarting',
-        message: 'Redis is not ready; requests are answered without it',
-      };
+  if ((redis?.status?.readyReplicas ?? 0) > 0)
+    return { type: 'CacheReady', status: 'True', reason: 'CacheReady', message: 'answers are cached' };
+  const { reason, message } = cacheProblem ?? {
+    reason: 'CacheStarting',
+    message: 'Redis is not ready; requests are answered without it',
+  };
+  return { type: 'CacheReady', status: 'False', reason, message };
 }
 
 type Status = 'True' | 'False';
+
+function settled(reason: string, message: string): ConditionUpdate[] {
+  return conditions('True', 'False', 'False', reason, message);
+}
+
+function reconciling(ready: Status, reason: string, message: string): ConditionUpdate[] {
+  return conditions(ready, 'True', 'False', reason, message);
+}
+
+function stalled(reason: string, message: string): ConditionUpdate[] {
+  return conditions('False', 'False', 'True', reason, message);
+}
 
 function conditions(
   ready: Status,

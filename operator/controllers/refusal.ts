@@ -19,6 +19,7 @@ export async function refusalOf(apply: () => Promise<void>): Promise<Blocker | u
     if (error instanceof NotOwnedError) {
       return { condition: 'Ready', reason: 'NameTaken', message: error.message, needsUser: true };
     }
+    if (isNamespaceTerminating(error)) return NAMESPACE_DELETED;
     if (isKubeError(error, 'Invalid', 'BadRequest', 'Forbidden')) {
       return {
         condition: 'Ready',
@@ -29,4 +30,20 @@ export async function refusalOf(apply: () => Promise<void>): Promise<Blocker | u
     }
     throw error;
   }
+}
+
+/** Its namespace goes, and the object with it: nobody has to do anything for that. */
+const NAMESPACE_DELETED: Blocker = {
+  condition: 'Ready',
+  reason: 'Deleting',
+  message: 'the namespace is being deleted, and takes no new objects',
+  needsUser: false,
+};
+
+/** The admission plugin NamespaceLifecycle gives this cause. */
+function isNamespaceTerminating(error: unknown): boolean {
+  return (
+    isKubeError(error, 'Forbidden') &&
+    (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')
+  );
 }

@@ -1,14 +1,14 @@
-/** Which pods are the routers of a pool. Anybody may write a label, so namespace and owners decide. */
+/** Which pods are the routers of a pool, or its Redis. Anybody may write a label, so namespace and owners decide. */
 import type { InferencePool } from '../api/types.ts';
 import { keyOf } from '../kube/key.ts';
 import { controllerOf } from '../kube/owner-reference.ts';
-import { routerName } from '../render/names.ts';
+import { redisName, routerName } from '../render/names.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Pod } from './workloads.ts';
 
 export class RouterPods {
   readonly #state: ClusterState;
-  /** UIDs of pods that were found to be routers. A ReplicaSet may be gone before the last of its pods has ended. */
+  /** UIDs of pods that were found to be of a pool. A ReplicaSet may be gone before the last of its pods has ended. */
   readonly #known = new Set<string>();
 
   constructor(state: ClusterState) {
@@ -23,12 +23,21 @@ export class RouterPods {
    * in the pool's namespace. Who may write there may also change the Deployment itself.
    */
   of(pool: InferencePool): Pod[] {
-    const { namespace = '', name, uid } = pool.metadata;
+    return this.#find(pool, routerName(pool.metadata.name), 'byRouterPool');
+  }
+
+  /** The pods of its Redis, found in the same way. */
+  cacheOf(pool: InferencePool): Pod[] {
+    return this.#find(pool, redisName(pool.metadata.name), 'byCachePool');
+  }
+
+  #find(pool: InferencePool, workload: string, index: 'byRouterPool' | 'byCachePool'): Pod[] {
+    const { namespace = '', uid } = pool.metadata;
     const { deployments, pods } = this.#state;
-    const deployment = deployments.store.get({ namespace, name: routerName(name) });
+    const deployment = deployments.store.get({ namespace, name: workload });
     const owned = deployment && controllerOf(deployment)?.uid === uid ? deployment.metadata.uid : undefined;
     return pods.store
-      .byIndex('byRouterPool', keyOf(pool))
+      .byIndex(index, keyOf(pool))
       .filter((pod) => this.#known.has(pod.metadata.uid ?? '') || this.#isOf(pod, owned));
   }
 

@@ -37,6 +37,8 @@ export interface ScalingReconcilerOptions {
   modes: ModeKeeper;
   bounds: BoundsKeeper;
   coldStarts: ColdStartRecorder;
+  /** What the kubelet says of a pod whose volumes it cannot mount. */
+  mountFailure: (pod: Pod) => string | undefined;
   registry?: Registry | undefined;
   /** Since which version of the route table, confirmed by every router, no engine of the model takes new requests. */
   heldBackSince: (poolKey: Key, modelUid: string) => number | undefined;
@@ -132,7 +134,7 @@ export class ScalingReconciler {
       pool,
       poolKey,
       deployment,
-      health: engineHealth(deployment, pods),
+      health: engineHealth(deployment, pods, this.#options.mountFailure),
       memory,
       replicas: replicasOf(deployment, memory),
       now: clock.monotonic(),
@@ -270,10 +272,10 @@ export class ScalingReconciler {
   /** Why the start under way will not end in service: what a user must mend, or more time than clients wait. */
   #startFailure(scope: Scope): { reason: string; message: string } | undefined {
     const { problem } = scope.health;
-    if (problem?.needsUser) return { reason: problem.reason, message: problem.message };
+    if (problem?.needsUser) return { reason: problem.reason, message: problem.lastingMessage };
     if (scope.now < this.#startDeadline(scope)) return undefined;
     return problem
-      ? { reason: problem.reason, message: problem.message }
+      ? { reason: problem.reason, message: problem.lastingMessage }
       : {
           reason: 'WakeTimeout',
           message: `no engine became ready within ${wakeTimeoutOf(scope)} (admission.wakeTimeout); raise it if the model needs longer`,

@@ -10,6 +10,7 @@ import type { Watchable } from '../kube/store.ts';
 import {
   byModel,
   type ClusterState,
+  cachePoolKeys,
   poolKeyOf,
   poolKeys,
   poolKeysOfModel,
@@ -67,6 +68,18 @@ const COUNT_AFTER_MS = 200;
 export function watchForPools(controller: Controller, state: ClusterState, owners: OwnerKeys): void {
   controller.watch(state.pools.store);
   controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)], afterMs: COUNT_AFTER_MS });
+  controller.watch(state.pods.store, {
+    map: (pod) => [...routerPoolKeys(pod), ...cachePoolKeys(pod)],
+    afterMs: COUNT_AFTER_MS,
+  });
+  // Its deletion is the pool's.
+  controller.watch(state.namespaces.store, {
+    map: ({ metadata }) =>
+      state.pools.store
+        .list()
+        .flatMap((pool) => (pool.metadata.namespace === metadata.name ? [keyOf(pool)] : [])),
+    changed: (old, now) => old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp,
+  });
   for (const reflector of [
     state.deployments,
     state.services,

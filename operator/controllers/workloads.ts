@@ -35,10 +35,19 @@ interface ContainerState {
   };
 }
 
+export interface ContainerStatus {
+  name: string;
+  ready: boolean;
+  restartCount: number;
+  state?: ContainerState;
+  lastState?: ContainerState;
+}
+
 export interface Pod extends KubeObject {
   spec: {
     nodeName?: string;
     containers?: { name: string; image?: string }[];
+    initContainers?: { name: string; image?: string }[];
     tolerations?: { key?: string; operator?: string; value?: string; effect?: string }[];
   };
   status?: {
@@ -47,13 +56,8 @@ export interface Pod extends KubeObject {
     podIPs?: { ip: string }[];
     startTime?: string;
     conditions?: (WorkloadCondition & { lastTransitionTime?: string })[];
-    containerStatuses?: {
-      name: string;
-      ready: boolean;
-      restartCount: number;
-      state?: ContainerState;
-      lastState?: ContainerState;
-    }[];
+    initContainerStatuses?: ContainerStatus[];
+    containerStatuses?: ContainerStatus[];
   };
 }
 

@@ -37,6 +37,8 @@ export interface Selection {
 export interface ListOptions extends CallOptions, Selection {
   /** Objects per request. Default 500; 0 asks for all at once. */
   pageSize?: number | undefined;
+  /** Read no further page once there are this many. Default: all are read. */
+  atMost?: number | undefined;
   /** Fetch only `metadata` (PartialObjectMetadata). */
   metadataOnly?: boolean | undefined;
 }
@@ -104,7 +106,7 @@ export class KubeClient {
     const items = first.items;
     let next = first.next;
     let resourceVersion = first.resourceVersion;
-    while (next !== undefined) {
+    while (next !== undefined && items.length < (options.atMost ?? Number.POSITIVE_INFINITY)) {
       try {
         const page = await this.#page<T>(type, options, pageSize, next);
         for (const item of page.items) {

@@ -66,6 +66,8 @@ function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unkno
         resources: engineResources(engine, model),
         ...engineProbes(engine),
         lifecycle: engineShutdown(engine),
+        // The last lines of its log end up in the status of the pod, where the operator sees them.
+        terminationMessagePolicy: 'FallbackToLogsOnError',
         securityContext: CONTAINER_SECURITY,
         volumeMounts,
       },

@@ -63,6 +63,7 @@ function renderDeployment(pool: InferencePool, configMap: string): Manifest {
                 ),
                 readinessProbe: probe(2),
                 livenessProbe: probe(10),
+                terminationMessagePolicy: 'FallbackToLogsOnError',
                 securityContext: CONTAINER_SECURITY,
                 volumeMounts: [{ name: 'config', mountPath: REDIS_CONFIG_PATH, readOnly: true }],
               },

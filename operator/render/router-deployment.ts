@@ -106,6 +106,7 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
     // Ready takes a route table, so a new router gets traffic only when it can route it.
     readinessProbe: probe('/readyz', 2),
     livenessProbe: probe('/healthz', 10),
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     securityContext: CONTAINER_SECURITY,
     volumeMounts: volumes.map(({ name, mountPath, writable }) => ({
       name,

@@ -98,7 +98,7 @@ it('what rolls says so, and is available all the while', async () => {
   );
 
   expect(seen.every(({ available }) => available)).toBe(true);
-  expect(seen.every(({ ready }) => ready)).toBe(true);
+  expect(seen.every(({ ready, reconciling }) => ready !== reconciling)).toBe(true);
 });
 
 it('a wrong spec is told and changes nothing; the right one rolls', async () => {
@@ -141,7 +141,9 @@ it('an engine that cannot start does not replace one that runs', async () => {
     'says why',
     ({ status }) => findCondition(status?.conditions, 'Ready')?.reason === 'EngineCrashed',
   );
-  expect(findCondition(model.status?.conditions, 'Reconciling')?.message).toContain('exit code 1');
+  const ready = findCondition(model.status?.conditions, 'Ready');
+  expect(ready?.status).toBe('False');
+  expect(ready?.message).toContain('exit code 1');
   expect(isTrue(model.status?.conditions, 'Available')).toBe(true);
   await ask(client, 'one');
   expect(identities(await world.pods(namespace, 'engine', 'one'))).toEqual(expect.arrayContaining(before));

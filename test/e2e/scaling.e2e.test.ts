@@ -90,7 +90,7 @@ describe('a model that may go to zero', () => {
     await world.createPool(namespace);
     await world.createModel(namespace, 'chat', {
       scaling: sleepy,
-      engine: { image: 'example.com/none/vllm-openai:v0.28.0' },
+      engine: { image: 'example.com/none/engine:1', version: '0.28.0' },
     });
     await world.poolReady(namespace);
     await state(namespace, 'chat', 'Idle');

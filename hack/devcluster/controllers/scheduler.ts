@@ -31,6 +31,7 @@ export function scheduler(context: ControllerContext): Controller {
     if (reconciler.observe(old, pod)) retryAll();
   });
   stores.nodes.subscribe(retryAll);
+  stores.claims.subscribe(retryAll);
   return controller;
 }
 
@@ -107,6 +108,9 @@ class SchedulerReconciler {
   /** A node that fits, or why none does. Spreads plain pods; packs nothing, which small clusters do not need. */
   #choose(pod: Pod): NodeObject | string {
     const { nodes } = this.#context.stores;
+    const missing = this.#missingClaim(pod);
+    if (missing !== undefined)
+      return `0/${nodes.size} nodes are available: persistentvolumeclaim "${missing}" not found. not found`;
     const problems = new Map<string, number>();
     const fitting: NodeObject[] = [];
     for (const node of nodes.list()) {
@@ -134,6 +138,11 @@ class SchedulerReconciler {
         a.metadata.name.localeCompare(b.metadata.name),
     );
     return best ?? 'no nodes available to schedule pods';
+  }
+
+  #missingClaim({ metadata, spec }: Pod): string | undefined {
+    const names = (spec.volumes ?? []).flatMap((volume) => volume.persistentVolumeClaim?.claimName ?? []);
+    return names.find((name) => !this.#context.stores.claims.get(`${metadata.namespace}/${name}`));
   }
 
   async #report(pod: Pod, message: string, signal: AbortSignal): Promise<void> {

@@ -67,9 +67,16 @@ function conditions(input: StatusInput, phase: string): Condition[] {
   const notReady = finished
     ? { reason: phase === 'Succeeded' ? 'PodCompleted' : 'PodFailed' }
     : { reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` };
+  // The kubelet makes the sandbox once the volumes are mounted.
+  const hasVolumes = [...init, ...containers].some(
+    ({ state }) => !['ContainerCreating', 'PodInitializing'].includes(state.waiting?.reason ?? ''),
+  );
   const ready = unready.length === 0 && !finished && notInitialised.length === 0;
   const wanted: Omit<Condition, 'lastTransitionTime'>[] = [
-    { type: 'PodReadyToStartContainers', status: input.addresses && !finished ? 'True' : 'False' },
+    {
+      type: 'PodReadyToStartContainers',
+      status: input.addresses && hasVolumes && !finished ? 'True' : 'False',
+    },
     notInitialised.length === 0
       ? { type: 'Initialized', status: 'True' }
       : {

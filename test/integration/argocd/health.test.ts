@@ -126,7 +126,11 @@ describe('InferenceModel', () => {
     ],
     [
       'has no node',
-      model({ health: engines({ problem: { reason: 'Unschedulable', message: 'x', needsUser: false } }) }),
+      model({
+        health: engines({
+          problem: { reason: 'Unschedulable', message: 'x', lastingMessage: 'x', needsUser: false },
+        }),
+      }),
       'Progressing',
     ],
     [
@@ -135,10 +139,10 @@ describe('InferenceModel', () => {
         health: engines({
           ready: 2,
           rolling: true,
-          problem: { reason: 'ImagePullFailed', message: 'x', needsUser: true },
+          problem: { reason: 'ImagePullFailed', message: 'x', lastingMessage: 'x', needsUser: true },
         }),
       }),
-      'Progressing',
+      'Degraded',
     ],
   ])('that %s', (_what, object, expected) => {
     expect(health(object).status).toBe(expected);
@@ -174,7 +178,7 @@ describe('InferencePool', () => {
     ['serves', pool({ router: deployment(2), redis: deployment(2) }), 'Healthy'],
     ['starts', pool({ router: deployment(0) }), 'Progressing'],
     ['is replaced', pool({ router: deployment(2, 1) }), 'Progressing'],
-    ['is refused', pool({ refused: { reason: 'InvalidSpec', message: 'x' } }), 'Degraded'],
+    ['is refused', pool({ refused: { reason: 'InvalidSpec', message: 'x', needsUser: true } }), 'Degraded'],
   ])('that %s', (_what, object, expected) => {
     expect(health(object).status).toBe(expected);
   });

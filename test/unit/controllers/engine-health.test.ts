@@ -22,15 +22,15 @@ const pod = (status: Pod['status'], deleted = false): Pod => ({
   status: status ?? {},
 });
 const ready = pod({ conditions: [{ type: 'Ready', status: 'True' }] });
-const crashed = (exitCode: number, restartCount: number) =>
+const crashed = (exitCode: number, restartCount: number, message = '') =>
   pod({
     containerStatuses: [
       {
-        name: 'vllm',
+        name: 'engine',
         ready: false,
         restartCount,
         state: { waiting: { reason: 'CrashLoopBackOff' } },
-        lastState: { terminated: { exitCode } },
+        lastState: { terminated: { exitCode, message } },
       },
     ],
   });
@@ -48,7 +48,7 @@ describe('engineHealth', () => {
       conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: lostReady }],
       containerStatuses: [
         {
-          name: 'vllm',
+          name: 'engine',
           ready: false,
           restartCount: 7,
           state: { waiting: { reason: 'CrashLoopBackOff' } },
@@ -105,7 +105,7 @@ describe('engineHealth', () => {
       pod({
         containerStatuses: [
           {
-            name: 'vllm',
+            name: 'engine',
             ready: false,
             restartCount: 0,
             state: { waiting: { reason: 'ImagePullBackOff', message: 'not found' } },
@@ -120,7 +120,7 @@ describe('engineHealth', () => {
       pod({
         containerStatuses: [
           {
-            name: 'vllm',
+            name: 'engine',
             ready: false,
             restartCount: 0,
             state: { waiting: { reason: 'CreateContainerConfigError', message: 'secret "t" not found' } },
@@ -142,6 +142,51 @@ describe('engineHealth', () => {
     expect(problem).toMatchObject({ reason, needsUser });
     expect(problem?.message).toMatch(message);
     expect(problem?.message).not.toContain('vllm-chat-x');
+  });
+
+  it('quotes the last lines of the log, also for when the pods are gone', () => {
+    const log = [
+      '(EngineCore_DP0 pid=271) ERROR 07-01 12:00:00 [core.py:710] Traceback (most recent call last):',
+      '\u001b[31mValueError: no access to gated repo, token hf_abcdefghijklmnop\u001b[0m\u0007',
+      '',
+    ].join('\n');
+    const { problem } = engineHealth(deployment(), [crashed(1, 3, log)]);
+    const lines =
+      'its last lines: Traceback (most recent call last): | ValueError: no access to gated repo, token …';
+    expect(problem?.lastingMessage).toBe(`vLLM ended with exit code 1; ${lines}`);
+    expect(problem?.message).toBe(
+      `vLLM ended with exit code 1; ${lines}; read more: kubectl logs -n team-a deploy/vllm-chat --previous`,
+    );
+  });
+
+  it('names containers of the template', () => {
+    const init = { name: 'fetch', ready: false, restartCount: 3, state: { terminated: { exitCode: 7 } } };
+    const { problem } = engineHealth(deployment(), [pod({ initContainerStatuses: [init] })]);
+    expect(problem?.message).toMatch(/^container fetch ended with exit code 7.*-c fetch --previous$/);
+  });
+
+  it.each([
+    ['0/1 nodes are available: persistentvolumeclaim "weights" not found. not found', true],
+    ['0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found', false],
+  ])('names a claim that keeps a pod from its node: %s', (message, needsUser) => {
+    const waiting = pod({
+      conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }],
+    });
+    const { problem } = engineHealth(deployment(), [waiting]);
+    expect(problem).toMatchObject({ reason: 'VolumeMountFailed', needsUser });
+    expect(problem?.message).toMatch(
+      needsUser ? /persistentvolumeclaim "weights" not found/ : /StorageClass/,
+    );
+  });
+
+  it('says what the kubelet says of volumes', () => {
+    const waiting = pod({ conditions: [{ type: 'Ready', status: 'False' }] });
+    const says = 'MountVolume.SetUp failed for volume "tpl" : configmap "chat-template" not found';
+    expect(engineHealth(deployment(), [waiting], () => says).problem).toMatchObject({
+      reason: 'VolumeMountFailed',
+      message: expect.stringContaining('configmap "chat-template" not found'),
+      needsUser: true,
+    });
   });
 
   it('explains pods that Kubernetes refuses to create', () => {

@@ -54,3 +54,47 @@ describe('a model without replicas', () => {
     });
   });
 });
+
+describe('a model whose engines are replaced', () => {
+  const rolling = { desired: 1, pods: 2, ready: 1, rolling: true };
+  const problem = (needsUser: boolean) => ({
+    reason: 'EngineCrashed' as const,
+    message: 'vLLM ended',
+    lastingMessage: 'vLLM ended',
+    needsUser,
+  });
+
+  it.each([
+    ['goes on', undefined, 'False RolloutInProgress', 'False RolloutInProgress'],
+    ['cannot be scheduled or is tried again', problem(false), 'False EngineCrashed', 'False EngineCrashed'],
+    ['has failed', problem(true), 'False EngineCrashed', 'True EngineCrashed'],
+  ])('is not Ready, and available, while that %s', (_, found, ready, stalled) => {
+    const health = { ...rolling, ...(found && { problem: found }) };
+    expect(asleep({ health, routersReady: true })).toMatchObject({
+      Ready: ready,
+      Stalled: stalled,
+      Available: 'True EnginesReady',
+    });
+  });
+});
+
+describe('a model that no router of the pool serves', () => {
+  it.each([
+    ['with engines', { desired: 1, pods: 1, ready: 1, rolling: false }],
+    ['asleep', { desired: 0, pods: 0, ready: 0, rolling: false }],
+  ])('is not available: %s', (_, health) => {
+    expect(asleep({ health, routersReady: false, reach: undefined, wakes: true })).toMatchObject({
+      Ready: 'False RoutesPending',
+      Available: 'False RoutersNotReady',
+    });
+  });
+});
+
+it('says after a failed wake how to get at the log, as the pods are gone', () => {
+  const wakeFailure = { reason: 'EngineCrashed', message: 'vLLM ended with exit code 1' };
+  const health = { desired: 0, pods: 0, ready: 0, rolling: false };
+  const status = modelStatus({ model: aModel('chat'), now: 0, health, wakes: true, wakeFailure });
+  const message = status.conditions?.find(({ type }) => type === 'Stalled')?.message;
+  expect(message).toContain('minReplicas to 1');
+  expect(message).not.toContain('kubectl logs');
+});

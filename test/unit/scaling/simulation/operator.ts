@@ -120,6 +120,7 @@ export class SimOperator {
       modes: this.#modes,
       bounds,
       coldStarts,
+      mountFailure: () => undefined,
       registry: options.registry,
       heldBackSince: (_pool, uid) => this.#holds.since(uid),
       onChanged: () => this.#publishSoon(),

@@ -1,0 +1,183 @@
+/** Why the pods of a Deployment do not become ready, in words that a user can act on. Pure. */
+import { logTail } from './log-tail.ts';
+import type { ContainerStatus, Deployment, Pod } from './workloads.ts';
+import { isReady, isReleased } from './workloads.ts';
+
+type Crashed = 'EngineCrashed' | 'RouterCrashed' | 'CacheCrashed';
+
+/** Why pods do not become ready. Messages carry no pod names, so that they stay the same while pods come and go. */
+export interface WorkloadProblem {
+  reason:
+    | 'Unschedulable'
+    | 'VolumeMountFailed'
+    | 'ImagePullFailed'
+    | 'ContainerConfigError'
+    | 'PodsRefused'
+    | 'ProgressDeadlineExceeded'
+    | Crashed;
+  message: string;
+  /** The same without commands that need the pods: for when they are gone. */
+  lastingMessage: string;
+  /** True when waiting will not help: a user has to change something. */
+  needsUser: boolean;
+}
+
+/** How messages call the parts of one kind of workload. */
+export interface WorkloadWords {
+  /** One of its pods, such as `an engine`. */
+  one: string;
+  /** Several, such as `engines`. */
+  many: string;
+  /** Name of its main container, and what runs in it. */
+  container: string;
+  program: string;
+  /** Reason when that program ends by itself. */
+  crashed: Crashed;
+  /** Fields to look at: of the image, of the memory limit, and what to do when the start takes too long. */
+  imageFields: string;
+  memoryField: string;
+  argumentFields: string;
+  startRemedy: string;
+}
+
+export interface WorkloadProblemInput {
+  deployment: Deployment;
+  pods: readonly Pod[];
+  words: WorkloadWords;
+  /** Whether the Deployment's controller has seen the present spec: before, its conditions tell of the last start. */
+  observed: boolean;
+  /** What the kubelet says of a pod whose volumes it cannot mount. */
+  mountFailure?: ((pod: Pod) => string | undefined) | undefined;
+}
+
+const IMAGE_REASONS = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull']);
+const CONFIG_REASONS = new Set(['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError']);
+
+/** Longest part of a message that a container runtime or the kubelet wrote. */
+const MAX_QUOTE = 400;
+
+/** kube-scheduler's words for claims that do not exist, are lost or are not bound (plugin VolumeBinding). */
+const CLAIM_MISSING =
+  /persistentvolumeclaim "[^"]{1,253}" (not found|bound to non-existent|is being deleted)/;
+const CLAIM_UNBOUND = /unbound immediate PersistentVolumeClaims/;
+
+/** The first problem found: of pods, then of the Deployment. */
+export function workloadProblem(input: WorkloadProblemInput): WorkloadProblem | undefined {
+  for (const pod of input.pods) {
+    if (pod.metadata.deletionTimestamp !== undefined || isReleased(pod) || isReady(pod)) continue;
+    const found = podProblem(input, pod);
+    if (found) return found;
+  }
+  return input.observed ? deploymentProblem(input) : undefined;
+}
+
+function deploymentProblem({ deployment, words }: WorkloadProblemInput): WorkloadProblem | undefined {
+  const conditions = deployment.status?.conditions ?? [];
+  const refused = conditions.find((c) => c.type === 'ReplicaFailure' && c.status === 'True');
+  if (refused) {
+    const why = refused.message ?? refused.reason ?? 'no reason given';
+    return problem('PodsRefused', `Kubernetes refuses to create the pods: ${why}`);
+  }
+  const stuck = conditions.find((c) => c.type === 'Progressing' && c.reason === 'ProgressDeadlineExceeded');
+  if (!stuck) return undefined;
+  const message = `${words.many} did not become ready in time; ${words.startRemedy}`;
+  return problem('ProgressDeadlineExceeded', message, `, else read the log: ${logsCommand(deployment)}`);
+}
+
+function podProblem(input: WorkloadProblemInput, pod: Pod): WorkloadProblem | undefined {
+  const unscheduled = unschedulable(input, pod);
+  if (unscheduled) return unscheduled;
+  const mount = input.mountFailure?.(pod);
+  if (mount !== undefined) {
+    const message = `the volumes of ${input.words.one} cannot be mounted: ${quote(mount)}; create what is missing, or correct the volume`;
+    return problem('VolumeMountFailed', message);
+  }
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  for (const container of [...initContainerStatuses, ...containerStatuses]) {
+    const found = containerProblem(input, pod, container);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function unschedulable({ words }: WorkloadProblemInput, pod: Pod): WorkloadProblem | undefined {
+  const scheduled = pod.status?.conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');
+  if (scheduled?.reason !== 'Unschedulable') return undefined;
+  const said = scheduled.message ?? 'the scheduler gave no reason';
+  const missing = CLAIM_MISSING.exec(said);
+  if (missing)
+    return problem('VolumeMountFailed', `${missing[0]}; create the claim, or correct the name in the spec`);
+  if (CLAIM_UNBOUND.test(said)) {
+    const message = `a PersistentVolumeClaim of ${words.one} has no volume yet; if it stays so, check its StorageClass: kubectl describe pvc`;
+    return { ...problem('VolumeMountFailed', message), needsUser: false };
+  }
+  return { ...problem('Unschedulable', `no node can take ${words.one}: ${said}`), needsUser: false };
+}
+
+function containerProblem(
+  { deployment, words }: WorkloadProblemInput,
+  pod: Pod,
+  container: ContainerStatus,
+): WorkloadProblem | undefined {
+  const isMain = container.name === words.container;
+  const { waiting } = container.state ?? {};
+  if (waiting?.reason && IMAGE_REASONS.has(waiting.reason)) {
+    // The kubelet alternates between ErrImagePull and ImagePullBackOff, each with words of its own: only what stays is shown.
+    const { containers = [], initContainers = [] } = pod.spec;
+    const image = [...containers, ...initContainers].find(({ name }) => name === container.name)?.image;
+    const fields = isMain ? words.imageFields : 'the image in spec.template';
+    const message = `the image ${image ?? `of container ${container.name}`} cannot be pulled; check ${fields}`;
+    const where = `, the reason is in: kubectl describe pods -n ${deployment.metadata.namespace} ${podSelector(pod)}`;
+    const found = problem('ImagePullFailed', message, where);
+    return waiting.message ? { ...found, lastingMessage: `${message}: ${quote(waiting.message)}` } : found;
+  }
+  const name = isMain ? `the ${words.container} container` : `container ${container.name}`;
+  if (waiting?.reason && CONFIG_REASONS.has(waiting.reason)) {
+    const said = quote(waiting.message ?? 'no details');
+    return problem('ContainerConfigError', `${name} cannot start (${waiting.reason}): ${said}`);
+  }
+  const ended =
+    container.state?.terminated ?? (container.restartCount > 0 ? container.lastState?.terminated : undefined);
+  if (!ended || ended.exitCode === 0) return undefined;
+  const tail = logTail(ended.message);
+  const message = `${isMain ? words.program : name} ended with ${exitText(words, ended.exitCode, ended.reason)}${tail && `; its last lines: ${tail}`}`;
+  const command = `${logsCommand(deployment)}${isMain ? '' : ` -c ${container.name}`} --previous`;
+  return {
+    ...problem(words.crashed, message, `; read ${tail ? 'more' : 'why'}: ${command}`),
+    needsUser: container.restartCount >= 2 && !wasReady(pod, ended.startedAt),
+  };
+}
+
+function problem(reason: WorkloadProblem['reason'], lastingMessage: string, more = ''): WorkloadProblem {
+  return { reason, message: `${lastingMessage}${more}`, lastingMessage, needsUser: true };
+}
+
+function quote(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > MAX_QUOTE ? `${line.slice(0, MAX_QUOTE)}…` : line;
+}
+
+/** Whether a run of the container that began then had become ready before it ended: starting it again may well help. */
+function wasReady(pod: Pod, startedAt: string | undefined): boolean {
+  const lost = pod.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime;
+  return startedAt !== undefined && lost !== undefined && lost > startedAt;
+}
+
+function exitText(words: WorkloadWords, code: number, reason: string | undefined): string {
+  if (reason === 'OOMKilled' || code === 137)
+    return `exit code ${code} (out of memory or killed: raise ${words.memoryField})`;
+  if (code === 2) return `exit code 2 (it refused its arguments: check ${words.argumentFields})`;
+  return `exit code ${code}`;
+}
+
+function logsCommand(deployment: Deployment): string {
+  return `kubectl logs -n ${deployment.metadata.namespace} deploy/${deployment.metadata.name}`;
+}
+
+/** Labels that tell the pods of this workload from others of the namespace. */
+function podSelector({ metadata }: Pod): string {
+  const names = ['vllm-operator.dev/model', 'vllm-operator.dev/pool', 'app.kubernetes.io/component'];
+  const model = metadata.labels?.['vllm-operator.dev/model'];
+  const labels = model === undefined ? names.slice(1) : names.slice(0, 1);
+  return `-l ${labels.map((name) => `${name}=${metadata.labels?.[name] ?? ''}`).join(',')}`;
+}
