@@ -1,7 +1,8 @@
 --- The paths of vLLM that the router forwards; all else, such as its development and administration paths, does not exist.
 -- methods: allowed methods. sse: how the path's streams end and report errors ("openai": `data: [DONE]`, "events": named
 -- events). form: the body is a multipart form. query: the model is named by the query, because there is no body.
--- messages: the path is of Anthropic's Messages API, with its keys and errors. cache: answers may be kept. usage: its streams can be asked for the tokens they used.
+-- messages: the path is of Anthropic's Messages API, with its keys and errors. cache: answers may be kept. usage: its streams can
+-- be asked for the tokens they used. responses: it makes a response that could be stored. stored: it is about one that was.
 
 local function json(sse, cache)
   return { methods = { POST = true }, allow = "POST", sse = sse, cache = cache }
@@ -10,6 +11,8 @@ end
 local generate, events, compute = json("openai", true), json("events", false), json(nil, true)
 local chat = json("openai", true)
 chat.usage = true
+local responses = json("events", false)
+responses.responses = true
 local messages, count = json("events", false), json(nil, true)
 messages.messages, count.messages = true, true
 local form = { methods = { POST = true }, allow = "POST", sse = "openai", form = true }
@@ -19,7 +22,7 @@ local exact = {
   ["/v1/chat/completions"] = chat,
   ["/v1/chat/completions/batch"] = generate,
   ["/v1/completions"] = chat,
-  ["/v1/responses"] = events,
+  ["/v1/responses"] = responses,
   ["/v1/messages"] = messages,
   ["/v1/messages/count_tokens"] = count,
   ["/cohere/v2/chat"] = events,
@@ -47,11 +50,11 @@ local exact = {
   ["/v1/audio/translations"] = form,
 }
 
-local response = { methods = { GET = true, POST = true, DELETE = true }, allow = "GET, POST, DELETE", query = true }
+local response = { methods = { GET = true, POST = true, DELETE = true }, allow = "GET, POST, DELETE", stored = true }
 
 --- What is known of a path; nil when the router does not serve it.
 return function(path)
   local known = exact[path]
   if known then return known end
-  if path:find("^/v1/responses/[%w_%-]+$") or path:find("^/v1/responses/[%w_%-]+/cancel$") then return response end
+  if path:find("^/v1/responses/[^/]+$") or path:find("^/v1/responses/[^/]+/%l[%l_]*$") then return response end
 end

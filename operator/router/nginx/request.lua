@@ -13,6 +13,7 @@ local relay = require "relay"
 local reply = require "reply"
 local routes = require "routes"
 local scan = require "scan"
+local stored = require "stored"
 local stranded = require "stranded"
 local waiting = require "waiting"
 
@@ -42,6 +43,10 @@ local function read_request(ctx)
   local from, to = scan.members(p, n)
   if not from then return reply.error(400, "The body cannot be read: " .. to .. ".") end
   if not from.model then return reply.error(400, "You must provide a model.", "model") end
+  if path.responses then
+    local refusal, member = stored.refusal(from, p)
+    if refusal then return reply.error(400, refusal, member) end
+  end
   local name = scan.string(p, from.model, to.model)
   if not name then return reply.error(400, "The model's name must be a string.", "model") end
   ctx.stream = scan.is_true(p, from.stream, to.stream)
@@ -172,6 +177,7 @@ function M.enter()
   end
   local view = routes.current()
   local key = keys.authenticate(view, path.messages)
+  if path.stored then return reply.error(404, stored.MESSAGE, "response_id") end
   local name, from, to, p, n, anchor = read_request(ctx)
   local model = view.names[name]
   if not model or not keys.allows(key, model, name) then return unknown(name) end

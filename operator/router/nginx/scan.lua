@@ -18,6 +18,7 @@ local function members()
   return {
     model = false, stream = false, stream_options = false, messages = false, prompt = false, input = false,
     temperature = false, seed = false, max_tokens = false, max_completion_tokens = false, max_output_tokens = false,
+    previous_response_id = false, background = false,
   }
 end
 
