@@ -1,6 +1,7 @@
 /** The nginx router in front of a pool's models. */
 import { z } from 'zod';
 import { duration, objectName, quantity, stringMap } from './common.ts';
+import { corsSettings } from './cors-settings.ts';
 import { POD_SETTINGS } from './pod-settings.ts';
 
 const service = z.object({
@@ -60,4 +61,9 @@ export const routerSettings = z.object({
     })
     .prefault({})
     .describe('Who may send requests.'),
+  cors: corsSettings
+    .optional()
+    .describe(
+      'Which web pages may use the router from a browser. Unset: none, but for what engines say of their answers.',
+    ),
 });

@@ -11,6 +11,7 @@ import { isSameHead } from './route-change.ts';
 import type {
   RouteAdmission,
   RouteCache,
+  RouteCors,
   RouteKey,
   RouteModel,
   RouteRedis,
@@ -65,6 +66,7 @@ export function compileRouteTable(input: RouteTableInput): RouteTable {
     pool: { namespace: pool.metadata.namespace ?? '', name: pool.metadata.name },
     loadBalancing: router.loadBalancing,
     auth: router.auth.mode,
+    ...(router.cors && { cors: compileCors(router.cors) }),
     ...(redis && { redis }),
     cacheMaxEntryBytes: Math.floor(quantityValue(responseCache.maxEntrySize)),
     models: [...input.models].sort(byName),
@@ -81,10 +83,22 @@ function haveSameModels({ models: a }: RouteTable, { models: b }: RouteTable): b
   return a.length === b.length && a.every((model, i) => model === b[i] || isDeepStrictEqual(model, b[i]));
 }
 
+function compileCors(cors: NonNullable<InferencePool['spec']['router']['cors']>): RouteCors {
+  const { allowOrigins, allowCredentials, allowMethods, allowHeaders, exposeHeaders, maxAge } = cors;
+  return {
+    allowOrigins: [...allowOrigins],
+    allowCredentials,
+    ...(!allowMethods.includes('*') && { allowMethods: allowMethods.join(', ') }),
+    ...(!allowHeaders.includes('*') && { allowHeaders: allowHeaders.join(', ') }),
+    ...(exposeHeaders.length > 0 && { exposeHeaders: exposeHeaders.join(', ') }),
+    maxAge,
+  };
+}
+
 /** A table without secrets, fit for a ConfigMap. Fields are named one by one, so that a new one is not published by accident. */
 export function snapshot(table: RouteTable): RouteTable {
-  const { version, pool, loadBalancing, auth, cacheMaxEntryBytes, models, keys } = table;
-  return { version, pool, loadBalancing, auth, cacheMaxEntryBytes, models, keys };
+  const { version, pool, loadBalancing, auth, cors, cacheMaxEntryBytes, models, keys } = table;
+  return { version, pool, loadBalancing, auth, ...(cors && { cors }), cacheMaxEntryBytes, models, keys };
 }
 
 /** What the table says of one model. */

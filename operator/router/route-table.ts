@@ -69,12 +69,27 @@ export interface RouteKey {
   tokensPerMinute?: number;
 }
 
+/** Which web pages may read answers. Lists of header names and methods are as headers have them. */
+export interface RouteCors {
+  allowOrigins: string[];
+  allowCredentials: boolean;
+  /** Absent: all that the router serves. */
+  allowMethods?: string;
+  /** Absent: those that the browser asks for. */
+  allowHeaders?: string;
+  /** Absent: none. */
+  exposeHeaders?: string;
+  maxAge: number;
+}
+
 export interface RouteTable {
   /** Grows with every change, also across leaders: milliseconds since 1970 at the change, or the last version plus one. */
   version: number;
   pool: { namespace: string; name: string };
   loadBalancing: 'PrefixAffinity' | 'LeastRequests';
   auth: 'None' | 'APIKey';
+  /** Absent: the router says nothing of other origins. */
+  cors?: RouteCors;
   /** Absent: no cache, or the snapshot that carries no secrets. */
   redis?: RouteRedis;
   cacheMaxEntryBytes: number;

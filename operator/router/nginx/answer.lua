@@ -2,6 +2,7 @@
 -- token is taken, and a stream whose engine died ends with an error event.
 local balance = require "balance"
 local cache = require "cache"
+local cors = require "cors"
 local reply = require "reply"
 local usage = require "usage"
 
@@ -37,6 +38,12 @@ function M.header()
     if ctx.strip_usage then header["Content-Length"] = nil end
     if ctx.chunks then cache.begin(ctx, ngx.status) end
   end
+end
+
+--- Header phase of answers to clients, not to the router's own relay.
+function M.client_header()
+  M.header()
+  cors.header()
 end
 
 local CUT = "The engine stopped before the answer was complete."

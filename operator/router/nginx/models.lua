@@ -1,5 +1,6 @@
 --- GET /v1/models and /v1/models/{id}: from the route table, so that models at zero are listed like any other.
 local cjson = require "cjson.safe"
+local cors = require "cors"
 local keys = require "keys"
 local reply = require "reply"
 local routes = require "routes"
@@ -22,6 +23,7 @@ end
 local function reads()
   local method = ngx.req.get_method()
   if method == "GET" or method == "HEAD" then return true end
+  if cors.preflight() then return end
   ngx.header["Allow"] = "GET, HEAD"
   reply.error(405, "Method Not Allowed")
 end

@@ -3,6 +3,7 @@ local affinity = require "affinity"
 local balance = require "balance"
 local board = require "board"
 local cache = require "cache"
+local cors = require "cors"
 local edit = require "edit"
 local entries = require "entries"
 local keys = require "keys"
@@ -167,6 +168,7 @@ function M.enter()
   local trace_id = new_trace_id()
   var.trace_id = trace_id
   stranded.park(trace_id, ctx)
+  if cors.preflight() then return end
   local uri = var.uri
   local path = path_of(uri)
   if not path then return reply.error(404, ("There is no %s here."):format(uri)) end

@@ -21,6 +21,7 @@ function M.init()
     access = request.access,
     balance = require("balance").balance,
     header = answer.header,
+    client_header = answer.client_header,
     body = answer.body,
     log = request.log,
   })

@@ -35,7 +35,7 @@ describe.each(KINDS)('the defaults of %s', (kind) => {
   it('set what the same fields have by default when their parent is written', () => {
     for (const { schema } of withDefault)
       expect(withDefaults(schema, schema.default)).toEqual(
-        typeof schema.default === 'object' ? withDefaults(schema, {}) : schema.default,
+        schema.type === 'object' ? withDefaults(schema, {}) : schema.default,
       );
   });
 });

@@ -208,6 +208,31 @@ describe('compileRouteTable', () => {
     expect(route).not.toHaveProperty('maxModelLen');
   });
 
+  it('says of other origins what the pool does, and lists as headers have them', () => {
+    const allowOrigins = ['https://app.example.com'];
+    expect(compile({})).not.toHaveProperty('cors');
+    expect(compile({ pool: pool({ router: { cors: { allowOrigins } } }) }).cors).toEqual({
+      allowOrigins,
+      allowCredentials: false,
+      exposeHeaders: 'X-Request-Id, X-Cache, X-Degraded, Retry-After',
+      maxAge: 5,
+    });
+    const cors = {
+      allowOrigins,
+      allowMethods: ['GET', 'POST'],
+      allowHeaders: ['Authorization', 'Content-Type'],
+      exposeHeaders: [],
+      maxAge: 60,
+    };
+    expect(compile({ pool: pool({ router: { cors } }) }).cors).toEqual({
+      allowOrigins,
+      allowCredentials: false,
+      allowMethods: 'GET, POST',
+      allowHeaders: 'Authorization, Content-Type',
+      maxAge: 60,
+    });
+  });
+
   it('sends no keys to routers that do not ask for any', () => {
     expect(compile({ keys: [key] }).keys).toEqual([]);
   });
@@ -252,5 +277,7 @@ describe('snapshot', () => {
     const published = snapshot(table);
     expect(JSON.stringify(published)).not.toContain('secret');
     expect(published).toMatchObject({ version: NOW, models: table.models });
+    const cors = { allowOrigins: ['*'] };
+    expect(snapshot(compile({ pool: pool({ router: { cors } }) })).cors).toMatchObject(cors);
   });
 });

@@ -212,6 +212,11 @@ export const BAD_SPECS: readonly BadSpec[] = [
     /use another PriorityClass/,
   ),
   model({ template: { envFrom: [{}] } }, 'template.envFrom[0]', /exactly one of secretRef/),
+  pool(
+    { router: { cors: { allowOrigins: ['https://a.example.com', '*'], allowCredentials: true } } },
+    'router.cors.allowCredentials',
+    /every page.*list the origins/,
+  ),
   pool({ router: { labels: { 'vllm-operator.dev/pool': 'x' } } }, 'router.labels', /sets itself/),
   pool({ router: { annotations: { 'vllm-operator.dev/a': 'x' } } }, 'router.annotations', /sets itself/),
   pool(

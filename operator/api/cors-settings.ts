@@ -1,0 +1,65 @@
+/** Cross-origin requests of browsers. Names and meanings are those of the Gateway API's HTTPCORSFilter. */
+import { z } from 'zod';
+import { withRules } from './rule.ts';
+
+const origin = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^(\*|[a-z][-+.a-z0-9]*:\/\/(\*\.)?([-a-z0-9]+(\.[-a-z0-9]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$/);
+
+const headerName = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^(\*|[-A-Za-z0-9_]+)$/);
+
+const SET = { 'x-kubernetes-list-type': 'set' };
+
+export const corsSettings = withRules(
+  z.object({
+    allowOrigins: z
+      .array(origin)
+      .min(1)
+      .max(64)
+      .meta(SET)
+      .describe(
+        'Origins whose pages may read answers, such as `https://app.example.com`; `https://*.example.com` stands for all below, `*` for every one.',
+      ),
+    allowCredentials: z
+      .boolean()
+      .default(false)
+      .describe('Whether browsers may send cookies and the like. API keys need it not.'),
+    allowMethods: z
+      .array(z.enum(['*', 'GET', 'HEAD', 'POST']))
+      .min(1)
+      .max(4)
+      .default(['*'])
+      .meta(SET)
+      .describe('Methods that pages may use; `*` for all that the router serves.'),
+    allowHeaders: z
+      .array(headerName)
+      .min(1)
+      .max(64)
+      .default(['*'])
+      .meta(SET)
+      .describe('Headers that pages may send; `*` for those that a browser asks for.'),
+    exposeHeaders: z
+      .array(headerName)
+      .max(64)
+      .default(['X-Request-Id', 'X-Cache', 'X-Degraded', 'Retry-After'])
+      .meta(SET)
+      .describe('Headers of answers that pages may read, beside those that browsers always show.'),
+    maxAge: z.int().min(1).max(86_400).default(5).describe('Seconds for which browsers may remember this.'),
+  }),
+  [
+    {
+      rule: '!self.allowCredentials || self.allowOrigins.all(origin, origin != "*")',
+      problem: 'allowCredentials with the origin * lets every page act with the cookies of its visitors',
+      remedy: 'list the origins, or leave allowCredentials out',
+      fieldPath: '.allowCredentials',
+      reason: 'FieldValueForbidden',
+      holds: (self) => !self.allowCredentials || !self.allowOrigins.includes('*'),
+    },
+  ],
+);
