@@ -141,7 +141,7 @@ export const POOL_CONDITIONS = [
   },
   {
     type: 'CacheReady',
-    meaning: 'The response cache works.',
+    meaning: 'The response cache is as the spec wants it.',
     reasons: ['CacheReady', 'CacheStarting', 'Disabled', 'External', ...CACHE_PROBLEMS],
   },
   { type: 'Reconciling', meaning: RECONCILING, reasons: POOL_SUMMARY },

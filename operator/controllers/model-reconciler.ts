@@ -25,6 +25,7 @@ import { ScheduleError } from '../scaling/cron-edge.ts';
 import { hasNumber, isFixed, specReplicas } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import { type BoundsKeeper, LONGEST_WAIT_MS } from './bounds-keeper.ts';
+import { modelCacheCondition } from './cache-condition.ts';
 import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
 import { KeptManifests } from './kept-manifests.ts';
@@ -292,7 +293,7 @@ export class ModelReconciler {
       reach: this.#reach(scope),
       routersReady: isTrue(pool?.status?.conditions, 'RouterReady'),
       ...this.#scalingView(scope),
-      ...(!blocker && pool && { cache: cacheCondition(model, pool) }),
+      ...(!blocker && pool && { cache: modelCacheCondition(model, pool) }),
     };
     const next = modelStatus(view);
     const { changed } = await status.write(INFERENCE_MODELS, model, next, {
@@ -359,18 +360,4 @@ function giveReplicas(objects: KubeObject[], replicas: number): void {
 function invalid(error: unknown): Blocker {
   if (!(error instanceof InvalidSpecError || error instanceof ScheduleError)) throw error;
   return { condition: 'Accepted', reason: 'InvalidSpec', message: error.message, needsUser: true };
-}
-
-function cacheCondition(model: InferenceModel, pool: InferencePool): NonNullable<ModelView['cache']> {
-  const enabled = pool.spec.responseCache.enabled && (model.spec.responseCache?.enabled ?? true);
-  if (!enabled)
-    return { status: 'True', reason: 'Disabled', message: 'the response cache is off for this model' };
-  const condition = findCondition(pool.status?.conditions ?? [], 'CacheReady');
-  if (condition?.status === 'True')
-    return { status: 'True', reason: 'CacheReady', message: 'answers are cached' };
-  return {
-    status: 'False',
-    reason: 'CacheUnavailable',
-    message: 'the response cache of the pool is not ready; requests are answered without it',
-  };
 }

@@ -2,6 +2,7 @@
 import type { InferencePoolStatus } from '../api/inference-pool.ts';
 import type { InferencePool } from '../api/types.ts';
 import { type ConditionUpdate, setConditions } from '../kube/conditions.ts';
+import { CACHE_OFF } from './cache-condition.ts';
 import type { WorkloadProblem } from './workload-problem.ts';
 import type { Deployment } from './workloads.ts';
 
@@ -107,8 +108,7 @@ function routerCondition({ router, routerProblem }: PoolView): ConditionUpdate {
 
 function cacheCondition({ pool, redis, cacheProblem }: PoolView): ConditionUpdate {
   const { enabled, redis: settings } = pool.spec.responseCache;
-  if (!enabled)
-    return { type: 'CacheReady', status: 'False', reason: 'Disabled', message: 'the response cache is off' };
+  if (!enabled) return { type: 'CacheReady', ...CACHE_OFF, message: 'the response cache is off' };
   if (settings?.external)
     return {
       type: 'CacheReady',

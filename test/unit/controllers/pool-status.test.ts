@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { modelCacheCondition } from '../../../operator/controllers/cache-condition.ts';
 import { cacheProblem, routerProblem } from '../../../operator/controllers/pool-health.ts';
 import { type PoolView, poolStatus } from '../../../operator/controllers/pool-status.ts';
 import type { ContainerStatus, Deployment, Pod } from '../../../operator/controllers/workloads.ts';
-import { aPool } from './fixtures.ts';
+import { aModel, aPool } from './fixtures.ts';
 
 const deployment = (name: string, ready: number, updated = 1, replicas = updated): Deployment => ({
   apiVersion: 'apps/v1',
@@ -103,4 +104,15 @@ it('a pool that is deleted names its models, whatever the API server refuses mea
   const status = statusOf({ refused, usedBy: ['t7b/m7b'] });
   expect(status).toMatchObject({ Ready: 'False Deleting', Stalled: 'False Deleting' });
   expect(status.message).toContain('t7b/m7b');
+});
+
+it('a cache that is off is as the spec wants it, for the pool and for its models', () => {
+  const pool = aPool();
+  pool.spec.responseCache.enabled = false;
+  expect(statusOf({ pool })).toMatchObject({ CacheReady: 'True Disabled' });
+  const off = { status: 'True', reason: 'Disabled' };
+  expect(modelCacheCondition(aModel('m'), pool)).toMatchObject(off);
+  const model = aModel('m');
+  model.spec.responseCache = { enabled: false };
+  expect(modelCacheCondition(model, aPool())).toMatchObject(off);
 });
