@@ -1,5 +1,6 @@
 /** Which models a pool takes: namespace, served names, budget and quota. Pure, and the same whatever order models are looked at. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { mergeAdapters } from '../engine/merge-settings.ts';
 import { keyOf } from '../kube/key.ts';
 import { mostReplicas } from '../scaling/bounds.ts';
 import { matchesSelector } from './label-selector.ts';
@@ -25,10 +26,9 @@ interface AcceptanceInput {
 
 /** Names under which a model answers in the OpenAI API, LoRA adapters included. */
 export function servedNames(model: InferenceModel, pool?: InferencePool): string[] {
-  const lora = model.spec.engine?.lora ?? pool?.spec.engine?.lora;
   return [
     ...(model.spec.model.servedNames ?? [model.metadata.name]),
-    ...(lora?.adapters ?? []).map((adapter) => adapter.name),
+    ...mergeAdapters(pool?.spec.engine, model.spec.engine).map((adapter) => adapter.name),
   ];
 }
 

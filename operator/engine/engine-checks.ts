@@ -2,12 +2,19 @@
 import { flagRequests } from './engine-args.ts';
 import { checkExtraArgs, flagsIn } from './extra-args.ts';
 import { flagAvailability, flagNamed } from './flags.ts';
+import { inheritedArguments } from './merge-settings.ts';
 import { checkParallelism } from './parallelism-checks.ts';
 import { quantizationObstacle } from './quantization.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
 import { type EngineInput, settingField } from './setting-field.ts';
 import type { SpecIssue } from './spec-issue.ts';
-import { compareVersions, formatVersion, isOfficialImage, OLDEST_VERSION } from './versions.ts';
+import {
+  compareVersions,
+  type EngineVersion,
+  formatVersion,
+  isOfficialImage,
+  OLDEST_VERSION,
+} from './versions.ts';
 
 type Check = (engine: ResolvedEngine, input: EngineInput) => SpecIssue[];
 
@@ -18,6 +25,18 @@ const checkVersion: Check = (engine, input) => {
   const remedy = 'set engine.command to [vllm, serve], or use a newer image';
   return [{ field: settingField(input, 'image'), value: engine.image, reason, remedy }];
 };
+
+/** Both lists by themselves, so that an issue names the place where the argument was written. */
+function checkArguments(version: EngineVersion, { pool, model }: EngineInput): SpecIssue[] {
+  const all = pool.spec.engine?.extraArgs ?? [];
+  const own = model.spec.engine?.extraArgs ?? [];
+  const positions = inheritedArguments(all, own);
+  const inherited = positions.flatMap((at) => all[at] ?? []);
+  const field = (at: number): string => `spec.engine.extraArgs[${at}]`;
+  const poolField = (at: number): string =>
+    `${field(positions[at] ?? at)} of InferencePool ${pool.metadata.name}`;
+  return [...checkExtraArgs(inherited, version, poolField), ...checkExtraArgs(own, version, field)];
+}
 
 const checkFlags: Check = (engine, input) => {
   const issues = flagRequests(engine).flatMap(({ flag, field }): SpecIssue[] => {
@@ -34,7 +53,7 @@ const checkFlags: Check = (engine, input) => {
       },
     ];
   });
-  return [...issues, ...checkExtraArgs(engine.extraArgs, engine.version, settingField(input, 'extraArgs'))];
+  return [...issues, ...checkArguments(engine.version, input)];
 };
 
 const checkDtype: Check = (engine, input) => {

@@ -44,19 +44,19 @@ export function flagsIn(extraArgs: readonly string[], version: EngineVersion): S
 }
 
 /**
- * Problems of `extraArgs` for an engine of a version. Flags that the table does not know are refused up to the
+ * Problems of `extraArgs` for an engine of a version; `field` names an argument. Flags that the table does not know are refused up to the
  * pinned version and passed on above it, where nobody knows yet.
  */
 export function checkExtraArgs(
   extraArgs: readonly string[],
   version: EngineVersion,
-  field: string,
+  field: (at: number) => string,
 ): SpecIssue[] {
   const issues: SpecIssue[] = [];
   let accepts: 'none' | 'one' | 'many' = 'none';
   let needed: { at: number; name: string } | undefined;
   const report = (at: number, problem: Problem): void => {
-    issues.push({ field: `${field}[${at}]`, value: extraArgs[at], ...problem });
+    issues.push({ field: field(at), value: extraArgs[at], ...problem });
   };
   const reportMissing = (): void => {
     if (needed === undefined) return;

@@ -39,11 +39,11 @@ function isJson(name: string, text: string): boolean {
   }
 }
 
-/** Issues of JSON values that vLLM would refuse at start. Single keys (`--flag.key=value`) are not JSON and pass. */
+/** Issues of JSON values that vLLM would refuse at start; `field` names an argument. Single keys (`--flag.key=value`) are not JSON and pass. */
 export function checkJsonFlags(
   extraArgs: readonly string[],
   version: EngineVersion,
-  field: string,
+  field: (at: number) => string,
 ): SpecIssue[] {
   return extraArgs.flatMap((argument, at): SpecIssue[] => {
     const match = matchFlag(argument, version);
@@ -60,7 +60,7 @@ export function checkJsonFlags(
     if (isJson(name, text)) return [];
     return [
       {
-        field: `${field}[${inline ? at : at + 1}]`,
+        field: field(inline ? at : at + 1),
         value: inline ? argument : text,
         reason: `--${name} takes JSON, an object in braces with keys in double quotes`,
         remedy: `write it such as '--${name}=${example}', or one key such as --${name}.key=value`,

@@ -23,21 +23,28 @@ function flagOf(argument: string): string | undefined {
   return match.kind === 'value' ? undefined : flagName(argument);
 }
 
-/** The pool's arguments without the flags that the model sets, and then the model's. */
-function mergeArguments(pool: readonly string[], model: readonly string[]): string[] {
+/** Positions of the pool's arguments whose flags the model does not set: those it inherits. */
+export function inheritedArguments(pool: readonly string[], model: readonly string[]): number[] {
   const set = new Set(model.map(flagOf));
   let current: string | undefined;
-  const kept = pool.filter((argument) => {
+  return pool.flatMap((argument, at) => {
     current = flagOf(argument) ?? current;
-    return current === undefined || !set.has(current);
+    return current === undefined || !set.has(current) ? [at] : [];
   });
-  return [...kept, ...model];
+}
+
+/** Adapters of a pool and a model, by name. */
+export function mergeAdapters(
+  pool: EngineSettings | undefined,
+  model: EngineSettings | undefined,
+): NonNullable<NonNullable<EngineSettings['lora']>['adapters']> {
+  return mergeByName(pool?.lora?.adapters, model?.lora?.adapters);
 }
 
 /**
  * A model's engine settings over its pool's, field by field: `pagedAttention`, `batching` and `lora` are merged one
- * level deep, lists by key: `env` and `lora.adapters` by name, `extraArgs` by flag. `speculative` and `command` are
- * replaced whole, since their parts belong together.
+ * level deep, lists by key: `env` and `lora.adapters` by name, `extraArgs` by flag. `speculative` is replaced whole, since
+ * its parts belong together, and so are `image`, `version` and `command`.
  */
 export function mergeSettings(
   pool: EngineSettings | undefined,
@@ -45,6 +52,10 @@ export function mergeSettings(
 ): EngineSettings {
   const merged: EngineSettings = { ...pool, ...model };
   if (pool === undefined || model === undefined) return merged;
+  if (model.image !== undefined) {
+    if (model.version === undefined) delete merged.version;
+    if (model.command === undefined) delete merged.command;
+  }
   if (pool.pagedAttention !== undefined && model.pagedAttention !== undefined) {
     merged.pagedAttention = { ...pool.pagedAttention, ...model.pagedAttention };
   }
@@ -52,12 +63,13 @@ export function mergeSettings(
     merged.batching = { ...pool.batching, ...model.batching };
   }
   if (pool.lora !== undefined && model.lora !== undefined) {
-    const adapters = mergeByName(pool.lora.adapters, model.lora.adapters);
+    const adapters = mergeAdapters(pool, model);
     merged.lora = { ...pool.lora, ...model.lora, ...(adapters.length === 0 ? {} : { adapters }) };
   }
   if (pool.env !== undefined && model.env !== undefined) merged.env = mergeEnv(pool.env, model.env);
   if (pool.extraArgs !== undefined && model.extraArgs !== undefined) {
-    merged.extraArgs = mergeArguments(pool.extraArgs, model.extraArgs);
+    const kept = new Set(inheritedArguments(pool.extraArgs, model.extraArgs));
+    merged.extraArgs = [...pool.extraArgs.filter((_, at) => kept.has(at)), ...model.extraArgs];
   }
   return merged;
 }

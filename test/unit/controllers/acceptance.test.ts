@@ -74,6 +74,16 @@ describe('acceptModels', () => {
     expect(reason(got.sql)).toBe('ServedNameConflict');
   });
 
+  it('counts adapters that a model inherits beside its own', () => {
+    const pool = aPool({ engine: { lora: { adapters: [{ name: 'sql', source: 'org/sql' }] } } });
+    const own = { engine: { lora: { adapters: [{ name: 'law', source: 'org/law' }] } } };
+    const found = verdicts(pool, [
+      aModel('base', own),
+      aModel('sql', {}, { creationTimestamp: '2026-02-01T00:00:00Z' }),
+    ]);
+    expect(reason(found.sql)).toBe('ServedNameConflict');
+  });
+
   it('does not let an edit take a name from a model that serves it', () => {
     const edited = aModel(
       'older',

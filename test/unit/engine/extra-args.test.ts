@@ -9,7 +9,7 @@ function version(text: string): EngineVersion {
 }
 
 function check(args: string[], engine = PINNED_VERSION): string[] {
-  return checkExtraArgs(args, engine, 'spec.engine.extraArgs').map(
+  return checkExtraArgs(args, engine, (at) => `spec.engine.extraArgs[${at}]`).map(
     ({ field, reason, remedy }) => `${field}: ${reason}; ${remedy}`,
   );
 }

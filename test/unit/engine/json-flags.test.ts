@@ -6,7 +6,7 @@ import { describeIssue } from '../../../operator/engine/spec-issue.ts';
 import { PINNED_VERSION } from '../../../operator/engine/versions.ts';
 
 const check = (extraArgs: string[]): string[] =>
-  checkExtraArgs(extraArgs, PINNED_VERSION, 'spec.engine.extraArgs').map(describeIssue);
+  checkExtraArgs(extraArgs, PINNED_VERSION, (at) => `spec.engine.extraArgs[${at}]`).map(describeIssue);
 
 describe('flags that take JSON', () => {
   it.each([

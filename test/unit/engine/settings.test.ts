@@ -116,6 +116,40 @@ describe('inheritance', () => {
     ]);
   });
 
+  it('takes image, version and command together, as they describe one image', () => {
+    const engine = { image: 'acme/vllm:1', version: 'v0.20.0', command: ['serve'] };
+    const of = (own: Engine) => resolveEngine(pool('A100', { engine }), model(llama, { engine: own }));
+    expect(of({}).settings).toMatchObject(engine);
+    const { version, settings } = of({ image: 'vllm/vllm-openai:v0.28.0' });
+    expect(version).toEqual({ major: 0, minor: 28, patch: 0 });
+    expect(settings).not.toHaveProperty('command');
+    expect(of({ image: 'acme/vllm:2', version: 'v0.27.0' }).version.minor).toBe(27);
+  });
+
+  it('tells where a wrong argument is, in the pool or in the model', () => {
+    const fields = (poolArgs: string[], modelArgs: string[]) => {
+      try {
+        resolveEngine(
+          pool('A100', { engine: { extraArgs: poolArgs } }),
+          model(llama, { engine: { extraArgs: modelArgs } }),
+        );
+      } catch (error) {
+        if (error instanceof InvalidSpecError) return error.issues.map(({ field }) => field);
+        throw error;
+      }
+      return [];
+    };
+    const inherited = ['--seed', '1', '--bogus', '--hf-overrides=x'];
+    expect(fields(inherited, ['--seed=2', '--limit-mm-per-prompt', 'x'])).toEqual([
+      'spec.engine.extraArgs[2] of InferencePool gpus',
+      'spec.engine.extraArgs[3] of InferencePool gpus',
+      'spec.engine.extraArgs[2]',
+    ]);
+    expect(fields(inherited, ['--hf-overrides={}'])).toEqual([
+      'spec.engine.extraArgs[2] of InferencePool gpus',
+    ]);
+  });
+
   it('names the pool where only it has set the field', () => {
     const settings = { engine: { quantization: 'modelopt' } };
     expect(() => resolveEngine(pool('A100', settings), model(llama))).toThrow(
