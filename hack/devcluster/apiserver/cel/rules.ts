@@ -1,5 +1,4 @@
 import type { Environment, ParseResult } from '@marcbachmann/cel-js';
-import type { ApiObject } from '../api-object.ts';
 import {
   equal,
   isObject,
@@ -26,7 +25,16 @@ export interface RuleError {
 /** The compiled x-kubernetes-validations of a schema. */
 export interface CelRules {
   errors: RuleError[];
-  validate(object: ApiObject, old: ApiObject | undefined): Cause[];
+  validate(value: Json, old: Json | undefined, options: RuleOptions): Cause[];
+}
+
+/** How rules are run. */
+export interface RuleOptions {
+  /** Whether what was so before only earns a warning. */
+  ratchet: boolean;
+  warn?(text: string): void;
+  /** Path of the value; by default it is the whole object. */
+  path?: string;
 }
 
 interface Rule {
@@ -36,7 +44,7 @@ interface Rule {
   messageExpression?: ParseResult;
   fieldPath: string;
   reason: string;
-  transition: boolean;
+  usesOld: boolean;
   optionalOld: boolean;
 }
 
@@ -50,26 +58,26 @@ interface Node {
   any: boolean;
 }
 
-const REASON_TEXT: Readonly<Record<string, string>> = {
-  FieldValueInvalid: 'Invalid value',
-  FieldValueRequired: 'Required value',
-  FieldValueForbidden: 'Forbidden',
-  FieldValueDuplicate: 'Duplicate value',
-};
-
-/** Compiles all rules of a structural schema; rules that fail the type check are in `errors`. */
-export function compileRules(schema: JsonObject): CelRules {
+/**
+ * Compiles all rules of a structural schema; rules that fail the type check are in `errors`. `isRoot`: objects have
+ * apiVersion, kind and metadata.
+ */
+export function compileRules(schema: JsonObject, isRoot: boolean): CelRules {
   const compiler = new Compiler();
-  const root = compiler.node(schema, '', true);
+  const root = compiler.node(schema, '', isRoot);
   return {
     errors: compiler.errors,
-    validate: (object, old) => {
+    validate: (value, old, options) => {
       if (!root.any) return [];
-      const causes: Cause[] = [];
-      check(root, object, old, '', causes);
-      return causes;
+      const run: Run = { ...options, causes: [] };
+      check(root, value, old, options.path ?? '', run);
+      return run.causes;
     },
   };
+}
+
+interface Run extends RuleOptions {
+  causes: Cause[];
 }
 
 class Compiler {
@@ -143,33 +151,26 @@ class Compiler {
       ...(expression === '' ? {} : { messageExpression: this.#dynamic.parse(expression) }),
       fieldPath: stringAt(rule, 'fieldPath'),
       reason: stringAt(rule, 'reason') || 'FieldValueInvalid',
-      transition: /\boldSelf\b/.test(text),
+      usesOld: /\boldSelf\b/.test(text),
       optionalOld: rule.optionalOldSelf === true,
     };
   }
 }
 
-function check(node: Node, value: Json, old: Json | undefined, path: string, causes: Cause[]): void {
-  // Ratcheting: what did not change is not checked again.
-  if (old !== undefined && equal(value, old)) return;
-  if (node.rules.length > 0 && value !== null) runRules(node, value, old, path, causes);
+function check(node: Node, value: Json, old: Json | undefined, path: string, run: Run): void {
+  if (node.rules.length > 0 && value !== null) runRules(node, value, old, path, run);
   if (isObject(value)) {
-    const before = isObject(old) ? old : undefined;
+    const before = isObject(old) && node.schema['x-kubernetes-map-type'] !== 'atomic' ? old : undefined;
     for (const [key, child] of Object.entries(value)) {
       const next = node.properties.get(key) ?? node.additional;
-      if (next?.any)
-        check(
-          next,
-          child,
-          before?.[key],
-          path === '' ? key : node.properties.has(key) ? `${path}.${key}` : `${path}[${key}]`,
-          causes,
-        );
+      if (!next?.any) continue;
+      const at = path === '' ? key : node.properties.has(key) ? `${path}.${key}` : `${path}[${key}]`;
+      check(next, child, before?.[key], at, run);
     }
   } else if (Array.isArray(value) && node.items?.any) {
     const { items } = node;
     value.forEach((item, index) => {
-      check(items, item, correlated(node.schema, item, old), `${path}[${index}]`, causes);
+      check(items, item, correlated(node.schema, item, old), `${path}[${index}]`, run);
     });
   }
 }
@@ -181,24 +182,45 @@ function correlated(schema: JsonObject, item: Json, old: Json | undefined): Json
   return old.find((each) => isObject(each) && keys.every((key) => equal(each[key], item[key])));
 }
 
-function runRules(node: Node, value: Json, old: Json | undefined, path: string, causes: Cause[]): void {
+function runRules(node: Node, value: Json, old: Json | undefined, path: string, run: Run): void {
   const self = toCel(node.schema, value);
-  const before = old === undefined ? undefined : toCel(node.schema, old);
+  const before = old === undefined || old === null ? undefined : toCel(node.schema, old);
+  const unchanged = run.ratchet && old !== undefined && equal(value, old);
   for (const rule of node.rules) {
-    if (rule.transition && before === undefined && !rule.optionalOld) continue;
+    if (rule.usesOld && before === undefined && !rule.optionalOld) continue;
     const context = { self, oldSelf: rule.optionalOld ? optional(before) : before };
     const failure = evaluate(rule, context);
     if (failure === undefined) continue;
-    const field = rule.fieldPath === '' ? path : `${path}${rule.fieldPath}`;
-    const scalar = !isObject(value) && !Array.isArray(value) && rule.fieldPath === '';
-    const shown = rule.reason === 'FieldValueInvalid' && scalar ? `${JSON.stringify(value)}: ` : '';
-    const text = REASON_TEXT[rule.reason] ?? 'Invalid value';
-    causes.push({
-      reason: rule.reason,
-      field: field === '' ? '<nil>' : field.replace(/^\./, ''),
-      message: `${text}: ${shown}${failure}`,
-    });
+    const cause = failure.broken
+      ? fault(path, node.schema, failure.text)
+      : refusal(rule, path, value, failure.text);
+    // Ratcheting: what was against a rule before the update may stay.
+    if (unchanged && !rule.usesOld && !failure.broken) run.warn?.(`${cause.field}: ${cause.message}`);
+    else run.causes.push(cause);
   }
+}
+
+/** A rule that could not be evaluated is told of the value itself, whatever its reason and fieldPath. */
+function fault(path: string, schema: JsonObject, text: string): Cause {
+  const type = JSON.stringify(stringAt(schema, 'type'));
+  return {
+    reason: 'FieldValueInvalid',
+    field: path === '' ? '<nil>' : path,
+    message: `Invalid value: ${type}: ${text}`,
+  };
+}
+
+function refusal(rule: Rule, path: string, value: Json, text: string): Cause {
+  const field = `${path}${rule.fieldPath}`.replace(/^\./, '') || '<nil>';
+  const shown = typeof value === 'object' ? '' : `: ${JSON.stringify(value)}`;
+  const messages: Readonly<Record<string, string>> = {
+    FieldValueRequired: `Required value: ${text}`,
+    FieldValueForbidden: `Forbidden: ${text}`,
+    // kube-apiserver drops the rule's text here.
+    FieldValueDuplicate: `Duplicate value${shown}`,
+  };
+  const message = messages[rule.reason] ?? `Invalid value${shown}: ${text}`;
+  return { reason: rule.reason, field, message };
 }
 
 const OPTIONALS = kubernetesEnvironment().registerVariable('value', 'dyn');
@@ -210,24 +232,37 @@ function optional(before: unknown): unknown {
   return before === undefined ? NONE : SOME({ value: before });
 }
 
-/** The message of a rule that does not hold, undefined when it holds. */
-function evaluate(rule: Rule, context: { self: unknown; oldSelf: unknown }): string | undefined {
+/** Longest text of a messageExpression. */
+const MAX_MESSAGE = 5120;
+
+/** Why a rule does not hold, undefined when it holds; `broken` when it could not be evaluated. */
+function evaluate(
+  rule: Rule,
+  context: { self: unknown; oldSelf: unknown },
+): { text: string; broken: boolean } | undefined {
   try {
     if (rule.run(context) === true) return undefined;
   } catch (error) {
-    return `rule evaluation error: ${errorText(error)} evaluating rule: ${rule.message || rule.text}`;
+    return { text: `${errorText(error)} evaluating rule: ${rule.message || rule.text}`, broken: true };
   }
+  return { text: messageOf(rule, context), broken: false };
+}
+
+function messageOf(rule: Rule, context: { self: unknown; oldSelf: unknown }): string {
   if (rule.messageExpression) {
     try {
       const message: unknown = rule.messageExpression(context);
-      if (typeof message === 'string' && message.trim() !== '') return message;
+      const text = typeof message === 'string' ? message.trim() : '';
+      if (text !== '' && text.length <= MAX_MESSAGE && !/[\n\r]/.test(text)) return text;
     } catch {
       // As kube-apiserver does: a failing messageExpression falls back to the message.
     }
   }
-  return rule.message || `failed rule: ${rule.text}`;
+  return rule.message || `failed rule: ${rule.text.trim()}`;
 }
 
+/** The first line, begun as cel-go begins it: "no such key: …". */
 function errorText(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+  const text = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }

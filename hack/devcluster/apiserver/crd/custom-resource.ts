@@ -42,7 +42,7 @@ function customResource(definition: ApiObject, version: JsonObject, types: TypeN
   const subresources = objectAt(version, 'subresources');
   const scale = isObject(subresources.scale) ? subresources.scale : undefined;
   const hasStatus = isObject(subresources.status);
-  const rules: CelRules = compileRules(schema);
+  const rules: CelRules = compileRules(schema, true);
   const labelSelectorPath = stringAt(scale, 'labelSelectorPath');
   const namespaced = stringAt(definition, 'spec', 'scope') === 'Namespaced';
   return {
@@ -138,7 +138,7 @@ function printerColumn(column: JsonObject): PrinterColumn {
     jsonPath: stringAt(column, 'jsonPath'),
     ...(column.format === undefined ? {} : { format: stringAt(column, 'format') }),
     ...(column.description === undefined ? {} : { description: stringAt(column, 'description') }),
-    ...(priority === undefined ? {} : { priority }),
+    ...(priority ? { priority } : {}),
   };
 }
 

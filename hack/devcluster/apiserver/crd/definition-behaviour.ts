@@ -1,22 +1,41 @@
-import { compileRules } from '../cel/rules.ts';
+import type { ApiObject } from '../api-object.ts';
 import {
   ensureObject,
   isObject,
-  type Json,
   type JsonObject,
   objectAt,
   objectsAt,
   setDefault,
   stringAt,
+  stringsAt,
 } from '../json.ts';
-import { fieldInvalid, fieldRequired } from '../object-meta.ts';
+import { fieldInvalid } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import { validateStructural } from '../schema/validate.ts';
 import type { Cause } from '../status-error.ts';
 import { customCollection } from './custom-collection.ts';
+import { changeFaults, specFaults, storedVersionFaults } from './definition-faults.ts';
+import { children } from './schema-faults.ts';
+
+/** Fields of a schema that are not written when they are empty, or false. */
+const TEXTS = new Set(['id', 'description', 'type', 'format', 'title', 'pattern']);
+const FLAGS = new Set([
+  'exclusiveMaximum',
+  'exclusiveMinimum',
+  'uniqueItems',
+  'nullable',
+  'x-kubernetes-embedded-resource',
+  'x-kubernetes-int-or-string',
+]);
 
 /** Keeps a deleted definition until its objects are gone. */
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
+
+/** Whether a definition is served. */
+export function isEstablished(definition: ApiObject): boolean {
+  return objectsAt(definition, 'status', 'conditions').some(
+    (condition) => condition.type === 'Established' && condition.status === 'True',
+  );
+}
 
 /** CustomResourceDefinitions: names and conversion defaulted, schemas checked to be structural, rules compiled. */
 export const DEFINITIONS: Behaviour = {
@@ -37,103 +56,52 @@ export const DEFINITIONS: Behaviour = {
       setDefault(names, 'singular', kind.toLowerCase());
       setDefault(names, 'listKind', `${kind}List`);
     }
+    for (const version of objectsAt(spec, 'versions')) dropZeros(version);
   },
   prepare(object, old) {
-    if (old) return;
-    const stored = objectsAt(object, 'spec', 'versions').filter((version) => version.storage === true);
-    ensureObject(object, 'status').storedVersions = stored.map((version) => stringAt(version, 'name'));
+    const storage = objectsAt(object, 'spec', 'versions').find((version) => version.storage === true);
+    if (!storage) return;
+    const stored = old ? stringsAt(object, 'status', 'storedVersions') : [];
+    const name = stringAt(storage, 'name');
+    ensureObject(object, 'status').storedVersions = stored.includes(name) ? stored : [...stored, name];
   },
   deletionFinalizers: (object, store) =>
     store.count(customCollection(object)) > 0 ? [CLEANUP_FINALIZER] : [],
-  validate(object) {
+  validate(object, old, { subresource }) {
+    if (subresource === 'status') return [];
     const spec = objectAt(object, 'spec');
-    const causes: Cause[] = [];
-    const wanted = `${stringAt(spec, 'names', 'plural')}.${stringAt(spec, 'group')}`;
-    if (object.metadata.name !== wanted)
-      causes.push(
-        fieldInvalid('metadata.name', object.metadata.name, 'must be spec.names.plural+"."+spec.group'),
-      );
-    for (const key of ['plural', 'kind']) {
-      if (stringAt(spec, 'names', key) === '') causes.push(fieldRequired(`spec.names.${key}`));
-    }
-    const versions = objectsAt(spec, 'versions');
-    if (versions.filter((version) => version.storage === true).length !== 1) {
-      causes.push(
-        fieldInvalid('spec.versions', versions, 'must have exactly one version marked as storage version'),
-      );
-    }
-    versions.forEach((version, index) => {
-      const path =
-        versions.length === 1
-          ? 'spec.validation.openAPIV3Schema'
-          : `spec.versions[${index}].schema.openAPIV3Schema`;
-      const schema = version.schema;
-      if (!isObject(schema) || !isObject(schema.openAPIV3Schema)) {
-        causes.push(fieldRequired(`spec.versions[${index}].schema.openAPIV3Schema`, 'schemas are required'));
-        return;
-      }
-      causes.push(...schemaCauses(schema.openAPIV3Schema, path));
-    });
+    const causes = old ? [] : wrongName(object, spec);
+    causes.push(...specFaults(spec));
+    causes.push(...storedVersionFaults(stringsAt(object, 'status', 'storedVersions'), spec));
+    if (old) causes.push(...changeFaults(spec, objectAt(old, 'spec'), isEstablished(old)));
     return causes;
   },
 };
 
-function schemaCauses(schema: JsonObject, path: string): Cause[] {
-  const causes: Cause[] = [];
-  walk(schema, path, causes, true);
-  if (causes.length > 0) return causes;
-  for (const error of compileRules(schema).errors) {
-    causes.push(fieldInvalid(`${path}${error.path}`, error.rule, error.message));
-  }
-  return causes;
+function wrongName(object: ApiObject, spec: JsonObject): Cause[] {
+  const wanted = `${stringAt(spec, 'names', 'plural')}.${stringAt(spec, 'group')}`;
+  if (object.metadata.name === wanted) return [];
+  const why = 'must be spec.names.plural+"."+spec.group';
+  return [fieldInvalid('metadata.name', object.metadata.name, why)];
 }
 
-function walk(schema: JsonObject, path: string, causes: Cause[], root = false): void {
-  const loose =
-    schema['x-kubernetes-int-or-string'] === true || schema['x-kubernetes-preserve-unknown-fields'] === true;
-  if (stringAt(schema, 'type') === '' && !loose) {
-    causes.push(
-      fieldRequired(
-        `${path}.type`,
-        root ? 'must not be empty at the root' : 'must not be empty for specified object fields',
-      ),
-    );
+/** Takes out what Go does not write: zeros of fields that are no pointers. Changes the version. */
+function dropZeros(version: JsonObject): void {
+  if (version.deprecated === false) delete version.deprecated;
+  for (const column of objectsAt(version, 'additionalPrinterColumns')) {
+    if (column.priority === 0) delete column.priority;
+    for (const key of ['format', 'description']) if (column[key] === '') delete column[key];
   }
-  if (root && schema.type !== 'object' && schema.type !== undefined)
-    causes.push(fieldInvalid(`${path}.type`, schema.type ?? '', 'must be object at the root'));
-  if (schema.default !== undefined) causes.push(...defaultCauses(schema, schema.default, path));
-  if (schema['x-kubernetes-list-type'] === 'map' && schema['x-kubernetes-list-map-keys'] === undefined) {
-    causes.push(
-      fieldRequired(
-        `${path}.x-kubernetes-list-map-keys`,
-        'must not be empty if x-kubernetes-list-type is map',
-      ),
-    );
-  }
-  if (isObject(schema.properties) && schema.additionalProperties !== undefined) {
-    causes.push({
-      reason: 'FieldValueForbidden',
-      field: `${path}.additionalProperties`,
-      message: 'Forbidden: additionalProperties and properties are mutual exclusive',
-    });
-  }
-  for (const [key, property] of Object.entries(objectAt(schema, 'properties'))) {
-    if (isObject(property)) walk(property, `${path}.properties[${key}]`, causes);
-  }
-  if (isObject(schema.items)) walk(schema.items, `${path}.items`, causes);
-  else if (schema.type === 'array') causes.push(fieldRequired(`${path}.items`, 'must be specified'));
-  if (isObject(schema.additionalProperties))
-    walk(schema.additionalProperties, `${path}.additionalProperties`, causes);
+  dropSchemaZeros(objectAt(version, 'schema', 'openAPIV3Schema'));
 }
 
-function defaultCauses(schema: JsonObject, value: Json, path: string): Cause[] {
-  const { default: _, ...rest } = schema;
-  // Nested defaults are filled before the check, so what they give is not missing.
-  const filled = structuredClone(value);
-  return validateStructural(rest, filled)
-    .filter((cause) => cause.reason !== 'FieldValueRequired')
-    .map((cause) => ({
-      ...cause,
-      field: `${path}.default${cause.field === '<nil>' ? '' : `.${cause.field}`}`,
-    }));
+function dropSchemaZeros(schema: JsonObject): void {
+  for (const [key, value] of Object.entries(schema)) {
+    const text = value === '' && TEXTS.has(key);
+    if (text || (value === false && FLAGS.has(key))) delete schema[key];
+  }
+  for (const [child] of children(schema, '')) dropSchemaZeros(child);
+  if (isObject(schema.not)) dropSchemaZeros(schema.not);
+  for (const key of ['allOf', 'anyOf', 'oneOf'])
+    for (const nested of objectsAt(schema, key)) dropSchemaZeros(nested);
 }

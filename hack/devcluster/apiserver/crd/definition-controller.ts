@@ -1,13 +1,13 @@
 import { type ApiObject, timestamp } from '../api-object.ts';
 import { FieldSet } from '../apply/field-set.ts';
 import { trackUpdate } from '../apply/updater.ts';
-import { isObject, type JsonObject, objectAt, objectsAt, stringAt } from '../json.ts';
+import { type JsonObject, objectAt, objectsAt, stringAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { StoreEvent } from '../store.ts';
 import { customCollection } from './custom-collection.ts';
 import { customResources, specDigest } from './custom-resource.ts';
-import { CLEANUP_FINALIZER } from './definition-behaviour.ts';
+import { CLEANUP_FINALIZER, isEstablished } from './definition-behaviour.ts';
 
 const DEFINITIONS = 'apiextensions.k8s.io/customresourcedefinitions';
 
@@ -146,11 +146,4 @@ export class DefinitionController {
       });
     else store.remove(DEFINITIONS, definition);
   }
-}
-
-function isEstablished(definition: ApiObject): boolean {
-  const status = isObject(definition.status) ? definition.status : {};
-  return objectsAt(status, 'conditions').some(
-    (condition) => condition.type === 'Established' && condition.status === 'True',
-  );
 }

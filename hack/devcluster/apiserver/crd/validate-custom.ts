@@ -1,6 +1,7 @@
 import type { ApiObject } from '../api-object.ts';
-import { isObject, type Json } from '../json.ts';
-import type { Resource } from '../resource.ts';
+import { isObject, type Json, objectAt } from '../json.ts';
+import { fieldInvalid } from '../object-meta.ts';
+import type { CustomParts, Resource, WriteContext } from '../resource.ts';
 import { validateStructural } from '../schema/validate.ts';
 import type { Cause } from '../status-error.ts';
 
@@ -13,12 +14,19 @@ const BLOCKING = new Set([
   'FieldValueTypeInvalid',
 ]);
 
-/** Checks a custom resource by its schema, its scale subresource and its CEL rules. */
-export function validateCustom(resource: Resource, object: ApiObject, old: ApiObject | undefined): Cause[] {
+const MAX_REPLICAS = 2 ** 31 - 1;
+
+/** Checks a custom resource by its schema, its scale subresource and its CEL rules; of a status write only the status. */
+export function validateCustom(
+  resource: Resource,
+  object: ApiObject,
+  old: ApiObject | undefined,
+  context: WriteContext,
+): Cause[] {
   const custom = resource.custom;
   if (!custom) return [];
-  const causes = validateStructural(custom.schema, object, '', old);
-  causes.push(...scaleCauses(resource, object));
+  const causes =
+    context.subresource === 'status' ? statusCauses(custom, object, old) : wholeCauses(custom, object, old);
   if (causes.some((cause) => BLOCKING.has(cause.reason))) {
     causes.push({
       reason: 'FieldValueInvalid',
@@ -28,21 +36,64 @@ export function validateCustom(resource: Resource, object: ApiObject, old: ApiOb
     });
     return causes;
   }
-  return [...causes, ...custom.rules.validate(object, old)];
+  return [...causes, ...custom.rules.validate(object, old, { ratchet: true, warn: context.warn })];
 }
 
-function scaleCauses(resource: Resource, object: ApiObject): Cause[] {
-  const path = resource.custom?.scale?.specReplicasPath;
-  if (path === undefined) return [];
-  let value: Json | undefined = object;
-  for (const key of path.split('.').slice(1)) value = isObject(value) ? value[key] : undefined;
-  if (value === undefined || value === null) return [];
-  const bad = (shown: number, why: string): Cause[] => [
-    { reason: 'FieldValueInvalid', field: path, message: `Invalid value: ${shown}: ${why}` },
+function wholeCauses(custom: CustomParts, object: ApiObject, old: ApiObject | undefined): Cause[] {
+  const path = custom.scale?.specReplicasPath;
+  return [
+    ...validateStructural(custom.schema, object, '', old),
+    ...(path === undefined ? [] : replicaCauses(object, path)),
+    ...scaleStatusCauses(custom, object),
   ];
-  if (!Number.isInteger(value)) {
-    const type = typeof value === 'number' ? 'float64' : typeof value;
-    return bad(0, `${path} accessor error: ${String(value)} is of the type ${type}, expected int64`);
+}
+
+function statusCauses(custom: CustomParts, object: ApiObject, old: ApiObject | undefined): Cause[] {
+  const schema = objectAt(custom.schema, 'properties', 'status');
+  return [
+    ...(object.status === undefined ? [] : validateStructural(schema, object.status, 'status', old?.status)),
+    ...scaleStatusCauses(custom, object),
+  ];
+}
+
+function scaleStatusCauses({ scale }: CustomParts, object: ApiObject): Cause[] {
+  if (!scale) return [];
+  const { labelSelectorPath: path } = scale;
+  const selector = path === undefined ? undefined : nested(object, path, 'string');
+  return [
+    ...replicaCauses(object, scale.statusReplicasPath),
+    ...(selector?.fault === undefined ? [] : [fieldInvalid(path ?? '', '', selector.fault)]),
+  ];
+}
+
+function replicaCauses(object: ApiObject, path: string): Cause[] {
+  const { value, fault } = nested(object, path, 'int64');
+  if (fault !== undefined) return [fieldInvalid(path, 0, fault)];
+  const count = Number(value ?? 0);
+  if (count < 0) return [fieldInvalid(path, count, 'should be a non-negative integer')];
+  if (count <= MAX_REPLICAS) return [];
+  return [fieldInvalid(path, count, `should be less than or equal to ${MAX_REPLICAS}`)];
+}
+
+/** The value at a path, or why it can't be read as the type (NestedInt64 and NestedString of apimachinery). */
+function nested(object: ApiObject, path: string, type: 'int64' | 'string'): { value?: Json; fault?: string } {
+  const fault = (value: Json, wanted: string): { fault: string } => ({
+    fault: `${path} accessor error: ${String(value)} is of the type ${goTypeOf(value)}, expected ${wanted}`,
+  });
+  let value: Json | undefined = object;
+  for (const key of path.split('.').slice(1)) {
+    if (!isObject(value)) return fault(value ?? null, 'map[string]interface{}');
+    value = value[key];
+    if (value === undefined) return {};
   }
-  return Number(value) < 0 ? bad(Number(value), 'should be a non-negative integer') : [];
+  const fits = type === 'string' ? typeof value === 'string' : Number.isInteger(value);
+  return fits ? { value } : fault(value, type);
+}
+
+function goTypeOf(value: Json): string {
+  if (value === null) return '<nil>';
+  if (Array.isArray(value)) return '[]interface {}';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (typeof value === 'boolean') return 'bool';
+  return isObject(value) ? 'map[string]interface {}' : 'string';
 }

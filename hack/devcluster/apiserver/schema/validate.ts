@@ -130,31 +130,49 @@ function validateString(schema: JsonObject, value: string, path: string, add: Ad
   const format = stringAt(schema, 'format');
   if (format !== '' && !checkFormat(format, value)) {
     add(
-      'FieldValueInvalid',
+      'FieldValueTypeInvalid',
       `Invalid value: ${shown(value)}: ${path} in body must be of type ${format}: ${shown(value)}`,
     );
   }
 }
 
+/** Largest and smallest values of number formats. */
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+};
+
 function validateNumber(schema: JsonObject, value: number, path: string, add: Add): void {
   const bad = (text: string): void => {
     add('FieldValueInvalid', `Invalid value: ${value}: ${path} in body ${text}`);
   };
-  const max = numberAt(schema, 'maximum');
-  const min = numberAt(schema, 'minimum');
-  const multiple = numberAt(schema, 'multipleOf');
+  const [low, high] = RANGES[stringAt(schema, 'format')] ?? [];
+  if (low !== undefined && high !== undefined && (value < low || value > high)) {
+    const text = `Checked value must be of type ${structuralType(schema)} with format ${stringAt(schema, 'format')} in ${path}`;
+    add('FieldValueInvalid', `Invalid value: "": ${text}`, '<nil>');
+  }
+  // kube-openapi compares an integer with the integer part of a bound.
+  const bound = (name: string): number | undefined => {
+    const limit = numberAt(schema, name);
+    return limit === undefined || !Number.isInteger(value) ? limit : Math.trunc(limit);
+  };
+  const multiple = bound('multipleOf');
+  if (multiple !== undefined && multiple <= 0) {
+    const text = `factor MultipleOf declared for ${path} must be positive: ${multiple}`;
+    add('FieldValueInvalid', `Invalid value: ${value}: ${text}`);
+  } else if (multiple !== undefined && Math.abs(value / multiple - Math.round(value / multiple)) > 1e-9) {
+    bad(`should be a multiple of ${multiple}`);
+  }
+  const max = bound('maximum');
   if (max !== undefined) {
     if (schema.exclusiveMaximum === true && value >= max) bad(`should be less than ${max}`);
     else if (value > max) bad(`should be less than or equal to ${max}`);
   }
+  const min = bound('minimum');
   if (min !== undefined) {
     if (schema.exclusiveMinimum === true && value <= min) bad(`should be greater than ${min}`);
     else if (value < min) bad(`should be greater than or equal to ${min}`);
   }
-  if (multiple !== undefined && Math.abs(value / multiple - Math.round(value / multiple)) > 1e-9) {
-    bad(`should be a multiple of ${multiple}`);
-  }
-  if (schema.format === 'int32' && Math.abs(value) > 2 ** 31) bad('must be of type int32');
 }
 
 function validateArray(

@@ -97,7 +97,7 @@ export function validateObject(
 ): void {
   const { resource } = target;
   const causes: Cause[] = validateMeta(resource, object, old);
-  if (resource.custom) causes.push(...validateCustom(resource, object, old));
+  if (resource.custom) causes.push(...validateCustom(resource, object, old, context));
   else causes.push(...(resource.behaviour.validate?.(object, old, context) ?? []));
   if (causes.length > 0) throw invalid(resource, object.metadata.name ?? '', causes);
 }
