@@ -96,6 +96,36 @@ const securityContext = z.object({
 
 const list = (max: number) => z.array(opaque).max(max).meta({ 'x-kubernetes-list-type': 'atomic' });
 
+const nodeSelectorTerm = z.object({
+  matchExpressions: list(16).optional().describe('Requirements on labels of the node.'),
+  matchFields: list(16).optional().describe('Requirements on fields of the node.'),
+});
+
+/** Typed as far as the operator reads it. */
+const affinity = z.object({
+  nodeAffinity: z
+    .object({
+      requiredDuringSchedulingIgnoredDuringExecution: z
+        .object({
+          nodeSelectorTerms: z
+            .array(nodeSelectorTerm)
+            .min(1)
+            .max(16)
+            .meta({ 'x-kubernetes-list-type': 'atomic' })
+            .describe('Alternatives.'),
+        })
+        .optional()
+        .describe('What a node must have.'),
+      preferredDuringSchedulingIgnoredDuringExecution: list(16)
+        .optional()
+        .describe('What a node should have.'),
+    })
+    .optional()
+    .describe('Nodes, by their labels.'),
+  podAffinity: opaque.optional().describe('Pods to be near to.'),
+  podAntiAffinity: opaque.optional().describe('Pods to be away from.'),
+});
+
 /** The fields, to be spread into the settings of a kind of pod. */
 export const POD_SETTINGS = {
   labels: labels.optional().describe('Further labels of the pods.'),
@@ -109,7 +139,7 @@ export const POD_SETTINGS = {
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .optional()
     .describe('Taints that the pods tolerate, besides those of the pool.'),
-  affinity: opaque
+  affinity: affinity
     .optional()
     .describe('Affinity, as in a Pod; nodes of the accelerator stay a requirement of engines.'),
   topologySpreadConstraints: list(8)

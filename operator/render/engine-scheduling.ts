@@ -23,15 +23,11 @@ function tolerations(engine: ResolvedEngine, pool: InferencePool, model: Inferen
   ];
 }
 
-interface Affinity {
-  nodeAffinity?: { [REQUIRED]?: { nodeSelectorTerms?: { matchExpressions?: unknown[] }[] } };
-}
-
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 
 /** The user's affinity with the nodes of the accelerator in every alternative, as they are joined by OR. */
 function affinity(engine: ResolvedEngine, pool: InferencePool, model: InferenceModel): object {
-  const own = model.spec.template?.affinity as Affinity | undefined;
+  const own = model.spec.template?.affinity;
   const label = engine.accelerator.productLabel;
   if (label === undefined || pool.spec.accelerator.nodeSelector !== undefined) return {};
   const product = { key: label.key, operator: 'In', values: [...label.values] };
