@@ -48,7 +48,7 @@ export const cacheSettings = z.object({
 });
 
 export const cacheOverrides = z.object({
-  enabled: z.boolean().optional().describe('Whether answers are cached. Default: that of the pool.'),
+  enabled: z.boolean().optional().describe('Whether answers are cached, in a pool that caches any.'),
   ttl: duration.optional().describe('How long an answer is kept. Default: that of the pool.'),
   policy: policy.optional().describe('Which requests are cached. Default: that of the pool.'),
 });

@@ -143,7 +143,7 @@ function mergeCache(pool: InferencePool, model: InferenceModel): RouteCache {
   const defaults = pool.spec.responseCache;
   const overrides = model.spec.responseCache;
   return {
-    enabled: overrides?.enabled ?? defaults.enabled,
+    enabled: defaults.enabled && (overrides?.enabled ?? true),
     ttlSeconds: durationSeconds(overrides?.ttl ?? defaults.ttl),
     policy: overrides?.policy ?? defaults.policy,
   };

@@ -56,6 +56,26 @@ function M.fail(ctx, status, message, retry_after)
   return ngx.exit(ngx.HTTP_OK)
 end
 
+-- Written below, of one connection only, or made by the router.
+local NOT_PASSED = {
+  host = true, ["content-length"] = true, ["transfer-encoding"] = true, connection = true, ["keep-alive"] = true, te = true,
+  trailer = true, upgrade = true, expect = true, ["x-request-id"] = true, traceparent = true, ["x-forwarded-for"] = true,
+}
+
+--- Lines with the other headers of the client, such as the key of an engine: as nginx passes them on when it proxies.
+local function other_headers()
+  local lines, n = {}, 0
+  for name, value in pairs(ngx.req.get_headers(0)) do
+    if not NOT_PASSED[name] and not name:find("^x%-relay%-") then
+      for _, one in ipairs(type(value) == "table" and value or { value }) do
+        lines[n + 1], lines[n + 2], lines[n + 3], lines[n + 4] = name, ": ", one, "\r\n"
+        n = n + 4
+      end
+    end
+  end
+  return table.concat(lines)
+end
+
 --- Sends the request on and copies the answer's events. HTTP/1.0, so that the answer comes without chunks and ends with the connection.
 function M.run(ctx)
   local var = ngx.var
@@ -68,10 +88,10 @@ function M.run(ctx)
     ngx.log(ngx.ERR, "relay: ", err)
     return M.fail(ctx, 500, "The router failed to handle the request.")
   end
-  local body = request_body.text()
+  local body, forwarded = request_body.text(), var.http_x_forwarded_for
   socket:send {
     "POST ", var.request_uri, " HTTP/1.0\r\nHost: ", var.host, "\r\n",
-    "Content-Type: ", var.content_type or "application/json", "\r\n",
+    other_headers(), "X-Forwarded-For: ", forwarded and forwarded .. ", " or "", var.remote_addr, "\r\n",
     "Content-Length: ", tostring(#body), "\r\n",
     "X-Request-Id: ", var.trace_request_id, "\r\ntraceparent: ", var.trace_parent, "\r\n",
     "X-Relay-Model: ", ctx.model.uid, "\r\nX-Relay-Tenant: ", ctx.tenant, "\r\n",

@@ -230,6 +230,7 @@ function M.relayed()
   ctx.model, ctx.tenant = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant
   ctx.api_key, ctx.strip_usage = view.by_hash[var.http_x_relay_key or ""], var.http_x_relay_strip == "usage"
   ctx.path, ctx.stream, ctx.inner = path_of(var.uri), true, true
+  for _, name in ipairs { "model", "tenant", "key", "strip" } do ngx.req.clear_header("X-Relay-" .. name) end
   if not ctx.model then return reply.error(404, "The model does not exist any more.") end
 end
 

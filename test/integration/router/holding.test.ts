@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
 import { perTest } from './support/per-test.ts';
@@ -137,6 +138,48 @@ describe('holding requests for a model without engines', () => {
         'nothing is in flight',
         async () => (await router.demand()).models['uid-m']?.inFlight === 0,
       );
+    });
+
+    test('reach the engine with the headers that they have without waiting', async () => {
+      const [upstream, other] = [await engine(), await engine()];
+      const router = await start({
+        table: table([
+          model('m', [], rules({})),
+          model('n', [upstream.address]),
+          model('o', [other.address]),
+        ]),
+        constants: { 'relay.lua': { PATIENCE: '0.1' } },
+      });
+      const ask = async (name: string) =>
+        await request(`${router.url}/v1/messages`, {
+          method: 'POST',
+          headers: {
+            authorization: 'Bearer of-the-engine',
+            cookie: 'a=b',
+            'anthropic-beta': ['one', 'two'],
+            'x-long': 'x'.repeat(15_000),
+            'x-forwarded-for': '192.0.2.1',
+            'x-relay-model': 'uid-o',
+            'content-type': 'application/json; charset=utf-8',
+          },
+          body: JSON.stringify({ model: name, stream: true }),
+        });
+      const late = await ask('m');
+      await router.put(
+        table([model('m', [upstream.address]), model('n', [upstream.address]), model('o', [other.address])]),
+      );
+      await until('it is at the engine', () => upstream.streams.size === 1);
+      const direct = await ask('n');
+      upstream.finish();
+      await Promise.all([late.body.dump(), direct.body.dump()]);
+      const [first, second] = upstream.requests.map(({ headers }) => headers);
+      const apart = ['content-length', 'x-request-id', 'traceparent', 'x-forwarded-for', 'x-relay-model'];
+      for (const name of new Set([...Object.keys(first ?? {}), ...Object.keys(second ?? {})])) {
+        if (!apart.includes(name)) expect(first?.[name], name).toEqual(second?.[name]);
+      }
+      expect(first?.['x-forwarded-for']).toMatch(/^192\.0\.2\.1, 127\./);
+      expect(Object.keys(first ?? {}).filter((name) => name.startsWith('x-relay'))).toEqual([]);
+      expect(other.requests).toEqual([]);
     });
 
     test('get errors as events: when time is up, and when the engine dies', async () => {

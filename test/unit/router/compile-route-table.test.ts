@@ -179,7 +179,8 @@ describe('compileRouteTable', () => {
       wakeTimeoutMs: 5_400_000,
       degradation: [{ queueAbove: 1, maxTokens: 9 }],
     });
-    expect(own?.cache).toEqual({ enabled: true, ttlSeconds: 90, policy: 'All' });
+    // A pool that is off has no cache to turn on.
+    expect(own?.cache).toEqual({ enabled: false, ttlSeconds: 90, policy: 'All' });
     expect(own?.admission).toEqual({ ...plain?.admission, queueTimeoutMs: 2000, degradation: [] });
   });
 
