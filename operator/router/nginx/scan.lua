@@ -140,15 +140,18 @@ function M.members(p, n)
 end
 
 --- The members of an object as `"name":value` in the order of their names, without white space around them; of a name that
--- comes twice the last one counts. nil for what is not an object.
+-- comes twice the last one counts. nil for what is not an object, or has a name that cannot be read: engines may.
 function M.parts(p, n)
-  local values, names = {}, {}
+  local values, names, unreadable = {}, {}, false
   local read = walk(p, n, function(name, first, last)
-    name = name or ""
+    if not name then
+      unreadable = true
+      return
+    end
     if not values[name] then names[#names + 1] = name end
     values[name] = ffi.string(p + first, last - first + 1)
   end)
-  if not read then return nil end
+  if not read or unreadable then return nil end
   table.sort(names)
   for i, name in ipairs(names) do names[i] = cjson.encode(name) .. ":" .. values[name] end
   return names

@@ -213,4 +213,22 @@ describe('the response cache as a shared cache of HTTP', () => {
     expect(hit.headers['access-control-allow-origin']).toBeUndefined();
     expect(hit.headers['x-request-id']).not.toBe(live.headers['x-request-id']);
   });
+
+  test.each([String.raw`"\ud800"`, String.raw`"\q"`, String.raw`"\ud83d\u0041"`])(
+    'a member named %s, which only an engine may read, does not make two requests one',
+    async (name) => {
+      const { store, router } = await setUp();
+      const send = async (member: string) => {
+        const body = `{"model":"m",${member}:1}`;
+        const response = await request(`${router.url}/v1/completions`, { method: 'POST', body });
+        await response.body.dump();
+        return response.headers['x-cache'];
+      };
+      await send('""');
+      await stored(store, 1);
+      expect(await send('""')).toBe('HIT');
+      expect(await send(name)).toBe('BYPASS');
+      expect(await send(name)).toBe('BYPASS');
+    },
+  );
 });

@@ -1,4 +1,5 @@
 /** Identical requests in flight: nobody holds the others up, and what Redis says is never trusted. */
+import { createHash } from 'node:crypto';
 import { connect, createServer, type Server } from 'node:net';
 import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
@@ -43,6 +44,34 @@ describe('identical requests in flight', () => {
     await until('all are at the engine', () => upstream.streams.size === 3);
     upstream.finish();
     await Promise.all([slow, ...others].map(async ({ ended }) => await ended));
+  });
+
+  test('of two tenants each ask the engine', async () => {
+    const [store, upstream] = [keep(await startRedis()), await engine()];
+    const keys = ['a', 'b'].map((key) => ({
+      sha256: createHash('sha256').update(key).digest('hex'),
+      tenant: `team-${key}`,
+    }));
+    const router = await start({
+      workers: 1,
+      table: table([cached(upstream)], { redis: store.settings, auth: 'APIKey', keys }),
+    });
+    const waiting: (() => void)[] = [];
+    upstream.answer = (_, response) => void waiting.push(() => response.end('{}'));
+    const answers = ['a', 'b'].map(
+      async (key) =>
+        await request(`${router.url}/v1/completions`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${key}` },
+          body: '{"model":"m"}',
+        }),
+    );
+    await until('both are at the engine', () => waiting.length === 2);
+    for (const answer of waiting) answer();
+    for (const answer of await Promise.all(answers)) {
+      expect(answer.headers['x-cache']).toBe('MISS');
+      await answer.body.dump();
+    }
   });
 
   test('are no more than may wait for an engine', async () => {
