@@ -101,6 +101,24 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+describe('the threat model', () => {
+  const rows = [...read('docs/security.md').matchAll(/^\| claim +\| test +\|\n.*\n((?:\|.*\n)+)/gm)].flatMap(
+    ([, body = '']) => body.trimEnd().split('\n'),
+  );
+  it('has claims', () => {
+    expect(rows.length).toBeGreaterThan(30);
+  });
+  it.each(rows)('names a test that is there: %s', (row) => {
+    const [, , cell = ''] = row.split('|');
+    const files = [...cell.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map(([, file = '']) => file);
+    expect(files.length).toBeGreaterThan(0);
+    for (const file of files) {
+      expect(file).toMatch(/^test\/.*\.test\.ts$/);
+      expect(existsSync(join(root, file)), file).toBe(true);
+    }
+  });
+});
+
 describe('manifests in the documentation', () => {
   it('are YAML', () => {
     expect(manifests.filter(({ errors }) => errors.length > 0).map(({ where }) => where)).toEqual([]);
