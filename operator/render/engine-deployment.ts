@@ -12,6 +12,7 @@ import { child, type Manifest } from './manifest.ts';
 import { engineName } from './names.ts';
 import { CONTAINER_SECURITY, restricted } from './pod-security.ts';
 import { containerFields, podFields } from './pod-settings.ts';
+import { storedContainer } from './stored-form.ts';
 
 /** Hash of the pod spec: pods with the same value run the same engine. */
 const ENGINE_HASH_ANNOTATION = 'vllm-operator.dev/engine-hash';
@@ -52,7 +53,9 @@ function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unkno
     ...engineScheduling(engine, pool, model),
     ...(template?.initContainers === undefined
       ? {}
-      : { initContainers: template.initContainers.map(restricted) }),
+      : {
+          initContainers: template.initContainers.map((container) => restricted(storedContainer(container))),
+        }),
     containers: [
       {
         name: 'engine',

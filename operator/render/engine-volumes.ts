@@ -10,6 +10,7 @@ import {
   TEMPORARY_MOUNT,
 } from '../engine/template-volumes.ts';
 import { modelCacheName } from './names.ts';
+import { storedVolume } from './stored-form.ts';
 
 interface PodVolume {
   volume: Record<string, unknown>;
@@ -55,7 +56,7 @@ export function engineVolumes(
     { volume: { name: 'tmp', emptyDir: {} }, mount: { name: 'tmp', mountPath: TEMPORARY_MOUNT } },
   ].filter(({ mount }) => names.has(mount.name));
   return {
-    volumes: [...own.map(({ volume }) => volume), ...(template?.volumes ?? [])],
+    volumes: [...own.map(({ volume }) => volume), ...(template?.volumes ?? [])].map(storedVolume),
     volumeMounts: [...own.map(({ mount }) => mount), ...(template?.volumeMounts ?? [])],
   };
 }

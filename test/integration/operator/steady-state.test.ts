@@ -57,7 +57,20 @@ describe('a steady state', () => {
   it('costs no write either where the API server writes a value in its own way', async () => {
     const resources = { requests: { cpu: '2000m', memory: '1024Mi' }, limits: { memory: '3.5Gi' } };
     const env = [{ name: 'EMPTY', value: '' }];
-    await harness.createModel(namespace, 'odd', { suspend: true, template: { resources, env } });
+    const template = {
+      resources,
+      env,
+      envFrom: [{ secretRef: { name: 'a' }, prefix: 'X_' }],
+      tolerations: [{ operator: 'Exists' }],
+      hostAliases: [{ ip: '10.0.0.1', hostnames: [] }],
+      volumes: [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '1024Mi' } }],
+      volumeMounts: [{ name: 'shm', mountPath: '/dev/shm/' }],
+      initContainers: [
+        { name: 'a', image: 'busybox', resources: { requests: { cpu: '1000m', memory: '1024Mi' } }, env },
+      ],
+    };
+    const model = { source: 'hf://Qwen/Qwen2.5-7B-Instruct', cache: { emptyDir: { sizeLimit: '2048Mi' } } };
+    await harness.createModel(namespace, 'odd', { suspend: true, template, model });
     await harness.engine(namespace, 'odd');
     const before = await harness.settled(operator);
     await harness.client.patch(
