@@ -22,7 +22,7 @@ import {
   SERVICES,
 } from '../kube/resource-types.ts';
 import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../render/labels.ts';
-import { API_KEYS_LABEL } from '../router/api-keys.ts';
+import { API_KEYS_LABEL, type ApiKeyConfigMap, keepApiKeys } from '../router/api-keys.ts';
 import type { EndpointSlice } from '../router/endpoints-from-slices.ts';
 import type { Autoscaler, ConfigMap, Deployment, Pod, Service } from './workloads.ts';
 
@@ -64,10 +64,11 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
       registry,
     }),
     namespaces: new Reflector<KubeObject>({ client, type: NAMESPACES, metadataOnly: true, log, registry }),
-    apiKeys: new Reflector<ConfigMap>({
+    apiKeys: new Reflector<ApiKeyConfigMap>({
       client,
       type: CONFIG_MAPS,
       labelSelector: `${API_KEYS_LABEL}=true`,
+      transform: keepApiKeys,
       log,
       registry,
     }),

@@ -7,7 +7,7 @@ import type { Key } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
 import { isOwnedBy } from '../kube/owner-reference.ts';
 import { redisName } from '../render/names.ts';
-import { type ApiKeyIssue, keyHolders, parseApiKeys } from '../router/api-keys.ts';
+import type { ApiKeyIssue } from '../router/api-keys.ts';
 import { compileRouteTable } from '../router/compile-route-table.ts';
 import { redisCredentials } from '../router/redis-credentials.ts';
 import type { RouteKey, RouteRedis, RouteTable } from '../router/route-table.ts';
@@ -16,8 +16,8 @@ import { routerEndpoints } from '../router/router-endpoints.ts';
 import { RouterFleet } from '../router/router-fleet.ts';
 import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
-import { admitsNamespace } from './acceptance.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
+import { ApiKeyKeeper } from './api-key-keeper.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { HoldVersions } from './hold-versions.ts';
 import type { Identity } from './identity.ts';
@@ -59,7 +59,8 @@ interface PoolRoutes {
   noted: RouteTable | undefined;
   /** By model UID, of the last table that every router has confirmed. */
   reach: Map<string, Reach>;
-  /** What was told of API keys. */
+  /** What is wrong with API keys, and what was told of that. */
+  keyIssues: readonly ApiKeyIssue[];
   toldIssues: ReadonlySet<string>;
 }
 
@@ -70,11 +71,13 @@ export class RoutesReconciler {
   readonly #pools = new Map<Key, PoolRoutes>();
   readonly #models: ModelRoutes;
   readonly #routers: RouterPods;
+  readonly #keys: ApiKeyKeeper;
 
   constructor(options: RoutesReconcilerOptions) {
     this.#options = options;
     this.#models = new ModelRoutes(options);
     this.#routers = new RouterPods(options.state);
+    this.#keys = new ApiKeyKeeper(options.state);
     this.#admin = new RouterAdmin({
       certificate: (signal) => options.identity.clientCertificate(signal),
       clock: options.clock,
@@ -106,6 +109,7 @@ export class RoutesReconciler {
       const gone = this.#pools.get(key);
       this.#pools.delete(key);
       demand.forget(key);
+      this.#keys.forget(key);
       snapshots.forget(key);
       await gone?.fleet.close();
       return undefined;
@@ -158,6 +162,7 @@ export class RoutesReconciler {
       compiledAt: Number.NEGATIVE_INFINITY,
       noted: undefined,
       reach: new Map(),
+      keyIssues: [],
       toldIssues: new Set(),
     };
     if (routes.table) this.#models.adopt(routes.table);
@@ -166,15 +171,9 @@ export class RoutesReconciler {
   }
 
   #apiKeys(pool: InferencePool, routes: PoolRoutes): RouteKey[] {
-    if (pool.spec.router.auth.mode !== 'APIKey') return [];
-    const { state } = this.#options;
-    const admitted = state.apiKeys.store
-      .list()
-      .filter(({ metadata: { namespace = '' } }) =>
-        admitsNamespace(pool, namespace, state.namespaces.store.get(namespace)?.metadata.labels),
-      );
-    const { keys, issues } = parseApiKeys(admitted, keyHolders(routes.table?.keys ?? []));
-    this.#tellIssues(pool, routes, issues);
+    const { keys, issues } = this.#keys.of(pool, routes.table);
+    if (issues !== routes.keyIssues) this.#tellIssues(pool, routes, issues);
+    routes.keyIssues = issues;
     return keys;
   }
 

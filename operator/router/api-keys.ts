@@ -3,10 +3,9 @@
  * as `{sha256: <hash>, tenant: team-a/ci, models: [llama], requestsPerMinute: 60}`. Only hashes ever reach the cluster.
  */
 import { createHash } from 'node:crypto';
-import { parseDocument } from 'yaml';
-import { z } from 'zod';
 import type { SpecIssue } from '../engine/spec-issue.ts';
 import type { KubeObject } from '../kube/object.ts';
+import { parseApiKeyEntry } from './api-key-entry.ts';
 import { randomBytes } from './certificates.ts';
 import type { RouteKey } from './route-table.ts';
 
@@ -15,7 +14,12 @@ export const API_KEYS_LABEL = 'vllm-operator.dev/api-keys';
 
 export interface ApiKeyConfigMap extends KubeObject {
   data?: Record<string, string>;
+  /** Set when the object enters the store: it held more than a namespace may have, and was dropped. */
+  oversized?: true;
 }
+
+/** What is wrong with an entry, or the key that it stands for. */
+type ReadEntry = (configMap: ApiKeyConfigMap, entry: string, text: string) => RouteKey | SpecIssue;
 
 /** What is wrong with one entry. Never holds the entry's text: people paste keys where hashes belong. */
 export interface ApiKeyIssue extends SpecIssue {
@@ -25,30 +29,9 @@ export interface ApiKeyIssue extends SpecIssue {
   entry: string;
 }
 
-/** No honest entry is longer; a limit keeps one team from filling every router's memory. */
-const MAX_ENTRY_LENGTH = 16_384;
 export const MAX_KEYS_PER_NAMESPACE = 1000;
-
-const limit = z.int().min(1).max(1_000_000_000);
-
-/** One entry, as written in the ConfigMap. */
-const apiKeyEntry = z.strictObject({
-  sha256: z
-    .string()
-    .regex(/^[0-9a-fA-F]{64}$/, 'must be the SHA-256 of the key, 64 hexadecimal digits')
-    .transform((hash) => hash.toLowerCase()),
-  tenant: z
-    .string()
-    .max(127)
-    .regex(
-      /^[-a-z0-9]+(\/[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?)?$/,
-      'must be <namespace> or <namespace>/<name>',
-    )
-    .optional(),
-  models: z.array(z.string().min(1).max(253)).min(1).max(256).optional(),
-  requestsPerMinute: limit.optional(),
-  tokensPerMinute: limit.optional(),
-});
+/** Room for that many keys with limits, or some hundred with lists of models. */
+export const MAX_BYTES_PER_NAMESPACE = 262_144;
 
 interface Claim {
   key: RouteKey;
@@ -67,18 +50,33 @@ interface Claim {
 export function parseApiKeys(
   configMaps: readonly ApiKeyConfigMap[],
   holders: ReadonlyMap<string, string> = new Map(),
+  read: ReadEntry = readEntry,
 ): { keys: RouteKey[]; issues: ApiKeyIssue[] } {
   const issues: ApiKeyIssue[] = [];
   const claims = new Map<string, Claim[]>();
-  const counts = new Map<string, number>();
-  for (const { namespace, configMap, entry, text } of entries(configMaps)) {
+  const room = new Map<string, { keys: number; bytes: number }>();
+  /** What is beyond the limit is told once, and not looked at. */
+  const full = new Set<string>();
+  for (const { source, entry, text } of entries(configMaps, full)) {
+    const { namespace = '', name: configMap } = source.metadata;
     const place = { namespace, configMap, entry };
-    const count = (counts.get(namespace) ?? 0) + 1;
-    counts.set(namespace, count);
-    const parsed: RouteKey | SpecIssue =
-      count > MAX_KEYS_PER_NAMESPACE ? TOO_MANY : parseEntry(text, namespace, entry);
-    if ('reason' in parsed) issues.push({ ...parsed, ...place });
-    else claims.set(parsed.sha256, [...(claims.get(parsed.sha256) ?? []), { key: parsed, ...place }]);
+    const left = room.get(namespace) ?? { keys: MAX_KEYS_PER_NAMESPACE, bytes: MAX_BYTES_PER_NAMESPACE };
+    room.set(namespace, left);
+    left.keys -= 1;
+    left.bytes -= Buffer.byteLength(text);
+    if (left.keys < 0 || left.bytes < 0) full.add(namespace);
+    const parsed = full.has(namespace) ? TOO_MANY : read(source, entry, text);
+    if ('reason' in parsed) {
+      issues.push({ ...parsed, ...place });
+      continue;
+    }
+    const claimed = claims.get(parsed.sha256);
+    if (claimed) claimed.push({ key: parsed, ...place });
+    else claims.set(parsed.sha256, [{ key: parsed, ...place }]);
+  }
+  for (const { metadata, oversized } of configMaps) {
+    const { namespace = '', name: configMap } = metadata;
+    if (oversized && !full.has(namespace)) issues.push({ ...TOO_MANY, namespace, configMap, entry: '' });
   }
   const keys: RouteKey[] = [];
   for (const [sha256, claimed] of claims) {
@@ -114,7 +112,7 @@ export function createKey(random: (bytes: number) => Uint8Array = randomBytes): 
 const TOO_MANY: SpecIssue = {
   field: 'data',
   value: undefined,
-  reason: `a namespace may have ${MAX_KEYS_PER_NAMESPACE} keys`,
+  reason: `a namespace may have ${MAX_KEYS_PER_NAMESPACE} keys in ${MAX_BYTES_PER_NAMESPACE / 1024} KiB`,
   remedy: 'remove keys that nobody uses',
 };
 
@@ -125,16 +123,45 @@ const DUPLICATE: SpecIssue = {
   remedy: 'make a key of its own with `vllm-operator key create`',
 };
 
-function* entries(configMaps: readonly ApiKeyConfigMap[]) {
+function readEntry({ metadata }: ApiKeyConfigMap, entry: string, text: string): RouteKey | SpecIssue {
+  return parseApiKeyEntry(text, metadata.namespace ?? '', entry);
+}
+
+/** Reads each entry once for as long as its ConfigMap is the same object. */
+export function rememberingRead(): ReadEntry {
+  const remembered = new WeakMap<ApiKeyConfigMap, Map<string, RouteKey | SpecIssue>>();
+  return (configMap, entry, text) => {
+    const entries = remembered.get(configMap) ?? new Map<string, RouteKey | SpecIssue>();
+    remembered.set(configMap, entries);
+    const parsed = entries.get(entry) ?? readEntry(configMap, entry, text);
+    entries.set(entry, parsed);
+    return parsed;
+  };
+}
+
+/** What is worth keeping of a ConfigMap: a team may fill it with a megabyte, and make thousands. */
+export function keepApiKeys(configMap: ApiKeyConfigMap): ApiKeyConfigMap {
+  const { apiVersion, kind, data = {} } = configMap;
+  const {
+    annotations: _,
+    labels: __,
+    managedFields: ___,
+    finalizers: ____,
+    ...metadata
+  } = configMap.metadata;
+  const bytes = Object.values(data).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const isTooLarge = bytes > MAX_BYTES_PER_NAMESPACE;
+  return { apiVersion, kind, metadata, ...(isTooLarge ? { oversized: true } : { data }) };
+}
+
+function* entries(configMaps: readonly ApiKeyConfigMap[], full: ReadonlySet<string>) {
   const name = (configMap: ApiKeyConfigMap) => `${configMap.metadata.namespace}/${configMap.metadata.name}`;
-  for (const configMap of [...configMaps].sort((a, b) => (name(a) < name(b) ? -1 : 1))) {
-    for (const [entry, text] of Object.entries(configMap.data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))) {
-      yield {
-        namespace: configMap.metadata.namespace ?? '',
-        configMap: configMap.metadata.name,
-        entry,
-        text,
-      };
+  for (const source of [...configMaps].sort((a, b) => (name(a) < name(b) ? -1 : 1))) {
+    const { namespace = '' } = source.metadata;
+    if (full.has(namespace)) continue;
+    for (const [entry, text] of Object.entries(source.data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))) {
+      yield { source, entry, text };
+      if (full.has(namespace)) break;
     }
   }
 }
@@ -143,69 +170,4 @@ function* entries(configMaps: readonly ApiKeyConfigMap[]) {
 function rightfulClaim(claims: readonly Claim[], holder: string | undefined): Claim | undefined {
   const namespaces = new Set(claims.map(({ namespace }) => namespace));
   return namespaces.size === 1 ? claims[0] : claims.find(({ namespace }) => namespace === holder);
-}
-
-function parseEntry(text: string, namespace: string, entry: string): RouteKey | SpecIssue {
-  const field = `data[${entry}]`;
-  const remedy = 'write what `vllm-operator key create` prints';
-  if (text.length > MAX_ENTRY_LENGTH) {
-    return { field, value: undefined, reason: `longer than ${MAX_ENTRY_LENGTH} characters`, remedy };
-  }
-  if (text.trimStart().startsWith('vk-')) {
-    return {
-      field,
-      value: undefined,
-      reason: 'holds a key in the clear, which everyone who can read the ConfigMap now knows',
-      remedy: 'make another key with `vllm-operator key create` and store its hash',
-    };
-  }
-  const document = parseDocument(text, { logLevel: 'error', prettyErrors: false });
-  const [syntaxError] = document.errors;
-  if (syntaxError)
-    return { field, value: undefined, reason: `not YAML or JSON (${syntaxError.code})`, remedy };
-  const result = apiKeyEntry.safeParse(withoutAliases(document));
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    const path = issue?.path.map(String).join('.') ?? '';
-    return {
-      field: path === '' ? field : `${field}.${path}`,
-      value: undefined,
-      // Names of unknown fields are the user's text, and might be the key.
-      reason:
-        issue?.code === 'unrecognized_keys' ? 'has an unknown field' : (issue?.message ?? 'not an API key'),
-      remedy,
-    };
-  }
-  const { tenant = namespace, sha256, ...limits } = result.data;
-  if (tenant !== namespace && !tenant.startsWith(`${namespace}/`)) {
-    return {
-      field: `${field}.tenant`,
-      value: tenant,
-      reason: `a key of namespace ${namespace} cannot act for another tenant`,
-      remedy: `leave tenant out, or set it to ${namespace}/<name>`,
-    };
-  }
-  return { sha256, tenant, ...definedOnly(limits) };
-}
-
-/** Plain data, or undefined when the document uses aliases, by which a few bytes can stand for gigabytes. */
-function withoutAliases(document: ReturnType<typeof parseDocument>): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 0 });
-  } catch (error) {
-    if (error instanceof ReferenceError) return undefined;
-    throw error;
-  }
-}
-
-function definedOnly(limits: {
-  models?: string[] | undefined;
-  requestsPerMinute?: number | undefined;
-  tokensPerMinute?: number | undefined;
-}): Pick<RouteKey, 'models' | 'requestsPerMinute' | 'tokensPerMinute'> {
-  return {
-    ...(limits.models === undefined ? {} : { models: limits.models }),
-    ...(limits.requestsPerMinute === undefined ? {} : { requestsPerMinute: limits.requestsPerMinute }),
-    ...(limits.tokensPerMinute === undefined ? {} : { tokensPerMinute: limits.tokensPerMinute }),
-  };
 }

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { keyCommand } from '../../../operator/cli/key.ts';
 import {
   API_KEYS_LABEL,
   type ApiKeyConfigMap,
   createKey,
+  keepApiKeys,
   keyHolders,
+  MAX_BYTES_PER_NAMESPACE,
   MAX_KEYS_PER_NAMESPACE,
   parseApiKeys,
 } from '../../../operator/router/api-keys.ts';
@@ -53,7 +55,8 @@ describe('parseApiKeys', () => {
     ['nothing', '', 'data[ci]'],
     ['broken YAML', '{sha256: [', 'data[ci]'],
     ['a duplicate field', `sha256: ${A}\nsha256: ${B}`, 'data[ci]'],
-    ['an alias', `sha256: ${A}\nmodels: [&name llama, *name]`, 'data[ci]'],
+    ['aliases of aliases', '{a: &a [x, x], b: &b [*a, *a], c: [*b, *b]}', 'data[ci].sha256'],
+    ['nesting without end', '['.repeat(1_500), 'data[ci]'],
     ['an unknown field', `{"sha256": "${A}", "admin": true}`, 'data[ci]'],
     ['a short hash', 'sha256: abc', 'data[ci].sha256'],
     ['no model at all', `{"sha256": "${A}", "models": []}`, 'data[ci].models'],
@@ -124,7 +127,44 @@ describe('parseApiKeys', () => {
       configMap('team-b', { ci: `sha256: ${A}` }),
     ]);
     expect(keys).toHaveLength(MAX_KEYS_PER_NAMESPACE + 1);
-    expect(issues).toHaveLength(5);
+    expect(issues).toMatchObject([{ namespace: 'team-a', reason: expect.stringContaining('1000 keys') }]);
+  });
+
+  it('bounds the text of one namespace too, and tells that once', () => {
+    const text = `sha256: ${A}\n#${'x'.repeat(1_900)}`;
+    const data = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, text]));
+    const read = vi.fn((_: ApiKeyConfigMap, entry: string) => ({ sha256: hash(entry), tenant: 'team-a' }));
+    const maps = ['a', 'b', 'c', 'd'].map((name) => configMap('team-a', data, name));
+    const { keys, issues } = parseApiKeys(maps, new Map(), read);
+    expect(read.mock.calls.length).toBe(Math.floor(MAX_BYTES_PER_NAMESPACE / text.length));
+    expect(keys.length).toBeLessThan(200);
+    expect(issues.filter(({ reason }) => reason.includes('KiB'))).toHaveLength(1);
+  });
+
+  it('has a list of claims to one key for each claim once', () => {
+    const claimants = Array.from({ length: 20 }, (_, i) =>
+      configMap(
+        `team-${i}`,
+        Object.fromEntries(Array.from({ length: 1_000 }, (_unused, n) => [`k${n}`, `sha256: ${A}`])),
+      ),
+    );
+    const { keys, issues } = parseApiKeys(claimants);
+    expect([keys.length, issues.length]).toEqual([0, 20_000]);
+  });
+});
+
+describe('what is kept of a ConfigMap', () => {
+  it('is its data, and nothing else that a team can fill', () => {
+    const full = configMap('team-a', { ci: `sha256: ${A}` });
+    full.metadata.annotations = { note: 'x'.repeat(1_000) };
+    const kept = keepApiKeys(full);
+    expect(kept).toEqual(configMap('team-a', { ci: `sha256: ${A}` }));
+  });
+
+  it('is only that it was too large, beyond what a namespace may have', () => {
+    const kept = keepApiKeys(configMap('team-a', { ci: 'x'.repeat(MAX_BYTES_PER_NAMESPACE + 1) }));
+    expect(kept.data).toBeUndefined();
+    expect(parseApiKeys([kept]).issues).toMatchObject([{ namespace: 'team-a', configMap: 'keys' }]);
   });
 });
 

@@ -1,0 +1,95 @@
+/** One entry of a ConfigMap with API keys: YAML or JSON that a team has written, and that may be anything. */
+import { JSON_SCHEMA, load, YAMLException } from 'js-yaml';
+import { z } from 'zod';
+import type { SpecIssue } from '../engine/spec-issue.ts';
+import type { RouteKey } from './route-table.ts';
+
+/** An entry with a hash, a tenant, limits and thirty models has 1,000 characters. */
+export const MAX_ENTRY_LENGTH = 2_048;
+
+const limit = z.int().min(1).max(1_000_000_000);
+
+/** One entry, as written in the ConfigMap. */
+const apiKeyEntry = z.strictObject({
+  sha256: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, 'must be the SHA-256 of the key, 64 hexadecimal digits')
+    .transform((hash) => hash.toLowerCase()),
+  tenant: z
+    .string()
+    .max(127)
+    .regex(
+      /^[-a-z0-9]+(\/[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?)?$/,
+      'must be <namespace> or <namespace>/<name>',
+    )
+    .optional(),
+  models: z.array(z.string().min(1).max(253)).min(1).max(256).optional(),
+  requestsPerMinute: limit.optional(),
+  tokensPerMinute: limit.optional(),
+});
+
+const REMEDY = 'write what `vllm-operator key create` prints';
+
+/** Reads the entry `data[name]` of a ConfigMap of a namespace. What is wrong is told without the text: it might be a key. */
+export function parseApiKeyEntry(text: string, namespace: string, name: string): RouteKey | SpecIssue {
+  const field = `data[${name}]`;
+  const issue = (at: string, reason: string): SpecIssue => ({
+    field: at,
+    value: undefined,
+    reason,
+    remedy: REMEDY,
+  });
+  if (text.length > MAX_ENTRY_LENGTH) return issue(field, `longer than ${MAX_ENTRY_LENGTH} characters`);
+  if (text.trimStart().startsWith('vk-')) {
+    return {
+      ...issue(field, 'holds a key in the clear, which everyone who can read the ConfigMap now knows'),
+      remedy: 'make another key with `vllm-operator key create` and store its hash',
+    };
+  }
+  const written = readYaml(text);
+  if (written === undefined) return issue(field, 'not YAML or JSON');
+  const result = apiKeyEntry.safeParse(written);
+  if (!result.success) {
+    const [first] = result.error.issues;
+    const path = first?.path.map(String).join('.') ?? '';
+    // Names of unknown fields are the user's text, and might be the key.
+    const reason =
+      first?.code === 'unrecognized_keys' ? 'has an unknown field' : (first?.message ?? 'not an API key');
+    return issue(path === '' ? field : `${field}.${path}`, reason);
+  }
+  const { tenant = namespace, sha256, ...limits } = result.data;
+  if (tenant !== namespace && !tenant.startsWith(`${namespace}/`)) {
+    return {
+      field: `${field}.tenant`,
+      value: tenant,
+      reason: `a key of namespace ${namespace} cannot act for another tenant`,
+      remedy: `leave tenant out, or set it to ${namespace}/<name>`,
+    };
+  }
+  return { sha256, tenant, ...definedOnly(limits) };
+}
+
+/**
+ * What the text says; undefined when it is no YAML. js-yaml and not yaml, which takes up to milliseconds for a few hundred
+ * characters that somebody has chosen for that.
+ */
+function readYaml(text: string): unknown {
+  try {
+    return load(text, { schema: JSON_SCHEMA, maxDepth: 8 }) ?? null;
+  } catch (error) {
+    if (error instanceof YAMLException) return undefined;
+    throw error;
+  }
+}
+
+function definedOnly(limits: {
+  models?: string[] | undefined;
+  requestsPerMinute?: number | undefined;
+  tokensPerMinute?: number | undefined;
+}): Pick<RouteKey, 'models' | 'requestsPerMinute' | 'tokensPerMinute'> {
+  return {
+    ...(limits.models === undefined ? {} : { models: limits.models }),
+    ...(limits.requestsPerMinute === undefined ? {} : { requestsPerMinute: limits.requestsPerMinute }),
+    ...(limits.tokensPerMinute === undefined ? {} : { tokensPerMinute: limits.tokensPerMinute }),
+  };
+}
