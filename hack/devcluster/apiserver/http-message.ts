@@ -82,24 +82,6 @@ function parseYamlText(text: string): ParsedBody {
   return { value: document.toJS() as Json, faults };
 }
 
-/** How the client wants objects: as they are, as table rows or as metadata only. */
-export type Representation = 'object' | 'table' | 'partial';
-
-/** Reads the Accept header. The first media type that we can answer wins; unknown ones give plain JSON. */
-export function representation(accept: string | undefined): Representation {
-  for (const part of (accept ?? '').split(',')) {
-    const parameters = part.split(';').map((parameter) => parameter.trim());
-    if (!parameters[0]?.includes('json')) continue;
-    const as = parameters.find((parameter) => parameter.startsWith('as='));
-    if (as === undefined) return 'object';
-    if (!parameters.some((parameter) => /^v=v1(beta1)?$/.test(parameter))) continue;
-    if (as === 'as=Table') return 'table';
-    if (as.startsWith('as=PartialObjectMetadata')) return 'partial';
-    return 'object';
-  }
-  return 'object';
-}
-
 /** Warnings as a Warning header says them. */
 export function warningHeader(warnings: readonly string[]): string {
   return [...new Set(warnings)].map((warning) => `299 - ${JSON.stringify(warning)}`).join(', ');

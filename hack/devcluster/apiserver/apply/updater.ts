@@ -64,9 +64,9 @@ export function trackUpdate(before: ApiObject, after: ApiObject, write: ManagedW
   return withManaged(after, capUpdates([...rest, own]));
 }
 
-/** Whether any manager owns a path of an object. */
-export function isOwned(object: ApiObject, path: readonly string[]): boolean {
-  return decodeManaged(object.metadata.managedFields).some((entry) => entry.fields.has(path));
+/** The managers that own a path of an object. */
+export function ownersOf(object: ApiObject, path: readonly string[]): ManagedEntry[] {
+  return decodeManaged(object.metadata.managedFields).filter((entry) => entry.fields.has(path));
 }
 
 /** A client may rewrite managedFields on the resource itself, and `[{}]` clears them; else the live ones count. */
@@ -165,7 +165,8 @@ function prune(merged: ApiObject, last: FieldSet, entries: ManagedEntry[], type:
   return removePaths(type, merged, dangling) as ApiObject;
 }
 
-function applyConflict(conflicts: FieldConflict[]): StatusError {
+/** 409 with the fields that others own. */
+export function applyConflict(conflicts: FieldConflict[]): StatusError {
   const causes: Cause[] = [];
   const texts: string[] = [];
   for (const { entry, fields } of conflicts) {

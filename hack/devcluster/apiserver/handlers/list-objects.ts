@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
-import { type Representation, sendJson } from '../http-message.ts';
+import { sendJson } from '../http-message.ts';
 import type { ObjectEncoder } from '../object-encoder.ts';
 import { type ObjectFilter, parseFilter } from '../object-filter.ts';
+import type { Representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -51,7 +52,7 @@ export function listObjects(
   const metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number } = {
     resourceVersion: String(rest.revision),
   };
-  if (resource.custom && shape !== 'table') metadata.continue = '';
+  if (resource.custom && shape === 'object') metadata.continue = '';
   if (cut) {
     const objects = rest.objects.slice(limit);
     metadata.continue = tokens.save({ revision: rest.revision, objects });

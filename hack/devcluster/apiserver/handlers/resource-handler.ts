@@ -1,18 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
-import {
-  mediaType,
-  type ParsedBody,
-  parseObject,
-  type Representation,
-  readBody,
-  readBytes,
-  representation,
-  sendJson,
-} from '../http-message.ts';
+import { mediaType, type ParsedBody, parseObject, readBody, readBytes, sendJson } from '../http-message.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { parseFilter } from '../object-filter.ts';
 import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
+import { type Answered, type Representation, representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { isWatch } from '../request-info.ts';
 import type { Resource } from '../resource.ts';
@@ -72,7 +64,7 @@ export interface ResourceRequest {
 /** Answers requests for a resource itself and its status; other subresources have their own handlers. */
 export async function handleResource(state: HandlerState, call: ResourceRequest): Promise<void> {
   const { info, resource, response, message } = call;
-  const shape = representation(message.headers.accept);
+  const shape = representation(message.headers.accept, answeredBy(call));
   switch (info.verb) {
     case 'list':
       listObjects(state.server, state.tokens, resource, info, shape, response);
@@ -102,6 +94,17 @@ export async function handleResource(state: HandlerState, call: ResourceRequest)
     default:
       throw methodNotAllowed();
   }
+}
+
+/** Collections whose status has no table. */
+const NO_STATUS_TABLE = new Set(['apiextensions.k8s.io/customresourcedefinitions']);
+
+function answeredBy({ info, resource }: ResourceRequest): Answered {
+  const watch = info.verb === 'watch' || (info.verb === 'get' && isWatch(info.query));
+  return {
+    what: watch ? 'events' : info.verb === 'list' || info.verb === 'deletecollection' ? 'list' : 'object',
+    tables: info.subresource === '' || !NO_STATUS_TABLE.has(resource.collection),
+  };
 }
 
 /** Where a request's write goes. */

@@ -1,17 +1,31 @@
 import type { ApiObject } from '../api-object.ts';
+import { FieldSet } from '../apply/field-set.ts';
 import { fieldElement } from '../apply/path-element.ts';
-import { isOwned, trackUpdate } from '../apply/updater.ts';
+import { applyConflict, ownersOf, trackUpdate } from '../apply/updater.ts';
 import { mediaType, parseObject, readBody, sendJson } from '../http-message.ts';
-import { clone, isObject, type Json, type JsonObject, numberAt, objectAt, stringAt } from '../json.ts';
+import {
+  clone,
+  isObject,
+  type Json,
+  type JsonObject,
+  numberAt,
+  objectAt,
+  stringAt,
+  valueAt,
+} from '../json.ts';
 import { fieldInvalid } from '../object-meta.ts';
+import { type Representation, representation } from '../representation.ts';
 import type { Resource } from '../resource.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
-import { badRequest, conflict, invalid, methodNotAllowed } from '../status-error.ts';
+import { badRequest, conflict, invalid, StatusError } from '../status-error.ts';
+import { scaleTable } from '../table/table.ts';
 import { managedWrite, readStored, type Target } from '../writes/common.ts';
 import { prepareUpdate, storeUpdate } from '../writes/update-object.ts';
 import { assertPatchType, parsePatch, patchedBody } from './patch-object.ts';
 import { type HandlerState, type ResourceRequest, readObjectBody, targetOf } from './resource-handler.ts';
 import { writeRequestOf } from './write-request.ts';
+
+const APPLY = 'application/apply-patch+yaml';
 
 interface ScalePaths {
   specReplicas: string[];
@@ -32,7 +46,7 @@ function pathsOf(resource: Resource): ScalePaths {
 }
 
 /** The autoscaling/v1 Scale of an object. */
-export function scaleOf(resource: Resource, object: ApiObject): JsonObject {
+export function scaleOf(resource: Resource, object: ApiObject): ApiObject {
   const paths = pathsOf(resource);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const replicas = numberAt(object, ...paths.specReplicas) ?? 0;
@@ -76,15 +90,17 @@ export function selectorText(selector: JsonObject): string {
 
 /** Answers requests for the scale subresource. */
 export async function handleScale(state: HandlerState, call: ResourceRequest): Promise<void> {
-  const { info, resource, response, message, user } = call;
+  const { info, resource, message, user } = call;
   const { server } = state;
+  const shape = representation(message.headers.accept, { what: 'object', tables: true });
   const target = targetOf(call);
   const live = readStored(server, target);
   if (info.verb === 'get') {
-    sendJson(response, 200, scaleOf(resource, live));
+    assertReplicas(resource, live);
+    sendScale(server, call, scaleOf(resource, live), shape);
     return;
   }
-  if (info.verb !== 'update' && info.verb !== 'patch') throw methodNotAllowed();
+  const apply = mediaType(message) === APPLY;
   const scale =
     info.verb === 'update' ? await readObjectBody(call, 'Scale') : await patchedScale(state, call, live);
   const current = readStored(server, target);
@@ -93,22 +109,68 @@ export async function handleScale(state: HandlerState, call: ResourceRequest): P
   const replicas = numberAt(scale, 'spec', 'replicas') ?? 0;
   const next = clone(current);
   setAt(next, pathsOf(resource).specReplicas, replicas);
-  const written = writeScale(server, target, current, next, request);
-  sendJson(response, 200, scaleOf(resource, written), request.warnings);
+  if (apply && info.query.get('force') !== 'true') assertUncontested(target, current, next, request);
+  const written = writeScale(server, target, current, next, request, apply ? 'Apply' : 'Update');
+  sendScale(server, call, scaleOf(resource, written), shape, request.warnings);
 }
 
-/** Ownership of replicas is noted only if someone owned them before; such entries carry no time. */
+function sendScale(
+  server: ServerContext,
+  { response, info }: ResourceRequest,
+  scale: ApiObject,
+  shape: Representation,
+  warnings: string[] = [],
+): void {
+  if (shape === 'table') sendJson(response, 200, scaleTable(scale, info.query, server.now()), warnings);
+  else sendJson(response, 200, shape === 'partial' ? server.encoder.partial(scale) : scale, warnings);
+}
+
+/** A custom resource without a number of replicas has no scale to show. */
+function assertReplicas(resource: Resource, live: ApiObject): void {
+  const path = resource.custom?.scale?.specReplicasPath;
+  if (path === undefined || valueAt(live, ...pathsOf(resource).specReplicas) !== undefined) return;
+  const why = `the spec replicas field ${JSON.stringify(path)} does not exist`;
+  throw new StatusError(500, 'InternalError', `Internal error occurred: ${why}`, {
+    causes: [{ message: why }],
+  });
+}
+
+/** Throws Conflict when an applied number differs from what another manager owns. */
+function assertUncontested(target: Target, live: ApiObject, next: ApiObject, request: WriteRequest): void {
+  const path = pathsOf(target.resource).specReplicas;
+  const before = numberAt(live, ...path);
+  // A Scale does not write zero, so that zero always counts as a change.
+  if (before !== 0 && before === numberAt(next, ...path)) return;
+  const others = ownersOf(live, path.map(fieldElement)).filter(
+    ({ manager, operation, subresource }) =>
+      manager !== request.fieldManager || operation !== 'Apply' || subresource !== 'scale',
+  );
+  if (others.length === 0) return;
+  const replicas = FieldSet.fromJson({ 'f:spec': { 'f:replicas': {} } });
+  throw applyConflict(
+    others.map((entry) => ({ entry: { ...entry, apiVersion: 'autoscaling/v1' }, fields: replicas })),
+  );
+}
+
+/** Ownership of replicas is noted only if someone owned them before, or now applies them; updates carry no time. */
 function writeScale(
   server: ServerContext,
   target: Target,
   live: ApiObject,
   changed: ApiObject,
   request: WriteRequest,
+  operation: 'Apply' | 'Update',
 ): ApiObject {
   const next = prepareUpdate(server, target, live, changed, request);
-  const owned = isOwned(live, pathsOf(target.resource).specReplicas.map(fieldElement));
-  const write = { ...managedWrite(server, target, request, 'Update'), time: '' };
-  return storeUpdate(server, target, live, owned ? trackUpdate(live, next, write) : next, request);
+  const owned = ownersOf(live, pathsOf(target.resource).specReplicas.map(fieldElement)).length > 0;
+  const write = managedWrite(server, target, request, operation);
+  const tracked =
+    operation === 'Apply'
+      ? trackUpdate(live, next, write)
+      : owned
+        ? trackUpdate(live, next, { ...write, time: '' })
+        : next;
+  return storeUpdate(server, target, live, tracked, request);
 }
 
 async function patchedScale(
@@ -119,9 +181,9 @@ async function patchedScale(
   const type = mediaType(call.message);
   const text = await readBody(call.message);
   const scale = scaleOf(call.resource, live);
-  if (type === 'application/apply-patch+yaml') {
-    const body = parseObject(text, 'yaml', 'Scale').value;
-    return { ...scale, spec: objectAt(body, 'spec') };
+  if (type === APPLY) {
+    const { value } = parseObject(text, 'yaml', 'Scale');
+    return { ...scale, ...value, spec: objectAt(value, 'spec') };
   }
   assertPatchType(type, false);
   return patchedBody(state.server, {}, scale, { type, value: parsePatch({ text, type }).value });

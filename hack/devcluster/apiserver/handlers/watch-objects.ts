@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
-import type { Representation } from '../http-message.ts';
 import { type ObjectFilter, parseFilter } from '../object-filter.ts';
+import type { Representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
 import type { ServerContext } from '../server-context.ts';

@@ -18,6 +18,11 @@ import { podColumns } from './pod-columns.ts';
 const DATA_TEXT =
   "Data contains the configuration data. Each key must consist of alphanumeric characters, '-', '_' or '.'. Values with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the keys in the BinaryData field, this is enforced during validation process.";
 
+const SECRET_TYPE_TEXT =
+  'Used to facilitate programmatic handling of secret data. More info: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types';
+const SECRET_DATA_TEXT =
+  "Data contains the secret data. Each key must consist of alphanumeric characters, '-', '_' or '.'. The serialized form of the secret data is a base64 encoded string, representing the arbitrary (possibly non-string) data value here. Described in https://tools.ietf.org/html/rfc4648#section-4";
+
 /** Columns of the built-in kinds that kubectl shows more than a name and an age of. */
 export function builtinColumns(collection: string): Column[] | undefined {
   if (collection === 'events') return eventColumns();
@@ -154,7 +159,13 @@ interface Middle {
 const MIDDLE: Readonly<Record<string, Middle>> = {
   pods: podColumns(),
   configmaps: { before: [column('Data', dataCount, { description: DATA_TEXT })], after: [] },
-  secrets: { before: [column('Type', text('type')), column('Data', dataCount)], after: [] },
+  secrets: {
+    before: [
+      column('Type', text('type'), { description: SECRET_TYPE_TEXT }),
+      column('Data', dataCount, { description: SECRET_DATA_TEXT }),
+    ],
+    after: [],
+  },
   namespaces: { before: [column('Status', text('status', 'phase'))], after: [] },
   serviceaccounts: { before: [column('Secrets', (object) => arrayAt(object, 'secrets').length)], after: [] },
   nodes: {

@@ -3,9 +3,8 @@
  * the steps.
  */
 const EXCEPTIONS: Record<string, [reason: string, ...steps: number[]][]> = {
-  accepts: [['not mended yet', 4, 5, 7, 8, 11, 16, 17, 23, 25, 26, 29, 31]],
+  accepts: [['not mended yet', 7]],
   aggregation: [['not mended yet', 1, 2, 3, 4, 5]],
-  'apply-lists': [['not mended yet', 29]],
   builtins: [
     [
       'not mended yet',
@@ -39,7 +38,6 @@ const EXCEPTIONS: Record<string, [reason: string, ...steps: number[]][]> = {
       46,
     ],
   ],
-  'crates-install': [['not mended yet', 5]],
   'crates-removal': [['not mended yet', 1]],
   'definition-checks': [['not mended yet', 9]],
   deletion: [['not mended yet', 1, 6, 7, 8, 22, 23, 24, 36, 39, 40, 41, 45]],
@@ -83,8 +81,6 @@ const EXCEPTIONS: Record<string, [reason: string, ...steps: number[]][]> = {
   reviews: [['not mended yet', 0, 1, 2, 10, 11, 12, 13, 14, 20, 21, 22, 25, 28, 29, 30]],
   'u-apply': [['not mended yet', 15]],
   'u-lists': [['not mended yet', 9, 10, 11, 13]],
-  'u-scale': [['not mended yet', 1]],
-  'u-tables': [['not mended yet', 3, 4]],
   'u-watch': [['not mended yet', 1]],
   watches: [['not mended yet', 3, 6, 8, 10, 13, 14, 16]],
 };
