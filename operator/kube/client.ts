@@ -43,8 +43,8 @@ export interface ListOptions extends CallOptions, Selection {
   metadataOnly?: boolean | undefined;
 }
 
-/** How an object is kept of a list: called for each page, so that what is dropped never adds up. */
-type Transform<T extends KubeObject> = (object: T) => T;
+/** How an object is kept of a list, or undefined to leave it out. Called for each page, so that what is dropped never adds up. */
+type Transform<T extends KubeObject> = (object: T) => T | undefined;
 
 export interface KubeList<T> {
   items: T[];
@@ -247,12 +247,14 @@ export class KubeClient {
     }
     const apiVersion = apiVersionOf(type);
     const items = list.items ?? [];
-    for (const item of items) {
+    const { transform = (item: T) => item } = options;
+    const kept = items.flatMap((item) => {
       item.apiVersion ??= apiVersion;
       item.kind ??= type.kind;
-    }
+      return transform(item) ?? [];
+    });
     return {
-      items: options.transform ? items.map(options.transform) : items,
+      items: kept,
       resourceVersion: list.metadata.resourceVersion ?? '',
       next: list.metadata.continue || undefined,
     };

@@ -72,6 +72,7 @@ export class Reflector<T extends KubeObject = KubeObject> {
   readonly #metrics: ReflectorMetrics;
   readonly #synced = Promise.withResolvers<void>();
   #error: ReflectorStatus['error'];
+  #hasMetUnnamed = false;
 
   constructor(options: ReflectorOptions<T>) {
     this.type = options.type;
@@ -134,7 +135,7 @@ export class Reflector<T extends KubeObject = KubeObject> {
       labelSelector,
       fieldSelector,
       metadataOnly,
-      transform: this.#transform,
+      transform: (object) => this.#admit(object),
       signal,
     });
     this.store.replace(list.items, list.resourceVersion);
@@ -174,17 +175,23 @@ export class Reflector<T extends KubeObject = KubeObject> {
   }
 
   #apply(event: WatchEvent<T>): void {
-    switch (event.type) {
-      case 'BOOKMARK':
-        this.store.bookmark(event.object.metadata.resourceVersion ?? '');
-        break;
-      case 'DELETED':
-        this.store.remove(this.#transform(event.object));
-        break;
-      default:
-        this.store.upsert(this.#transform(event.object));
+    if (event.type === 'BOOKMARK') {
+      this.store.bookmark(event.object.metadata?.resourceVersion ?? '');
+    } else {
+      const object = this.#admit(event.object);
+      if (object === undefined) return;
+      if (event.type === 'DELETED') this.store.remove(object);
+      else this.store.upsert(object);
     }
     this.#metrics.event(this.#clock.now(), this.store.size);
+  }
+
+  /** Every object has a name and a uid, so one without is left out: it must not keep all others from the store. */
+  #admit(object: T): T | undefined {
+    if (object.metadata?.name && object.metadata.uid) return this.#transform(object);
+    if (!this.#hasMetUnnamed) this.#log.error({}, 'an object without name or uid is left out');
+    this.#hasMetUnnamed = true;
+    return undefined;
   }
 
   /** A watch that ended in the normal way is no failure, and the same failure again is no news. */

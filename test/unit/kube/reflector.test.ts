@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../../operator/kube/clock.ts';
 import { keyOf } from '../../../operator/kube/key.ts';
+import { type Logger, silentLogger } from '../../../operator/kube/logger.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import { Reflector, type ReflectorOptions, type ReflectorTiming } from '../../../operator/kube/reflector.ts';
 import { CONFIG_MAPS } from '../../../operator/kube/resource-types.ts';
@@ -123,6 +124,29 @@ describe('failures', () => {
     api.store.put(CONFIG_MAPS, configMap('a'));
     await eventually(() => caughtUp(reflector) && watches().length === 2);
     expect(lists()).toBe(1);
+  });
+
+  test('an object that cannot be is left out, told once, and keeps no other from the store', async () => {
+    const unnamed = { ...configMap('x'), metadata: { resourceVersion: '1' } } as ConfigMap;
+    const errors: string[] = [];
+    const log = { ...silentLogger, error: (_: object, text: string) => errors.push(text) };
+    const logger = { ...log, child: () => logger } as unknown as Logger;
+    const list = {
+      kind: 'ConfigMapList',
+      apiVersion: 'v1',
+      metadata: { resourceVersion: '100' },
+      items: [unnamed],
+    };
+    api.fault = ({ query }) => (query.has('watch') ? undefined : { status: 200, body: JSON.stringify(list) });
+    const reflector = start({ log: logger });
+    await eventually(() => api.openWatches === 1);
+    expect(reflector.store.size).toBe(0);
+    for (const object of [unnamed, { ...unnamed, metadata: null }, { ...unnamed, metadata: { name: 'x' } }])
+      api.sendLine(JSON.stringify({ type: 'ADDED', object }));
+    api.store.put(CONFIG_MAPS, configMap('a'));
+    await eventually(() => reflector.store.size === 1);
+    expect([lists(), watches().length]).toEqual([1, 1]);
+    expect(errors).toEqual(['an object without name or uid is left out']);
   });
 
   test('a forbidden type is tried for ever, and says so until it works', async () => {
