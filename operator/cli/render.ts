@@ -3,9 +3,11 @@ import { stringify } from 'yaml';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { acceptModels } from '../controllers/acceptance.ts';
 import { resolveAccelerator } from '../engine/accelerators.ts';
+import { checkExtraArgs } from '../engine/extra-args.ts';
 import { planMemory } from '../engine/memory-plan.ts';
 import { resolveEngine } from '../engine/settings.ts';
 import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
+import { imageVersion, PINNED_VERSION, parseVersion } from '../engine/versions.ts';
 import type { Cluster, Manifest } from '../render/manifest.ts';
 import { renderModel } from '../render/model.ts';
 import { renderPool } from '../render/pool.ts';
@@ -31,6 +33,17 @@ const HEADER = `# What vllm-operator applies for these objects. Three things onl
 /** Objects in files have no UID; their name stands in for it. */
 function withUid(model: InferenceModel): InferenceModel {
   return { ...model, metadata: { ...model.metadata, uid: manifestKey(model) } };
+}
+
+/** What no model of the pool could mend but by overriding it. */
+function problemsOfPool(pool: InferencePool): string[] {
+  resolveAccelerator(pool.spec.accelerator);
+  const { image, version, extraArgs = [] } = pool.spec.engine ?? {};
+  const known = version === undefined ? image && imageVersion(image) : parseVersion(version);
+  const field = (at: number): string => `spec.engine.extraArgs[${at}]`;
+  return checkExtraArgs(extraArgs, known || PINNED_VERSION, field).map(
+    (issue) => `InferencePool ${manifestKey(pool)}: ${describeIssue(issue)}`,
+  );
 }
 
 function problemsOfModels(
@@ -94,7 +107,7 @@ export function findProblems(found: ManifestFiles): string[] {
     ...[...pools].flatMap(([key, pool]) => {
       const models = found.models.filter((model) => poolKeyOf(model) === key);
       try {
-        return problemsOfModels(pool, models, found);
+        return models.length === 0 ? problemsOfPool(pool) : problemsOfModels(pool, models, found);
       } catch (error) {
         return invalid(`InferencePool ${key}`, error);
       }

@@ -134,6 +134,23 @@ const checkSpeculative: Check = (engine, input) => {
   return [{ field: settingField(input, 'speculative.model'), value: undefined, reason, remedy: 'set it' }];
 };
 
+/** Ids that vLLM looks up by itself, where it takes no revision and no scheme of ours. */
+const checkIds: Check = ({ settings }, input) => {
+  const ids: [field: string, id: string | undefined][] = [
+    ...(settings.lora?.adapters ?? []).map(({ source }, at): [string, string] => [
+      `${settingField(input, 'lora.adapters')}[${at}].source`,
+      source,
+    ]),
+    [settingField(input, 'speculative.model'), settings.speculative?.model],
+  ];
+  return ids.flatMap(([field, id]): SpecIssue[] => {
+    if (id === undefined || !/^(hf:\/\/|[-\w.]+\/[-\w.]+[@:])/.test(id)) return [];
+    const reason = 'vLLM takes org/name here, or a path in the container, without a scheme and a revision';
+    const remedy = 'write org/name, or mount the revision with template.volumes and give its path';
+    return [{ field, value: id, reason, remedy }];
+  });
+};
+
 const checkRevision: Check = (engine) => {
   if (engine.revision === undefined || engine.source.kind === 'hf') return [];
   const reason = 'only models of the Hugging Face hub have revisions';
@@ -150,6 +167,7 @@ const CHECKS: readonly Check[] = [
   checkFlags,
   checkAdapters,
   checkSpeculative,
+  checkIds,
   checkRevision,
 ];
 

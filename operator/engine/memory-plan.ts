@@ -44,7 +44,10 @@ function remedyFor(engine: ResolvedEngine, model: KnownModel, estimate: MemoryEs
         : `use a pool with more memory than ${count} x ${product}`;
   const choices = [
     ...(estimate.longest > 0 ? [`set engine.maxModelLen to ${estimate.longest} or less`] : []),
-    ...(estimate.longest > 0 && engine.settings.pagedAttention?.kvCacheDtype === undefined
+    // vLLM's CPU backend refuses it beside chunked prefill, its default.
+    ...(product !== 'CPU' &&
+    estimate.longest > 0 &&
+    engine.settings.pagedAttention?.kvCacheDtype === undefined
       ? ['set engine.pagedAttention.kvCacheDtype to fp8']
       : []),
     pool,

@@ -97,6 +97,8 @@ describe('the KV cache in host memory', () => {
     const llama = 'hf://meta-llama/Llama-3.1-8B-Instruct';
     const issue = planMemory(resolveEngine(pool('CPU'), model(llama)))?.issue;
     expect(issue).toMatchObject({ remedy: expect.stringMatching(/accelerator\.cpu\.memoryGiB/) as unknown });
+    const tight = resolveEngine(pool('CPU', { accelerator: { cpu: { memoryGiB: 21 } } }), model(llama));
+    expect(planMemory(tight)?.issue?.remedy).toMatch(/^set engine\.maxModelLen to [0-9]+ or less, or raise/);
     const large = pool('CPU', { accelerator: { cpu: { memoryGiB: 64 } } });
     expect(planMemory(resolveEngine(large, model(llama)))?.issue).toBeUndefined();
   });

@@ -430,6 +430,25 @@ describe('refused, with field and remedy', () => {
   });
 });
 
+describe('ids that vLLM resolves itself', () => {
+  const adapter = (source: string): Engine => ({ lora: { adapters: [{ name: 'a', source }] } });
+  const draft = (id: string): Engine => ({
+    speculative: { method: 'draft_model', model: id, numSpeculativeTokens: 3 },
+  });
+
+  it.each(['org/name@v1', 'org/name:v1', 'hf://org/name'])('%s is refused', (id) => {
+    expect(issues('A100', adapter(id)).map(({ field }) => field)).toEqual([
+      'spec.engine.lora.adapters[0].source',
+    ]);
+    expect(issues('A100', draft(id)).map(({ field }) => field)).toEqual(['spec.engine.speculative.model']);
+  });
+
+  it.each(['org/name', '/models/lora@v1', 's3://bucket/a:b'])('%s is taken', (id) => {
+    expect(issues('A100', adapter(id))).toEqual([]);
+    expect(issues('A100', draft(id))).toEqual([]);
+  });
+});
+
 describe('taken', () => {
   it.each(['constructor', '__proto__', 'toString'])('a model and a method named %s as any other', (name) => {
     const facts = { parametersBillions: '0.1', layers: 4, attentionHeads: 8, kvHeads: 8, headDim: 64 };

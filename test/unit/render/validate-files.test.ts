@@ -79,6 +79,15 @@ describe('validateFiles of a team that does not own the pool', () => {
     expect(run([file('large.yaml', large)], [pools]).err).toMatch(/use a pool of /);
   });
 
+  it('checks the engine settings of a pool that has no model in the files', () => {
+    const of = (engine: string) => run([file('pool.yaml', `${pool}  engine: ${engine}\n`)]);
+    expect(of('{ extraArgs: [--hf-overrides, x] }').err).toMatch(
+      /^InferencePool platform\/a100: spec\.engine\.extraArgs\[1\] "x": --hf-overrides takes JSON/,
+    );
+    expect(of("{ image: 'acme/vllm:v1', extraArgs: [--no-such-flag] }").err).toMatch(/no such flag/);
+    expect(of('{ extraArgs: [--seed=1] }')).toMatchObject({ code: 0 });
+  });
+
   it('refuses a file of --pool without a pool', () => {
     const { code, err } = run([file('model.yaml', model('llama'))], [file('none.yaml', namespace)]);
     expect(code).toBe(1);
