@@ -20,6 +20,7 @@ local MAX_STORING = 64 * 1024 * 1024 -- bytes that wait to be written to Redis, 
 local OVERHEAD = 32 * 1024 -- bytes of an entry beside its body, at most
 -- Seconds for which an answer that has begun keeps identical requests waiting: its client decides how fast it is read.
 local MAX_LEAD = 30
+local MAX_WATCH = 60 -- seconds for which another router's lock is respected: Redis may say anything
 local LOOK = 1 -- seconds between looks at whether it has
 local MAX_LEADERS = 3 -- requests that one waits for, each after the client of the last went away
 
@@ -98,11 +99,11 @@ local function follow(ctx, flight, deadline)
   return flight.entry or flight.outcome
 end
 
---- Waits until another router has its answer, or gives up its lock. Returns the entry, "lead" when the lock is ours now, or
--- nil when Redis is out of order.
+--- Waits until another router has its answer, or gives up its lock. Returns the entry, "locked" when the lock is ours now, "late"
+-- when that took too long, or nil when Redis is out of order.
 local function watch(ctx, view, settings, key, deadline)
-  local pause, outcome = POLL, nil
-  relay.wait(ctx, deadline, function(seconds)
+  local pause, outcome = POLL, "late"
+  relay.wait(ctx, math.min(deadline, ngx.now() + MAX_WATCH), function(seconds)
     local stop = ngx.now() + seconds
     while ngx.now() < stop do
       ngx.sleep(pause)
@@ -114,7 +115,7 @@ local function watch(ctx, view, settings, key, deadline)
       end
       local free = lock(settings, key)
       if free ~= false then
-        outcome = free and "lead" or nil
+        outcome = free and "locked" or nil
         return true
       end
     end
@@ -133,21 +134,21 @@ local function lead(ctx, view, settings, key, deadline)
     M.close(ctx, entry)
     return entry, "HIT"
   end
-  local locked = entry == false and lock(settings, key)
-  if locked == false and entry == false then
-    entry = watch(ctx, view, settings, key, deadline)
-    if type(entry) == "table" then
-      M.close(ctx, entry)
-      return entry, "SHARED"
-    end
-    locked = entry == "lead"
+  local free = entry == false and lock(settings, key)
+  local outcome = free and "locked"
+  if entry == false and free == false then outcome = watch(ctx, view, settings, key, deadline) end
+  if type(outcome) == "table" then
+    M.close(ctx, outcome)
+    return outcome, "SHARED"
   end
-  if not locked then
+  if not outcome then -- Redis is out of order
     M.close(ctx)
-    return nil, entry == nil and "BYPASS" or "MISS"
+    return nil, "BYPASS"
   end
-  locks[key] = flight
-  flight.locked = true
+  if outcome == "locked" then
+    locks[key] = flight
+    flight.locked = true
+  end
   ctx.chunks, ctx.size = {}, 0
   return nil, "MISS"
 end
@@ -207,7 +208,7 @@ end
 --- Header phase: takes note of the header that is stored with the answer, if that may be stored.
 function M.begin(ctx, status)
   local header, seconds
-  if status == 200 then header, seconds = entries.header_of_answer(ctx.model.cache.ttlSeconds) end
+  if status == 200 and not ctx.capped then header, seconds = entries.header_of_answer(ctx.model.cache.ttlSeconds) end
   if not header then return abandon(ctx) end
   local flight = ctx.flight
   flight.header, flight.seconds, flight.began = header, seconds, ngx.now()

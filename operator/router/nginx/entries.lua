@@ -70,11 +70,14 @@ end
 
 --- Gives the answer to this request the header of an entry.
 function M.set_header(lines)
-  local header = ngx.header
+  local header, values = ngx.header, {}
   for name, value in lines:gmatch("([%w_-]+): ([^\n]*)\n") do
-    if not is_dropped(name:lower()) then
-      local before = header[name]
-      header[name] = before and { before, value } or value
+    name = name:lower()
+    if not is_dropped(name) then
+      local all = values[name]
+      if all then all[#all + 1] = value end
+      values[name] = all or { value }
+      header[name] = all or value
     end
   end
 end

@@ -104,8 +104,9 @@ function M.run(ctx)
   repeat local line = socket:receive("*l") until not line or line == ""
   if status ~= 200 then
     local text, _, part = socket:receive(MAX_ERROR)
-    text = (text or part or ""):gsub("%s+", " ")
-    if not cjson.decode(text) then text = reply.error_body(status, "The engine answered with an error that is no JSON.") end
+    text = (text or part or ""):gsub("%s+", " "):gsub("^ ", "")
+    local object = text:find("{", 1, true) == 1 and cjson.decode(text)
+    if not object or not next(object) then text = reply.error_body(status, "The engine answered with an error that is no JSON object.") end
     ctx.status = status
     ngx.print(reply.event_of(ctx.path.sse, text))
     ngx.flush(true)

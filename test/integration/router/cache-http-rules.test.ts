@@ -195,7 +195,7 @@ describe('the response cache as a shared cache of HTTP', () => {
           'content-type': 'application/octet-stream',
           metadata,
           'content-encoding': 'identity',
-          'x-two': ['a', 'b'],
+          'x-three': ['a', 'b', 'c'],
           'access-control-allow-origin': 'https://one.example.com',
           'x-request-id': 'of-the-engine',
           server: 'uvicorn',
@@ -207,7 +207,7 @@ describe('the response cache as a shared cache of HTTP', () => {
     const hit = await ask(router, { encoding_format: 'bytes' }, {}, '/v1/embeddings');
     expect(hit.cache).toBe('HIT');
     expect(hit.text).toBe(live.text);
-    for (const name of ['content-type', 'metadata', 'content-encoding', 'x-two', 'content-length']) {
+    for (const name of ['content-type', 'metadata', 'content-encoding', 'x-three', 'content-length']) {
       expect(hit.headers[name], name).toEqual(live.headers[name] ?? String(bytes.length));
     }
     expect(hit.headers['access-control-allow-origin']).toBeUndefined();

@@ -46,6 +46,27 @@ describe('identical requests in flight', () => {
     await Promise.all([slow, ...others].map(async ({ ended }) => await ended));
   });
 
+  test('do not wait for a lock in Redis that nobody gives up', async () => {
+    const [store, upstream] = [keep(await startRedis()), await engine()];
+    const constants = { 'cache.lua': { MAX_WATCH: '0.1' } };
+    const router = await start({
+      workers: 1,
+      table: table([cached(upstream)], { redis: store.settings }),
+      constants,
+    });
+    await ask(router);
+    await until('it is stored', async () => (await ask(router)).cache === 'HIT');
+    const key = (await store.command('KEYS', 'vllm:answer:*'))
+      .split('\n')
+      .find((name) => !name.endsWith(':lock'));
+    await store.command('DEL', key ?? '');
+    await store.command('SET', `${key}:lock`, '1');
+    const before = upstream.requests.length;
+    const told = (await Promise.all([ask(router), ask(router)])).map(({ cache }) => cache).sort();
+    expect(told).toEqual(['MISS', 'SHARED']);
+    expect(upstream.requests.length).toBe(before + 1);
+  });
+
   test('of two tenants each ask the engine', async () => {
     const [store, upstream] = [keep(await startRedis()), await engine()];
     const keys = ['a', 'b'].map((key) => ({

@@ -141,6 +141,23 @@ describe('the Messages API', () => {
     }
   });
 
+  test.each(['"text"', '{}', '[1]', '', 'oops', '{"error":'])(
+    'an error of an engine that says %j is an event with JSON',
+    async (said) => {
+      const upstream = await engine();
+      const router = await start({
+        constants: { 'relay.lua': { PATIENCE: '0.05' } },
+        table: table([model('m', [])]),
+      });
+      const stream = await openStream(router.url, { model: 'm' }, '/v1/messages');
+      upstream.answer = (_, answer) => answer.writeHead(500).end(said);
+      await router.put(table([model('m', [upstream.address])]));
+      await stream.ended;
+      const data = /event: error\ndata: (.*)\n\n$/.exec(stream.text())?.[1] ?? '';
+      expect(JSON.parse(data)).toMatchObject({ type: 'error', error: { type: 'api_error' } });
+    },
+  );
+
   test('an error of an engine without end is cut where a stream has begun', async () => {
     const upstream = await engine();
     const router = await start({
