@@ -33,7 +33,7 @@ export function fieldReference(
     '',
     `\`apiVersion: ${crd.spec.group}/${version?.name}\`, \`kind: ${kind}\`, namespaced. Commands: \`kubectl get ${shortNames.join(', ')}\`, or \`${plural}.${crd.spec.group}\` where another API has the same name. Its name has at most ${name.maxLength} characters and matches \`${name.pattern}\`.`,
     '',
-    'Durations are written like `180s`, `5m` or `1h30m`, quantities like `32Mi` or `4`, decimals as strings like `"0.90"`; a name is a DNS subdomain (RFC 1123), a label a DNS label.',
+    'Durations are written like `180s`, `5m` or `1h30m`, and count as ten days where they are longer; quantities like `32Mi` or `4`, decimals as strings like `"0.90"`; a name is a DNS subdomain (RFC 1123), a label a DNS label.',
     '',
     '## Spec',
     '',

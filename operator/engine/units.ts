@@ -2,13 +2,23 @@
 
 const DURATION_UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 };
 
-/** Seconds of a duration such as `90s` or `1h30m`. Throws RangeError for anything else. */
+/**
+ * Ten days: the sum of two still fits into the timers of Node, nginx and Lua, which hold 2^31 milliseconds. Beyond that some
+ * fire at once.
+ */
+const LONGEST_SECONDS = 864_000;
+
+/** Seconds of a duration such as `90s` or `1h30m`, at most ten days. Throws RangeError for anything else. */
 export function durationSeconds(text: string): number {
   const parts = [...text.matchAll(/([0-9]{1,8})(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) {
     throw new RangeError(`not a duration: ${text}`);
   }
-  return parts.reduce((sum, part) => sum + Number(part[1]) * (DURATION_UNITS[part[2] ?? ''] ?? 0), 0);
+  const seconds = parts.reduce(
+    (sum, part) => sum + Number(part[1]) * (DURATION_UNITS[part[2] ?? ''] ?? 0),
+    0,
+  );
+  return Math.min(seconds, LONGEST_SECONDS);
 }
 
 const QUANTITY_UNITS: Record<string, number> = {
