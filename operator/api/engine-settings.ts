@@ -171,7 +171,7 @@ export const engineSettings = z.object({
     .max(512)
     .optional()
     .describe(
-      "Engine image. The version decides which flags exist: it is read from the tag of vLLM's own images and their mirrors (`vllm-openai`, `vllm-openai-rocm`, `vllm-openai-cpu`); others need `version`. A model that names an image inherits neither `version` nor `command`.",
+      "Engine image. The version decides which flags exist: it is read from the tag of vLLM's own images and their mirrors (`…/vllm/vllm-openai`, `…-rocm`, `…-cpu`); others need `version`. A model that names an image inherits neither `version` nor `command`.",
     ),
   command: z
     .array(z.string().min(1).max(512))

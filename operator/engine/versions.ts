@@ -28,18 +28,21 @@ export function formatVersion(version: EngineVersion): string {
   return `${version.major}.${version.minor}.${version.patch}`;
 }
 
-/** Repositories of vLLM's own images, by the last part of their name, which mirrors keep. Their tags are vLLM's versions. */
+/**
+ * Repositories of vLLM's own images, by the end of their name, which mirrors keep. Their tags are vLLM's versions. The last
+ * part alone would not do: `lmcache/vllm-openai` counts its own releases.
+ */
 const OFFICIAL_REPOSITORIES: ReadonlySet<string> = new Set([
-  'vllm-openai',
-  'vllm-openai-rocm',
-  'vllm-openai-cpu',
-  'vllm-cpu-release-repo',
+  'vllm/vllm-openai',
+  'vllm/vllm-openai-rocm',
+  'vllm/vllm-openai-cpu',
+  'q9t5s3a7/vllm-cpu-release-repo',
 ]);
 
 function repositoryAndTag(image: string): [repository: string, tag: string | undefined] {
-  const name = image.split('@')[0] ?? '';
-  const [repository = '', tag] = name.slice(name.lastIndexOf('/') + 1).split(':');
-  return [repository, tag];
+  const parts = (image.split('@')[0] ?? '').split('/');
+  const [name = '', tag] = (parts.at(-1) ?? '').split(':');
+  return [`${parts.at(-2) ?? ''}/${name}`, tag];
 }
 
 /** Whether an image is one of vLLM's own, or a mirror of one. */

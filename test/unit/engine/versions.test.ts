@@ -11,7 +11,8 @@ describe('imageVersion', () => {
     ['vllm/vllm-openai:v0.28.0', '0.28.0'],
     ['vllm/vllm-openai:v0.28.0-cu129', '0.28.0'],
     ['registry.example.com:5000/vllm/vllm-openai:0.17', '0.17.0'],
-    ['registry.example.com/mirror/vllm-openai-rocm:v0.28.0', '0.28.0'],
+    ['registry.example.com/mirror/vllm/vllm-openai-rocm:v0.28.0', '0.28.0'],
+    ['docker.io/vllm/vllm-openai-cpu:v0.30.0', '0.30.0'],
     ['public.ecr.aws/q9t5s3a7/vllm-cpu-release-repo:v0.28.0', '0.28.0'],
     ['vllm/vllm-openai:v0.28.0@sha256:0123', '0.28.0'],
     ['vllm/vllm-openai:v0.28.0rc1', '0.28.0'],
@@ -28,6 +29,8 @@ describe('imageVersion', () => {
     'vllm/vllm-openai:nightly-0.28.0',
     // Numbers of their own: a date, a release of the vendor.
     'nvcr.io/nvidia/vllm:25.09-py3',
+    'lmcache/vllm-openai:v0.3.9',
+    'registry.example.com/vllm-openai:v0.3.9',
     'registry.example.com/vllm:v1.4.0',
     'ghcr.io/llm-d/llm-d-cuda:v0.3.0',
   ])('%s does not tell', (image) => expect(imageVersion(image)).toBeUndefined());
