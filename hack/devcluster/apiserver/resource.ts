@@ -30,6 +30,8 @@ export interface Behaviour {
   validate?(object: ApiObject, old: ApiObject | undefined, context: WriteContext): Cause[];
   /** Finalizers that a deletion adds, for what must go before the object. */
   deletionFinalizers?(object: ApiObject, store: Store): string[];
+  /** Changes an object that was marked for deletion. `before` is as it was. */
+  terminating?(object: ApiObject, before: ApiObject, now: Date): void;
   /** Called after the object left the store. */
   deleted?(object: ApiObject): void;
 }

@@ -1,6 +1,7 @@
 import type { EventRecorder } from '../../../operator/kube/events.ts';
 import { autoscalerController } from './autoscaler-controller.ts';
 import { claimBinder } from './claim-binder.ts';
+import { claimProtection } from './claim-protection.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { deploymentController } from './deployment-controller.ts';
 import { disruptionController } from './disruption-controller.ts';
@@ -25,6 +26,7 @@ export async function startControllers(
     endpointSliceController(context),
     disruptionController(context),
     claimBinder(context),
+    claimProtection(context),
     loadBalancerController(context),
     autoscalerController(context, options.autoscalerPeriodMs),
   ];

@@ -87,11 +87,18 @@ export const NAMESPACES: Behaviour = {
   },
 };
 
+const CLAIM_PROTECTION = 'kubernetes.io/pvc-protection';
+
 /** PersistentVolumeClaims. */
 export const CLAIMS: Behaviour = {
   default(object) {
     setDefault(ensureObject(object, 'spec'), 'volumeMode', 'Filesystem');
     setDefault(ensureObject(object, 'status'), 'phase', 'Pending');
+  },
+  // The admission plug-in StorageObjectInUseProtection does it after ownership was noted.
+  allocate({ metadata }) {
+    const { finalizers = [] } = metadata;
+    if (!finalizers.includes(CLAIM_PROTECTION)) metadata.finalizers = [...finalizers, CLAIM_PROTECTION];
   },
   validate(object, old) {
     const causes: Cause[] = [];

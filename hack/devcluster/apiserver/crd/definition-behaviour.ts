@@ -1,4 +1,4 @@
-import type { ApiObject } from '../api-object.ts';
+import { type ApiObject, timestamp } from '../api-object.ts';
 import {
   ensureObject,
   isObject,
@@ -12,7 +12,6 @@ import {
 import { fieldInvalid } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
 import type { Cause } from '../status-error.ts';
-import { customCollection } from './custom-collection.ts';
 import { changeFaults, specFaults, storedVersionFaults } from './definition-faults.ts';
 import { children } from './schema-faults.ts';
 
@@ -65,8 +64,22 @@ export const DEFINITIONS: Behaviour = {
     const name = stringAt(storage, 'name');
     ensureObject(object, 'status').storedVersions = stored.includes(name) ? stored : [...stored, name];
   },
-  deletionFinalizers: (object, store) =>
-    store.count(customCollection(object)) > 0 ? [CLEANUP_FINALIZER] : [],
+  deletionFinalizers: () => [CLEANUP_FINALIZER],
+  terminating(object, before, now) {
+    const { generation } = before.metadata;
+    if (generation !== undefined) object.metadata.generation = generation;
+    delete object.metadata.deletionGracePeriodSeconds;
+    const status = objectAt(before, 'status');
+    const others = objectsAt(status, 'conditions').filter(({ type }) => type !== 'Terminating');
+    const condition: JsonObject = {
+      type: 'Terminating',
+      status: 'True',
+      lastTransitionTime: timestamp(now),
+      reason: 'InstanceDeletionPending',
+      message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+    };
+    object.status = { ...status, conditions: [...others, condition] };
+  },
   validate(object, old, { subresource }) {
     if (subresource === 'status') return [];
     const spec = objectAt(object, 'spec');

@@ -72,6 +72,7 @@ export function deleteObject(
   }
   const marked = mark(server, live, finalizers, grace);
   if (marked === undefined) return resource.fromStored(live);
+  resource.behaviour.terminating?.(marked, live, server.now());
   if (request.dryRun) return resource.fromStored(marked);
   return resource.fromStored(server.store.put(resource.collection, marked));
 }
