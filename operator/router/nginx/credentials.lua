@@ -12,6 +12,11 @@ local MAX_HEADERS, MAX_KNOWN = 100, 1000
 -- Of names of headers: Authorization, Cookie, X-Api-Key, X-Auth-Token, X-Amz-Security-Token, Cf-Access-Jwt-Assertion and the like.
 local WORDS = { "auth", "cookie", "credential", "jwt", "key", "passw", "secret", "signature", "token" }
 
+-- What clients that must send a key say when there is none: OpenAI's SDKs ask for one, and `EMPTY` is what vLLM's documentation
+-- gives them. Nobody is known by it.
+local PLACEHOLDERS = { ["bearer empty"] = true, ["bearer none"] = true, empty = true, none = true }
+local MAX_PLACEHOLDER = 16 -- bytes
+
 local headers, truncated = ffi.new("ngx_http_lua_ffi_table_elt_t[?]", MAX_HEADERS), ffi.new("int[1]")
 local known, known_count = {}, 0 -- by name: whether it is one of credentials. Clients send few different names
 
@@ -33,7 +38,11 @@ local function look_up(name)
   return verdict
 end
 
---- Has the request a header that may hold credentials, or too many headers to tell? Reads names only.
+local function is_placeholder(value)
+  return value.len <= MAX_PLACEHOLDER and PLACEHOLDERS[ffi.string(value.data, value.len):lower()] ~= nil
+end
+
+--- Has the request a header that may hold credentials, or too many headers to tell?
 function M.carried()
   local request = base.get_request()
   local n = C.ngx_http_lua_ffi_req_get_headers_count(request, MAX_HEADERS, truncated)
@@ -42,7 +51,7 @@ function M.carried()
   if C.ngx_http_lua_ffi_req_get_headers(request, headers, n, 0) ~= 0 then return true end -- 0: names in lower case
   for i = 0, n - 1 do
     local key = headers[i].key
-    if look_up(ffi.string(key.data, key.len)) then return true end
+    if look_up(ffi.string(key.data, key.len)) and not is_placeholder(headers[i].value) then return true end
   end
   return false
 end

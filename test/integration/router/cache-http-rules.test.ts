@@ -85,6 +85,19 @@ describe('the response cache as a shared cache of HTTP', () => {
     },
   );
 
+  test.each([
+    ['authorization', 'Bearer none'],
+    ['authorization', 'Bearer EMPTY'],
+    ['x-api-key', 'EMPTY'],
+  ])('%s: %s, which SDKs send where there is no key, is none', async (name, value) => {
+    const { store, router } = await setUp();
+    expect(await ask(router, {}, { [name]: value })).toMatchObject({ cache: 'MISS' });
+    await stored(store, 1);
+    expect(await ask(router, {}, { [name]: value })).toMatchObject({ cache: 'HIT' });
+    expect(await ask(router, {})).toMatchObject({ cache: 'HIT' });
+    expect(await ask(router, {}, { [name]: `${value}1` })).toMatchObject({ cache: 'BYPASS' });
+  });
+
   test('a request with more headers than are looked at is not cached', async () => {
     const { store, router } = await setUp();
     const many = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`x-h-${i}`, '1']));
