@@ -65,6 +65,14 @@ const id = z.int().min(0).max(2147483647);
 /** Groups that a process has besides its own. */
 export const supplementalGroups = z.array(id).max(16).meta({ 'x-kubernetes-list-type': 'atomic' });
 
+/** Types that the Pod Security Standards admit. */
+export const SELINUX_TYPES = [
+  'container_t',
+  'container_init_t',
+  'container_kvm_t',
+  'container_engine_t',
+] as const;
+
 const securityContext = z.object({
   runAsUser: id.min(1).optional().describe('User of the processes; never root.'),
   runAsGroup: id.optional().describe('Their group.'),
@@ -81,10 +89,7 @@ const securityContext = z.object({
   seLinuxOptions: z
     .object({
       level: z.string().min(1).max(128).optional().describe('SELinux level, such as `s0:c123,c456`.'),
-      type: z
-        .enum(['container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t'])
-        .optional()
-        .describe('SELinux type.'),
+      type: z.enum(SELINUX_TYPES).optional().describe('SELinux type.'),
     })
     .optional()
     .describe('SELinux labels.'),

@@ -1,6 +1,6 @@
 /** What speaks against init containers and sidecars of a template. They are opaque to the schema, so all of it is here. */
 import { POD_FIELDS } from '../api/pod-fields.ts';
-import { isNative } from '../api/pod-settings.ts';
+import { isNative, SELINUX_TYPES } from '../api/pod-settings.ts';
 import type { SpecIssue } from './spec-issue.ts';
 
 type Fields = Record<string, unknown>;
@@ -32,6 +32,10 @@ const ADMITTED = new Map<string, (value: unknown) => boolean>(
     seccompProfile: (value) => ['RuntimeDefault', 'Localhost'].includes(String(fieldsOf(value).type)),
     appArmorProfile: (value) => ['RuntimeDefault', 'Localhost'].includes(String(fieldsOf(value).type)),
     procMount: (value) => value === 'Default',
+    seLinuxOptions: (value) => {
+      const { level, type = 'container_t', ...others } = fieldsOf(value);
+      return Object.keys(others).length === 0 && SELINUX_TYPES.some((known) => known === type);
+    },
   }),
 );
 

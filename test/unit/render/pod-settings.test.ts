@@ -211,6 +211,11 @@ describe('the pods of one model', () => {
       'securityContext.seccompProfile',
     ],
     [
+      'an SELinux role',
+      { name: 'a', image: 'a', securityContext: { seLinuxOptions: { role: 'x' } } },
+      'securityContext.seLinuxOptions',
+    ],
+    [
       'all of /proc',
       { name: 'a', image: 'a', securityContext: { procMount: 'Unmasked' } },
       'securityContext.procMount',
@@ -224,6 +229,23 @@ describe('the pods of one model', () => {
     ['text where an object belongs', { name: 'a', image: 'a', securityContext: 'none' }, 'securityContext'],
   ])('have no init container with %s', (_what, container, field) => {
     expect(issues({ initContainers: [container] })).toEqual([`spec.template.initContainers[0].${field}`]);
+  });
+
+  it('have init containers with all that the standard restricted admits', () => {
+    const securityContext = {
+      allowPrivilegeEscalation: false,
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      runAsUser: 1000,
+      runAsGroup: 0,
+      seccompProfile: { type: 'Localhost', localhostProfile: 'a.json' },
+      appArmorProfile: { type: 'RuntimeDefault' },
+      procMount: 'Default',
+      seLinuxOptions: { level: 's0:c1,c2', type: 'container_t' },
+      capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
+    };
+    expect(issues({ initContainers: [{ name: 'a', image: 'a', securityContext }] })).toEqual([]);
   });
 
   it('have no two init containers of one name', () => {
