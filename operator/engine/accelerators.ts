@@ -187,8 +187,10 @@ function isProduct(name: string): name is AcceleratorProduct {
   return (ACCELERATOR_PRODUCTS as readonly string[]).includes(name);
 }
 
+type OneAccelerator = Omit<ResolvedAccelerator, 'furtherResources'>;
+
 /** A replica without accelerators: its memory is that of the pod. */
-function resolveCpu(spec: InferencePoolSpec['accelerator']): ResolvedAccelerator {
+function resolveCpu(spec: InferencePoolSpec['accelerator']): OneAccelerator {
   const { cores, memoryGiB } = spec.cpu ?? { cores: 4, memoryGiB: 16 };
   return {
     product: 'CPU',
@@ -197,11 +199,10 @@ function resolveCpu(spec: InferencePoolSpec['accelerator']): ResolvedAccelerator
     memoryGiB,
     cpu: cores,
     hostMemoryGiB: memoryGiB,
-    furtherResources: spec.resources ?? {},
   };
 }
 
-function resolveCustom(spec: InferencePoolSpec['accelerator']): ResolvedAccelerator {
+function resolveCustom(spec: InferencePoolSpec['accelerator']): OneAccelerator {
   const custom = spec.custom;
   if (custom === undefined) {
     throw new InvalidSpecError([
@@ -224,15 +225,42 @@ function resolveCustom(spec: InferencePoolSpec['accelerator']): ResolvedAccelera
     ...(custom.product === undefined ? {} : { productLabel: { key: label, values: [custom.product] } }),
     cpu: 4,
     hostMemoryGiB: Math.min(128, Math.max(8, custom.memoryGiB)),
-    furtherResources: spec.resources ?? {},
   };
+}
+
+/** An extended resource, as Kubernetes has them. */
+const EXTENDED_RESOURCE =
+  /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+
+function furtherResources(
+  spec: InferencePoolSpec['accelerator'],
+  own: string | undefined,
+): Readonly<Record<string, string>> {
+  const resources = spec.resources ?? {};
+  const issues = Object.keys(resources).flatMap((name) => {
+    if (EXTENDED_RESOURCE.test(name) && name !== own) return [];
+    const field = 'spec.accelerator.resources of the InferencePool';
+    const reason =
+      name === own ? 'it is the accelerator itself' : 'it is no extended resource, which is domain/name';
+    const remedy =
+      name === own ? 'remove it, and choose the count in type' : 'write it such as rdma/hca_shared';
+    return [{ field, value: name, reason, remedy }];
+  });
+  if (issues.length > 0) throw new InvalidSpecError(issues);
+  return resources;
 }
 
 /**
  * Accelerators of one replica from `spec.accelerator` of a pool.
- * Throws InvalidSpecError for an unknown product, one that no node has enough of, and `custom` without facts.
+ * Throws InvalidSpecError for an unknown product, one that no node has enough of, `custom` without facts, and resources
+ * that are none.
  */
 export function resolveAccelerator(spec: InferencePoolSpec['accelerator']): ResolvedAccelerator {
+  const accelerator = resolveType(spec);
+  return { ...accelerator, furtherResources: furtherResources(spec, accelerator.resourceName) };
+}
+
+function resolveType(spec: InferencePoolSpec['accelerator']): OneAccelerator {
   if (spec.type === 'custom') return resolveCustom(spec);
   if (spec.type === 'CPU') return resolveCpu(spec);
   const match = /^([^x]+)(?:x([0-9]+))?$/.exec(spec.type);
@@ -251,5 +279,5 @@ export function resolveAccelerator(spec: InferencePoolSpec['accelerator']): Reso
     const remedy = `use ${product}x${facts.maxPerNode} or less, or a product with more memory`;
     throw new InvalidSpecError([{ field, value: spec.type, reason, remedy }]);
   }
-  return { product, count, ...facts, furtherResources: spec.resources ?? {} };
+  return { product, count, ...facts };
 }

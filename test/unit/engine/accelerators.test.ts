@@ -30,6 +30,27 @@ describe('resolveAccelerator', () => {
   });
 });
 
+describe('further resources', () => {
+  it.each<[string, string]>([
+    ['rdma', 'no domain'],
+    ['RDMA/hca', 'a domain that is none'],
+    ['rdma/', 'no name'],
+    ['nvidia.com/gpu', 'the accelerator itself'],
+  ])('%s is refused: %s', (name) => {
+    const found = () => resolveAccelerator({ type: 'A100', resources: { [name]: '1' } });
+    expect(found).toThrow(InvalidSpecError);
+    expect(found).toThrow(new RegExp(`^spec\\.accelerator\\.resources of the InferencePool "${name}"`));
+  });
+
+  it('belong to every kind of accelerator', () => {
+    const resources = { 'rdma/hca_shared': '1' };
+    const custom = { resourceName: 'example.com/npu', count: 3, memoryGiB: 64 };
+    for (const spec of [{ type: 'A100' }, { type: 'CPU' }, { type: 'custom', custom }]) {
+      expect(resolveAccelerator({ ...spec, resources }).furtherResources).toEqual(resources);
+    }
+  });
+});
+
 describe('catalog', () => {
   it.each(ACCELERATOR_PRODUCTS)(
     '%s has names that no other product has, and none of a shared GPU',
