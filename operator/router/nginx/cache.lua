@@ -22,6 +22,7 @@ local OVERHEAD = 32 * 1024 -- bytes of an entry beside its body, at most
 local MAX_LEAD = 30
 local MAX_WATCH = 60 -- seconds for which another router's lock is respected: Redis may say anything
 local LOOK = 1 -- seconds between looks at whether it has
+local MAX_FOLLOWERS = 1024 -- requests of one worker that wait for one
 local MAX_LEADERS = 3 -- requests that one waits for, each after the client of the last went away
 
 local digest = ffi.new("unsigned char[32]")
@@ -164,8 +165,7 @@ function M.lookup(ctx, view, from, to, p, n)
   end
   local key = key_of(ctx, p, n)
   if not key then return nil, "BYPASS" end
-  local admission = ctx.model.admission
-  local deadline = ctx.start + admission.wakeTimeoutMs / 1000
+  local deadline = ctx.start + ctx.model.admission.wakeTimeoutMs / 1000
   if control("no-cache") then
     ctx.flight = { done = semaphore.new(0), waiting = 0, key = key, settings = settings, view = view }
     ctx.chunks, ctx.size = {}, 0
@@ -174,7 +174,7 @@ function M.lookup(ctx, view, from, to, p, n)
   for _ = 1, MAX_LEADERS do
     local flight = flights[key]
     if not flight then return lead(ctx, view, settings, key, deadline) end
-    if flight.waiting >= admission.maxQueue then break end -- as many as may wait for an engine
+    if flight.waiting >= MAX_FOLLOWERS then break end
     local outcome = follow(ctx, flight, deadline)
     if type(outcome) == "table" then return outcome, "SHARED" end
     if outcome ~= "again" then break end

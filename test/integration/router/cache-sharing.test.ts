@@ -12,11 +12,8 @@ import { model, table } from './support/table.ts';
 
 describe('identical requests in flight', () => {
   const { engine, start, keep } = perTest();
-  const cached = (upstream: Engine, maxQueue = 256) =>
-    model('m', [upstream.address], {
-      cache: { enabled: true, ttlSeconds: 60, policy: 'All' },
-      admission: { maxQueue, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000, degradation: [] },
-    });
+  const cached = (upstream: Engine) =>
+    model('m', [upstream.address], { cache: { enabled: true, ttlSeconds: 60, policy: 'All' } });
   const ask = async (router: Router, body: object = {}) => {
     const response = await request(`${router.url}/v1/completions`, {
       method: 'POST',
@@ -95,11 +92,12 @@ describe('identical requests in flight', () => {
     }
   });
 
-  test('are no more than may wait for an engine', async () => {
+  test('are no more than a router can hold', async () => {
     const [store, upstream] = [keep(await startRedis()), await engine()];
     const router = await start({
       workers: 1,
-      table: table([cached(upstream, 2)], { redis: store.settings }),
+      table: table([cached(upstream)], { redis: store.settings }),
+      constants: { 'cache.lua': { MAX_FOLLOWERS: '2' } },
     });
     const waiting: (() => void)[] = [];
     upstream.answer = (_, response) => void waiting.push(() => response.end('{}'));
