@@ -2,6 +2,7 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { resolveAccelerator } from '../engine/accelerators.ts';
 import { type Key, keyOf } from '../kube/key.ts';
+import { mostReplicas } from '../scaling/bounds.ts';
 import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../scaling/budget.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
 import { isFixed } from '../scaling/replicas.ts';
@@ -9,7 +10,7 @@ import type { AcceptanceCache } from './acceptance-cache.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { ModelWorkloads } from './model-workloads.ts';
 import { replicasOf, type ScalingMemories, type ScalingMemory } from './scaling-memory.ts';
-import { isFinished, isReleased, type Pod } from './workloads.ts';
+import { holdsAccelerators, isReleased, type Pod } from './workloads.ts';
 
 export interface BudgetKeeperOptions {
   state: ClusterState;
@@ -115,7 +116,7 @@ export class BudgetKeeper {
   #models(pool: InferencePool, now: number): BudgetModel[] {
     const { state, acceptance, memories, demand, minReplicas } = this.#options;
     const key = keyOf(pool);
-    const { count } = resolveAccelerator(pool.spec.accelerator);
+    const { count, resourceName } = resolveAccelerator(pool.spec.accelerator);
     // One that has nothing and asks for nothing changes nothing.
     return state.models.store.byIndex('byPool', key).flatMap((model): BudgetModel | [] => {
       const uid = model.metadata.uid ?? '';
@@ -123,8 +124,10 @@ export class BudgetKeeper {
       const memory = memories.peek(uid);
       const { pods, health } = this.#workloads.of(model);
       const given = Math.max(this.#replicas(model), memory?.pending ?? 0);
-      const ending = pods.filter((pod) => isEnding(pod, memory)).length;
-      const replicas = ending + Math.max(health.pods - ending, given);
+      const holding = pods.filter((pod) => holdsAccelerators(pod, resourceName));
+      const ending = holding.filter((pod) => isEnding(pod, memory)).length;
+      const most = mostReplicas(model.spec.scaling);
+      const replicas = ending + Math.max(holding.length - ending, Math.min(given, most));
       const { waiting } = memory ?? {};
       if (replicas === 0 && waiting === undefined) return [];
       const wanted = demand.of(key, uid);
@@ -151,5 +154,5 @@ export class BudgetKeeper {
 /** Whether the pod holds accelerators beside those of the replicas that are asked for. */
 function isEnding(pod: Pod, memory: ScalingMemory | undefined): boolean {
   if (pod.metadata.deletionTimestamp !== undefined) return true;
-  return (isReleased(pod) || memory?.releasing?.has(pod.metadata.uid ?? '') === true) && !isFinished(pod);
+  return isReleased(pod) || memory?.releasing?.has(pod.metadata.uid ?? '') === true;
 }

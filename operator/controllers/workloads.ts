@@ -46,7 +46,7 @@ export interface ContainerStatus {
 export interface Pod extends KubeObject {
   spec: {
     nodeName?: string;
-    containers?: { name: string; image?: string }[];
+    containers?: { name: string; image?: string; resources?: { limits?: Record<string, string> } }[];
     initContainers?: { name: string; image?: string }[];
     tolerations?: { key?: string; operator?: string; value?: string; effect?: string }[];
   };
@@ -95,6 +95,18 @@ export function isReady(pod: Pod): boolean {
 /** Whether all its containers have ended for good. */
 export function isFinished({ status }: Pod): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+/**
+ * Whether the pod keeps accelerators from others: a kubelet has taken it with some, and it has not ended. Labels say
+ * nothing, as a team may put them on any pod. Without a resource every pod counts.
+ */
+export function holdsAccelerators(pod: Pod, resourceName: string | undefined): boolean {
+  if (pod.status?.startTime === undefined || isFinished(pod)) return false;
+  if (resourceName === undefined) return true;
+  return (pod.spec.containers ?? []).some(
+    ({ resources }) => Number(resources?.limits?.[resourceName] ?? 0) > 0,
+  );
 }
 
 /** Whether the operator has taken the pod out of its ReplicaSet, which has made another since. */

@@ -11,10 +11,21 @@ import { FakeClock } from '../kube/support/fake-clock.ts';
 import { aModel, aPool } from './fixtures.ts';
 
 const pool = aPool({ capacity: { accelerators: 4 } });
-const model = aModel('chat');
+const model = aModel('chat', { scaling: { minReplicas: 0, maxReplicas: 2 } });
 
 /** A keeper of a pool of four accelerators whose one model is to have two engines of one each. */
-function keeper(pods: { name: string; released?: boolean; ending?: boolean; phase?: string }[]) {
+function keeper(
+  pods: {
+    name: string;
+    released?: boolean;
+    ending?: boolean;
+    phase?: string;
+    /** Whether a kubelet has taken it. */
+    started?: boolean;
+    accelerators?: string;
+  }[],
+  replicas = 2,
+) {
   const models = new Store({ indexes: { byPool: (one: typeof model) => [poolKeyOf(one)] } });
   models.upsert(model);
   const deployments = new Store<Deployment>();
@@ -22,10 +33,10 @@ function keeper(pods: { name: string; released?: boolean; ending?: boolean; phas
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name: 'vllm-chat', namespace: 'platform' },
-    spec: { replicas: 2 },
+    spec: { replicas },
   });
   const engines = new Store<Pod>({ indexes: { byModel } });
-  for (const { name, released, ending, phase = 'Running' } of pods) {
+  for (const { name, released, ending, phase = 'Running', started = true, accelerators = '1' } of pods) {
     engines.upsert({
       apiVersion: 'v1',
       kind: 'Pod',
@@ -39,8 +50,10 @@ function keeper(pods: { name: string; released?: boolean; ending?: boolean; phas
         },
         ...(ending && { deletionTimestamp: 'now' }),
       },
-      spec: {},
-      status: { phase },
+      spec: {
+        containers: [{ name: 'engine', resources: { limits: { 'nvidia.com/gpu': accelerators } } }],
+      },
+      status: { phase, ...(started && { startTime: '2026-01-01T00:00:00Z' }) },
     });
   }
   const memories = new ScalingMemories();
@@ -66,6 +79,19 @@ it('counts an engine that leaves its node beside those that are to be there', ()
   expect(keeper([{ name: 'a', released: true }, { name: 'b' }, { name: 'c' }]).room()).toBe(1);
   expect(keeper([{ name: 'a', released: true, ending: true }, { name: 'b' }]).room()).toBe(1);
   expect(keeper([{ name: 'a', released: true, phase: 'Failed' }, { name: 'b' }]).room()).toBe(2);
+});
+
+it('counts of other pods with the labels of its engines only those that hold accelerators', () => {
+  const engines = [{ name: 'a' }, { name: 'b' }];
+  expect(keeper([...engines, { name: 'c', accelerators: '0' }]).room()).toBe(2);
+  expect(keeper([...engines, { name: 'c', started: false }]).room()).toBe(2);
+  expect(keeper([...engines, { name: 'c', started: false, ending: true }]).room()).toBe(2);
+  expect(keeper([...engines, { name: 'c', accelerators: '0', released: true }]).room()).toBe(2);
+  expect(keeper([...engines, { name: 'c' }]).room()).toBe(1);
+});
+
+it('charges no more replicas than a model may have, whatever its Deployment says for a moment', () => {
+  expect(keeper([{ name: 'a' }, { name: 'b' }], 1_000).room()).toBe(2);
 });
 
 it('counts it before the local copy shows that it leaves', () => {

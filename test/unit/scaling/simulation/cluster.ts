@@ -151,9 +151,10 @@ export class SimCluster {
         },
         ...(state === 'terminating' && { deletionTimestamp: '2026-01-05T00:00:00Z' }),
       },
-      spec: {},
+      spec: { containers: [{ name: 'engine', resources: { limits: { 'nvidia.com/gpu': '1' } } }] },
       status: {
         phase: 'Running',
+        ...(!(troubled && outcome === 'unschedulable') && { startTime: '2026-01-05T00:00:00Z' }),
         conditions: [
           { type: 'Ready', status: state === 'ready' ? 'True' : 'False' },
           ...(troubled && outcome === 'unschedulable'
