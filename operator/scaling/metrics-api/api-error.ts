@@ -8,6 +8,7 @@ const CODES = {
   NotFound: 404,
   MethodNotAllowed: 405,
   NotAcceptable: 406,
+  TooManyRequests: 429,
   InternalError: 500,
 } as const;
 

@@ -11,6 +11,7 @@ import { AccessReviewer } from './access-reviewer.ts';
 import { ApiError } from './api-error.ts';
 import { AuthenticationConfigSource } from './authentication-config-source.ts';
 import { Authenticator } from './authenticator.ts';
+import { limitConnections } from './limit-connections.ts';
 import type { MetricSource } from './metric-values.ts';
 import { type Answer, handleMetricsRequest, type MetricsHandlerOptions } from './metrics-handler.ts';
 import { type RequestMetrics, requestMetrics } from './request-metrics.ts';
@@ -34,6 +35,12 @@ export interface MetricsApiServerOptions {
 const CERTIFICATE_CHECK_MS = 5 * 60_000;
 /** Longer than the 90 s of Go's clients, so that they close idle connections and none is closed under a request. */
 const KEEP_ALIVE_MS = 120_000;
+/** API servers keep a few connections each. Whoever else connects may not take their place. */
+const CONNECTIONS = { total: 1_024, perAddress: 128 };
+/** For a handshake, and for the head of a request. */
+const HEAD_MS = 10_000;
+/** For a whole request: none has a body. */
+const REQUEST_MS = 30_000;
 /** Requests that are under way at the end may take this long. */
 const DRAIN_MS = 2_000;
 
@@ -84,6 +91,9 @@ export class MetricsApiServer {
         // Certificates are judged per request, against CAs that can change while a connection lives.
         rejectUnauthorized: false,
         keepAliveTimeout: KEEP_ALIVE_MS,
+        handshakeTimeout: HEAD_MS,
+        headersTimeout: HEAD_MS,
+        requestTimeout: REQUEST_MS,
       },
       (request, response) => {
         this.#answer(request, response).catch((error: unknown) => {
@@ -92,6 +102,7 @@ export class MetricsApiServer {
         });
       },
     );
+    limitConnections(server, CONNECTIONS);
     // A client that sends garbage or hangs up early is no event of ours.
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     await listen(server, this.#options.port, this.#options.host);
@@ -142,6 +153,7 @@ export class MetricsApiServer {
     } catch (error) {
       const failure = error instanceof ApiError ? error : this.#internal(error);
       status = failure.status;
+      if (failure.code === 'Unauthorized') response.setHeader('connection', 'close');
       send(response, status, { contentType: 'application/json', body: failure.toStatus() });
     } finally {
       done(status);

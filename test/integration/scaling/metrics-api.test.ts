@@ -1,6 +1,6 @@
 /** The external metrics API over real TLS, as the aggregator and autoscalers use it. */
 import { X509Certificate } from 'node:crypto';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { issueServingCertificate } from '../../../operator/router/pki.ts';
@@ -127,6 +127,41 @@ describe('the server', () => {
     expect(await servedCertificate(server.port)).toBe(fingerprint(serving.certificate.certificatePem));
   });
 
+  it('has room for others while one address holds all the connections that it gets', async () => {
+    const { server, get } = await startHarness();
+    const open = () => connection('127.0.0.9', server.port);
+    const held = await Promise.all(Array.from({ length: 128 }, open));
+    expect(held.map(({ destroyed }) => destroyed)).not.toContain(true);
+    const beyond = await open();
+    await new Promise((resolve) => beyond.once('close', resolve).resume());
+    expect((await get('/healthz')).status).toBe(200);
+    held[0]?.destroy();
+    await eventually(() => handshake('127.0.0.9', server.port), 'it has room again');
+    for (const socket of held) socket.destroy();
+  });
+
+  it('lets no stranger keep a connection, or ask about many tokens at once', async () => {
+    const harness = await startHarness();
+    const strange = connect({ host: '127.0.0.1', port: harness.server.port, rejectUnauthorized: false });
+    strange.write('GET /apis HTTP/1.1\r\nhost: x\r\n\r\n');
+    strange.resume();
+    await new Promise((resolve) => strange.once('close', resolve));
+
+    const answered = harness.api.fault;
+    harness.api.fault = (request) =>
+      request.path.endsWith('/tokenreviews') ? { hang: true } : answered(request);
+    const reviews = () => harness.api.requests.filter(({ path }) => path.endsWith('/tokenreviews')).length;
+    const asked = Array.from({ length: 8 }, (_, i) =>
+      harness.get('/apis', { headers: { authorization: `Bearer token-${i}` } }).catch(() => undefined),
+    );
+    await eventually(() => reviews() === 8, 'eight are looked at');
+    const { status } = await harness.get('/apis', { headers: { authorization: 'Bearer one-more' } });
+    expect([status, reviews()]).toEqual([429, 8]);
+    harness.api.fault = answered;
+    await harness.server.stop();
+    await Promise.all(asked);
+  });
+
   it('survives clients that speak no TLS or leave before the answer', async () => {
     const harness = await startHarness();
     const plain = createConnection({ host: '127.0.0.1', port: harness.server.port }, () =>
@@ -151,6 +186,24 @@ describe('the server', () => {
     expect((await harness.get('/healthz')).status).toBe(200);
   });
 });
+
+/** A TCP connection from an address of the host, without TLS. */
+async function connection(localAddress: string, port: number): Promise<Socket> {
+  const socket = createConnection({ host: '127.0.0.1', port, localAddress });
+  socket.on('error', () => {});
+  await new Promise((resolve) => socket.once('connect', resolve));
+  return socket;
+}
+
+/** Whether the server speaks TLS with a client at this address. */
+async function handshake(localAddress: string, port: number): Promise<boolean> {
+  const socket = connect({ socket: await connection(localAddress, port), rejectUnauthorized: false });
+  const isDone = await new Promise<boolean>((resolve) => {
+    socket.once('secureConnect', () => resolve(true)).once('error', () => resolve(false));
+  });
+  socket.destroy();
+  return isDone;
+}
 
 async function servedCertificate(port: number): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
