@@ -149,6 +149,19 @@ test('server-side apply tells conflicts, and takes over when told to', async () 
   await run(['delete', 'deploy', 'web']);
 });
 
+test('server-side apply after a client-side one leaves the object its name', async () => {
+  const kept = (data: Record<string, string>): string =>
+    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'kept' }, data });
+  await run(['apply', '-f', '-'], kept({ a: '1' }));
+  for (const manager of ['kubectl', 'argocd-controller']) {
+    const flags = ['--server-side', `--field-manager=${manager}`, '--force-conflicts'];
+    expect(await run(['apply', ...flags, '-f', '-'], kept({ a: '2' }))).toContain('configmap/kept');
+    expect(await run(['get', 'configmap', 'kept', '-o', 'jsonpath={.metadata.name} {.data.a}'])).toBe(
+      'kept 2',
+    );
+  }
+});
+
 test('client-side apply removes what was left out', async () => {
   await run(['apply', '-f', '-'], deployment('img:1', ['A', 'B']));
   await run(['set', 'env', 'deploy/web', 'OTHER=1']);

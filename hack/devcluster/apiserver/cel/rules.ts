@@ -85,16 +85,23 @@ class Compiler {
   readonly #base = kubernetesEnvironment();
   #dynamic: Environment | undefined;
 
-  node(schema: JsonObject, path: string, root = false): Node {
+  /** `lost`: the path from which on an old value can't be told. */
+  node(schema: JsonObject, path: string, root: boolean, lost?: string): Node {
     const properties = new Map<string, Node>();
+    const inMap = lost ?? (schema['x-kubernetes-map-type'] === 'atomic' ? path : undefined);
+    const inList = lost ?? (schema['x-kubernetes-list-type'] === 'map' ? undefined : path);
     for (const [key, property] of Object.entries(objectAt(schema, 'properties'))) {
-      if (isObject(property)) properties.set(key, this.node(property, `${path}.properties[${key}]`));
+      if (isObject(property))
+        properties.set(key, this.node(property, `${path}.properties[${key}]`, false, inMap));
     }
-    const items = isObject(schema.items) ? this.node(schema.items, `${path}.items`) : undefined;
+    const items = isObject(schema.items)
+      ? this.node(schema.items, `${path}.items`, false, inList)
+      : undefined;
     const additional = isObject(schema.additionalProperties)
-      ? this.node(schema.additionalProperties, `${path}.additionalProperties`)
+      ? this.node(schema.additionalProperties, `${path}.additionalProperties`, false, lost)
       : undefined;
     const rules = this.#rules(schema, path, root);
+    this.#checkOld(rules, schema, path, lost);
     const any = rules.length > 0 || [...properties.values(), items, additional].some((child) => child?.any);
     return {
       schema,
@@ -104,6 +111,21 @@ class Compiler {
       ...(items ? { items } : {}),
       ...(additional ? { additional } : {}),
     };
+  }
+
+  #checkOld(rules: Rule[], schema: JsonObject, path: string, lost: string | undefined): void {
+    objectsAt(schema, 'x-kubernetes-validations').forEach((rule, index) => {
+      const at = `${path}.x-kubernetes-validations[${index}]`;
+      const compiled = rules.find(({ text }) => text === rule.rule);
+      if (compiled?.usesOld && lost !== undefined) {
+        const message = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${lost}`;
+        this.errors.push({ path: `${at}.rule`, rule, message });
+      }
+      if (compiled?.usesOld === false && rule.optionalOldSelf !== undefined) {
+        const message = 'may not be set if oldSelf is not used in rule';
+        this.errors.push({ path: `${at}.optionalOldSelf`, rule, message });
+      }
+    });
   }
 
   #rules(schema: JsonObject, path: string, root: boolean): Rule[] {
@@ -142,6 +164,8 @@ class Compiler {
           'messageExpression',
           `messageExpression compilation failed: ${message.error?.message ?? 'unknown error'}`,
         );
+      if (message.type !== 'string' && message.type !== 'dyn')
+        return fail('messageExpression', 'messageExpression must evaluate to a string');
     }
     this.#dynamic ??= this.#base.clone().registerVariable('self', 'dyn').registerVariable('oldSelf', 'dyn');
     return {

@@ -1,6 +1,6 @@
 import type { ApiObject } from '../api-object.ts';
 import { type ParsedBody, parseObject, parseText } from '../http-message.ts';
-import { isObject, type Json, type JsonObject, objectsAt } from '../json.ts';
+import { arrayAt, isObject, type Json, type JsonObject, objectsAt } from '../json.ts';
 import { jsonPatch } from '../patch/json-patch.ts';
 import { mergePatch } from '../patch/merge-patch.ts';
 import { strategicMergePatch } from '../patch/strategic-merge-patch.ts';
@@ -62,6 +62,10 @@ export function parsePatch({ text, type }: { text: string; type: string }): Pars
     throw badRequest(`error decoding patch: json: cannot unmarshal ${got} into Go value of type ${wanted}`);
   }
   if (!operations) return parsed;
+  if (!arrayAt({ list: parsed.value }, 'list').every(isObject))
+    throw badRequest(
+      'error decoding patch: json: cannot unmarshal into Go value of type handlers.jsonPatchOp',
+    );
   const unknown = objectsAt({ list: parsed.value }, 'list').flatMap((operation, index) =>
     Object.keys(operation)
       .filter((key) => !['op', 'path', 'from', 'value'].includes(key))

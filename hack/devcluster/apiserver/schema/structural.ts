@@ -1,4 +1,4 @@
-import { clone, isObject, type Json, type JsonObject, objectAt, setDefault, stringAt } from '../json.ts';
+import { clone, isObject, type Json, type JsonObject, objectAt, stringAt } from '../json.ts';
 
 /**
  * Removes what a structural schema does not know. Returns the removed paths. Changes the value.
@@ -38,45 +38,54 @@ function pruneAt(schema: JsonObject, value: Json, path: string, root: boolean, r
 }
 
 /**
- * Fills `default` values. Nulls of fields that are not nullable and have a default are replaced, as
- * kube-apiserver does. Changes the value.
+ * Fills `default` values; they also take the place of nulls where the schema is not nullable. Changes the value
+ * (Default of apiextensions).
  */
 export function applyDefaults(schema: JsonObject, value: Json): void {
   if (Array.isArray(value)) {
     const items = objectAt(schema, 'items');
-    for (const item of value) applyDefaults(items, item);
+    value.forEach((item, index) => {
+      if (item === null && items.nullable !== true && items.default !== undefined)
+        value[index] = clone(items.default);
+      applyDefaults(items, value[index] ?? null);
+    });
     return;
   }
   if (!isObject(value)) return;
-  const properties = objectAt(schema, 'properties');
-  for (const [key, property] of Object.entries(properties)) {
-    if (!isObject(property)) continue;
-    if (property.default !== undefined) {
-      if (value[key] === null && property.nullable !== true) delete value[key];
-      if (!(key in value)) setDefault(value, key, clone(property.default));
-    }
-    const child = value[key];
-    if (child !== undefined) applyDefaults(property, child);
+  for (const [key, property] of Object.entries(objectAt(schema, 'properties'))) {
+    if (!isObject(property) || property.default === undefined) continue;
+    if (!(key in value) || (value[key] === null && property.nullable !== true))
+      value[key] = clone(property.default);
   }
-  const additional = schema.additionalProperties;
-  if (!isObject(additional)) return;
-  for (const [key, child] of Object.entries(value))
-    if (!(key in properties)) applyDefaults(additional, child);
+  for (const key of Object.keys(value)) {
+    const child = childSchema(schema, key);
+    if (!child) continue;
+    if (value[key] === null && child.nullable !== true && child.default !== undefined)
+      value[key] = clone(child.default);
+    applyDefaults(child, value[key] ?? null);
+  }
 }
 
-/** Removes nulls of fields that are neither nullable nor kept otherwise (apiextensions PruneNonNullableNulls). */
+/** Removes nulls that are neither nullable nor replaced by a default (PruneNonNullableNullsWithoutDefaults). */
 export function dropNulls(schema: JsonObject, value: Json): void {
   if (Array.isArray(value)) {
     for (const item of value) dropNulls(objectAt(schema, 'items'), item);
     return;
   }
   if (!isObject(value)) return;
-  for (const [key, property] of Object.entries(objectAt(schema, 'properties'))) {
-    if (!isObject(property)) continue;
-    const child = value[key];
-    if (child === null && property.nullable !== true) delete value[key];
-    else if (child !== undefined) dropNulls(property, child);
+  for (const [key, child] of Object.entries(value)) {
+    const found = childSchema(schema, key);
+    if (!found) continue;
+    if (child === null && found.nullable !== true && found.default === undefined) delete value[key];
+    else dropNulls(found, child);
   }
+}
+
+function childSchema(schema: JsonObject, key: string): JsonObject | undefined {
+  const property = objectAt(schema, 'properties')[key];
+  if (isObject(property)) return property;
+  const additional = schema.additionalProperties;
+  return isObject(additional) ? additional : undefined;
 }
 
 /** The structural type name of a schema, `int-or-string` included. */

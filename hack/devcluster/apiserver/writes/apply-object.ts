@@ -6,7 +6,7 @@ import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { badRequest, conflict, notFound } from '../status-error.ts';
 import { assertVersion, blankObject, checkTarget, managedWrite, type Target } from './common.ts';
 import { prepareCreate, storeNew } from './create-object.ts';
-import { decodeConfiguration, decodeObject } from './decode-object.ts';
+import { decodeConfiguration, decodeMerged } from './decode-object.ts';
 import { prepareUpdate, storeUpdate } from './update-object.ts';
 
 /**
@@ -30,7 +30,7 @@ export function applyObject(
   const live = stored ? resource.fromStored(stored) : undefined;
   const finish = (merged: ApiObject): ApiObject => {
     checkText(body.faults, request);
-    const decoded = decodeObject(server, resource, merged, { ...request, fieldValidation: 'Ignore' });
+    const decoded = decodeMerged(server, resource, merged);
     checkTarget(target, decoded);
     if (live) assertVersion(resource, live, decoded);
     return live

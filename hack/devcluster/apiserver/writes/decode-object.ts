@@ -19,7 +19,7 @@ export function decodeObject(
   server: ServerContext,
   resource: Resource,
   body: JsonObject,
-  request: WriteRequest,
+  request: Pick<WriteRequest, 'fieldValidation' | 'warnings'>,
   faults: readonly string[] = [],
 ): ApiObject {
   checkKind(resource, body);
@@ -37,7 +37,7 @@ export function decodePatched(
   server: ServerContext,
   resource: Resource,
   body: JsonObject,
-  request: WriteRequest,
+  request: Pick<WriteRequest, 'fieldValidation' | 'warnings'>,
   faults: readonly string[],
 ): ApiObject {
   try {
@@ -69,7 +69,7 @@ function read(
   server: ServerContext,
   resource: Resource,
   body: JsonObject,
-  request: WriteRequest,
+  request: Pick<WriteRequest, 'fieldValidation' | 'warnings'>,
   faults: readonly string[],
 ): ApiObject {
   const { value, unknown } = decode(server, resource, body);
@@ -82,11 +82,26 @@ function read(
 }
 
 /**
+ * Makes an object of what an apply merged. Nulls of custom resources stay where no default takes their place, for
+ * validation to refuse. Throws BadRequest.
+ */
+export function decodeMerged(server: ServerContext, resource: Resource, merged: JsonObject): ApiObject {
+  const { custom } = resource;
+  if (!custom) return decodeObject(server, resource, merged, { fieldValidation: 'Ignore', warnings: [] });
+  const value = clone(merged);
+  const metadata = decodeBuiltin(META_SCHEMA, merged.metadata ?? {}, server.lookup, 'ObjectMeta').value;
+  applyDefaults(custom.schema, value);
+  return identified(resource, { ...value, metadata });
+}
+
+/**
  * Reads an applied configuration: as it was sent, without defaults. Throws BadRequest, and 500 for what does not fit
  * the schema, as kube-apiserver does.
  */
 export function decodeConfiguration(resource: Resource, body: JsonObject): ApiObject {
-  checkKind(resource, body);
+  const { apiVersion, kind } = body;
+  if (apiVersion !== apiVersionOf(resource) || kind !== resource.kind)
+    throw badRequest(`invalid object type: ${String(apiVersion)}, Kind=${String(kind)}`);
   const faults = typeFaults(resource.type, body);
   const object = identified(resource, clone(body));
   if (faults.length === 0) return object;
