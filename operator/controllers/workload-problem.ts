@@ -57,8 +57,18 @@ const CONFIG_REASONS = new Set(['CreateContainerConfigError', 'CreateContainerEr
 const MAX_QUOTE = 400;
 
 /** kube-scheduler's words for claims that do not exist, are lost or are not bound (plugin VolumeBinding). */
-const CLAIM_MISSING =
-  /persistentvolumeclaim "[^"]{1,253}" (not found|bound to non-existent|is being deleted)/;
+const CLAIM_MISSING = /^ (not found|bound to non-existent|is being deleted)/;
+
+function missingClaim(said: string): string | undefined {
+  const parts = said.split('"');
+  for (const [at, claim] of parts.entries()) {
+    const found = CLAIM_MISSING.exec(parts[at + 1] ?? '');
+    if (found !== null && parts[at - 1]?.endsWith('persistentvolumeclaim '))
+      return `persistentvolumeclaim "${claim}"${found[0]}`;
+  }
+  return undefined;
+}
+
 const CLAIM_UNBOUND = /unbound immediate PersistentVolumeClaims/;
 
 /** The first problem found: of pods, then of the Deployment. */
@@ -104,9 +114,9 @@ function unschedulable({ words }: WorkloadProblemInput, pod: Pod): WorkloadProbl
   const scheduled = pod.status?.conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');
   if (scheduled?.reason !== 'Unschedulable') return undefined;
   const said = scheduled.message ?? 'the scheduler gave no reason';
-  const missing = CLAIM_MISSING.exec(said);
-  if (missing)
-    return problem('VolumeMountFailed', `${missing[0]}; create the claim, or correct the name in the spec`);
+  const missing = missingClaim(said);
+  if (missing !== undefined)
+    return problem('VolumeMountFailed', `${missing}; create the claim, or correct the name in the spec`);
   if (CLAIM_UNBOUND.test(said)) {
     const message = `a PersistentVolumeClaim of ${words.one} has no volume yet; if it stays so, check its StorageClass: kubectl describe pvc`;
     return { ...problem('VolumeMountFailed', message), needsUser: false };
