@@ -112,6 +112,27 @@ describe('a definition is refused', () => {
   });
 });
 
+test('a conversion webhook is refused in words, since none is called here', async () => {
+  const answer = await new Api(server.url).send('POST', PATH, {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'probes.test.example.com' },
+    spec: {
+      group: 'test.example.com',
+      scope: 'Namespaced',
+      names: { plural: 'probes', kind: 'Probe' },
+      conversion: {
+        strategy: 'Webhook',
+        webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: 'https://example.com' } },
+      },
+      versions: [
+        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
+      ],
+    },
+  });
+  expect(answer).toMatchObject({ status: 501, body: { reason: 'NotImplemented' } });
+});
+
 test('a definition whose default holds by itself is taken', async () => {
   const from = object(
     { kind: { ...text, default: 'All' } },

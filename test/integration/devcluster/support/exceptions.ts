@@ -38,7 +38,7 @@ const EXCEPTIONS: Record<string, [reason: string, ...steps: number[]][]> = {
       46,
     ],
   ],
-  'definition-checks': [['not mended yet', 9]],
+  'definition-checks': [['the cost of rules is not estimated: a run on kube-apiserver shows it', 9]],
   deletion: [['not mended yet', 1, 6, 7, 8, 22, 23, 24, 36, 39, 40, 41, 45]],
   'leases-events': [['not mended yet', 0, 1, 2, 4, 9, 10, 12, 13, 17, 18, 19, 20, 21, 22, 23, 24]],
   lists: [['not mended yet', 9, 12, 14, 15, 16, 17, 18, 21, 22, 47]],
