@@ -31,6 +31,12 @@ const capacity = z.object({
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] })
     .optional()
     .describe('Shares of single namespaces. A namespace without one is bound by the budget only.'),
+  modelsPerNamespace: z
+    .int()
+    .min(1)
+    .max(5000)
+    .default(250)
+    .describe('Models that one namespace may have in the pool, asleep and suspended ones included.'),
   overcommit: z
     .boolean()
     .default(false)

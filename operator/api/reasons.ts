@@ -23,11 +23,13 @@ export const REASONS = {
     remedy: 'Change spec.allowedNamespaces of the pool, or label the namespace so that its selector matches.',
   },
   QuotaExceeded: {
-    meaning: "The model at its most replicas would exceed the pool's budget or the namespace's quota.",
-    remedy: 'Lower maxReplicas, raise spec.capacity of the pool, or set spec.capacity.overcommit.',
+    meaning:
+      "The model at its most replicas would exceed the pool's budget, the namespace's quota, or the models that a namespace may have.",
+    remedy:
+      'Lower maxReplicas, delete models, raise spec.capacity of the pool, or set spec.capacity.overcommit.',
   },
   ServedNameConflict: {
-    meaning: 'An older model of the pool is already served under one of the names.',
+    meaning: 'Another model of the pool has one of the names, or had it seconds ago.',
     remedy: 'Choose other names in spec.model.servedNames.',
   },
   InvalidSpec: {

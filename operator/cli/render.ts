@@ -2,6 +2,8 @@
 import { stringify } from 'yaml';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { acceptModels } from '../controllers/acceptance.ts';
+import { claimOf, isRunnable } from '../controllers/claim.ts';
+import { Holdings } from '../controllers/holdings.ts';
 import { resolveAccelerator } from '../engine/accelerators.ts';
 import { checkExtraArgs } from '../engine/extra-args.ts';
 import { planMemory } from '../engine/memory-plan.ts';
@@ -51,11 +53,14 @@ function problemsOfModels(
   models: readonly InferenceModel[],
   { namespaces }: ManifestFiles,
 ): string[] {
-  const verdicts = acceptModels({
+  const { verdicts } = acceptModels({
     pool,
     models: models.map(withUid),
     namespaceLabels: (name) => namespaces.get(name),
     acceleratorsPerReplica: resolveAccelerator(pool.spec.accelerator).count,
+    claimOf: (model) => claimOf(pool, model),
+    isRunnable: (model) => isRunnable(pool, model, 0),
+    holdings: new Holdings(),
   });
   return models.flatMap((model) => {
     const name = `InferenceModel ${manifestKey(model)}`;

@@ -1,8 +1,12 @@
-/** Which models a pool takes: namespace, served names, budget and quota. Pure, and the same whatever order models are looked at. */
+/**
+ * Which models a pool takes: namespace, served names, number, budget and quota. The one rule for all that is first come,
+ * first served (docs/adr/0013): what a model holds stays its own until it asks for something else and gets it, or is gone;
+ * a model that is refused is given nothing. Pure, and the same whatever order models are looked at.
+ */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { mergeAdapters } from '../engine/merge-settings.ts';
-import { keyOf } from '../kube/key.ts';
-import { mostReplicas } from '../scaling/bounds.ts';
+import { type Key, keyOf } from '../kube/key.ts';
+import type { Grant } from './claim.ts';
+import { type Holdings, isSame, MAX_NAME_LENGTH_PER_NAMESPACE, nameLength, namespaceOf } from './holdings.ts';
 import { matchesSelector } from './label-selector.ts';
 
 /** What a pool says to one model. */
@@ -14,23 +18,40 @@ export type Verdict =
       message: string;
     };
 
-interface AcceptanceInput {
+export interface AcceptanceInput {
   pool: InferencePool;
-  /** Every model whose poolRef names the pool and that is not being deleted. */
+  /** Every model whose poolRef names the pool, those that are being deleted included: they hold until they are gone. */
   models: readonly InferenceModel[];
   /** Labels of the models' namespaces; a namespace that is not known yet is not allowed yet. */
   namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | undefined;
   /** Accelerators of one replica of the pool. */
   acceleratorsPerReplica: number;
+  /** What a model asks for. */
+  claimOf: (model: InferenceModel) => Grant;
+  /** Whether the spec of a model could run. */
+  isRunnable: (model: InferenceModel) => boolean;
+  /** What models hold: brought to what they hold from now on. */
+  holdings: Holdings;
+  /** Whether what a model held that is gone, or may no longer use the pool, is kept for its namespace. */
+  isReserved?: (key: Key) => boolean;
+  /** Pods of a model that hold accelerators of this pool. */
+  podsOf?: (key: Key) => number;
 }
 
-/** Names under which a model answers in the OpenAI API, LoRA adapters included. */
-export function servedNames(model: InferenceModel, pool?: InferencePool): string[] {
-  return [
-    ...(model.spec.model.servedNames ?? [model.metadata.name]),
-    ...mergeAdapters(pool?.spec.engine, model.spec.engine).map((adapter) => adapter.name),
-  ];
+export interface Acceptance {
+  /** By UID, for every model that is not being deleted. */
+  verdicts: Map<string, Verdict>;
+  /** Models that hold more than they ask for, or are gone: until their engines are. */
+  lingering: Set<Key>;
+  /** False: some who were refused may be accepted when asked again. */
+  isSettled: boolean;
 }
+
+/** How often those that were refused are looked at again at once, so that a long chain of exchanges holds up nobody else. */
+const MAX_ROUNDS = 8;
+
+const NOTHING: Grant = { names: [], replicas: 0 };
+const ACCEPTED: Verdict = { accepted: true };
 
 /** Whether a pool takes models, and API keys, of a namespace. One that is not known yet is not admitted yet, but for the pool's own. */
 export function admitsNamespace(
@@ -43,48 +64,138 @@ export function admitsNamespace(
   return from === 'Selector' && labels !== undefined && matchesSelector(selector, labels);
 }
 
-/**
- * The most replicas that a model may have at once, which is what it is charged without overcommit. Somebody else's number
- * is bound by `maxReplicas` alone; where that is not set, the present number is charged.
- */
-export function maxReplicas({ spec: { scaling, suspend } }: InferenceModel): number {
-  if (suspend) return 0;
-  if (scaling?.mode === 'External')
-    return scaling.maxReplicas === undefined ? (scaling.replicas ?? 1) : mostReplicas(scaling);
-  return scaling?.replicas ?? mostReplicas(scaling);
+/** A verdict for every model, and what each holds then. */
+export function acceptModels(input: AcceptanceInput): Acceptance {
+  return new Judge(input).judge();
 }
 
-/**
- * A verdict for every model, by UID. Models whose present spec was accepted before come first, then by age, so that
- * neither a newcomer nor an edit takes a name or accelerators from a model that has them.
- */
-export function acceptModels(input: AcceptanceInput): Map<string, Verdict> {
-  const { pool, acceleratorsPerReplica } = input;
-  const verdicts = new Map<string, Verdict>();
-  const nameOwners = new Map<string, InferenceModel>();
-  const chargedByNamespace = new Map<string, number>();
-  let charged = 0;
+class Judge {
+  readonly #input: AcceptanceInput;
+  readonly #holdings: Holdings;
+  readonly #podsOf: (key: Key) => number;
+  /** Models by key that may hold something. */
+  readonly #present = new Map<Key, InferenceModel>();
+  /** By namespace: models that are gone, and what of theirs is kept for that namespace. */
+  readonly #reserved = new Map<string, Key[]>();
+  /** How often something that was held may have become free. */
+  #releases = 0;
 
-  for (const model of [...input.models].sort(byStanding)) {
-    const uid = model.metadata.uid ?? '';
-    const verdict = decide(model);
-    verdicts.set(uid, verdict);
-    if (!verdict.accepted) continue;
-    for (const name of servedNames(model, pool)) nameOwners.set(name, model);
-    const claim = maxReplicas(model) * acceleratorsPerReplica;
-    charged += claim;
-    const namespace = model.metadata.namespace ?? '';
-    chargedByNamespace.set(namespace, (chargedByNamespace.get(namespace) ?? 0) + claim);
-  }
-  return verdicts;
-
-  function decide(model: InferenceModel): Verdict {
-    return namespaceVerdict(model) ?? nameVerdict(model) ?? budgetVerdict(model) ?? { accepted: true };
+  constructor(input: AcceptanceInput) {
+    this.#input = input;
+    this.#holdings = input.holdings;
+    this.#podsOf = input.podsOf ?? (() => 0);
   }
 
-  function namespaceVerdict(model: InferenceModel): Verdict | undefined {
-    const namespace = model.metadata.namespace ?? '';
-    if (admitsNamespace(pool, namespace, input.namespaceLabels(namespace))) return undefined;
+  judge(): Acceptance {
+    const verdicts = new Map<string, Verdict>();
+    const claimants: Claimant[] = [];
+    const lingering = new Set<Key>();
+    const refusals = new Map<string, Verdict | undefined>();
+    for (const model of this.#input.models) {
+      const { namespace = '', uid = '' } = model.metadata;
+      if (!refusals.has(namespace)) refusals.set(namespace, this.#admission(namespace));
+      const refusal = refusals.get(namespace);
+      const key = keyOf(model);
+      if (!refusal) this.#present.set(key, model);
+      if (isLeaving(model)) continue;
+      verdicts.set(uid, refusal ?? ACCEPTED);
+      if (refusal) continue;
+      const claim = this.#input.claimOf(model);
+      const held = this.#holdings.of(key);
+      // Most have what they ask for, and that is never taken from them.
+      if (!held || (held !== claim && !isSame(held, claim))) claimants.push({ key, model, claim });
+    }
+    this.#letGo(lingering);
+    const isSettled = this.#decideAll(claimants, verdicts);
+    for (const { key, claim } of claimants) {
+      if ((this.#holdings.of(key)?.replicas ?? 0) > claim.replicas) lingering.add(key);
+    }
+    return { verdicts, lingering, isSettled };
+  }
+
+  #decideAll(claimants: Claimant[], verdicts: Map<string, Verdict>): boolean {
+    // Who asks for no more than before is not in anybody's way, and may make room.
+    let undecided = claimants.sort(byStanding((key) => this.#holdings.of(key)));
+    for (let round = 0; undecided.length > 0 && round < MAX_ROUNDS; round++) {
+      const before = this.#releases;
+      const refused = undecided.filter((candidate) => {
+        const verdict = this.#decide(candidate);
+        verdicts.set(candidate.model.metadata.uid ?? '', verdict);
+        return !verdict.accepted;
+      });
+      // What one gave up in exchange may be what another was refused.
+      undecided = this.#releases === before ? [] : refused;
+    }
+    return undecided.length === 0;
+  }
+
+  /** What is held by models that are gone. Their pods hold accelerators for as long as they run. */
+  #letGo(lingering: Set<Key>): void {
+    const gone = [...this.#holdings.grants].filter(([key]) => !this.#present.has(key));
+    for (const [key, grant] of gone) {
+      lingering.add(key);
+      if (this.#input.isReserved?.(key)) {
+        const namespace = namespaceOf(key);
+        const others = this.#reserved.get(namespace);
+        if (others) others.push(key);
+        else this.#reserved.set(namespace, [key]);
+      } else this.#release(key, grant);
+    }
+  }
+
+  #release(key: Key, { replicas }: Grant): void {
+    const left = Math.min(replicas, this.#podsOf(key));
+    this.#holdings.set(key, left > 0 ? { names: [], replicas: left } : undefined);
+  }
+
+  /** Why the claim is refused, even with what is kept for its namespace, which is used up as far as that helps. */
+  #refusalInSpiteOfReserved(key: Key, claim: Grant): Verdict | undefined {
+    let refusal = this.#refusal(key, claim);
+    const namespace = namespaceOf(key);
+    const kept = this.#reserved.get(namespace);
+    if (!refusal || !kept) return refusal;
+    const wanted = new Set(claim.names.map((name) => this.#holdings.holder(name)));
+    const byUse = [...kept].sort((a, b) => Number(wanted.has(b)) - Number(wanted.has(a)));
+    const released = new Map<Key, Grant>();
+    for (const other of byUse) {
+      const grant = this.#holdings.of(other) ?? NOTHING;
+      released.set(other, grant);
+      this.#release(other, grant);
+      refusal = this.#refusal(key, claim);
+      if (!refusal) break;
+    }
+    if (refusal) for (const [other, grant] of released) this.#holdings.set(other, grant);
+    else {
+      this.#reserved.set(
+        namespace,
+        kept.filter((other) => !released.has(other)),
+      );
+      this.#releases += 1;
+    }
+    return refusal;
+  }
+
+  #decide({ key, model, claim }: Claimant): Verdict {
+    // The reconciler says what is wrong with it.
+    if (!this.#input.isRunnable(model)) return ACCEPTED;
+    const refusal = this.#refusalInSpiteOfReserved(key, claim);
+    if (refusal) return refusal;
+    const before = this.#holdings.of(key) ?? NOTHING;
+    const { replicas: held } = before;
+    const replicas =
+      held > claim.replicas ? Math.max(claim.replicas, Math.min(held, this.#podsOf(key))) : claim.replicas;
+    this.#holdings.set(key, { names: claim.names, replicas });
+    if (isLess({ names: claim.names, replicas }, before)) this.#releases += 1;
+    return ACCEPTED;
+  }
+
+  #refusal(key: Key, claim: Grant): Verdict | undefined {
+    return this.#nameTaken(key, claim) ?? this.#tooMany(key, claim) ?? this.#overBudget(key, claim);
+  }
+
+  #admission(namespace: string): Verdict | undefined {
+    const { pool, namespaceLabels } = this.#input;
+    if (admitsNamespace(pool, namespace, namespaceLabels(namespace))) return undefined;
     const { from } = pool.spec.allowedNamespaces;
     const remedy =
       from === 'Same'
@@ -93,68 +204,115 @@ export function acceptModels(input: AcceptanceInput): Map<string, Verdict> {
     return {
       accepted: false,
       reason: 'NamespaceNotAllowed',
-      message: `spec.poolRef: pool ${poolName(pool)} does not admit models of namespace "${namespace}" (allowedNamespaces.from is ${from}): ${remedy}`,
+      message: `spec.poolRef: pool ${this.#pool} does not admit models of namespace "${namespace}" (allowedNamespaces.from is ${from}): ${remedy}`,
     };
   }
 
-  function nameVerdict(model: InferenceModel): Verdict | undefined {
-    for (const name of servedNames(model, pool)) {
-      const owner = nameOwners.get(name);
-      if (!owner) continue;
+  #nameTaken(key: Key, { names }: Grant): Verdict | undefined {
+    for (const name of names) {
+      const holder = this.#holdings.holder(name);
+      if (holder === undefined || holder === key) continue;
+      const owner = this.#present.has(holder)
+        ? `is already served in pool ${this.#pool} by ${holder}`
+        : `is kept in pool ${this.#pool} for ${holder}, which was served there seconds ago`;
       return {
         accepted: false,
         reason: 'ServedNameConflict',
-        message: `spec.model.servedNames: "${name}" is already served in pool ${poolName(pool)} by ${owner.metadata.namespace}/${owner.metadata.name}: choose another name`,
+        message: `spec.model.servedNames: "${name}" ${owner}: choose another name`,
       };
     }
     return undefined;
   }
 
-  function budgetVerdict(model: InferenceModel): Verdict | undefined {
-    const { accelerators, namespaceQuotas = [], overcommit } = pool.spec.capacity;
-    const namespace = model.metadata.namespace ?? '';
-    const replicas = overcommit ? Math.min(1, maxReplicas(model)) : maxReplicas(model);
-    const claim = replicas * acceleratorsPerReplica;
-    const need = `${claim} accelerators (${replicas} × ${acceleratorsPerReplica})`;
-    const quota = namespaceQuotas.find((entry) => entry.namespace === namespace)?.accelerators;
-    const usedByNamespace = overcommit ? 0 : (chargedByNamespace.get(namespace) ?? 0);
-    if (quota !== undefined && usedByNamespace + claim > quota) {
-      return {
-        accepted: false,
-        reason: 'QuotaExceeded',
-        message: `spec.scaling: needs ${need}, but namespace "${namespace}" has ${quota - usedByNamespace} of its ${quota} left in pool ${poolName(pool)}: lower maxReplicas or raise capacity.namespaceQuotas`,
-      };
-    }
-    const used = overcommit ? 0 : charged;
-    if (accelerators !== undefined && used + claim > accelerators) {
-      return {
-        accepted: false,
-        reason: 'QuotaExceeded',
-        message: `spec.scaling: needs ${need}, but pool ${poolName(pool)} has ${accelerators - used} of ${accelerators} left: lower maxReplicas, raise capacity.accelerators or set capacity.overcommit`,
-      };
-    }
+  #tooMany(key: Key, { names }: Grant): Verdict | undefined {
+    const { modelsPerNamespace } = this.#input.pool.spec.capacity;
+    const namespace = namespaceOf(key);
+    const share = this.#holdings.share(namespace);
+    const held = this.#holdings.of(key);
+    const subject = `spec.poolRef: namespace "${namespace}" has`;
+    if (!held && share.models >= modelsPerNamespace)
+      return quota(
+        `${subject} ${share.models} of the ${modelsPerNamespace} models that it may have in pool ${this.#pool}: delete some, or raise capacity.modelsPerNamespace`,
+      );
+    const before = nameLength(held?.names ?? []);
+    const length = nameLength(names);
+    if (length <= before || share.nameLength - before + length <= MAX_NAME_LENGTH_PER_NAMESPACE)
+      return undefined;
+    return quota(
+      `${subject} served names and LoRA adapters of ${share.nameLength} characters in pool ${this.#pool}, and may have ${MAX_NAME_LENGTH_PER_NAMESPACE}: remove some or shorten them`,
+    );
+  }
+
+  #overBudget(key: Key, claim: Grant): Verdict | undefined {
+    const { accelerators, namespaceQuotas = [], overcommit } = this.#input.pool.spec.capacity;
+    const { acceleratorsPerReplica } = this.#input;
+    const namespace = namespaceOf(key);
+    const { replicas: own } = this.#holdings.of(key) ?? NOTHING;
+    if (claim.replicas <= own) return undefined;
+    const replicas = overcommit ? Math.min(1, claim.replicas) : claim.replicas;
+    const needed = replicas * acceleratorsPerReplica;
+    const need = `spec.scaling: needs ${needed} accelerators (${replicas} × ${acceleratorsPerReplica}), but`;
+    const remedy = 'lower maxReplicas';
+    const others = (held: number) => (overcommit ? 0 : (held - own) * acceleratorsPerReplica);
+    const quotaOf = namespaceQuotas.find((entry) => entry.namespace === namespace)?.accelerators;
+    const ofNamespace = others(this.#holdings.share(namespace).replicas);
+    if (quotaOf !== undefined && ofNamespace + needed > quotaOf)
+      return quota(
+        `${need} namespace "${namespace}" has ${Math.max(0, quotaOf - ofNamespace)} of its ${quotaOf} left in pool ${this.#pool}: ${remedy} or raise capacity.namespaceQuotas`,
+      );
+    const ofPool = others(this.#holdings.replicas);
+    if (accelerators !== undefined && ofPool + needed > accelerators)
+      return quota(
+        `${need} pool ${this.#pool} has ${Math.max(0, accelerators - ofPool)} of ${accelerators} left: ${remedy}, raise capacity.accelerators or set capacity.overcommit`,
+      );
     return undefined;
+  }
+
+  get #pool(): Key {
+    return keyOf(this.#input.pool);
   }
 }
 
-function poolName(pool: InferencePool): string {
-  return `${pool.metadata.namespace}/${pool.metadata.name}`;
+interface Claimant {
+  key: Key;
+  model: InferenceModel;
+  claim: Grant;
 }
 
-function byStanding(a: InferenceModel, b: InferenceModel): number {
-  return (
-    Number(standsAccepted(b)) - Number(standsAccepted(a)) ||
-    order(a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '') ||
-    order(keyOf(a), keyOf(b))
-  );
+function isLeaving({ metadata }: InferenceModel): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
+function quota(message: string): Verdict {
+  return { accepted: false, reason: 'QuotaExceeded', message };
+}
+
+/** First those that ask for no more than they hold, then by age, then by name: one second may bring many. */
+function byStanding(held: (key: Key) => Grant | undefined) {
+  const rank = new Map<Key, number>();
+  const rankOf = ({ key, claim }: Claimant) => {
+    const known = rank.get(key) ?? (asksForMore(held(key), claim) ? 1 : 0);
+    rank.set(key, known);
+    return known;
+  };
+  return (a: Claimant, b: Claimant): number =>
+    rankOf(a) - rankOf(b) ||
+    order(a.model.metadata.creationTimestamp ?? '', b.model.metadata.creationTimestamp ?? '') ||
+    order(a.key, b.key);
+}
+
+function asksForMore(held: Grant | undefined, claim: Grant): boolean {
+  if (!held || claim.replicas > held.replicas) return true;
+  const own = new Set(held.names);
+  return claim.names.some((name) => !own.has(name));
+}
+
+/** Whether something of `before` is not in `now`. */
+function isLess(now: Grant, before: Grant): boolean {
+  const names = new Set(now.names);
+  return now.replicas < before.replicas || before.names.some((name) => !names.has(name));
 }
 
 function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Whether the present spec of a model was accepted before. */
-export function standsAccepted(model: InferenceModel): boolean {
-  const accepted = model.status?.conditions?.find((condition) => condition.type === 'Accepted');
-  return accepted?.status === 'True' && accepted.observedGeneration === model.metadata.generation;
 }

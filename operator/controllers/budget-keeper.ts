@@ -118,7 +118,7 @@ export class BudgetKeeper {
     const key = keyOf(pool);
     const { count, resourceName } = resolveAccelerator(pool.spec.accelerator);
     // One that has nothing and asks for nothing changes nothing.
-    return state.models.store.byIndex('byPool', key).flatMap((model): BudgetModel | [] => {
+    const present = state.models.store.byIndex('byPool', key).flatMap((model): BudgetModel | [] => {
       const uid = model.metadata.uid ?? '';
       const namespace = model.metadata.namespace ?? '';
       const memory = memories.peek(uid);
@@ -148,6 +148,23 @@ export class BudgetKeeper {
           (given === 0 && health.pods > 0),
       };
     });
+    return [...present, ...this.#gone(pool, count)];
+  }
+
+  /** Engines of models that are gone, or have moved to another pool: they hold their accelerators until they end. */
+  #gone(pool: InferencePool, count: number): BudgetModel[] {
+    return this.#options.acceptance.leaving(pool).map(({ key, replicas }) => ({
+      uid: key,
+      namespace: key.slice(0, key.indexOf('/')),
+      priority: 0,
+      held: replicas * count,
+      wants: 0,
+      waitingSince: 0,
+      inUse: true,
+      lastUsed: 0,
+      mayGiveUp: false,
+      leaving: true,
+    }));
   }
 }
 

@@ -2,7 +2,6 @@
 import type { Registry } from 'prom-client';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel, type InferencePool } from '../api/types.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { findCondition } from '../kube/conditions.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { KubeObject, ObjectKey, ResourceType } from '../kube/object.ts';
 import { dropBulk, Reflector } from '../kube/reflector.ts';
@@ -55,8 +54,6 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
       type: INFERENCE_MODELS,
       indexes: {
         byPool: (model) => [poolKeyOf(model)],
-        refusedByPool: (model) =>
-          findCondition(model.status?.conditions, 'Accepted')?.status === 'False' ? [poolKeyOf(model)] : [],
         byUid: (model) => [model.metadata.uid ?? ''],
         byNamespace: (model) => [model.metadata.namespace ?? ''],
       },

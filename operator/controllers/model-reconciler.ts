@@ -206,10 +206,12 @@ export class ModelReconciler {
   async #apply(scope: Scope, { signal }: Context): Promise<void> {
     const { model, pool } = scope;
     if (!pool) return;
-    const { applier, replicas, scaling, modes, clock, state, events, bounds } = this.#options;
+    const { acceptance, applier, replicas, scaling, modes, clock, state, events, bounds } = this.#options;
+    // The next leader has to know it before anything runs.
+    await acceptance.save(pool, model);
     const live = state.deployments.store.get(this.#deploymentKey(scope));
-    // With overcommit the budget decides who starts, so everything starts asleep.
-    const initial = pool.spec.capacity.overcommit ? 0 : specReplicas(model);
+    // With overcommit, or more taken than there is room for, the budget decides who starts, so everything starts asleep.
+    const initial = acceptance.hasRoomForAll(pool) ? specReplicas(model) : 0;
     scope.desiredReplicas = hasNumber(model)
       ? (scaling.peek(model.metadata.uid ?? '')?.wish ?? model.status?.desiredReplicas ?? initial)
       : (live?.spec.replicas ?? initial);

@@ -56,6 +56,8 @@ export class ModelRoutes {
   readonly #kept = new Map<string, Kept>();
   /** By model UID: the settings under which it was last accepted. */
   readonly #lastGood = new Map<string, RouteEngine>();
+  /** The list of held names that was last found to have all of an engine's. */
+  readonly #held = new WeakMap<RouteEngine, readonly string[]>();
   /** Settings by object: resolving them takes longer than all the rest. */
   readonly #engines = new WeakMap<InferenceModel, { pool: string; engine: RouteEngine | undefined }>();
 
@@ -88,41 +90,56 @@ export class ModelRoutes {
         servedNames: route.servedNames,
         maxNumSeqs: route.endpoints[0]?.capacity ?? DEFAULT_CAPACITY,
         dataParallelSize: 1,
-        settings: {},
+        settings: {
+          ...(route.maxModelLen !== undefined && { maxModelLen: route.maxModelLen }),
+          ...(route.adapters.length > 0 && { lora: { adapters: route.adapters.map(adapterOf) } }),
+        },
       });
     }
   }
 
   /**
-   * The entries of a pool. A model that the pool takes is routed as its spec says; one whose new spec is refused keeps what
-   * it had, but for names that another model has meanwhile; one of a namespace that is not admitted has no route.
+   * The entries of a pool, under the names that each model holds and no others. A model that the pool takes is routed as its
+   * spec says; one whose new spec is refused keeps what it had; one of a namespace that is not admitted has no route.
    */
   of(pool: InferencePool): RouteModel[] {
     const { state, acceptance } = this.#options;
     const version = versionOf(pool);
     const verdicts = acceptance.verdicts(pool);
-    const routes: RouteModel[] = [];
-    const refused: InferenceModel[] = [];
-    for (const model of state.models.store.byIndex('byPool', keyOf(pool))) {
-      if (model.metadata.deletionTimestamp !== undefined) continue;
+    const namesOf = acceptance.names(pool);
+    return state.models.store.byIndex('byPool', keyOf(pool)).flatMap((model): RouteModel[] => {
       const verdict = verdicts.get(model.metadata.uid ?? '');
-      const refusal = verdict?.accepted === false ? verdict.reason : undefined;
-      const engine = refusal ? undefined : this.#engine(pool, version, model);
-      if (engine) {
-        routes.push(this.#route(pool, version, model, engine));
-      } else if (refusal !== 'NamespaceNotAllowed') {
-        refused.push(model);
-      }
+      if (!verdict || (!verdict.accepted && verdict.reason === 'NamespaceNotAllowed')) return [];
+      const present = verdict.accepted ? this.#engine(pool, version, model) : undefined;
+      const engine = this.#granted(model, present, namesOf(model));
+      return engine ? [this.#route(pool, version, model, engine)] : [];
+    });
+  }
+
+  /** What to route of a model: its present spec if it holds all names of that, else what it had before under names that it holds. */
+  #granted(
+    { metadata: { uid = '' } }: InferenceModel,
+    present: RouteEngine | undefined,
+    names: readonly string[],
+  ): RouteEngine | undefined {
+    if (names.length === 0) return undefined;
+    if (present && this.#isHeld(present, names)) {
+      this.#lastGood.set(uid, present);
+      return present;
     }
-    if (refused.length === 0) return routes;
-    const taken = new Set(routes.flatMap(({ servedNames }) => servedNames));
-    for (const model of refused) {
-      const engine = this.#lastGood.get(model.metadata.uid ?? '');
-      const names = engine?.servedNames.filter((name) => !taken.has(name)) ?? [];
-      if (engine && names.length > 0)
-        routes.push(this.#route(pool, version, model, { ...engine, servedNames: names }));
-    }
-    return routes;
+    const last = this.#lastGood.get(uid);
+    if (!last || this.#isHeld(last, names)) return last;
+    const limited = withNames(last, new Set(names));
+    this.#lastGood.set(uid, limited);
+    return limited.servedNames.length > 0 ? limited : undefined;
+  }
+
+  #isHeld(engine: RouteEngine, names: readonly string[]): boolean {
+    if (this.#held.get(engine) === names) return true;
+    const held = new Set(names);
+    const isHeld = namesOf(engine).every((name) => held.has(name));
+    if (isHeld) this.#held.set(engine, names);
+    return isHeld;
   }
 
   #changed(modelKey: Key): void {
@@ -178,7 +195,6 @@ export class ModelRoutes {
   #engine(pool: InferencePool, version: string, model: InferenceModel): RouteEngine | undefined {
     const known = this.#engines.get(model);
     if (known?.pool === version) return known.engine;
-    const { uid = '' } = model.metadata;
     let engine: RouteEngine | undefined;
     try {
       engine = resolveEngine(pool, model);
@@ -186,9 +202,26 @@ export class ModelRoutes {
       if (!(error instanceof InvalidSpecError)) throw error;
     }
     this.#engines.set(model, { pool: version, engine });
-    if (engine) this.#lastGood.set(uid, engine);
     return engine;
   }
+}
+
+function adapterOf(name: string): { name: string; source: string } {
+  return { name, source: '' };
+}
+
+function namesOf({ servedNames, settings }: RouteEngine): string[] {
+  return [...servedNames, ...(settings.lora?.adapters ?? []).map(({ name }) => name)];
+}
+
+function withNames(engine: RouteEngine, held: ReadonlySet<string>): RouteEngine {
+  const { servedNames, settings } = engine;
+  const adapters = settings.lora?.adapters?.filter(({ name }) => held.has(name));
+  return {
+    ...engine,
+    servedNames: servedNames.filter((name) => held.has(name)),
+    settings: { ...settings, ...(adapters && { lora: { ...settings.lora, adapters } }) },
+  };
 }
 
 /** Changes with the spec of a pool, and not with its status. */

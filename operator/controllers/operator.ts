@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../kube/clock.ts';
 import { Controller } from '../kube/controller.ts';
 import { LeaderElector } from '../kube/elector.ts';
 import { EventRecorder } from '../kube/events.ts';
-import { keyOf } from '../kube/key.ts';
+import { type Key, keyOf } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
 import { Manager } from '../kube/manager.ts';
 import { ownerKeys } from '../kube/owner-keys.ts';
@@ -45,6 +45,7 @@ import {
   STATUS_FIELD_MANAGER,
 } from './cluster-state.ts';
 import { Evacuation } from './evacuation.ts';
+import { GrantLedger } from './grant-ledger.ts';
 import { Identity } from './identity.ts';
 import { ModeKeeper } from './mode-keeper.ts';
 import { ModelReconciler } from './model-reconciler.ts';
@@ -106,7 +107,19 @@ export interface MetricsApiOptions {
 export function createOperator(options: OperatorOptions): { manager: Manager; probes: ProbeServer } {
   const { client, namespace, identity: instance, log, registry, clock = systemClock } = options;
   const state = createClusterState({ client, log, registry });
-  const acceptance = new AcceptanceCache(state);
+  const ledger = new GrantLedger(client);
+  const acceptance = new AcceptanceCache({
+    state,
+    ledger,
+    clock,
+    onStale: (poolKey) => routesController.enqueue(poolKey),
+    onChanged: (modelKeys) => {
+      for (const key of modelKeys) {
+        modelController.enqueue(key);
+        scalingController.enqueue(key);
+      }
+    },
+  });
   const tracker = new WriteTracker();
   const events = new EventRecorder({ client, controller: REPORTING_CONTROLLER, instance, log });
   const status = new StatusWriter({ client, fieldManager: STATUS_FIELD_MANAGER, tracker, registry });
@@ -229,6 +242,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   const routes = new RoutesReconciler({
     state,
     acceptance,
+    ledger,
     snapshots,
     identity,
     events,
@@ -284,6 +298,14 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     onChanged: (poolKey) => routesController.enqueue(poolKey),
   });
 
+  /** Nobody decides anything before it is known what the leader before this one has decided. */
+  const informed =
+    <T, R>(reconcile: (key: Key, context: T) => Promise<R>) =>
+    async (key: Key, context: T): Promise<R> => {
+      await acceptance.load();
+      return await reconcile(key, context);
+    };
+
   const controllerOptions = {
     timeoutMs: 60_000,
     maxRetryDelayMs: 60_000,
@@ -295,20 +317,20 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     ...controllerOptions,
     name: 'inferencemodel',
     concurrency: 8,
-    reconcile: (key, context) => models.reconcile(key, context),
+    reconcile: informed((key, context) => models.reconcile(key, context)),
   });
   const poolController = new Controller({
     ...controllerOptions,
     name: 'inferencepool',
     concurrency: 4,
-    reconcile: (key, context) => pools.reconcile(key, context),
+    reconcile: informed((key, context) => pools.reconcile(key, context)),
   });
   const routesController = new Controller({
     ...controllerOptions,
     ready: () => true,
     name: 'routes',
     concurrency: 4,
-    reconcile: (key, context) => routes.reconcile(key, context),
+    reconcile: informed((key, context) => routes.reconcile(key, context)),
   });
   const snapshotsController = new Controller({
     ...controllerOptions,
@@ -322,13 +344,13 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     ready: () => true,
     name: 'scaling',
     concurrency: WAKES_AT_ONCE,
-    reconcile: (key, context) => scaling.reconcile(key, context),
+    reconcile: informed((key, context) => scaling.reconcile(key, context)),
   });
   const evacuationController = new Controller({
     ...controllerOptions,
     ready: () => true,
     name: 'evacuation',
-    reconcile: (key, context) => evacuation.reconcile(key, context),
+    reconcile: informed((key, context) => evacuation.reconcile(key, context)),
   });
   watchForModels(modelController, state, ownerKeys('InferenceModel'));
   watchForPools(poolController, state, ownerKeys('InferencePool'));

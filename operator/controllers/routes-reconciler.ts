@@ -2,6 +2,7 @@
 import type { InferencePool } from '../api/types.ts';
 import { describeIssue } from '../engine/spec-issue.ts';
 import type { Clock } from '../kube/clock.ts';
+import { KubeError } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Key } from '../kube/key.ts';
 import type { Logger } from '../kube/logger.ts';
@@ -19,6 +20,7 @@ import type { DemandTracker } from '../scaling/demand.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import { ApiKeyKeeper } from './api-key-keeper.ts';
 import type { ClusterState } from './cluster-state.ts';
+import type { GrantLedger } from './grant-ledger.ts';
 import { HoldVersions } from './hold-versions.ts';
 import type { Identity } from './identity.ts';
 import { ModelRoutes } from './model-routes.ts';
@@ -29,6 +31,7 @@ import type { SnapshotWriter } from './snapshot-writer.ts';
 export interface RoutesReconcilerOptions {
   state: ClusterState;
   acceptance: AcceptanceCache;
+  ledger: GrantLedger;
   snapshots: SnapshotWriter;
   identity: Identity;
   clock: Clock;
@@ -46,6 +49,9 @@ const FLUSH_TIMEOUT_MS = 3_000;
 
 /** Between two tables of a pool. Short beside what a client notices, long beside compiling a table of thousands of models. */
 const PAUSE_MS = 20;
+
+/** Past the moment at which something changes by itself, so that it has. */
+const AFTER_CHANGE_MS = 50;
 
 /** `listed`: requests for the model are known and held; `served`: there is an engine to send them to. */
 export type Reach = 'listed' | 'served';
@@ -77,7 +83,7 @@ export class RoutesReconciler {
     this.#options = options;
     this.#models = new ModelRoutes(options);
     this.#routers = new RouterPods(options.state);
-    this.#keys = new ApiKeyKeeper(options.state);
+    this.#keys = new ApiKeyKeeper(options);
     this.#admin = new RouterAdmin({
       certificate: (signal) => options.identity.clientCertificate(signal),
       clock: options.clock,
@@ -120,10 +126,12 @@ export class RoutesReconciler {
     if (early > 0) return { requeueAfterMs: early };
     routes.compiledAt = clock.monotonic();
     const redis = await this.#redis(pool, signal);
+    const keys = this.#apiKeys(pool, routes);
+    const unsaved = await this.#saveGrants(pool);
     const table = compileRouteTable({
       pool,
       models: this.#models.of(pool),
-      keys: this.#apiKeys(pool, routes),
+      keys: this.#keys.saved(pool, keys),
       previous: routes.table,
       now: clock.now(),
       ...(redis && { redis }),
@@ -134,7 +142,30 @@ export class RoutesReconciler {
     // Tells of its status, also when there are no routers.
     routes.fleet.setRouters(routerEndpoints(this.#routers.of(pool)));
     snapshots.offer(key, table);
-    return undefined;
+    // What could be written is in force; the rest is tried again.
+    if (unsaved) throw unsaved;
+    return this.#changesByItself(pool);
+  }
+
+  /** Writes what models and keys hold before routers act on it. Returns why that did not work. */
+  async #saveGrants(pool: InferencePool): Promise<KubeError | undefined> {
+    const { acceptance, ledger } = this.#options;
+    acceptance.verdicts(pool);
+    try {
+      await ledger.saveAll(pool);
+      return undefined;
+    } catch (error) {
+      if (error instanceof KubeError) return error;
+      throw error;
+    }
+  }
+
+  /** When what is kept for holders that are gone becomes free. */
+  #changesByItself(pool: InferencePool): { requeueAfterMs: number } | undefined {
+    const names = this.#options.acceptance.changesInMs(pool) ?? Number.POSITIVE_INFINITY;
+    const keys = this.#keys.changesInMs(pool) ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(names, keys);
+    return Number.isFinite(next) ? { requeueAfterMs: next + AFTER_CHANGE_MS } : undefined;
   }
 
   #open(key: Key, pool: InferencePool): PoolRoutes {
@@ -171,7 +202,7 @@ export class RoutesReconciler {
   }
 
   #apiKeys(pool: InferencePool, routes: PoolRoutes): RouteKey[] {
-    const { keys, issues } = this.#keys.of(pool, routes.table);
+    const { keys, issues } = this.#keys.of(pool);
     if (issues !== routes.keyIssues) this.#tellIssues(pool, routes, issues);
     routes.keyIssues = issues;
     return keys;

@@ -106,6 +106,15 @@ export class ScalingReconciler {
     }
     const scope = this.#scope(model);
     if (!scope) return undefined;
+    const { acceptance } = this.#options;
+    if (!acceptance.mayRun(scope.pool, model)) {
+      // What it has is of another pool, or of a time when its namespace was admitted: others have the room now.
+      if (scope.replicas > 0)
+        await this.#scaleTo(scope, 0, 'Slept', 'because the pool does not take it', context);
+      return undefined;
+    }
+    if (!acceptance.verdict(scope.pool, model).accepted) return undefined;
+    await acceptance.save(scope.pool, model);
     const lookAgain = isFixed(model) ? await this.#fixed(scope, context) : await this.#ranged(scope, context);
     const next = Math.min(
       lookAgain ?? Number.POSITIVE_INFINITY,
@@ -117,14 +126,13 @@ export class ScalingReconciler {
   }
 
   #scope(model: InferenceModel): Scope | undefined {
-    const { state, acceptance, memories, clock } = this.#options;
+    const { state, memories, clock } = this.#options;
     const poolKey = poolKeyOf(model);
     const pool = state.pools.store.get(poolKey);
     const namespace = model.metadata.namespace ?? '';
     const deployment = state.deployments.store.get({ namespace, name: engineName(model.metadata.name) });
     // Until ownership of the replicas is handed over, a change here could be undone there.
     if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
-    if (!acceptance.verdict(pool, model).accepted) return undefined;
     const bounds = this.#options.bounds.of(model, clock.now());
     const memory = memories.of(model.metadata.uid ?? '');
     const pods = podsOf(state, { namespace, name: model.metadata.name });

@@ -1,6 +1,5 @@
 /** Which change of which object wakes which key. */
 import { isDeepStrictEqual } from 'node:util';
-import type { InferenceModel } from '../api/types.ts';
 import { findCondition } from '../kube/conditions.ts';
 import type { Controller } from '../kube/controller.ts';
 import { type Key, keyOf } from '../kube/key.ts';
@@ -24,11 +23,9 @@ type OwnerKeys = (object: KubeObject) => Key[];
 /** A start or a stop changes a Deployment and its pods several times within milliseconds: the status tells of it once. */
 const TELL_AFTER_MS = 50;
 
-/** Models: themselves, their children and pods, their pool, their namespace, and a refused model when a neighbour leaves. */
+/** Models: themselves, their children and pods, their pool, and their namespace. Verdicts that change tell by themselves. */
 export function watchForModels(controller: Controller, state: ClusterState, owners: OwnerKeys): void {
-  controller.watch(state.models.store, {
-    map: (model) => [keyOf(model), ...refusedNeighbours(state, model)],
-  });
+  controller.watch(state.models.store);
   controller.watch(state.pools.store, {
     map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
     changed: (old, now) =>
@@ -166,8 +163,4 @@ export function watchForEvacuation(
     map: ({ metadata }) => state.pods.store.byIndex('byNode', metadata.name).flatMap(byModel),
     changed: (old, now) => !isDeepStrictEqual(old.notice, now.notice),
   });
-}
-
-function refusedNeighbours(state: ClusterState, model: InferenceModel): Key[] {
-  return state.models.store.byIndex('refusedByPool', poolKeyOf(model)).map(keyOf);
 }

@@ -44,7 +44,9 @@ export function poolSelector(component: 'router' | 'cache', pool: OwnerMeta): La
   return { [POOL_LABEL]: labelValue(pool.name), [COMPONENT_LABEL]: component };
 }
 
-/** Labels of the routers, or of Redis, of a pool and of what belongs to them. */
-export function poolLabels(component: 'router' | 'cache', pool: OwnerMeta): Labels {
-  return common(component === 'router' ? 'vllm-router' : 'redis', component, pool);
+const NAMES = { router: 'vllm-router', cache: 'redis', grants: 'vllm-pool' } as const;
+
+/** Labels of the routers, of Redis, or of the records of a pool and of what belongs to them. */
+export function poolLabels(component: keyof typeof NAMES, pool: OwnerMeta): Labels {
+  return common(NAMES[component], component, pool);
 }

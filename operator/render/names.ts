@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 
 const MAX_LENGTH = 63;
 const HASH_LENGTH = 8;
+/** Longest name of an object that is not a DNS label. */
+const MAX_SUBDOMAIN = 253;
 
 /** First eight hex digits of the SHA-256 of a text. */
 export function shortHash(text: string): string {
@@ -45,6 +47,15 @@ export function redisName(pool: string): string {
 /** The ConfigMap with the route table without secrets, for routers that start while the operator is down. */
 export function routeSnapshotName(pool: string): string {
   return dnsLabel(`${pool}-routes`);
+}
+
+/**
+ * The ConfigMap with what one namespace holds in a pool. A namespace has no dot, so no two pools and
+ * namespaces share one. Long names of pools end in a hash.
+ */
+export function grantsName(pool: string, namespace: string): string {
+  const prefix = `grants.${namespace}.`;
+  return `${prefix}${pool.length <= MAX_SUBDOMAIN - prefix.length ? pool : cut(pool, pool, MAX_SUBDOMAIN - prefix.length)}`;
 }
 
 /** Name of an immutable ConfigMap: its content's hash makes new content a new object. */

@@ -45,7 +45,8 @@ interface Claim {
  * pool admits: whoever may write one there can use the pool.
  *
  * A hash is public, so another team can claim it too, to have the requests of its owner counted and cached as theirs.
- * `holders` tells whose a hash was before; a hash that two namespaces claim and nobody held is refused to both.
+ * `holders` has the namespace of each hash that is held, which nobody else gets; a hash that two namespaces claim and
+ * nobody holds is refused to both.
  */
 export function parseApiKeys(
   configMaps: readonly ApiKeyConfigMap[],
@@ -93,11 +94,6 @@ export function parseApiKeys(
     }
   }
   return { keys: keys.sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1)), issues };
-}
-
-/** Namespace by hash of the keys of an earlier table, for `parseApiKeys`. */
-export function keyHolders(keys: readonly RouteKey[]): Map<string, string> {
-  return new Map(keys.map(({ sha256, tenant }) => [sha256, tenant.split('/', 1)[0] ?? tenant]));
 }
 
 /** A new key of 256 random bits and its hash. So much entropy needs no salt and no slow hash. */
@@ -166,8 +162,8 @@ function* entries(configMaps: readonly ApiKeyConfigMap[], full: ReadonlySet<stri
   }
 }
 
-/** The first claim of the namespace that is entitled: the only one, or the one that held the hash before. */
+/** The first claim of the namespace that is entitled: the one that holds the hash, or the only one that claims what nobody holds. */
 function rightfulClaim(claims: readonly Claim[], holder: string | undefined): Claim | undefined {
-  const namespaces = new Set(claims.map(({ namespace }) => namespace));
-  return namespaces.size === 1 ? claims[0] : claims.find(({ namespace }) => namespace === holder);
+  if (holder !== undefined) return claims.find(({ namespace }) => namespace === holder);
+  return claims.every(({ namespace }) => namespace === claims[0]?.namespace) ? claims[0] : undefined;
 }

@@ -69,13 +69,33 @@ export function compileRouteTable(input: RouteTableInput): RouteTable {
     ...(router.cors && { cors: compileCors(router.cors) }),
     ...(redis && { redis }),
     cacheMaxEntryBytes: Math.floor(quantityValue(responseCache.maxEntrySize)),
-    models: [...input.models].sort(byName),
+    models: withoutConflicts([...input.models].sort(byName)),
     keys: router.auth.mode === 'APIKey' ? [...input.keys] : [],
   };
   if (!previous) return { ...table, version: now };
   return isSameHead(table, previous) && haveSameModels(table, previous)
     ? previous
     : { ...table, version: Math.max(now, previous.version + 1) };
+}
+
+/** Whoever compiles gives no name twice. Should it happen all the same, the oldest model has it, and the router never decides. */
+function withoutConflicts(models: RouteModel[]): RouteModel[] {
+  const owners = new Map<string, RouteModel>();
+  let conflicts = 0;
+  const claim = (model: RouteModel, name: string) => {
+    const owner = owners.get(name);
+    if (owner && owner !== model) conflicts += 1;
+    if (!owner || model.created < owner.created) owners.set(name, model);
+  };
+  for (const model of models) {
+    for (const name of model.servedNames) claim(model, name);
+    for (const name of model.adapters) claim(model, name);
+  }
+  if (conflicts === 0) return models;
+  return models.map((model) => {
+    const own = (names: readonly string[]) => names.filter((name) => owners.get(name) === model);
+    return { ...model, servedNames: own(model.servedNames), adapters: own(model.adapters) };
+  });
 }
 
 /** Thousands of models are the same objects as before, so that is asked first. */

@@ -95,8 +95,10 @@ local function add(view, model)
   local users = view.users
   prepare(view, model)
   view.by_uid[model.uid] = model
-  for _, name in ipairs(model.servedNames) do view.names[name] = model end
-  for _, name in ipairs(model.adapters or {}) do view.names[name] = model end
+  -- No table has a name twice; if one did, who has it would keep it.
+  for _, list in ipairs { model.servedNames, model.adapters or {} } do
+    for _, name in ipairs(list) do view.names[name] = view.names[name] or model end
+  end
   each_owner(model, function(owner) users[owner] = (users[owner] or 0) + 1 end)
 end
 

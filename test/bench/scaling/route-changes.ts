@@ -5,6 +5,7 @@ import { inferencePoolSpec } from '../../../operator/api/inference-pool.ts';
 import type { InferenceModel, InferencePool } from '../../../operator/api/types.ts';
 import { AcceptanceCache } from '../../../operator/controllers/acceptance-cache.ts';
 import { createClusterState } from '../../../operator/controllers/cluster-state.ts';
+import { GrantLedger } from '../../../operator/controllers/grant-ledger.ts';
 import { ModelRoutes } from '../../../operator/controllers/model-routes.ts';
 import { ScalingMemories } from '../../../operator/controllers/scaling-memory.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
@@ -37,7 +38,7 @@ export async function measureRouteChanges(
   const admin = new RouterAdmin({ certificate: async () => certificate });
   const fleet = new RouterFleet({ admin });
   const started: Router[] = [];
-  const { routes, put } = pool(models);
+  const { routes, put } = await pool(models);
   try {
     for (let i = 0; i < routers; i++) started.push(await startRouter({ authority }));
     fleet.setRouters(
@@ -81,10 +82,10 @@ export async function measureRouteChanges(
 }
 
 /** A pool of sleeping models in the operator's stores; `put` gives one of them an engine. */
-function pool(count: number): {
+async function pool(count: number): Promise<{
   routes: (previous: RouteTable | undefined) => RouteTable;
   put: (index: number, version: number) => void;
-} {
+}> {
   const transport = new Transport({ connection: connectionTo({ server: 'http://127.0.0.1:1' }) });
   const client = new KubeClient(transport, { fieldManager: 'bench' });
   const state = createClusterState({ client, log: silentLogger, registry: new Registry() });
@@ -92,7 +93,7 @@ function pool(count: number): {
     apiVersion: 'vllm-operator.dev/v1alpha1',
     kind: 'InferencePool',
     metadata: { name: 'pool', namespace: NAMESPACE, uid: 'pool', generation: 1, resourceVersion: '1' },
-    spec: inferencePoolSpec.parse({ accelerator: { type: 'L4' } }),
+    spec: inferencePoolSpec.parse({ accelerator: { type: 'L4' }, capacity: { modelsPerNamespace: count } }),
   };
   const models = Array.from(
     { length: count },
@@ -116,13 +117,19 @@ function pool(count: number): {
   );
   state.pools.store.replace([object], '1');
   state.models.store.replace(models, '1');
+  const ledger = new GrantLedger({
+    apply: async (_type: unknown, written: object) => written,
+  } as unknown as KubeClient);
+  const acceptance = new AcceptanceCache({ state, clock: systemClock, ledger });
   const options = {
     state,
-    acceptance: new AcceptanceCache(state),
+    acceptance,
     memories: new ScalingMemories(),
     clock: systemClock,
   };
   const modelRoutes = new ModelRoutes(options);
+  acceptance.verdicts(object);
+  await ledger.saveAll(object);
   return {
     routes: (previous) =>
       compileRouteTable({

@@ -65,7 +65,11 @@ async function sleepers(
   names: readonly string[],
   capacity: object = {},
 ): Promise<OpenAI> {
-  await world.createPool(namespace, { router: { replicas: 2 }, responseCache: { enabled: false }, capacity });
+  await world.createPool(namespace, {
+    router: { replicas: 2 },
+    responseCache: { enabled: false },
+    capacity: { modelsPerNamespace: names.length, ...capacity },
+  });
   for (const name of names)
     await world.createModel(namespace, name, {
       scaling: { minReplicas: 0, maxReplicas: 1, idleTimeout: '1s' },

@@ -1,19 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { InferenceModel, InferencePool } from '../../../operator/api/types.ts';
-import { acceptModels, maxReplicas, type Verdict } from '../../../operator/controllers/acceptance.ts';
+import { acceptModels, type Verdict } from '../../../operator/controllers/acceptance.ts';
+import { claimOf, type Grant, maxReplicas } from '../../../operator/controllers/claim.ts';
+import { Holdings } from '../../../operator/controllers/holdings.ts';
 import { aModel, aPool } from './fixtures.ts';
 
 function verdicts(
   pool: InferencePool,
   models: InferenceModel[],
   labels: Record<string, Record<string, string>> = {},
+  grants: ReadonlyMap<string, Grant> = new Map(),
 ): Record<string, Verdict> {
-  const result = acceptModels({
+  const { verdicts: result } = acceptModels({
     pool,
     models,
     namespaceLabels: (name) => labels[name],
     acceleratorsPerReplica: 1,
+    claimOf: (model) => claimOf(pool, model),
+    isRunnable: () => true,
+    holdings: new Holdings(grants),
   });
   return Object.fromEntries(
     models.map((model) => [model.metadata.name, result.get(model.metadata.uid ?? '') as Verdict]),
@@ -90,32 +96,12 @@ describe('acceptModels', () => {
       { model: { source: 'hf://a/b', servedNames: ['chat'] } },
       { generation: 2 },
     );
-    edited.status = {
-      conditions: [
-        {
-          type: 'Accepted',
-          status: 'True',
-          observedGeneration: 1,
-          reason: 'Accepted',
-          message: '',
-          lastTransitionTime: '2026-01-01T00:00:00Z',
-        },
-      ],
-    };
     const serving = aModel('chat', {}, { creationTimestamp: '2026-03-01T00:00:00Z' });
-    serving.status = {
-      conditions: [
-        {
-          type: 'Accepted',
-          status: 'True',
-          observedGeneration: 1,
-          reason: 'Accepted',
-          message: '',
-          lastTransitionTime: '2026-03-01T00:00:00Z',
-        },
-      ],
-    };
-    const got = verdicts(aPool(), [edited, serving]);
+    const held = new Map([
+      ['platform/older', { names: ['older'], replicas: 1 }],
+      ['platform/chat', { names: ['chat'], replicas: 1 }],
+    ]);
+    const got = verdicts(aPool(), [edited, serving], {}, held);
     expect([reason(got.older), reason(got.chat)]).toEqual(['ServedNameConflict', 'accepted']);
   });
 
@@ -167,6 +153,61 @@ describe('acceptModels', () => {
         expect(charged).toBeLessThanOrEqual(budget);
         const rotated = all.slice(seed % (all.length || 1)).concat(all.slice(0, seed % (all.length || 1)));
         expect(verdicts(pool, rotated)).toEqual(got);
+      }),
+    );
+  });
+
+  it('never takes anything from a holder, whatever everybody edits, deletes and makes', () => {
+    const name = fc.constantFrom('v', 'w', 'x', 'y', 'z');
+    const step = fc.record({
+      model: fc.integer({ min: 0, max: 5 }),
+      names: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }),
+      replicas: fc.integer({ min: 0, max: 3 }),
+      deleted: fc.boolean(),
+      kept: fc.boolean(),
+    });
+    const pool = aPool({ allowedNamespaces: { from: 'All' }, capacity: { accelerators: 5 } });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const models = new Map<string, InferenceModel>();
+        const holdings = new Holdings();
+        for (const { model, names: servedNames, replicas, deleted, kept } of steps) {
+          const metadata = { namespace: model % 2 === 0 ? 'a' : 'b' };
+          const key = `${metadata.namespace}/m${model}`;
+          if (deleted) models.delete(key);
+          else {
+            const source = { model: { source: 'hf://a/b', servedNames } };
+            models.set(key, aModel(`m${model}`, { ...source, scaling: { replicas } }, metadata));
+          }
+          const before = new Map(holdings.grants);
+          const { verdicts: told } = acceptModels({
+            pool,
+            models: [...models.values()],
+            namespaceLabels: () => ({}),
+            acceleratorsPerReplica: 1,
+            claimOf: (candidate) => claimOf(pool, candidate),
+            isRunnable: () => true,
+            holdings,
+            isReserved: () => kept,
+          });
+          const granted = [...holdings.grants.values()];
+          const held = granted.flatMap((grant) => grant.names);
+          expect(new Set(held).size).toBe(held.length);
+          expect(granted.reduce((sum, grant) => sum + grant.replicas, 0)).toBeLessThanOrEqual(5);
+          for (const [candidate, of] of models) {
+            const verdict = told.get(of.metadata.uid ?? '');
+            expect(holdings.of(candidate)).toEqual(
+              verdict?.accepted ? claimOf(pool, of) : before.get(candidate),
+            );
+          }
+          // What is counted along the way is what a new leader counts from the record.
+          const anew = new Holdings(holdings.grants);
+          expect([holdings.replicas, holdings.share('a'), holdings.share('b')]).toEqual([
+            anew.replicas,
+            anew.share('a'),
+            anew.share('b'),
+          ]);
+        }
       }),
     );
   });

@@ -60,7 +60,7 @@ function keeper(
   const state = { models: { store: models }, deployments: { store: deployments }, pods: { store: engines } };
   const budget = new BudgetKeeper({
     state: state as unknown as ClusterState,
-    acceptance: { verdict: () => ({ accepted: true }) } as unknown as AcceptanceCache,
+    acceptance: { verdict: () => ({ accepted: true }), leaving: () => [] } as unknown as AcceptanceCache,
     memories,
     demand: new DemandTracker({
       clock: new FakeClock(),

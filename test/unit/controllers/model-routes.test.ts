@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { AcceptanceCache } from '../../../operator/controllers/acceptance-cache.ts';
 import { ModelRoutes } from '../../../operator/controllers/model-routes.ts';
 import { ScalingMemories } from '../../../operator/controllers/scaling-memory.ts';
 import type { Deployment, Pod, Service } from '../../../operator/controllers/workloads.ts';
@@ -8,45 +7,50 @@ import type { EndpointSlice } from '../../../operator/router/endpoints-from-slic
 import type { RouteModel } from '../../../operator/router/route-table.ts';
 import { FakeClock } from '../kube/support/fake-clock.ts';
 import { aModel, aPool } from './fixtures.ts';
-import { aState, put } from './support.ts';
+import { anAcceptance, aState, put } from './support.ts';
 
 function setUp() {
   const state = aState();
   const clock = new FakeClock();
   const memories = new ScalingMemories();
-  const routes = new ModelRoutes({ state, clock, memories, acceptance: new AcceptanceCache(state) });
+  const acceptance = anAcceptance(state);
+  const routes = new ModelRoutes({ state, clock, memories, acceptance });
   const pool = put(state.pools.store, aPool());
   for (const name of ['chat', 'other']) put(state.models.store, aModel(name));
-  const entry = (name: string, of = pool): RouteModel | undefined =>
-    routes.of(of).find((route) => route.name === name);
+  const all = async (of = pool): Promise<RouteModel[]> => {
+    for (const model of state.models.store.list()) await acceptance.save(of, model);
+    return routes.of(of);
+  };
+  const entry = async (name: string, of = pool): Promise<RouteModel | undefined> =>
+    (await all(of)).find((route) => route.name === name);
   const metadata = {
     name: 'vllm-chat',
     namespace: 'platform',
     uid: 'child',
     labels: engineLabels({ name: 'chat', namespace: 'platform' }, pool.metadata),
   };
-  return { state, clock, memories, routes, pool, entry, metadata };
+  return { state, clock, memories, acceptance, pool, all, entry, metadata };
 }
 
 describe('an entry', () => {
-  it('is the same object while nothing that it tells has changed', () => {
+  it('is the same object while nothing that it tells has changed', async () => {
     const { state, entry } = setUp();
-    const [chat, other] = [entry('chat'), entry('other')];
-    expect(entry('chat')).toBe(chat);
+    const [chat, other] = [await entry('chat'), await entry('other')];
+    expect(await entry('chat')).toBe(chat);
     // A status, as each start and stop writes several.
     put(state.models.store, {
       ...aModel('chat'),
       status: { observedGeneration: 1, conditions: [] },
     } as unknown as ReturnType<typeof aModel>);
     put(state.models.store, aModel('other', { responseCache: { enabled: false } }, { generation: 2 }));
-    expect(entry('chat')).toBe(chat);
-    expect(entry('other')).not.toBe(other);
-    expect(entry('other')?.cache.enabled).toBe(false);
+    expect(await entry('chat')).toBe(chat);
+    expect(await entry('other')).not.toBe(other);
+    expect((await entry('other'))?.cache.enabled).toBe(false);
   });
 
-  it('follows the children and pods of its model', () => {
+  it('follows the children and pods of its model', async () => {
     const { state, entry, metadata } = setUp();
-    expect(entry('chat')).toMatchObject({ state: 'Idle', endpoints: [] });
+    expect(await entry('chat')).toMatchObject({ state: 'Idle', endpoints: [] });
     const deployment: Deployment = {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
@@ -54,7 +58,7 @@ describe('an entry', () => {
       spec: { replicas: 1 },
     };
     put(state.deployments.store, deployment);
-    expect(entry('chat')?.state).toBe('Starting');
+    expect((await entry('chat'))?.state).toBe('Starting');
     const pod: Pod = {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -63,7 +67,7 @@ describe('an entry', () => {
       status: { phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
     } as unknown as Pod;
     put(state.pods.store, pod);
-    expect(entry('chat')?.state).toBe('Serving');
+    expect((await entry('chat'))?.state).toBe('Serving');
     const slice: EndpointSlice = {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
@@ -76,7 +80,7 @@ describe('an entry', () => {
       ],
     };
     const sent = put(state.endpointSlices.store, slice);
-    expect(entry('chat')?.endpoints.map(({ address }) => address)).toEqual(['10.0.0.1:8000']);
+    expect((await entry('chat'))?.endpoints.map(({ address }) => address)).toEqual(['10.0.0.1:8000']);
     const service: Service = {
       apiVersion: 'v1',
       kind: 'Service',
@@ -84,7 +88,7 @@ describe('an entry', () => {
       spec: { clusterIP: '10.96.0.1', ports: [{ name: 'http', port: 8000 }] },
     };
     put(state.services.store, service);
-    expect(entry('chat')?.fallback).toBeUndefined();
+    expect((await entry('chat'))?.fallback).toBeUndefined();
     const owner = {
       apiVersion: 'x',
       kind: 'InferenceModel',
@@ -93,75 +97,124 @@ describe('an entry', () => {
       controller: true,
     };
     put(state.services.store, { ...service, metadata: { ...metadata, ownerReferences: [owner] } });
-    expect(entry('chat')?.fallback).toBe('10.96.0.1:8000');
+    expect((await entry('chat'))?.fallback).toBe('10.96.0.1:8000');
     state.endpointSlices.store.remove(sent);
-    expect(entry('chat')?.endpoints).toEqual([]);
+    expect((await entry('chat'))?.endpoints).toEqual([]);
   });
 
   it('follows what scaling remembers, and the end of a back-off by time alone', async () => {
     const { memories, entry, clock } = setUp();
     const memory = memories.of('uid-chat');
-    entry('chat');
+    await entry('chat');
     memory.failure = { reason: 'Unschedulable', message: 'no node', since: 0, retryAt: 1_000 };
-    expect(entry('chat')?.unavailable).toEqual({ reason: 'Unschedulable', message: 'no node' });
+    expect((await entry('chat'))?.unavailable).toEqual({ reason: 'Unschedulable', message: 'no node' });
     await clock.advance(1_000);
-    expect(entry('chat')?.unavailable).toBeUndefined();
+    expect((await entry('chat'))?.unavailable).toBeUndefined();
   });
 
-  it('turns requests away while the number of replicas is fixed at zero, as nothing would end their wait', () => {
+  it('turns requests away while the number of replicas is fixed at zero, as nothing would end their wait', async () => {
     const { state, entry } = setUp();
     put(state.models.store, aModel('chat', { scaling: { replicas: 0 } }, { generation: 2 }));
-    expect(entry('chat')?.unavailable).toMatchObject({ reason: 'NoReplicas' });
+    expect((await entry('chat'))?.unavailable).toMatchObject({ reason: 'NoReplicas' });
     put(
       state.models.store,
       aModel('chat', { scaling: { minReplicas: 0, maxReplicas: 1 } }, { generation: 3 }),
     );
-    expect(entry('chat')?.unavailable).toBeUndefined();
+    expect((await entry('chat'))?.unavailable).toBeUndefined();
   });
 
-  it('follows the spec of the pool, and not its status', () => {
+  it('follows the spec of the pool, and not its status', async () => {
     const { entry, pool } = setUp();
-    const before = entry('chat');
-    expect(entry('chat', { ...pool, status: {} } as typeof pool)).toBe(before);
+    const before = await entry('chat');
+    expect(await entry('chat', { ...pool, status: {} } as typeof pool)).toBe(before);
     const spec = aPool({ responseCache: { ttl: '77s' } }).spec;
     const changed = { ...pool, metadata: { ...pool.metadata, generation: 2 }, spec };
-    expect(entry('chat', changed)?.cache.ttlSeconds).toBe(77);
+    expect((await entry('chat', changed))?.cache.ttlSeconds).toBe(77);
   });
 
-  it('keeps what another operator published for as long as it says the same', () => {
-    const { routes, state, memories, clock, pool } = setUp();
-    const published = structuredClone(routes.of(pool));
-    const next = new ModelRoutes({ state, memories, clock, acceptance: new AcceptanceCache(state) });
+  it('keeps what another operator published for as long as it says the same', async () => {
+    const { all, acceptance, state, memories, clock, pool } = setUp();
+    const published = structuredClone(await all());
+    const next = new ModelRoutes({ state, memories, clock, acceptance });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     expect(next.of(pool).every((route) => published.includes(route))).toBe(true);
   });
 });
 
 describe('a model that is refused', () => {
-  it('keeps its route, but for a name that another has by then', () => {
-    const { state, entry } = setUp();
-    entry('chat');
-    put(
-      state.models.store,
-      aModel('chat', { model: { source: 'hf://a/b', servedNames: ['other'] } }, { generation: 2 }),
-    );
-    put(state.models.store, {
-      ...aModel('other'),
-      status: { conditions: [{ type: 'Accepted', status: 'True', observedGeneration: 1 }] },
-    } as unknown as ReturnType<typeof aModel>);
-    expect(entry('other')?.servedNames).toEqual(['other']);
-    expect(entry('chat')?.servedNames).toEqual(['chat']);
+  const lora = (...names: string[]) => ({
+    engine: { lora: { adapters: names.map((name) => ({ name, source: `org/${name}` })) } },
   });
 
-  it('is routed again once the other one goes, though its own object has not changed', () => {
+  it('keeps its route, and takes no name from the one that has it', async () => {
     const { state, entry } = setUp();
-    const accepted = { conditions: [{ type: 'Accepted', status: 'True', observedGeneration: 1 }] };
-    const other = put(state.models.store, { ...aModel('other'), status: accepted } as unknown as ReturnType<
-      typeof aModel
-    >);
+    await entry('chat');
+    const wrong = { model: { source: 'hf://a/b', servedNames: ['other'] } };
+    put(
+      state.models.store,
+      aModel('chat', wrong, { generation: 2, creationTimestamp: '2025-01-01T00:00:00Z' }),
+    );
+    put(state.models.store, aModel('other', { priority: 5 }, { generation: 2 }));
+    expect((await entry('other'))?.servedNames).toEqual(['other']);
+    expect((await entry('chat'))?.servedNames).toEqual(['chat']);
+  });
+
+  it('gives up adapters that it holds no longer, whatever the last table says', async () => {
+    const { state, all, acceptance, memories, clock, pool } = setUp();
+    put(state.models.store, aModel('chat', lora('golden'), { generation: 2 }));
+    const published = structuredClone(await all());
+    expect(published.find(({ name }) => name === 'chat')?.adapters).toEqual(['golden']);
+    put(state.models.store, aModel('chat', lora('silver'), { generation: 3 }));
+    await all();
+    put(state.models.store, aModel('other', lora('golden'), { generation: 2 }));
+    const wrong = { ...lora('other'), priority: 1 };
+    put(state.models.store, aModel('chat', wrong, { generation: 4 }));
+    for (const model of state.models.store.list()) await acceptance.save(pool, model);
+    // The next leader finds a snapshot that is older than what it knows of names.
+    const next = new ModelRoutes({ state, memories, clock, acceptance });
+    next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
+    const adapters = next.of(pool).map(({ name, adapters: own }) => [name, own]);
+    expect(adapters.sort()).toEqual([
+      ['chat', []],
+      ['other', ['golden']],
+    ]);
+  });
+
+  it('keeps its adapters when another operator takes over', async () => {
+    const { state, all, acceptance, memories, clock, pool } = setUp();
+    put(state.models.store, aModel('chat', lora('golden'), { generation: 2 }));
+    const published = structuredClone(await all());
+    put(state.models.store, aModel('chat', lora('golden', 'other'), { generation: 3 }));
+    const next = new ModelRoutes({ state, memories, clock, acceptance });
+    next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
+    expect(next.of(pool).find(({ name }) => name === 'chat')).toMatchObject({
+      servedNames: ['chat'],
+      adapters: ['golden'],
+    });
+  });
+
+  it('has no route if it was never taken, and one as soon as what it asks for is free', async () => {
+    const { state, entry } = setUp();
+    await entry('other');
     put(state.models.store, aModel('late', { model: { source: 'hf://a/b', servedNames: ['other'] } }));
-    expect(entry('late')).toBeUndefined();
-    state.models.store.remove(other);
-    expect(entry('late')?.servedNames).toEqual(['other']);
+    expect(await entry('late')).toBeUndefined();
+    put(
+      state.models.store,
+      aModel('other', { model: { source: 'hf://a/b', servedNames: ['more'] } }, { generation: 2 }),
+    );
+    expect((await entry('late'))?.servedNames).toEqual(['other']);
+  });
+
+  it('has no route under a name before it is written that it holds it', async () => {
+    const { state, acceptance, memories, clock, pool } = setUp();
+    const routes = new ModelRoutes({ state, memories, clock, acceptance });
+    expect(routes.of(pool)).toEqual([]);
+    for (const model of state.models.store.list()) await acceptance.save(pool, model);
+    expect(
+      routes
+        .of(pool)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['chat', 'other']);
   });
 });

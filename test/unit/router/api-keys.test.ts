@@ -7,7 +7,6 @@ import {
   type ApiKeyConfigMap,
   createKey,
   keepApiKeys,
-  keyHolders,
   MAX_BYTES_PER_NAMESPACE,
   MAX_KEYS_PER_NAMESPACE,
   parseApiKeys,
@@ -95,17 +94,19 @@ describe('parseApiKeys', () => {
     expect(JSON.stringify(results)).not.toContain(key);
   });
 
-  it('refuses a hash that two namespaces claim to both, unless one of them held it before', () => {
+  it('refuses a hash that two namespaces claim to both, unless one of them holds it', () => {
     const owner = configMap('team-b', { ci: `sha256: ${A}` });
     const thief = configMap('team-a', { stolen: `sha256: ${A}` });
     const contested = parseApiKeys([owner, thief]);
     expect(contested.keys).toEqual([]);
     expect(contested.issues.map(({ namespace }) => namespace).sort()).toEqual(['team-a', 'team-b']);
 
-    const before = parseApiKeys([owner]).keys;
-    const held = parseApiKeys([thief, owner], keyHolders(before));
+    const holders = new Map([[A, 'team-b']]);
+    const held = parseApiKeys([thief, owner], holders);
     expect(held.keys).toEqual([{ sha256: A, tenant: 'team-b' }]);
     expect(held.issues).toMatchObject([{ namespace: 'team-a', entry: 'stolen' }]);
+    // While the owner's ConfigMap is replaced, the claim of the other is the only one.
+    expect(parseApiKeys([thief], holders).keys).toEqual([]);
   });
 
   it('takes the first of two entries of one namespace, whatever order they come in', () => {

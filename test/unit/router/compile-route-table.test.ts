@@ -76,6 +76,21 @@ const key = { sha256: 'ab'.repeat(32), tenant: 'team-a' };
 const redis = { host: '10.96.0.9', port: 6379, username: 'router', password: 'secret' };
 
 describe('compileRouteTable', () => {
+  it('gives no name to two models, so that no router has to choose', () => {
+    const young = model('a');
+    young.metadata.creationTimestamp = '2026-02-01T00:00:00Z';
+    const engine = { servedNames: ['b', 'own'], maxNumSeqs: 1, dataParallelSize: 1 };
+    const settings = { lora: { adapters: [{ name: 'sql', source: 'org/sql' }] } };
+    const table = compile({
+      models: [served(young, { engine: { ...engine, settings } }), served(model('b')), served(model('sql'))],
+    });
+    expect(table.models.map(({ servedNames, adapters }) => [servedNames, adapters])).toEqual([
+      [['own'], []],
+      [['b'], []],
+      [['sql'], []],
+    ]);
+  });
+
   it('tells engine settings of the pool apart, so that answers of other settings are not served from the cache', () => {
     const engineOf = (engine: object) =>
       compile({ pool: pool({ engine }), models: [served(model('llama'))] }).models[0]?.engine;

@@ -1,7 +1,6 @@
 /** The operator's own scaling code, all of it, with a simulated cluster and routers around it. */
 import { Registry } from 'prom-client';
 import type { InferenceModel, InferencePool } from '../../../../operator/api/types.ts';
-import { AcceptanceCache } from '../../../../operator/controllers/acceptance-cache.ts';
 import { BoundsKeeper } from '../../../../operator/controllers/bounds-keeper.ts';
 import { BudgetKeeper } from '../../../../operator/controllers/budget-keeper.ts';
 import { type ClusterState, createClusterState } from '../../../../operator/controllers/cluster-state.ts';
@@ -21,6 +20,7 @@ import { silentLogger } from '../../../../operator/kube/logger.ts';
 import type { KubeObject } from '../../../../operator/kube/object.ts';
 import { ColdStartRecorder } from '../../../../operator/scaling/cold-start-recorder.ts';
 import { DemandTracker } from '../../../../operator/scaling/demand.ts';
+import { anAcceptance } from '../../controllers/support.ts';
 import type { Random } from './random.ts';
 import type { SimRoute, SimRouter, SimTable } from './routers.ts';
 import type { Timeline } from './timeline.ts';
@@ -78,7 +78,7 @@ export class SimOperator {
     state.models.store.replace(models, '1');
     state.deployments.store.replace(options.deployments, options.resourceVersion);
     state.pods.store.replace(options.pods, options.resourceVersion);
-    const acceptance = new AcceptanceCache(state);
+    const acceptance = anAcceptance(state, { clock: timeline });
     const bounds = new BoundsKeeper(state.models.store);
     const enqueueUid = (_pool: string, uid: string) => {
       for (const model of state.models.store.byIndex('byUid', uid)) this.enqueue(keyOf(model));
