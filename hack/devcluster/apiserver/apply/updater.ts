@@ -168,17 +168,22 @@ function prune(merged: ApiObject, last: FieldSet, entries: ManagedEntry[], type:
 /** 409 with the fields that others own. */
 export function applyConflict(conflicts: FieldConflict[]): StatusError {
   const causes: Cause[] = [];
-  const texts: string[] = [];
+  const blocks: string[] = [];
   for (const { entry, fields } of conflicts) {
     const where = entry.subresource === '' ? '' : ` with subresource "${entry.subresource}"`;
     const when = entry.operation === 'Update' ? ` using ${entry.apiVersion}` : '';
-    const who = `conflict with "${entry.manager}"${where}${when}`;
+    const who = `"${entry.manager}"${where}${when}`;
     const paths = [...fields.paths()].map(describePath);
-    for (const field of paths) causes.push({ reason: 'FieldManagerConflict', message: who, field });
-    texts.push(paths.length === 1 ? `${who}: ${paths[0]}` : `${who}:\n- ${paths.join('\n- ')}`);
+    for (const field of paths)
+      causes.push({ reason: 'FieldManagerConflict', message: `conflict with ${who}`, field });
+    blocks.push(`conflicts with ${who}:\n${paths.map((path) => `- ${path}`).join('\n')}`);
   }
-  const count = causes.length;
-  const start = `Apply failed with ${count} conflict${count === 1 ? '' : 's'}: `;
-  const body = texts.length === 1 ? texts[0] : `conflicts ${texts.map((text) => text.slice(9)).join('\n')}`;
-  return new StatusError(409, 'Conflict', start + body, { causes: causes.map((cause) => ({ ...cause })) });
+  const [only] = causes;
+  const text =
+    only && causes.length === 1
+      ? `1 conflict: ${only.message}: ${only.field}`
+      : `${causes.length} conflicts: ${blocks.sort().join('\n')}`;
+  return new StatusError(409, 'Conflict', `Apply failed with ${text}`, {
+    causes: causes.map((cause) => ({ ...cause })),
+  });
 }

@@ -45,7 +45,10 @@ export function kubernetesEnvironment(): Environment {
 
 function quantityOf(text: string): CelQuantity {
   const value = parseQuantity(text);
-  if (!value) throw new Error(`quantities must match the regular expression, got ${JSON.stringify(text)}`);
+  if (!value)
+    throw new Error(
+      "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+    );
   return new CelQuantity(value);
 }
 

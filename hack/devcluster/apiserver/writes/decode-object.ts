@@ -99,9 +99,12 @@ export function decodeMerged(server: ServerContext, resource: Resource, merged: 
  * the schema, as kube-apiserver does.
  */
 export function decodeConfiguration(resource: Resource, body: JsonObject): ApiObject {
-  const { apiVersion, kind } = body;
-  if (apiVersion !== apiVersionOf(resource) || kind !== resource.kind)
-    throw badRequest(`invalid object type: ${String(apiVersion)}, Kind=${String(kind)}`);
+  const apiVersion = stringAt(body, 'apiVersion');
+  const kind = stringAt(body, 'kind');
+  if (apiVersion !== apiVersionOf(resource) || kind !== resource.kind) {
+    const { group, version } = splitApiVersion(apiVersion);
+    throw badRequest(`invalid object type: ${group}/${version}, Kind=${kind}`);
+  }
   const faults = typeFaults(resource.type, body);
   const object = identified(resource, clone(body));
   if (faults.length === 0) return object;
