@@ -143,7 +143,7 @@ describe('defaults', () => {
   it('fill in a minimal pool as the operator expects it', () => {
     expect(withDefaults(specSchema('InferencePool'), { accelerator: { type: 'A100' } })).toEqual({
       accelerator: { type: 'A100' },
-      capacity: { overcommit: false },
+      capacity: { modelsPerNamespace: 250, overcommit: false },
       userIds: 'Fixed',
       allowedNamespaces: { from: 'Same' },
       router: {
