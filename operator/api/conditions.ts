@@ -70,6 +70,7 @@ const FAILURES: ReadonlySet<string> = new Set<Reason>([
   'WakeTimeout',
   'RoutersNotReady',
   'HPAMetricsUnavailable',
+  'AnotherAutoscaler',
 ]);
 
 /** Whether a reason tells of something that went wrong: events of it are warnings. */
@@ -115,7 +116,7 @@ export const MODEL_CONDITIONS = [
   {
     type: 'ScalingReady',
     meaning: 'What spec.scaling asks for is in force.',
-    reasons: ['FixedReplicas', 'HPA', 'Internal', 'External', 'HPAMetricsUnavailable'],
+    reasons: ['FixedReplicas', 'HPA', 'Internal', 'External', 'HPAMetricsUnavailable', 'AnotherAutoscaler'],
   },
   {
     type: 'CacheReady',

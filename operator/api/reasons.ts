@@ -127,6 +127,12 @@ export const REASONS = {
     meaning: 'spec.scaling.mode is HPA, and the HPA gets no value: replicas are kept.',
     remedy: 'Set spec.scaling.mode to Auto or Internal, or mend what the message names.',
   },
+  AnotherAutoscaler: {
+    meaning:
+      'Somebody else has an autoscaler for the Deployment or the model too, so that the number of replicas goes back and forth.',
+    remedy:
+      'Delete the HorizontalPodAutoscaler or ScaledObject that the message names, or set spec.scaling.mode to External.',
+  },
   RoutersReady: { meaning: 'Routers serve.' },
   RoutersStarting: { meaning: 'Routers are starting.' },
   CacheReady: { meaning: 'Answers are cached.' },

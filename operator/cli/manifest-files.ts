@@ -15,6 +15,8 @@ export interface ManifestFiles {
   models: InferenceModel[];
   /** Labels of the namespaces that the files declare. */
   namespaces: Map<string, Record<string, string>>;
+  /** Access modes of the PersistentVolumeClaims that the files declare, by `namespace/name`. */
+  claims: Map<string, string[]>;
   problems: string[];
 }
 
@@ -56,9 +58,21 @@ function addOurs(file: string, object: KubeObject & { spec: unknown }, into: Man
   }
 }
 
+function addClaim({ metadata, spec }: KubeObject & { spec: unknown }, { claims }: ManifestFiles): void {
+  const { namespace = 'default', name = '' } = Object(metadata) as Partial<ObjectMeta>;
+  const { accessModes } = Object(spec) as { accessModes?: unknown };
+  if (Array.isArray(accessModes)) claims.set(`${namespace}/${name}`, accessModes.map(String));
+}
+
 /** Reads files (`-` is standard input). Other kinds than ours are passed over; nothing is thrown for what they contain. */
 export function readManifestFiles(files: readonly string[]): ManifestFiles {
-  const found: ManifestFiles = { pools: [], models: [], namespaces: new Map(), problems: [] };
+  const found: ManifestFiles = {
+    pools: [],
+    models: [],
+    namespaces: new Map(),
+    claims: new Map(),
+    problems: [],
+  };
   for (const file of files) {
     for (const content of readDocuments(file, found.problems)) {
       const object = Object(content) as KubeObject & { spec: unknown };
@@ -66,6 +80,8 @@ export function readManifestFiles(files: readonly string[]): ManifestFiles {
       else if (object.kind === 'Namespace' && object.apiVersion === 'v1') {
         const { name = '', labels } = Object(object.metadata) as Partial<ObjectMeta>;
         found.namespaces.set(name, { ...labels, 'kubernetes.io/metadata.name': name });
+      } else if (object.kind === 'PersistentVolumeClaim' && object.apiVersion === 'v1') {
+        addClaim(object, found);
       } else if (typeof object.apiVersion === 'string' && object.apiVersion.startsWith(`${GROUP}/`)) {
         const what = `${object.apiVersion} ${object.kind}`;
         found.problems.push(

@@ -8,14 +8,17 @@ import { resolveAccelerator } from '../engine/accelerators.ts';
 import { checkExtraArgs } from '../engine/extra-args.ts';
 import { planMemory } from '../engine/memory-plan.ts';
 import { resolveEngine } from '../engine/settings.ts';
+import { type ClaimModes, checkSharedClaims } from '../engine/shared-claims.ts';
 import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
 import { imageVersion, PINNED_VERSION, parseVersion } from '../engine/versions.ts';
+import { renderHpa } from '../render/hpa.ts';
 import type { Cluster, Manifest } from '../render/manifest.ts';
 import { renderModel } from '../render/model.ts';
 import { renderPool } from '../render/pool.ts';
 import { readRouterTemplates, routerFiles } from '../router/router-files.ts';
 import { boundsAt } from '../scaling/bounds.ts';
 import { ScheduleError } from '../scaling/cron-edge.ts';
+import { resolveMode, withBudget } from '../scaling/mode.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
 
 /** Where the output of a command goes. */
@@ -30,6 +33,7 @@ const NO_CA = '# the CA of the running operator\n';
 
 const HEADER = `# What vllm-operator applies for these objects. Three things only a running operator knows:
 # its CA (operator-ca.crt) and the hash of the Redis password (users.acl), and replicas of the engines.
+# HPAs are made where the operator serves external.metrics.k8s.io, with the bounds that schedules give at the time.
 `;
 
 /** Objects in files have no UID; their name stands in for it. */
@@ -51,12 +55,12 @@ function problemsOfPool(pool: InferencePool): string[] {
 function problemsOfModels(
   pool: InferencePool,
   models: readonly InferenceModel[],
-  { namespaces }: ManifestFiles,
+  found: ManifestFiles,
 ): string[] {
   const { verdicts } = acceptModels({
     pool,
     models: models.map(withUid),
-    namespaceLabels: (name) => namespaces.get(name),
+    namespaceLabels: (name) => found.namespaces.get(name),
     acceleratorsPerReplica: resolveAccelerator(pool.spec.accelerator).count,
     claimOf: (model) => claimOf(pool, model),
     isRunnable: (model) => isRunnable(pool, model, 0),
@@ -68,11 +72,22 @@ function problemsOfModels(
     if (verdict !== undefined && !verdict.accepted) return [`${name}: ${verdict.message}`];
     try {
       const issue = planMemory(resolveEngine(pool, model))?.issue;
-      return issue === undefined ? [] : [`${name}: ${describeIssue(issue)}`];
+      return [...problemsOfClaims(model, found), ...(issue ? [`${name}: ${describeIssue(issue)}`] : [])];
     } catch (error) {
       return invalid(name, error);
     }
   });
+}
+
+/** What speaks against claims that the files declare. */
+export function problemsOfClaims(model: InferenceModel, found: ManifestFiles): string[] {
+  const issues = checkSharedClaims(model.spec, claimModesOf(found, model));
+  return issues.map((issue) => `InferenceModel ${manifestKey(model)}: ${describeIssue(issue)}`);
+}
+
+/** Access modes of claims, as far as the files have them. */
+function claimModesOf({ claims }: ManifestFiles, { metadata }: InferenceModel): ClaimModes {
+  return (name) => claims.get(`${metadata.namespace}/${name}`);
 }
 
 /** The issues of an error as lines for people. Throws an error of another kind. */
@@ -120,6 +135,15 @@ export function findProblems(found: ManifestFiles): string[] {
   ];
 }
 
+/** Where the metrics API is the operator's. Which of the bounds of schedules are in force depends on the time. */
+function hpaOf(pool: InferencePool, model: InferenceModel): Manifest[] {
+  const now = Date.now();
+  const metricsApi = { owner: 'ours', available: true, since: 0, message: '' } as const;
+  const decision = resolveMode({ scaling: model.spec.scaling, metricsApi, now });
+  if (withBudget(decision, pool).mode !== 'HPA') return [];
+  return [renderHpa({ pool, model, bounds: boundsAt(model.spec.scaling, now) })];
+}
+
 function renderAll(found: ManifestFiles, cluster: Cluster): Manifest[] {
   const pools = new Map(found.pools.map((pool) => [manifestKey(pool), pool]));
   const templates = readRouterTemplates();
@@ -134,7 +158,12 @@ function renderAll(found: ManifestFiles, cluster: Cluster): Manifest[] {
     ),
     ...found.models.flatMap((model) => {
       const pool = pools.get(poolKeyOf(model));
-      return pool === undefined ? [] : renderModel({ pool, model, cluster });
+      return pool === undefined
+        ? []
+        : [
+            ...renderModel({ pool, model, cluster, claimModes: claimModesOf(found, model) }),
+            ...hpaOf(pool, model),
+          ];
     }),
   ];
 }

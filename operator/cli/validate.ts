@@ -5,7 +5,14 @@ import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { resolveEngine } from '../engine/settings.ts';
 import { formatVersion, PINNED_VERSION } from '../engine/versions.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
-import { type CommandOutput, findProblems, invalid, modelsWithoutPool, poolKeyOf } from './render.ts';
+import {
+  type CommandOutput,
+  findProblems,
+  invalid,
+  modelsWithoutPool,
+  poolKeyOf,
+  problemsOfClaims,
+} from './render.ts';
 
 /** Stands in for a pool that is not known: it has room for every model. */
 function anyPool(model: InferenceModel): InferencePool {
@@ -21,10 +28,10 @@ function anyPool(model: InferenceModel): InferencePool {
 }
 
 /** What no pool can mend, judged with vLLM's default version where the model names none. */
-function problemsOfAlone(model: InferenceModel): string[] {
+function problemsOfAlone(model: InferenceModel, found: ManifestFiles): string[] {
   try {
     resolveEngine(anyPool(model), model);
-    return [];
+    return problemsOfClaims(model, found);
   } catch (error) {
     return invalid(`InferenceModel ${manifestKey(model)}`, error);
   }
@@ -67,10 +74,11 @@ export function validateFiles(
     pools: [...own.pools, ...others.pools],
     models: own.models,
     namespaces: new Map([...others.namespaces, ...own.namespaces]),
+    claims: own.claims,
     problems: [...own.problems, ...others.problems],
   };
   const alone = modelsWithoutPool(all);
-  const problems = [...findProblems(all), ...alone.flatMap(problemsOfAlone)];
+  const problems = [...findProblems(all), ...alone.flatMap((model) => problemsOfAlone(model, all))];
   for (const model of alone) fail(`${warning(model)}\n`);
   for (const problem of problems) fail(`${problem}\n`);
   if (problems.length > 0) return 1;

@@ -1,8 +1,8 @@
 /** Puts the state of a pool before the budget's arbitration, and remembers what it decided. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { resolveAccelerator } from '../engine/accelerators.ts';
+import { mostReplicas } from '../engine/replica-bounds.ts';
 import { type Key, keyOf } from '../kube/key.ts';
-import { mostReplicas } from '../scaling/bounds.ts';
 import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../scaling/budget.ts';
 import type { DemandTracker } from '../scaling/demand.ts';
 import { isFixed } from '../scaling/replicas.ts';

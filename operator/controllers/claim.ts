@@ -2,9 +2,10 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { planMemory } from '../engine/memory-plan.ts';
 import { mergeAdapters } from '../engine/merge-settings.ts';
+import { mostReplicas } from '../engine/replica-bounds.ts';
 import { resolveEngine } from '../engine/settings.ts';
 import { InvalidSpecError } from '../engine/spec-issue.ts';
-import { boundsAt, mostReplicas } from '../scaling/bounds.ts';
+import { boundsAt } from '../scaling/bounds.ts';
 import { ScheduleError } from '../scaling/cron-edge.ts';
 
 /** What a model holds in a pool until it asks for something else and gets it, or is gone. */

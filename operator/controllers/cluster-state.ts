@@ -1,6 +1,7 @@
 /** Everything the controllers read, kept up to date by one watch a kind. */
 import type { Registry } from 'prom-client';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel, type InferencePool } from '../api/types.ts';
+import type { ClaimModes } from '../engine/shared-claims.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { KubeObject, ObjectKey, ResourceType } from '../kube/object.ts';
@@ -23,7 +24,8 @@ import {
 import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../render/labels.ts';
 import { API_KEYS_LABEL, type ApiKeyConfigMap, keepApiKeys } from '../router/api-keys.ts';
 import type { EndpointSlice } from '../router/endpoints-from-slices.ts';
-import type { Autoscaler, ConfigMap, Deployment, Pod, Service } from './workloads.ts';
+import { scaleTarget } from './other-autoscalers.ts';
+import type { Autoscaler, ConfigMap, Deployment, Pod, Service, VolumeClaim } from './workloads.ts';
 
 export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';
 
@@ -90,14 +92,56 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     services: managed<Service>(SERVICES),
     configMaps: managed<ConfigMap>(CONFIG_MAPS),
     serviceAccounts: managed<KubeObject>(SERVICE_ACCOUNTS),
+    // Claims that users made: of each only the access modes, which never change.
+    userClaims: new Reflector<VolumeClaim>({
+      client,
+      type: PERSISTENT_VOLUME_CLAIMS,
+      transform: onlyAccessModes,
+      log,
+      registry,
+    }),
     volumeClaims: managed<KubeObject>(PERSISTENT_VOLUME_CLAIMS),
     disruptionBudgets: managed<KubeObject>(POD_DISRUPTION_BUDGETS),
     networkPolicies: managed<KubeObject>(NETWORK_POLICIES),
     autoscalers: managed<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS),
+    otherAutoscalers: new Reflector<Autoscaler>({
+      client,
+      type: HORIZONTAL_POD_AUTOSCALERS,
+      labelSelector: MANAGED_BY_SELECTOR.replace('=', '!='),
+      transform: onlyScaleTarget,
+      indexes: { byTarget: scaleTarget },
+      log,
+      registry,
+    }),
     ingresses: managed<KubeObject>(INGRESSES),
     endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel } }),
   };
   return state;
+}
+
+/** Access modes of the claims of a namespace. */
+export function claimModesOf(state: ClusterState, namespace: string): ClaimModes {
+  return (name) => state.userClaims.store.get({ namespace, name })?.spec.accessModes;
+}
+
+function onlyScaleTarget({ apiVersion, kind, metadata, spec }: Autoscaler): Autoscaler {
+  const { managedFields: _, labels: __, annotations: ___, ...identity } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: identity,
+    spec: { scaleTargetRef: spec?.scaleTargetRef ?? {} },
+  };
+}
+
+function onlyAccessModes({ apiVersion, kind, metadata, spec }: VolumeClaim): VolumeClaim {
+  const { managedFields: _, labels: __, annotations: ___, ...identity } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: identity,
+    spec: { accessModes: spec.accessModes },
+  };
 }
 
 /** `namespace/name` of the pool that a model names. */

@@ -3,8 +3,9 @@ import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { Clock } from '../kube/clock.ts';
 import { engineName } from '../render/names.ts';
 import type { ApiServiceState } from '../scaling/api-service.ts';
-import { isSettled, type ModeDecision, resolveMode } from '../scaling/mode.ts';
+import { isSettled, type ModeDecision, resolveMode, withBudget } from '../scaling/mode.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { otherAutoscaler } from './other-autoscalers.ts';
 
 export interface ModeKeeperOptions {
   state: ClusterState;
@@ -21,7 +22,7 @@ export class ModeKeeper {
     this.#options = options;
   }
 
-  /** The mode in force and its condition. An overcommitted pool needs every new replica to be granted, which an HPA does not ask for. */
+  /** The mode in force and its condition. */
   of(model: InferenceModel, pool: InferencePool): ModeDecision {
     const { state, clock } = this.#options;
     const metricsApi = this.#options.metricsApi();
@@ -39,10 +40,8 @@ export class ModeKeeper {
       unsettledSince: this.#unsettledSince,
       now: clock.now(),
     });
-    const { overcommit, accelerators, namespaceQuotas = [] } = pool.spec.capacity;
-    const isBounded = accelerators !== undefined || namespaceQuotas.length > 0;
-    if (decision.mode !== 'HPA' || !overcommit || !isBounded) return decision;
-    const message = `the operator's own loop scales, because pool ${pool.metadata.name} is overcommitted and an HPA does not ask its budget`;
-    return { mode: 'Internal', condition: { status: 'True', reason: 'Internal', message } };
+    const other = otherAutoscaler(state, model);
+    const inForce = withBudget(decision, pool);
+    return other ? { ...inForce, condition: other } : inForce;
   }
 }

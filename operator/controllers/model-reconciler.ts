@@ -6,6 +6,7 @@ import { INFERENCE_MODELS } from '../api/types.ts';
 import { type ResolvedAccelerator, resolveAccelerator } from '../engine/accelerators.ts';
 import { type MemoryPlan, planMemory } from '../engine/memory-plan.ts';
 import { type ResolvedEngine, resolveEngine } from '../engine/settings.ts';
+import { checkSharedClaims } from '../engine/shared-claims.ts';
 import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
 import type { Applier } from '../kube/applier.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -18,7 +19,6 @@ import { DEPLOYMENTS } from '../kube/resource-types.ts';
 import type { StatusWriter } from '../kube/status-writer.ts';
 import { renderHpa } from '../render/hpa.ts';
 import { engineSelector } from '../render/labels.ts';
-import { renderModel } from '../render/model.ts';
 import { engineName, routerName } from '../render/names.ts';
 import type { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import { ScheduleError } from '../scaling/cron-edge.ts';
@@ -26,10 +26,10 @@ import { hasNumber, isFixed, specReplicas } from '../scaling/replicas.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import { type BoundsKeeper, LONGEST_WAIT_MS } from './bounds-keeper.ts';
 import { modelCacheCondition } from './cache-condition.ts';
-import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
+import { type ClusterState, claimModesOf, podsOf, poolKeyOf } from './cluster-state.ts';
 import { engineHealth } from './engine-health.ts';
-import { KeptManifests } from './kept-manifests.ts';
 import type { ModeKeeper } from './mode-keeper.ts';
+import { ModelManifests } from './model-manifests.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 import type { MountFailures } from './mount-failures.ts';
 import { REFUSED_RETRY_MS, refusalOf } from './refusal.ts';
@@ -84,10 +84,11 @@ const AFTER_CHANGE_MS = 100;
 
 export class ModelReconciler {
   readonly #options: ModelReconcilerOptions;
-  readonly #kept = new KeptManifests();
+  readonly #manifests: ModelManifests;
 
   constructor(options: ModelReconcilerOptions) {
     this.#options = options;
+    this.#manifests = new ModelManifests(options);
   }
 
   /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
@@ -96,7 +97,7 @@ export class ModelReconciler {
     const model = state.models.store.get(key);
     // Children go with the model, by their owner references.
     if (!model || model.metadata.deletionTimestamp !== undefined) {
-      this.#kept.forget(key);
+      this.#manifests.forget(key);
       return undefined;
     }
     const scope: Scope = { model };
@@ -118,7 +119,11 @@ export class ModelReconciler {
     if (!refused && blocker) return REFUSED_RETRY_MS;
     const { nextChange = Number.POSITIVE_INFINITY } = bounds.of(model, clock.now());
     const mode = pool && !refused ? modes.of(model, pool) : undefined;
-    const next = Math.min(nextChange - clock.now(), mode?.lookAgainMs ?? Number.POSITIVE_INFINITY);
+    const next = Math.min(
+      nextChange - clock.now(),
+      mode?.lookAgainMs ?? Number.POSITIVE_INFINITY,
+      this.#manifests.lookAgainMs(model, scope.accelerator) ?? Number.POSITIVE_INFINITY,
+    );
     return Number.isFinite(next) ? Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS) : next;
   }
 
@@ -180,6 +185,9 @@ export class ModelReconciler {
     if (!pool) return undefined;
     try {
       scope.engine = resolveEngine(pool, model);
+      const claimModes = claimModesOf(this.#options.state, model.metadata.namespace ?? '');
+      const issues = checkSharedClaims(model.spec, claimModes);
+      if (issues.length > 0) throw new InvalidSpecError(issues);
       this.#options.bounds.check(model, this.#options.clock.now());
       return undefined;
     } catch (error) {
@@ -217,7 +225,7 @@ export class ModelReconciler {
       : (live?.spec.replicas ?? initial);
     if (live?.replicasOwnedByApply) await replicas.takeOver(live, signal);
 
-    const desired = [...this.#manifests(scope, pool, live !== undefined)];
+    const desired = [...this.#manifests.of(pool, model, scope.accelerator)];
     if (modes.of(model, pool).mode === 'HPA') {
       desired.push(renderHpa({ pool, model, bounds: bounds.of(model, clock.now()) }));
     }
@@ -245,28 +253,6 @@ export class ModelReconciler {
     }
   }
 
-  /** A Deployment that is made anew is given its replicas, so it is not kept. */
-  #manifests(scope: Scope, pool: InferencePool, keep: boolean): readonly KubeObject[] {
-    const { model } = scope;
-    const roomForSurge = this.#roomForSurge(scope);
-    const cluster = { operatorNamespace: this.#options.operatorNamespace };
-    const render = () => renderModel({ pool, model, cluster, roomForSurge });
-    if (!keep) return render();
-    const { uid, generation } = model.metadata;
-    const of = [uid, generation, pool.metadata.uid, pool.metadata.generation, roomForSurge];
-    return this.#kept.get(keyOf(model), of, render);
-  }
-
-  /** With a budget, a rollout may start another replica beside the present ones only if it fits. */
-  #roomForSurge({ pool, accelerator }: Scope): boolean {
-    const budget = pool?.spec.capacity.accelerators;
-    if (!pool || !accelerator || budget === undefined) return true;
-    const held = this.#options.state.models.store
-      .byIndex('byPool', keyOf(pool))
-      .reduce((sum, model) => sum + (model.status?.desiredReplicas ?? 0) * accelerator.count, 0);
-    return held + accelerator.count <= budget;
-  }
-
   async #report(scope: Scope, blocker: Blocker | undefined, { signal }: Context): Promise<void> {
     const { model, pool } = scope;
     const { state, clock, status, events, modes, coldStarts } = this.#options;
@@ -277,7 +263,6 @@ export class ModelReconciler {
       pods.filter((pod) => !isReleased(pod)),
     );
     const live = scope.written ?? state.deployments.store.get(this.#deploymentKey(scope));
-    const before = findCondition(model.status?.conditions ?? [], 'Ready');
     const view: ModelView = {
       model,
       now: clock.now(),
@@ -302,14 +287,17 @@ export class ModelReconciler {
       store: state.models.store,
       signal,
     });
-    const after = findCondition(next.conditions ?? [], 'Ready');
-    if (!changed || !after || (before?.reason === after.reason && before.status === after.status)) return;
-    events.emit(model, {
-      type: isFailure(after.reason) ? 'Warning' : 'Normal',
-      reason: after.reason,
-      action: 'Reconcile',
-      note: after.message,
-    });
+    if (!changed) return;
+    for (const type of ['Ready', 'ScalingReady']) {
+      const before = findCondition(model.status?.conditions, type);
+      const after = findCondition(next.conditions, type);
+      if (!after || (before?.reason === after.reason && before.status === after.status)) continue;
+      const failed = isFailure(after.reason);
+      // Who scales is no news as long as it works.
+      if (type !== 'Ready' && !failed) continue;
+      const { reason, message: note } = after;
+      events.emit(model, { type: failed ? 'Warning' : 'Normal', reason, action: 'Reconcile', note });
+    }
   }
 
   /** How far clients get. Once Ready, one router that starts or does not answer is no reason to say otherwise. */

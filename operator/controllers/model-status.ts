@@ -123,13 +123,13 @@ function summary(view: ModelView): ConditionUpdate[] {
   }
   if (health.ready === 0)
     return reconciling('False', 'EnginesStarting', 'waiting for the first engine to become ready');
-  if (view.reach !== 'served') return reconciling('False', 'RoutesPending', ROUTES_PENDING);
   if (health.rolling) {
     if (!problem) return reconciling('False', 'RolloutInProgress', ROLLING);
     const { reason, needsUser } = problem;
-    const message = `${problem.message}. The engines of before go on serving`;
+    const message = `${problem.message}. ${reason === 'Unschedulable' ? NO_ROOM : OLD_ONES_SERVE}`;
     return needsUser ? stalled(reason, message) : reconciling('False', reason, message);
   }
+  if (view.reach !== 'served') return reconciling('False', 'RoutesPending', ROUTES_PENDING);
   if (problem) return reconciling('True', problem.reason, problem.message);
   if (health.ready < health.desired)
     return reconciling('True', 'ScalingUp', 'some engines are not ready yet');
@@ -142,6 +142,9 @@ const TOO_FEW = 'the Deployment has 0 replicas, and spec.scaling asks for more';
 export const NO_REPLICAS =
   'spec.scaling.replicas is 0, and no request changes that; raise it, or set minReplicas: 0 and maxReplicas instead to wake on requests';
 const NO_ROUTER = 'no router of the pool is ready; the conditions of the pool say why';
+const OLD_ONES_SERVE = 'The engines of before go on serving';
+const NO_ROOM =
+  'The engines of before go on serving, and hold accelerators. One of them is given up for the new one when accelerators were lacking for 10 minutes; with spec.capacity.accelerators in the pool that is done at once';
 const ROLLING = 'engines are being replaced; those of before go on serving';
 const ROUTES_PENDING = 'waiting for the routers of the pool to start and to learn of it';
 

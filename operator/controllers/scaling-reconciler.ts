@@ -4,6 +4,7 @@ import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { drainTimeoutSeconds } from '../engine/drain-timeout.ts';
 import { scalingTarget } from '../engine/scaling-target.ts';
 import { resolveEngine } from '../engine/settings.ts';
+import { isBoundToOneNode } from '../engine/shared-claims.ts';
 import { durationSeconds } from '../engine/units.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -18,7 +19,7 @@ import { type ScalingMetrics, scalingMetrics } from '../scaling/scaling-metrics.
 import type { AcceptanceCache } from './acceptance-cache.ts';
 import { type BoundsKeeper, LONGEST_WAIT_MS } from './bounds-keeper.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
-import { type ClusterState, podsOf, poolKeyOf } from './cluster-state.ts';
+import { type ClusterState, claimModesOf, podsOf, poolKeyOf } from './cluster-state.ts';
 import { type EngineHealth, engineHealth } from './engine-health.ts';
 import type { ModeKeeper } from './mode-keeper.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
@@ -136,6 +137,11 @@ export class ScalingReconciler {
     const bounds = this.#options.bounds.of(model, clock.now());
     const memory = memories.of(model.metadata.uid ?? '');
     const pods = podsOf(state, { namespace, name: model.metadata.name });
+    const replicas = replicasOf(deployment, memory);
+    // A replica more could wait for its volume for ever. Those that run are let be.
+    const most = isBoundToOneNode(model.spec, claimModesOf(state, namespace))
+      ? Math.max(1, replicas)
+      : Number.POSITIVE_INFINITY;
     return {
       pods,
       model,
@@ -144,10 +150,10 @@ export class ScalingReconciler {
       deployment,
       health: engineHealth(deployment, pods, this.#options.mountFailure),
       memory,
-      replicas: replicasOf(deployment, memory),
+      replicas,
       now: clock.monotonic(),
-      minReplicas: bounds.minReplicas,
-      maxReplicas: bounds.maxReplicas,
+      minReplicas: Math.min(bounds.minReplicas, most),
+      maxReplicas: Math.min(bounds.maxReplicas, most),
       boundsChangeMs: bounds.nextChange === undefined ? undefined : bounds.nextChange - clock.now(),
     };
   }

@@ -1,5 +1,6 @@
 /** Which change of which object wakes which key. */
 import { isDeepStrictEqual } from 'node:util';
+import { claimNames } from '../engine/shared-claims.ts';
 import { findCondition } from '../kube/conditions.ts';
 import type { Controller } from '../kube/controller.ts';
 import { type Key, keyOf } from '../kube/key.ts';
@@ -16,6 +17,7 @@ import {
   routerPoolKeys,
 } from './cluster-state.ts';
 import type { NoticedNode } from './eviction-notice.ts';
+import { modelKeysOf, scaleTarget } from './other-autoscalers.ts';
 import { isFinished, isReady, type Pod } from './workloads.ts';
 
 type OwnerKeys = (object: KubeObject) => Key[];
@@ -45,6 +47,18 @@ export function watchForModels(controller: Controller, state: ClusterState, owne
         .map(keyOf),
   });
   controller.watch(state.pods.store, { map: byModel, afterMs: TELL_AFTER_MS });
+  controller.watch(state.otherAutoscalers.store, {
+    map: (autoscaler) => modelKeysOf(state, autoscaler),
+    changed: (old, now) => !isDeepStrictEqual(scaleTarget(old), scaleTarget(now)),
+  });
+  controller.watch(state.userClaims.store, {
+    map: ({ metadata: { namespace = '', name } }) =>
+      state.models.store
+        .byIndex('byNamespace', namespace)
+        .filter((model) => claimNames(model.spec).includes(name))
+        .map(keyOf),
+    changed: (old, now) => old.metadata.uid !== now.metadata.uid,
+  });
   for (const reflector of [
     state.deployments,
     state.services,

@@ -12,7 +12,7 @@ interface WorkloadCondition {
 export interface Deployment extends KubeObject {
   /** Set when the object enters the store: `spec.replicas` is still owned by the apply that created it. */
   replicasOwnedByApply?: boolean;
-  spec: { replicas?: number };
+  spec: { replicas?: number; strategy?: { rollingUpdate?: { maxSurge?: number | string } } };
   status?: {
     observedGeneration?: number;
     replicas?: number;
@@ -61,11 +61,16 @@ export interface Pod extends KubeObject {
   };
 }
 
+export interface VolumeClaim extends KubeObject {
+  spec: { accessModes?: string[] | undefined };
+}
+
 export interface Service extends KubeObject {
   spec: { clusterIP?: string; selector?: Record<string, string>; ports?: { name?: string; port: number }[] };
 }
 
 export interface Autoscaler extends KubeObject {
+  spec?: { scaleTargetRef?: { kind?: string; name?: string } };
   status?: {
     conditions?: {
       type: string;

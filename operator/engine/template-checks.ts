@@ -4,6 +4,7 @@ import type { InferencePoolSpec } from '../api/inference-pool.ts';
 import { committedMemoryGiB } from './host-memory.ts';
 import { checkInitContainers } from './init-container-checks.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
+import { checkSharedClaims } from './shared-claims.ts';
 import type { SpecIssue } from './spec-issue.ts';
 import { ENGINE_HOME, mountPath, operatorVolumes } from './template-volumes.ts';
 import { GIB, quantityValue } from './units.ts';
@@ -84,26 +85,6 @@ function checkMemory(engine: ResolvedEngine, spec: InferenceModelSpec): SpecIssu
   ];
 }
 
-/** Most replicas that scaling may ask for. */
-function maxReplicas({ scaling }: InferenceModelSpec): number {
-  return Math.max(scaling?.replicas ?? 1, scaling?.maxReplicas ?? 1, scaling?.minReplicas ?? 1);
-}
-
-function checkCache(spec: InferenceModelSpec): SpecIssue[] {
-  const claim = spec.model.cache?.pvc;
-  if (claim?.size === undefined || maxReplicas(spec) <= 1) return [];
-  const modes = claim.accessModes ?? ['ReadWriteOnce'];
-  if (modes.includes('ReadWriteMany')) return [];
-  return [
-    {
-      field: 'spec.model.cache.pvc.accessModes',
-      value: modes,
-      reason: `up to ${maxReplicas(spec)} replicas share the claim, and only one node may mount it`,
-      remedy: 'set accessModes to [ReadWriteMany] with a StorageClass that has it, or use emptyDir',
-    },
-  ];
-}
-
 /** Issues of everything that is rendered beside the engine's own settings. */
 export function checkTemplate(
   engine: ResolvedEngine,
@@ -114,6 +95,7 @@ export function checkTemplate(
     ...checkVolumes(engine, spec),
     ...checkPlacement(pool, spec),
     ...checkMemory(engine, spec),
-    ...checkCache(spec),
+    // Of claims that somebody made only the cluster knows.
+    ...checkSharedClaims(spec, () => undefined),
   ];
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { renderFlags } from '../engine/engine-args.ts';
 import type { ResolvedEngine } from '../engine/resolved-engine.ts';
+import { type ClaimModes, isBoundToOneNode } from '../engine/shared-claims.ts';
 import { engineEnv } from './engine-env.ts';
 import { ENGINE_PORT, engineProbes, engineShutdown, terminationGraceSeconds } from './engine-lifecycle.ts';
 import { engineResources } from './engine-resources.ts';
@@ -32,6 +33,7 @@ interface DeploymentInput {
   model: InferenceModel;
   engine: ResolvedEngine;
   roomForSurge: boolean;
+  claimModes: ClaimModes;
 }
 
 function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unknown> {
@@ -79,11 +81,9 @@ function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unkno
   };
 }
 
-/** A surge needs accelerators for one more replica; without them the old pod has to go first. */
-function strategy({ roomForSurge, model }: DeploymentInput): object {
-  const claim = model.spec.model.cache?.pvc;
-  const oneNode = claim?.size !== undefined && !(claim.accessModes ?? []).includes('ReadWriteMany');
-  const surge = roomForSurge && !oneNode;
+/** A surge needs accelerators for one more replica, and volumes that another node can mount; without them the old pod has to go first. */
+function strategy({ roomForSurge, claimModes, model }: DeploymentInput): object {
+  const surge = roomForSurge && !isBoundToOneNode(model.spec, claimModes);
   return {
     type: 'RollingUpdate',
     rollingUpdate: surge ? { maxSurge: 1, maxUnavailable: 0 } : { maxSurge: 0, maxUnavailable: 1 },

@@ -1,5 +1,6 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { resolveEngine } from '../engine/settings.ts';
+import type { ClaimModes } from '../engine/shared-claims.ts';
 import { renderDisruptionBudget } from './disruption-budget.ts';
 import { renderEngineDeployment } from './engine-deployment.ts';
 import { renderEngineNetworkPolicy } from './engine-network-policy.ts';
@@ -16,13 +17,20 @@ export interface ModelInput {
   cluster: Cluster;
   /** Whether the pool has accelerators for one more replica during a rollout. Default true. */
   roomForSurge?: boolean;
+  /** Access modes of claims that users made. Default: none is known. */
+  claimModes?: ClaimModes;
 }
 
 /**
  * Everything that one model needs in its namespace, in the order to apply it. Pure: the same input gives the same
  * manifests. Throws InvalidSpecError.
  */
-export function renderModel({ pool, model, roomForSurge = true }: ModelInput): Manifest[] {
+export function renderModel({
+  pool,
+  model,
+  roomForSurge = true,
+  claimModes = () => undefined,
+}: ModelInput): Manifest[] {
   const engine = resolveEngine(pool, model);
   const name = engineName(model.metadata.name);
   const labels = engineLabels(model.metadata, pool.metadata);
@@ -32,7 +40,7 @@ export function renderModel({ pool, model, roomForSurge = true }: ModelInput): M
     ...renderModelCacheClaim(pool, model),
     renderEngineNetworkPolicy(pool, model),
     renderEngineService(pool, model),
-    renderEngineDeployment({ pool, model, engine, roomForSurge }),
+    renderEngineDeployment({ pool, model, engine, roomForSurge, claimModes }),
     renderDisruptionBudget(model, name, labels, engineSelector(model.metadata)),
   ];
 }

@@ -1,8 +1,7 @@
 /** Fewest and most replicas that are in force at a moment, schedules included. Pure. */
-import type { InferenceModelSpec } from '../api/inference-model.ts';
+import { ownBounds, type Scaling } from '../engine/replica-bounds.ts';
 import { CronEdge } from './cron-edge.ts';
 
-export type Scaling = NonNullable<InferenceModelSpec['scaling']>;
 type Schedule = NonNullable<Scaling['schedules']>[number];
 
 export interface Bounds {
@@ -14,9 +13,6 @@ export interface Bounds {
   /** When the bounds become others by themselves, in milliseconds since 1970. Absent when no schedule will change them. */
   nextChange?: number;
 }
-
-/** Most replicas that the API takes, for a model whose number is someone else's. */
-const NO_LIMIT = 1_000;
 
 /** Windows that open or close without changing the bounds are looked past, at most this many of them. */
 const MAX_STEPS = 64;
@@ -38,15 +34,6 @@ export function boundsAt(scaling: Scaling | undefined, now: number): Bounds {
   return nextChange === undefined ? bounds : { ...bounds, nextChange };
 }
 
-/** Most replicas that a model can have at any time. */
-export function mostReplicas(scaling: Scaling | undefined): number {
-  const own = ownBounds(scaling);
-  const highest = (scaling?.schedules ?? []).map((schedule) =>
-    Math.max(schedule.minReplicas ?? 0, schedule.maxReplicas ?? 0),
-  );
-  return Math.max(own.maxReplicas, ...highest);
-}
-
 function withOpen(scaling: Scaling | undefined, windows: readonly Window[]): Bounds {
   const own = ownBounds(scaling);
   const open = windows.filter((window) => window.open).map(({ schedule }) => schedule);
@@ -57,15 +44,6 @@ function withOpen(scaling: Scaling | undefined, windows: readonly Window[]): Bou
     maxReplicas: Math.max(minReplicas, maxReplicas),
     open: open.map(({ name }) => name),
   };
-}
-
-function ownBounds(scaling: Scaling | undefined): { minReplicas: number; maxReplicas: number } {
-  if (scaling?.replicas !== undefined && scaling.mode !== 'External')
-    return { minReplicas: scaling.replicas, maxReplicas: scaling.replicas };
-  // Who writes 0 to /scale, and sets no minimum, wants the model to go to sleep.
-  const minReplicas = scaling?.minReplicas ?? Math.min(1, scaling?.replicas ?? 1);
-  const unset = scaling?.mode === 'External' ? NO_LIMIT : Math.max(1, minReplicas);
-  return { minReplicas, maxReplicas: scaling?.maxReplicas ?? unset };
 }
 
 /** One schedule at a moment, and how to go on from there. Infinity stands for never. */

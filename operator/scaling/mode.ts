@@ -1,6 +1,8 @@
 /** Who moves a model between one replica and the most, and what to say about it. Pure. */
+
+import type { InferencePool } from '../api/types.ts';
+import { mostReplicas, type Scaling } from '../engine/replica-bounds.ts';
 import type { ApiServiceState } from './api-service.ts';
-import { mostReplicas, type Scaling } from './bounds.ts';
 
 /** `Fixed`: nobody, there is nothing to decide. */
 export type ScalingMode = 'Fixed' | 'HPA' | 'Internal' | 'External';
@@ -31,7 +33,7 @@ export interface ModeDecision {
   /** For the condition ScalingReady. */
   condition: {
     status: 'True' | 'False';
-    reason: 'FixedReplicas' | 'HPA' | 'Internal' | 'External' | 'HPAMetricsUnavailable';
+    reason: 'FixedReplicas' | 'HPA' | 'Internal' | 'External' | 'HPAMetricsUnavailable' | 'AnotherAutoscaler';
     message: string;
   };
   /** When the answer can become another although nothing else changes, in milliseconds from now. */
@@ -55,6 +57,14 @@ export function resolveMode(input: ModeInput): ModeDecision {
   if (scaling.mode === 'Internal')
     return ready('Internal', 'Internal', "the operator's own loop scales, as spec.scaling.mode says");
   return kept(input) ?? (scaling.mode === 'HPA' ? explicitHpa(input) : automatic(input));
+}
+
+/** The decision in its pool: an overcommitted one needs every new replica to be granted, which an HPA does not ask for. */
+export function withBudget(decision: ModeDecision, pool: InferencePool): ModeDecision {
+  const { overcommit, accelerators, namespaceQuotas = [] } = pool.spec.capacity;
+  const isBounded = accelerators !== undefined || namespaceQuotas.length > 0;
+  if (decision.mode !== 'HPA' || !overcommit || !isBounded) return decision;
+  return internal(`pool ${pool.metadata.name} is overcommitted and an HPA does not ask its budget`);
 }
 
 /** Whether bounds leave no choice while the model is awake. Schedules that move the bounds do. */

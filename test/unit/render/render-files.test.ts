@@ -76,6 +76,18 @@ describe('renderFiles', () => {
     expect(names).toEqual(['platform/a100-redis', 'platform/a100-router', 'team-a/vllm-llama']);
   });
 
+  it('prints the HPA of a model that one scales, and no other', () => {
+    const ranged = model('ranged', '  scaling: { minReplicas: 1, maxReplicas: 4 }');
+    const own = model('own', '  scaling: { minReplicas: 1, maxReplicas: 4, mode: Internal }');
+    const { err, manifests } = run(
+      file('all.yaml', [namespace, pool, ranged, own, model('one')].join('\n---')),
+    );
+    expect(err).toBe('');
+    const found = manifests.filter(({ kind }) => kind === 'HorizontalPodAutoscaler');
+    expect(found.map(({ metadata }) => metadata.name)).toEqual(['vllm-ranged']);
+    expect(found[0]?.spec).toMatchObject({ minReplicas: 1, maxReplicas: 4 });
+  });
+
   it('prints no secret and no usable password', () => {
     const { out } = run(file('all.yaml', [namespace, pool, model('llama')].join('---')));
     expect(out).not.toMatch(/PRIVATE KEY|kind: Secret/);

@@ -42,7 +42,7 @@ kind: InferenceModel
 metadata: { name: ${name}, namespace: team-a }
 spec:
   poolRef: { name: a100, namespace: platform }
-  model: { source: 'hf://meta-llama/Llama-3.1-8B-Instruct' }
+${more.includes('model:') ? '' : "  model: { source: 'hf://meta-llama/Llama-3.1-8B-Instruct' }"}
 ${more}`;
 
 describe('validateFiles of a team that does not own the pool', () => {
@@ -59,10 +59,28 @@ describe('validateFiles of a team that does not own the pool', () => {
     ['  engine: { extraArgs: [--limit-mm-per-prompt, image=2] }\n', /takes JSON/],
     ['  engine: { extraArgs: [--no-such-flag] }\n', /no such flag/],
     ['  template: { volumeMounts: [{ name: a, mountPath: /a }] }\n', /no volume of that name/],
+    [
+      '  scaling: { maxReplicas: 1, schedules: [{ name: day, start: 0 8 * * *, end: 0 20 * * *, maxReplicas: 3 }] }\n  model: { source: hf://a/b, cache: { pvc: { size: 10Gi } } }\n',
+      /up to 3 replicas share the claim/,
+    ],
+    [
+      '  scaling: { mode: External, replicas: 1 }\n  model: { source: hf://a/b, cache: { pvc: { size: 10Gi } } }\n',
+      /any number of replicas/,
+    ],
   ])('refuses what no pool can mend: %s', (more, problem) => {
     const { code, err } = run([file('model.yaml', model('llama', more))]);
     expect(code).toBe(1);
     expect(err).toMatch(problem);
+  });
+
+  it('knows a claim that stands in the files', () => {
+    const claim =
+      'apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: { name: w, namespace: team-a }\nspec: { accessModes: [ReadWriteOnce] }\n';
+    const two = model('llama', '  scaling: { replicas: 2 }\n  model: { source: pvc://w/x }\n');
+    expect(run([file('model.yaml', two)]).code).toBe(0);
+    const { code, err } = run([file('both.yaml', `${claim}---${two}`)]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/spec.model.source "w": up to 2 replicas share the claim, claim w is ReadWriteOnce/);
   });
 
   it('takes any parallelism and any memory where the pool is not known', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Scaling } from '../../../operator/engine/replica-bounds.ts';
 import {
   API_SERVICE_NAME,
   type ApiService,
@@ -6,7 +7,6 @@ import {
   desiredApiService,
   examineApiService,
 } from '../../../operator/scaling/api-service.ts';
-import type { Scaling } from '../../../operator/scaling/bounds.ts';
 import { type HpaCondition, resolveMode } from '../../../operator/scaling/mode.ts';
 import { kubernetesValidator } from '../render/support/kubernetes-schema.ts';
 

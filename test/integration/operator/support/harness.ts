@@ -11,7 +11,7 @@ import {
 import { createOperator } from '../../../../operator/controllers/operator.ts';
 import type { Deployment } from '../../../../operator/controllers/workloads.ts';
 import { KubeClient } from '../../../../operator/kube/client.ts';
-import { sleep } from '../../../../operator/kube/clock.ts';
+import { type Clock, sleep, systemClock } from '../../../../operator/kube/clock.ts';
 import { findCondition } from '../../../../operator/kube/conditions.ts';
 import { isKubeError } from '../../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../../operator/kube/load-connection.ts';
@@ -64,7 +64,8 @@ export class Harness {
     return await this.#createNamespace(`test-${randomUUID().slice(0, 8)}`, labels);
   }
 
-  async startOperator(): Promise<RunningOperator> {
+  /** @param clock of the operator; default: that of this machine */
+  async startOperator(clock: Clock = systemClock): Promise<RunningOperator> {
     const registry = new Registry();
     const connection = await loadConnection({ kubeconfig: this.#server.kubeconfig });
     const transport = new Transport({ connection, userAgent: 'vllm-operator', registry });
@@ -75,6 +76,7 @@ export class Harness {
       identity: `operator-${randomUUID().slice(0, 8)}`,
       log: silentLogger,
       registry,
+      clock,
       leaderElection: true,
       probePort: 0,
       probeHost: '127.0.0.1',
