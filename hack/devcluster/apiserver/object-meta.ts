@@ -8,7 +8,6 @@ const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 const SUBDOMAIN_RULE = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`;
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const LABEL_RULE = `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`;
-const SERVICE_RULE = `a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`;
 const NAME_PART_RULE = `name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`;
 const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
@@ -16,18 +15,16 @@ const MAX_GENERATED_BASE = 58;
 /** Groups whose names are path segments rather than DNS names. */
 const LOOSE_NAMES = new Set(['rbac.authorization.k8s.io']);
 
+/** Collections whose names are labels; Services since RelaxedServiceNameValidation. */
+const LABEL_NAMES = new Set(['namespaces', 'services']);
+
 /** Sets what the server decides on create: uid, times, a generated name. Changes the object. */
 export function fillCreateMeta(resource: Resource, object: ApiObject, namespace: string, now: Date): void {
   const { metadata } = object;
-  for (const key of [
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'selfLink',
-    'resourceVersion',
-    'generation',
-  ]) {
+  for (const key of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'resourceVersion']) {
     delete metadata[key];
   }
+  // Kinds whose generation nobody counts keep what was sent.
   if (resource.namespaced) metadata.namespace = namespace;
   else delete metadata.namespace;
   if (!metadata.name && metadata.generateName) metadata.name = generateName(metadata.generateName);
@@ -105,34 +102,28 @@ function immutable(metadata: Metadata, before: Metadata): Cause[] {
 }
 
 function validateName(resource: Resource, metadata: Metadata): Cause[] {
-  const { name } = metadata;
-  if (!name) {
-    return [
-      {
-        reason: 'FieldValueRequired',
-        field: 'metadata.name',
-        message: 'Required value: name or generateName is required',
-      },
-    ];
-  }
-  if (LOOSE_NAMES.has(resource.group)) {
-    return name.includes('/') || name.includes('%')
-      ? [fieldInvalid('metadata.name', name, `may not contain '/'`)]
-      : [];
-  }
-  if (resource.collection === 'services') {
-    return /^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name) && name.length <= 63
-      ? []
-      : [fieldInvalid('metadata.name', name, SERVICE_RULE)];
-  }
-  if (resource.collection === 'namespaces') {
-    return LABEL.test(name) && name.length <= 63 ? [] : [fieldInvalid('metadata.name', name, LABEL_RULE)];
-  }
-  if (name.length > 253) return [fieldInvalid('metadata.name', name, 'must be no more than 253 characters')];
-  return SUBDOMAIN.test(name) ? [] : [fieldInvalid('metadata.name', name, SUBDOMAIN_RULE)];
+  const { name, generateName: base } = metadata;
+  // A prefix may end with a dash: the generated rest follows.
+  const causes = base ? nameFaults(resource, 'metadata.generateName', base, base.replace(/-$/, 'a')) : [];
+  if (name) return [...causes, ...nameFaults(resource, 'metadata.name', name)];
+  return [...causes, fieldRequired('metadata.name', 'name or generateName is required')];
 }
 
-function qualifiedName(name: string): boolean {
+function nameFaults(resource: Resource, field: string, shown: string, name = shown): Cause[] {
+  if (LOOSE_NAMES.has(resource.group)) {
+    return name.includes('/') || name.includes('%')
+      ? [fieldInvalid(field, shown, `may not contain '/'`)]
+      : [];
+  }
+  if (LABEL_NAMES.has(resource.collection)) {
+    return LABEL.test(name) && name.length <= 63 ? [] : [fieldInvalid(field, shown, LABEL_RULE)];
+  }
+  if (name.length > 253) return [fieldInvalid(field, shown, 'must be no more than 253 characters')];
+  return SUBDOMAIN.test(name) ? [] : [fieldInvalid(field, shown, SUBDOMAIN_RULE)];
+}
+
+/** Whether a text is a label's key: a name, with a DNS subdomain and a slash before it or not. */
+export function qualifiedName(name: string): boolean {
   const parts = name.split('/');
   if (parts.length > 2) return false;
   const last = parts.at(-1) ?? '';
@@ -182,13 +173,12 @@ function validateAnnotations(metadata: Metadata): Cause[] {
 function validateOwners(metadata: Metadata): Cause[] {
   const causes: Cause[] = [];
   const owners = objectsAt(metadata, 'ownerReferences');
-  owners.forEach((owner, index) => {
+  for (const owner of owners) {
     for (const key of ['apiVersion', 'kind', 'name', 'uid']) {
-      if (stringAt(owner, key) === '') {
-        causes.push(fieldInvalid(`metadata.ownerReferences[${index}].${key}`, '', 'must not be empty'));
-      }
+      const why = key === 'apiVersion' ? 'version must not be empty' : 'must not be empty';
+      if (stringAt(owner, key) === '') causes.push(fieldInvalid(`metadata.ownerReferences.${key}`, '', why));
     }
-  });
+  }
   const controllers = owners.filter((owner) => owner.controller === true);
   if (controllers.length > 1) {
     const kinds = controllers

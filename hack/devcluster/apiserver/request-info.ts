@@ -30,10 +30,10 @@ const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);
 
 /** Splits a URL of the API into its parts. */
 export function parseRequestInfo(method: string, url: URL): RequestInfo {
-  const parts = url.pathname
+  // Slashes count that are written as %2F too, as in Go's URL.Path.
+  const parts = decodeURIComponent(url.pathname)
     .split('/')
-    .filter((part) => part !== '')
-    .map(decodeURIComponent);
+    .filter((part) => part !== '');
   const info: RequestInfo = {
     method,
     path: url.pathname,
@@ -55,6 +55,8 @@ export function parseRequestInfo(method: string, url: URL): RequestInfo {
   info.group = core ? '' : (parts[1] ?? '');
   info.version = parts[core ? 1 : 2] ?? '';
   let rest = parts.slice(prefix);
+  const watched = rest[0] === 'watch';
+  if (watched) rest = rest.slice(1);
   if (rest[0] === 'namespaces' && rest.length > 1) {
     info.namespace = rest[1] ?? '';
     if (rest.length > 2 && !NAMESPACE_SUBRESOURCES.has(rest[2] ?? '')) rest = rest.slice(2);
@@ -63,7 +65,11 @@ export function parseRequestInfo(method: string, url: URL): RequestInfo {
   info.name = rest[1] ?? '';
   info.subresource = rest[2] ?? '';
   info.rest = rest.slice(3).join('/');
-  info.verb = verbOf(method, info);
+  info.verb = watched && method === 'GET' ? 'watch' : verbOf(method, info);
+  if (watched && info.name !== '') {
+    info.query = new URLSearchParams(info.query);
+    info.query.set('fieldSelector', `metadata.name=${info.name}`);
+  }
   return info;
 }
 

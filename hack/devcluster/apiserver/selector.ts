@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject, objectsAt, stringAt, stringsAt } from './json.ts';
+import { qualifiedName } from './object-meta.ts';
 import { badRequest } from './status-error.ts';
 
 /** Decides on an object's labels or fields. */
@@ -56,9 +57,7 @@ function parseRequirement(part: string, whole: string): LabelMatcher {
 }
 
 function key(text: string, fail: (why: string) => never): string {
-  const [prefix, name] = text.includes('/') ? text.split('/', 2) : [undefined, text];
-  if (!NAME.test(name ?? '') || (name ?? '').length > 63 || prefix === '')
-    fail(`invalid label key ${JSON.stringify(text)}`);
+  if (!qualifiedName(text)) fail(`invalid label key ${JSON.stringify(text)}`);
   return text;
 }
 

@@ -18,6 +18,8 @@ interface Collection {
   /** Keys in etcd's order (namespace, name), made anew after an addition or removal. */
   sorted: string[] | undefined;
   history: StoreEvent[];
+  /** Revision when the collection was first used: nothing is known from before, as in a watch cache. */
+  since: number;
   listeners: Set<StoreListener>;
 }
 
@@ -58,6 +60,23 @@ export class Store {
       if (object) out.push(object);
     }
     return out;
+  }
+
+  /** The list as it was at a revision. Throws Expired when that is no longer known. */
+  listAt(collection: string, revision: number, namespace?: string): ApiObject[] {
+    if (revision >= this.#revision) return this.list(collection, namespace);
+    this.assertRemembered(collection, revision);
+    const found = this.#collection(collection);
+    const objects = new Map(found.objects);
+    for (const { revision: at, object, old } of found.history.toReversed()) {
+      if (at <= revision) break;
+      const key = objectKey(object.metadata.namespace, object.metadata.name);
+      if (old) objects.set(key, old);
+      else objects.delete(key);
+    }
+    const prefix = namespace === undefined ? '' : `${namespace}/`;
+    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    return keys.map((key) => objects.get(key)).filter((object) => object !== undefined);
   }
 
   /** Number of objects in a collection. */
@@ -118,7 +137,7 @@ export class Store {
   assertRemembered(collection: string, after: number): void {
     const found = this.#collection(collection);
     const full = found.history.length >= this.#historyLimit;
-    const oldest = full ? (found.history[0]?.revision ?? 0) - 1 : 0;
+    const oldest = full ? (found.history[0]?.revision ?? 0) - 1 : found.since;
     const floor = Math.max(oldest, this.#compacted);
     if (after < floor) throw expired(`too old resource version: ${after} (${floor})`);
   }
@@ -138,7 +157,7 @@ export class Store {
   #collection(name: string): Collection {
     let found = this.#collections.get(name);
     if (!found) {
-      found = { objects: new Map(), sorted: [], history: [], listeners: new Set() };
+      found = { objects: new Map(), sorted: [], history: [], since: this.#revision, listeners: new Set() };
       this.#collections.set(name, found);
     }
     return found;

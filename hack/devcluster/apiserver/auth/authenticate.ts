@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { UserInfo } from '../server-context.ts';
-import { forbidden, unauthorized } from '../status-error.ts';
+import { badRequest, forbidden, unauthorized } from '../status-error.ts';
 import type { RbacAuthorizer } from './rbac.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 
+const EXTRA_PREFIX = 'impersonate-extra-';
 const ACCOUNT_PREFIX = 'system:serviceaccount:';
 
 /** Whoever uses the plain listener. */
@@ -21,7 +22,14 @@ export interface Authentication {
 export function authenticate({ tokens, rbac }: Authentication, message: IncomingMessage): UserInfo {
   const user = identify(tokens, message);
   const name = header(message, 'impersonate-user');
-  if (name === undefined) return user;
+  if (name === undefined) {
+    const others = Object.keys(message.headers).filter((each) =>
+      /^impersonate-(group|uid|extra-)/.test(each),
+    );
+    if (others.length > 0)
+      throw badRequest(`requested ${others.join(', ')} without impersonating a user name`);
+    return user;
+  }
   const wanted = impersonated(message, name);
   assertMayImpersonate(rbac, user, wanted);
   return wanted;
@@ -67,24 +75,28 @@ function impersonated(message: IncomingMessage, username: string): UserInfo {
   if (username !== 'system:anonymous' && !groups.includes('system:authenticated'))
     groups.push('system:authenticated');
   const uid = header(message, 'impersonate-uid');
-  return { username, groups, ...(uid === undefined ? {} : { uid }) };
+  const extra = Object.fromEntries(
+    Object.entries(message.headersDistinct)
+      .filter(([key]) => key.startsWith(EXTRA_PREFIX))
+      .map(([key, values = []]) => [decodeURIComponent(key.slice(EXTRA_PREFIX.length)), values]),
+  );
+  return {
+    username,
+    groups,
+    ...(uid === undefined ? {} : { uid }),
+    ...(Object.keys(extra).length === 0 ? {} : { extra }),
+  };
 }
 
 function assertMayImpersonate(rbac: RbacAuthorizer, user: UserInfo, wanted: UserInfo): void {
-  const check = (resource: string, name: string, namespace = ''): void => {
-    const decision = rbac.decide(user, {
-      verb: 'impersonate',
-      namespace,
-      group: '',
-      resource,
-      subresource: '',
-      name,
-    });
-    if (decision.allowed) return;
+  const check = (resource: string, name: string, namespace = '', group = '', subresource = ''): void => {
+    const asked = { verb: 'impersonate', namespace, group, resource, subresource, name };
+    if (rbac.decide(user, asked).allowed) return;
+    const what = subresource === '' ? resource : `${resource}/${subresource}`;
     throw forbidden(
-      { group: '', plural: resource },
+      { group, plural: resource },
       name,
-      `User "${user.username}" cannot impersonate resource "${resource}" in API group "" at the cluster scope`,
+      `User "${user.username}" cannot impersonate resource "${what}" in API group "${group}" at the cluster scope`,
     );
   };
   if (wanted.username.startsWith(ACCOUNT_PREFIX)) {
@@ -92,4 +104,9 @@ function assertMayImpersonate(rbac: RbacAuthorizer, user: UserInfo, wanted: User
     check('serviceaccounts', name, namespace);
   } else check('users', wanted.username);
   for (const group of wanted.groups) if (!group.startsWith('system:')) check('groups', group);
+  const extras = (key: string, values: string[]): void => {
+    for (const value of values) check('userextras', value, '', 'authentication.k8s.io', key);
+  };
+  for (const [key, values] of Object.entries(wanted.extra ?? {})) extras(key, values);
+  if (wanted.uid !== undefined) check('uids', wanted.uid, '', 'authentication.k8s.io');
 }

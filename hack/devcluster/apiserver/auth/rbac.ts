@@ -70,22 +70,30 @@ export class RbacAuthorizer {
   *#grants(user: UserInfo, namespace: string): Generator<{ rules: JsonObject[]; reason: () => string }> {
     for (const binding of this.#store.list(CLUSTER_BINDINGS)) {
       const subject = subjectFor(binding, user);
-      if (subject) yield { rules: this.#rulesOf(binding, ''), reason: () => reasonText(binding, subject) };
+      if (subject) yield { rules: this.rulesOf(binding), reason: () => reasonText(binding, subject) };
     }
     if (namespace === '') return;
     for (const binding of this.#store.list(BINDINGS, namespace)) {
       const subject = subjectFor(binding, user);
-      if (subject)
-        yield { rules: this.#rulesOf(binding, namespace), reason: () => reasonText(binding, subject) };
+      if (subject) yield { rules: this.rulesOf(binding), reason: () => reasonText(binding, subject) };
     }
   }
 
-  #rulesOf(binding: ApiObject, namespace: string): JsonObject[] {
+  /** Whether the role that a binding names is there. */
+  hasRole(binding: ApiObject): boolean {
+    return this.#roleOf(binding) !== undefined;
+  }
+
+  #roleOf(binding: ApiObject): ApiObject | undefined {
     const name = stringAt(binding, 'roleRef', 'name');
-    const clusterRole = stringAt(binding, 'roleRef', 'kind') === 'ClusterRole';
-    const role = clusterRole
+    return stringAt(binding, 'roleRef', 'kind') === 'ClusterRole'
       ? this.#store.get(CLUSTER_ROLES, '', name)
-      : this.#store.get(ROLES, namespace, name);
+      : this.#store.get(ROLES, binding.metadata.namespace ?? '', name);
+  }
+
+  /** What the role of a binding grants. */
+  rulesOf(binding: ApiObject): JsonObject[] {
+    const role = this.#roleOf(binding);
     if (!role) return [];
     return [...objectsAt(role, 'rules'), ...this.#aggregated(role)];
   }

@@ -1,6 +1,8 @@
 import { DEFINITIONS } from '../crd/definition-behaviour.ts';
 import type { Behaviour } from '../resource.ts';
+import { EVENTS } from './events.ts';
 import { NODES, PODS } from './pods.ts';
+import { ROLE_BINDINGS, ROLES } from './rbac-kinds.ts';
 import { type AddressRange, servicesBehaviour } from './services.ts';
 import {
   API_SERVICES,
@@ -8,12 +10,10 @@ import {
   CONFIG_MAPS,
   DISRUPTION_BUDGETS,
   ENDPOINT_SLICES,
-  EVENTS,
   LEASES,
   NAMESPACES,
   NETWORK_POLICIES,
   PRIORITY_CLASSES,
-  ROLE_BINDINGS,
   SECRETS,
   STORAGE_CLASSES,
   VOLUMES,
@@ -51,6 +51,8 @@ export function builtinBehaviours(range: AddressRange): Readonly<Record<string, 
     'networking.k8s.io/networkpolicies': NETWORK_POLICIES,
     'coordination.k8s.io/leases': LEASES,
     'discovery.k8s.io/endpointslices': ENDPOINT_SLICES,
+    'rbac.authorization.k8s.io/roles': ROLES,
+    'rbac.authorization.k8s.io/clusterroles': ROLES,
     'rbac.authorization.k8s.io/rolebindings': ROLE_BINDINGS,
     'rbac.authorization.k8s.io/clusterrolebindings': ROLE_BINDINGS,
     'storage.k8s.io/storageclasses': STORAGE_CLASSES,

@@ -72,9 +72,16 @@ const oldAutoscalers = (): Converters => ({
   toStored: autoscalerFromV1,
 });
 
+/** What only coordinated leader election knows is dropped, as its feature is off by default. */
+function plainLease(lease: ApiObject): ApiObject {
+  const { strategy: _, preferredHolder: __, ...spec } = objectAt(lease, 'spec');
+  return { ...lease, spec };
+}
+
 /** How a version reads and writes what its collection holds. */
 export function converters(group: string, version: string, collection: string): Converters {
   if (group === 'events.k8s.io') return newEvents();
+  if (collection === 'coordination.k8s.io/leases') return { ...SAME, toStored: plainLease };
   if (collection === 'autoscaling/horizontalpodautoscalers' && version === 'v1') return oldAutoscalers();
   return SAME;
 }

@@ -14,7 +14,6 @@ import { fieldInvalid, fieldRequired } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
 import type { Cause } from '../status-error.ts';
 
-const RBAC_GROUP = 'rbac.authorization.k8s.io';
 const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 
 function forbidden(field: string, why: string): Cause {
@@ -44,8 +43,17 @@ function validateData(object: ApiObject, old: ApiObject | undefined): Cause[] {
   return causes;
 }
 
-/** ConfigMaps. */
-export const CONFIG_MAPS: Behaviour = { validate: validateData };
+/** ConfigMaps: no key is in data and in binaryData. */
+export const CONFIG_MAPS: Behaviour = {
+  validate(object, old) {
+    const binary = objectAt(object, 'binaryData');
+    const twice = Object.keys(objectAt(object, 'data')).filter((key) => key in binary);
+    return [
+      ...validateData(object, old),
+      ...twice.map((key) => fieldInvalid(`data[${key}]`, key, 'duplicate of key present in binaryData')),
+    ];
+  },
+};
 
 /** Secrets: stringData goes into data. */
 export const SECRETS: Behaviour = {
@@ -176,33 +184,13 @@ export const NETWORK_POLICIES: Behaviour = {
 /** Leases. */
 export const LEASES: Behaviour = {
   validate(object) {
+    const causes: Cause[] = [];
     const duration = numberAt(object, 'spec', 'leaseDurationSeconds');
     if (duration !== undefined && duration <= 0)
-      return [fieldInvalid('spec.leaseDurationSeconds', duration, 'must be greater than 0')];
+      causes.push(fieldInvalid('spec.leaseDurationSeconds', duration, 'must be greater than 0'));
     const transitions = numberAt(object, 'spec', 'leaseTransitions');
-    return transitions !== undefined && transitions < 0
-      ? [fieldInvalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0')]
-      : [];
-  },
-};
-
-/** RoleBindings and ClusterRoleBindings: roleRef can't change. */
-export const ROLE_BINDINGS: Behaviour = {
-  default(object) {
-    const role = ensureObject(object, 'roleRef');
-    if (stringAt(role, 'apiGroup') === '') role.apiGroup = RBAC_GROUP;
-    for (const subject of objectsAt(object, 'subjects')) {
-      if (subject.kind === 'User' || subject.kind === 'Group') setDefault(subject, 'apiGroup', RBAC_GROUP);
-    }
-  },
-  validate(object, old) {
-    const causes: Cause[] = [];
-    if (old && !equal(old.roleRef, object.roleRef))
-      causes.push(fieldInvalid('roleRef', object.roleRef ?? null, 'cannot change roleRef'));
-    objectsAt(object, 'subjects').forEach((subject, index) => {
-      if (subject.kind === 'ServiceAccount' && stringAt(subject, 'namespace') === '')
-        causes.push(fieldRequired(`subjects[${index}].namespace`));
-    });
+    if (transitions !== undefined && transitions < 0)
+      causes.push(fieldInvalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0'));
     return causes;
   },
 };
@@ -225,26 +213,6 @@ export const ENDPOINT_SLICES: Behaviour = {
 /** PriorityClasses. */
 export const PRIORITY_CLASSES: Behaviour = {
   default: (object) => setDefault(object, 'preemptionPolicy', 'PreemptLowerPriority'),
-};
-
-/** Events of the core group, which also holds those of events.k8s.io. */
-export const EVENTS: Behaviour = {
-  zero(object) {
-    const core = object.apiVersion === 'v1';
-    const nulls = core
-      ? ['eventTime', 'firstTimestamp', 'lastTimestamp']
-      : ['eventTime', 'deprecatedFirstTimestamp', 'deprecatedLastTimestamp'];
-    for (const key of nulls) if (object[key] === undefined) object[key] = null;
-    if (core) setDefault(object, 'reportingComponent', '');
-    if (core) setDefault(object, 'reportingInstance', '');
-  },
-  validate(object) {
-    const about = isObject(object.regarding) ? 'regarding' : 'involvedObject';
-    const namespace = stringAt(object, about, 'namespace');
-    const own = object.metadata.namespace ?? '';
-    if (namespace === own || (namespace === '' && own === 'default')) return [];
-    return [fieldInvalid('involvedObject.namespace', namespace, 'does not match event.namespace')];
-  },
 };
 
 /** APIServices. */

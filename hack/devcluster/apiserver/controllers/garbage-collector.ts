@@ -1,4 +1,5 @@
 import { type ApiObject, type OwnerReference, objectKey } from '../api-object.ts';
+import { isObject, objectAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
 import type { StoreEvent } from '../store.ts';
@@ -175,8 +176,8 @@ export class GarbageCollector {
     const bare = { ...object, metadata: metadata as ApiObject['metadata'] };
     if ((metadata.deletionGracePeriodSeconds ?? 0) > 0) this.#server.store.put(place.collection, bare);
     else {
-      this.#server.store.remove(place.collection, bare);
-      this.#resource(place.collection)?.behaviour.deleted?.(bare);
+      this.#server.store.remove(place.collection, object);
+      this.#resource(place.collection)?.behaviour.deleted?.(object);
     }
   }
 }
@@ -194,12 +195,13 @@ function hasGcFinalizer(object: ApiObject | undefined): boolean {
 function withoutOwner(object: ApiObject, uid: string): ApiObject {
   const { ownerReferences = [], ...metadata } = object.metadata;
   const rest = ownerReferences.filter((owner) => owner.uid !== uid);
-  const managedFields = (object.metadata.managedFields ?? []).map((entry) => dropOwnerPath(entry, uid));
-  const next = {
-    ...metadata,
-    ...(rest.length > 0 ? { ownerReferences: rest } : {}),
-    managedFields,
-  } as ApiObject['metadata'];
+  const managedFields = (object.metadata.managedFields ?? [])
+    .map((entry) => dropOwnerPath(entry, uid))
+    .filter((entry) => !isObject(entry) || Object.keys(objectAt(entry, 'fieldsV1')).length > 0);
+  const next = { ...metadata } as ApiObject['metadata'];
+  if (rest.length > 0) next.ownerReferences = rest;
+  if (managedFields.length > 0) next.managedFields = managedFields;
+  else delete next.managedFields;
   return { ...object, metadata: next };
 }
 

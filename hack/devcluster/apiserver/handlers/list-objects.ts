@@ -7,21 +7,20 @@ import type { Representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
 import type { ServerContext } from '../server-context.ts';
-import { badRequest, StatusError } from '../status-error.ts';
 import { tableOf } from '../table/table.ts';
 import type { ContinueTokens } from './continue-tokens.ts';
+import { checkListOptions, checkVersion } from './list-options.ts';
 
-/** Objects of a resource in a namespace ('' for all) that match. */
+/** Objects of a resource in a namespace ('' for all) that match, as they are or were at a revision. Throws Expired. */
 export function selectObjects(
   server: ServerContext,
   resource: Resource,
   namespace: string,
   filter: ObjectFilter,
+  revision = server.store.revision,
 ): ApiObject[] {
-  const stored = server.store.list(
-    resource.collection,
-    resource.namespaced && namespace !== '' ? namespace : undefined,
-  );
+  const within = resource.namespaced && namespace !== '' ? namespace : undefined;
+  const stored = server.store.listAt(resource.collection, revision, within);
   const out: ApiObject[] = [];
   for (const object of stored) {
     const shown = resource.fromStored(object);
@@ -39,13 +38,16 @@ export function listObjects(
   shape: Representation,
   response: ServerResponse,
 ): void {
+  checkListOptions(info.query, false);
   const filter = parseFilter(resource, info.query);
-  checkVersion(server, info.query);
+  checkVersion(server.store, info.query);
   const limit = Number(info.query.get('limit') ?? 0);
   const token = info.query.get('continue') ?? '';
+  const exact = info.query.get('resourceVersionMatch') === 'Exact';
+  const revision = exact ? Number(info.query.get('resourceVersion')) : server.store.revision;
   const rest =
     token === ''
-      ? { revision: server.store.revision, objects: selectObjects(server, resource, info.namespace, filter) }
+      ? { revision, objects: selectObjects(server, resource, info.namespace, filter, revision) }
       : tokens.load(token);
   const cut = limit > 0 && rest.objects.length > limit;
   const page = cut ? rest.objects.slice(0, limit) : rest.objects;
@@ -83,25 +85,4 @@ function listText(
   const head = JSON.stringify({ kind: resource.listKind, apiVersion: apiVersionOf(resource), metadata });
   const items = page.map((object) => (resource.custom ? encoder.object(object) : encoder.item(object)));
   return `${head.slice(0, -1)},"items":[${items.join(',')}]}`;
-}
-
-/** resourceVersion of a list: newer than ours is told as "too large", what is no number is refused. */
-function checkVersion(server: ServerContext, query: URLSearchParams): void {
-  const text = query.get('resourceVersion') ?? '';
-  if (text === '') return;
-  if (!/^\d+$/.test(text))
-    throw badRequest(
-      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    );
-  if (Number(text) > server.store.revision) {
-    throw new StatusError(
-      504,
-      'Timeout',
-      `Too large resource version: ${text}, current: ${server.store.revision}`,
-      {
-        causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-        retryAfterSeconds: 1,
-      },
-    );
-  }
 }

@@ -4,7 +4,8 @@ import { clone, ensureObject, isObject, type JsonObject, numberAt, objectsAt, st
 import { matcherOf } from '../selector.ts';
 import { badRequest, conflict, methodNotAllowed, StatusError } from '../status-error.ts';
 import { readStored } from '../writes/common.ts';
-import { deleteObject, deleteOptions } from '../writes/delete-object.ts';
+import { deleteObject } from '../writes/delete-object.ts';
+import { deleteOptions } from '../writes/delete-options.ts';
 import { type HandlerState, type ResourceRequest, readObjectBody, targetOf } from './resource-handler.ts';
 import { writeRequestOf } from './write-request.ts';
 

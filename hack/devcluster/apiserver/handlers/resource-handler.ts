@@ -6,7 +6,6 @@ import { parseFilter } from '../object-filter.ts';
 import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
 import { type Answered, type Representation, representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
-import { isWatch } from '../request-info.ts';
 import type { Resource } from '../resource.ts';
 import type { ServerContext, UserInfo } from '../server-context.ts';
 import {
@@ -21,10 +20,12 @@ import type { WatchSessions } from '../watch-sessions.ts';
 import { checkTarget, readStored, type Target } from '../writes/common.ts';
 import { createObject } from '../writes/create-object.ts';
 import { decodeObject } from '../writes/decode-object.ts';
-import { deleteObject, deleteOptions } from '../writes/delete-object.ts';
+import { deleteObject } from '../writes/delete-object.ts';
+import { assertDeleteOptions, deleteOptions } from '../writes/delete-options.ts';
 import { updateObject } from '../writes/update-object.ts';
 import type { ContinueTokens } from './continue-tokens.ts';
 import { listObjects, selectObjects } from './list-objects.ts';
+import { checkVersion } from './list-options.ts';
 import type { OpenApiDocuments } from './openapi.ts';
 import { assertPatchType, patchObject } from './patch-object.ts';
 import { watchObjects } from './watch-objects.ts';
@@ -73,8 +74,8 @@ export async function handleResource(state: HandlerState, call: ResourceRequest)
       watchObjects(state.server, state.sessions, resource, info, shape, response);
       return;
     case 'get':
-      if (isWatch(info.query)) watchOne(state, call, shape);
-      else sendObject(state.server, call, readStored(state.server, targetOf(call)), 200, shape);
+      checkVersion(state.server.store, info.query);
+      sendObject(state.server, call, readStored(state.server, targetOf(call)), 200, shape);
       return;
     case 'create':
       await create(state, call, shape);
@@ -100,7 +101,7 @@ export async function handleResource(state: HandlerState, call: ResourceRequest)
 const NO_STATUS_TABLE = new Set(['apiextensions.k8s.io/customresourcedefinitions']);
 
 function answeredBy({ info, resource }: ResourceRequest): Answered {
-  const watch = info.verb === 'watch' || (info.verb === 'get' && isWatch(info.query));
+  const watch = info.verb === 'watch';
   return {
     what: watch ? 'events' : info.verb === 'list' || info.verb === 'deletecollection' ? 'list' : 'object',
     tables: info.subresource === '' || !NO_STATUS_TABLE.has(resource.collection),
@@ -135,19 +136,6 @@ export function sendObject(
       shape === 'partial' ? server.encoder.partial(object) : server.encoder.object(object),
       warnings,
     );
-}
-
-function watchOne(state: HandlerState, call: ResourceRequest, shape: Representation): void {
-  const query = new URLSearchParams(call.info.query);
-  query.set('fieldSelector', `metadata.name=${call.info.name}`);
-  watchObjects(
-    state.server,
-    state.sessions,
-    call.resource,
-    { ...call.info, query, name: '' },
-    shape,
-    call.response,
-  );
 }
 
 /** The body of a create or update, from JSON, YAML or protobuf. Throws BadRequest, UnsupportedMediaType. */
@@ -228,9 +216,12 @@ async function optionsBody(call: ResourceRequest): Promise<JsonObject | undefine
   const bytes = await readBytes(call.message);
   if (bytes.length === 0) return undefined;
   const type = mediaType(call.message);
-  return type === PROTOBUF
-    ? decodeProtobuf(bytes)
-    : parseObject(bytes.toString('utf8'), type, 'DeleteOptions').value;
+  const body =
+    type === PROTOBUF
+      ? decodeProtobuf(bytes)
+      : parseObject(bytes.toString('utf8'), type, 'DeleteOptions').value;
+  assertDeleteOptions(body);
+  return body;
 }
 
 async function remove(state: HandlerState, call: ResourceRequest): Promise<void> {
@@ -257,7 +248,7 @@ async function removeAll(state: HandlerState, call: ResourceRequest): Promise<vo
     apiVersion: resource.custom
       ? `${resource.group}/${resource.version}`
       : resource.fromStored(objects[0] ?? emptyOf(resource)).apiVersion,
-    metadata: { resourceVersion: revision },
+    metadata: { ...(resource.custom ? { continue: '' } : {}), resourceVersion: revision },
     items: objects.filter(isObject).map((object) => stripKind(resource, object)),
   });
 }

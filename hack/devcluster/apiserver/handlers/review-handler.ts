@@ -1,4 +1,4 @@
-import type { ApiObject } from '../api-object.ts';
+import { type ApiObject, timestamp } from '../api-object.ts';
 import { trackUpdate } from '../apply/updater.ts';
 import type { AccessAttributes, RbacAuthorizer } from '../auth/rbac.ts';
 import { API_AUDIENCE, type ServiceAccountTokens } from '../auth/service-account-tokens.ts';
@@ -7,7 +7,7 @@ import { isObject, type JsonObject, objectAt, stringAt, stringsAt } from '../jso
 import { fieldInvalid } from '../object-meta.ts';
 import type { Resource } from '../resource.ts';
 import type { UserInfo, WriteRequest } from '../server-context.ts';
-import { type Cause, invalid, methodNotAllowed } from '../status-error.ts';
+import { badRequest, type Cause, invalid, methodNotAllowed } from '../status-error.ts';
 import { blankObject, managedWrite } from '../writes/common.ts';
 import { decodeObject } from '../writes/decode-object.ts';
 import { type HandlerState, type ResourceRequest, readObjectBody, targetOf } from './resource-handler.ts';
@@ -30,9 +30,12 @@ export async function handleReview(
   const body = await readObjectBody(call, resource.kind);
   const request = writeRequestOf(message, info, user);
   const object = decodeObject(state.server, resource, body, request);
-  validate(resource, object);
+  if (resource.namespaced) object.metadata.namespace = info.namespace;
+  validate(resource, object, info.namespace);
   const status = answer(sources, resource, object, user);
   const tracked = track(state, call, object, request);
+  if (resource.kind === 'SelfSubjectReview')
+    tracked.metadata.creationTimestamp = timestamp(state.server.now());
   sendJson(response, 201, { ...tracked, status }, request.warnings);
 }
 
@@ -49,22 +52,26 @@ function track(
   return trackUpdate(blank as ApiObject, rest as ApiObject, write);
 }
 
-function validate(resource: Resource, object: ApiObject): void {
+function validate(resource: Resource, object: ApiObject, namespace: string): void {
+  if (resource.kind === 'TokenReview' && stringAt(object, 'spec', 'token') === '')
+    throw badRequest('token is required for TokenReview in authentication');
+  if (!resource.kind.endsWith('AccessReview')) return;
   const causes: Cause[] = [];
   const spec = objectAt(object, 'spec');
-  if (
-    resource.kind.endsWith('AccessReview') &&
-    isObject(spec.resourceAttributes) === isObject(spec.nonResourceAttributes)
-  ) {
-    causes.push(
-      fieldInvalid(
-        'spec.resourceAttributes',
-        '',
-        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
-      ),
-    );
+  if (isObject(spec.resourceAttributes) === isObject(spec.nonResourceAttributes)) {
+    const why = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
+    causes.push(fieldInvalid('spec.resourceAttributes', spec.resourceAttributes ?? null, why));
   }
-  if (causes.length > 0) throw invalid(resource, '', causes);
+  if (
+    resource.kind !== 'SelfSubjectAccessReview' &&
+    stringAt(spec, 'user') === '' &&
+    groupsOf(spec).length === 0
+  )
+    causes.push(fieldInvalid('spec.user', '', 'at least one of user or group must be specified'));
+  const inside = stringAt(spec, 'resourceAttributes', 'namespace');
+  if (resource.kind === 'LocalSubjectAccessReview' && inside !== namespace)
+    causes.push(fieldInvalid('spec.resourceAttributes.namespace', inside, 'must match metadata.namespace'));
+  if (causes.length > 0) throw invalid({ ...resource, kind: '' }, '', causes);
 }
 
 function answer(sources: ReviewSources, resource: Resource, object: ApiObject, user: UserInfo): JsonObject {

@@ -5,11 +5,12 @@ import type { Representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
 import type { ServerContext } from '../server-context.ts';
-import { invalid, StatusError } from '../status-error.ts';
+import { StatusError } from '../status-error.ts';
 import type { StoreEvent } from '../store.ts';
 import { tableOf } from '../table/table.ts';
 import type { WatchSessions } from '../watch-sessions.ts';
 import { selectObjects } from './list-objects.ts';
+import { checkListOptions } from './list-options.ts';
 
 /** Bookmarks come about once a minute, as kube-apiserver sends them. */
 const BOOKMARK_MS = 60_000;
@@ -25,9 +26,9 @@ export function watchObjects(
   response: ServerResponse,
 ): void {
   const { query } = info;
+  checkListOptions(query, true);
   const filter = parseFilter(resource, query);
   const initial = query.get('sendInitialEvents');
-  checkOptions(query, initial);
   const text = query.get('resourceVersion') ?? '';
   if (!/^\d*$/.test(text)) {
     throw new StatusError(
@@ -50,18 +51,6 @@ export function watchObjects(
     return;
   }
   stream.keep(sessions, Number(query.get('timeoutSeconds') ?? 0) || DEFAULT_TIMEOUT_SECONDS);
-}
-
-function checkOptions(query: URLSearchParams, initial: string | null): void {
-  if (initial === null) return;
-  if (query.get('resourceVersionMatch') === 'NotOlderThan') return;
-  throw invalid({ group: 'meta.k8s.io', plural: '', kind: 'ListOptions' }, '', [
-    {
-      reason: 'FieldValueForbidden',
-      field: 'resourceVersionMatch',
-      message: 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    },
-  ]);
 }
 
 class WatchStream {
@@ -101,7 +90,7 @@ class WatchStream {
       for (const object of selectObjects(this.#server, this.#resource, this.#info.namespace, this.#filter)) {
         this.#send('ADDED', object);
       }
-      if (initial === 'true') this.#bookmark(true);
+      if (initial === 'true' && this.#bookmarks()) this.#bookmark(true);
     }
     this.#stop = store.watch(this.#resource.collection, after, (event) => {
       this.#event(event);
@@ -109,8 +98,7 @@ class WatchStream {
   }
 
   keep(sessions: WatchSessions, timeoutSeconds: number): void {
-    const bookmarks = this.#info.query.get('allowWatchBookmarks') === 'true';
-    const ticker = bookmarks ? setInterval(() => this.#bookmark(false), BOOKMARK_MS) : undefined;
+    const ticker = this.#bookmarks() ? setInterval(() => this.#bookmark(false), BOOKMARK_MS) : undefined;
     const end = (): void => {
       this.#response.end();
     };
@@ -124,6 +112,10 @@ class WatchStream {
       clearTimeout(timer);
       remove();
     });
+  }
+
+  #bookmarks(): boolean {
+    return this.#info.query.get('allowWatchBookmarks') === 'true';
   }
 
   #event(event: StoreEvent): void {

@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject, objectAt, stringAt, stringsAt } from '../json.ts';
+import { canonicalTime } from './go-time.ts';
 import { canonicalQuantity } from './quantity.ts';
 import { resolveSchema, type SchemaLookup } from './resolve.ts';
 
@@ -51,7 +52,7 @@ class Decoder {
     const type = stringAt(schema, 'type');
     if (type === 'object') return this.#object(schema, value, path, goPath);
     if (type === 'array') return this.#array(schema, value, path, goPath);
-    if (type === 'string') return typeof value === 'string' ? value : this.#fail(value, goPath, 'string');
+    if (type === 'string') return this.#text(unresolved, schema, value, goPath);
     if (type === 'boolean') return typeof value === 'boolean' ? value : this.#fail(value, goPath, 'bool');
     if (type === 'integer') {
       return Number.isInteger(value)
@@ -60,6 +61,19 @@ class Decoder {
     }
     if (type === 'number') return typeof value === 'number' ? value : this.#fail(value, goPath, 'float64');
     return Array.isArray(schema.oneOf) ? this.#quantity(value, goPath) : value;
+  }
+
+  #text(unresolved: JsonObject, schema: JsonObject, value: Json, goPath: string): Json {
+    if (typeof value !== 'string') return this.#fail(value, goPath, 'string');
+    if (schema.format === 'byte') return assertBase64(value);
+    if (schema.format !== 'date-time') return value;
+    const micro = JSON.stringify(unresolved).includes('v1.MicroTime"');
+    const time = canonicalTime(value, micro);
+    if (time !== undefined) return time;
+    const layout = `2006-01-02T15:04:05${micro ? '.000000' : ''}Z07:00`;
+    throw new DecodeError(
+      `parsing time ${JSON.stringify(value)} as ${JSON.stringify(layout)}: cannot parse it`,
+    );
   }
 
   #quantity(value: Json, goPath: string): Json {
@@ -138,6 +152,14 @@ class Decoder {
       `json: cannot unmarshal ${got} into Go struct field ${this.#kind}${goPath} of type ${want}`,
     );
   }
+}
+
+function assertBase64(text: string): string {
+  const bytes = text.replace(/[\r\n]/g, '');
+  const sound = bytes.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(bytes);
+  if (sound) return text;
+  const at = /[^A-Za-z0-9+/\r\n]/.exec(text)?.index ?? text.length;
+  throw new DecodeError(`illegal base64 data at input byte ${at}`);
 }
 
 function nullEntry(schema: JsonObject): Json {

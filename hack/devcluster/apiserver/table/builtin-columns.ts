@@ -15,6 +15,8 @@ import { age, orNone } from './cells.ts';
 import { AGE_COLUMN, type Column, column, NAME_COLUMN } from './column.ts';
 import { podColumns } from './pod-columns.ts';
 
+const HOLDER_TEXT =
+  'holderIdentity contains the identity of the holder of a current lease. If Coordinated Leader Election is used, the holder identity must be equal to the elected LeaseCandidate.metadata.name field.';
 const DATA_TEXT =
   "Data contains the configuration data. Each key must consist of alphanumeric characters, '-', '_' or '.'. Values with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the keys in the BinaryData field, this is enforced during validation process.";
 
@@ -290,7 +292,10 @@ const MIDDLE: Readonly<Record<string, Middle>> = {
     ],
     after: [],
   },
-  'coordination.k8s.io/leases': { before: [column('Holder', text('spec', 'holderIdentity'))], after: [] },
+  'coordination.k8s.io/leases': {
+    before: [column('Holder', text('spec', 'holderIdentity'), { description: HOLDER_TEXT })],
+    after: [],
+  },
   'discovery.k8s.io/endpointslices': {
     before: [
       column('AddressType', text('addressType')),

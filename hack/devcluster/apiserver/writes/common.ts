@@ -18,6 +18,7 @@ import {
   notFound,
   StatusError,
 } from '../status-error.ts';
+import { warnOfFinalizers } from './metadata-warnings.ts';
 
 /** Where a write goes. */
 export interface Target {
@@ -97,9 +98,12 @@ export function validateObject(
 ): void {
   const { resource } = target;
   const causes: Cause[] = validateMeta(resource, object, old);
+  if (resource.custom) warnOfFinalizers(object, old, context.warn);
   if (resource.custom) causes.push(...validateCustom(resource, object, old, context));
   else causes.push(...(resource.behaviour.validate?.(object, old, context) ?? []));
-  if (causes.length > 0) throw invalid(resource, object.metadata.name ?? '', causes);
+  // The strategy of Events is the core group's, whichever group was asked.
+  const subject = resource.collection === 'events' ? { ...resource, group: '' } : resource;
+  if (causes.length > 0) throw invalid(subject, object.metadata.name ?? '', causes);
 }
 
 /** Throws NotFound or Forbidden when objects can't be made in this namespace. */

@@ -1,9 +1,10 @@
 import type { ApiObject } from '../api-object.ts';
 import { trackUpdate } from '../apply/updater.ts';
+import { assertNoEscalation } from '../auth/escalation.ts';
 import { clone } from '../json.ts';
 import { fillCreateMeta } from '../object-meta.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
-import { alreadyExists, badRequest } from '../status-error.ts';
+import { alreadyExists, StatusError } from '../status-error.ts';
 import {
   assertNamespaceOpen,
   blankObject,
@@ -21,7 +22,7 @@ export function createObject(
   request: WriteRequest,
 ): ApiObject {
   if (decoded.metadata.resourceVersion)
-    throw badRequest('resourceVersion should not be set on objects to be created');
+    throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   const object = prepareCreate(server, target, decoded, request);
   const tracked = trackUpdate(
     blankObject(server, target.resource),
@@ -50,6 +51,7 @@ export function prepareCreate(
   resource.behaviour.zero?.(object);
   resource.behaviour.default?.(object, undefined);
   resource.behaviour.prepare?.(object, undefined, context);
+  assertNoEscalation(server.store, resource, object, undefined, request.user);
   validateObject(target, object, undefined, context);
   return object;
 }

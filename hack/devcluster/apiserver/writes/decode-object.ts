@@ -8,6 +8,7 @@ import { type Decoded, DecodeError, decodeBuiltin } from '../schema/decode.ts';
 import { applyDefaults, dropNulls, prune } from '../schema/structural.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { badRequest, invalid, StatusError } from '../status-error.ts';
+import { dropDoubleOwners } from './metadata-warnings.ts';
 
 const META_SCHEMA = { $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' };
 
@@ -78,7 +79,9 @@ function read(
     throw new DecodeError(`strict decoding error: ${strict.join(', ')}`);
   if (request.fieldValidation === 'Warn') request.warnings.push(...strict);
   if (resource.custom) applyDefaults(resource.custom.schema, value);
-  return identified(resource, value);
+  const object = identified(resource, value);
+  dropDoubleOwners(object, request.warnings);
+  return object;
 }
 
 /**

@@ -3,35 +3,7 @@ import { isObject, type JsonObject, numberAt, stringAt } from '../json.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { conflict, notFound } from '../status-error.ts';
 import type { Target } from './common.ts';
-
-/** DeleteOptions as far as they matter here. */
-export interface DeleteOptions {
-  gracePeriodSeconds?: number;
-  propagationPolicy?: string;
-  uid?: string;
-  resourceVersion?: string;
-}
-
-/** Reads DeleteOptions from a body (may be empty) and the query. */
-export function deleteOptions(body: JsonObject | undefined, query: URLSearchParams): DeleteOptions {
-  const out: DeleteOptions = {};
-  const grace =
-    numberAt(body, 'gracePeriodSeconds') ??
-    (query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined);
-  if (grace !== undefined) out.gracePeriodSeconds = grace;
-  const orphan =
-    body?.orphanDependents ??
-    (query.has('orphanDependents') ? query.get('orphanDependents') === 'true' : undefined);
-  const policy =
-    stringAt(body, 'propagationPolicy') ||
-    query.get('propagationPolicy') ||
-    (orphan === true ? 'Orphan' : orphan === false ? 'Background' : '');
-  if (policy !== '') out.propagationPolicy = policy;
-  const preconditions = isObject(body?.preconditions) ? body.preconditions : {};
-  if (typeof preconditions.uid === 'string') out.uid = preconditions.uid;
-  if (typeof preconditions.resourceVersion === 'string') out.resourceVersion = preconditions.resourceVersion;
-  return out;
-}
+import type { DeleteOptions } from './delete-options.ts';
 
 /** Resources whose delete answers with the object rather than a Status. */
 const RETURN_OBJECT = new Set([

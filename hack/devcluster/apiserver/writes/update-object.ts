@@ -1,5 +1,6 @@
 import type { ApiObject } from '../api-object.ts';
 import { trackUpdate } from '../apply/updater.ts';
+import { assertNoEscalation } from '../auth/escalation.ts';
 import { clone, equal, type JsonObject } from '../json.ts';
 import { keepSystemMeta } from '../object-meta.ts';
 import type { Resource } from '../resource.ts';
@@ -66,6 +67,7 @@ export function prepareUpdate(
   if (resource.hasGeneration && !equal(ungenerated(resource, live), ungenerated(resource, object))) {
     object.metadata.generation = (live.metadata.generation ?? 0) + 1;
   }
+  assertNoEscalation(server.store, resource, object, live, request.user);
   validateObject(target, object, live, context);
   return object;
 }
@@ -110,7 +112,8 @@ export function storeUpdate(
   const { resource } = target;
   if (request.dryRun) return object;
   if (mayGo(object)) {
-    const last = server.store.remove(resource.collection, resource.toStored(object));
+    // The change itself is not stored: the event of the removal has the finalizers that were the last.
+    const last = server.store.remove(resource.collection, resource.toStored(live));
     resource.behaviour.deleted?.(last);
     return object;
   }

@@ -47,6 +47,13 @@ export class Bindings {
     return true;
   }
 
+  /** The version of a list, for requests that name it; false when it is no number. */
+  bindListVersion(placeholder: string, value: unknown): boolean {
+    if (typeof value !== 'string' || !/^\d+$/.test(value)) return false;
+    this.#values.set(placeholder, value);
+    return true;
+  }
+
   /** Whether a value is what a recorded text stands for; binds placeholders on the way. */
   matches(recorded: string, value: string): boolean {
     if (recorded === '<time>') return TIME.test(value);

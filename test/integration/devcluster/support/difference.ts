@@ -90,7 +90,7 @@ function versionDifference(wanted: Fields, answer: Fields, bindings: Bindings, p
   const sent = answer.resourceVersion;
   if (typeof uid !== 'string') {
     // Versions of lists and tables belong to no object.
-    return typeof sent === 'string' && /^\d+$/.test(sent)
+    return bindings.bindListVersion(version, sent)
       ? []
       : [`${path}.resourceVersion: want a number got ${shown(sent)}`];
   }

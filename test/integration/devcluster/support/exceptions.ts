@@ -39,10 +39,6 @@ const EXCEPTIONS: Record<string, [reason: string, ...steps: number[]][]> = {
     ],
   ],
   'definition-checks': [['the cost of rules is not estimated: a run on kube-apiserver shows it', 9]],
-  deletion: [['not mended yet', 1, 6, 7, 8, 22, 23, 24, 36, 39, 40, 41, 45]],
-  'leases-events': [['not mended yet', 0, 1, 2, 4, 9, 10, 12, 13, 17, 18, 19, 20, 21, 22, 23, 24]],
-  lists: [['not mended yet', 9, 12, 14, 15, 16, 17, 18, 21, 22, 47]],
-  names: [['not mended yet', 1, 7, 16, 17, 18, 19, 20]],
   namespaces: [['not mended yet', 15]],
   pods: [
     [
@@ -77,10 +73,7 @@ const EXCEPTIONS: Record<string, [reason: string, ...steps: number[]][]> = {
     ],
   ],
   policies: [['not mended yet', 0, 1, 2, 3, 4, 5, 7, 8, 10, 11]],
-  reviews: [['not mended yet', 0, 1, 2, 10, 11, 12, 13, 14, 20, 21, 22, 25, 28, 29, 30]],
-  'u-lists': [['not mended yet', 9, 10, 11, 13]],
   'u-watch': [['not mended yet', 1]],
-  watches: [['not mended yet', 3, 6, 8, 10, 13, 14, 16]],
 };
 
 /** The steps of a scenario that need not be alike, with the reason. */
