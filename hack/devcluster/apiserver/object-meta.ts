@@ -118,6 +118,11 @@ function nameFaults(resource: Resource, field: string, shown: string, name = sho
   if (LABEL_NAMES.has(resource.collection)) {
     return LABEL.test(name) && name.length <= 63 ? [] : [fieldInvalid(field, shown, LABEL_RULE)];
   }
+  return subdomainFaults(field, shown, name);
+}
+
+/** What is wrong with a DNS subdomain; `shown` is what the message names. */
+export function subdomainFaults(field: string, shown: string, name = shown): Cause[] {
   if (name.length > 253) return [fieldInvalid(field, shown, 'must be no more than 253 characters')];
   return SUBDOMAIN.test(name) ? [] : [fieldInvalid(field, shown, SUBDOMAIN_RULE)];
 }

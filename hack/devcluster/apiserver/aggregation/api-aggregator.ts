@@ -1,16 +1,27 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { type ApiObject, timestamp } from '../api-object.ts';
+import { trackUpdate } from '../apply/updater.ts';
 import type { KeyPair } from '../auth/certificates.ts';
+import { sendText } from '../http-message.ts';
 import { isObject, type Json, type JsonObject, numberAt, objectAt, objectsAt, stringAt } from '../json.ts';
-import type { ServerContext, UserInfo } from '../server-context.ts';
+import type { ServerContext, UserInfo, WriteRequest } from '../server-context.ts';
 import { StatusError } from '../status-error.ts';
+import { managedWrite } from '../writes/common.ts';
 import type { ServiceResolver } from './service-resolver.ts';
 
 const COLLECTION = 'apiregistration.k8s.io/apiservices';
 const SLICES = 'discovery.k8s.io/endpointslices';
 const PROBE_MS = 5_000;
 const TIMEOUT_MS = 5_000;
+/** How this server writes the status of APIServices. */
+const REQUEST: WriteRequest = {
+  user: { username: 'system:apiserver', groups: ['system:masters'] },
+  fieldManager: 'kube-apiserver',
+  fieldValidation: 'Ignore',
+  dryRun: false,
+  warnings: [],
+};
 const HOP_HEADERS = new Set([
   'connection',
   'keep-alive',
@@ -81,7 +92,11 @@ export class ApiAggregator {
     message: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const options = await this.#options(service, message.url ?? '/');
+    const options = isAvailable(service) ? await this.#options(service, message.url ?? '/') : undefined;
+    if (!options) {
+      sendText(response, 503, 'service unavailable\n');
+      return;
+    }
     const headers: Record<string, string | string[]> = {};
     for (const [name, value] of Object.entries(message.headers)) {
       if (value !== undefined && !HOP_HEADERS.has(name) && !name.startsWith('impersonate-'))
@@ -111,12 +126,12 @@ export class ApiAggregator {
       .filter((each) => isObject(each.spec) && isObject(each.spec.service));
   }
 
-  async #options(service: ApiObject, path: string): Promise<RequestOptions> {
+  async #options(service: ApiObject, path: string): Promise<RequestOptions | undefined> {
     const namespace = stringAt(service, 'spec', 'service', 'namespace');
     const name = stringAt(service, 'spec', 'service', 'name');
     const port = numberAt(service, 'spec', 'service', 'port') ?? 443;
     const backend = await this.#resolve(namespace, name, port);
-    if (!backend) throw unavailable(`no endpoints available for service "${name}"`);
+    if (!backend) return undefined;
     const bundle = stringAt(service, 'spec', 'caBundle');
     const insecure = isObject(service.spec) && service.spec.insecureSkipTLSVerify === true;
     return {
@@ -134,8 +149,17 @@ export class ApiAggregator {
     const service = this.#server.store.get(COLLECTION, '', name);
     if (!service || !isObject(service.spec) || !isObject(service.spec.service)) return;
     const key = keyOf(service);
+    const { namespace, name: behind } = objectAt(service, 'spec', 'service');
+    if (!this.#server.store.get('services', String(namespace), String(behind))) {
+      this.#discovered.delete(key);
+      const message = `service/${String(behind)} in ${JSON.stringify(namespace)} is not present`;
+      this.#setAvailable(name, 'False', 'ServiceNotFound', message);
+      return;
+    }
     try {
-      const list = await this.#fetch(await this.#options(service, `/apis/${key}`));
+      const options = await this.#options(service, `/apis/${key}`);
+      if (!options) throw new Error(`no endpoints available for service "${String(behind)}"`);
+      const list = await this.#fetch(options);
       if (!isObject(list)) throw new Error('no APIResourceList');
       this.#discovered.set(key, list);
       this.#setAvailable(name, 'True', 'Passed', 'all checks passed');
@@ -182,8 +206,20 @@ export class ApiAggregator {
     const since =
       known?.status === status ? stringAt(known, 'lastTransitionTime') : timestamp(this.#server.now());
     const condition = { type: 'Available', status, lastTransitionTime: since, reason, message };
-    this.#server.store.put(COLLECTION, { ...service, status: { conditions: [condition] } });
+    const next = { ...service, status: { conditions: [condition] } };
+    const resource = this.#server.registry.collections().get(COLLECTION);
+    if (!resource) throw new Error(`${COLLECTION} is not served`);
+    const target = { resource, namespace: '', name, subresource: 'status' };
+    const write = managedWrite(this.#server, target, { ...REQUEST, warnings: [] }, 'Update');
+    this.#server.store.put(COLLECTION, trackUpdate(service, next, write));
   }
+}
+
+/** Whether the backend answered its last probe; one that was not probed yet gets a try. */
+function isAvailable(service: ApiObject): boolean {
+  return objectsAt(service, 'status', 'conditions').every(
+    (each) => each.type !== 'Available' || each.status !== 'False',
+  );
 }
 
 function keyOf(service: ApiObject): string {

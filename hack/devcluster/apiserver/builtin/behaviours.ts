@@ -1,32 +1,28 @@
 import { DEFINITIONS } from '../crd/definition-behaviour.ts';
 import type { Behaviour } from '../resource.ts';
+import { API_SERVICES } from './api-services.ts';
+import { AUTOSCALERS } from './autoscalers.ts';
 import { EVENTS } from './events.ts';
+import { CRON_JOBS, JOBS } from './jobs.ts';
+import { LIMIT_RANGES } from './limit-ranges.ts';
+import { INGRESSES, NETWORK_POLICIES } from './networking.ts';
 import { NODES, PODS } from './pods.ts';
 import { ROLE_BINDINGS, ROLES } from './rbac-kinds.ts';
+import { SECRETS } from './secrets.ts';
 import { type AddressRange, servicesBehaviour } from './services.ts';
 import {
-  API_SERVICES,
   CLAIMS,
   CONFIG_MAPS,
+  CONTROLLER_REVISIONS,
   DISRUPTION_BUDGETS,
   ENDPOINT_SLICES,
   LEASES,
   NAMESPACES,
-  NETWORK_POLICIES,
   PRIORITY_CLASSES,
-  SECRETS,
   STORAGE_CLASSES,
   VOLUMES,
 } from './simple-kinds.ts';
-import {
-  AUTOSCALERS,
-  CRON_JOBS,
-  DAEMON_SETS,
-  DEPLOYMENTS,
-  JOBS,
-  REPLICA_SETS,
-  STATEFUL_SETS,
-} from './workloads.ts';
+import { DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS } from './workloads.ts';
 
 /** What built-in kinds do beyond storage, by collection. */
 export function builtinBehaviours(range: AddressRange): Readonly<Record<string, Behaviour>> {
@@ -43,6 +39,9 @@ export function builtinBehaviours(range: AddressRange): Readonly<Record<string, 
     'apps/deployments': DEPLOYMENTS,
     'apps/replicasets': REPLICA_SETS,
     'apps/statefulsets': STATEFUL_SETS,
+    'apps/controllerrevisions': CONTROLLER_REVISIONS,
+    limitranges: LIMIT_RANGES,
+    'networking.k8s.io/ingresses': INGRESSES,
     'apps/daemonsets': DAEMON_SETS,
     'batch/jobs': JOBS,
     'batch/cronjobs': CRON_JOBS,

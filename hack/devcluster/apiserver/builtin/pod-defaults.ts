@@ -60,6 +60,9 @@ function pullPolicy(image: string): string {
 }
 
 function defaultProbe(probe: JsonObject): void {
+  // Go can't tell zero from nothing.
+  for (const key of ['timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'])
+    if (probe[key] === 0) delete probe[key];
   setDefault(probe, 'timeoutSeconds', 1);
   setDefault(probe, 'periodSeconds', 10);
   setDefault(probe, 'successThreshold', 1);

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { ApiObject } from '../api-object.ts';
 import {
   ensureObject,
@@ -82,6 +83,11 @@ function allocateNodePorts(spec: JsonObject): void {
 function validateService(object: ApiObject, old: ApiObject | undefined): Cause[] {
   const spec = objectAt(object, 'spec');
   const causes: Cause[] = [];
+  const address = stringAt(spec, 'clusterIP');
+  if (address !== '' && address !== 'None' && isIP(address) === 0) {
+    const why = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+    return [fieldInvalid('spec.clusterIPs[0]', address, why)];
+  }
   const ports = objectsAt(spec, 'ports');
   const headless = spec.clusterIP === 'None';
   if (ports.length === 0 && !headless && spec.type !== 'ExternalName')
@@ -94,6 +100,10 @@ function validateService(object: ApiObject, old: ApiObject | undefined): Cause[]
       causes.push(
         fieldInvalid(`spec.ports[${index}].port`, number, 'must be between 1 and 65535, inclusive'),
       );
+    if (!old && spec.type === 'ClusterIP' && port.nodePort !== undefined) {
+      const message = "Forbidden: may not be used when `type` is 'ClusterIP'";
+      causes.push({ reason: 'FieldValueForbidden', field: `spec.ports[${index}].nodePort`, message });
+    }
   });
   if (spec.type === 'ExternalName' && stringAt(spec, 'externalName') === '')
     causes.push(fieldRequired('spec.externalName'));

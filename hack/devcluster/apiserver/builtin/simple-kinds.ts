@@ -3,12 +3,12 @@ import {
   arrayAt,
   ensureObject,
   equal,
-  isObject,
   numberAt,
   objectAt,
   objectsAt,
   setDefault,
   stringAt,
+  stringsAt,
 } from '../json.ts';
 import { fieldInvalid, fieldRequired } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
@@ -20,7 +20,8 @@ function forbidden(field: string, why: string): Cause {
   return { reason: 'FieldValueForbidden', field, message: `Forbidden: ${why}` };
 }
 
-function validateData(object: ApiObject, old: ApiObject | undefined): Cause[] {
+/** What is wrong with the keys of a ConfigMap or Secret, or with a change of an immutable one. */
+export function validateData(object: ApiObject, old: ApiObject | undefined): Cause[] {
   const causes: Cause[] = [];
   for (const field of ['data', 'binaryData']) {
     for (const key of Object.keys(objectAt(object, field))) {
@@ -55,25 +56,6 @@ export const CONFIG_MAPS: Behaviour = {
   },
 };
 
-/** Secrets: stringData goes into data. */
-export const SECRETS: Behaviour = {
-  default(object) {
-    setDefault(object, 'type', 'Opaque');
-    const texts = object.stringData;
-    if (!isObject(texts)) return;
-    const data = ensureObject(object, 'data');
-    for (const [key, value] of Object.entries(texts))
-      data[key] = Buffer.from(String(value)).toString('base64');
-    delete object.stringData;
-  },
-  validate(object, old) {
-    const causes = validateData(object, old);
-    if (old && old.type !== object.type)
-      causes.push(fieldInvalid('type', object.type ?? '', 'field is immutable'));
-    return causes;
-  },
-};
-
 /** Namespaces: active until deleted, and then kept until their contents are gone. */
 export const NAMESPACES: Behaviour = {
   allocate(object) {
@@ -95,6 +77,7 @@ export const NAMESPACES: Behaviour = {
   },
 };
 
+const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 const CLAIM_PROTECTION = 'kubernetes.io/pvc-protection';
 
 /** PersistentVolumeClaims. */
@@ -112,6 +95,12 @@ export const CLAIMS: Behaviour = {
     const causes: Cause[] = [];
     if (arrayAt(object, 'spec', 'accessModes').length === 0)
       causes.push(fieldRequired('spec.accessModes', 'at least 1 access mode is required'));
+    for (const mode of stringsAt(object, 'spec', 'accessModes')) {
+      if (ACCESS_MODES.includes(mode)) continue;
+      const known = ACCESS_MODES.map((each) => JSON.stringify(each)).join(', ');
+      const message = `Unsupported value: ${JSON.stringify(mode)}: supported values: ${known}`;
+      causes.push({ reason: 'FieldValueNotSupported', field: 'spec.accessModes', message });
+    }
     if (stringAt(object, 'spec', 'resources', 'requests', 'storage') === '')
       causes.push(fieldRequired('spec.resources[storage]'));
     if (!old) return causes;
@@ -169,18 +158,6 @@ export const DISRUPTION_BUDGETS: Behaviour = {
   },
 };
 
-/** NetworkPolicies. */
-export const NETWORK_POLICIES: Behaviour = {
-  default(object) {
-    const spec = ensureObject(object, 'spec');
-    if (arrayAt(spec, 'policyTypes').length === 0)
-      spec.policyTypes = arrayAt(spec, 'egress').length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
-    for (const rule of [...objectsAt(spec, 'ingress'), ...objectsAt(spec, 'egress')]) {
-      for (const port of objectsAt(rule, 'ports')) setDefault(port, 'protocol', 'TCP');
-    }
-  },
-};
-
 /** Leases. */
 export const LEASES: Behaviour = {
   validate(object) {
@@ -215,18 +192,15 @@ export const PRIORITY_CLASSES: Behaviour = {
   default: (object) => setDefault(object, 'preemptionPolicy', 'PreemptLowerPriority'),
 };
 
-/** APIServices. */
-export const API_SERVICES: Behaviour = {
-  validate(object) {
-    const wanted = `${stringAt(object, 'spec', 'version')}.${stringAt(object, 'spec', 'group')}`;
-    return object.metadata.name === wanted
-      ? []
-      : [
-          fieldInvalid(
-            'metadata.name',
-            object.metadata.name,
-            `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`,
-          ),
-        ];
+/** ControllerRevisions: their data can't change. */
+export const CONTROLLER_REVISIONS: Behaviour = {
+  validate(object, old) {
+    const causes: Cause[] = [];
+    const revision = numberAt(object, 'revision') ?? 0;
+    if (revision < 0) causes.push(fieldInvalid('revision', revision, 'must be greater than or equal to 0'));
+    if (object.data === undefined) causes.push(fieldRequired('data', 'data is mandatory'));
+    if (old && !equal(old.data, object.data))
+      causes.push(fieldInvalid('data', object.data ?? null, 'field is immutable'));
+    return causes;
   },
 };

@@ -3,12 +3,11 @@ import {
   ensureObject,
   equal,
   isObject,
+  type Json,
   type JsonObject,
   numberAt,
   objectAt,
-  objectsAt,
   setDefault,
-  stringAt,
 } from '../json.ts';
 import { fieldInvalid, fieldRequired, validateLabelMap } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
@@ -21,7 +20,12 @@ function specOf(object: ApiObject): JsonObject {
   return ensureObject(object, 'spec');
 }
 
-function validateWorkload(object: ApiObject, old: ApiObject | undefined, withSelector = true): Cause[] {
+/** What is wrong with replicas, selector and template of a workload. */
+export function validateWorkload(
+  object: ApiObject,
+  old: ApiObject | undefined,
+  withSelector = true,
+): Cause[] {
   const spec = specOf(object);
   const causes: Cause[] = [];
   const replicas = numberAt(spec, 'replicas');
@@ -71,6 +75,12 @@ export const DEPLOYMENTS: Behaviour = {
         message: "Forbidden: may not be specified when strategy `type` is 'Recreate'",
       });
     }
+    const { maxSurge = null, maxUnavailable = null } = objectAt(strategy, 'rollingUpdate');
+    const none = (count: Json): boolean => count === 0 || count === '0%';
+    if (none(maxSurge) && none(maxUnavailable)) {
+      const field = 'spec.strategy.rollingUpdate.maxUnavailable';
+      causes.push(fieldInvalid(field, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
+    }
     return causes;
   },
 };
@@ -118,99 +128,3 @@ export const DAEMON_SETS: Behaviour = {
   },
   validate: (object, old) => validateWorkload(object, old),
 };
-
-function defaultJobSpec(spec: JsonObject): void {
-  defaultTemplate(spec);
-  if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1;
-  setDefault(spec, 'parallelism', 1);
-  setDefault(spec, 'backoffLimit', 6);
-  setDefault(spec, 'completionMode', 'NonIndexed');
-  setDefault(spec, 'suspend', false);
-  setDefault(spec, 'podReplacementPolicy', 'TerminatingOrFailed');
-}
-
-/** Jobs: the server picks a selector by the job's uid. */
-export const JOBS: Behaviour = {
-  default: (object) => defaultJobSpec(specOf(object)),
-  prepare(object, old) {
-    const spec = specOf(object);
-    if (old || spec.manualSelector === true) return;
-    const uid = object.metadata.uid ?? '';
-    const metadata = ensureObject(ensureObject(spec, 'template'), 'metadata');
-    const labels = ensureObject(metadata, 'labels');
-    Object.assign(labels, {
-      'batch.kubernetes.io/controller-uid': uid,
-      'batch.kubernetes.io/job-name': object.metadata.name,
-      'controller-uid': uid,
-      'job-name': object.metadata.name,
-    });
-    spec.selector = { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } };
-  },
-  validate: (object, old) => validateWorkload(object, old),
-};
-
-/** CronJobs. */
-export const CRON_JOBS: Behaviour = {
-  default(object) {
-    const spec = specOf(object);
-    setDefault(spec, 'concurrencyPolicy', 'Allow');
-    setDefault(spec, 'suspend', false);
-    setDefault(spec, 'successfulJobsHistoryLimit', 3);
-    setDefault(spec, 'failedJobsHistoryLimit', 1);
-    defaultJobSpec(ensureObject(ensureObject(spec, 'jobTemplate'), 'spec'));
-  },
-  validate(object) {
-    return stringAt(object, 'spec', 'schedule') === '' ? [fieldRequired('spec.schedule')] : [];
-  },
-};
-
-/** HorizontalPodAutoscalers, version 2. */
-export const AUTOSCALERS: Behaviour = {
-  default(object) {
-    const spec = specOf(object);
-    setDefault(spec, 'minReplicas', 1);
-    if (object.apiVersion !== 'autoscaling/v2') return;
-    if (objectsAt(spec, 'metrics').length === 0) {
-      spec.metrics = [
-        {
-          type: 'Resource',
-          resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } },
-        },
-      ];
-    }
-    if (isObject(spec.behavior)) defaultScalingBehavior(spec.behavior);
-  },
-  zero(object) {
-    const status = ensureObject(object, 'status');
-    setDefault(status, 'desiredReplicas', 0);
-    if (object.apiVersion === 'autoscaling/v2' && status.currentMetrics === undefined)
-      status.currentMetrics = null;
-  },
-  validate(object) {
-    const causes: Cause[] = [];
-    const min = numberAt(object, 'spec', 'minReplicas') ?? 1;
-    const max = numberAt(object, 'spec', 'maxReplicas') ?? 0;
-    if (min < 1) causes.push(fieldInvalid('spec.minReplicas', min, 'must be greater than or equal to 1'));
-    if (max < 1) causes.push(fieldRequired('spec.maxReplicas', 'must be set and greater than 0'));
-    if (max < min)
-      causes.push(fieldInvalid('spec.maxReplicas', max, 'must be greater than or equal to `minReplicas`'));
-    if (stringAt(object, 'spec', 'scaleTargetRef', 'kind') === '')
-      causes.push(fieldRequired('spec.scaleTargetRef.kind'));
-    if (stringAt(object, 'spec', 'scaleTargetRef', 'name') === '')
-      causes.push(fieldRequired('spec.scaleTargetRef.name'));
-    return causes;
-  },
-};
-
-function defaultScalingBehavior(behavior: JsonObject): void {
-  const up = ensureObject(behavior, 'scaleUp');
-  setDefault(up, 'stabilizationWindowSeconds', 0);
-  setDefault(up, 'selectPolicy', 'Max');
-  setDefault(up, 'policies', [
-    { type: 'Pods', value: 4, periodSeconds: 15 },
-    { type: 'Percent', value: 100, periodSeconds: 15 },
-  ]);
-  const down = ensureObject(behavior, 'scaleDown');
-  setDefault(down, 'selectPolicy', 'Max');
-  setDefault(down, 'policies', [{ type: 'Percent', value: 100, periodSeconds: 15 }]);
-}

@@ -129,6 +129,9 @@ function success(): JsonObject {
 export async function handleEviction(state: HandlerState, call: ResourceRequest): Promise<void> {
   if (call.info.verb !== 'create') throw methodNotAllowed();
   const body = await readObjectBody(call, 'Eviction');
+  const named = stringAt(body, 'metadata', 'name');
+  if (named !== '' && named !== call.info.name)
+    throw badRequest('name in URL does not match name in Eviction object');
   const target = { ...targetOf(call), subresource: '' };
   const pod = readStored(state.server, target);
   const request = writeRequestOf(call.message, call.info, call.user);

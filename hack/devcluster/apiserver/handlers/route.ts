@@ -123,6 +123,11 @@ function answerPath(
     return;
   }
   const remote = router.aggregator.discovered();
+  const [, group = '', version = ''] = /^\/apis\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+  if (router.aggregator.find(group, version) && !remote.has(`${group}/${version}`)) {
+    sendText(response, 503, 'service unavailable\n');
+    return;
+  }
   const found = discoveryAnswer(
     router.server.registry,
     remote,

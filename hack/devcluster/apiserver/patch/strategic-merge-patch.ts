@@ -37,6 +37,8 @@ function mergeObject(
   if (Array.isArray(retain))
     out = Object.fromEntries(Object.entries(out).filter(([key]) => retain.includes(key)));
   for (const [key, value] of Object.entries(patch)) {
+    if (key.startsWith('$setElementOrder') && !/^\$setElementOrder\/./.test(key))
+      throw badRequest('invalid patch format of setElementOrder list');
     if (key === DIRECTIVE || key === RETAIN || key.startsWith(ORDER)) continue;
     if (key.startsWith(DELETE_FROM)) {
       const name = key.slice(DELETE_FROM.length);

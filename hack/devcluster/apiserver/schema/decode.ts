@@ -1,7 +1,9 @@
 import { isObject, type Json, type JsonObject, objectAt, stringAt, stringsAt } from '../json.ts';
 import { canonicalTime } from './go-time.ts';
 import { canonicalQuantity } from './quantity.ts';
-import { resolveSchema, type SchemaLookup } from './resolve.ts';
+import { referredName, resolveSchema, type SchemaLookup } from './resolve.ts';
+
+const MICRO_TIME = 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime';
 
 /** A decoded object, and what its schema does not know. */
 export interface Decoded {
@@ -67,7 +69,7 @@ class Decoder {
     if (typeof value !== 'string') return this.#fail(value, goPath, 'string');
     if (schema.format === 'byte') return assertBase64(value);
     if (schema.format !== 'date-time') return value;
-    const micro = JSON.stringify(unresolved).includes('v1.MicroTime"');
+    const micro = referredName(unresolved) === MICRO_TIME;
     const time = canonicalTime(value, micro);
     if (time !== undefined) return time;
     const layout = `2006-01-02T15:04:05${micro ? '.000000' : ''}Z07:00`;

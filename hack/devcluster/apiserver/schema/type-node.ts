@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject, objectAt, stringAt, stringsAt } from '../json.ts';
-import { resolveSchema, type SchemaLookup } from './resolve.ts';
+import { referredName, resolveSchema, type SchemaLookup } from './resolve.ts';
 
 /**
  * A schema as server-side apply sees it (structured-merge-diff's Atom): scalar, list or map, with how
@@ -36,6 +36,8 @@ const ANY: TypeNode = {
   element: () => ANY,
 };
 
+/** Data of any kind in built-in kinds: owned as a whole. */
+const RAW = 'io.k8s.apimachinery.pkg.runtime.RawExtension';
 const SCALAR: TypeNode = { ...ANY, shape: 'scalar', element: () => ANY };
 
 /** Makes type nodes from OpenAPI schemas, one for each schema object. */
@@ -56,6 +58,7 @@ export class TypeNodes {
   }
 
   #make(unresolved: JsonObject): TypeNode {
+    if (referredName(unresolved) === RAW) return { ...ANY, atomic: true };
     const schema = { ...resolveSchema(unresolved, this.#lookup), ...extensions(unresolved) };
     const type = stringAt(schema, 'type');
     if (schema['x-kubernetes-int-or-string'] === true || schema.format === 'int-or-string') return SCALAR;

@@ -1,7 +1,7 @@
 import { type ApiObject, timestamp } from '../api-object.ts';
 import { isObject, type JsonObject, numberAt, stringAt } from '../json.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
-import { conflict, notFound } from '../status-error.ts';
+import { conflict, forbidden, notFound } from '../status-error.ts';
 import type { Target } from './common.ts';
 import type { DeleteOptions } from './delete-options.ts';
 
@@ -16,6 +16,8 @@ const RETURN_OBJECT = new Set([
   'replicationcontrollers',
 ]);
 
+/** Namespaces that the admission plug-in NamespaceLifecycle protects. */
+const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
 const GC_FINALIZERS = ['orphan', 'foregroundDeletion'];
 
 /**
@@ -31,9 +33,12 @@ export function deleteObject(
   const { resource, namespace, name } = target;
   const live = server.store.get(resource.collection, namespace, name);
   if (!live) throw notFound(resource, name);
+  if (resource.collection === 'namespaces' && IMMORTAL.has(name))
+    throw forbidden(resource, name, 'this namespace may not be deleted');
   checkPreconditions(target, live, options);
   const extra = resource.behaviour.deletionFinalizers?.(live, server.store) ?? [];
-  const finalizers = [...new Set([...finalizersFor(live, options.propagationPolicy), ...extra])];
+  const policy = options.propagationPolicy ?? defaultPolicy(live, resource.collection, request);
+  const finalizers = [...new Set([...finalizersFor(live, policy), ...extra])];
   const grace = gracePeriod(live, options);
   const stays = finalizers.length > 0 || grace > 0 || isOpenNamespace(live);
   if (!stays) {
@@ -74,6 +79,16 @@ function finalizersFor(live: ApiObject, policy: string | undefined): string[] {
   const rest = current.filter((finalizer) => !GC_FINALIZERS.includes(finalizer));
   if (policy === 'Orphan') return [...rest, 'orphan'];
   return policy === 'Foreground' ? [...rest, 'foregroundDeletion'] : rest;
+}
+
+/** Pods of a Job stay unless the client says otherwise. */
+function defaultPolicy(live: ApiObject, collection: string, request: WriteRequest): string | undefined {
+  const asked = live.metadata.finalizers?.some((finalizer) => GC_FINALIZERS.includes(finalizer)) === true;
+  if (collection !== 'batch/jobs' || asked) return undefined;
+  request.warnings.push(
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
+  );
+  return 'Orphan';
 }
 
 function gracePeriod(live: ApiObject, options: DeleteOptions): number {

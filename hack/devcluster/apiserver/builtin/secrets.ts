@@ -1,0 +1,60 @@
+import type { ApiObject } from '../api-object.ts';
+import { ensureObject, isObject, objectAt, setDefault, stringAt } from '../json.ts';
+import { fieldInvalid, fieldRequired } from '../object-meta.ts';
+import type { Behaviour } from '../resource.ts';
+import type { Cause } from '../status-error.ts';
+import { validateData } from './simple-kinds.ts';
+
+/** Keys that Secrets of a type must have; of `basic-auth` one of them is enough. */
+const KEYS: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+  'kubernetes.io/basic-auth': ['username', 'password'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+};
+
+/** Secrets: stringData goes into data. */
+export const SECRETS: Behaviour = {
+  default(object) {
+    setDefault(object, 'type', 'Opaque');
+    const texts = object.stringData;
+    if (!isObject(texts)) return;
+    const data = ensureObject(object, 'data');
+    for (const [key, value] of Object.entries(texts))
+      data[key] = Buffer.from(String(value)).toString('base64');
+    delete object.stringData;
+  },
+  validate(object, old) {
+    const causes = validateData(object, old);
+    if (old && old.type !== object.type)
+      causes.push(fieldInvalid('type', object.type ?? '', 'field is immutable'));
+    return [...causes, ...typeFaults(object)];
+  },
+};
+
+function typeFaults(object: ApiObject): Cause[] {
+  const type = stringAt(object, 'type');
+  const keys = KEYS[type] ?? [];
+  const data = objectAt(object, 'data');
+  const missing = keys.filter((key) => data[key] === undefined);
+  if (type === 'kubernetes.io/basic-auth' && missing.length < keys.length) return [];
+  const causes = missing.map((key) => fieldRequired(`data[${key}]`));
+  if (!type.startsWith('kubernetes.io/docker')) return causes;
+  for (const key of keys) {
+    if (data[key] === undefined || isJson(Buffer.from(stringAt(data, key), 'base64').toString('utf8')))
+      continue;
+    causes.push(fieldInvalid(`data[${key}]`, '<secret contents redacted>', 'unexpected end of JSON input'));
+  }
+  return causes;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    // JSON.parse has no other way to say so; the text is a secret.
+    return false;
+  }
+}
