@@ -72,6 +72,7 @@ class SchedulerReconciler {
     const named = (pod?.spec.schedulerName ?? 'default-scheduler') === 'default-scheduler';
     if (!pod || !named || pod.spec.nodeName || pod.metadata.deletionTimestamp || this.#usage.has(pod))
       return undefined;
+    if ((pod.spec.schedulingGates ?? []).length > 0) return undefined;
     const { name, namespace = '' } = pod.metadata;
     const choice = this.#choose(pod);
     if (typeof choice === 'string') {

@@ -9,6 +9,7 @@ export interface Pod extends KubeObject {
 export interface PodSpec {
   nodeName?: string;
   schedulerName?: string;
+  schedulingGates?: { name: string }[];
   nodeSelector?: Record<string, string>;
   affinity?: { nodeAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector } };
   tolerations?: Toleration[];

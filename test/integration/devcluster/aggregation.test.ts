@@ -96,12 +96,12 @@ test('a registered API is served by its backend, once that is there', async () =
   });
   const answer = await api.as('alice').send('GET', `/apis/${GROUP}/v1beta1/namespaces/team/inflight`);
   expect(answer.status).toBe(403);
+  await eventually(async () => expect(await condition()).toMatchObject({ status: 'True', reason: 'Passed' }));
   expect(await api.get(`/apis/${GROUP}/v1beta1/namespaces/team/inflight?labelSelector=model%3Dm`)).toEqual({
     url: `/apis/${GROUP}/v1beta1/namespaces/team/inflight?labelSelector=model%3Dm`,
     user: 'kubernetes-admin',
     caller: 'front-proxy-client',
   });
-  await eventually(async () => expect(await condition()).toMatchObject({ status: 'True', reason: 'Passed' }));
   const groups = (await api.get('/apis')) as Obj & { groups: { name: string }[] };
   expect(groups.groups.map(({ name }) => name)).toContain(GROUP);
 });

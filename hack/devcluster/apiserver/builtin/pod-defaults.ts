@@ -101,9 +101,14 @@ function defaultVolume(volume: JsonObject): void {
   }
 }
 
-/** What admission adds to a new Pod: service account and its token, tolerations, priority. Changes the spec. */
-export function admitPodSpec(spec: JsonObject, suffix: string): void {
+/** Defaults that only Pods themselves have, not their templates. Changes the spec. */
+export function defaultNewPod(spec: JsonObject): void {
   setDefault(spec, 'enableServiceLinks', true);
+  requestsFromLimits(spec);
+}
+
+/** What admission adds to a new Pod, owned by nobody: service account and its token, tolerations, priority. */
+export function admitPodSpec(spec: JsonObject, suffix: string): void {
   setDefault(spec, 'serviceAccountName', 'default');
   setDefault(spec, 'serviceAccount', spec.serviceAccountName ?? 'default');
   setDefault(spec, 'priority', 0);
@@ -114,7 +119,6 @@ export function admitPodSpec(spec: JsonObject, suffix: string): void {
     tolerations.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 });
   }
   spec.tolerations = tolerations;
-  requestsFromLimits(spec);
   if (spec.automountServiceAccountToken !== false) mountToken(spec, `kube-api-access-${suffix}`);
 }
 

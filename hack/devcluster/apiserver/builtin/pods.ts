@@ -1,13 +1,23 @@
-import { ensureObject, equal, isObject, objectAt, setDefault } from '../json.ts';
+import { timestamp } from '../api-object.ts';
+import {
+  ensureObject,
+  equal,
+  isObject,
+  type Json,
+  type JsonObject,
+  objectAt,
+  objectsAt,
+  setDefault,
+  stringAt,
+} from '../json.ts';
 import { fieldInvalid, generateName } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import { admitPodSpec, defaultPodSpec, qosClass } from './pod-defaults.ts';
+import type { Cause } from '../status-error.ts';
+import { admitPodSpec, defaultNewPod, defaultPodSpec, qosClass } from './pod-defaults.ts';
 import { validatePodSpec } from './pod-validation.ts';
 
-/** Pod fields that an update of the pod itself may change. */
+/** Pod fields that an update of the pod itself may change, besides the images of containers. */
 const MUTABLE = new Set([
-  'containers',
-  'initContainers',
   'activeDeadlineSeconds',
   'tolerations',
   'terminationGracePeriodSeconds',
@@ -16,26 +26,44 @@ const MUTABLE = new Set([
   'ephemeralContainers',
 ]);
 
+const CONTAINERS = new Set(['containers', 'initContainers']);
+
+function withoutImages(containers: Json | undefined): Json[] {
+  return objectsAt({ list: containers ?? null }, 'list').map(({ image: _, ...rest }) => rest);
+}
+
 /** Pods: defaults, admission, Pending on create; the spec is fixed but for images and a few fields. */
 export const PODS: Behaviour = {
   default(object) {
     defaultPodSpec(ensureObject(object, 'spec'));
   },
-  prepare(object, old) {
+  prepare(object, old, context) {
     if (old) return;
     const spec = ensureObject(object, 'spec');
-    admitPodSpec(spec, generateName(''));
+    defaultNewPod(spec);
     const status = ensureObject(object, 'status');
     status.phase = 'Pending';
     status.qosClass = qosClass(spec);
+    if (objectsAt(spec, 'schedulingGates').length > 0) status.conditions = [gated(context.now)];
+  },
+  zero(object) {
+    for (const condition of objectsAt(object, 'status', 'conditions'))
+      setDefault(condition, 'lastProbeTime', null);
+  },
+  allocate(object) {
+    admitPodSpec(ensureObject(object, 'spec'), generateName(''));
   },
   validate(object, old, context) {
     const spec = objectAt(object, 'spec');
-    if (!old) return validatePodSpec(spec, 'spec');
+    if (!old) return [...validatePodSpec(spec, 'spec'), ...gateFaults(spec)];
     if (context.subresource !== '') return [];
     const before = objectAt(old, 'spec');
     const fixed = (value: typeof spec): typeof spec =>
-      Object.fromEntries(Object.entries(value).filter(([key]) => !MUTABLE.has(key)));
+      Object.fromEntries(
+        Object.entries(value)
+          .filter(([key]) => !MUTABLE.has(key))
+          .map(([key, part]) => [key, CONTAINERS.has(key) ? withoutImages(part) : part]),
+      );
     if (equal(fixed(spec), fixed(before))) return [];
     return [
       {
@@ -47,6 +75,23 @@ export const PODS: Behaviour = {
     ];
   },
 };
+
+function gated(now: Date): JsonObject {
+  return {
+    type: 'PodScheduled',
+    status: 'False',
+    lastProbeTime: null,
+    lastTransitionTime: timestamp(now),
+    reason: 'SchedulingGated',
+    message: 'Scheduling is blocked due to non-empty scheduling gates',
+  };
+}
+
+function gateFaults(spec: JsonObject): Cause[] {
+  if (objectsAt(spec, 'schedulingGates').length === 0 || stringAt(spec, 'nodeName') === '') return [];
+  const message = 'Forbidden: cannot be set until all schedulingGates have been cleared';
+  return [{ reason: 'FieldValueForbidden', field: 'spec.nodeName', message }];
+}
 
 /** Nodes. */
 export const NODES: Behaviour = {

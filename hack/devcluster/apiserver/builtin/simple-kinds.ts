@@ -56,6 +56,8 @@ export const CONFIG_MAPS: Behaviour = {
   },
 };
 
+const POD_SECURITY_LEVELS = ['privileged', 'baseline', 'restricted'];
+
 /** Namespaces: active until deleted, and then kept until their contents are gone. */
 export const NAMESPACES: Behaviour = {
   allocate(object) {
@@ -74,6 +76,16 @@ export const NAMESPACES: Behaviour = {
       object.metadata.labels = labels;
       ensureObject(object, 'status').phase = 'Active';
     } else if (context.subresource !== 'finalize') object.spec = objectAt(old, 'spec');
+  },
+  validate(object) {
+    const labels = object.metadata.labels ?? {};
+    return ['enforce', 'audit', 'warn'].flatMap((mode) => {
+      const name = `pod-security.kubernetes.io/${mode}`;
+      const level = labels[name];
+      if (level === undefined || POD_SECURITY_LEVELS.includes(level)) return [];
+      const why = `must be one of ${POD_SECURITY_LEVELS.join(', ')}`;
+      return [fieldInvalid(`metadata.labels[${name}]`, level, why)];
+    });
   },
 };
 
