@@ -8,34 +8,51 @@ local usage = require "usage"
 
 local M = {}
 
+local CUT = "The engine stopped before the answer was complete."
+local NO_ANSWER = "The engine's answer is not one of HTTP/1.1."
+local REDIRECT = "The engine answered with a redirect, which routers neither follow nor pass on."
+
 --- True when nginx made this answer itself because no engine gave one: the last try has no time of a header.
 local function is_own_error(ctx)
   local times = not ctx.replied and ngx.var.upstream_header_time
   return times == nil or (times and times:find("%-[%s:]*$") ~= nil)
 end
 
-function M.header()
-  local ctx = ngx.ctx
-  if ctx.replied or not ctx.model and ngx.status < 400 then return end
+--- Has the client get an error instead of what the engine answered, if it did.
+local function replace(ctx, status, body)
   local header = ngx.header
-  if ngx.status >= 400 and is_own_error(ctx) then
-    local status = ctx.verdict or ngx.status
+  ngx.status = status
+  ctx.body = body
+  header["Content-Type"] = "application/json"
+  header["Content-Length"] = #body
+  if status >= 502 then header["Retry-After"] = 1 end
+end
+
+function M.header()
+  local ctx, status = ngx.ctx, ngx.status
+  if ctx.replied or not ctx.model and status < 400 then return end
+  local header = ngx.header
+  if status >= 400 and is_own_error(ctx) then
+    status = ctx.verdict or status
     if status == 502 and not balance.connected() then status = 503 end
-    ngx.status = status
-    ctx.body = reply.default_body(status)
-    header["Content-Type"] = "application/json"
-    header["Content-Length"] = #ctx.body
-    if status >= 502 then header["Retry-After"] = 1 end
-    return
+    return replace(ctx, status, reply.default_body(status))
+  end
+  if status < 200 and status ~= 101 then -- what is no HTTP/1 has 9, and nginx would pass it on as it is
+    return replace(ctx, 502, reply.error_body(502, NO_ANSWER))
+  end
+  if status >= 300 and status < 400 then -- clients would send the prompt, and maybe their key, wherever the engine says
+    header["Location"], header["Content-Encoding"] = nil, nil
+    return replace(ctx, 502, reply.error_body(502, REDIRECT))
   end
   if ctx.tier then header["X-Degraded"] = "max_tokens=" .. ctx.tier.maxTokens end
   if ctx.x_cache then header["X-Cache"] = ctx.x_cache end
-  if ctx.stream or ctx.chunks then
+  if ctx.path.sse or ctx.chunks then
     local content_type = header["Content-Type"]
-    ctx.content_type = type(content_type) == "string" and content_type or ""
-    ctx.sse = ctx.content_type:find("text/event-stream", 1, true) == 1
-    if ctx.sse then header["X-Accel-Buffering"] = "no" end
-    if ctx.strip_usage then header["Content-Length"] = nil end
+    ctx.sse = type(content_type) == "string" and content_type:find("text/event-stream", 1, true) == 1
+    if ctx.sse then
+      header["X-Accel-Buffering"] = "no"
+      if ctx.strip_usage then header["Content-Length"] = nil end
+    end
     if ctx.chunks then cache.begin(ctx, ngx.status) end
   end
 end
@@ -45,8 +62,6 @@ function M.client_header()
   M.header()
   cors.header()
 end
-
-local CUT = "The engine stopped before the answer was complete."
 
 --- The event that tells a client that its stream is cut. The blank line before it ends an event that came in part.
 local function error_event(ctx)
@@ -61,7 +76,7 @@ local function stream_part(ctx, chunk, eof)
   if chunk == "" and not eof then
     if ctx.cut or ngx.var.upstream_response_time == "-" then return end
     ctx.cut = true
-    ngx.arg[1] = (ctx.rest or "") .. error_event(ctx)
+    ngx.arg[1] = usage.held(ctx) .. error_event(ctx)
     ngx.arg[2] = true
     return
   end
@@ -72,11 +87,13 @@ local function stream_part(ctx, chunk, eof)
     end
     ctx.last = chunk
   end
-  if chunk ~= "" or ctx.rest then
-    local out = usage.stream(ctx, chunk, eof)
+  if chunk ~= "" then usage.stream(ctx, chunk) end
+  if ctx.strip_usage then
+    local out = usage.strip(ctx, chunk, eof)
     if out ~= chunk then ngx.arg[1] = out end
-    if ctx.chunks then cache.collect(ctx, out) end
+    chunk = out
   end
+  if ctx.chunks then cache.collect(ctx, chunk) end
   ctx.ended = eof
 end
 

@@ -1,6 +1,7 @@
 --- Small changes to a JSON body, made in its text: all else stays byte for byte as the client wrote it. Changes are
 -- collected first, because the places of members are those of the original.
 local cjson = require "cjson.safe"
+local scan = require "scan"
 
 local sub = string.sub
 
@@ -34,6 +35,11 @@ function M.apply(edits)
   return table.concat(parts)
 end
 
+--- Does vLLM take a value for true?
+local function asks(value)
+  return value == true or value == 1 or type(value) == "string" and scan.is_truth(value)
+end
+
 --- Asks for the usage event of a stream. Returns false when the client asks for it itself, or its options are not understood.
 function M.ask_usage(edits, from, to)
   local at = from.stream_options
@@ -43,7 +49,7 @@ function M.ask_usage(edits, from, to)
   end
   local options = cjson.decode(sub(edits.text, at + 1, to.stream_options + 1))
   if options == cjson.null then options = {} end
-  if type(options) ~= "table" or options.include_usage == true then return false end
+  if type(options) ~= "table" or asks(options.include_usage) then return false end
   options.include_usage = true
   replace(edits, at, to.stream_options, cjson.encode(options))
   return true

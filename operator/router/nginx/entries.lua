@@ -24,7 +24,7 @@ end
 
 --- For how many seconds the engine lets a shared cache use an answer: at most `ttl`, 0 for not at all.
 local function seconds_of(header, ttl)
-  if header["set-cookie"] then return 0 end
+  if ngx.var.upstream_http_set_cookie then return 0 end -- which clients do not get
   local vary = text_of(header["vary"]) -- routers ask every engine for the same encoding
   if vary and vary:gsub("accept%-encoding", ""):find("[^%s,]") then return 0 end
   local control = text_of(header["cache-control"])

@@ -5,11 +5,12 @@ local M = {}
 local PREFIX = "vllm_router_"
 local BUCKETS = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600 }
 local MAX_SERIES = 20000
+local OTHER = "(other)" -- no name in Kubernetes
 
 local HELP = {
   requests_total = { "counter", "Requests, by model, tenant and status code." },
-  request_seconds = { "histogram", "Time from a request's first byte to the answer's last." },
-  first_token_seconds = { "histogram", "Time from a request's first byte to the first byte of a streamed answer." },
+  request_seconds = { "histogram", "Time from a request's first byte to the answer's last, without hold_seconds." },
+  first_token_seconds = { "histogram", "Time from a request's first byte to the first byte of a streamed answer, without hold_seconds." },
   token_seconds = { "histogram", "Mean time per output token of a streamed answer, after the first." },
   hold_seconds = { "histogram", "Time that requests waited for an engine to start or to have room." },
   tokens_total = { "counter", "Tokens, by model, tenant and kind (prompt, completion)." },
@@ -18,8 +19,8 @@ local HELP = {
   cut_streams_total = { "counter", "Streams that ended early because their engine did." },
   cache_total = { "counter", "Requests by what the response cache did (HIT, MISS, SHARED, BYPASS)." },
   cache_breaker_total = { "counter", "Times that the router stopped to ask Redis because it failed." },
-  rejected_total = { "counter", "Requests refused, by reason." },
-  degraded_total = { "counter", "Requests whose answer was shortened, by tier." },
+  rejected_total = { "counter", "Requests refused, by model and reason." },
+  degraded_total = { "counter", "Answers that were made shorter than asked for, by tier." },
   in_flight = { "gauge", "Requests that engines work on." },
   held = { "gauge", "Requests that wait for a model to start." },
   queued = { "gauge", "Requests that wait for an engine to have room." },
@@ -49,6 +50,11 @@ function M.add(series, n)
   pending[series] = (pending[series] or 0) + n
 end
 
+--- Counts a refused request. `model` is absent where the request was refused before it was known.
+function M.rejected(model, reason)
+  M.add(M.series("rejected_total", "model", model and model.name or "", "namespace", model and model.namespace or "", "reason", reason), 1)
+end
+
 --- A histogram: the names of its buckets, count and sum.
 function M.histogram(name, ...)
   local buckets = {}
@@ -67,15 +73,41 @@ function M.observe(histogram, value)
   M.add(histogram.sum, value)
 end
 
+--- The namespace that makes a series: the one of the tenant that it counts, else of the model.
+local function owner_of(series)
+  return series:match('tenant="([^"/]+)') or series:match('namespace="([^"]*)"') or ""
+end
+
+--- The series that counts for all of an owner, or of all owners, that have no series of their own.
+local function other_of(series, owner)
+  local labels = series:gsub('([{,])(%a+)="[^"]*"', function(comma, label)
+    if label == "model" or label == "code" then return ('%s%s="%s"'):format(comma, label, OTHER) end
+    if label == "namespace" or label == "tenant" then return ('%s%s="%s"'):format(comma, label, owner) end
+  end)
+  return labels
+end
+
+--- Takes up a new series, if its owner has fewer than are free: one alone gets half of all, and there are always some left for
+-- another. What has no series of its own is counted in one of its owner's, and where there is no room at all in one of all owners'.
+local function add_new(shared, series, n)
+  local owner = owner_of(series)
+  local free = MAX_SERIES - (shared:get("series") or 0)
+  local own = "series of " .. owner
+  if (shared:get(own) or 0) < free then
+    shared:incr(own, 1, 0)
+    shared:incr("series", 1, 0)
+  else
+    series = other_of(series, free > 0 and owner or OTHER)
+  end
+  shared:incr(series, n, 0)
+end
+
 --- Hands over to the memory that all workers share.
 function M.flush()
   local shared = ngx.shared.metrics
   for series, n in pairs(pending) do
     local _, err = shared:incr(series, n)
-    if err == "not found" then
-      local count = shared:incr("series", 1, 0)
-      if count <= MAX_SERIES then shared:incr(series, n, 0) end
-    end
+    if err == "not found" then add_new(shared, series, n) end
   end
   pending = {}
 end

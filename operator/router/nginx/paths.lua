@@ -2,7 +2,8 @@
 -- methods: allowed methods. sse: how the path's streams end and report errors ("openai": `data: [DONE]`, "events": named
 -- events). form: the body is a multipart form. query: the model is named by the query, because there is no body.
 -- messages: the path is of Anthropic's Messages API, with its keys and errors. cache: answers may be kept. usage: its streams can
--- be asked for the tokens they used. responses: it makes a response that could be stored. stored: it is about one that was.
+-- be asked for the tokens they used. free: the model does not run, so that no tokens are used. uncounted: nothing tells how many tokens
+-- are used. responses: it makes a response that could be stored. stored: it is about one that was.
 
 local function json(sse, cache)
   return { methods = { POST = true }, allow = "POST", sse = sse, cache = cache }
@@ -11,12 +12,15 @@ end
 local generate, events, compute = json("openai", true), json("events", false), json(nil, true)
 local chat = json("openai", true)
 chat.usage = true
+local text = json(nil, true)
+text.free = true
 local responses = json("events", false)
 responses.responses = true
 local messages, count = json("events", false), json(nil, true)
-messages.messages, count.messages = true, true
+messages.messages, count.messages, count.free = true, true, true
 local form = { methods = { POST = true }, allow = "POST", sse = "openai", form = true }
-local query = { methods = { GET = true }, allow = "GET", query = true }
+local query = { methods = { GET = true }, allow = "GET", query = true, free = true }
+local realtime = { methods = { GET = true }, allow = "GET", query = true, uncounted = true }
 
 local exact = {
   ["/v1/chat/completions"] = chat,
@@ -27,12 +31,12 @@ local exact = {
   ["/v1/messages/count_tokens"] = count,
   ["/cohere/v2/chat"] = events,
   ["/inference/v1/generate"] = generate,
-  ["/v1/chat/completions/render"] = compute,
-  ["/v1/completions/render"] = compute,
-  ["/v1/chat/completions/derender"] = compute,
-  ["/v1/completions/derender"] = compute,
+  ["/v1/chat/completions/render"] = text,
+  ["/v1/completions/render"] = text,
+  ["/v1/chat/completions/derender"] = text,
+  ["/v1/completions/derender"] = text,
   ["/generative_scoring"] = compute,
-  ["/invocations"] = generate,
+  ["/invocations"] = chat,
   ["/v1/embeddings"] = compute,
   ["/v2/embed"] = compute,
   ["/pooling"] = compute,
@@ -42,10 +46,10 @@ local exact = {
   ["/rerank"] = compute,
   ["/v1/rerank"] = compute,
   ["/v2/rerank"] = compute,
-  ["/tokenize"] = compute,
-  ["/detokenize"] = compute,
+  ["/tokenize"] = text,
+  ["/detokenize"] = text,
   ["/tokenizer_info"] = query,
-  ["/v1/realtime"] = query,
+  ["/v1/realtime"] = realtime,
   ["/v1/audio/transcriptions"] = form,
   ["/v1/audio/translations"] = form,
 }

@@ -2,6 +2,7 @@
 -- more: the router sends the request to itself, over a socket that only it can reach, and copies the answer.
 local board = require "board"
 local cjson = require "cjson.safe"
+local limits = require "limits"
 local reply = require "reply"
 local request_body = require "body"
 
@@ -29,6 +30,12 @@ function M.comment()
   return ngx.print(": waiting\n\n") and ngx.flush(true)
 end
 
+--- Ends a request whose client is gone.
+local function gone(ctx)
+  ctx.status = 499
+  return ngx.exit(ngx.ERROR)
+end
+
 --- Waits until `attempt(seconds)`, which waits for no longer than that, returns something true; returns that, or false after the
 -- deadline. A streaming client is sent comments meanwhile; from the first one on its answer has to come through the relay.
 function M.wait(ctx, deadline, attempt)
@@ -43,7 +50,8 @@ function M.wait(ctx, deadline, attempt)
     left = deadline - ngx.now()
     local done = left > 0 and attempt(math.max(0.001, math.min(M.INTERVAL, left)))
     if done then return done end
-  until left <= 0 or not M.comment()
+    if left > 0 and not M.comment() then return gone(ctx) end
+  until left <= 0
   return false
 end
 
@@ -96,6 +104,7 @@ function M.run(ctx)
     "X-Request-Id: ", var.trace_request_id, "\r\ntraceparent: ", var.trace_parent, "\r\n",
     "X-Relay-Model: ", ctx.model.uid, "\r\nX-Relay-Tenant: ", ctx.tenant, "\r\n",
     "X-Relay-Key: ", ctx.api_key and ctx.api_key.sha256 or "", "\r\n",
+    "X-Relay-Reserved: ", limits.hand_over(ctx), "\r\n",
     "X-Relay-Strip: ", ctx.strip_usage and "usage" or "", "\r\n\r\n", body,
   }
   body = nil
@@ -116,7 +125,7 @@ function M.run(ctx)
     local data = socket:receiveany(65536)
     if not data then break end
     if not ctx.first_byte then ctx.first_byte = ngx.now() end
-    if not ngx.print(data) or not ngx.flush(true) then break end
+    if not ngx.print(data) or not ngx.flush(true) then return gone(ctx) end
   end
   return ngx.exit(ngx.HTTP_OK)
 end

@@ -7,6 +7,7 @@ local cors = require "cors"
 local edit = require "edit"
 local entries = require "entries"
 local keys = require "keys"
+local limits = require "limits"
 local metrics = require "metrics"
 local request_body = require "body"
 local path_of = require "paths"
@@ -17,8 +18,6 @@ local scan = require "scan"
 local stored = require "stored"
 local stranded = require "stranded"
 local waiting = require "waiting"
-
-local random, tohex = math.random, require("bit").tohex
 
 local M = {}
 
@@ -38,8 +37,8 @@ local function read_request(ctx)
     local content_type, form = ngx.var.content_type or "", anchor or request_body.text()
     local name = scan.form_field(form, content_type, "model")
     if not name then return reply.error(400, "The form has no field `model`.", "model") end
-    ctx.stream = scan.form_field(form, content_type, "stream") == "true"
-    return name
+    ctx.stream = scan.is_truth(scan.form_field(form, content_type, "stream"))
+    return name, nil, nil, nil, n
   end
   local from, to = scan.members(p, n)
   if not from then return reply.error(400, "The body cannot be read: " .. to .. ".") end
@@ -56,7 +55,7 @@ end
 
 local function unavailable(ctx, model, name)
   local why = model.unavailable or {}
-  metrics.add(metrics.series("rejected_total", "reason", "unavailable"), 1)
+  metrics.rejected(model, "unavailable")
   -- The message names objects and what a cluster says of them: its owner may read it here, others only that there is a reason.
   local detail = keys.is_of_owner(ctx.api_key, model) and why.message or why.reason or "it cannot be started now"
   local message = ("The model `%s` is not available: %s. Its status says more."):format(name, (detail:gsub("%.$", "")))
@@ -72,19 +71,19 @@ local function wait_for_turn(ctx, model, name)
   local sleeping = #model.live == 0
   local admission = model.admission
   if waiting.count(model) >= admission.maxQueue then
-    metrics.add(metrics.series("rejected_total", "reason", "queue_full"), 1)
+    metrics.rejected(model, "queue_full")
     if sleeping then
       return reply.error(503, ("The model `%s` is starting and too many requests wait for it."):format(name), nil, RETRY_LATER)
     end
     return reply.error(429, ("The model `%s` is busy and its queue is full."):format(name), nil, RETRY_SOON)
   end
   local waiter = waiting.enter(model, ctx.tenant)
-  ctx.waiter = waiter
+  ctx.waiter, ctx.waits_since = waiter, ngx.now()
   local deadline = ctx.start + (sleeping and admission.wakeTimeoutMs or admission.queueTimeoutMs) / 1000
   local passed = relay.wait(ctx, deadline, function(seconds) return waiting.wait(waiter, seconds) end)
-  ctx.waited = ngx.now() - ctx.start
+  ctx.waited, ctx.waits_since = (ctx.waited or 0) + ngx.now() - ctx.waits_since, nil
   if passed then return waiter.granted end
-  metrics.add(metrics.series("rejected_total", "reason", sleeping and "wake_timeout" or "queue_timeout"), 1)
+  metrics.rejected(model, sleeping and "wake_timeout" or "queue_timeout")
   if #model.live == 0 then
     local text = "The model `%s` did not start within %g s (admission.wakeTimeout). Its status says what it waits for; ask again later."
     return relay.fail(ctx, 504, text:format(name, admission.wakeTimeoutMs / 1000), RETRY_LATER)
@@ -100,14 +99,6 @@ local function new_context()
     endpoint = false, peer = false, key = false, x_cache = false, sse = false, last = false, ended = false,
     prompt_tokens = false, completion_tokens = false, strip_usage = false,
   }
-end
-
-local trace_prefix -- half of the trace ids of this worker
-
---- 128 random bits in hexadecimal. They name a request, they protect nothing.
-local function new_trace_id()
-  if not trace_prefix then trace_prefix = tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff)) end
-  return trace_prefix .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
 end
 
 --- Answers from the cache, if that has the answer.
@@ -146,7 +137,6 @@ local function edit_body(ctx, model, from, to)
   local edits = edit.new(text)
   if tier then
     ctx.tier = tier
-    metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", tier.maxTokens), 1)
     ctx.capped = edit.cap_tokens(edits, from, to, tier.maxTokens, ngx.var.uri)
   end
   if usage then ctx.strip_usage = edit.ask_usage(edits, from, to) end
@@ -165,9 +155,7 @@ function M.enter()
   ngx.ctx = ctx
   board.add(0, board.IN_FLIGHT, 1)
   local var = ngx.var
-  local trace_id = new_trace_id()
-  var.trace_id = trace_id
-  stranded.park(trace_id, ctx)
+  stranded.park(var.request_id, ctx)
   if cors.preflight() then return end
   local uri = var.uri
   local path = path_of(uri)
@@ -187,7 +175,7 @@ function M.enter()
   ctx.model = model
   if key then
     ctx.api_key = key
-    keys.limit(key, view)
+    limits.take(ctx, view, n, from, to, p)
   end
   if from and model.cache and model.cache.enabled then try_cache(ctx, view, from, to, p, n) end
   -- The table may have changed while the body or the cache was read: an engine that was there may be about to go.
@@ -230,93 +218,9 @@ function M.relayed()
   ctx.model, ctx.tenant = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant
   ctx.api_key, ctx.strip_usage = view.by_hash[var.http_x_relay_key or ""], var.http_x_relay_strip == "usage"
   ctx.path, ctx.stream, ctx.inner = path_of(var.uri), true, true
-  for _, name in ipairs { "model", "tenant", "key", "strip" } do ngx.req.clear_header("X-Relay-" .. name) end
+  limits.take_over(ctx, view, var.http_x_relay_reserved)
+  for _, name in ipairs { "model", "tenant", "key", "strip", "reserved" } do ngx.req.clear_header("X-Relay-" .. name) end
   if not ctx.model then return reply.error(404, "The model does not exist any more.") end
-end
-
---- Series of a model's requests, made once per table, tenant and code.
-local function series_of(model, tenant, status)
-  local of_tenant = model.series[tenant]
-  if not of_tenant then
-    of_tenant = {}
-    model.series[tenant] = of_tenant
-  end
-  local series = of_tenant[status]
-  if not series then
-    series = metrics.series("requests_total", "model", model.name, "namespace", model.namespace, "tenant", tenant, "code", status)
-    of_tenant[status] = series
-  end
-  return series
-end
-
-local function histogram_of(model, name)
-  local histogram = model.histograms[name]
-  if not histogram then
-    histogram = metrics.histogram(name, "model", model.name, "namespace", model.namespace)
-    model.histograms[name] = histogram
-  end
-  return histogram
-end
-
---- Adds up the tokens of an answer, and what its key has left.
-local function count_tokens(ctx, model)
-  local prompt, completion = ctx.prompt_tokens, ctx.completion_tokens or 0
-  local of_tenant = model.tokens[ctx.tenant]
-  if not of_tenant then
-    local labels = { "model", model.name, "namespace", model.namespace, "tenant", ctx.tenant, "kind" }
-    labels[8] = "prompt"
-    of_tenant = { prompt = metrics.series("tokens_total", unpack(labels)) }
-    labels[8] = "completion"
-    of_tenant.completion = metrics.series("tokens_total", unpack(labels))
-    model.tokens[ctx.tenant] = of_tenant
-  end
-  metrics.add(of_tenant.prompt, prompt)
-  metrics.add(of_tenant.completion, completion)
-  if ctx.first_byte and completion > 1 then
-    metrics.observe(histogram_of(model, "token_seconds"), (ngx.now() - ctx.first_byte) / (completion - 1))
-  end
-  if ctx.api_key then keys.spend(ctx.api_key, routes.current(), prompt + completion) end
-end
-
-local function engine_result(status)
-  if status == 502 or status == 503 or status == 504 then
-    return balance.connected() and "failed" or "refused"
-  end
-  return status == 499 and "unknown" or "ok"
-end
-
---- Log phase: undoes what the request holds, however it ended, and counts it.
-function M.log()
-  local ctx = ngx.ctx
-  if ctx.start and not ctx.inner then
-    board.add(0, board.IN_FLIGHT, -1)
-    stranded.leave(ngx.var.trace_id, ctx)
-  end
-  local model = ctx.model
-  local status = ngx.status
-  if not model then
-    if not ctx.start then return end -- not a client's
-    return metrics.add(metrics.series("requests_total", "model", "", "namespace", "", "tenant", "", "code", status), 1)
-  end
-  if ctx.endpoint then balance.settle(ctx, ctx.cut and "failed" or engine_result(status)) end
-  if ctx.flight then cache.finish(ctx, status) end
-  if ctx.prompt_tokens then count_tokens(ctx, model) end
-  if ctx.inner then return end
-  local waiter = ctx.waiter
-  if waiter then waiting.leave(waiter) end
-  if ctx.counted or (waiter and waiter.granted) then
-    board.add(model.slot, board.IN_FLIGHT, -1)
-    if not ctx.peer then board.add(model.slot, board.PENDING, -1) end
-    board.set(model.slot, board.LAST, ngx.now() * 1000)
-    waiting.pump(model.uid)
-  end
-  metrics.add(series_of(model, ctx.tenant, status), 1)
-  metrics.observe(histogram_of(model, "request_seconds"), ngx.now() - ctx.start)
-  if ctx.first_byte then metrics.observe(histogram_of(model, "first_token_seconds"), ctx.first_byte - ctx.start) end
-  if ctx.waited then metrics.observe(histogram_of(model, "hold_seconds"), ctx.waited) end
-  if ctx.cut then metrics.add(metrics.series("cut_streams_total", "model", model.name, "namespace", model.namespace), 1) end
-  ngx.var.model = model.label
-  if ctx.tenant ~= model.namespace then ngx.var.tenant = ctx.tenant end
 end
 
 return M

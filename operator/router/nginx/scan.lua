@@ -18,7 +18,7 @@ local function members()
   return {
     model = false, stream = false, stream_options = false, messages = false, prompt = false, input = false,
     temperature = false, seed = false, max_tokens = false, max_completion_tokens = false, max_output_tokens = false,
-    previous_response_id = false, background = false,
+    previous_response_id = false, background = false, n = false, best_of = false, sampling_params = false,
   }
 end
 
@@ -162,9 +162,19 @@ function M.string(p, from, to)
   if from and p[from] == QUOTE then return text(p, from, to) end
 end
 
---- True when the member's value is the literal `true`.
+local TRUE = { ["1"] = true, on = true, t = true, ["true"] = true, y = true, yes = true }
+
+--- Does vLLM take a text for true? https://docs.pydantic.dev/latest/api/standard_library_types/#booleans
+function M.is_truth(word)
+  return word ~= nil and TRUE[word:lower()] == true
+end
+
+--- True when vLLM takes the member's value for true.
 function M.is_true(p, from, to)
-  return from and to - from == 3 and p[from] == 116 -- no other literal of four bytes begins with t
+  if not from then return false end
+  if p[from] == 116 then return true end -- `true`: no other literal begins with t
+  if p[from] == QUOTE then return to - from < 64 and M.is_truth(text(p, from, to)) end
+  return p[from] == 49 and tonumber(ffi.string(p + from, to - from + 1)) == 1 -- begins with 1
 end
 
 --- The number at a member's place; nil when it is not a number.

@@ -2,6 +2,7 @@
 -- may hear of an engine's end a moment after it. Such requests wait until there is an engine, as long as they would for a start.
 local balance = require "balance"
 local board = require "board"
+local metrics = require "metrics"
 local relay = require "relay"
 local reply = require "reply"
 local routes = require "routes"
@@ -14,11 +15,11 @@ local BREAK = 0.05
 -- Seconds after which a request tries an engine that failed lately; doubles each time.
 local PAUSE = 0.5
 
-local parked = {} -- contexts by trace id: nginx drops ngx.ctx when it redirects a request
+local parked = {} -- contexts by request id: nginx drops ngx.ctx when it redirects a request
 
 --- Keeps the context of a request until it leaves.
-function M.park(trace_id, ctx)
-  parked[trace_id] = ctx
+function M.park(request_id, ctx)
+  parked[request_id] = ctx
 end
 
 local function count(ctx, n)
@@ -28,8 +29,8 @@ local function count(ctx, n)
 end
 
 --- Log phase: undoes what is kept of a request.
-function M.leave(trace_id, ctx)
-  parked[trace_id] = nil
+function M.leave(request_id, ctx)
+  parked[request_id] = nil
   if ctx.stranded then count(ctx, -1) end
 end
 
@@ -43,7 +44,7 @@ end
 
 --- Access phase of a request for which nginx would answer with an error of its own.
 function M.wait()
-  local ctx = parked[ngx.var.trace_id]
+  local ctx = parked[ngx.var.request_id]
   if not ctx then return reply.own_error(500) end
   ngx.ctx = ctx
   local status = ctx.verdict or tonumber((ngx.var.upstream_status or ""):match("(%d+)%D*$")) or 500
@@ -56,6 +57,7 @@ function M.wait()
   ctx.times = (ctx.times or 0) + 1
   local model
   count(ctx, 1)
+  ctx.waits_since = ngx.now()
   if ctx.lost then ngx.sleep(BREAK) end
   local found = relay.wait(ctx, ctx.start + ctx.model.admission.wakeTimeoutMs / 1000, function(seconds)
     local till = ngx.now() + seconds
@@ -66,7 +68,11 @@ function M.wait()
     until ngx.now() >= till
   end)
   count(ctx, -1)
-  if not found then return relay.fail(ctx, 503, "No engine could be reached. Try again shortly.", 1) end
+  ctx.waited, ctx.waits_since = (ctx.waited or 0) + ngx.now() - ctx.waits_since, nil
+  if not found then
+    metrics.rejected(ctx.model, "unreachable")
+    return relay.fail(ctx, 503, "No engine could be reached. Try again shortly.", 1)
+  end
   if not model then return relay.fail(ctx, 404, "The model does not exist any more.") end
   ctx.model = model
   return require("request").admit(ctx, model, model.servedNames[1] or model.name)

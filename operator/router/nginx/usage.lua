@@ -1,13 +1,30 @@
---- Reads the tokens that an answer used, and takes the usage event out of streams whose client did not ask for it.
-local byte, find, sub = string.byte, string.find, string.sub
+--- Reads the tokens that an answer used, where its API has them and nowhere else: a client can put the word into what the engine
+-- repeats. Reads each byte once, as the answer passes, and keeps a few of them. Takes the usage event out of streams whose client
+-- did not ask for it.
+local ffi = require "ffi"
+
+local C = ffi.C
+pcall(ffi.cdef, "void *memchr(const void *s, int c, size_t n);")
+pcall(ffi.cdef, "size_t strcspn(const char *s, const char *reject);")
+local BYTES = ffi.typeof("const uint8_t *")
+
+local byte, find, match, sub, concat = string.byte, string.find, string.match, string.sub, table.concat
+local QUOTE, BACKSLASH, COMMA, NEWLINE = 34, 92, 44, 10
+local OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET = 123, 125, 91, 93
 
 local M = {}
 
-local TAIL = 2048 -- bytes at the end of an answer that hold its usage
+-- Members of an event that hold the answer, or the end of it: of the Responses, Messages and Cohere APIs.
+local HOLDERS = { response = true, message = true, delta = true }
+local MAX_NAME = 8 -- bytes of the longest name above
+local MAX_USAGE = 4096 -- bytes of a usage object
+local MAX_EVENT = 65536 -- bytes of an event that may be the usage event
+local STRUCTURE = '"{}[],\n' -- all bytes that mean something outside of strings
+local STEP = 32 -- bytes from which on it is faster to ask C for the next of those
 
---- The number behind a name, from a place in the text on; false when there is none.
-local function number_behind(text, name, start)
-  local _, at = find(text, name, start, true)
+--- The number behind a name; false when there is none.
+local function number_behind(text, name)
+  local _, at = find(text, name, 1, true)
   if not at then return false end
   local n, digits, c = 0, false, nil
   repeat
@@ -19,48 +36,238 @@ local function number_behind(text, name, start)
 end
 
 local function note(ctx, text)
-  local at = find(text, '"usage":', 1, true)
-  if not at then return end
-  local prompt = number_behind(text, '"prompt_tokens":', at) or number_behind(text, '"input_tokens":', at)
-  if not prompt then return end
-  ctx.prompt_tokens = prompt
-  ctx.completion_tokens = number_behind(text, '"completion_tokens":', at) or number_behind(text, '"output_tokens":', at)
+  local prompt = number_behind(text, '"prompt_tokens":') or number_behind(text, '"input_tokens":')
+  local completion = number_behind(text, '"completion_tokens":') or number_behind(text, '"output_tokens":')
+  if not prompt and not completion then prompt = number_behind(text, '"total_tokens":') end
+  if prompt then ctx.prompt_tokens = prompt end
+  if completion then ctx.completion_tokens = completion end
 end
 
---- One part of an answer that is no stream. The usage is in its last bytes.
-function M.plain(ctx, chunk, eof)
-  if chunk ~= "" then
-    ctx.last = #chunk >= TAIL and sub(chunk, -TAIL) or ctx.last and sub(ctx.last .. chunk, -TAIL) or chunk
-  end
-  if eof and ctx.last then note(ctx, ctx.last) end
+--- `depth` of brackets; `level`: depth of the object whose members are looked at, which is 1 or, in a holder, 2; `name` of the
+-- member that is being read; `events` that have begun.
+local function new_state()
+  return {
+    depth = 0, level = 1, in_string = false, odd = false, at_name = false, naming = false, part = "", name = "", events = 0,
+    parts = false, size = 0, usage_depth = 0,
+  }
 end
 
---- One part of a stream: returns what the client is to get. Events are only kept back, until their end is there, in streams
--- from which the usage event has to be taken.
-function M.stream(ctx, chunk, eof)
-  if not ctx.strip_usage then
-    note(ctx, chunk)
-    return chunk
-  end
-  if ctx.rest then
-    chunk = ctx.rest .. chunk
-    ctx.rest = false
-  end
-  if not eof and sub(chunk, -2) ~= "\n\n" then
-    local stop = 0
-    repeat
-      local _, last = find(chunk, "\n\n", stop + 1, true)
-      stop = last or stop
-    until not last
-    ctx.rest, chunk = sub(chunk, stop + 1), sub(chunk, 1, stop)
-  end
-  if not find(chunk, '"choices":[]', 1, true) then return chunk end
-  return (chunk:gsub("data: ({.-})\n\n", function(event)
-    if find(event, '"choices":[]', 1, true) and find(event, '"usage":', 1, true) then
-      note(ctx, event)
-      return ""
+--- Ends the string that is a member's name, whose last bytes are in the chunk from `from` to `to`, which count from 0.
+local function end_name(s, chunk, from, to)
+  s.naming = false
+  local length = #s.part + to - from
+  s.name = length <= MAX_NAME and s.part .. sub(chunk, from + 1, to) or ""
+end
+
+--- Passes over a string from `i` on; returns the place behind it, or `n` when it goes on in the next chunk.
+local function pass_string(s, chunk, p, i, n)
+  local start = i
+  while true do
+    local found = C.memchr(p + i, QUOTE, n - i)
+    local stop = found ~= nil and tonumber(ffi.cast(BYTES, found) - p) or n
+    local b = stop - 1
+    while b >= i and p[b] == BACKSLASH do b = b - 1 end
+    local odd = (stop - 1 - b) % 2 == 1
+    if b < i and s.odd then odd = not odd end -- the run began in the chunk before
+    s.odd = false
+    if stop == n then
+      s.odd = odd
+      if s.naming then s.part = sub(s.part .. sub(chunk, start + 1, math.min(n, start + MAX_NAME + 1)), 1, MAX_NAME + 1) end
+      return n
     end
-  end))
+    i = stop + 1
+    if not odd then
+      s.in_string = false
+      if s.naming then end_name(s, chunk, start, stop) end
+      return i
+    end
+  end
+end
+
+--- Opens a bracket. Returns true when a usage object begins.
+local function open(s, c, sse)
+  local depth = s.depth
+  s.depth = depth + 1
+  if depth == 0 then
+    s.events, s.at_name, s.name = s.events + 1, true, ""
+  elseif depth == s.level and c == OPEN_BRACE and not s.parts then
+    if s.name == "usage" then return true end
+    if sse and depth == 1 and HOLDERS[s.name] then s.level, s.at_name, s.name = 2, true, "" end
+  end
+end
+
+local function close(s)
+  local depth = s.depth - 1
+  s.depth = depth < 0 and 0 or depth
+  if depth < s.level then s.level, s.name = 1, "" end
+end
+
+--- Takes what the chunk has of a usage object, from `from` to `to`, which count from 0.
+local function keep(s, chunk, from, to)
+  s.size = s.size + to - from
+  if s.size <= MAX_USAGE then s.parts[#s.parts + 1] = sub(chunk, from + 1, to) end
+end
+
+--- Place of the next byte that means something, from `i` on.
+local function next_structure(p, i, n)
+  local stop = i + STEP < n and i + STEP or n
+  while i < stop do
+    local c = p[i]
+    if c == QUOTE or c == COMMA or c == NEWLINE or c == OPEN_BRACE or c == CLOSE_BRACE or c == OPEN_BRACKET or c == CLOSE_BRACKET then
+      return i
+    end
+    i = i + 1
+  end
+  if i < n then i = i + tonumber(C.strcspn(ffi.cast("const char *", p + i), STRUCTURE)) end
+  return i < n and i or n
+end
+
+local function read(ctx, s, chunk, sse)
+  local p, n, i, from = ffi.cast(BYTES, chunk), #chunk, 0, 0
+  while i < n do
+    if s.in_string then
+      i = pass_string(s, chunk, p, i, n)
+    else
+      i = next_structure(p, i, n)
+      if i == n then break end
+      local c = p[i]
+      if c == QUOTE then
+        s.in_string, s.odd = true, false
+        s.naming = s.at_name and s.depth == s.level
+        if s.naming then s.at_name, s.part = false, "" end
+      elseif c == COMMA then
+        if s.depth == s.level then s.at_name, s.name = true, "" end
+      elseif c == OPEN_BRACE or c == OPEN_BRACKET then
+        if open(s, c, sse) then s.parts, s.size, s.usage_depth, from = {}, 0, s.depth, i end
+      elseif c == NEWLINE then
+        if sse then s.depth, s.level, s.parts = 0, 1, false end -- an event's JSON is one line
+      else
+        close(s)
+        if s.parts and s.depth < s.usage_depth then
+          keep(s, chunk, from, i + 1)
+          if s.size <= MAX_USAGE then note(ctx, concat(s.parts)) end
+          s.parts = false
+        end
+      end
+      i = i + 1
+    end
+  end
+  if s.parts then keep(s, chunk, from, n) end
+end
+
+local function state_of(ctx)
+  local s = ctx.usage
+  if not s then
+    s = new_state()
+    ctx.usage = s
+  end
+  return s
+end
+
+--- One part of a stream, as the engine sent it. Whole events without usage, which most are, are only counted.
+function M.stream(ctx, chunk)
+  local s = state_of(ctx)
+  if s.depth == 0 and not s.in_string and byte(chunk, -1) == NEWLINE and not find(chunk, '"usage"', 1, true) then
+    local at, _ = 0, nil
+    repeat
+      _, at = find(chunk, "\n\n", at + 1, true)
+      if at then s.events = s.events + 1 end
+    until not at
+    return
+  end
+  return read(ctx, s, chunk, true)
+end
+
+--- The usage object at the end of a whole answer, where engines have it; nil when it is elsewhere. In JSON only a member's name has
+-- quotes and a colon like that, and only one of the outermost object has but one bracket behind its value.
+local function usage_at_end(text)
+  local at = find(text, '"usage":{', -MAX_USAGE, true)
+  if not at or byte(text, at - 1) ~= COMMA then return nil end
+  return match(text, "^{[^{}]*}}%s*$", at + 8) or match(text, "^{[^{}]*{[^{}]*}[^{}]*}}%s*$", at + 8)
+end
+
+--- One part of an answer that is no stream. The first one is kept until it is known whether it is all.
+function M.plain(ctx, chunk, eof)
+  local first = ctx.last
+  if chunk ~= "" then
+    if not first and not ctx.usage then
+      ctx.last = chunk
+    else
+      local s = state_of(ctx)
+      if first then
+        ctx.last = false
+        read(ctx, s, first, false)
+      end
+      read(ctx, s, chunk, false)
+    end
+  end
+  first = eof and ctx.last
+  if not first then return end
+  local object = usage_at_end(first)
+  if object then return note(ctx, object) end
+  return read(ctx, state_of(ctx), first, false)
+end
+
+--- Events without those that have the usage and nothing else.
+local function without_usage(text)
+  if not find(text, '"choices":[]', 1, true) then return text end
+  local out, start = {}, 1
+  while start <= #text do
+    local _, stop = find(text, "\n\n", start, true)
+    local event = sub(text, start, stop or #text)
+    if not (stop and find(event, '"choices":[]', 1, true) and find(event, '"usage":{', 1, true)) then out[#out + 1] = event end
+    start = (stop or #text) + 1
+  end
+  return concat(out)
+end
+
+--- Place behind the last end of an event in the chunk; `behind` is whether the byte before the chunk is a newline.
+local function last_end(chunk, behind)
+  local n = #chunk
+  if byte(chunk, n) == NEWLINE and (n == 1 and behind or byte(chunk, n - 1) == NEWLINE) then return n end
+  local stop = behind and byte(chunk, 1) == NEWLINE and 1 or 0
+  local at = stop
+  repeat
+    local _, last = find(chunk, "\n\n", at + 1, true)
+    at = last
+    stop = last or stop
+  until not last
+  return stop
+end
+
+--- What is held back of an event whose end is not there yet.
+function M.held(ctx)
+  local held = ctx.held
+  ctx.held = nil
+  return held and concat(held) or ""
+end
+
+--- One part of a stream: returns what the client is to get. Events are held back until their end is there, but none that is too
+-- long to be the one to be taken out.
+function M.strip(ctx, chunk, eof)
+  local held = ctx.held
+  if chunk == "" then return eof and without_usage(M.held(ctx)) or "" end
+  local stop = eof and #chunk or last_end(chunk, ctx.newline)
+  ctx.newline = byte(chunk, #chunk) == NEWLINE
+  local out = ""
+  if stop > 0 then
+    out = sub(chunk, 1, stop)
+    ctx.passing = false
+    if held then
+      held[#held + 1] = out
+      out = concat(held)
+      ctx.held, held = nil, nil
+    end
+    out = without_usage(out)
+    if stop == #chunk then return out end
+    chunk = sub(chunk, stop + 1)
+  end
+  if ctx.passing then return out .. chunk end
+  held = held or { size = 0 }
+  held[#held + 1], held.size, ctx.held = chunk, held.size + #chunk, held
+  if held.size <= MAX_EVENT then return out end
+  ctx.passing = true
+  return out .. M.held(ctx)
 end
 
 return M

@@ -23,7 +23,7 @@ function M.init()
     header = answer.header,
     client_header = answer.client_header,
     body = answer.body,
-    log = request.log,
+    log = require("accounts").log,
   })
 end
 

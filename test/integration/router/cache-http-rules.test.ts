@@ -161,7 +161,7 @@ describe('the response cache as a shared cache of HTTP', () => {
     for (const n of [1, 2]) {
       const answer = await ask(router, {});
       expect(answer.cache, String(n)).toBe('MISS');
-      expect(answer.headers[name]).toBe(value);
+      expect(answer.headers[name]).toBe(name === 'set-cookie' ? undefined : value);
     }
     expect(await entries(store)).toEqual([]);
   });

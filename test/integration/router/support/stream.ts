@@ -16,11 +16,12 @@ export async function openStream(
   url: string,
   body: object,
   path = '/v1/chat/completions',
+  headers: Record<string, string> = {},
 ): Promise<OpenStream> {
   const abort = new AbortController();
   const response = await request(url + path, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ stream: true, ...body }),
     signal: abort.signal,
     headersTimeout: 120_000,

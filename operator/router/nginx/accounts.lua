@@ -1,0 +1,123 @@
+--- The end of every request: undoes what it holds, however it ended, and counts it.
+local balance = require "balance"
+local board = require "board"
+local cache = require "cache"
+local limits = require "limits"
+local metrics = require "metrics"
+local stranded = require "stranded"
+local waiting = require "waiting"
+
+local M = {}
+
+--- Series of a model's requests, made once per table, tenant and code.
+local function series_of(model, tenant, status)
+  local of_tenant = model.series[tenant]
+  if not of_tenant then
+    of_tenant = {}
+    model.series[tenant] = of_tenant
+  end
+  local series = of_tenant[status]
+  if not series then
+    series = metrics.series("requests_total", "model", model.name, "namespace", model.namespace, "tenant", tenant, "code", status)
+    of_tenant[status] = series
+  end
+  return series
+end
+
+local function histogram_of(model, name)
+  local histogram = model.histograms[name]
+  if not histogram then
+    histogram = metrics.histogram(name, "model", model.name, "namespace", model.namespace)
+    model.histograms[name] = histogram
+  end
+  return histogram
+end
+
+--- Adds up the tokens of an answer.
+local function count_tokens(ctx, model)
+  local prompt, completion = ctx.prompt_tokens, ctx.completion_tokens or 0
+  local of_tenant = model.tokens[ctx.tenant]
+  if not of_tenant then
+    local labels = { "model", model.name, "namespace", model.namespace, "tenant", ctx.tenant, "kind" }
+    labels[8] = "prompt"
+    of_tenant = { prompt = metrics.series("tokens_total", unpack(labels)) }
+    labels[8] = "completion"
+    of_tenant.completion = metrics.series("tokens_total", unpack(labels))
+    model.tokens[ctx.tenant] = of_tenant
+  end
+  metrics.add(of_tenant.prompt, prompt)
+  metrics.add(of_tenant.completion, completion)
+  if ctx.first_byte and completion > 1 then
+    metrics.observe(histogram_of(model, "token_seconds"), (ngx.now() - ctx.first_byte) / (completion - 1))
+  end
+end
+
+local function engine_result(status)
+  if status == 502 or status == 503 or status == 504 then
+    return balance.connected() and "failed" or "refused"
+  end
+  return status == 499 and "unknown" or "ok"
+end
+
+--- Undoes that a request was let in, or waits to be.
+local function let_go(ctx, model)
+  local waiter = ctx.waiter
+  if waiter then waiting.leave(waiter) end
+  if ctx.counted or (waiter and waiter.granted) then
+    board.add(model.slot, board.IN_FLIGHT, -1)
+    if not ctx.peer then board.add(model.slot, board.PENDING, -1) end
+    board.set(model.slot, board.LAST, ngx.now() * 1000)
+    waiting.pump(model.uid)
+  end
+end
+
+--- Counts a request: `waited` is what it waited for an engine, which is no part of how fast engines are.
+local function observe(ctx, model, status)
+  local now = ngx.now()
+  local waited = (ctx.waited or 0) + (ctx.waits_since and now - ctx.waits_since or 0)
+  metrics.add(series_of(model, ctx.tenant, status), 1)
+  -- A connection that became a websocket lasts as long as its client likes.
+  if status ~= 101 then metrics.observe(histogram_of(model, "request_seconds"), math.max(0, now - ctx.start - waited)) end
+  if ctx.first_byte then
+    metrics.observe(histogram_of(model, "first_token_seconds"), math.max(0, ctx.first_byte - ctx.start - waited))
+  end
+  if ctx.waited or ctx.waits_since then metrics.observe(histogram_of(model, "hold_seconds"), waited) end
+end
+
+--- Counts an answer that was made shorter than its client asked for.
+local function count_degraded(ctx, model, status)
+  local cap = ctx.tier.maxTokens
+  if ctx.capped and ctx.peer and status < 400 then
+    metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", cap), 1)
+    ngx.var.tier = "max_tokens=" .. cap
+  end
+end
+
+--- Log phase.
+function M.log()
+  local ctx = ngx.ctx
+  if ctx.start and not ctx.inner then
+    board.add(0, board.IN_FLIGHT, -1)
+    stranded.leave(ngx.var.request_id, ctx)
+  end
+  local model = ctx.model
+  local status = ctx.status or ngx.status
+  if ctx.reserved then limits.settle(ctx, status) end
+  if not model then
+    if not ctx.start then return end -- not a client's
+    return metrics.add(metrics.series("requests_total", "model", "", "namespace", "", "tenant", "", "code", status), 1)
+  end
+  if ctx.endpoint then balance.settle(ctx, ctx.cut and "failed" or engine_result(status)) end
+  if ctx.flight then cache.finish(ctx, status) end
+  if ctx.prompt_tokens then count_tokens(ctx, model) end
+  if ctx.cut then metrics.add(metrics.series("cut_streams_total", "model", model.name, "namespace", model.namespace), 1) end
+  if ctx.inner then return end
+  let_go(ctx, model)
+  observe(ctx, model, status)
+  if ctx.tier then count_degraded(ctx, model, status) end
+  if ctx.status then ngx.var.outcome = status end
+  ngx.var.model = model.label
+  if ctx.tenant ~= model.namespace then ngx.var.tenant = ctx.tenant end
+end
+
+return M

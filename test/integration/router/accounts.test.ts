@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import type { RouteModel } from '../../../operator/router/route-table.ts';
+import { perTest } from './support/per-test.ts';
+import { type Router, until } from './support/router.ts';
+import { openStream } from './support/stream.ts';
+import { model, table } from './support/table.ts';
+
+describe('what the router counts and logs', () => {
+  const { engine, start } = perTest();
+  const admission = (more: Partial<RouteModel['admission']>) => ({
+    admission: { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000, degradation: [], ...more },
+  });
+  const ask = async (router: Router, body: object = {}, signal?: AbortSignal) => {
+    const answer = await fetch(`${router.url}/v1/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ model: 'm', ...body }),
+      ...(signal && { signal }),
+    });
+    await answer.text();
+    return answer;
+  };
+  const counted = async (router: Router, line: string | RegExp) =>
+    await until(`${line} is counted`, async () =>
+      typeof line === 'string' ? (await router.metrics()).includes(line) : line.test(await router.metrics()),
+    );
+  const lines = async (router: Router) =>
+    (await router.accessLog())
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const logged = async (router: Router, count: number) => {
+    await until('the log is written', async () => (await lines(router)).length >= count);
+    return await lines(router);
+  };
+
+  test('no id of a request comes twice, in any worker', async () => {
+    const upstream = await engine();
+    const router = await start({ workers: 8, table: table([model('m', [upstream.address])]) });
+    const ids: unknown[] = [];
+    for (let i = 0; i < 20; i += 1) {
+      const answers = await Promise.all(Array.from({ length: 20 }, async () => await ask(router)));
+      ids.push(...answers.map(({ headers }) => headers.get('x-request-id')));
+    }
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect(new Set(ids).size).toBe(400);
+    const parents = upstream.requests.map(({ headers }) => String(headers.traceparent).split('-')[1]);
+    expect(new Set(parents)).toEqual(new Set(ids));
+  });
+
+  test('a stream that waits and ends as an error counts and is logged as that error', async () => {
+    const router = await start({
+      table: table([model('m', [], admission({ wakeTimeoutMs: 500 }))]),
+      constants: { 'relay.lua': { PATIENCE: '0.1', INTERVAL: '0.1' } },
+    });
+    const stream = await openStream(router.url, { model: 'm' });
+    await stream.ended;
+    expect(stream.status).toBe(200);
+    await counted(router, 'requests_total{model="m",namespace="team-a",tenant="team-a",code="504"} 1\n');
+    await counted(router, 'rejected_total{model="m",namespace="team-a",reason="wake_timeout"} 1\n');
+    expect(await router.metrics()).not.toContain('code="200"');
+    expect(await logged(router, 1)).toMatchObject([{ status: 504, model: 'team-a/m' }]);
+  });
+
+  test('a client that goes away while it waits is not refused, and its wait is known', async () => {
+    const router = await start({ table: table([model('m', [])]) });
+    const client = new AbortController();
+    const gone = ask(router, {}, client.signal).catch(() => 'aborted');
+    await until('it is held', async () => (await router.demand()).models['uid-m']?.held === 1);
+    client.abort();
+    expect(await gone).toBe('aborted');
+    await counted(router, 'code="499"} 1\n');
+    await counted(router, 'hold_seconds_count{model="m",namespace="team-a"} 1\n');
+    expect(await router.metrics()).not.toContain('rejected_total{');
+  });
+
+  test('what a request waits is no part of its latency', async () => {
+    const upstream = await engine();
+    const router = await start({ table: table([model('m', [])]) });
+    const answer = ask(router);
+    await until('it is held', async () => (await router.demand()).models['uid-m']?.held === 1);
+    const since = Date.now();
+    await until('a while passes', () => Date.now() - since > 1500);
+    await router.put(table([model('m', [upstream.address])]));
+    expect((await answer).status).toBe(200);
+    await counted(router, 'request_seconds_count{model="m",namespace="team-a"} 1\n');
+    const text = await router.metrics();
+    const sum = (name: string) =>
+      Number(text.match(new RegExp(`${name}_seconds_sum\\{model="m",namespace="team-a"\\} (\\S+)`))?.[1]);
+    expect(sum('hold')).toBeGreaterThan(1.4);
+    expect(sum('request')).toBeLessThan(sum('hold'));
+  });
+
+  test('an answer counts as shortened when there is one and it is shorter, and the log says so', async () => {
+    const upstream = await engine();
+    const open: (() => void)[] = [];
+    upstream.answer = (_, reply) => void open.push(() => reply.end('{}'));
+    const degradation = [{ queueAbove: 0, maxTokens: 10 }];
+    const entry = model('m', [upstream.address], admission({ degradation, maxQueue: 3 }));
+    const router = await start({
+      workers: 1,
+      table: table([{ ...entry, endpoints: [{ address: upstream.address, capacity: 1, draining: false }] }]),
+    });
+    const answers: Promise<Response>[] = [];
+    for (const [i, max_tokens] of [500, 500, 500, 5].entries()) {
+      answers.push(ask(router, { max_tokens }));
+      await until('it is in', async () => {
+        const demand = (await router.demand()).models['uid-m'];
+        return (demand?.inFlight ?? 0) + (demand?.queued ?? 0) === i + 1;
+      });
+    }
+    expect((await ask(router, { max_tokens: 500 })).status).toBe(429);
+    for (let i = 0; i < 4; i += 1) {
+      await until('the next is at the engine', () => open.length > i);
+      open[i]?.();
+    }
+    await Promise.all(answers);
+    await counted(router, 'degraded_total{model="m",namespace="team-a",tier="10"} 1\n');
+    await counted(router, 'rejected_total{model="m",namespace="team-a",reason="queue_full"} 1\n');
+    const tiers = (await logged(router, 5)).map(({ status, tier }) => `${status} ${tier}`);
+    expect(tiers.sort()).toEqual(['200 ', '200 ', '200 ', '200 max_tokens=10', '429 ']);
+  });
+});

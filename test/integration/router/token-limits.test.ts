@@ -1,0 +1,238 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { RouteKey } from '../../../operator/router/route-table.ts';
+import type { EngineRequest } from './support/engine.ts';
+import { perTest } from './support/per-test.ts';
+import { startRedis } from './support/redis.ts';
+import { type Router, type RouterOptions, until } from './support/router.ts';
+import { openStream } from './support/stream.ts';
+import { model, table } from './support/table.ts';
+
+const USAGE = { prompt_tokens: 40, completion_tokens: 20, total_tokens: 60 };
+const RESPONSE_USAGE = { input_tokens: 40, output_tokens: 20, total_tokens: 60 };
+const LURE = { usage: 'x', prompt_tokens: 'x', input_tokens: '0' };
+const TOOLS = [{ type: 'function', parameters: { usage: { input_tokens: 0, output_tokens: 0 } } }];
+const LONG = Array.from({ length: 2000 }, (_, i) => i);
+
+const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`;
+
+/** What vLLM answers: a stream for what pydantic takes for true, with usage if it is asked for. */
+function chat(body: Record<string, unknown>): string | object {
+  if (![true, 1, '1', 'true', 'Yes', 'ON', 't'].includes(body.stream as never))
+    return { choices: [], usage: USAGE };
+  const options = body.stream_options as { include_usage?: boolean } | undefined;
+  return (
+    event({ choices: [{ delta: { content: '"usage":{"prompt_tokens":0}' } }] }) +
+    (options?.include_usage ? event({ choices: [], usage: USAGE }) : '') +
+    'data: [DONE]\n\n'
+  );
+}
+
+const response = (usage: object | null) => ({ metadata: LURE, tools: TOOLS, usage, user: 'u'.repeat(3000) });
+const responses = (body: Record<string, unknown>) =>
+  body.stream
+    ? event({ type: 'response.created', response: response(null) }) +
+      event({ type: 'response.completed', response: response(RESPONSE_USAGE) })
+    : response(RESPONSE_USAGE);
+
+describe('tokens per minute', () => {
+  const { engine, start, keep } = perTest();
+  const limited = (limit: number): RouteKey => ({
+    sha256: createHash('sha256').update('k').digest('hex'),
+    tenant: 'team-a/ci',
+    tokensPerMinute: limit,
+  });
+  const setUp = async (
+    limit: number,
+    answer?: (body: Record<string, unknown>, request: EngineRequest) => string | object,
+    options: RouterOptions = {},
+  ) => {
+    const upstream = await engine();
+    if (answer) {
+      upstream.answer = (request, reply) => {
+        const text = answer(JSON.parse(request.body.toString() || '{}'), request);
+        const stream = typeof text === 'string';
+        reply.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
+        reply.end(stream ? text : JSON.stringify(text));
+      };
+    }
+    const routes = () => table([model('m', [upstream.address])], { auth: 'APIKey', keys: [limited(limit)] });
+    const router = await start({ table: routes(), ...options });
+    return { upstream, router, routes };
+  };
+  const ask = async (router: Router, path: string, body: object, signal?: AbortSignal) => {
+    const answer = await fetch(router.url + path, {
+      method: 'POST',
+      headers: { authorization: 'Bearer k' },
+      body: JSON.stringify({ model: 'm', ...body }),
+      ...(signal && { signal }),
+    });
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  test.each<[string, string, object, (body: Record<string, unknown>) => string | object]>([
+    ['a stream', '/v1/chat/completions', { stream: true }, chat],
+    ['"stream": 1', '/v1/chat/completions', { stream: 1 }, chat],
+    ['"stream": "true"', '/v1/completions', { stream: 'true' }, chat],
+    ['"stream": "Yes"', '/v1/chat/completions', { stream: 'Yes' }, chat],
+    ['a stream of /invocations', '/invocations', { stream: true, messages: [] }, chat],
+    ['text behind the usage', '/v1/completions', {}, () => ({ usage: USAGE, prompt_token_ids: LONG })],
+    ['a batch', '/v1/chat/completions/batch', {}, () => ({ choices: [], usage: USAGE })],
+    ['lures in front of the usage', '/v1/responses', {}, responses],
+    ['lures in front of the usage of a stream', '/v1/responses', { stream: true }, responses],
+    [
+      'a stream of the Messages API',
+      '/v1/messages',
+      { stream: true },
+      () =>
+        event({ type: 'message_start', message: { usage: { input_tokens: 40, output_tokens: 0 } } }) +
+        event({ type: 'message_delta', delta: {}, usage: { output_tokens: 20 } }),
+    ],
+    [
+      'an answer that says nothing of tokens',
+      '/inference/v1/generate',
+      { sampling_params: { max_tokens: '1_0' } },
+      () => ({ choices: [] }),
+    ],
+    [
+      'a stream that says nothing of tokens',
+      '/inference/v1/generate',
+      { stream: true },
+      () => event({ choices: [1] }).repeat(60),
+    ],
+  ])('count for %s', async (_, path, body, answer) => {
+    const { router, upstream } = await setUp(50, answer);
+    expect((await ask(router, path, body)).status).toBe(200);
+    await until('the limit is reached', async () => (await ask(router, path, body)).status === 429);
+    expect(upstream.requests.length).toBeLessThan(6);
+  });
+
+  test.each([1, 7, 40])('are read from an answer that comes in pieces of %i bytes', async (size) => {
+    const { router, upstream } = await setUp(50);
+    const text = JSON.stringify({ ...response(RESPONSE_USAGE), user: 'a \\" "usage":{\\\\' });
+    upstream.answer = (_, reply) => {
+      reply.writeHead(200, { 'content-type': 'application/json' });
+      const send = (at: number) => {
+        if (at >= text.length) return void reply.end();
+        reply.write(text.slice(at, at + size), () => setImmediate(send, at + size));
+      };
+      send(0);
+    };
+    await ask(router, '/v1/responses', {});
+    await until('they are counted', async () => {
+      const metrics = await router.metrics();
+      return /kind="prompt"} 40\n/.test(metrics) && /kind="completion"} 20\n/.test(metrics);
+    });
+  });
+
+  test('hanging up before the usage comes costs what was reserved, or what was seen', async () => {
+    const { router, upstream } = await setUp(400);
+    const hangUp = async (body: object) => {
+      const stream = await openStream(router.url, { model: 'm', ...body }, '/v1/chat/completions', {
+        authorization: 'Bearer k',
+      });
+      const { status } = stream;
+      if (status === 200) {
+        upstream.push('{"choices":[1]}');
+        await until('the client has a token', () => stream.text().includes('[1]'));
+      }
+      stream.abort();
+      await stream.ended;
+      return status;
+    };
+    const passed: number[] = [];
+    await until('the limit is reached', async () => {
+      const status = await hangUp({ max_tokens: 150 });
+      if (status === 200) passed.push(status);
+      return status === 429;
+    });
+    expect(passed.length).toBeLessThanOrEqual(4);
+  });
+
+  test('hanging up before a whole answer comes costs what was reserved', async () => {
+    const { router, upstream } = await setUp(400);
+    upstream.answer = () => undefined;
+    let asked = 0;
+    await until('the limit is reached', async () => {
+      const client = new AbortController();
+      const answer = ask(router, '/v1/completions', { max_tokens: 150 }, client.signal).catch(
+        () => undefined,
+      );
+      asked += 1;
+      const came = until('it is at the engine', () => upstream.requests.length === asked).then(
+        () => undefined,
+      );
+      const first = await Promise.race([answer, came]);
+      client.abort();
+      await Promise.allSettled([answer, came]);
+      return first?.status === 429;
+    });
+    expect(asked).toBeLessThan(6);
+  }, 30_000);
+
+  test('requests that run together cannot use more than the limit and what one of them may use', async () => {
+    const redis = keep(await startRedis());
+    const { router, upstream } = await setUp(100);
+    await router.put(
+      table([model('m', [upstream.address])], {
+        auth: 'APIKey',
+        keys: [limited(100)],
+        redis: redis.settings,
+      }),
+    );
+    upstream.answer = () => undefined;
+    const client = new AbortController();
+    const asked = Array.from(
+      { length: 10 },
+      async () =>
+        await ask(router, '/v1/completions', { max_tokens: 60 }, client.signal).catch(() => undefined),
+    );
+    await until('two run', () => upstream.requests.length >= 2);
+    const refused = await Promise.race(asked);
+    expect(refused?.status).toBe(429);
+    expect(refused?.text).toContain('tokens per minute, with what its requests under way may use');
+    expect(upstream.requests.length).toBe(2);
+    client.abort();
+    await Promise.all(asked);
+  });
+
+  test('what was reserved and not used is given back, also by a request that was refused', async () => {
+    const { router, upstream } = await setUp(300, () => ({
+      choices: [],
+      usage: { prompt_tokens: 1, completion_tokens: 1 },
+    }));
+    const once = async () => (await ask(router, '/v1/completions', { max_tokens: 100_000 })).status;
+    for (let i = 0; i < 5; i += 1) await until('it is let in', async () => (await once()) === 200);
+    upstream.answer = (_, reply) => reply.writeHead(400).end('{}');
+    for (let i = 0; i < 5; i += 1) await until('the engine refuses it', async () => (await once()) === 400);
+  });
+
+  test('a websocket, whose tokens nobody counts, is not for a key with such a limit', async () => {
+    const { router } = await setUp(100);
+    const refused = await fetch(`${router.url}/v1/realtime?model=m`, {
+      headers: { authorization: 'Bearer k' },
+    });
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toMatchObject({
+      error: { message: expect.stringContaining('the tokens of /v1/realtime cannot be counted') },
+    });
+  });
+
+  test('a stream that waited, and got comments meanwhile, counts as any other', async () => {
+    const { router, upstream, routes } = await setUp(100, undefined, {
+      constants: { 'relay.lua': { PATIENCE: '0.2', INTERVAL: '0.1' } },
+    });
+    await router.put(table([model('m', [])], { auth: 'APIKey', keys: [limited(100)] }));
+    const stream = await openStream(router.url, { model: 'm', max_tokens: 150 }, '/v1/chat/completions', {
+      authorization: 'Bearer k',
+    });
+    await router.put(routes());
+    await until('the engine has it', () => upstream.streams.size === 1);
+    stream.abort();
+    await until('the engine is free', () => upstream.streams.size === 0);
+    await until(
+      'the limit is reached',
+      async () => (await ask(router, '/v1/completions', {})).status === 429,
+    );
+  });
+});
