@@ -98,7 +98,7 @@ function M.log()
   local ctx = ngx.ctx
   if ctx.start and not ctx.inner then
     board.add(0, board.IN_FLIGHT, -1)
-    stranded.leave(ngx.var.request_id, ctx)
+    stranded.leave(ngx.var.trace_id, ctx)
   end
   local model = ctx.model
   local status = ctx.status or ngx.status

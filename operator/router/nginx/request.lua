@@ -17,6 +17,7 @@ local routes = require "routes"
 local scan = require "scan"
 local stored = require "stored"
 local stranded = require "stranded"
+local trace = require "trace"
 local waiting = require "waiting"
 
 local M = {}
@@ -155,7 +156,9 @@ function M.enter()
   ngx.ctx = ctx
   board.add(0, board.IN_FLIGHT, 1)
   local var = ngx.var
-  stranded.park(var.request_id, ctx)
+  local trace_id = trace.new_id()
+  var.trace_id = trace_id
+  stranded.park(trace_id, ctx)
   if cors.preflight() then return end
   local uri = var.uri
   local path = path_of(uri)

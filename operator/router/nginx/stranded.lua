@@ -15,11 +15,11 @@ local BREAK = 0.05
 -- Seconds after which a request tries an engine that failed lately; doubles each time.
 local PAUSE = 0.5
 
-local parked = {} -- contexts by request id: nginx drops ngx.ctx when it redirects a request
+local parked = {} -- contexts by trace id: nginx drops ngx.ctx when it redirects a request
 
 --- Keeps the context of a request until it leaves.
-function M.park(request_id, ctx)
-  parked[request_id] = ctx
+function M.park(trace_id, ctx)
+  parked[trace_id] = ctx
 end
 
 local function count(ctx, n)
@@ -29,8 +29,8 @@ local function count(ctx, n)
 end
 
 --- Log phase: undoes what is kept of a request.
-function M.leave(request_id, ctx)
-  parked[request_id] = nil
+function M.leave(trace_id, ctx)
+  parked[trace_id] = nil
   if ctx.stranded then count(ctx, -1) end
 end
 
@@ -44,7 +44,7 @@ end
 
 --- Access phase of a request for which nginx would answer with an error of its own.
 function M.wait()
-  local ctx = parked[ngx.var.request_id]
+  local ctx = parked[ngx.var.trace_id]
   if not ctx then return reply.own_error(500) end
   ngx.ctx = ctx
   local status = ctx.verdict or tonumber((ngx.var.upstream_status or ""):match("(%d+)%D*$")) or 500

@@ -8,7 +8,7 @@ pcall(ffi.cdef, "void *memchr(const void *s, int c, size_t n);")
 pcall(ffi.cdef, "size_t strcspn(const char *s, const char *reject);")
 local BYTES = ffi.typeof("const uint8_t *")
 
-local byte, find, match, sub, concat = string.byte, string.find, string.match, string.sub, table.concat
+local byte, find, sub, concat = string.byte, string.find, string.sub, table.concat
 local QUOTE, BACKSLASH, COMMA, NEWLINE = 34, 92, 44, 10
 local OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET = 123, 125, 91, 93
 
@@ -22,9 +22,9 @@ local MAX_EVENT = 65536 -- bytes of an event that may be the usage event
 local STRUCTURE = '"{}[],\n' -- all bytes that mean something outside of strings
 local STEP = 32 -- bytes from which on it is faster to ask C for the next of those
 
---- The number behind a name; false when there is none.
-local function number_behind(text, name)
-  local _, at = find(text, name, 1, true)
+--- The number behind a name, from a place in the text on; false when there is none.
+local function number_behind(text, name, start)
+  local _, at = find(text, name, start, true)
   if not at then return false end
   local n, digits, c = 0, false, nil
   repeat
@@ -35,10 +35,11 @@ local function number_behind(text, name)
   return digits and n
 end
 
-local function note(ctx, text)
-  local prompt = number_behind(text, '"prompt_tokens":') or number_behind(text, '"input_tokens":')
-  local completion = number_behind(text, '"completion_tokens":') or number_behind(text, '"output_tokens":')
-  if not prompt and not completion then prompt = number_behind(text, '"total_tokens":') end
+--- Takes note of the usage object that begins at `start` and ends with the text.
+local function note(ctx, text, start)
+  local prompt = number_behind(text, '"prompt_tokens":', start) or number_behind(text, '"input_tokens":', start)
+  local completion = number_behind(text, '"completion_tokens":', start) or number_behind(text, '"output_tokens":', start)
+  if not prompt and not completion then prompt = number_behind(text, '"total_tokens":', start) end
   if prompt then ctx.prompt_tokens = prompt end
   if completion then ctx.completion_tokens = completion end
 end
@@ -145,7 +146,7 @@ local function read(ctx, s, chunk, sse)
         close(s)
         if s.parts and s.depth < s.usage_depth then
           keep(s, chunk, from, i + 1)
-          if s.size <= MAX_USAGE then note(ctx, concat(s.parts)) end
+          if s.size <= MAX_USAGE then note(ctx, concat(s.parts), 1) end
           s.parts = false
         end
       end
@@ -178,12 +179,22 @@ function M.stream(ctx, chunk)
   return read(ctx, s, chunk, true)
 end
 
---- The usage object at the end of a whole answer, where engines have it; nil when it is elsewhere. In JSON only a member's name has
--- quotes and a colon like that, and only one of the outermost object has but one bracket behind its value.
+--- Place of the usage object at the end of a whole answer, where most engines have it; nil when it is elsewhere. In JSON only a
+-- member's name has quotes and a colon like that, and only one of the outermost object has but one bracket behind its value.
 local function usage_at_end(text)
+  local n = #text
   local at = find(text, '"usage":{', -MAX_USAGE, true)
-  if not at or byte(text, at - 1) ~= COMMA then return nil end
-  return match(text, "^{[^{}]*}}%s*$", at + 8) or match(text, "^{[^{}]*{[^{}]*}[^{}]*}}%s*$", at + 8)
+  if not at or byte(text, at - 1) ~= COMMA or byte(text, n) ~= CLOSE_BRACE then return nil end
+  local depth = 0
+  for i = at + 8, n - 1 do
+    local c = byte(text, i)
+    if c == OPEN_BRACE then
+      depth = depth + 1
+    elseif c == CLOSE_BRACE then
+      depth = depth - 1
+      if depth == 0 then return i == n - 1 and at or nil end
+    end
+  end
 end
 
 --- One part of an answer that is no stream. The first one is kept until it is known whether it is all.
@@ -203,8 +214,8 @@ function M.plain(ctx, chunk, eof)
   end
   first = eof and ctx.last
   if not first then return end
-  local object = usage_at_end(first)
-  if object then return note(ctx, object) end
+  local start = usage_at_end(first)
+  if start then return note(ctx, first, start) end
   return read(ctx, state_of(ctx), first, false)
 end
 

@@ -4,6 +4,7 @@ local cache = require "cache"
 local drain = require "drain"
 local metrics = require "metrics"
 local routes = require "routes"
+local trace = require "trace"
 local waiting = require "waiting"
 
 local M = {}
@@ -39,7 +40,7 @@ end
 function M.start()
   board.claim()
   collectgarbage("setpause", GC_PAUSE)
-  math.randomseed(ngx.worker.pid() + ngx.now() * 1000)
+  trace.start()
   ngx.timer.at(0, run, waiting.watch)
   ngx.timer.every(1, metrics.flush)
   ngx.timer.every(drain.INTERVAL, drain.look)
