@@ -1,5 +1,6 @@
 import type { InferencePool } from '../api/types.ts';
 import { routerDrainSeconds } from '../engine/router-drain.ts';
+import { ROUTER_MEMORY_LIMIT, routerStateSize } from '../engine/router-memory.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { type Cluster, child, type Manifest, OPERATOR_VERSION } from './manifest.ts';
 import { routerName, routeSnapshotName } from './names.ts';
@@ -41,7 +42,7 @@ function volumesOf(pool: InferencePool, configMap: string): RouterVolume[] {
     {
       name: 'state',
       mountPath: ROUTER_PATHS.state,
-      source: { emptyDir: { medium: 'Memory' } },
+      source: { emptyDir: { medium: 'Memory', sizeLimit: routerStateSize(pool) } },
       writable: true,
     },
     { name: 'snapshot', mountPath: ROUTER_PATHS.snapshot, source: { configMap: snapshot } },
@@ -100,7 +101,7 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
     ],
     // The state volume is memory too, and large request bodies spill into it.
     resources: mergeResources(
-      { requests: { cpu: '500m', memory: '256Mi' }, limits: { memory: '2Gi' } },
+      { requests: { cpu: '500m', memory: '256Mi' }, limits: { memory: ROUTER_MEMORY_LIMIT } },
       router.resources,
     ),
     // Ready takes a route table, so a new router gets traffic only when it can route it.

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { InferencePool } from '../api/types.ts';
 import { routerDrainSeconds } from '../engine/router-drain.ts';
+import { routerBodiesBytes } from '../engine/router-memory.ts';
 import { durationSeconds, quantityValue } from '../engine/units.ts';
 
 /** Beside this module, or beside the bundle that it is part of. */
@@ -39,6 +40,7 @@ export function routerFiles(input: {
     DRAIN_TIMEOUT: nginxSeconds(`${routerDrainSeconds(input.pool)}s`),
     READ_TIMEOUT: nginxSeconds(router.readTimeout),
     MAX_BODY_SIZE: nginxBytes(router.maxBodySize),
+    MAX_BODIES_SIZE: String(Math.min(Number.MAX_SAFE_INTEGER, routerBodiesBytes(input.pool))),
     ACCESS_LOG: '/dev/stdout',
   };
   return {

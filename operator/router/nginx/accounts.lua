@@ -4,6 +4,7 @@ local board = require "board"
 local cache = require "cache"
 local limits = require "limits"
 local metrics = require "metrics"
+local request_body = require "body"
 local stranded = require "stranded"
 local waiting = require "waiting"
 
@@ -98,6 +99,7 @@ function M.log()
   local ctx = ngx.ctx
   if ctx.start and not ctx.inner then
     board.add(0, board.IN_FLIGHT, -1)
+    request_body.release(ctx)
     stranded.leave(ngx.var.trace_id, ctx)
   end
   local model = ctx.model

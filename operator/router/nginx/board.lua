@@ -22,6 +22,7 @@ local M = {
   LAST = 3, -- time of the last request, ms since 1970
   REQUESTS = 4,
   PENDING = 5, -- let in, but not at an engine yet
+  BODY_BYTES = 6, -- of slot 0: bytes of request bodies that are held
   -- Fields of an engine's slot in row 0. Several workers may write them: a lost increment only delays an ejection.
   FAILURES = 0,
   EJECTED_UNTIL = 1, -- ms since 1970
@@ -68,6 +69,7 @@ function M.claim()
           if cells[cell + 1] ~= 0 then cells[cell + 1] = 0 end
           if cells[cell + 2] ~= 0 then cells[cell + 2] = 0 end
           if cells[cell + 5] ~= 0 then cells[cell + 5] = 0 end
+          if cells[cell + 6] ~= 0 then cells[cell + 6] = 0 end
         end
       end
       break

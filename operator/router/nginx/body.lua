@@ -1,10 +1,15 @@
 --- The body of a request, without making a Lua string of it: copying and collecting 64 KiB a request costs as much as
--- proxying it does.
+-- proxying it does. What a router holds of bodies is bounded, in bytes and in time.
 local base = require "resty.core.base"
+local board = require "board"
 local ffi = require "ffi"
+local reply = require "reply"
 
 local C = ffi.C
 local NAME = "request_body"
+local MAX_AT_ONCE = 1400 -- bytes that come together with the header; larger bodies may have to be waited for
+local GRACE = 30 -- seconds that every body may take
+local SLOWEST = 65536 -- bytes a second that a large one has to come with
 
 local value, lowercase = ffi.new("unsigned char *[1]"), ffi.new("char[?]", #NAME)
 local length, message = ffi.new("size_t[1]"), ffi.new("char *[1]")
@@ -23,14 +28,74 @@ function M.text()
   return text
 end
 
+--- Counts bytes that the router holds for a request.
+function M.hold(ctx, bytes)
+  ctx.body_bytes = (ctx.body_bytes or 0) + bytes
+  board.add(0, board.BODY_BYTES, bytes)
+end
+
+--- Log phase: the router holds nothing of the request any more.
+function M.release(ctx)
+  if ctx.body_bytes then board.add(0, board.BODY_BYTES, -ctx.body_bytes) end
+end
+
+--- Reads the body in a thread of its own, and ends the request when that takes too long.
+local function read_in_time(seconds)
+  local done = false
+  local reading = ngx.thread.spawn(function()
+    ngx.req.read_body()
+    done = true
+  end)
+  if done then return end
+  local waiting = ngx.thread.spawn(function() ngx.sleep(seconds) end)
+  ngx.thread.wait(reading, waiting)
+  if not done then
+    ngx.header["Connection"] = "close"
+    return reply.own_error(408)
+  end
+  ngx.thread.kill(waiting)
+end
+
+--- Makes room for the body, reads it, and counts it. One in pieces has no length: it may become as large as any.
+local function receive(ctx)
+  local var = ngx.var
+  local encoding = var.http_content_encoding
+  if encoding and encoding ~= "" and encoding:lower() ~= "identity" then
+    return reply.error(415, "The body is compressed (Content-Encoding): send it as it is.")
+  end
+  local bytes = tonumber(var.http_content_length)
+  if bytes and bytes <= MAX_AT_ONCE then return ngx.req.read_body() end
+  local most = bytes or tonumber(var.max_body_size)
+  if board.sum(0, board.BODY_BYTES) + most > tonumber(var.max_bodies_size) then
+    return reply.error(503, "The router holds as many large requests as it can. Try again shortly.", nil, 1)
+  end
+  M.hold(ctx, most)
+  read_in_time(GRACE + most / SLOWEST)
+end
+
 --- Reads the body. Returns a pointer to its bytes, their number, and what keeps them alive beside the request. nginx spills a
--- large body to a file; that one has to become a string.
-function M.read()
-  ngx.req.read_body()
+-- large body to a file; that one has to become a string. Ends the request with an error when the body is too much, too slow, or
+-- no UTF-8, which is what JSON comes in.
+function M.read(ctx)
+  receive(ctx)
   local found = C.ngx_http_lua_ffi_var_get(base.get_request(), NAME, #NAME, lowercase, 0, value, length, message) == 0
-  if found and length[0] > 0 then return ffi.cast("const uint8_t *", value[0]), tonumber(length[0]), nil end
-  local text = M.text()
-  return ffi.cast("const uint8_t *", text), #text, text
+  local text, p, n
+  if found and length[0] > 0 then
+    p, n = ffi.cast("const uint8_t *", value[0]), tonumber(length[0])
+  else
+    text = M.text()
+    p, n = ffi.cast("const uint8_t *", text), #text
+  end
+  if ctx.body_bytes and n ~= ctx.body_bytes then M.hold(ctx, n - ctx.body_bytes) end
+  if n >= 3 and p[0] == 0xEF and p[1] == 0xBB and p[2] == 0xBF then -- a byte order mark, which Python skips
+    text = ffi.string(p + 3, n - 3)
+    ngx.req.set_body_data(text)
+    return ffi.cast("const uint8_t *", text), n - 3, text
+  end
+  if n >= 2 and not ctx.path.form and (p[0] == 0 or p[1] == 0 or p[0] >= 0xFE) then
+    return reply.error(400, "The body is in UTF-16 or UTF-32: send it in UTF-8.")
+  end
+  return p, n, text
 end
 
 return M

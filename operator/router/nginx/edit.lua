@@ -57,14 +57,15 @@ end
 
 local LIMITS = { "max_tokens", "max_completion_tokens", "max_output_tokens" }
 
---- Caps the length of the answer. Returns false when the client asks for no more than that anyway.
+--- Caps the length of the answer. Returns false when the client asks for no more than that anyway. Engines also take numbers in
+-- strings and the like: whatever is not a number, and not null, becomes the limit.
 function M.cap_tokens(edits, from, to, limit, path)
   local given, capped = false, false
   for _, name in ipairs(LIMITS) do
-    local asked = from[name] and tonumber(sub(edits.text, from[name] + 1, to[name] + 1))
-    if asked then
+    local asked = from[name] and sub(edits.text, from[name] + 1, to[name] + 1)
+    if asked and asked ~= "null" then
       given = true
-      if asked > limit then
+      if not (tonumber(asked) and tonumber(asked) <= limit) then
         replace(edits, from[name], to[name], ("%d"):format(limit))
         capped = true
       end

@@ -5,10 +5,12 @@ local cjson = require "cjson.safe"
 local limits = require "limits"
 local reply = require "reply"
 local request_body = require "body"
+local target = require "target"
 
 local M = {
   PATIENCE = 5, -- seconds that a stream waits before the first comment; errors up to then have their own status code
   INTERVAL = 10, -- seconds between comments; shorter than the idle limits of common proxies
+  LONGEST = 86400, -- seconds of one wait; nginx counts milliseconds in 32 bits
 }
 
 local MAX_ERROR = 65536 -- bytes of an engine's error
@@ -42,7 +44,7 @@ function M.wait(ctx, deadline, attempt)
   local left = deadline - ngx.now()
   local streams = ctx.stream and ctx.path.sse
   if not ctx.relay then
-    local done = attempt(math.max(0, streams and math.min(M.PATIENCE, left) or left))
+    local done = attempt(math.max(0, math.min(streams and M.PATIENCE or M.LONGEST, left)))
     if done or not streams or left <= M.PATIENCE then return done end
     M.open(ctx)
   end
@@ -97,8 +99,9 @@ function M.run(ctx)
     return M.fail(ctx, 500, "The router failed to handle the request.")
   end
   local body, forwarded = request_body.text(), var.http_x_forwarded_for
+  request_body.hold(ctx, #body) -- the other end of the socket has it too
   socket:send {
-    "POST ", var.request_uri, " HTTP/1.0\r\nHost: ", var.host, "\r\n",
+    "POST ", var.uri, target.query(var), " HTTP/1.0\r\nHost: ", var.host, "\r\n",
     other_headers(), "X-Forwarded-For: ", forwarded and forwarded .. ", " or "", var.remote_addr, "\r\n",
     "Content-Length: ", tostring(#body), "\r\n",
     "X-Request-Id: ", var.trace_request_id, "\r\ntraceparent: ", var.trace_parent, "\r\n",

@@ -10,6 +10,7 @@ local TYPES = {
   [404] = "NotFoundError",
   [405] = "MethodNotAllowedError",
   [413] = "RequestTooLargeError",
+  [415] = "UnsupportedMediaTypeError",
   [429] = "RateLimitError",
   [503] = "ServiceUnavailableError",
   [504] = "GatewayTimeoutError",
@@ -29,9 +30,8 @@ local ANTHROPIC_TYPES = {
 local MESSAGES = {
   [400] = "The request is malformed.",
   [408] = "The request did not arrive in time.",
-  [413] = "The request is larger than this router accepts.",
   [414] = "The request's address is too long.",
-  [431] = "The request's header is too large.",
+  [431] = "The request's header is too large: a line may have 16 KiB, all lines 64 KiB.",
   [500] = "The router failed to handle the request.",
   [502] = "The engine ended the connection before it answered.",
   [503] = "No engine could be reached. Try again shortly.",
@@ -67,6 +67,9 @@ end
 
 --- The JSON text for an error of nginx's own.
 function M.default_body(status)
+  if status == 413 then
+    return M.error_body(status, ("The request is larger than the %s bytes that this router accepts."):format(ngx.var.max_body_size))
+  end
   return M.error_body(status, MESSAGES[status] or "The request could not be answered.")
 end
 

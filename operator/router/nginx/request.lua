@@ -6,6 +6,7 @@ local cache = require "cache"
 local cors = require "cors"
 local edit = require "edit"
 local entries = require "entries"
+local form = require "form"
 local keys = require "keys"
 local limits = require "limits"
 local metrics = require "metrics"
@@ -17,29 +18,41 @@ local routes = require "routes"
 local scan = require "scan"
 local stored = require "stored"
 local stranded = require "stranded"
+local target = require "target"
 local trace = require "trace"
 local waiting = require "waiting"
 
 local M = {}
 
 local RETRY_SOON, RETRY_LATER = 1, 30 -- seconds, for Retry-After
+-- Requests of all workers that come in, wait or are answered. Each has up to two of the connections of its worker.
+local MAX_IN_FLIGHT = 12000
+
+local FORM_FIELDS = { model = true, stream = true }
+local MAX_MODEL_NAME = 1024 -- bytes as written; served names are far shorter
+
+--- Name of the model that the query names. Of several an engine could take another one than the router does.
+local function query_model()
+  local name = ngx.req.get_uri_args(100).model
+  if type(name) == "table" then return reply.error(400, "The query names more than one model.", "model") end
+  if type(name) ~= "string" or name == "" then
+    return reply.error(400, "Name the model in the query: ?model=<name>", "model")
+  end
+  return name
+end
 
 --- Name of the model that the request asks for; for JSON also its body (a pointer, the number of bytes, and what keeps them
 -- alive) and where its members are. Ends the request with an error when it names none.
 local function read_request(ctx)
   local path = ctx.path
-  if path.query then
-    local name = ngx.var.arg_model
-    if not name or name == "" then return reply.error(400, "Name the model in the query: ?model=<name>", "model") end
-    return ngx.unescape_uri(name)
-  end
-  local p, n, anchor = request_body.read()
+  if path.query then return query_model() end
+  local p, n, anchor = request_body.read(ctx)
   if path.form then
-    local content_type, form = ngx.var.content_type or "", anchor or request_body.text()
-    local name = scan.form_field(form, content_type, "model")
-    if not name then return reply.error(400, "The form has no field `model`.", "model") end
-    ctx.stream = scan.is_truth(scan.form_field(form, content_type, "stream"))
-    return name, nil, nil, nil, n
+    local fields, fault = form.fields(anchor or request_body.text(), ngx.var.content_type or "", FORM_FIELDS)
+    if not fields then return reply.error(400, "The form cannot be read: " .. fault .. ".") end
+    if not fields.model then return reply.error(400, "The form has no field `model`.", "model") end
+    ctx.stream = scan.is_truth(fields.stream)
+    return fields.model, nil, nil, nil, n
   end
   local from, to = scan.members(p, n)
   if not from then return reply.error(400, "The body cannot be read: " .. to .. ".") end
@@ -48,8 +61,10 @@ local function read_request(ctx)
     local refusal, member = stored.refusal(from, p)
     if refusal then return reply.error(400, refusal, member) end
   end
-  local name = scan.string(p, from.model, to.model)
-  if not name then return reply.error(400, "The model's name must be a string.", "model") end
+  local name = to.model - from.model < MAX_MODEL_NAME and scan.string(p, from.model, to.model)
+  if not name then
+    return reply.error(400, ("The model's name must be a string of at most %d bytes."):format(MAX_MODEL_NAME), "model")
+  end
   ctx.stream = scan.is_true(p, from.stream, to.stream)
   return name, from, to, p, n, anchor
 end
@@ -160,7 +175,11 @@ function M.enter()
   var.trace_id = trace_id
   stranded.park(trace_id, ctx)
   if cors.preflight() then return end
-  local uri = var.uri
+  if board.sum(0, board.IN_FLIGHT) > MAX_IN_FLIGHT then
+    return reply.error(503, "The router has as many requests as it can keep. Try again shortly.", nil, RETRY_SOON)
+  end
+  local uri = target.path(var)
+  if not uri then return reply.error(400, "Name the path as the API does: without `.`, `..` and encoded characters.") end
   local path = path_of(uri)
   if not path then return reply.error(404, ("There is no %s here."):format(uri)) end
   ctx.path = path

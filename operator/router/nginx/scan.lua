@@ -13,6 +13,9 @@ local OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET = 123, 125, 91, 93
 
 local M = {}
 
+local MAX_MEMBERS = 512 -- requests of the API have some sixty; more would only make a router work
+local MAX_NAME = 256 -- bytes of a member's name as written; no name that counts is nearly as long
+
 --- A table with a place for each member that the router cares for.
 local function members()
   return {
@@ -98,18 +101,21 @@ local function text(p, from, to)
   return (cjson.decode('"' .. raw .. '"'))
 end
 
---- Walks over the members of an object: `visit(name, from, to, a, b)` with the places of the value's first and last byte.
--- Returns true, or nil and what is wrong.
+--- Walks over the members of an object: `visit(name, from, to, a, b)` with the places of the value's first and last byte; the name
+-- is nil when it cannot be read. Returns true, or nil and what is wrong.
 local function walk(p, n, visit, a, b)
-  local i = skip_space(p, 0, n)
+  local i, count = skip_space(p, 0, n), 0
   if i >= n or p[i] ~= OPEN_BRACE then return nil, "it is not a JSON object" end
   i = skip_space(p, i + 1, n)
   local more = i >= n or p[i] ~= CLOSE_BRACE
   while more do
+    count = count + 1
+    if count > MAX_MEMBERS then return nil, ("it has more than %d members"):format(MAX_MEMBERS) end
     if i >= n or p[i] ~= QUOTE then return nil, "a member's name is missing" end
     local behind = skip_string(p, i + 1, n)
     if not behind then return nil, "it ends inside a string" end
-    local name = text(p, i, behind - 1)
+    local name
+    if behind - i <= MAX_NAME then name = text(p, i, behind - 1) end
     i = skip_space(p, behind, n)
     if i >= n or p[i] ~= COLON then return nil, "a colon is missing" end
     i = skip_space(p, i + 1, n)
@@ -180,25 +186,6 @@ end
 --- The number at a member's place; nil when it is not a number.
 function M.number(p, from, to)
   return from and p[from] ~= QUOTE and tonumber(ffi.string(p + from, to - from + 1)) or nil
-end
-
---- The value of a field of a multipart form, which is a string; nil when it has none.
-function M.form_field(form, content_type, field)
-  local boundary = content_type:match('boundary="([^"]+)"') or content_type:match("boundary=([^%s;]+)")
-  if not boundary then return nil end
-  local mark = "--" .. boundary
-  local wanted = 'name="' .. field .. '"'
-  local at = form:find(mark, 1, true)
-  while at do
-    local head = at + #mark
-    local body = form:find("\r\n\r\n", head, true)
-    if not body then return nil end
-    local next_mark = form:find("\r\n" .. mark, body + 2, true)
-    if not next_mark then return nil end
-    local name = form:find(wanted, head, true)
-    if name and name < body and form:sub(name - 1, name - 1):find("[%s;]") then return form:sub(body + 4, next_mark - 1) end
-    at = next_mark + 2
-  end
 end
 
 return M

@@ -66,7 +66,10 @@ function readForm(body: Buffer, boundary: string): Map<string, Buffer> {
     if (next < 0 || head < 0 || head > next) {
       break;
     }
-    const name = /name="([^"]*)"/.exec(body.toString('latin1', at, head))?.[1];
+    const name = /[;\s]name=(?:"([^"]*)"|([^\s;"]+))/i
+      .exec(body.toString('latin1', at, head))
+      ?.slice(1)
+      .find((value) => value !== undefined);
     if (name !== undefined) {
       form.set(name, body.subarray(head + 4, next - 2));
     }

@@ -21,6 +21,7 @@ export interface RouterOptions {
   /** Whose clients the admin port admits. Default: one of its own. */
   authority?: Authority;
   maxBodySize?: number;
+  maxBodiesSize?: number;
   readTimeout?: string;
   /** Further environment of start.sh. */
   env?: Record<string, string>;
@@ -102,6 +103,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
     DRAIN_TIMEOUT: '60s',
     READ_TIMEOUT: options.readTimeout ?? '60s',
     MAX_BODY_SIZE: String(options.maxBodySize ?? 33554432),
+    MAX_BODIES_SIZE: String(options.maxBodiesSize ?? 536870912),
     ACCESS_LOG: options.rootfs ? '/dev/stdout' : join(directory, 'access.log'),
   };
   const template = await readFile(join(conf, 'nginx.conf'), 'utf8');

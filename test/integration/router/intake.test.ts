@@ -1,0 +1,338 @@
+/** What a router takes in: one form of each path, forms and bodies as vLLM reads them, and bounds on all of it. */
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Engine, startEngine } from './support/engine.ts';
+import { perTest } from './support/per-test.ts';
+import { type Router, startRouter, until } from './support/router.ts';
+import { model, table } from './support/table.ts';
+
+/** Sends bytes as they are and returns all that comes back until the connection ends, or until `enough` says so. */
+async function raw(
+  router: Router,
+  text: string | Buffer,
+  enough?: (answer: string) => boolean,
+): Promise<string> {
+  const socket = connect(8080, router.address);
+  let answer = '';
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.on('data', (chunk: Buffer) => {
+        answer += chunk.toString('latin1');
+        if (enough?.(answer)) resolve();
+      });
+      socket.once('end', resolve);
+      socket.once('error', reject);
+      socket.write(text);
+    });
+  } finally {
+    socket.destroy();
+  }
+  return answer;
+}
+
+const BODY = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }] });
+
+/** A request whose path is not touched by any client library. */
+function post(
+  path: string,
+  body: string | Buffer = BODY,
+  headers: readonly string[] = ['Content-Type: application/json'],
+): Buffer {
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    'Host: router',
+    'Connection: close',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...headers,
+  ];
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), Buffer.from(body)]);
+}
+
+const status = (answer: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
+
+/** One engine and one router for all tests of a suite. */
+function shared(): { upstream: () => Engine; router: () => Router } {
+  let upstream: Engine;
+  let router: Router;
+  beforeAll(async () => {
+    upstream = await startEngine();
+    const names = ['m', 'other'].map((name) => model(name, [upstream.address]));
+    router = await startRouter({ table: table([...names, model('asleep', [])]) });
+  });
+  beforeEach(() => {
+    upstream.requests.length = 0;
+  });
+  afterAll(async () => {
+    await router.close();
+    await upstream.close();
+  });
+  return { upstream: () => upstream, router: () => router };
+}
+
+describe('paths', () => {
+  const { upstream, router } = shared();
+
+  test.each([
+    ['//v1/chat/completions', '/v1/chat/completions'],
+    ['/v1//chat///completions', '/v1/chat/completions'],
+    ['/v1/chat/completions/', '/v1/chat/completions'],
+    ['//v1/chat/completions//?a=b//c', '/v1/chat/completions?a=b//c'],
+  ])('%s is sent on as %s', async (asked, sent) => {
+    expect(status(await raw(router(), post(asked)))).toBe(200);
+    expect(upstream().requests.map(({ path }) => path)).toEqual([sent]);
+  });
+
+  test.each([
+    '/metrics/../v1/chat/completions',
+    '/v1/./chat/completions',
+    '/v1/chat/%2e%2e/chat/completions',
+    '/v1/%63hat/completions',
+    '/v1/chat%2Fcompletions',
+    '/x/..//v1/chat/completions/',
+  ])('%s is refused, and no engine is asked or woken', async (path) => {
+    const answer = await raw(router(), post(path, BODY.replace('"m"', '"asleep"')));
+    expect(status(answer)).toBe(400);
+    expect(answer).toContain('Name the path as the API does');
+    expect(status(await raw(router(), post(path)))).toBe(400);
+    expect(upstream().requests).toEqual([]);
+    expect((await router().demand()).models['uid-asleep']?.requests ?? 0).toBe(0);
+  });
+
+  test.each(['/v1/models/', '//v1/models', '/v1//models/'])('%s lists the models', async (path) => {
+    const answer = await raw(router(), `GET ${path} HTTP/1.1\r\nHost: router\r\nConnection: close\r\n\r\n`);
+    expect(status(answer)).toBe(200);
+    expect(answer).toContain('"object":"list"');
+  });
+
+  test('a query that names two models is refused, since an engine could take the other', async () => {
+    const get = async (query: string) => await fetch(`${router().url}/tokenizer_info?${query}`);
+    expect((await get('model=m&%6dodel=other')).status).toBe(400);
+    expect((await get('model=m')).status).toBe(200);
+  });
+});
+
+describe('forms', () => {
+  const { upstream, router } = shared();
+  const form = (...parts: string[]) => `${parts.map((part) => `--X\r\n${part}\r\n`).join('')}--X--\r\n`;
+  const field = (disposition: string, value: string) => `Content-Disposition: ${disposition}\r\n\r\n${value}`;
+  const type = 'Content-Type: multipart/form-data; boundary=X';
+  const transcribe = async (body: string, contentType = type) => {
+    const answer = await raw(router(), post('/v1/audio/transcriptions', body, [contentType]));
+    return {
+      answer,
+      status: status(answer),
+      sent: upstream().requests.map((request) => request.body.toString()),
+    };
+  };
+
+  test.each([
+    ['a name without quotes', form(field('form-data; name=model', 'm'))],
+    ['a name in quotes', form(field('form-data; name="model"', 'm'))],
+    [
+      'a file before it, with a quote in its name',
+      form(field('form-data; name=file; filename="a\\".wav"', 'AAAA'), field('form-data; name=model', 'm')),
+    ],
+    [
+      'other headers, in any case',
+      form(`content-type: text/plain\r\n${field('Form-Data; NAME="model"', 'm')}`),
+    ],
+    [
+      'of two values the last, as the engine reads them',
+      form(field('form-data; name=model', 'missing'), field('form-data; name="model"', 'm')),
+    ],
+    [
+      'a value with what begins like a boundary',
+      form(field('form-data; name=prompt', 'a\r\n--Xtra'), field('form-data; name=model', 'm')),
+    ],
+  ])('%s', async (_what, body) => {
+    const { status: code, sent } = await transcribe(body);
+    expect(code).toBe(200);
+    expect(sent).toEqual([body]);
+  });
+
+  test.each([
+    [
+      'a name in pieces',
+      form(field('form-data; name*0="mo"; name*1="del"', 'other'), field('form-data; name=model', 'm')),
+      type,
+    ],
+    [
+      'an escaped name',
+      form(field('form-data; name="mo\\del"', 'other'), field('form-data; name=model', 'm')),
+      type,
+    ],
+    ['two names', form(field('form-data; name=x; name=model', 'm')), type],
+    [
+      'two headers of the kind',
+      form(`Content-Disposition: form-data; name=x\r\n${field('form-data; name=model', 'm')}`),
+      type,
+    ],
+    ['a folded header', form('Content-Disposition: form-data;\r\n name=model\r\n\r\nm'), type],
+    ['a model that is a file', form(field('form-data; name=model; filename=m', 'm')), type],
+    ['another charset', form(field('form-data; name=model', 'm')), `${type}; charset=utf-7`],
+    ['two boundaries', form(field('form-data; name=model', 'm')), `${type}; boundary=Y`],
+    ['no end', form(field('form-data; name=model', 'm')).slice(0, -6), type],
+    ['text before the first boundary', `x\r\n${form(field('form-data; name=model', 'm'))}`, type],
+    ['too many parts', form(...Array.from({ length: 300 }, () => field('form-data; name=x', '1'))), type],
+  ])('with %s is refused', async (_what, body, contentType) => {
+    const { answer, status: code, sent } = await transcribe(body, contentType);
+    expect(code).toBe(400);
+    expect(answer).toContain('The form cannot be read');
+    expect(sent).toEqual([]);
+  });
+});
+
+describe('bodies', () => {
+  const { engine, start } = perTest();
+  const { upstream, router } = shared();
+
+  test('a byte order mark is passed over, as Python does', async () => {
+    expect(status(await raw(router(), post('/v1/chat/completions', `\ufeff${BODY}`)))).toBe(200);
+    expect(upstream().requests.map(({ body }) => body.toString())).toEqual([BODY]);
+  });
+
+  test.each(['utf16le', 'utf-16 with a mark'])('%s is refused in words', async (encoding) => {
+    const text = Buffer.from(encoding === 'utf16le' ? BODY : `\ufeff${BODY}`, 'utf16le');
+    const answer = await raw(router(), post('/v1/chat/completions', text));
+    expect(status(answer)).toBe(400);
+    expect(answer).toContain('send it in UTF-8');
+  });
+
+  test('a compressed one is refused with 415 that names the header', async () => {
+    const answer = await raw(
+      router(),
+      post('/v1/chat/completions', gzipSync(BODY), ['Content-Encoding: gzip']),
+    );
+    expect(status(answer)).toBe(415);
+    expect(answer).toContain('Content-Encoding');
+  });
+
+  test.each([
+    ['with its length', 'Content-Length: 200000'],
+    ['in pieces', 'Transfer-Encoding: chunked'],
+  ])('one that is too large, %s, is told the limit', async (_what, header) => {
+    const router = await start({ table: table([model('m', [])]), maxBodySize: 100_000 });
+    const chunk = header.startsWith('Transfer')
+      ? `30d40\r\n${'x'.repeat(200_000)}\r\n0\r\n\r\n`
+      : 'x'.repeat(200_000);
+    const answer = await raw(
+      router,
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: router\r\nConnection: close\r\n${header}\r\n\r\n${chunk}`,
+      (text) => text.includes('}}'),
+    );
+    expect(status(answer)).toBe(413);
+    expect(answer).toContain('larger than the 100000 bytes that this router accepts');
+  });
+
+  test('all together are bounded, and make room for others when they go', async () => {
+    const upstream = await engine();
+    const router = await start({
+      table: table([model('m', [upstream.address])]),
+      maxBodySize: 100_000,
+      maxBodiesSize: 150_000,
+      workers: 1,
+    });
+    const slow = connect(8080, router.address);
+    slow.on('error', () => undefined);
+    slow.write('POST /v1/chat/completions HTTP/1.1\r\nHost: router\r\nContent-Length: 90000\r\n\r\n{');
+    const large = post('/v1/chat/completions', BODY.replace('hi', 'x'.repeat(80_000)));
+    await until('no room is left', async () => status(await raw(router, large)) === 503);
+    const refused = await raw(router, large);
+    expect(refused).toMatch(/^Retry-After: 1\r$/m);
+    expect(refused).toContain('holds as many large requests as it can');
+    expect(status(await raw(router, post('/v1/chat/completions')))).toBe(200);
+    slow.destroy();
+    await until('there is room again', async () => status(await raw(router, large)) === 200);
+  });
+
+  test('one that comes too slowly ends with 408', async () => {
+    const router = await start({
+      table: table([model('m', [])]),
+      constants: { 'body.lua': { GRACE: '0.2' } },
+    });
+    const answer = await raw(
+      router,
+      'POST /v1/chat/completions HTTP/1.1\r\nHost: router\r\nContent-Length: 5000\r\n\r\n{',
+    );
+    expect(status(answer), router.errors()).toBe(408);
+    expect(answer).toContain('did not arrive in time');
+    expect((await router.demand()).models['uid-m']?.requests ?? 0).toBe(0);
+  });
+
+  test('more members than any request has are refused', async () => {
+    const members = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`k${i}`, 1]));
+    const answer = await raw(
+      router(),
+      post('/v1/chat/completions', JSON.stringify({ ...members, model: 'm' })),
+    );
+    expect(status(answer)).toBe(400);
+    expect(answer).toContain('more than 512 members');
+  });
+
+  test('a name of a model that is far too long is not echoed', async () => {
+    const answer = await raw(
+      router(),
+      post('/v1/chat/completions', JSON.stringify({ model: 'x'.repeat(100_000) })),
+    );
+    expect(status(answer)).toBe(400);
+    expect(answer.length).toBeLessThan(2_000);
+  });
+
+  test.each([['"1000"'], ['1e3'], ['"1_000"'], ['1000.0'], ['[1000]']])(
+    'a limit of tokens written as %s is capped too while many wait',
+    async (asked) => {
+      const upstream = await engine();
+      const admission = { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000 };
+      const routes = table([
+        model('m', [], { admission: { ...admission, degradation: [{ queueAbove: 0, maxTokens: 7 }] } }),
+      ]);
+      const router = await start({ table: routes, workers: 1 });
+      const first = raw(router, post('/v1/chat/completions'));
+      await until('one waits', async () => (await router.demand()).models['uid-m']?.held === 1);
+      const body = BODY.replace('{', `{"max_completion_tokens":${asked},`);
+      const second = raw(router, post('/v1/chat/completions', body));
+      await until('two wait', async () => (await router.demand()).models['uid-m']?.held === 2);
+      await router.put(
+        table([
+          model('m', [upstream.address], {
+            admission: { ...admission, degradation: [{ queueAbove: 0, maxTokens: 7 }] },
+          }),
+        ]),
+      );
+      await Promise.all([first, second]);
+      const sent = upstream.requests.map(
+        (request) => JSON.parse(request.body.toString()) as Record<string, unknown>,
+      );
+      expect(sent.map((each) => each.max_completion_tokens)).toContain(7);
+    },
+  );
+});
+
+describe('errors before a request is read', () => {
+  const { start } = perTest();
+
+  test('a header that is too large is told so with 431', async () => {
+    const router = await start({ table: table([]) });
+    const answer = await raw(
+      router,
+      `GET /v1/models HTTP/1.1\r\nHost: router\r\nX-Large: ${'x'.repeat(70_000)}\r\n\r\n`,
+    );
+    expect(status(answer)).toBe(431);
+    expect(answer).toContain('header is too large');
+  });
+
+  test('no input of clients is in the log of errors', async () => {
+    const admission = { maxQueue: 1, queueTimeoutMs: 300, wakeTimeoutMs: 300, degradation: [] };
+    const router = await start({ table: table([model('m', ['127.0.0.1:1'], { admission })]) });
+    await raw(router, 'GET / HTTP/9.9 secret-word\r\n\r\n');
+    await raw(
+      router,
+      post('/v1/chat/completions?api_key=secret-word', BODY.replace('hi', 'x'.repeat(2_000_000))),
+    );
+    expect(router.errors()).not.toContain('secret-word');
+    expect(router.errors()).not.toContain('uninitialized');
+    expect(readFileSync(`${router.directory}/access.log`, 'utf8')).not.toContain('secret-word');
+  });
+});
