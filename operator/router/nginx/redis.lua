@@ -49,7 +49,7 @@ end
 local function failed(err)
   failures = failures + 1
   if failures >= FAILURES_TO_OPEN then
-    ngx.log(ngx.ERR, "Redis is left alone for ", pause, " s: ", err)
+    ngx.log(ngx.WARN, "Redis is left alone for ", pause, " s: ", err)
     open_until, pause = ngx.now() + pause, math.min(pause * 2, MAX_PAUSE)
     failures = FAILURES_TO_OPEN - 1 -- one more failure after the pause opens it again
     metrics.add(metrics.series("cache_breaker_total", "reason", "failed"), 1)

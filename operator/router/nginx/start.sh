@@ -90,10 +90,10 @@ set -- -e stderr -c "$prefix/nginx.conf" -p "$prefix/"
 # Workers write into the prefix, so they run as whoever owns it.
 if [ "$(id -u)" = 0 ]; then set -- "$@" -g "user root root;"; fi
 # nginx adds the request line of a client to every error, with all that its query holds.
-rm -f errors
-mkfifo errors
-sed -u 's/, request: .*//' < errors >&2 &
-"$nginx" "$@" 2> errors &
+rm -f errors.fifo
+mkfifo errors.fifo
+sed -u 's/, request: .*//' < errors.fifo >&2 &
+"$nginx" "$@" 2> errors.fifo &
 pid=$!
 trap 'echo "${VLLM_ROUTER_LEAVE_SECONDS:-10}" > draining' TERM
 trap 'kill -QUIT $pid 2> /dev/null' INT QUIT

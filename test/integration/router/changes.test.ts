@@ -124,7 +124,7 @@ describe('changes of the route table', () => {
     const { cp } = await import('node:fs/promises');
     await cp(join(router.directory, 'prefix'), join(directory, 'prefix'), {
       recursive: true,
-      filter: (file) => !file.endsWith('.sock'),
+      filter: (file) => !/\.(sock|fifo)$/.test(file),
     });
     const again = await start({ directory });
     expect((await again.demand()).version).toBe(first.version);

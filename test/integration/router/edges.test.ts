@@ -103,12 +103,12 @@ describe('edges', () => {
     [
       'a header that is too large',
       `POST /v1/completions HTTP/1.1\r\nHost: x\r\nX-Flood: ${'x'.repeat(70_000)}\r\n\r\n`,
-      400,
+      431,
     ],
     [
       'very many headers',
       `POST /v1/completions HTTP/1.1\r\nHost: x\r\n${'X-Flood: xxxxxxxxxxxxxxxx\r\n'.repeat(10_000)}\r\n`,
-      400,
+      431,
     ],
     ['what is no HTTP', 'hello\r\n\r\n', 400],
     [
