@@ -115,7 +115,7 @@ it.concurrent('a suspended model holds no accelerators and says so to clients, u
   expect(suspended.status).toMatchObject({ accelerators: 0, replicas: 0, desiredReplicas: 0 });
   expect(await world.pods(namespace, 'engine', 'model')).toEqual([]);
   const error: unknown = await ask(client, 'model').catch((reason: unknown) => reason);
-  expect(error).toMatchObject({ status: 503, message: expect.stringContaining('suspended') });
+  expect(error).toMatchObject({ status: 503, message: expect.stringContaining('Suspended') });
   expect(error instanceof APIError && error.headers?.get('retry-after')).toMatch(/^\d+$/);
   expect((await client.models.list()).data.map(({ id }) => id)).toEqual(['model']);
 
