@@ -12,6 +12,7 @@ import { grantsName } from '../render/names.ts';
 import type { Grant } from './claim.ts';
 import { type GrantRecord, grantConfigMap, readGrants } from './grant-record.ts';
 import { namespaceOf } from './holdings.ts';
+import { isNamespaceTerminating } from './refusal.ts';
 import type { ConfigMap } from './workloads.ts';
 
 const FIELD_MANAGER = 'vllm-operator-grants';
@@ -147,12 +148,15 @@ export class GrantLedger {
     try {
       if (models.size === 0 && keys.size === 0) await this.#remove(grants.pool, namespace);
       else await this.#apply(grants, { namespace, models, keys });
-      saved.models = models;
-      saved.keys = keys;
     } catch (error) {
-      saved.isDirty = true;
-      throw error;
+      // The pool goes with its namespace: nobody will read what is held in it.
+      if (!isNamespaceTerminating(error)) {
+        saved.isDirty = true;
+        throw error;
+      }
     }
+    saved.models = models;
+    saved.keys = keys;
   }
 
   async #apply(

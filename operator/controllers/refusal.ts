@@ -41,7 +41,7 @@ const NAMESPACE_DELETED: Blocker = {
 };
 
 /** The admission plugin NamespaceLifecycle gives this cause. */
-function isNamespaceTerminating(error: unknown): boolean {
+export function isNamespaceTerminating(error: unknown): boolean {
   return (
     isKubeError(error, 'Forbidden') &&
     (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')
