@@ -8,7 +8,7 @@ import { planFiles } from './cli/plan.ts';
 import { renderFiles } from './cli/render.ts';
 import { type RunOptions, run } from './cli/run.ts';
 import { validateFiles } from './cli/validate.ts';
-import { LOG_LEVELS } from './observe/log.ts';
+import { LOG_LEVELS } from './kube/log.ts';
 
 interface FileOptions {
   filename: string[];

@@ -26,8 +26,8 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '../../operator/kube/resource-types.ts';
-import { API_SERVICE_NAME } from '../../operator/scaling/api-service.ts';
-import { METRICS_SERVICE_NAME } from '../../operator/scaling/metrics-api/leader-endpoint.ts';
+import { API_SERVICE_NAME } from '../../operator/metrics-api/api-service.ts';
+import { METRICS_SERVICE_NAME } from '../../operator/metrics-api/leader-endpoint.ts';
 
 type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 

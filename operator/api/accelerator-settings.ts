@@ -4,7 +4,7 @@ import { decimal, labelMap, objectName, toleration } from './common.ts';
 import { CEL_IS_NATIVE, isNative, supplementalGroups } from './pod-settings.ts';
 import { withRules } from './rule.ts';
 
-/** Products of the catalog (operator/engine/accelerators.ts has their facts). */
+/** Products of the catalog (operator/vllm/accelerators.ts has their facts). */
 export const ACCELERATOR_PRODUCTS = [
   'A100',
   'A100-40GB',

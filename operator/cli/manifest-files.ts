@@ -6,8 +6,8 @@ import { inferenceModelSpec } from '../api/inference-model.ts';
 import { inferencePoolSpec } from '../api/inference-pool.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { isOurs, validateManifest } from '../api/validate.ts';
-import { describeIssue } from '../engine/spec-issue.ts';
 import type { KubeObject, ObjectMeta } from '../kube/object.ts';
+import { describeIssue } from '../values/spec-issue.ts';
 
 /** What the files hold; `problems` are lines for people, each with its file. */
 export interface ManifestFiles {

@@ -1,7 +1,7 @@
 /** `vllm-operator plan`: what a model takes of its accelerators and what is left for requests, before a node is bought. */
-import { planMemory } from '../engine/memory-plan.ts';
-import { resolveEngine } from '../engine/settings.ts';
-import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
+import { planMemory } from '../model/memory-plan.ts';
+import { resolveEngine } from '../model/settings.ts';
+import { describeIssue, InvalidSpecError } from '../values/spec-issue.ts';
 import { manifestKey, readManifestFiles } from './manifest-files.ts';
 import type { CommandOutput } from './render.ts';
 

@@ -1,16 +1,13 @@
 /** `vllm-operator render`: the manifests that the operator would apply, without a cluster. */
 import { stringify } from 'yaml';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { acceptModels } from '../controllers/acceptance.ts';
-import { claimOf, isRunnable } from '../controllers/claim.ts';
-import { Holdings } from '../controllers/holdings.ts';
-import { resolveAccelerator } from '../engine/accelerators.ts';
-import { checkExtraArgs } from '../engine/extra-args.ts';
-import { planMemory } from '../engine/memory-plan.ts';
-import { resolveEngine } from '../engine/settings.ts';
-import { type ClaimModes, checkSharedClaims } from '../engine/shared-claims.ts';
-import { describeIssue, InvalidSpecError } from '../engine/spec-issue.ts';
-import { imageVersion, PINNED_VERSION, parseVersion } from '../engine/versions.ts';
+import { acceptModels } from '../controllers/acceptance/acceptance.ts';
+import { claimOf, isRunnable } from '../controllers/acceptance/claim.ts';
+import { Holdings } from '../controllers/acceptance/holdings.ts';
+import { resolveMode, withBudget } from '../controllers/scaling/mode.ts';
+import { planMemory } from '../model/memory-plan.ts';
+import { resolveEngine } from '../model/settings.ts';
+import { type ClaimModes, checkSharedClaims } from '../model/shared-claims.ts';
 import { renderHpa } from '../render/hpa.ts';
 import type { Cluster, Manifest } from '../render/manifest.ts';
 import { renderModel } from '../render/model.ts';
@@ -18,7 +15,10 @@ import { renderPool } from '../render/pool.ts';
 import { readRouterTemplates, routerFiles } from '../router/router-files.ts';
 import { boundsAt } from '../scaling/bounds.ts';
 import { ScheduleError } from '../scaling/cron-edge.ts';
-import { resolveMode, withBudget } from '../scaling/mode.ts';
+import { describeIssue, InvalidSpecError } from '../values/spec-issue.ts';
+import { resolveAccelerator } from '../vllm/accelerators.ts';
+import { checkExtraArgs } from '../vllm/extra-args.ts';
+import { imageVersion, PINNED_VERSION, parseVersion } from '../vllm/versions.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
 
 /** Where the output of a command goes. */

@@ -7,10 +7,10 @@ import { KubeClient } from '../kube/client.ts';
 import { isKubeError } from '../kube/errors.ts';
 import { isInCluster } from '../kube/in-cluster.ts';
 import { loadConnection } from '../kube/load-connection.ts';
+import { createLogger, type LogLevel } from '../kube/log.ts';
 import type { Logger } from '../kube/logger.ts';
 import { NAMESPACES } from '../kube/resource-types.ts';
 import { Transport } from '../kube/transport.ts';
-import { createLogger, type LogLevel } from '../observe/log.ts';
 
 export interface RunOptions {
   kubeconfig?: string;

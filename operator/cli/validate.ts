@@ -2,8 +2,8 @@
 import { API_VERSION } from '../api/common.ts';
 import { inferencePoolSpec } from '../api/inference-pool.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { resolveEngine } from '../engine/settings.ts';
-import { formatVersion, PINNED_VERSION } from '../engine/versions.ts';
+import { resolveEngine } from '../model/settings.ts';
+import { formatVersion, PINNED_VERSION } from '../vllm/versions.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
 import {
   type CommandOutput,

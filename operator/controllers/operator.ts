@@ -25,17 +25,29 @@ import {
 } from '../kube/resource-types.ts';
 import { StatusWriter } from '../kube/status-writer.ts';
 import { WriteTracker } from '../kube/write-tracker.ts';
+import { ExternalMetricsApi } from '../metrics-api/external-metrics-api.ts';
+import { metricsDnsNames } from '../metrics-api/leader-endpoint.ts';
+import { AuthorityStore } from '../pki/authority-store.ts';
+import { CertificateKeeper } from '../pki/certificate-keeper.ts';
+import { Identity } from '../pki/identity.ts';
+import { issueServingCertificate } from '../pki/pki.ts';
 import { labelValue } from '../render/names.ts';
-import { AuthorityStore } from '../router/authority-store.ts';
-import { CertificateKeeper } from '../router/certificate-keeper.ts';
-import { issueServingCertificate } from '../router/pki.ts';
 import { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import { DemandTracker } from '../scaling/demand.ts';
-import { ExternalMetricsApi } from '../scaling/metrics-api/external-metrics-api.ts';
-import { metricsDnsNames } from '../scaling/metrics-api/leader-endpoint.ts';
-import { AcceptanceCache } from './acceptance-cache.ts';
-import { BoundsKeeper } from './bounds-keeper.ts';
-import { BudgetKeeper } from './budget-keeper.ts';
+import { AcceptanceCache } from './acceptance/acceptance-cache.ts';
+import { GrantLedger } from './acceptance/grant-ledger.ts';
+import { Evacuation } from './evacuation/evacuation.ts';
+import { NodeNotices } from './evacuation/node-notices.ts';
+import { ModelReconciler } from './model/model-reconciler.ts';
+import { PoolReconciler } from './pool/pool-reconciler.ts';
+import { RoutesReconciler } from './routes/routes-reconciler.ts';
+import { SnapshotWriter } from './routes/snapshot-writer.ts';
+import { BoundsKeeper } from './scaling/bounds-keeper.ts';
+import { BudgetKeeper } from './scaling/budget-keeper.ts';
+import { ModeKeeper } from './scaling/mode-keeper.ts';
+import { ReplicasWriter } from './scaling/replicas-writer.ts';
+import { ScalingMemories } from './scaling/scaling-memory.ts';
+import { ScalingReconciler } from './scaling/scaling-reconciler.ts';
 import {
   byModel,
   createClusterState,
@@ -43,20 +55,8 @@ import {
   noteReplicasOwner,
   poolKeyOf,
   STATUS_FIELD_MANAGER,
-} from './cluster-state.ts';
-import { Evacuation } from './evacuation.ts';
-import { GrantLedger } from './grant-ledger.ts';
-import { Identity } from './identity.ts';
-import { ModeKeeper } from './mode-keeper.ts';
-import { ModelReconciler } from './model-reconciler.ts';
-import { MountFailures } from './mount-failures.ts';
-import { NodeNotices } from './node-notices.ts';
-import { PoolReconciler } from './pool-reconciler.ts';
-import { ReplicasWriter } from './replicas-writer.ts';
-import { RoutesReconciler } from './routes-reconciler.ts';
-import { ScalingMemories } from './scaling-memory.ts';
-import { ScalingReconciler } from './scaling-reconciler.ts';
-import { SnapshotWriter } from './snapshot-writer.ts';
+} from './shared/cluster-state.ts';
+import { MountFailures } from './shared/mount-failures.ts';
 import {
   watchForEvacuation,
   watchForModels,

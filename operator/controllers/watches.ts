@@ -1,12 +1,14 @@
 /** Which change of which object wakes which key. */
 import { isDeepStrictEqual } from 'node:util';
-import { claimNames } from '../engine/shared-claims.ts';
 import { findCondition } from '../kube/conditions.ts';
 import type { Controller } from '../kube/controller.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { controllerOf } from '../kube/owner-reference.ts';
 import type { Watchable } from '../kube/store.ts';
+import { claimNames } from '../model/shared-claims.ts';
+import type { NoticedNode } from './evacuation/eviction-notice.ts';
+import { modelKeysOf, scaleTarget } from './scaling/other-autoscalers.ts';
 import {
   byModel,
   type ClusterState,
@@ -15,10 +17,8 @@ import {
   poolKeys,
   poolKeysOfModel,
   routerPoolKeys,
-} from './cluster-state.ts';
-import type { NoticedNode } from './eviction-notice.ts';
-import { modelKeysOf, scaleTarget } from './other-autoscalers.ts';
-import { isFinished, isReady, type Pod } from './workloads.ts';
+} from './shared/cluster-state.ts';
+import { isFinished, isReady, type Pod } from './shared/workloads.ts';
 
 type OwnerKeys = (object: KubeObject) => Key[];
 

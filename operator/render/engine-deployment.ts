@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { renderFlags } from '../engine/engine-args.ts';
-import type { ResolvedEngine } from '../engine/resolved-engine.ts';
-import { type ClaimModes, isBoundToOneNode } from '../engine/shared-claims.ts';
+import { renderFlags } from '../model/engine-args.ts';
+import type { ResolvedEngine } from '../model/resolved-engine.ts';
+import { type ClaimModes, isBoundToOneNode } from '../model/shared-claims.ts';
 import { engineEnv } from './engine-env.ts';
 import { ENGINE_PORT, engineProbes, engineShutdown, terminationGraceSeconds } from './engine-lifecycle.ts';
 import { engineResources } from './engine-resources.ts';

@@ -1,9 +1,9 @@
 import type { EnvVar } from '../api/common.ts';
 import type { InferenceModel } from '../api/types.ts';
-import { cpuEnv } from '../engine/cpu-env.ts';
-import { mergeEnv } from '../engine/merge-settings.ts';
-import type { ResolvedEngine } from '../engine/resolved-engine.ts';
-import { ENGINE_HOME } from '../engine/template-volumes.ts';
+import { cpuEnv } from '../model/cpu-env.ts';
+import { mergeEnv } from '../model/merge-settings.ts';
+import type { ResolvedEngine } from '../model/resolved-engine.ts';
+import { ENGINE_HOME } from '../model/template-volumes.ts';
 
 /** Environment of the engine: ours, over it the settings' and over that the template's. */
 export function engineEnv(engine: ResolvedEngine, model: InferenceModel): EnvVar[] {

@@ -1,6 +1,6 @@
 /** Probes and shutdown of engine pods. */
-import { drainsItself } from '../engine/engine-args.ts';
-import type { ResolvedEngine } from '../engine/resolved-engine.ts';
+import { drainsItself } from '../model/engine-args.ts';
+import type { ResolvedEngine } from '../model/resolved-engine.ts';
 
 /** Port of vLLM's HTTP server; containers and Services name it `http`. */
 export const ENGINE_PORT = 8000;

@@ -1,7 +1,7 @@
 /** What the engine container asks for. */
 import type { InferenceModel } from '../api/types.ts';
-import { podMemoryGiB } from '../engine/host-memory.ts';
-import type { ResolvedEngine } from '../engine/resolved-engine.ts';
+import { podMemoryGiB } from '../model/host-memory.ts';
+import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import { mergeResources } from './resources.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** Where engine pods may run. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import type { ResolvedEngine } from '../engine/resolved-engine.ts';
+import type { ResolvedEngine } from '../model/resolved-engine.ts';
 
 /** Taints of reclaimable nodes at GKE, AKS and Karpenter. */
 const SPOT_TOLERATIONS = [

@@ -1,14 +1,14 @@
 /** Volumes of engine pods: the root file system is read-only, so all that vLLM writes to is here. */
 import type { InferenceModel } from '../api/types.ts';
-import { sharedMemoryGiB } from '../engine/host-memory.ts';
-import { MODEL_MOUNT } from '../engine/model-source.ts';
-import type { ResolvedEngine } from '../engine/resolved-engine.ts';
+import { sharedMemoryGiB } from '../model/host-memory.ts';
+import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import {
   ENGINE_HOME,
   operatorVolumes,
   SHARED_MEMORY_MOUNT,
   TEMPORARY_MOUNT,
-} from '../engine/template-volumes.ts';
+} from '../model/template-volumes.ts';
+import { MODEL_MOUNT } from '../vllm/model-source.ts';
 import { modelCacheName } from './names.ts';
 import { storedVolume } from './stored-form.ts';
 

@@ -1,8 +1,8 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { canonicalQuantity } from '../engine/canonical-quantity.ts';
-import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../engine/requests-metric.ts';
-import { scalingTarget } from '../engine/scaling-target.ts';
-import { resolveEngine } from '../engine/settings.ts';
+import { scalingTarget } from '../model/scaling-target.ts';
+import { resolveEngine } from '../model/settings.ts';
+import { canonicalQuantity } from '../values/canonical-quantity.ts';
+import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../vllm/requests-metric.ts';
 import { engineLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { engineName, labelValue } from './names.ts';

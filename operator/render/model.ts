@@ -1,6 +1,6 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { resolveEngine } from '../engine/settings.ts';
-import type { ClaimModes } from '../engine/shared-claims.ts';
+import { resolveEngine } from '../model/settings.ts';
+import type { ClaimModes } from '../model/shared-claims.ts';
 import { renderDisruptionBudget } from './disruption-budget.ts';
 import { renderEngineDeployment } from './engine-deployment.ts';
 import { renderEngineNetworkPolicy } from './engine-network-policy.ts';

@@ -1,6 +1,6 @@
 /** CPU and memory of a container: the operator's defaults under what a user asks for. */
-import { canonicalQuantity } from '../engine/canonical-quantity.ts';
-import { quantityValue } from '../engine/units.ts';
+import { canonicalQuantity } from '../values/canonical-quantity.ts';
+import { quantityValue } from '../values/units.ts';
 
 type Quantities = Record<string, string>;
 

@@ -1,6 +1,6 @@
 import type { InferencePool } from '../api/types.ts';
-import { routerDrainSeconds } from '../engine/router-drain.ts';
-import { ROUTER_MEMORY_LIMIT, routerStateSize } from '../engine/router-memory.ts';
+import { routerDrainSeconds } from '../model/router-drain.ts';
+import { ROUTER_MEMORY_LIMIT, routerStateSize } from '../model/router-memory.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { type Cluster, child, type Manifest, OPERATOR_VERSION } from './manifest.ts';
 import { routerName, routeSnapshotName } from './names.ts';

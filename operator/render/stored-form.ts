@@ -2,7 +2,7 @@
  * Parts of a pod that users write freely, in the form in which the API server writes them back, so that an operator that
  * starts does not take them for changed.
  */
-import { canonicalQuantity } from '../engine/canonical-quantity.ts';
+import { canonicalQuantity } from '../values/canonical-quantity.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

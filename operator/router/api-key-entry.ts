@@ -1,7 +1,7 @@
 /** One entry of a ConfigMap with API keys: YAML or JSON that a team has written, and that may be anything. */
 import { JSON_SCHEMA, load, YAMLException } from 'js-yaml';
 import { z } from 'zod';
-import type { SpecIssue } from '../engine/spec-issue.ts';
+import type { SpecIssue } from '../values/spec-issue.ts';
 import type { RouteKey } from './route-table.ts';
 
 /** An entry with a hash, a tenant, limits and thirty models has 1,000 characters. */

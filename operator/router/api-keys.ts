@@ -3,10 +3,10 @@
  * as `{sha256: <hash>, tenant: team-a/ci, models: [llama], requestsPerMinute: 60}`. Only hashes ever reach the cluster.
  */
 import { createHash } from 'node:crypto';
-import type { SpecIssue } from '../engine/spec-issue.ts';
 import type { KubeObject } from '../kube/object.ts';
+import { randomBytes } from '../pki/certificates.ts';
+import type { SpecIssue } from '../values/spec-issue.ts';
 import { parseApiKeyEntry } from './api-key-entry.ts';
-import { randomBytes } from './certificates.ts';
 import type { RouteKey } from './route-table.ts';
 
 /** Label (value `true`) of the ConfigMaps that hold API keys. */

@@ -3,9 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AdmissionOverrides } from '../api/admission-settings.ts';
 import type { ModelState } from '../api/inference-model.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import type { ResolvedEngine } from '../engine/resolved-engine.ts';
-import { durationSeconds, quantityValue } from '../engine/units.ts';
 import { stableHash } from '../kube/stable-hash.ts';
+import type { ResolvedEngine } from '../model/resolved-engine.ts';
+import { durationSeconds, quantityValue } from '../values/units.ts';
 import { type EndpointSlice, engineEndpoints, hostPort, type LeavingPods } from './endpoints-from-slices.ts';
 import { isSameHead } from './route-change.ts';
 import type {

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import { deadline } from '../kube/abort.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
-import type { CertificateAndKey } from './certificates.ts';
+import type { CertificateAndKey } from '../pki/certificates.ts';
 import { type DemandReport, demandReport, routeVersion } from './demand-report.ts';
 import type { RouteChange } from './route-change.ts';
 import type { RouteTable } from './route-table.ts';

@@ -1,7 +1,7 @@
 /** The connection pool to one router's admin server. */
 import type { TLSSocket } from 'node:tls';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
-import type { CertificateAndKey } from './certificates.ts';
+import type { CertificateAndKey } from '../pki/certificates.ts';
 import { RouterAdminError } from './router-admin-error.ts';
 import type { RouterEndpoint } from './router-endpoints.ts';
 

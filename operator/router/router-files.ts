@@ -1,9 +1,9 @@
 /** The files of a router's ConfigMap: nginx configuration and Lua modules, filled in for one pool. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { InferencePool } from '../api/types.ts';
-import { routerDrainSeconds } from '../engine/router-drain.ts';
-import { routerBodiesBytes } from '../engine/router-memory.ts';
-import { durationSeconds, quantityValue } from '../engine/units.ts';
+import { routerDrainSeconds } from '../model/router-drain.ts';
+import { routerBodiesBytes } from '../model/router-memory.ts';
+import { durationSeconds, quantityValue } from '../values/units.ts';
 
 /** Beside this module, or beside the bundle that it is part of. */
 const NGINX_DIRECTORY = new URL('./nginx/', import.meta.url);

@@ -1,5 +1,5 @@
 /** Fewest and most replicas that are in force at a moment, schedules included. Pure. */
-import { ownBounds, type Scaling } from '../engine/replica-bounds.ts';
+import { ownBounds, type Scaling } from '../model/replica-bounds.ts';
 import { CronEdge } from './cron-edge.ts';
 
 type Schedule = NonNullable<Scaling['schedules']>[number];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { INFERENCE_MODELS, type InferenceModel } from '../../operator/api/types.ts';
-import type { Deployment } from '../../operator/controllers/workloads.ts';
+import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
 import { DEPLOYMENTS, PODS } from '../../operator/kube/resource-types.ts';
 import { eventually } from './support/eventually.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { APIError } from 'openai';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { INFERENCE_MODELS, INFERENCE_POOLS } from '../../operator/api/types.ts';
-import type { Deployment } from '../../operator/controllers/workloads.ts';
+import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { findCondition, isTrue } from '../../operator/kube/conditions.ts';
 import type { KubeObject, ResourceType } from '../../operator/kube/object.ts';
 import {

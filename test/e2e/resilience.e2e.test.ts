@@ -1,7 +1,7 @@
 import type OpenAI from 'openai';
 import { APIError } from 'openai';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Deployment, isReady, type Pod } from '../../operator/controllers/workloads.ts';
+import { type Deployment, isReady, type Pod } from '../../operator/controllers/shared/workloads.ts';
 import { DEPLOYMENTS, PODS } from '../../operator/kube/resource-types.ts';
 import { control, identities, kill, podIp } from './support/engines.ts';
 import { eventually } from './support/eventually.ts';

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Deployment } from '../../operator/controllers/workloads.ts';
+import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { DEPLOYMENTS } from '../../operator/kube/resource-types.ts';
 import { control } from './support/engines.ts';
 import { eventually } from './support/eventually.ts';

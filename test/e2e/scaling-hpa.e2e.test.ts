@@ -1,12 +1,12 @@
 /** An HPA that reads what the operator serves, and what happens when somebody else serves the metrics API. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { INFERENCE_MODELS, type InferenceModel } from '../../operator/api/types.ts';
-import type { Autoscaler } from '../../operator/controllers/workloads.ts';
-import { REQUESTS_METRIC } from '../../operator/engine/requests-metric.ts';
+import type { Autoscaler } from '../../operator/controllers/shared/workloads.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import { API_SERVICES, HORIZONTAL_POD_AUTOSCALERS } from '../../operator/kube/resource-types.ts';
-import { API_SERVICE_NAME } from '../../operator/scaling/api-service.ts';
+import { API_SERVICE_NAME } from '../../operator/metrics-api/api-service.ts';
+import { REQUESTS_METRIC } from '../../operator/vllm/requests-metric.ts';
 import { eventually } from './support/eventually.ts';
 import { Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../operator/api/types.ts';
-import type { Deployment } from '../../operator/controllers/workloads.ts';
+import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
 import { DEPLOYMENTS, EVENTS } from '../../operator/kube/resource-types.ts';
 import { eventually } from './support/eventually.ts';

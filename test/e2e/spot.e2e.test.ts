@@ -1,7 +1,7 @@
 /** Nodes that are taken away: another engine first where the budget allows, and no request fails. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { gpuNode } from '../../hack/devcluster/node/node-spec.ts';
-import { type Deployment, isReady, type Pod } from '../../operator/controllers/workloads.ts';
+import { type Deployment, isReady, type Pod } from '../../operator/controllers/shared/workloads.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import { DEPLOYMENTS, EVENTS, NODES } from '../../operator/kube/resource-types.ts';
 import { control } from './support/engines.ts';

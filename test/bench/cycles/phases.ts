@@ -1,5 +1,5 @@
 /** Where in its cycle each model is, by what a watch shows. */
-import { type Deployment, isReady, type Pod } from '../../../operator/controllers/workloads.ts';
+import { type Deployment, isReady, type Pod } from '../../../operator/controllers/shared/workloads.ts';
 import { silentLogger } from '../../../operator/kube/logger.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
 import { Reflector } from '../../../operator/kube/reflector.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../operator/kube/clock.ts';
-import { createAuthority, issueClientCertificate, trustBundle } from '../../../operator/router/pki.ts';
+import { createAuthority, issueClientCertificate, trustBundle } from '../../../operator/pki/pki.ts';
 import { RouterAdmin } from '../../../operator/router/router-admin.ts';
 import type { RouterEndpoint } from '../../../operator/router/router-endpoints.ts';
 import { RouterFleet } from '../../../operator/router/router-fleet.ts';

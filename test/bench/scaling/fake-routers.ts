@@ -1,6 +1,6 @@
 /** A process of routers that report demand; ends when its parent lets go of it. */
 import { once } from 'node:events';
-import { createCa } from '../../../operator/router/certificates.ts';
+import { createCa } from '../../../operator/pki/certificates.ts';
 import { FakeRouter } from '../../integration/router-link/support/fake-router.ts';
 
 export interface FakeRoutersRequest {

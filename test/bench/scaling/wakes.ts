@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import OpenAI from 'openai';
 import { INFERENCE_MODELS, type InferenceModel } from '../../../operator/api/types.ts';
-import { isReady, type Pod } from '../../../operator/controllers/workloads.ts';
+import { isReady, type Pod } from '../../../operator/controllers/shared/workloads.ts';
 import { sleep } from '../../../operator/kube/clock.ts';
 import { isTrue } from '../../../operator/kube/conditions.ts';
 import { silentLogger } from '../../../operator/kube/logger.ts';

@@ -4,7 +4,7 @@
  */
 import { Agent } from 'undici';
 import { INFERENCE_POOLS } from '../../../operator/api/types.ts';
-import { isReady } from '../../../operator/controllers/workloads.ts';
+import { isReady } from '../../../operator/controllers/shared/workloads.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { objectPath } from '../../../operator/kube/resource-path.ts';
 import { PODS } from '../../../operator/kube/resource-types.ts';

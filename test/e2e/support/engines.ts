@@ -1,5 +1,5 @@
 /** Engine pods as the simulator lets tests handle them. */
-import type { Pod } from '../../../operator/controllers/workloads.ts';
+import type { Pod } from '../../../operator/controllers/shared/workloads.ts';
 import { processesOfPod } from './processes.ts';
 
 /** The address of a pod, which on devcluster is one of this machine. */

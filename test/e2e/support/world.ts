@@ -13,7 +13,7 @@ import {
   type InferenceModel,
   type InferencePool,
 } from '../../../operator/api/types.ts';
-import type { Pod } from '../../../operator/controllers/workloads.ts';
+import type { Pod } from '../../../operator/controllers/shared/workloads.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
 import { findCondition, isTrue } from '../../../operator/kube/conditions.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';

@@ -8,10 +8,10 @@ import { parse } from 'yaml';
 import { inferenceModelSpec } from '../../../operator/api/inference-model.ts';
 import { inferencePoolSpec } from '../../../operator/api/inference-pool.ts';
 import type { InferenceModel, InferencePool } from '../../../operator/api/types.ts';
-import type { EngineHealth } from '../../../operator/controllers/engine-health.ts';
-import { type ModelView, modelStatus } from '../../../operator/controllers/model-status.ts';
-import { type PoolView, poolStatus } from '../../../operator/controllers/pool-status.ts';
-import type { Deployment } from '../../../operator/controllers/workloads.ts';
+import type { EngineHealth } from '../../../operator/controllers/model/engine-health.ts';
+import { type ModelView, modelStatus } from '../../../operator/controllers/model/model-status.ts';
+import { type PoolView, poolStatus } from '../../../operator/controllers/pool/pool-status.ts';
+import type { Deployment } from '../../../operator/controllers/shared/workloads.ts';
 
 interface Health {
   status: string;

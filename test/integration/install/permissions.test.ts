@@ -7,8 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../../operator/api/types.ts';
-import type { Deployment } from '../../../operator/controllers/workloads.ts';
-import { REQUESTS_METRIC } from '../../../operator/engine/requests-metric.ts';
+import type { Deployment } from '../../../operator/controllers/shared/workloads.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
 import { findCondition } from '../../../operator/kube/conditions.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
@@ -27,6 +26,7 @@ import {
 } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
 import { EVACUATING_LABEL, engineLabels } from '../../../operator/render/labels.ts';
+import { REQUESTS_METRIC } from '../../../operator/vllm/requests-metric.ts';
 import { eventually } from '../operator/support/harness.ts';
 import { backendAddress } from '../support/aggregation.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';

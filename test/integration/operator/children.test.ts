@@ -1,7 +1,7 @@
 /** What the operator makes of pools and models, and how it keeps it so. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../../operator/api/types.ts';
-import type { ConfigMap, Deployment, Service } from '../../../operator/controllers/workloads.ts';
+import type { ConfigMap, Deployment, Service } from '../../../operator/controllers/shared/workloads.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
 import {
   CONFIG_MAPS,

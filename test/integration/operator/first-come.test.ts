@@ -1,7 +1,7 @@
 /** What is first come, first served in a pool stays with whoever had it first, whatever both sides do to their objects. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../../operator/api/types.ts';
-import type { ConfigMap, Deployment } from '../../../operator/controllers/workloads.ts';
+import type { ConfigMap, Deployment } from '../../../operator/controllers/shared/workloads.ts';
 import { isTrue } from '../../../operator/kube/conditions.ts';
 import { CONFIG_MAPS, DEPLOYMENTS } from '../../../operator/kube/resource-types.ts';
 import { eventually, Harness, type RunningOperator } from './support/harness.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { INFERENCE_MODELS } from '../../../operator/api/types.ts';
-import type { Deployment, Pod } from '../../../operator/controllers/workloads.ts';
+import type { Deployment, Pod } from '../../../operator/controllers/shared/workloads.ts';
 import { systemClock } from '../../../operator/kube/clock.ts';
 import { findCondition } from '../../../operator/kube/conditions.ts';
 import { DEPLOYMENTS, PODS } from '../../../operator/kube/resource-types.ts';

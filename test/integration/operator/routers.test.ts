@@ -3,12 +3,12 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Pod } from '../../../operator/controllers/workloads.ts';
+import type { Pod } from '../../../operator/controllers/shared/workloads.ts';
 import type { KubeObject, OwnerReference } from '../../../operator/kube/object.ts';
 import { controllerReference } from '../../../operator/kube/owner-reference.ts';
 import { DEPLOYMENTS, PODS, REPLICA_SETS } from '../../../operator/kube/resource-types.ts';
+import { createCa } from '../../../operator/pki/certificates.ts';
 import { poolLabels } from '../../../operator/render/labels.ts';
-import { createCa } from '../../../operator/router/certificates.ts';
 import { whichApiServer } from '../support/which-api-server.ts';
 import { eventually, Harness } from './support/harness.ts';
 

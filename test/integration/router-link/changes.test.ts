@@ -1,6 +1,6 @@
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { trustBundle } from '../../../operator/router/pki.ts';
+import { trustBundle } from '../../../operator/pki/pki.ts';
 import type { RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
 import { RouterFleet } from '../../../operator/router/router-fleet.ts';
 import type { FakeRouter } from './support/fake-router.ts';

@@ -1,12 +1,12 @@
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
-import type { DemandReport } from '../../../operator/router/demand-report.ts';
 import {
   createAuthority,
   issueClientCertificate,
   issueServingCertificate,
   trustBundle,
-} from '../../../operator/router/pki.ts';
+} from '../../../operator/pki/pki.ts';
+import type { DemandReport } from '../../../operator/router/demand-report.ts';
 import { RouterAdmin } from '../../../operator/router/router-admin.ts';
 import { RouterFleet } from '../../../operator/router/router-fleet.ts';
 import { closeAfterTest, never, setUp, table, until } from './support/fixtures.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { certificatePeriod } from '../../../operator/router/certificates.ts';
-import { createAuthority, issueClientCertificate, rotateAuthority } from '../../../operator/router/pki.ts';
+import { certificatePeriod } from '../../../operator/pki/certificates.ts';
+import { createAuthority, issueClientCertificate, rotateAuthority } from '../../../operator/pki/pki.ts';
 import { RouterAdmin } from '../../../operator/router/router-admin.ts';
 import type { RouterAdminError } from '../../../operator/router/router-admin-error.ts';
 import { closeAfterTest, never, serverCertificate, setUp, table, until } from './support/fixtures.ts';

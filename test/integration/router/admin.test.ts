@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { describe, expect, test } from 'vitest';
-import { createAuthority, issueClientCertificate } from '../../../operator/router/pki.ts';
+import { createAuthority, issueClientCertificate } from '../../../operator/pki/pki.ts';
 import { perTest } from './support/per-test.ts';
 import { type Router, startRouter, until } from './support/router.ts';
 import { openStream } from './support/stream.ts';

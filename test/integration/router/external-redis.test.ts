@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { createAuthority, issueServingCertificate } from '../../../operator/router/pki.ts';
+import { createAuthority, issueServingCertificate } from '../../../operator/pki/pki.ts';
 import { startEngine } from './support/engine.ts';
 import { loopbackAddress, startRouter, until } from './support/router.ts';
 import { model, table } from './support/table.ts';

@@ -9,14 +9,14 @@ import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import { API_SERVICES, CLUSTER_ROLES, NAMESPACES } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
-import { type Authority, createAuthority, trustBundle } from '../../../operator/router/pki.ts';
 import {
   API_SERVICE_NAME,
   type ApiService,
   desiredApiService,
-} from '../../../operator/scaling/api-service.ts';
-import type { ExternalMetricsApiOptions } from '../../../operator/scaling/metrics-api/external-metrics-api.ts';
-import type { MetricSample } from '../../../operator/scaling/metrics-api/metric-values.ts';
+} from '../../../operator/metrics-api/api-service.ts';
+import type { ExternalMetricsApiOptions } from '../../../operator/metrics-api/external-metrics-api.ts';
+import type { MetricSample } from '../../../operator/metrics-api/metric-values.ts';
+import { type Authority, createAuthority, trustBundle } from '../../../operator/pki/pki.ts';
 import { eventually } from '../../unit/kube/support/eventually.ts';
 import { backendAddress } from '../support/aggregation.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';

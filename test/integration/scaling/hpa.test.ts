@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SharedStores } from '../../../hack/devcluster/controllers/shared-stores.ts';
 import { startControllers } from '../../../hack/devcluster/controllers/start-controllers.ts';
+import { type HpaCondition, resolveMode } from '../../../operator/controllers/scaling/mode.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
 import { EventRecorder } from '../../../operator/kube/events.ts';
 import { loadConnection } from '../../../operator/kube/load-connection.ts';
@@ -13,11 +14,10 @@ import {
   NAMESPACES,
 } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
+import type { MetricSample } from '../../../operator/metrics-api/metric-values.ts';
+import { createAuthority } from '../../../operator/pki/pki.ts';
 import { renderHpa } from '../../../operator/render/hpa.ts';
 import { engineName } from '../../../operator/render/names.ts';
-import { createAuthority } from '../../../operator/router/pki.ts';
-import type { MetricSample } from '../../../operator/scaling/metrics-api/metric-values.ts';
-import { type HpaCondition, resolveMode } from '../../../operator/scaling/mode.ts';
 import { eventually } from '../../unit/kube/support/eventually.ts';
 import { model, pool } from '../../unit/render/support/objects.ts';
 import { backendAddress } from '../support/aggregation.ts';

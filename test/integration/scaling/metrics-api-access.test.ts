@@ -1,6 +1,6 @@
 /** Who gets into the external metrics API, and who does not. */
 import { describe, expect, it } from 'vitest';
-import { createCa } from '../../../operator/router/certificates.ts';
+import { createCa } from '../../../operator/pki/certificates.ts';
 import { FakeClock } from '../../unit/kube/support/fake-clock.ts';
 import { startHarness } from './support/metrics-api.ts';
 import { accessReviews, publishCas } from './support/reviewing-api.ts';

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { createConnection, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { issueServingCertificate } from '../../../operator/router/pki.ts';
+import { issueServingCertificate } from '../../../operator/pki/pki.ts';
 import { eventually } from '../../unit/kube/support/eventually.ts';
 import { FakeClock } from '../../unit/kube/support/fake-clock.ts';
 import { HOST, startHarness } from './support/metrics-api.ts';

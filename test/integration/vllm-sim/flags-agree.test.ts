@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { FLAGS as RENDERED } from '../../../operator/engine/flag-table.ts';
-import { flagAvailability } from '../../../operator/engine/flags.ts';
-import { parseVersion } from '../../../operator/engine/versions.ts';
+import { FLAGS as RENDERED } from '../../../operator/vllm/flag-table.ts';
+import { flagAvailability } from '../../../operator/vllm/flags.ts';
+import { parseVersion } from '../../../operator/vllm/versions.ts';
 import type { Flag } from '../../vllm-sim/cli/flag.ts';
 import { FLAGS } from '../../vllm-sim/cli/flags.ts';
 import { parseArguments } from '../../vllm-sim/cli/parse-arguments.ts';

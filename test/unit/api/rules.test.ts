@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { API_VERSION } from '../../../operator/api/common.ts';
 import { validateManifest } from '../../../operator/api/validate.ts';
-import { ACCELERATORS } from '../../../operator/engine/accelerators.ts';
+import { ACCELERATORS } from '../../../operator/vllm/accelerators.ts';
 import { BAD_SPECS, VALID_SPECS } from './support/bad-specs.ts';
 import { celHolds, celViolations } from './support/cel.ts';
 import { arbitraryOf } from './support/schema-arbitrary.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { flagName, TYPED_FLAGS } from '../../../operator/api/typed-flags.ts';
-import { FLAGS } from '../../../operator/engine/flag-table.ts';
+import { FLAGS } from '../../../operator/vllm/flag-table.ts';
 
 /** Every spelling of the flags that the engine's table says are rendered from a setting or reserved. */
 const spellings = FLAGS.filter(

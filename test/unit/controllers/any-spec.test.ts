@@ -1,11 +1,11 @@
 /** Routes and bounds are made for all models of a pool together: no spec that the schema takes may throw there. */
 import fc from 'fast-check';
 import { it } from 'vitest';
-import { resolveEngine } from '../../../operator/engine/settings.ts';
-import { InvalidSpecError } from '../../../operator/engine/spec-issue.ts';
+import { resolveEngine } from '../../../operator/model/settings.ts';
 import { compileRouteModel } from '../../../operator/router/compile-route-table.ts';
 import { boundsAt } from '../../../operator/scaling/bounds.ts';
 import { ScheduleError } from '../../../operator/scaling/cron-edge.ts';
+import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
 import { arbitraryOf } from '../api/support/schema-arbitrary.ts';
 import { specSchema, withDefaults } from '../api/support/schemas.ts';
 import { aModel, aPool } from './fixtures.ts';

@@ -3,10 +3,10 @@ import { Registry } from 'prom-client';
 import {
   AcceptanceCache,
   type AcceptanceCacheOptions,
-} from '../../../operator/controllers/acceptance-cache.ts';
-import { type ClusterState, createClusterState } from '../../../operator/controllers/cluster-state.ts';
-import { GrantLedger } from '../../../operator/controllers/grant-ledger.ts';
-import type { ConfigMap } from '../../../operator/controllers/workloads.ts';
+} from '../../../operator/controllers/acceptance/acceptance-cache.ts';
+import { GrantLedger } from '../../../operator/controllers/acceptance/grant-ledger.ts';
+import { type ClusterState, createClusterState } from '../../../operator/controllers/shared/cluster-state.ts';
+import type { ConfigMap } from '../../../operator/controllers/shared/workloads.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import { silentLogger } from '../../../operator/kube/logger.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';

@@ -1,6 +1,6 @@
 /** The HorizontalPodAutoscaler of a model; as a whole it is among the golden files. */
 import { expect, it } from 'vitest';
-import { resolveEngine } from '../../../operator/engine/settings.ts';
+import { resolveEngine } from '../../../operator/model/settings.ts';
 import { renderHpa } from '../../../operator/render/hpa.ts';
 import { model, pool } from './support/objects.ts';
 

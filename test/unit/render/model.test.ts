@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { InferenceModel, InferencePool } from '../../../operator/api/types.ts';
-import { InvalidSpecError } from '../../../operator/engine/spec-issue.ts';
 import type { Manifest } from '../../../operator/render/manifest.ts';
 import { renderModel } from '../../../operator/render/model.ts';
+import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
 import { EXAMPLE_ENGINE, model, pool } from './support/objects.ts';
 
 const llama = 'hf://meta-llama/Llama-3.1-8B-Instruct';

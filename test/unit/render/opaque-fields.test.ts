@@ -1,8 +1,8 @@
 /** What the schema leaves to Kubernetes may hold anything: it is rendered or refused in words, and never a crash. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { InvalidSpecError } from '../../../operator/engine/spec-issue.ts';
 import { renderModel } from '../../../operator/render/model.ts';
+import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
 import { model, pool } from './support/objects.ts';
 
 const cluster = { operatorNamespace: 'vllm-operator-system' };

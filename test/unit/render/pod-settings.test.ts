@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidSpecError } from '../../../operator/engine/spec-issue.ts';
 import type { Manifest } from '../../../operator/render/manifest.ts';
 import { renderModel } from '../../../operator/render/model.ts';
 import { renderPool } from '../../../operator/render/pool.ts';
+import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
 import { kubernetesValidator } from './support/kubernetes-schema.ts';
 import { model, pool } from './support/objects.ts';
 import { type PodSpec, violations } from './support/restricted.ts';

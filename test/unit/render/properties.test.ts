@@ -3,13 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ZodError } from 'zod';
 import { ACCELERATOR_PRODUCTS } from '../../../operator/api/inference-pool.ts';
-import { renderFlags } from '../../../operator/engine/engine-args.ts';
-import { FLAGS } from '../../../operator/engine/flag-table.ts';
-import { flagAvailability, flagNamed, matchFlag } from '../../../operator/engine/flags.ts';
-import { planMemory } from '../../../operator/engine/memory-plan.ts';
-import { resolveEngine } from '../../../operator/engine/settings.ts';
-import { InvalidSpecError } from '../../../operator/engine/spec-issue.ts';
-import { parseVersion } from '../../../operator/engine/versions.ts';
+import { renderFlags } from '../../../operator/model/engine-args.ts';
+import { planMemory } from '../../../operator/model/memory-plan.ts';
+import { resolveEngine } from '../../../operator/model/settings.ts';
 import type { Manifest } from '../../../operator/render/manifest.ts';
 import { renderModel } from '../../../operator/render/model.ts';
 import {
@@ -20,6 +16,10 @@ import {
   routerName,
 } from '../../../operator/render/names.ts';
 import { renderPool } from '../../../operator/render/pool.ts';
+import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
+import { FLAGS } from '../../../operator/vllm/flag-table.ts';
+import { flagAvailability, flagNamed, matchFlag } from '../../../operator/vllm/flags.ts';
+import { parseVersion } from '../../../operator/vllm/versions.ts';
 import { model, pool } from './support/objects.ts';
 
 const SOURCES = [

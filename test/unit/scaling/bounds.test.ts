@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { mostReplicas, type Scaling } from '../../../operator/engine/replica-bounds.ts';
+import { mostReplicas, type Scaling } from '../../../operator/model/replica-bounds.ts';
 import { boundsAt } from '../../../operator/scaling/bounds.ts';
 import { CronEdge, ScheduleError } from '../../../operator/scaling/cron-edge.ts';
 

@@ -9,7 +9,7 @@ import {
   type InferencePool,
 } from '../../../../operator/api/types.ts';
 import { createOperator } from '../../../../operator/controllers/operator.ts';
-import type { Deployment } from '../../../../operator/controllers/workloads.ts';
+import type { Deployment } from '../../../../operator/controllers/shared/workloads.ts';
 import { KubeClient } from '../../../../operator/kube/client.ts';
 import { type Clock, sleep, systemClock } from '../../../../operator/kube/clock.ts';
 import { findCondition } from '../../../../operator/kube/conditions.ts';

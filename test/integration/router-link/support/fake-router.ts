@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import type { CertificateAndKey } from '../../../../operator/router/certificates.ts';
+import type { CertificateAndKey } from '../../../../operator/pki/certificates.ts';
 import type { RouteChange } from '../../../../operator/router/route-change.ts';
 import type { RouteTable } from '../../../../operator/router/route-table.ts';
 import type { RouterEndpoint } from '../../../../operator/router/router-endpoints.ts';

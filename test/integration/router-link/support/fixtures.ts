@@ -1,13 +1,13 @@
 /** What the tests of the link between operator and routers share. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach } from 'vitest';
-import { type CertificateAndKey, createCa } from '../../../../operator/router/certificates.ts';
+import { type CertificateAndKey, createCa } from '../../../../operator/pki/certificates.ts';
 import {
   type Authority,
   createAuthority,
   issueClientCertificate,
   trustBundle,
-} from '../../../../operator/router/pki.ts';
+} from '../../../../operator/pki/pki.ts';
 import type { RouteTable } from '../../../../operator/router/route-table.ts';
 import { RouterAdmin } from '../../../../operator/router/router-admin.ts';
 import { FakeRouter } from './fake-router.ts';

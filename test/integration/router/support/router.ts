@@ -11,7 +11,7 @@ import {
   createAuthority,
   issueClientCertificate,
   trustBundle,
-} from '../../../../operator/router/pki.ts';
+} from '../../../../operator/pki/pki.ts';
 import type { RouteTable } from '../../../../operator/router/route-table.ts';
 
 export interface RouterOptions {

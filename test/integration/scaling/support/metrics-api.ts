@@ -4,15 +4,15 @@ import { Registry } from 'prom-client';
 import { Agent, request } from 'undici';
 import { afterEach } from 'vitest';
 import type { Clock } from '../../../../operator/kube/clock.ts';
-import { type CertificateAndKey, createCa } from '../../../../operator/router/certificates.ts';
+import type { MetricSample } from '../../../../operator/metrics-api/metric-values.ts';
+import { MetricsApiServer } from '../../../../operator/metrics-api/metrics-api-server.ts';
+import { type CertificateAndKey, createCa } from '../../../../operator/pki/certificates.ts';
 import {
   type Authority,
   createAuthority,
   issueServingCertificate,
   trustBundle,
-} from '../../../../operator/router/pki.ts';
-import type { MetricSample } from '../../../../operator/scaling/metrics-api/metric-values.ts';
-import { MetricsApiServer } from '../../../../operator/scaling/metrics-api/metrics-api-server.ts';
+} from '../../../../operator/pki/pki.ts';
 import type { MiniApi } from '../../../unit/kube/support/mini-api.ts';
 import { publishCas, type Reviews, startReviewingApi } from './reviewing-api.ts';
 import { issueCertificate } from './user-certificate.ts';

@@ -1,12 +1,12 @@
 /** A process that leads and serves external metrics to an API server. */
 import type { KubeClient } from '../../../../operator/kube/client.ts';
-import { type Authority, issueServingCertificate, trustBundle } from '../../../../operator/router/pki.ts';
 import {
   ExternalMetricsApi,
   type ExternalMetricsApiOptions,
-} from '../../../../operator/scaling/metrics-api/external-metrics-api.ts';
-import { metricsDnsNames } from '../../../../operator/scaling/metrics-api/leader-endpoint.ts';
-import type { MetricSample } from '../../../../operator/scaling/metrics-api/metric-values.ts';
+} from '../../../../operator/metrics-api/external-metrics-api.ts';
+import { metricsDnsNames } from '../../../../operator/metrics-api/leader-endpoint.ts';
+import type { MetricSample } from '../../../../operator/metrics-api/metric-values.ts';
+import { type Authority, issueServingCertificate, trustBundle } from '../../../../operator/pki/pki.ts';
 import { fastClock } from '../../../unit/kube/support/fake-clock.ts';
 import { closeAfterTest } from './metrics-api.ts';
 

@@ -1,6 +1,6 @@
 /** Client certificates as clusters issue them to users: the organizations are the groups. */
 import * as x509 from '@peculiar/x509';
-import type { CertificateAndKey } from '../../../../operator/router/certificates.ts';
+import type { CertificateAndKey } from '../../../../operator/pki/certificates.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 

@@ -1,5 +1,5 @@
 /** Deployments and their pods: what a cluster makes of replicas, late and with failures. */
-import type { Deployment, Pod } from '../../../../operator/controllers/workloads.ts';
+import type { Deployment, Pod } from '../../../../operator/controllers/shared/workloads.ts';
 import { engineName } from '../../../../operator/render/names.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';

@@ -1,17 +1,20 @@
 /** The operator's own scaling code, all of it, with a simulated cluster and routers around it. */
 import { Registry } from 'prom-client';
 import type { InferenceModel, InferencePool } from '../../../../operator/api/types.ts';
-import { BoundsKeeper } from '../../../../operator/controllers/bounds-keeper.ts';
-import { BudgetKeeper } from '../../../../operator/controllers/budget-keeper.ts';
-import { type ClusterState, createClusterState } from '../../../../operator/controllers/cluster-state.ts';
-import { engineHealth } from '../../../../operator/controllers/engine-health.ts';
-import { HoldVersions } from '../../../../operator/controllers/hold-versions.ts';
-import { ModeKeeper } from '../../../../operator/controllers/mode-keeper.ts';
-import { ReplicasWriter } from '../../../../operator/controllers/replicas-writer.ts';
-import { ScalingMemories } from '../../../../operator/controllers/scaling-memory.ts';
-import { ScalingReconciler } from '../../../../operator/controllers/scaling-reconciler.ts';
+import { engineHealth } from '../../../../operator/controllers/model/engine-health.ts';
+import { HoldVersions } from '../../../../operator/controllers/routes/hold-versions.ts';
+import { BoundsKeeper } from '../../../../operator/controllers/scaling/bounds-keeper.ts';
+import { BudgetKeeper } from '../../../../operator/controllers/scaling/budget-keeper.ts';
+import { ModeKeeper } from '../../../../operator/controllers/scaling/mode-keeper.ts';
+import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
+import { ScalingMemories } from '../../../../operator/controllers/scaling/scaling-memory.ts';
+import { ScalingReconciler } from '../../../../operator/controllers/scaling/scaling-reconciler.ts';
+import {
+  type ClusterState,
+  createClusterState,
+} from '../../../../operator/controllers/shared/cluster-state.ts';
+import type { Deployment, Pod } from '../../../../operator/controllers/shared/workloads.ts';
 import { watchForScaling } from '../../../../operator/controllers/watches.ts';
-import type { Deployment, Pod } from '../../../../operator/controllers/workloads.ts';
 import type { KubeClient } from '../../../../operator/kube/client.ts';
 import type { Controller } from '../../../../operator/kube/controller.ts';
 import type { EventInput, EventRecorder } from '../../../../operator/kube/events.ts';

@@ -1,0 +1,228 @@
+/** What each pool says to its models, computed once until something that decides it changes: thousands of models ask after a restart. */
+import { isDeepStrictEqual } from 'node:util';
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
+import { resolveAccelerator } from '../../vllm/accelerators.ts';
+import { byModel, type ClusterState, poolKeyOf } from '../shared/cluster-state.ts';
+import { type Acceptance, acceptModels, type Verdict } from './acceptance.ts';
+import type { Grant } from './claim.ts';
+import { Claims } from './claims.ts';
+import { EnginesInPool } from './engines-in-pool.ts';
+import type { GrantLedger } from './grant-ledger.ts';
+import { Holdings } from './holdings.ts';
+import { Reservations } from './reservations.ts';
+
+const ACCEPTED: Verdict = { accepted: true };
+
+export interface AcceptanceCacheOptions {
+  state: ClusterState;
+  ledger: GrantLedger;
+  clock: Clock;
+  /** The pool has to be judged anew, for which somebody has to ask. */
+  onStale?: (poolKey: Key) => void;
+  /** The verdicts of these models are others than before. */
+  onChanged?: (modelKeys: readonly Key[]) => void;
+}
+
+interface PoolAcceptance {
+  uid: string;
+  verdicts: Acceptance['verdicts'];
+  holdings: Holdings;
+  reservations: Reservations;
+  isStale: boolean;
+  /** Models with engines that they are to give up. */
+  lingering: ReadonlySet<Key>;
+}
+
+export class AcceptanceCache {
+  readonly #options: AcceptanceCacheOptions;
+  readonly #byPool = new Map<Key, PoolAcceptance>();
+  readonly #claims: Claims;
+  readonly #engines: EnginesInPool;
+
+  constructor(options: AcceptanceCacheOptions) {
+    this.#options = options;
+    const { state, clock } = options;
+    this.#claims = new Claims(state.models.store, clock);
+    this.#engines = new EnginesInPool(state);
+    state.models.store.subscribe(({ old, new: now }) => {
+      if (old && now && isSameClaim(old, now)) return;
+      if (old) this.#outdate(poolKeyOf(old));
+      if (now) this.#outdate(poolKeyOf(now));
+    });
+    state.pools.store.subscribe(({ key, old, new: now }) => {
+      if (old && now && old.metadata.generation === now.metadata.generation) return;
+      if (!now) {
+        this.#byPool.delete(key);
+        options.ledger.forget(old?.metadata.uid ?? '');
+      } else this.#outdate(key);
+    });
+    state.namespaces.store.subscribe(({ old, new: now }) => {
+      if (old && now && isDeepStrictEqual(old.metadata.labels, now.metadata.labels)) return;
+      for (const key of this.#byPool.keys()) this.#outdate(key);
+    });
+    for (const { store } of [state.pods, state.deployments])
+      store.subscribe(({ old, new: now }) => {
+        for (const object of [old, now]) for (const key of object ? byModel(object) : []) this.#moved(key);
+      });
+    state.configMaps.store.subscribe(({ old, new: now }) => {
+      if (!old || now) return;
+      for (const { uid } of old.metadata.ownerReferences ?? []) this.#lost(uid, old);
+    });
+  }
+
+  /** To be awaited before anything is asked: what leaders before this one have decided. Throws KubeError. */
+  async load(): Promise<void> {
+    await this.#options.ledger.load();
+  }
+
+  /** What the pool says to the model. Throws what `resolveAccelerator` throws for a pool that is itself wrong. */
+  verdict(pool: InferencePool, model: InferenceModel): Verdict {
+    return this.verdicts(pool).get(model.metadata.uid ?? '') ?? ACCEPTED;
+  }
+
+  /** By UID, for every model of the pool that is not being deleted. Throws what `resolveAccelerator` throws. */
+  verdicts(pool: InferencePool): ReadonlyMap<string, Verdict> {
+    const known = this.#byPool.get(keyOf(pool));
+    const isCurrent = known && !known.isStale && known.uid === pool.metadata.uid;
+    return isCurrent && known.reservations.endsInMs !== 0 ? known.verdicts : this.#judge(pool, known);
+  }
+
+  /** What the model holds, whether its present spec is accepted or not. */
+  grant(pool: InferencePool, model: InferenceModel): Grant | undefined {
+    this.verdicts(pool);
+    return this.#options.ledger.models(pool).get(keyOf(model));
+  }
+
+  /** Whether the model may have engines: it is accepted, or was before its last edit. */
+  mayRun(pool: InferencePool, model: InferenceModel): boolean {
+    const verdict = this.verdict(pool, model);
+    return (
+      verdict.accepted || (verdict.reason !== 'NamespaceNotAllowed' && this.grant(pool, model) !== undefined)
+    );
+  }
+
+  /** Names under which routers may serve each model: what it holds, as far as that is written. */
+  names(pool: InferencePool): (model: InferenceModel) => readonly string[] {
+    this.verdicts(pool);
+    const savedNames = this.#options.ledger.savedNames(pool);
+    return (model) => savedNames(keyOf(model));
+  }
+
+  /** Returns once what the model holds is written. Throws KubeError. */
+  async save(pool: InferencePool, model: InferenceModel): Promise<void> {
+    this.verdicts(pool);
+    await this.#options.ledger.save(pool, model.metadata.namespace ?? '');
+  }
+
+  /** Whether everything that models hold can run at once. Not so with overcommit, or once the budget was lowered. */
+  hasRoomForAll(pool: InferencePool): boolean {
+    this.verdicts(pool);
+    const { accelerators, namespaceQuotas = [], overcommit } = pool.spec.capacity;
+    const holdings = this.#byPool.get(keyOf(pool))?.holdings;
+    if (overcommit || !holdings) return false;
+    const perReplica = resolveAccelerator(pool.spec.accelerator).count;
+    return (
+      holdings.replicas * perReplica <= (accelerators ?? Number.POSITIVE_INFINITY) &&
+      namespaceQuotas.every(
+        (quota) => holdings.share(quota.namespace).replicas * perReplica <= quota.accelerators,
+      )
+    );
+  }
+
+  /** Engines in the pool of models that are not in it any more. */
+  leaving(pool: InferencePool): { key: Key; replicas: number }[] {
+    this.verdicts(pool);
+    const key = keyOf(pool);
+    const { state, ledger } = this.#options;
+    const grants = ledger.models(pool);
+    return [...(this.#byPool.get(key)?.lingering ?? [])].flatMap((modelKey) => {
+      const model = state.models.store.get(modelKey);
+      if (model && poolKeyOf(model) === key) return [];
+      const replicas = Math.min(grants.get(modelKey)?.replicas ?? 0, this.#engines.of(pool, modelKey));
+      return replicas > 0 ? [{ key: modelKey, replicas }] : [];
+    });
+  }
+
+  /** Milliseconds until verdicts change by themselves. */
+  changesInMs(pool: InferencePool): number | undefined {
+    return this.#byPool.get(keyOf(pool))?.reservations.endsInMs;
+  }
+
+  #judge(pool: InferencePool, known: PoolAcceptance | undefined): ReadonlyMap<string, Verdict> {
+    const { state, ledger, clock } = this.#options;
+    const key = keyOf(pool);
+    const uid = pool.metadata.uid ?? '';
+    const former = known?.uid === uid ? known : undefined;
+    const reservations = former?.reservations ?? new Reservations(clock);
+    const holdings = former?.holdings ?? new Holdings(ledger.models(pool));
+    const models = state.models.store.byIndex('byPool', key);
+    const gone = new Set<Key>();
+    const { verdicts, lingering, isSettled } = acceptModels({
+      pool,
+      models,
+      namespaceLabels: (name) => state.namespaces.store.get(name)?.metadata.labels,
+      acceleratorsPerReplica: resolveAccelerator(pool.spec.accelerator).count,
+      claimOf: (model) => this.#claims.of(pool, model),
+      isRunnable: (model) => this.#claims.isRunnable(pool, model),
+      holdings,
+      isReserved: (holder) => {
+        gone.add(holder);
+        return reservations.isKept(holder);
+      },
+      podsOf: (holder) => this.#engines.of(pool, holder),
+    });
+    reservations.retain((holder) => gone.has(holder) && holdings.of(holder) !== undefined);
+    ledger.setModels(pool, holdings.grants, holdings.takeChanged());
+    this.#byPool.set(key, { uid, verdicts, holdings, reservations, isStale: !isSettled, lingering });
+    if (!isSettled) this.#options.onStale?.(key);
+    this.#tell(models, former?.verdicts, verdicts);
+    return verdicts;
+  }
+
+  #tell(
+    models: readonly InferenceModel[],
+    before: ReadonlyMap<string, Verdict> | undefined,
+    now: ReadonlyMap<string, Verdict>,
+  ): void {
+    if (!before || !this.#options.onChanged) return;
+    const changed = models.filter(({ metadata: { uid = '' } }) => {
+      const [old, verdict] = [before.get(uid), now.get(uid)];
+      return old !== undefined && old !== verdict && !isDeepStrictEqual(old, verdict);
+    });
+    if (changed.length > 0) this.#options.onChanged(changed.map(keyOf));
+  }
+
+  #outdate(poolKey: Key): void {
+    const known = this.#byPool.get(poolKey);
+    if (known) known.isStale = true;
+  }
+
+  /** Engines of the model came or went: that matters where it is to give some up. */
+  #moved(modelKey: Key): void {
+    for (const [poolKey, known] of this.#byPool) {
+      if (known.isStale || !known.lingering.has(modelKey)) continue;
+      known.isStale = true;
+      this.#options.onStale?.(poolKey);
+    }
+  }
+
+  #lost(poolUid: string, configMap: Parameters<GrantLedger['lost']>[1]): void {
+    const { state, ledger, onStale } = this.#options;
+    for (const [key, { uid }] of this.#byPool) {
+      const pool = state.pools.store.get(key);
+      if (uid !== poolUid || !pool) continue;
+      ledger.lost(pool, configMap);
+      onStale?.(key);
+    }
+  }
+}
+
+/** Whether a change of a model leaves what it asks of its pool: statuses change far more often. */
+function isSameClaim(old: InferenceModel, now: InferenceModel): boolean {
+  return (
+    old.metadata.generation === now.metadata.generation &&
+    old.metadata.deletionTimestamp === now.metadata.deletionTimestamp
+  );
+}

@@ -1,0 +1,318 @@
+/**
+ * Which models a pool takes: namespace, served names, number, budget and quota. The one rule for all that is first come,
+ * first served (docs/adr/0013): what a model holds stays its own until it asks for something else and gets it, or is gone;
+ * a model that is refused is given nothing. Pure, and the same whatever order models are looked at.
+ */
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
+import { matchesSelector } from '../../values/label-selector.ts';
+import type { Grant } from './claim.ts';
+import { type Holdings, isSame, MAX_NAME_LENGTH_PER_NAMESPACE, nameLength, namespaceOf } from './holdings.ts';
+
+/** What a pool says to one model. */
+export type Verdict =
+  | { accepted: true }
+  | {
+      accepted: false;
+      reason: 'NamespaceNotAllowed' | 'ServedNameConflict' | 'QuotaExceeded';
+      message: string;
+    };
+
+export interface AcceptanceInput {
+  pool: InferencePool;
+  /** Every model whose poolRef names the pool, those that are being deleted included: they hold until they are gone. */
+  models: readonly InferenceModel[];
+  /** Labels of the models' namespaces; a namespace that is not known yet is not allowed yet. */
+  namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | undefined;
+  /** Accelerators of one replica of the pool. */
+  acceleratorsPerReplica: number;
+  /** What a model asks for. */
+  claimOf: (model: InferenceModel) => Grant;
+  /** Whether the spec of a model could run. */
+  isRunnable: (model: InferenceModel) => boolean;
+  /** What models hold: brought to what they hold from now on. */
+  holdings: Holdings;
+  /** Whether what a model held that is gone, or may no longer use the pool, is kept for its namespace. */
+  isReserved?: (key: Key) => boolean;
+  /** Pods of a model that hold accelerators of this pool. */
+  podsOf?: (key: Key) => number;
+}
+
+export interface Acceptance {
+  /** By UID, for every model that is not being deleted. */
+  verdicts: Map<string, Verdict>;
+  /** Models that hold more than they ask for, or are gone: until their engines are. */
+  lingering: Set<Key>;
+  /** False: some who were refused may be accepted when asked again. */
+  isSettled: boolean;
+}
+
+/** How often those that were refused are looked at again at once, so that a long chain of exchanges holds up nobody else. */
+const MAX_ROUNDS = 8;
+
+const NOTHING: Grant = { names: [], replicas: 0 };
+const ACCEPTED: Verdict = { accepted: true };
+
+/** Whether a pool takes models, and API keys, of a namespace. One that is not known yet is not admitted yet, but for the pool's own. */
+export function admitsNamespace(
+  pool: InferencePool,
+  namespace: string,
+  labels: Readonly<Record<string, string>> | undefined,
+): boolean {
+  const { from, selector } = pool.spec.allowedNamespaces;
+  if (namespace === pool.metadata.namespace || from === 'All') return true;
+  return from === 'Selector' && labels !== undefined && matchesSelector(selector, labels);
+}
+
+/** A verdict for every model, and what each holds then. */
+export function acceptModels(input: AcceptanceInput): Acceptance {
+  return new Judge(input).judge();
+}
+
+class Judge {
+  readonly #input: AcceptanceInput;
+  readonly #holdings: Holdings;
+  readonly #podsOf: (key: Key) => number;
+  /** Models by key that may hold something. */
+  readonly #present = new Map<Key, InferenceModel>();
+  /** By namespace: models that are gone, and what of theirs is kept for that namespace. */
+  readonly #reserved = new Map<string, Key[]>();
+  /** How often something that was held may have become free. */
+  #releases = 0;
+
+  constructor(input: AcceptanceInput) {
+    this.#input = input;
+    this.#holdings = input.holdings;
+    this.#podsOf = input.podsOf ?? (() => 0);
+  }
+
+  judge(): Acceptance {
+    const verdicts = new Map<string, Verdict>();
+    const claimants: Claimant[] = [];
+    const lingering = new Set<Key>();
+    const refusals = new Map<string, Verdict | undefined>();
+    for (const model of this.#input.models) {
+      const { namespace = '', uid = '' } = model.metadata;
+      if (!refusals.has(namespace)) refusals.set(namespace, this.#admission(namespace));
+      const refusal = refusals.get(namespace);
+      const key = keyOf(model);
+      if (!refusal) this.#present.set(key, model);
+      if (isLeaving(model)) continue;
+      verdicts.set(uid, refusal ?? ACCEPTED);
+      if (refusal) continue;
+      const claim = this.#input.claimOf(model);
+      const held = this.#holdings.of(key);
+      // Most have what they ask for, and that is never taken from them.
+      if (!held || (held !== claim && !isSame(held, claim))) claimants.push({ key, model, claim });
+    }
+    this.#letGo(lingering);
+    const isSettled = this.#decideAll(claimants, verdicts);
+    for (const { key, claim } of claimants) {
+      if ((this.#holdings.of(key)?.replicas ?? 0) > claim.replicas) lingering.add(key);
+    }
+    return { verdicts, lingering, isSettled };
+  }
+
+  #decideAll(claimants: Claimant[], verdicts: Map<string, Verdict>): boolean {
+    // Who asks for no more than before is not in anybody's way, and may make room.
+    let undecided = claimants.sort(byStanding((key) => this.#holdings.of(key)));
+    for (let round = 0; undecided.length > 0 && round < MAX_ROUNDS; round++) {
+      const before = this.#releases;
+      const refused = undecided.filter((candidate) => {
+        const verdict = this.#decide(candidate);
+        verdicts.set(candidate.model.metadata.uid ?? '', verdict);
+        return !verdict.accepted;
+      });
+      // What one gave up in exchange may be what another was refused.
+      undecided = this.#releases === before ? [] : refused;
+    }
+    return undecided.length === 0;
+  }
+
+  /** What is held by models that are gone. Their pods hold accelerators for as long as they run. */
+  #letGo(lingering: Set<Key>): void {
+    const gone = [...this.#holdings.grants].filter(([key]) => !this.#present.has(key));
+    for (const [key, grant] of gone) {
+      lingering.add(key);
+      if (this.#input.isReserved?.(key)) {
+        const namespace = namespaceOf(key);
+        const others = this.#reserved.get(namespace);
+        if (others) others.push(key);
+        else this.#reserved.set(namespace, [key]);
+      } else this.#release(key, grant);
+    }
+  }
+
+  #release(key: Key, { replicas }: Grant): void {
+    const left = Math.min(replicas, this.#podsOf(key));
+    this.#holdings.set(key, left > 0 ? { names: [], replicas: left } : undefined);
+  }
+
+  /** Why the claim is refused, even with what is kept for its namespace, which is used up as far as that helps. */
+  #refusalInSpiteOfReserved(key: Key, claim: Grant): Verdict | undefined {
+    let refusal = this.#refusal(key, claim);
+    const namespace = namespaceOf(key);
+    const kept = this.#reserved.get(namespace);
+    if (!refusal || !kept) return refusal;
+    const wanted = new Set(claim.names.map((name) => this.#holdings.holder(name)));
+    const byUse = [...kept].sort((a, b) => Number(wanted.has(b)) - Number(wanted.has(a)));
+    const released = new Map<Key, Grant>();
+    for (const other of byUse) {
+      const grant = this.#holdings.of(other) ?? NOTHING;
+      released.set(other, grant);
+      this.#release(other, grant);
+      refusal = this.#refusal(key, claim);
+      if (!refusal) break;
+    }
+    if (refusal) for (const [other, grant] of released) this.#holdings.set(other, grant);
+    else {
+      this.#reserved.set(
+        namespace,
+        kept.filter((other) => !released.has(other)),
+      );
+      this.#releases += 1;
+    }
+    return refusal;
+  }
+
+  #decide({ key, model, claim }: Claimant): Verdict {
+    // The reconciler says what is wrong with it.
+    if (!this.#input.isRunnable(model)) return ACCEPTED;
+    const refusal = this.#refusalInSpiteOfReserved(key, claim);
+    if (refusal) return refusal;
+    const before = this.#holdings.of(key) ?? NOTHING;
+    const { replicas: held } = before;
+    const replicas =
+      held > claim.replicas ? Math.max(claim.replicas, Math.min(held, this.#podsOf(key))) : claim.replicas;
+    this.#holdings.set(key, { names: claim.names, replicas });
+    if (isLess({ names: claim.names, replicas }, before)) this.#releases += 1;
+    return ACCEPTED;
+  }
+
+  #refusal(key: Key, claim: Grant): Verdict | undefined {
+    return this.#nameTaken(key, claim) ?? this.#tooMany(key, claim) ?? this.#overBudget(key, claim);
+  }
+
+  #admission(namespace: string): Verdict | undefined {
+    const { pool, namespaceLabels } = this.#input;
+    if (admitsNamespace(pool, namespace, namespaceLabels(namespace))) return undefined;
+    const { from } = pool.spec.allowedNamespaces;
+    const remedy =
+      from === 'Same'
+        ? 'set spec.allowedNamespaces.from of the pool to All or Selector, or move the model'
+        : 'label the namespace so that spec.allowedNamespaces.selector of the pool matches it';
+    return {
+      accepted: false,
+      reason: 'NamespaceNotAllowed',
+      message: `spec.poolRef: pool ${this.#pool} does not admit models of namespace "${namespace}" (allowedNamespaces.from is ${from}): ${remedy}`,
+    };
+  }
+
+  #nameTaken(key: Key, { names }: Grant): Verdict | undefined {
+    for (const name of names) {
+      const holder = this.#holdings.holder(name);
+      if (holder === undefined || holder === key) continue;
+      const owner = this.#present.has(holder)
+        ? `is already served in pool ${this.#pool} by ${holder}`
+        : `is kept in pool ${this.#pool} for ${holder}, which was served there seconds ago`;
+      return {
+        accepted: false,
+        reason: 'ServedNameConflict',
+        message: `spec.model.servedNames: "${name}" ${owner}: choose another name`,
+      };
+    }
+    return undefined;
+  }
+
+  #tooMany(key: Key, { names }: Grant): Verdict | undefined {
+    const { modelsPerNamespace } = this.#input.pool.spec.capacity;
+    const namespace = namespaceOf(key);
+    const share = this.#holdings.share(namespace);
+    const held = this.#holdings.of(key);
+    const subject = `spec.poolRef: namespace "${namespace}" has`;
+    if (!held && share.models >= modelsPerNamespace)
+      return quota(
+        `${subject} ${share.models} of the ${modelsPerNamespace} models that it may have in pool ${this.#pool}: delete some, or raise capacity.modelsPerNamespace`,
+      );
+    const before = nameLength(held?.names ?? []);
+    const length = nameLength(names);
+    if (length <= before || share.nameLength - before + length <= MAX_NAME_LENGTH_PER_NAMESPACE)
+      return undefined;
+    return quota(
+      `${subject} served names and LoRA adapters of ${share.nameLength} characters in pool ${this.#pool}, and may have ${MAX_NAME_LENGTH_PER_NAMESPACE}: remove some or shorten them`,
+    );
+  }
+
+  #overBudget(key: Key, claim: Grant): Verdict | undefined {
+    const { accelerators, namespaceQuotas = [], overcommit } = this.#input.pool.spec.capacity;
+    const { acceleratorsPerReplica } = this.#input;
+    const namespace = namespaceOf(key);
+    const { replicas: own } = this.#holdings.of(key) ?? NOTHING;
+    if (claim.replicas <= own) return undefined;
+    const replicas = overcommit ? Math.min(1, claim.replicas) : claim.replicas;
+    const needed = replicas * acceleratorsPerReplica;
+    const need = `spec.scaling: needs ${needed} accelerators (${replicas} × ${acceleratorsPerReplica}), but`;
+    const remedy = 'lower maxReplicas';
+    const others = (held: number) => (overcommit ? 0 : (held - own) * acceleratorsPerReplica);
+    const quotaOf = namespaceQuotas.find((entry) => entry.namespace === namespace)?.accelerators;
+    const ofNamespace = others(this.#holdings.share(namespace).replicas);
+    if (quotaOf !== undefined && ofNamespace + needed > quotaOf)
+      return quota(
+        `${need} namespace "${namespace}" has ${Math.max(0, quotaOf - ofNamespace)} of its ${quotaOf} left in pool ${this.#pool}: ${remedy} or raise capacity.namespaceQuotas`,
+      );
+    const ofPool = others(this.#holdings.replicas);
+    if (accelerators !== undefined && ofPool + needed > accelerators)
+      return quota(
+        `${need} pool ${this.#pool} has ${Math.max(0, accelerators - ofPool)} of ${accelerators} left: ${remedy}, raise capacity.accelerators or set capacity.overcommit`,
+      );
+    return undefined;
+  }
+
+  get #pool(): Key {
+    return keyOf(this.#input.pool);
+  }
+}
+
+interface Claimant {
+  key: Key;
+  model: InferenceModel;
+  claim: Grant;
+}
+
+function isLeaving({ metadata }: InferenceModel): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
+function quota(message: string): Verdict {
+  return { accepted: false, reason: 'QuotaExceeded', message };
+}
+
+/** First those that ask for no more than they hold, then by age, then by name: one second may bring many. */
+function byStanding(held: (key: Key) => Grant | undefined) {
+  const rank = new Map<Key, number>();
+  const rankOf = ({ key, claim }: Claimant) => {
+    const known = rank.get(key) ?? (asksForMore(held(key), claim) ? 1 : 0);
+    rank.set(key, known);
+    return known;
+  };
+  return (a: Claimant, b: Claimant): number =>
+    rankOf(a) - rankOf(b) ||
+    order(a.model.metadata.creationTimestamp ?? '', b.model.metadata.creationTimestamp ?? '') ||
+    order(a.key, b.key);
+}
+
+function asksForMore(held: Grant | undefined, claim: Grant): boolean {
+  if (!held || claim.replicas > held.replicas) return true;
+  const own = new Set(held.names);
+  return claim.names.some((name) => !own.has(name));
+}
+
+/** Whether something of `before` is not in `now`. */
+function isLess(now: Grant, before: Grant): boolean {
+  const names = new Set(now.names);
+  return now.replicas < before.replicas || before.names.some((name) => !names.has(name));
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,44 @@
+/** What each model asks of its pool and whether its spec could run there, looked at once: resolving an engine takes longer than a verdict. */
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
+import type { Clock } from '../../kube/clock.ts';
+import type { Watchable } from '../../kube/store.ts';
+import { claimOf, type Grant, isRunnable } from './claim.ts';
+
+interface Known {
+  version: string;
+  claim: Grant;
+  isRunnable?: boolean;
+}
+
+export class Claims {
+  readonly #clock: Clock;
+  /** By UID of the model. */
+  readonly #known = new Map<string, Known>();
+
+  constructor(models: Watchable<InferenceModel>, clock: Clock) {
+    this.#clock = clock;
+    models.subscribe(({ old, new: now }) => {
+      if (old && !now) this.#known.delete(old.metadata.uid ?? '');
+    });
+  }
+
+  of(pool: InferencePool, model: InferenceModel): Grant {
+    return this.#look(pool, model).claim;
+  }
+
+  isRunnable(pool: InferencePool, model: InferenceModel): boolean {
+    const known = this.#look(pool, model);
+    known.isRunnable ??= isRunnable(pool, model, this.#clock.now());
+    return known.isRunnable;
+  }
+
+  #look(pool: InferencePool, model: InferenceModel): Known {
+    const { uid = '', generation } = model.metadata;
+    const version = `${generation} ${pool.metadata.uid} ${pool.metadata.generation}`;
+    const known = this.#known.get(uid);
+    if (known?.version === version) return known;
+    const found = { version, claim: claimOf(pool, model) };
+    this.#known.set(uid, found);
+    return found;
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * What models and API keys hold in each pool: in memory for the leader, and in a ConfigMap for each namespace beside the
+ * pool, so that the next leader knows it. Nothing is acted upon before it is written there.
+ */
+import type { InferencePool } from '../../api/types.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { isKubeError } from '../../kube/errors.ts';
+import { type Key, toKey } from '../../kube/key.ts';
+import { CONFIG_MAPS } from '../../kube/resource-types.ts';
+import { COMPONENT_LABEL } from '../../render/labels.ts';
+import { grantsName } from '../../render/names.ts';
+import { isNamespaceTerminating } from '../shared/refusal.ts';
+import type { ConfigMap } from '../shared/workloads.ts';
+import type { Grant } from './claim.ts';
+import { type GrantRecord, grantConfigMap, readGrants } from './grant-record.ts';
+import { namespaceOf } from './holdings.ts';
+
+const FIELD_MANAGER = 'vllm-operator-grants';
+
+const SELECTOR = `app.kubernetes.io/managed-by=vllm-operator,${COMPONENT_LABEL}=grants`;
+
+const NO_NAMES: readonly string[] = [];
+
+/** What the ConfigMap of a namespace says, and what is under way. */
+interface Saved {
+  models: ReadonlyMap<Key, Grant>;
+  keys: ReadonlySet<string>;
+  isDirty: boolean;
+  writing?: Promise<void> | undefined;
+}
+
+interface PoolGrants {
+  pool: InferencePool;
+  models: ReadonlyMap<Key, Grant>;
+  /** Namespace by SHA-256 of an API key. */
+  keys: ReadonlyMap<string, string>;
+  version: number;
+  /** By namespace. */
+  saved: Map<string, Saved>;
+}
+
+export class GrantLedger {
+  readonly #client: Pick<KubeClient, 'list' | 'apply' | 'delete'>;
+  readonly #pools = new Map<string, PoolGrants>();
+  #found: ConfigMap[] | undefined;
+  #loading: Promise<void> | undefined;
+
+  constructor(client: Pick<KubeClient, 'list' | 'apply' | 'delete'>) {
+    this.#client = client;
+  }
+
+  /** Reads what leaders before this one wrote: once, and from the API server, as a local copy may be behind. Throws KubeError. */
+  async load(): Promise<void> {
+    if (this.#found) return;
+    this.#loading ??= this.#client
+      .list<ConfigMap>(CONFIG_MAPS, { labelSelector: SELECTOR })
+      .then(({ items }) => {
+        this.#found = items;
+      })
+      .finally(() => {
+        this.#loading = undefined;
+      });
+    await this.#loading;
+  }
+
+  /** What models of the pool hold. */
+  models(pool: InferencePool): ReadonlyMap<Key, Grant> {
+    return this.#of(pool).models;
+  }
+
+  /** Namespace by SHA-256 of each API key that is held in the pool. */
+  keys(pool: InferencePool): ReadonlyMap<string, string> {
+    return this.#of(pool).keys;
+  }
+
+  /** Takes note of what models hold from now on, and of which of them that is new. */
+  setModels(pool: InferencePool, next: ReadonlyMap<Key, Grant>, changed: ReadonlySet<Key>): void {
+    const grants = this.#of(pool);
+    for (const key of changed) touch(grants, namespaceOf(key));
+    grants.models = next;
+  }
+
+  /** Takes note of which namespace holds which API key from now on. */
+  setKeys(pool: InferencePool, next: ReadonlyMap<string, string>): void {
+    const grants = this.#of(pool);
+    for (const [hash, namespace] of next) if (grants.keys.get(hash) !== namespace) touch(grants, namespace);
+    for (const [hash, namespace] of grants.keys) if (next.get(hash) !== namespace) touch(grants, namespace);
+    grants.keys = next;
+  }
+
+  /** Names that each model holds, as far as that is written: the same list while nothing changes. Two models never share one. */
+  savedNames(pool: InferencePool): (key: Key) => readonly string[] {
+    const { models, saved } = this.#of(pool);
+    return (key) => {
+      const now = models.get(key);
+      const before = now && saved.get(namespaceOf(key))?.models.get(key);
+      if (!before) return NO_NAMES;
+      if (now === before) return before.names;
+      const held = new Set(now.names);
+      return before.names.filter((name) => held.has(name));
+    };
+  }
+
+  /** Whether it is written that the namespace holds the API key. */
+  isKeySaved(pool: InferencePool, hash: string, namespace: string): boolean {
+    const { keys, saved } = this.#of(pool);
+    return keys.get(hash) === namespace && saved.get(namespace)?.keys.has(hash) === true;
+  }
+
+  /** The record of a namespace is gone or is not as it was written. */
+  lost(pool: InferencePool, configMap: ConfigMap): void {
+    const grants = this.#pools.get(pool.metadata.uid ?? '');
+    for (const [namespace, saved] of grants?.saved ?? [])
+      if (configMap.metadata.name === grantsName(pool.metadata.name, namespace)) saved.isDirty = true;
+  }
+
+  /** Writes what is new of one namespace, together with whatever else is new there. Throws KubeError. */
+  async save(pool: InferencePool, namespace: string): Promise<void> {
+    const grants = this.#of(pool);
+    const saved = grants.saved.get(namespace);
+    if (!saved) return;
+    while (saved.isDirty || saved.writing !== undefined) {
+      saved.writing ??= this.#write(grants, namespace, saved).finally(() => {
+        saved.writing = undefined;
+      });
+      await saved.writing;
+    }
+  }
+
+  /** Writes what is new of all namespaces. Throws the first KubeError after it has tried all. */
+  async saveAll(pool: InferencePool): Promise<void> {
+    const dirty = [...this.#of(pool).saved].filter(
+      ([, { isDirty, writing }]) => isDirty || writing !== undefined,
+    );
+    const results = await Promise.allSettled(dirty.map(([namespace]) => this.save(pool, namespace)));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** Drops a pool that is gone. */
+  forget(uid: string): void {
+    this.#pools.delete(uid);
+  }
+
+  async #write(grants: PoolGrants, namespace: string, saved: Saved): Promise<void> {
+    saved.isDirty = false;
+    const models = new Map([...grants.models].filter(([key]) => namespaceOf(key) === namespace));
+    const keys = new Set([...grants.keys].filter(([, holder]) => holder === namespace).map(([hash]) => hash));
+    try {
+      if (models.size === 0 && keys.size === 0) await this.#remove(grants.pool, namespace);
+      else await this.#apply(grants, { namespace, models, keys });
+    } catch (error) {
+      // The pool goes with its namespace: nobody will read what is held in it.
+      if (!isNamespaceTerminating(error)) {
+        saved.isDirty = true;
+        throw error;
+      }
+    }
+    saved.models = models;
+    saved.keys = keys;
+  }
+
+  async #apply(
+    grants: PoolGrants,
+    { namespace, models, keys }: { namespace: string; models: Map<Key, Grant>; keys: Set<string> },
+  ): Promise<void> {
+    grants.version += 1;
+    const named = [...models].map(([key, grant]) => [key.slice(namespace.length + 1), grant] as const);
+    const content: GrantRecord = {
+      version: grants.version,
+      namespace,
+      models: Object.fromEntries(named),
+      keys: [...keys].sort(),
+    };
+    await this.#client.apply(CONFIG_MAPS, grantConfigMap(grants.pool, content), {
+      fieldManager: FIELD_MANAGER,
+      force: true,
+    });
+  }
+
+  async #remove(pool: InferencePool, namespace: string): Promise<void> {
+    const name = grantsName(pool.metadata.name, namespace);
+    try {
+      await this.#client.delete(CONFIG_MAPS, { namespace: pool.metadata.namespace ?? '', name });
+    } catch (error) {
+      if (!isKubeError(error, 'NotFound')) throw error;
+    }
+  }
+
+  #of(pool: InferencePool): PoolGrants {
+    const uid = pool.metadata.uid ?? '';
+    let grants = this.#pools.get(uid);
+    if (!grants) {
+      grants = read(pool, this.#found ?? []);
+      this.#pools.set(uid, grants);
+    }
+    return grants;
+  }
+}
+
+/** Of two records with one name or key, the later counts: whoever wrote it knew that the other had given it up. */
+function read(pool: InferencePool, configMaps: readonly ConfigMap[]): PoolGrants {
+  const records = configMaps
+    .flatMap((configMap) => readGrants(pool, configMap) ?? [])
+    .sort((a, b) => b.version - a.version);
+  const models = new Map<Key, Grant>();
+  const keys = new Map<string, string>();
+  const saved = new Map<string, Saved>();
+  const taken = new Set<string>();
+  for (const { namespace, models: granted, keys: hashes } of records) {
+    const own = new Map<Key, Grant>();
+    for (const [name, { names, replicas }] of Object.entries(granted)) {
+      const free = names.filter((candidate) => !taken.has(candidate));
+      for (const candidate of free) taken.add(candidate);
+      own.set(toKey({ namespace, name }), { names: free, replicas });
+    }
+    const ownKeys = hashes.filter((hash) => !keys.has(hash));
+    for (const hash of ownKeys) keys.set(hash, namespace);
+    for (const [key, grant] of own) models.set(key, grant);
+    saved.set(namespace, { models: own, keys: new Set(ownKeys), isDirty: false });
+  }
+  return { pool, models, keys, version: records[0]?.version ?? 0, saved };
+}
+
+function touch({ saved }: PoolGrants, namespace: string): void {
+  const known = saved.get(namespace);
+  if (known) known.isDirty = true;
+  else saved.set(namespace, { models: new Map(), keys: new Set(), isDirty: true });
+}

@@ -1,0 +1,258 @@
+/** Takes the engines of a model off nodes that are about to go: another first where the budget allows, else after they have drained. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Counter, Registry } from 'prom-client';
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { isKubeError } from '../../kube/errors.ts';
+import type { EventRecorder } from '../../kube/events.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
+import type { Logger } from '../../kube/logger.ts';
+import { counter } from '../../kube/metrics.ts';
+import { controllerReference } from '../../kube/owner-reference.ts';
+import { PODS } from '../../kube/resource-types.ts';
+import { drainTimeoutSeconds } from '../../model/drain-timeout.ts';
+import { EVACUATING_LABEL } from '../../render/labels.ts';
+import { engineName } from '../../render/names.ts';
+import type { BudgetKeeper } from '../scaling/budget-keeper.ts';
+import { replicasOf, type ScalingMemories, type ScalingMemory } from '../scaling/scaling-memory.ts';
+import { type ClusterState, podsOf, poolKeyOf } from '../shared/cluster-state.ts';
+import { type Deployment, isReleased, type Pod } from '../shared/workloads.ts';
+import { type EvacuationStep, type PodNotice, planEvacuation } from './evacuation-plan.ts';
+import { repels } from './eviction-notice.ts';
+import type { NodeNotices } from './node-notices.ts';
+
+export interface EvacuationOptions {
+  client: KubeClient;
+  state: ClusterState;
+  nodes: Pick<NodeNotices, 'of'>;
+  budget: BudgetKeeper;
+  memories: ScalingMemories;
+  events: EventRecorder;
+  clock: Clock;
+  registry: Registry;
+  /** Whether no engine of the model takes new requests, as every router has confirmed, and none has any in flight. */
+  isIdle: (poolKey: Key, modelUid: string) => boolean;
+  /** The route table has to say something else. */
+  onChanged: (poolKey: Key) => void;
+}
+
+interface Scope {
+  model: InferenceModel;
+  pool: InferencePool;
+  deployment: Deployment;
+  memory: ScalingMemory;
+}
+
+/** What is known of a pod besides the pod. */
+interface Known {
+  /** Since when its end is announced, in monotonic milliseconds. */
+  since: number;
+  /** What was told of it. */
+  told?: EvacuationStep['do'];
+  /** Its deletion was asked for. */
+  deleted?: boolean;
+}
+
+/** Says for `kubectl describe pod` what the label's pod goes for. */
+const NOTICE_ANNOTATION = 'vllm-operator.dev/eviction-notice';
+/** What makes a pod its ReplicaSet's. */
+const TEMPLATE_HASH_LABEL = 'pod-template-hash';
+/** Wait for what no watch tells: room in the budget, and requests that end. */
+const LOOK_AGAIN_MS = 1_000;
+
+export class Evacuation {
+  readonly #options: EvacuationOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #notices: Counter<'source' | 'action'>;
+
+  constructor(options: EvacuationOptions) {
+    this.#options = options;
+    this.#notices = counter(options.registry, {
+      name: 'vllm_operator_eviction_notices_total',
+      help: 'Engines whose end was announced, by what announced it and what was done first.',
+      labelNames: ['source', 'action'],
+    });
+    options.state.pods.store.subscribe(({ old, new: pod }) => {
+      if (old && !pod) this.#known.delete(old.metadata.uid ?? '');
+    });
+  }
+
+  /** Looks at the engines of one model. Throws KubeError. */
+  async reconcile(
+    key: Key,
+    { signal, log }: { signal: AbortSignal; log: Logger },
+  ): Promise<{ requeueAfterMs: number } | undefined> {
+    const scope = this.#scope(key);
+    if (!scope) return undefined;
+    const { model, pool, deployment, memory } = scope;
+    const pods = podsOf(this.#options.state, {
+      namespace: model.metadata.namespace ?? '',
+      name: model.metadata.name,
+    });
+    const notices = new Map<Pod, PodNotice>();
+    for (const pod of pods) {
+      const notice = this.#notice(pool, pod);
+      if (notice) notices.set(pod, notice);
+    }
+    if (notices.size === 0 && !memory.leaving && !memory.releasing) return undefined;
+    for (const pod of pods) {
+      if (notices.has(pod)) this.#of(pod);
+      else this.#known.delete(pod.metadata.uid ?? '');
+    }
+    const isDraining = memory.drainingSince !== undefined;
+    const plan = planEvacuation({
+      pods,
+      noticeOf: (pod) => notices.get(pod),
+      isReleased: (pod) => isReleased(pod) || memory.releasing?.has(pod.metadata.uid ?? '') === true,
+      desired: replicasOf(deployment, memory),
+      isDraining,
+      room: () => this.#options.budget.room(pool, model, this.#options.clock.monotonic()),
+      isDrained: (pod) => this.#isDrained(scope, pod),
+    });
+    if (!isDeepStrictEqual(memory.leaving, plan.leaving)) {
+      memory.leaving = plan.leaving;
+      this.#options.onChanged(keyOf(pool));
+    }
+    const replaced = plan.steps.filter((step) => step.do === 'replace');
+    // Counts in the budget from now on: others are decided on while the writes are under way.
+    memory.releasing = stillReleasing(memory.releasing, pods, replaced);
+    for (const step of plan.steps) this.#tell(scope, step, log);
+    await Promise.all(plan.steps.map((step) => this.#act(scope, step, signal)));
+    const waits =
+      (isDraining && notices.size > 0) ||
+      plan.steps.some((step) => step.do === 'drain' || step.do === 'keep');
+    return waits ? { requeueAfterMs: LOOK_AGAIN_MS } : undefined;
+  }
+
+  #scope(key: Key): Scope | undefined {
+    const { state, memories } = this.#options;
+    const model = state.models.store.get(key);
+    if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
+    const pool = state.pools.store.get(poolKeyOf(model));
+    const deployment = state.deployments.store.get({
+      namespace: model.metadata.namespace ?? '',
+      name: engineName(model.metadata.name),
+    });
+    if (!pool || !deployment) return undefined;
+    return { model, pool, deployment, memory: memories.of(model.metadata.uid ?? '') };
+  }
+
+  #notice(pool: InferencePool, pod: Pod): PodNotice | undefined {
+    const told = pod.metadata.annotations?.[NOTICE_ANNOTATION];
+    if (isReleased(pod)) return { source: told ?? EVACUATING_LABEL, certain: true, repelled: true };
+    const { nodeName } = pod.spec;
+    const notice =
+      pool.spec.accelerator.spot === true && nodeName ? this.#options.nodes.of(nodeName) : undefined;
+    if (notice) return { source: notice.source, certain: notice.certain, repelled: repels(notice, pod) };
+    const isTarget = pod.status?.conditions?.some(
+      ({ type, status }) => type === 'DisruptionTarget' && status === 'True',
+    );
+    return isTarget ? { source: 'DisruptionTarget', certain: true, repelled: false } : undefined;
+  }
+
+  #of({ metadata: { uid = '' } }: Pod): Known {
+    let known = this.#known.get(uid);
+    if (!known) {
+      known = { since: this.#options.clock.monotonic() };
+      this.#known.set(uid, known);
+    }
+    return known;
+  }
+
+  #isDrained({ model, pool }: Scope, pod: Pod): boolean {
+    const waited = this.#options.clock.monotonic() - this.#of(pod).since;
+    if (waited >= drainTimeoutSeconds(model.spec.engine, pool.spec.engine) * 1_000) return true;
+    return this.#options.isIdle(keyOf(pool), model.metadata.uid ?? '');
+  }
+
+  /** One event for each thing that is done about a pod, and one count for each pod. */
+  #tell({ model }: Scope, step: EvacuationStep, log: Logger): void {
+    const { pod, notice } = step;
+    const known = this.#of(pod);
+    if (known.told === step.do) return;
+    const isFirst = known.told === undefined && !isReleased(pod);
+    known.told = step.do;
+    const facts = { pod: pod.metadata.name, node: pod.spec.nodeName, notice: notice.source, action: step.do };
+    log.info(facts, 'engine is leaving its node');
+    if (isFirst) this.#notices.inc({ source: notice.source, action: step.do });
+    const isOver = step.do === 'delete' && !isFirst;
+    this.#options.events.emit(model, {
+      type: isOver ? 'Normal' : 'Warning',
+      reason: isOver ? 'Evacuated' : 'EvictionNotice',
+      action: 'Evacuate',
+      note: `pod ${facts.pod} on node ${facts.node} (${notice.source}): ${isOver ? OVER : NOTES[step.do]}`,
+      related: pod,
+    });
+  }
+
+  async #act(scope: Scope, step: EvacuationStep, signal: AbortSignal): Promise<void> {
+    if (step.do === 'replace') await this.#release(scope, step, signal);
+    if (step.do === 'delete') await this.#delete(step.pod, signal);
+  }
+
+  /**
+   * Makes the Deployment the pod's owner in its ReplicaSet's place, which then makes another. As with a pod of a
+   * ReplicaSet, the PodDisruptionBudget counts the Deployment's replicas, `kubectl drain` sees a controller, and the pod
+   * goes with the Deployment. Its Service goes on selecting it.
+   */
+  async #release(
+    { deployment, memory }: Scope,
+    { pod, notice }: EvacuationStep,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name, namespace = '', uid = '', resourceVersion } = pod.metadata;
+    // Nobody's deletion waits for the pod's, which would take the right to finalize Deployments.
+    const owner = { ...controllerReference(deployment), blockOwnerDeletion: false };
+    const metadata = {
+      uid,
+      resourceVersion,
+      labels: { [EVACUATING_LABEL]: 'true', [TEMPLATE_HASH_LABEL]: null },
+      annotations: { [NOTICE_ANNOTATION]: notice.source },
+      ownerReferences: [owner],
+    };
+    try {
+      await this.#options.client.patch(PODS, { namespace, name }, { merge: { metadata } }, { signal });
+    } catch (error) {
+      memory.releasing = without(memory.releasing, uid);
+      if (!isKubeError(error, 'NotFound')) throw error;
+    }
+  }
+
+  async #delete(pod: Pod, signal: AbortSignal): Promise<void> {
+    const { name, namespace = '', uid = '' } = pod.metadata;
+    const known = this.#of(pod);
+    if (known.deleted) return;
+    try {
+      await this.#options.client.delete(PODS, { namespace, name }, { preconditions: { uid }, signal });
+      known.deleted = true;
+    } catch (error) {
+      if (!isKubeError(error, 'NotFound', 'Conflict')) throw error;
+    }
+  }
+}
+
+const OVER = 'it finishes what it has and goes';
+const NOTES: Record<EvacuationStep['do'], string> = {
+  replace: 'a replacement starts now; until it is ready, this engine stays',
+  drain:
+    'the budget has no room for a replacement first; it takes no new requests, finishes what it has and goes',
+  keep: 'it may be taken away, but the budget has no room for a replacement; it goes on serving',
+  delete: 'it was not ready yet and is replaced at once',
+};
+
+/** Those before that the local copy does not show as released yet, and the new ones. */
+function stillReleasing(
+  before: ReadonlySet<string> | undefined,
+  pods: readonly Pod[],
+  replaced: readonly EvacuationStep[],
+): ReadonlySet<string> | undefined {
+  const pending = pods.filter((pod) => before?.has(pod.metadata.uid ?? '') && !isReleased(pod));
+  const uids = [...pending, ...replaced.map(({ pod }) => pod)].map(({ metadata }) => metadata.uid ?? '');
+  return uids.length > 0 ? new Set(uids) : undefined;
+}
+
+function without(uids: ReadonlySet<string> | undefined, uid: string): ReadonlySet<string> | undefined {
+  const rest = [...(uids ?? [])].filter((other) => other !== uid);
+  return rest.length > 0 ? new Set(rest) : undefined;
+}

@@ -1,0 +1,57 @@
+/** Which nodes are about to be taken away. Nodes are read only while there is a pool of spot nodes. */
+import type { Registry } from 'prom-client';
+import type { InferencePool } from '../../api/types.ts';
+import { orAbort } from '../../kube/abort.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { Clock } from '../../kube/clock.ts';
+import type { Logger } from '../../kube/logger.ts';
+import { Reflector } from '../../kube/reflector.ts';
+import { NODES } from '../../kube/resource-types.ts';
+import type { Store } from '../../kube/store.ts';
+import { keepNotice, type NodeNotice, type NoticedNode } from './eviction-notice.ts';
+
+export interface NodeNoticesOptions {
+  client: KubeClient;
+  pools: Store<InferencePool>;
+  log: Logger;
+  registry: Registry;
+  clock?: Clock;
+}
+
+/** No cache of the manager: an operator that may not read nodes works, without the notices that only nodes show. */
+export class NodeNotices {
+  readonly name = 'node notices';
+  readonly #reflector: Reflector<NoticedNode>;
+  readonly #pools: Store<InferencePool>;
+
+  constructor({ pools, ...options }: NodeNoticesOptions) {
+    this.#pools = pools;
+    this.#reflector = new Reflector<NoticedNode>({ type: NODES, transform: keepNotice, ...options });
+  }
+
+  get store(): Store<NoticedNode> {
+    return this.#reflector.store;
+  }
+
+  /** The notice of a node, if there is one. */
+  of(nodeName: string): NodeNotice | undefined {
+    return this.store.get({ name: nodeName })?.notice;
+  }
+
+  /** Watches nodes from the first pool of spot nodes on, until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const unsubscribe = this.#pools.subscribe(({ new: pool }) => {
+      if (pool?.spec.accelerator.spot === true) resolve();
+    });
+    try {
+      await orAbort(promise, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    } finally {
+      unsubscribe();
+    }
+    await this.#reflector.run(signal);
+  }
+}

@@ -1,0 +1,56 @@
+/** What the Deployment and pods of a model say about it, in words that a user can act on. Pure. */
+import { type WorkloadProblem, type WorkloadWords, workloadProblem } from '../shared/workload-problem.ts';
+import type { Deployment, Pod } from '../shared/workloads.ts';
+import { isFinished, isReady } from '../shared/workloads.ts';
+
+export interface EngineHealth {
+  /** `spec.replicas` of the Deployment. */
+  desired: number;
+  /** Pods that exist, the ones being stopped included, because they hold accelerators. */
+  pods: number;
+  ready: number;
+  /** A rollout is under way: not every pod has the present template yet. */
+  rolling: boolean;
+  problem?: WorkloadProblem;
+}
+
+const WORDS: WorkloadWords = {
+  one: 'an engine',
+  many: 'engines',
+  container: 'engine',
+  program: 'vLLM',
+  crashed: 'EngineCrashed',
+  imageFields: 'engine.image and template.imagePullSecrets',
+  memoryField: 'template.resources.limits.memory',
+  argumentFields: 'engine.extraArgs and engine.image',
+  startRemedy: 'raise engine.startupTimeout if the model needs longer',
+};
+
+/**
+ * Reads a Deployment and its pods; an absent Deployment counts as one with nothing running.
+ * @param mountFailure what the kubelet says of a pod whose volumes it cannot mount
+ */
+export function engineHealth(
+  deployment: Deployment | undefined,
+  pods: readonly Pod[],
+  mountFailure?: (pod: Pod) => string | undefined,
+): EngineHealth {
+  const desired = deployment ? (deployment.spec.replicas ?? 1) : 0;
+  const status = deployment?.status ?? {};
+  const observed =
+    deployment !== undefined && (status.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0);
+  // Before the controller has seen the spec, another number of replicas tells of scaling, and the same one of another template.
+  const { replicas = 0, updatedReplicas = 0 } = status;
+  const rolling = deployment !== undefined && (observed ? replicas > updatedReplicas : replicas === desired);
+  const problem =
+    deployment && desired > 0
+      ? workloadProblem({ deployment, pods, words: WORDS, observed, mountFailure })
+      : undefined;
+  return {
+    desired,
+    pods: pods.filter((pod) => !isFinished(pod)).length,
+    ready: pods.filter(isReady).length,
+    rolling,
+    ...(problem && { problem }),
+  };
+}

@@ -1,0 +1,184 @@
+/** Makes one InferencePool so: finalizer, routers and Redis, status; and lets go of it once no model uses it. */
+
+import { isFailure } from '../../api/conditions.ts';
+import type { InferencePool } from '../../api/types.ts';
+import { INFERENCE_POOLS } from '../../api/types.ts';
+import type { Applier } from '../../kube/applier.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { Clock } from '../../kube/clock.ts';
+import type { EventRecorder } from '../../kube/events.ts';
+import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
+import type { Logger } from '../../kube/logger.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { DEPLOYMENTS } from '../../kube/resource-types.ts';
+import type { StatusWriter } from '../../kube/status-writer.ts';
+import type { Identity, LoadedAuthority } from '../../pki/identity.ts';
+import { redisName, routerName } from '../../render/names.ts';
+import { renderPool } from '../../render/pool.ts';
+import { redisCredentials } from '../../router/redis-credentials.ts';
+import { readRouterTemplates, routerFiles } from '../../router/router-files.ts';
+import { resolveAccelerator } from '../../vllm/accelerators.ts';
+import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
+import { routerUrl } from '../model/model-reconciler.ts';
+import { RouterPods } from '../routes/router-pods.ts';
+import type { ClusterState } from '../shared/cluster-state.ts';
+import { KeptManifests } from '../shared/kept-manifests.ts';
+import type { MountFailures } from '../shared/mount-failures.ts';
+import { REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
+import type { Deployment, Pod } from '../shared/workloads.ts';
+import { cacheProblem, routerProblem } from './pool-health.ts';
+import { type PoolView, poolStatus } from './pool-status.ts';
+
+/** Keeps a pool from vanishing under the models that it serves. */
+export const POOL_FINALIZER = 'vllm-operator.dev/pool-in-use';
+
+export interface PoolReconcilerOptions {
+  state: ClusterState;
+  acceptance: AcceptanceCache;
+  client: KubeClient;
+  applier: Applier;
+  status: StatusWriter;
+  events: EventRecorder;
+  identity: Identity;
+  mounts: MountFailures;
+  clock: Clock;
+  operatorNamespace: string;
+}
+
+interface Context {
+  signal: AbortSignal;
+  log: Logger;
+}
+
+export class PoolReconciler {
+  readonly #options: PoolReconcilerOptions;
+
+  readonly #pods: RouterPods;
+  readonly #manifests = new KeptManifests();
+  /** As they were when this operator started: routers do not change because a file of it does. */
+  readonly #templates = readRouterTemplates();
+
+  constructor(options: PoolReconcilerOptions) {
+    this.#options = options;
+    this.#pods = new RouterPods(options.state);
+  }
+
+  /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
+  async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
+    const { state, client } = this.#options;
+    const pool = state.pools.store.get(key);
+    if (!pool) {
+      this.#manifests.forget(key);
+      return undefined;
+    }
+    const deleting = pool.metadata.deletionTimestamp !== undefined;
+    const users = deleting ? this.#users(key) : [];
+    if (deleting && users.length === 0) {
+      if (pool.metadata.finalizers?.includes(POOL_FINALIZER))
+        await removeFinalizer(client, INFERENCE_POOLS, pool, POOL_FINALIZER, context.signal);
+      return undefined;
+    }
+    if (!deleting && !pool.metadata.finalizers?.includes(POOL_FINALIZER)) {
+      await addFinalizer(client, INFERENCE_POOLS, pool, POOL_FINALIZER, context.signal);
+      return undefined;
+    }
+    // With foreground deletion the garbage collector already removes the children: making them anew would never end.
+    const foreground = pool.metadata.finalizers?.includes('foregroundDeletion');
+    const { namespaces } = state;
+    const going =
+      namespaces.store.get(pool.metadata.namespace ?? '')?.metadata.deletionTimestamp !== undefined;
+    const written = new Map<string, Deployment>();
+    const refused =
+      foreground || (deleting && going)
+        ? undefined
+        : await refusalOf(() => this.#apply(pool, written, context));
+    const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
+    const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
+    const { lookAgainMs } = await this.#options.mounts.look([...pods.router, ...pods.cache], context.signal);
+    await this.#report(pool, written, pods, found, context);
+    const retryMs = refused && refused.reason !== 'InvalidSpec' ? REFUSED_RETRY_MS : Number.POSITIVE_INFINITY;
+    const next = Math.min(retryMs, lookAgainMs ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;
+  }
+
+  #users(key: Key): string[] {
+    return this.#options.state.models.store.byIndex('byPool', key).map(keyOf).sort();
+  }
+
+  /**
+   * Applies routers and Redis, and collects by name the Deployments that were written. Throws InvalidSpecError, having
+   * applied nothing, when the spec is wrong.
+   */
+  async #apply(pool: InferencePool, written: Map<string, Deployment>, { signal }: Context): Promise<void> {
+    const { applier, identity } = this.#options;
+    resolveAccelerator(pool.spec.accelerator);
+    const authority = await identity.authority(signal);
+    const desired = this.#desired(pool, authority);
+    const { changes } = await applier.apply({ owner: pool, desired, prune: true, signal });
+    for (const { action, type, object } of changes) {
+      if (type.kind === DEPLOYMENTS.kind && object && action !== 'deleted')
+        written.set(object.metadata.name, object as Deployment);
+    }
+  }
+
+  #desired(pool: InferencePool, { trustBundle, rootKey }: LoadedAuthority): readonly KubeObject[] {
+    const { uid = '', generation } = pool.metadata;
+    return this.#manifests.get(keyOf(pool), [uid, generation, trustBundle, rootKey], () =>
+      renderPool({
+        pool,
+        cluster: { operatorNamespace: this.#options.operatorNamespace },
+        routerFiles: routerFiles({ pool, trustBundle, templates: this.#templates }),
+        redis: { aclHash: redisCredentials(rootKey, { uid }).passwordSha256 },
+      }),
+    );
+  }
+
+  /** The cache may not have yet what was written just now, so `written` comes first. */
+  async #report(
+    pool: InferencePool,
+    written: ReadonlyMap<string, Deployment>,
+    pods: { router: readonly Pod[]; cache: readonly Pod[] },
+    found: Pick<PoolView, 'refused' | 'usedBy'>,
+    { signal }: Context,
+  ): Promise<void> {
+    const { state, acceptance, status, clock, events, mounts } = this.#options;
+    const key = keyOf(pool);
+    const namespace = pool.metadata.namespace ?? '';
+    const models = state.models.store.byIndex('byPool', key);
+    const deployment = (name: string) =>
+      written.get(name) ?? state.deployments.store.get({ namespace, name });
+    const router = deployment(routerName(pool.metadata.name));
+    const redis = deployment(redisName(pool.metadata.name));
+    const routers = router && routerProblem(router, pods.router, mounts.of);
+    const cache = redis && cacheProblem(redis, pods.cache, mounts.of);
+    const next = poolStatus({
+      pool,
+      now: clock.now(),
+      url: routerUrl(pool),
+      models:
+        found.refused?.reason !== 'InvalidSpec'
+          ? models.filter((model) => acceptance.verdict(pool, model).accepted).length
+          : 0,
+      accelerators: models.reduce((sum, model) => sum + (model.status?.accelerators ?? 0), 0),
+      ...(router && { router }),
+      ...(redis && { redis }),
+      ...(routers && { routerProblem: routers }),
+      ...(cache && { cacheProblem: cache }),
+      ...found,
+    });
+    const before = pool.status?.conditions?.find((condition) => condition.type === 'Ready');
+    const after = next.conditions?.find((condition) => condition.type === 'Ready');
+    const { changed } = await status.write(INFERENCE_POOLS, pool, next, {
+      store: state.pools.store,
+      signal,
+    });
+    if (!changed || !after || (before?.reason === after.reason && before.status === after.status)) return;
+    events.emit(pool, {
+      type: isFailure(after.reason) ? 'Warning' : 'Normal',
+      reason: after.reason,
+      action: 'Reconcile',
+      note: after.message,
+    });
+  }
+}

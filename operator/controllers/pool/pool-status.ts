@@ -1,0 +1,154 @@
+/** The status of an InferencePool from what a reconcile found. Pure. */
+import type { InferencePoolStatus } from '../../api/inference-pool.ts';
+import type { InferencePool } from '../../api/types.ts';
+import { type ConditionUpdate, setConditions } from '../../kube/conditions.ts';
+import { CACHE_OFF } from '../shared/cache-condition.ts';
+import type { WorkloadProblem } from '../shared/workload-problem.ts';
+import type { Deployment } from '../shared/workloads.ts';
+
+export interface PoolView {
+  pool: InferencePool;
+  now: number;
+  url: string;
+  /** Models that the pool has accepted. */
+  models: number;
+  /** Accelerators that their pods hold. */
+  accelerators: number;
+  router?: Deployment;
+  /** Absent when the pool has no managed Redis. */
+  redis?: Deployment;
+  /** What keeps pods of them from getting ready. */
+  routerProblem?: WorkloadProblem;
+  cacheProblem?: WorkloadProblem;
+  /** Why nothing, or not everything, was applied; whether a user has to change that. */
+  refused?: { reason: string; message: string; needsUser: boolean };
+  /** Models that still use a pool that is being deleted, as `namespace/name`. */
+  usedBy?: string[];
+}
+
+const ORDER = ['Ready', 'RouterReady', 'CacheReady', 'Reconciling', 'Stalled'];
+
+/** Builds the whole status; times of conditions that did not change are kept. */
+export function poolStatus(view: PoolView): InferencePoolStatus {
+  const { pool, router } = view;
+  const generation = pool.metadata.generation ?? 0;
+  const updates = [...summary(view), routerCondition(view), cacheCondition(view)].map((update) => ({
+    ...update,
+    observedGeneration: generation,
+  }));
+  const { hourlyCost } = pool.spec.accelerator;
+  return {
+    observedGeneration: generation,
+    conditions: setConditions(pool.status?.conditions, updates, { now: view.now, order: ORDER }),
+    url: view.url,
+    models: view.models,
+    accelerators: view.accelerators,
+    routerReplicas: router?.spec.replicas ?? pool.spec.router.replicas,
+    readyRouterReplicas: router?.status?.readyReplicas ?? 0,
+    ...(hourlyCost !== undefined && { hourlyCost: (Number(hourlyCost) * view.accelerators).toFixed(2) }),
+  };
+}
+
+function summary(view: PoolView): ConditionUpdate[] {
+  const { pool, router, redis, refused, usedBy, routerProblem, cacheProblem } = view;
+  if (usedBy !== undefined) {
+    const some = usedBy.slice(0, 3).join(', ') + (usedBy.length > 3 ? ` and ${usedBy.length - 3} more` : '');
+    return reconciling(
+      'False',
+      'Deleting',
+      `waits for the models that use it: ${some}; delete them or move them to another pool`,
+    );
+  }
+  if (refused) {
+    return refused.needsUser
+      ? stalled(refused.reason, refused.message)
+      : reconciling('False', refused.reason, refused.message);
+  }
+  const ready = router?.status?.readyReplicas ?? 0;
+  const wanted = router?.spec.replicas ?? pool.spec.router.replicas;
+  if (routerProblem?.needsUser) return stalled(routerProblem.reason, routerProblem.message);
+  if (routerProblem && ready === 0) return reconciling('False', routerProblem.reason, routerProblem.message);
+  if (ready === 0)
+    return reconciling('False', 'RoutersStarting', 'waiting for the first router to become ready');
+  const updated = router?.status?.updatedReplicas ?? 0;
+  const observed = (router?.status?.observedGeneration ?? 0) >= (router?.metadata.generation ?? 0);
+  if (!observed || updated < wanted || (router?.status?.replicas ?? 0) > updated) {
+    const { reason, message } = routerProblem ?? { reason: 'RolloutInProgress', message: ROLLING };
+    return reconciling('False', reason, message);
+  }
+  if (ready < wanted) {
+    const { reason, message } = routerProblem ?? {
+      reason: 'RoutersStarting',
+      message: 'some routers are not ready yet',
+    };
+    return reconciling('True', reason, message);
+  }
+  if (redis && (redis.status?.readyReplicas ?? 0) === 0) {
+    const { reason, message, needsUser } = cacheProblem ?? { reason: 'CacheStarting', message: NO_CACHE };
+    const text = cacheProblem ? `${message}. Requests are answered without the cache` : message;
+    return needsUser ? stalled(reason, text) : reconciling('True', reason, text);
+  }
+  return settled('RoutersReady', 'all routers are ready');
+}
+
+const ROLLING = 'routers are being replaced; those of before go on serving';
+const NO_CACHE = 'the response cache is not ready yet; requests are answered without it';
+
+function routerCondition({ router, routerProblem }: PoolView): ConditionUpdate {
+  if ((router?.status?.readyReplicas ?? 0) > 0)
+    return {
+      type: 'RouterReady',
+      status: 'True',
+      reason: 'RoutersReady',
+      message: 'requests reach a router',
+    };
+  const { reason, message } = routerProblem ?? { reason: 'RoutersStarting', message: 'no router is ready' };
+  return { type: 'RouterReady', status: 'False', reason, message };
+}
+
+function cacheCondition({ pool, redis, cacheProblem }: PoolView): ConditionUpdate {
+  const { enabled, redis: settings } = pool.spec.responseCache;
+  if (!enabled) return { type: 'CacheReady', ...CACHE_OFF, message: 'the response cache is off' };
+  if (settings?.external)
+    return {
+      type: 'CacheReady',
+      status: 'True',
+      reason: 'External',
+      message: 'the routers use the Redis of spec.responseCache.redis.external',
+    };
+  if ((redis?.status?.readyReplicas ?? 0) > 0)
+    return { type: 'CacheReady', status: 'True', reason: 'CacheReady', message: 'answers are cached' };
+  const { reason, message } = cacheProblem ?? {
+    reason: 'CacheStarting',
+    message: 'Redis is not ready; requests are answered without it',
+  };
+  return { type: 'CacheReady', status: 'False', reason, message };
+}
+
+type Status = 'True' | 'False';
+
+function settled(reason: string, message: string): ConditionUpdate[] {
+  return conditions('True', 'False', 'False', reason, message);
+}
+
+function reconciling(ready: Status, reason: string, message: string): ConditionUpdate[] {
+  return conditions(ready, 'True', 'False', reason, message);
+}
+
+function stalled(reason: string, message: string): ConditionUpdate[] {
+  return conditions('False', 'False', 'True', reason, message);
+}
+
+function conditions(
+  ready: Status,
+  reconciling: Status,
+  stalled: Status,
+  reason: string,
+  message: string,
+): ConditionUpdate[] {
+  return [
+    { type: 'Ready', status: ready, reason, message },
+    { type: 'Reconciling', status: reconciling, reason, message: reconciling === 'True' ? message : '' },
+    { type: 'Stalled', status: stalled, reason, message: stalled === 'True' ? message : '' },
+  ];
+}

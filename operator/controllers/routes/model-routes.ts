@@ -1,0 +1,249 @@
+/** What the route table says of each model of a pool. Entries are kept, and the same object, until they say something else. */
+import { isDeepStrictEqual } from 'node:util';
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { findCondition } from '../../kube/conditions.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { isOwnedBy } from '../../kube/owner-reference.ts';
+import type { Watchable } from '../../kube/store.ts';
+import { resolveEngine } from '../../model/settings.ts';
+import { engineName } from '../../render/names.ts';
+import {
+  compileRouteModel,
+  type RouteEngine,
+  type RouteModelInput,
+} from '../../router/compile-route-table.ts';
+import type { RouteModel, RouteTable } from '../../router/route-table.ts';
+import { isFixed } from '../../scaling/replicas.ts';
+import { InvalidSpecError } from '../../values/spec-issue.ts';
+import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
+import { type EngineHealth, engineHealth } from '../model/engine-health.ts';
+import { modelState, NO_REPLICAS } from '../model/model-status.ts';
+import type { ScalingMemories, ScalingMemory } from '../scaling/scaling-memory.ts';
+import { byModel, type ClusterState } from '../shared/cluster-state.ts';
+import { podEndpoints } from './pod-endpoints.ts';
+
+export interface ModelRoutesOptions {
+  state: ClusterState;
+  acceptance: AcceptanceCache;
+  memories: ScalingMemories;
+  clock: Clock;
+}
+
+/** An entry, and what it was made of besides children and pods, whose changes are told. */
+interface Kept extends Partial<Remembered> {
+  route: RouteModel;
+  /** Undefined: to be made anew. */
+  model: InferenceModel | undefined;
+  engine?: RouteEngine;
+  pool?: string;
+}
+
+/** What scaling remembers that clients notice. */
+interface Remembered {
+  /** The model goes to sleep. */
+  heldBack: boolean;
+  /** Engines whose end is announced. */
+  leaving: ScalingMemory['leaving'];
+  failure: ScalingMemory['failure'];
+  /** New demand may wake the model again. */
+  failureOver: boolean;
+}
+
+/** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
+const DEFAULT_CAPACITY = 256;
+
+export class ModelRoutes {
+  readonly #options: ModelRoutesOptions;
+  /** By model UID. */
+  readonly #kept = new Map<string, Kept>();
+  /** By model UID: the settings under which it was last accepted. */
+  readonly #lastGood = new Map<string, RouteEngine>();
+  /** The list of held names that was last found to have all of an engine's. */
+  readonly #held = new WeakMap<RouteEngine, readonly string[]>();
+  /** Settings by object: resolving them takes longer than all the rest. */
+  readonly #engines = new WeakMap<InferenceModel, { pool: string; engine: RouteEngine | undefined }>();
+
+  constructor(options: ModelRoutesOptions) {
+    this.#options = options;
+    const { models, deployments, pods, endpointSlices, services } = options.state;
+    const children: Watchable<KubeObject>[] = [
+      deployments.store,
+      pods.store,
+      endpointSlices.store,
+      services.store,
+    ];
+    for (const store of children) {
+      store.subscribe(({ old, new: now }) => {
+        for (const object of [old, now]) if (object) for (const key of byModel(object)) this.#changed(key);
+      });
+    }
+    models.store.subscribe(({ old, new: now }) => {
+      if (!old || now) return;
+      this.#kept.delete(old.metadata.uid ?? '');
+      this.#lastGood.delete(old.metadata.uid ?? '');
+    });
+  }
+
+  /** Takes over what an operator before this one published. */
+  adopt(table: RouteTable): void {
+    for (const route of table.models) {
+      this.#kept.set(route.uid, { route, model: undefined });
+      this.#lastGood.set(route.uid, {
+        servedNames: route.servedNames,
+        maxNumSeqs: route.endpoints[0]?.capacity ?? DEFAULT_CAPACITY,
+        dataParallelSize: 1,
+        settings: {
+          ...(route.maxModelLen !== undefined && { maxModelLen: route.maxModelLen }),
+          ...(route.adapters.length > 0 && { lora: { adapters: route.adapters.map(adapterOf) } }),
+        },
+      });
+    }
+  }
+
+  /**
+   * The entries of a pool, under the names that each model holds and no others. A model that the pool takes is routed as its
+   * spec says; one whose new spec is refused keeps what it had; one of a namespace that is not admitted has no route.
+   */
+  of(pool: InferencePool): RouteModel[] {
+    const { state, acceptance } = this.#options;
+    const version = versionOf(pool);
+    const verdicts = acceptance.verdicts(pool);
+    const namesOf = acceptance.names(pool);
+    return state.models.store.byIndex('byPool', keyOf(pool)).flatMap((model): RouteModel[] => {
+      const verdict = verdicts.get(model.metadata.uid ?? '');
+      if (!verdict || (!verdict.accepted && verdict.reason === 'NamespaceNotAllowed')) return [];
+      const present = verdict.accepted ? this.#engine(pool, version, model) : undefined;
+      const engine = this.#granted(model, present, namesOf(model));
+      return engine ? [this.#route(pool, version, model, engine)] : [];
+    });
+  }
+
+  /** What to route of a model: its present spec if it holds all names of that, else what it had before under names that it holds. */
+  #granted(
+    { metadata: { uid = '' } }: InferenceModel,
+    present: RouteEngine | undefined,
+    names: readonly string[],
+  ): RouteEngine | undefined {
+    if (names.length === 0) return undefined;
+    if (present && this.#isHeld(present, names)) {
+      this.#lastGood.set(uid, present);
+      return present;
+    }
+    const last = this.#lastGood.get(uid);
+    if (!last || this.#isHeld(last, names)) return last;
+    const limited = withNames(last, new Set(names));
+    this.#lastGood.set(uid, limited);
+    return limited.servedNames.length > 0 ? limited : undefined;
+  }
+
+  #isHeld(engine: RouteEngine, names: readonly string[]): boolean {
+    if (this.#held.get(engine) === names) return true;
+    const held = new Set(names);
+    const isHeld = namesOf(engine).every((name) => held.has(name));
+    if (isHeld) this.#held.set(engine, names);
+    return isHeld;
+  }
+
+  #changed(modelKey: Key): void {
+    const kept = this.#kept.get(this.#options.state.models.store.get(modelKey)?.metadata.uid ?? '');
+    if (kept) kept.model = undefined;
+  }
+
+  #route(pool: InferencePool, version: string, model: InferenceModel, engine: RouteEngine): RouteModel {
+    const uid = model.metadata.uid ?? '';
+    const kept = this.#kept.get(uid);
+    const memory = this.#options.memories.peek(uid);
+    const heldBack = memory?.drainingSince !== undefined;
+    const { failure, leaving } = memory ?? {};
+    const failureOver = failure !== undefined && this.#options.clock.monotonic() >= failure.retryAt;
+    if (
+      kept?.model === model &&
+      kept.engine === engine &&
+      kept.pool === version &&
+      kept.heldBack === heldBack &&
+      kept.leaving === leaving &&
+      kept.failure === failure &&
+      kept.failureOver === failureOver
+    )
+      return kept.route;
+    const remembered = { heldBack, leaving, failure, failureOver };
+    const made = compileRouteModel(pool, this.#input(model, engine, remembered));
+    const route = kept && isDeepStrictEqual(kept.route, made) ? kept.route : made;
+    this.#kept.set(uid, { route, model, engine, pool: version, ...remembered });
+    return route;
+  }
+
+  #input(model: InferenceModel, engine: RouteEngine, remembered: Remembered): RouteModelInput {
+    const { state } = this.#options;
+    const key = keyOf(model);
+    const name = { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
+    const pods = state.pods.store.byIndex('byModel', key);
+    const service = state.services.store.get(name);
+    const health = engineHealth(state.deployments.store.get(name), pods);
+    const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
+    return {
+      model,
+      engine,
+      slices: podEndpoints(state.endpointSlices.store.byIndex('byModel', key), pods),
+      service: service && isOwnedBy(service, model.metadata.uid ?? '') ? service : undefined,
+      state: modelState(model, health),
+      unavailable: unavailable(model, health, remembered),
+      heldBack: remembered.heldBack,
+      leaving: remembered.leaving,
+      ending: new Set(ending.map(({ metadata }) => metadata.uid ?? '')),
+    };
+  }
+
+  #engine(pool: InferencePool, version: string, model: InferenceModel): RouteEngine | undefined {
+    const known = this.#engines.get(model);
+    if (known?.pool === version) return known.engine;
+    let engine: RouteEngine | undefined;
+    try {
+      engine = resolveEngine(pool, model);
+    } catch (error) {
+      if (!(error instanceof InvalidSpecError)) throw error;
+    }
+    this.#engines.set(model, { pool: version, engine });
+    return engine;
+  }
+}
+
+function adapterOf(name: string): { name: string; source: string } {
+  return { name, source: '' };
+}
+
+function namesOf({ servedNames, settings }: RouteEngine): string[] {
+  return [...servedNames, ...(settings.lora?.adapters ?? []).map(({ name }) => name)];
+}
+
+function withNames(engine: RouteEngine, held: ReadonlySet<string>): RouteEngine {
+  const { servedNames, settings } = engine;
+  const adapters = settings.lora?.adapters?.filter(({ name }) => held.has(name));
+  return {
+    ...engine,
+    servedNames: servedNames.filter((name) => held.has(name)),
+    settings: { ...settings, ...(adapters && { lora: { ...settings.lora, adapters } }) },
+  };
+}
+
+/** Changes with the spec of a pool, and not with its status. */
+function versionOf({ metadata }: InferencePool): string {
+  return `${metadata.uid}/${metadata.generation}`;
+}
+
+/** Why a request for the model should not even wait: nothing is coming that would answer it. */
+function unavailable(
+  model: InferenceModel,
+  health: EngineHealth,
+  { failure, failureOver }: Remembered,
+): RouteModelInput['unavailable'] {
+  if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
+  if (health.ready > 0 || failureOver) return undefined;
+  if (failure) return { reason: failure.reason, message: failure.message };
+  if (isFixed(model) && model.spec.scaling?.replicas === 0)
+    return { reason: 'NoReplicas', message: NO_REPLICAS };
+  const stalled = findCondition(model.status?.conditions, 'Stalled');
+  return stalled?.status === 'True' ? { reason: stalled.reason, message: stalled.message } : undefined;
+}

@@ -1,0 +1,273 @@
+/** Keeps the routers of every pool on the newest route table, and a snapshot of it in a ConfigMap for routers that start alone. */
+import type { InferencePool } from '../../api/types.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { KubeError } from '../../kube/errors.ts';
+import type { EventRecorder } from '../../kube/events.ts';
+import type { Key } from '../../kube/key.ts';
+import type { Logger } from '../../kube/logger.ts';
+import { isOwnedBy } from '../../kube/owner-reference.ts';
+import type { Identity } from '../../pki/identity.ts';
+import { redisName } from '../../render/names.ts';
+import type { ApiKeyIssue } from '../../router/api-keys.ts';
+import { compileRouteTable } from '../../router/compile-route-table.ts';
+import { redisCredentials } from '../../router/redis-credentials.ts';
+import type { RouteKey, RouteRedis, RouteTable } from '../../router/route-table.ts';
+import { RouterAdmin } from '../../router/router-admin.ts';
+import { routerEndpoints } from '../../router/router-endpoints.ts';
+import { RouterFleet } from '../../router/router-fleet.ts';
+import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
+import type { DemandTracker } from '../../scaling/demand.ts';
+import { describeIssue } from '../../values/spec-issue.ts';
+import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
+import type { GrantLedger } from '../acceptance/grant-ledger.ts';
+import type { ScalingMemories } from '../scaling/scaling-memory.ts';
+import type { ClusterState } from '../shared/cluster-state.ts';
+import { ApiKeyKeeper } from './api-key-keeper.ts';
+import { HoldVersions } from './hold-versions.ts';
+import { ModelRoutes } from './model-routes.ts';
+import { RouterPods } from './router-pods.ts';
+import type { SnapshotWriter } from './snapshot-writer.ts';
+
+export interface RoutesReconcilerOptions {
+  state: ClusterState;
+  acceptance: AcceptanceCache;
+  ledger: GrantLedger;
+  snapshots: SnapshotWriter;
+  identity: Identity;
+  clock: Clock;
+  log: Logger;
+  events: EventRecorder;
+  demand: DemandTracker;
+  coldStarts: ColdStartRecorder;
+  memories: ScalingMemories;
+  /** What the routers know of a model has changed. */
+  onRouted: (modelKey: Key) => void;
+}
+
+/** A stop must not wait long for a server that does not answer. */
+const FLUSH_TIMEOUT_MS = 3_000;
+
+/** Between two tables of a pool. Short beside what a client notices, long beside compiling a table of thousands of models. */
+const PAUSE_MS = 20;
+
+/** Past the moment at which something changes by itself, so that it has. */
+const AFTER_CHANGE_MS = 50;
+
+/** `listed`: requests for the model are known and held; `served`: there is an engine to send them to. */
+export type Reach = 'listed' | 'served';
+
+interface PoolRoutes {
+  fleet: RouterFleet;
+  table: RouteTable | undefined;
+  holds: HoldVersions;
+  compiledAt: number;
+  /** The last table of which `reach` tells. */
+  noted: RouteTable | undefined;
+  /** By model UID, of the last table that every router has confirmed. */
+  reach: Map<string, Reach>;
+  /** What is wrong with API keys, and what was told of that. */
+  keyIssues: readonly ApiKeyIssue[];
+  toldIssues: ReadonlySet<string>;
+}
+
+export class RoutesReconciler {
+  readonly name = 'routes';
+  readonly #options: RoutesReconcilerOptions;
+  readonly #admin: RouterAdmin;
+  readonly #pools = new Map<Key, PoolRoutes>();
+  readonly #models: ModelRoutes;
+  readonly #routers: RouterPods;
+  readonly #keys: ApiKeyKeeper;
+
+  constructor(options: RoutesReconcilerOptions) {
+    this.#options = options;
+    this.#models = new ModelRoutes(options);
+    this.#routers = new RouterPods(options.state);
+    this.#keys = new ApiKeyKeeper(options);
+    this.#admin = new RouterAdmin({
+      certificate: (signal) => options.identity.clientCertificate(signal),
+      clock: options.clock,
+    });
+  }
+
+  /** Holds the connections to the routers until the signal aborts. The routers keep their tables. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (!signal.aborted) await promise;
+    await Promise.all([...this.#pools.values()].map(({ fleet }) => fleet.close()));
+    const { snapshots, log } = this.#options;
+    await snapshots
+      .flush(AbortSignal.timeout(FLUSH_TIMEOUT_MS))
+      .catch((err: unknown) => log.warn({ err }, 'the last route snapshot could not be written'));
+    this.#pools.clear();
+    await this.#admin.close();
+  }
+
+  /** Compiles the table of one pool and publishes it. */
+  async reconcile(
+    key: Key,
+    { signal }: { signal: AbortSignal },
+  ): Promise<{ requeueAfterMs?: number } | undefined> {
+    const { state, snapshots, clock, demand } = this.#options;
+    const pool = state.pools.store.get(key);
+    if (!pool) {
+      const gone = this.#pools.get(key);
+      this.#pools.delete(key);
+      demand.forget(key);
+      this.#keys.forget(key);
+      snapshots.forget(key);
+      await gone?.fleet.close();
+      return undefined;
+    }
+    const routes = this.#pools.get(key) ?? this.#open(key, pool);
+    // The first of many changes goes at once, and those that follow go together.
+    const early = routes.compiledAt + PAUSE_MS - clock.monotonic();
+    if (early > 0) return { requeueAfterMs: early };
+    routes.compiledAt = clock.monotonic();
+    const redis = await this.#redis(pool, signal);
+    const keys = this.#apiKeys(pool, routes);
+    const unsaved = await this.#saveGrants(pool);
+    const table = compileRouteTable({
+      pool,
+      models: this.#models.of(pool),
+      keys: this.#keys.saved(pool, keys),
+      previous: routes.table,
+      now: clock.now(),
+      ...(redis && { redis }),
+    });
+    routes.table = table;
+    routes.holds.note(table);
+    routes.fleet.publish(table);
+    // Tells of its status, also when there are no routers.
+    routes.fleet.setRouters(routerEndpoints(this.#routers.of(pool)));
+    snapshots.offer(key, table);
+    // What could be written is in force; the rest is tried again.
+    if (unsaved) throw unsaved;
+    return this.#changesByItself(pool);
+  }
+
+  /** Writes what models and keys hold before routers act on it. Returns why that did not work. */
+  async #saveGrants(pool: InferencePool): Promise<KubeError | undefined> {
+    const { acceptance, ledger } = this.#options;
+    acceptance.verdicts(pool);
+    try {
+      await ledger.saveAll(pool);
+      return undefined;
+    } catch (error) {
+      if (error instanceof KubeError) return error;
+      throw error;
+    }
+  }
+
+  /** When what is kept for holders that are gone becomes free. */
+  #changesByItself(pool: InferencePool): { requeueAfterMs: number } | undefined {
+    const names = this.#options.acceptance.changesInMs(pool) ?? Number.POSITIVE_INFINITY;
+    const keys = this.#keys.changesInMs(pool) ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(names, keys);
+    return Number.isFinite(next) ? { requeueAfterMs: next + AFTER_CHANGE_MS } : undefined;
+  }
+
+  #open(key: Key, pool: InferencePool): PoolRoutes {
+    const { clock, log, demand, snapshots } = this.#options;
+    const fleet = new RouterFleet({
+      admin: this.#admin,
+      clock,
+      log: log.child({ pool: key }),
+      listener: {
+        onReport: (router, report) => demand.report(key, router.id, report),
+        onStatus: () => {
+          if (this.#pools.get(key)?.fleet !== fleet) return;
+          demand.setRouters(
+            key,
+            fleet.present().map(({ id }) => id),
+          );
+          this.#noteRouted(key);
+        },
+      },
+    });
+    const routes: PoolRoutes = {
+      fleet,
+      table: snapshots.load(pool),
+      holds: new HoldVersions(),
+      compiledAt: Number.NEGATIVE_INFINITY,
+      noted: undefined,
+      reach: new Map(),
+      keyIssues: [],
+      toldIssues: new Set(),
+    };
+    if (routes.table) this.#models.adopt(routes.table);
+    this.#pools.set(key, routes);
+    return routes;
+  }
+
+  #apiKeys(pool: InferencePool, routes: PoolRoutes): RouteKey[] {
+    const { keys, issues } = this.#keys.of(pool);
+    if (issues !== routes.keyIssues) this.#tellIssues(pool, routes, issues);
+    routes.keyIssues = issues;
+    return keys;
+  }
+
+  /** One event for each key that is not in force, when that is new. */
+  #tellIssues(pool: InferencePool, routes: PoolRoutes, issues: readonly ApiKeyIssue[]): void {
+    const now = new Set(
+      issues.map((issue) => `ConfigMap ${issue.namespace}/${issue.configMap}: ${describeIssue(issue)}`),
+    );
+    for (const note of now) {
+      if (routes.toldIssues.has(note)) continue;
+      this.#options.events.emit(pool, {
+        type: 'Warning',
+        reason: 'InvalidAPIKey',
+        action: 'ReadAPIKeys',
+        note,
+      });
+    }
+    routes.toldIssues = now;
+  }
+
+  async #redis(pool: InferencePool, signal: AbortSignal): Promise<RouteRedis | undefined> {
+    const { state, identity } = this.#options;
+    if (!pool.spec.responseCache.enabled || pool.spec.responseCache.redis?.external) return undefined;
+    const service = state.services.store.get({
+      namespace: pool.metadata.namespace ?? '',
+      name: redisName(pool.metadata.name),
+    });
+    // The password goes to nobody else's.
+    if (!service || !isOwnedBy(service, pool.metadata.uid ?? '')) return undefined;
+    const host = service.spec.clusterIP;
+    const port = service.spec.ports?.[0]?.port;
+    if (!host || host === 'None' || port === undefined) return undefined;
+    const { rootKey } = await identity.authority(signal);
+    const { username, password } = redisCredentials(rootKey, { uid: pool.metadata.uid ?? '' });
+    return { host, port, username, password };
+  }
+
+  /** Notes which models every router knows by now, and with an engine to send requests to. */
+  #noteRouted(key: Key): void {
+    const { coldStarts, onRouted } = this.#options;
+    const routes = this.#pools.get(key);
+    if (!routes?.table || routes.noted === routes.table || !routes.fleet.isConfirmed(routes.table.version))
+      return;
+    routes.noted = routes.table;
+    const reach = new Map<string, Reach>();
+    for (const { uid, namespace, name, endpoints } of routes.table.models) {
+      const now = endpoints.some(({ draining }) => !draining) ? 'served' : 'listed';
+      reach.set(uid, now);
+      if (now === 'served') coldStarts.routed(uid);
+      if (routes.reach.get(uid) !== now) onRouted(`${namespace}/${name}`);
+    }
+    routes.reach = reach;
+  }
+
+  /** How far the routers of a pool know a model; undefined when not all of them have confirmed that they do. */
+  reachOf(poolKey: Key, modelUid: string): Reach | undefined {
+    return this.#pools.get(poolKey)?.reach.get(modelUid);
+  }
+
+  /** Since which version of the table, confirmed by every router, no engine of the model takes new requests. */
+  heldBackSince(poolKey: Key, modelUid: string): number | undefined {
+    const routes = this.#pools.get(poolKey);
+    const version = routes?.holds.since(modelUid);
+    return version !== undefined && routes?.fleet.isConfirmed(version) ? version : undefined;
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Keeps the last route table of a pool, without secrets, where a router finds it that starts while the operator is down.
+ * At its own pace: routers must not wait for the API server to take a large ConfigMap.
+ */
+import type { InferencePool } from '../../api/types.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
+import type { Logger } from '../../kube/logger.ts';
+import { isOwnedBy } from '../../kube/owner-reference.ts';
+import { CONFIG_MAPS } from '../../kube/resource-types.ts';
+import { poolLabels } from '../../render/labels.ts';
+import { routeSnapshotName } from '../../render/names.ts';
+import { snapshot } from '../../router/compile-route-table.ts';
+import { readSnapshot } from '../../router/read-snapshot.ts';
+import type { RouteTable } from '../../router/route-table.ts';
+import type { ClusterState } from '../shared/cluster-state.ts';
+import type { ConfigMap } from '../shared/workloads.ts';
+
+/** Endpoints come and go during a rollout; a snapshot half a minute old still has the Services as last resort. */
+const INTERVAL_MS = 30_000;
+
+/** The API server refuses objects above 1.5 MiB (etcd's limit); metadata needs some of that. */
+const MAX_BYTES = 1_000_000;
+
+const FILE = 'routes.json';
+
+export interface SnapshotWriterOptions {
+  client: KubeClient;
+  state: ClusterState;
+  clock: Clock;
+  log: Logger;
+  /** A pool has a table that was not saved yet. */
+  onNew: (poolKey: Key) => void;
+}
+
+interface Saved {
+  table: RouteTable;
+  text: string;
+  at: number;
+}
+
+export class SnapshotWriter {
+  readonly #options: SnapshotWriterOptions;
+  readonly #saved = new Map<Key, Saved>();
+  /** Tables that are not saved yet, by pool. */
+  readonly #waiting = new Map<Key, RouteTable>();
+
+  constructor(options: SnapshotWriterOptions) {
+    this.#options = options;
+  }
+
+  /** The table that an operator before this one published, so that versions keep growing. */
+  load(pool: InferencePool): RouteTable | undefined {
+    const found = this.#options.state.configMaps.store.get(this.#key(pool));
+    const text = found?.data?.[FILE];
+    if (text === undefined || !isOwnedBy(found as ConfigMap, pool.metadata.uid ?? '')) return undefined;
+    const table = readSnapshot(text);
+    if (table) this.#saved.set(keyOf(pool), { table, text: contentOf(table), at: Number.NEGATIVE_INFINITY });
+    else
+      this.#options.log.warn(
+        { pool: keyOf(pool) },
+        'the route snapshot is no route table; it is written anew',
+      );
+    return table;
+  }
+
+  /** Takes the newest table of a pool. */
+  offer(poolKey: Key, table: RouteTable): void {
+    const { onNew } = this.#options;
+    if (this.#saved.get(poolKey)?.table === table && this.#exists(poolKey)) return;
+    if (this.#waiting.get(poolKey) === table) return;
+    this.#waiting.set(poolKey, table);
+    onNew(poolKey);
+  }
+
+  /** Writes the newest table of a pool if it says something new, at most every half a minute. Throws KubeError. */
+  async reconcile(
+    key: Key,
+    { signal }: { signal: AbortSignal },
+  ): Promise<{ requeueAfterMs?: number } | undefined> {
+    const { state, clock } = this.#options;
+    const pool = state.pools.store.get(key);
+    const table = this.#waiting.get(key);
+    if (!table || !pool || pool.metadata.deletionTimestamp !== undefined) {
+      this.#waiting.delete(key);
+      return undefined;
+    }
+    const saved = this.#saved.get(key);
+    if (saved && this.#exists(key)) {
+      const wait = saved.at + INTERVAL_MS - clock.monotonic();
+      if (wait > 0) return { requeueAfterMs: wait };
+      // The version alone says nothing to a router that starts without the operator.
+      if (saved.text === contentOf(table)) {
+        this.#settle(key, { ...saved, table });
+        return undefined;
+      }
+    }
+    await this.#write(pool, table, signal);
+    return undefined;
+  }
+
+  /** Drops a pool that is gone. */
+  forget(poolKey: Key): void {
+    this.#saved.delete(poolKey);
+    this.#waiting.delete(poolKey);
+  }
+
+  /** Writes what was put off: the next operator is to find the last word of this one. */
+  async flush(signal: AbortSignal): Promise<void> {
+    for (const [key, table] of this.#waiting) {
+      const pool = this.#options.state.pools.store.get(key);
+      if (pool && this.#saved.get(key)?.text !== contentOf(table)) await this.#write(pool, table, signal);
+    }
+    this.#waiting.clear();
+  }
+
+  #exists(poolKey: Key): boolean {
+    const { state } = this.#options;
+    const pool = state.pools.store.get(poolKey);
+    return pool !== undefined && state.configMaps.store.get(this.#key(pool)) !== undefined;
+  }
+
+  #settle(key: Key, saved: Saved): void {
+    this.#saved.set(key, saved);
+    // Another may have come while this one was written.
+    if (this.#waiting.get(key) === saved.table) this.#waiting.delete(key);
+    else if (this.#waiting.has(key)) this.#options.onNew(key);
+  }
+
+  async #write(pool: InferencePool, table: RouteTable, signal: AbortSignal): Promise<void> {
+    const { client, clock, log } = this.#options;
+    const key = keyOf(pool);
+    const saved = { table, text: contentOf(table), at: clock.monotonic() };
+    const text = JSON.stringify(snapshot(table));
+    if (Buffer.byteLength(text) > MAX_BYTES) {
+      this.#settle(key, saved);
+      log.warn(
+        { pool: key, models: table.models.length },
+        'the route table is too large for a snapshot; a router that starts without the operator waits for it',
+      );
+      return;
+    }
+    const { name, namespace } = this.#key(pool);
+    const configMap: ConfigMap = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name,
+        namespace,
+        labels: poolLabels('router', pool.metadata),
+        // Not as controller: the applier prunes what it did not render, and this is written at another pace.
+        ownerReferences: [
+          {
+            apiVersion: pool.apiVersion,
+            kind: pool.kind,
+            name: pool.metadata.name,
+            uid: pool.metadata.uid ?? '',
+          },
+        ],
+      },
+      data: { [FILE]: text },
+    };
+    await client.apply(CONFIG_MAPS, configMap, { fieldManager: 'vllm-operator-routes', force: true, signal });
+    this.#settle(key, saved);
+  }
+
+  #key(pool: InferencePool): { namespace: string; name: string } {
+    return { namespace: pool.metadata.namespace ?? '', name: routeSnapshotName(pool.metadata.name) };
+  }
+}
+
+/** What a snapshot says, but for its version. */
+function contentOf(table: RouteTable): string {
+  return JSON.stringify({ ...snapshot(table), version: 0 });
+}

@@ -1,0 +1,47 @@
+/** Who decides between 1 and N for each model, from what the cluster offers now. */
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
+import type { Clock } from '../../kube/clock.ts';
+import type { ApiServiceState } from '../../metrics-api/api-service.ts';
+import { engineName } from '../../render/names.ts';
+import type { ClusterState } from '../shared/cluster-state.ts';
+import { isSettled, type ModeDecision, resolveMode, withBudget } from './mode.ts';
+import { otherAutoscaler } from './other-autoscalers.ts';
+
+export interface ModeKeeperOptions {
+  state: ClusterState;
+  clock: Clock;
+  /** Whose the external metrics API of the cluster is. */
+  metricsApi: () => ApiServiceState;
+}
+
+export class ModeKeeper {
+  readonly #options: ModeKeeperOptions;
+  #unsettledSince: number | undefined;
+
+  constructor(options: ModeKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** The mode in force and its condition. */
+  of(model: InferenceModel, pool: InferencePool): ModeDecision {
+    const { state, clock } = this.#options;
+    const metricsApi = this.#options.metricsApi();
+    if (isSettled(metricsApi)) this.#unsettledSince = undefined;
+    else this.#unsettledSince ??= clock.now();
+    const { scaling } = model.spec;
+    const live = state.autoscalers.store.get({
+      namespace: model.metadata.namespace ?? '',
+      name: engineName(model.metadata.name),
+    });
+    const decision = resolveMode({
+      scaling,
+      metricsApi,
+      hpa: live && (live.status?.conditions ?? []),
+      unsettledSince: this.#unsettledSince,
+      now: clock.now(),
+    });
+    const other = otherAutoscaler(state, model);
+    const inForce = withBudget(decision, pool);
+    return other ? { ...inForce, condition: other } : inForce;
+  }
+}

@@ -1,0 +1,65 @@
+/** HorizontalPodAutoscalers that somebody else made for a model: two that scale one Deployment undo each other's work. */
+import type { InferenceModel } from '../../api/types.ts';
+import { INFERENCE_MODELS } from '../../api/types.ts';
+import { controllerOf } from '../../kube/owner-reference.ts';
+import { DEPLOYMENTS } from '../../kube/resource-types.ts';
+import { engineName } from '../../render/names.ts';
+import type { ClusterState } from '../shared/cluster-state.ts';
+import type { Autoscaler } from '../shared/workloads.ts';
+import type { ModeDecision } from './mode.ts';
+
+/** What an autoscaler scales, as an index key. */
+export function scaleTarget({ metadata, spec }: Autoscaler): string[] {
+  const { kind, name } = spec?.scaleTargetRef ?? {};
+  return kind === undefined || name === undefined ? [] : [targetKey(kind, metadata.namespace, name)];
+}
+
+/** Keys of the models that an autoscaler may be about. */
+export function modelKeysOf(state: ClusterState, autoscaler: Autoscaler): string[] {
+  const namespace = autoscaler.metadata.namespace ?? '';
+  const targets = scaleTarget(autoscaler);
+  return state.models.store
+    .byIndex('byNamespace', namespace)
+    .filter((model) => targetsOf(model).some((target) => targets.includes(target)))
+    .map((model) => `${namespace}/${model.metadata.name}`);
+}
+
+/**
+ * The condition ScalingReady while somebody else scales the model too; undefined where nobody does. With `mode: External`
+ * the InferenceModel is scaled by others, as it should be, and its Deployment is not.
+ */
+export function otherAutoscaler(
+  state: ClusterState,
+  model: InferenceModel,
+): ModeDecision['condition'] | undefined {
+  const isExternal = model.spec.scaling?.mode === 'External';
+  const [deployment = '', itself = ''] = targetsOf(model);
+  const found = (isExternal ? [deployment] : [deployment, itself]).flatMap((target) =>
+    state.otherAutoscalers.store.byIndex('byTarget', target),
+  );
+  const [first] = found.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  if (!first) return undefined;
+  const { kind, name } = first.spec?.scaleTargetRef ?? {};
+  const maker = controllerOf(first);
+  const by = maker ? ` of ${maker.kind} ${maker.name}` : '';
+  const remedy = isExternal
+    ? `let it scale InferenceModel ${model.metadata.name} instead`
+    : `delete it, or set spec.scaling.mode to External and let it scale InferenceModel ${model.metadata.name}`;
+  return {
+    status: 'False',
+    reason: 'AnotherAutoscaler',
+    message: `HorizontalPodAutoscaler ${first.metadata.name}${by} scales ${kind} ${name} too; ${remedy}`,
+  };
+}
+
+function targetsOf({ metadata }: InferenceModel): [deployment: string, model: string] {
+  const { namespace, name } = metadata;
+  return [
+    targetKey(DEPLOYMENTS.kind, namespace, engineName(name)),
+    targetKey(INFERENCE_MODELS.kind, namespace, name),
+  ];
+}
+
+function targetKey(kind: string, namespace = '', name: string): string {
+  return `${kind}/${namespace}/${name}`;
+}

@@ -1,0 +1,208 @@
+/** Everything the controllers read, kept up to date by one watch a kind. */
+import type { Registry } from 'prom-client';
+import {
+  INFERENCE_MODELS,
+  INFERENCE_POOLS,
+  type InferenceModel,
+  type InferencePool,
+} from '../../api/types.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { Logger } from '../../kube/logger.ts';
+import type { KubeObject, ObjectKey, ResourceType } from '../../kube/object.ts';
+import { dropBulk, Reflector } from '../../kube/reflector.ts';
+import {
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  HORIZONTAL_POD_AUTOSCALERS,
+  INGRESSES,
+  NAMESPACES,
+  NETWORK_POLICIES,
+  PERSISTENT_VOLUME_CLAIMS,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  REPLICA_SETS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+} from '../../kube/resource-types.ts';
+import type { ClaimModes } from '../../model/shared-claims.ts';
+import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
+import { API_KEYS_LABEL, type ApiKeyConfigMap, keepApiKeys } from '../../router/api-keys.ts';
+import type { EndpointSlice } from '../../router/endpoints-from-slices.ts';
+import { scaleTarget } from '../scaling/other-autoscalers.ts';
+import type { Autoscaler, ConfigMap, Deployment, Pod, Service, VolumeClaim } from './workloads.ts';
+
+export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';
+
+/** Field managers: one a concern, so that nobody's fields are taken by accident. */
+export const FIELD_MANAGER = 'vllm-operator';
+export const SCALING_FIELD_MANAGER = 'vllm-operator-scaling';
+export const STATUS_FIELD_MANAGER = 'vllm-operator-status';
+
+export type ClusterState = ReturnType<typeof createClusterState>;
+
+interface ClusterStateOptions {
+  client: KubeClient;
+  log: Logger;
+  registry: Registry;
+}
+
+/** Declares the reflectors; the manager runs them. */
+export function createClusterState({ client, log, registry }: ClusterStateOptions) {
+  const managed = <T extends KubeObject>(
+    type: ResourceType,
+    more: { transform?: (object: T) => T; indexes?: Record<string, (object: T) => string[]> } = {},
+  ) => new Reflector<T>({ client, type, labelSelector: MANAGED_BY_SELECTOR, log, registry, ...more });
+
+  const state = {
+    pools: new Reflector<InferencePool>({ client, type: INFERENCE_POOLS, log, registry }),
+    models: new Reflector<InferenceModel>({
+      client,
+      type: INFERENCE_MODELS,
+      indexes: {
+        byPool: (model) => [poolKeyOf(model)],
+        byUid: (model) => [model.metadata.uid ?? ''],
+        byNamespace: (model) => [model.metadata.namespace ?? ''],
+      },
+      log,
+      registry,
+    }),
+    namespaces: new Reflector<KubeObject>({ client, type: NAMESPACES, metadataOnly: true, log, registry }),
+    apiKeys: new Reflector<ApiKeyConfigMap>({
+      client,
+      type: CONFIG_MAPS,
+      labelSelector: `${API_KEYS_LABEL}=true`,
+      transform: keepApiKeys,
+      log,
+      registry,
+    }),
+    deployments: managed<Deployment>(DEPLOYMENTS, { transform: noteReplicasOwner }),
+    pods: managed<Pod>(PODS, {
+      indexes: {
+        byModel,
+        byNode: ({ spec }) => (spec.nodeName ? [spec.nodeName] : []),
+        byRouterPool: routerPoolKeys,
+        byCachePool: cachePoolKeys,
+      },
+    }),
+    // Only who owns the pods of routers and Redis: their status changes with every pod.
+    replicaSets: new Reflector<KubeObject>({
+      client,
+      type: REPLICA_SETS,
+      labelSelector: `${MANAGED_BY_SELECTOR},${COMPONENT_LABEL} in (router,cache)`,
+      metadataOnly: true,
+      log,
+      registry,
+    }),
+    services: managed<Service>(SERVICES),
+    configMaps: managed<ConfigMap>(CONFIG_MAPS),
+    serviceAccounts: managed<KubeObject>(SERVICE_ACCOUNTS),
+    // Claims that users made: of each only the access modes, which never change.
+    userClaims: new Reflector<VolumeClaim>({
+      client,
+      type: PERSISTENT_VOLUME_CLAIMS,
+      transform: onlyAccessModes,
+      log,
+      registry,
+    }),
+    volumeClaims: managed<KubeObject>(PERSISTENT_VOLUME_CLAIMS),
+    disruptionBudgets: managed<KubeObject>(POD_DISRUPTION_BUDGETS),
+    networkPolicies: managed<KubeObject>(NETWORK_POLICIES),
+    autoscalers: managed<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS),
+    otherAutoscalers: new Reflector<Autoscaler>({
+      client,
+      type: HORIZONTAL_POD_AUTOSCALERS,
+      labelSelector: MANAGED_BY_SELECTOR.replace('=', '!='),
+      transform: onlyScaleTarget,
+      indexes: { byTarget: scaleTarget },
+      log,
+      registry,
+    }),
+    ingresses: managed<KubeObject>(INGRESSES),
+    endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel } }),
+  };
+  return state;
+}
+
+/** Access modes of the claims of a namespace. */
+export function claimModesOf(state: ClusterState, namespace: string): ClaimModes {
+  return (name) => state.userClaims.store.get({ namespace, name })?.spec.accessModes;
+}
+
+function onlyScaleTarget({ apiVersion, kind, metadata, spec }: Autoscaler): Autoscaler {
+  const { managedFields: _, labels: __, annotations: ___, ...identity } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: identity,
+    spec: { scaleTargetRef: spec?.scaleTargetRef ?? {} },
+  };
+}
+
+function onlyAccessModes({ apiVersion, kind, metadata, spec }: VolumeClaim): VolumeClaim {
+  const { managedFields: _, labels: __, annotations: ___, ...identity } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: identity,
+    spec: { accessModes: spec.accessModes },
+  };
+}
+
+/** `namespace/name` of the pool that a model names. */
+export function poolKeyOf(model: InferenceModel): string {
+  return `${model.spec.poolRef.namespace ?? model.metadata.namespace}/${model.spec.poolRef.name}`;
+}
+
+/** Keys of the pool that an object says it is a child of. Its labels count in its own namespace only, as anybody may write them. */
+export function poolKeys({ metadata: { labels, namespace } }: KubeObject): string[] {
+  const name = labels?.[POOL_LABEL];
+  return name && labels[POOL_NAMESPACE_LABEL] === namespace ? [`${namespace}/${name}`] : [];
+}
+
+/** Keys of the pool whose router an object says it is, or belongs to. */
+export function routerPoolKeys(object: KubeObject): string[] {
+  return object.metadata.labels?.[COMPONENT_LABEL] === 'router' ? poolKeys(object) : [];
+}
+
+/** Keys of the pool whose Redis an object says it is, or belongs to. */
+export function cachePoolKeys(object: KubeObject): string[] {
+  return object.metadata.labels?.[COMPONENT_LABEL] === 'cache' ? poolKeys(object) : [];
+}
+
+/** Keys of the model that an object says it is a child of, in its own namespace. */
+export function byModel({ metadata: { labels, namespace } }: KubeObject): string[] {
+  const name = labels?.[MODEL_LABEL];
+  return name ? [`${namespace}/${name}`] : [];
+}
+
+/** Keys of the pools of the models that an object says it is a child of. */
+export function poolKeysOfModel(state: ClusterState, object: KubeObject): string[] {
+  return byModel(object).flatMap((key) => {
+    const model = state.models.store.get(key);
+    return model ? [poolKeyOf(model)] : [];
+  });
+}
+
+/** Pods of a model that match the label, whatever their phase. */
+export function podsOf(state: ClusterState, model: ObjectKey): Pod[] {
+  return state.pods.store.byIndex('byModel', `${model.namespace}/${model.name}`);
+}
+
+interface ManagedFieldsEntry {
+  manager?: string;
+  operation?: string;
+  fieldsV1?: { 'f:spec'?: { 'f:replicas'?: unknown } };
+}
+
+/** Keeps of a Deployment's managedFields the one thing that matters here: whether our apply still owns the replicas. */
+export function noteReplicasOwner<T extends KubeObject>(deployment: T): T {
+  const managedFields = deployment.metadata.managedFields ?? [];
+  const ownsReplicas = (managedFields as ManagedFieldsEntry[]).some(
+    (entry) =>
+      entry.manager === FIELD_MANAGER &&
+      entry.operation === 'Apply' &&
+      entry.fieldsV1?.['f:spec']?.['f:replicas'] !== undefined,
+  );
+  return { ...dropBulk(deployment), replicasOwnedByApply: ownsReplicas };
+}

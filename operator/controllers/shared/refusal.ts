@@ -1,0 +1,50 @@
+/** What the API server will not take, as something to show instead of something to retry blindly. */
+
+import { NotOwnedError } from '../../kube/applier.ts';
+import { isKubeError } from '../../kube/errors.ts';
+import { InvalidSpecError } from '../../values/spec-issue.ts';
+import type { Blocker } from '../model/model-status.ts';
+
+/** What the API server refused is tried again at this pace: the policy or object in the way is not watched. */
+export const REFUSED_RETRY_MS = 30_000;
+
+/** Runs an apply; returns why it was refused, if a user has to change that. Throws everything else. */
+export async function refusalOf(apply: () => Promise<void>): Promise<Blocker | undefined> {
+  try {
+    await apply();
+    return undefined;
+  } catch (error) {
+    if (error instanceof InvalidSpecError) {
+      return { condition: 'Accepted', reason: 'InvalidSpec', message: error.message, needsUser: true };
+    }
+    if (error instanceof NotOwnedError) {
+      return { condition: 'Ready', reason: 'NameTaken', message: error.message, needsUser: true };
+    }
+    if (isNamespaceTerminating(error)) return NAMESPACE_DELETED;
+    if (isKubeError(error, 'Invalid', 'BadRequest', 'Forbidden')) {
+      return {
+        condition: 'Ready',
+        reason: 'ApplyRefused',
+        message: `the API server refuses what the spec leads to: ${error.message}`,
+        needsUser: true,
+      };
+    }
+    throw error;
+  }
+}
+
+/** Its namespace goes, and the object with it: nobody has to do anything for that. */
+const NAMESPACE_DELETED: Blocker = {
+  condition: 'Ready',
+  reason: 'Deleting',
+  message: 'the namespace is being deleted, and takes no new objects',
+  needsUser: false,
+};
+
+/** The admission plugin NamespaceLifecycle gives this cause. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  return (
+    isKubeError(error, 'Forbidden') &&
+    (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')
+  );
+}

@@ -1,0 +1,48 @@
+/** Answers that are not 2xx, in the form and the words that API servers use. */
+import type { StatusDetails } from '../kube/errors.ts';
+
+const CODES = {
+  BadRequest: 400,
+  Unauthorized: 401,
+  Forbidden: 403,
+  NotFound: 404,
+  MethodNotAllowed: 405,
+  NotAcceptable: 406,
+  TooManyRequests: 429,
+  InternalError: 500,
+} as const;
+
+export type ApiErrorReason = keyof typeof CODES;
+
+/** Ends the handling of a request with a metav1.Status. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ApiErrorReason;
+  readonly status: number;
+  readonly details: StatusDetails | undefined;
+
+  constructor(
+    code: ApiErrorReason,
+    message: string,
+    options: ErrorOptions & { details?: StatusDetails } = {},
+  ) {
+    super(message, options);
+    this.code = code;
+    this.status = CODES[code];
+    this.details = options.details;
+  }
+
+  /** The metav1.Status of the answer. */
+  toStatus(): object {
+    return {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: this.message,
+      reason: this.code,
+      ...(this.details && { details: this.details }),
+      code: this.status,
+    };
+  }
+}

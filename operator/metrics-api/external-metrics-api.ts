@@ -1,0 +1,197 @@
+/** Serves and registers the external metrics API while this process leads, unless the cluster has another one. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Registry } from 'prom-client';
+import type { KubeClient } from '../kube/client.ts';
+import { type Clock, sleep, systemClock } from '../kube/clock.ts';
+import { contains } from '../kube/contains.ts';
+import { isKubeError } from '../kube/errors.ts';
+import { type Logger, silentLogger } from '../kube/logger.ts';
+import type { KubeObject, ObjectKey, OwnerReference, ResourceType } from '../kube/object.ts';
+import { API_SERVICES, apiVersionOf, CLUSTER_ROLES } from '../kube/resource-types.ts';
+import type { CertificateAndKey } from '../pki/certificates.ts';
+import {
+  API_SERVICE_NAME,
+  type ApiService,
+  type ApiServiceState,
+  desiredApiService,
+  examineApiService,
+} from './api-service.ts';
+import { leaderEndpointManifests, METRICS_SERVICE_NAME, METRICS_SERVICE_PORT } from './leader-endpoint.ts';
+import type { MetricSource } from './metric-values.ts';
+import { MetricsApiServer } from './metrics-api-server.ts';
+
+export interface ExternalMetricsApiOptions {
+  client: Pick<KubeClient, 'get' | 'raw' | 'apply' | 'create' | 'patch'>;
+  /** The operator's own. */
+  namespace: string;
+  /** Name of the Service that leads here. Default `vllm-operator-metrics-api`. */
+  serviceName?: string;
+  /** Where the API server reaches this process: the pod's IP. */
+  address: string;
+  /** Port to listen on; 0 lets the system choose. */
+  port: number;
+  /** Address to listen on. Default: all. */
+  host?: string;
+  source: MetricSource;
+  /** A certificate for `metricsDnsNames(namespace)`, issued by a CA of the trust bundle. Called often: keep it. */
+  certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
+  /** PEM of the CAs that API servers are to trust. */
+  trustBundle: (signal: AbortSignal) => Promise<string>;
+  /** Name of a ClusterRole that goes when the operator is uninstalled, and the registration with it. */
+  ownerClusterRole?: string | undefined;
+  /** `state()` has changed. */
+  onChange?: () => void;
+  registry?: Registry | undefined;
+  log?: Logger;
+  clock?: Clock;
+}
+
+/** While all is well, for what nobody tells us: another adapter taking over, a new CA. */
+const CHECK_MS = 30_000;
+/** Until the API server has reached us, or after a failure. */
+const RETRY_MS = 3_000;
+
+const FIELD_MANAGER = 'vllm-operator-metrics';
+
+export class ExternalMetricsApi {
+  readonly name = 'external metrics API';
+  readonly #options: ExternalMetricsApiOptions;
+  readonly #service: { namespace: string; name: string; port: number };
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #server: MetricsApiServer | undefined;
+  #state: ApiServiceState = { owner: 'unknown', message: 'this operator is not leading yet' };
+
+  constructor(options: ExternalMetricsApiOptions) {
+    const { namespace, serviceName = METRICS_SERVICE_NAME } = options;
+    this.#options = options;
+    this.#service = { namespace, name: serviceName, port: METRICS_SERVICE_PORT };
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLogger;
+  }
+
+  /** Whose the external metrics API of the cluster is, as last seen. */
+  state(): ApiServiceState {
+    return this.#state;
+  }
+
+  /** Leader only. Runs until the signal aborts; the registration stays, for the next leader. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted) {
+        const state = await this.#check(signal);
+        if (signal.aborted) return;
+        this.#setState(state);
+        const settled = state.owner === 'foreign' || (state.owner === 'ours' && state.available === true);
+        await sleep(settled ? CHECK_MS : RETRY_MS, { clock: this.#clock, signal }).catch(() => {});
+      }
+    } finally {
+      await this.#server?.stop();
+      this.#server = undefined;
+    }
+  }
+
+  async #check(signal: AbortSignal): Promise<ApiServiceState> {
+    try {
+      const live = await this.#find<ApiService>(API_SERVICES, { name: API_SERVICE_NAME }, signal);
+      const state = examineApiService(live, this.#service);
+      if (state.owner === 'foreign') return state;
+      await this.#publishEndpoint(await this.#listening(), signal);
+      return examineApiService(await this.#register(live, signal), this.#service);
+    } catch (error) {
+      // Two that register at once: the next look shows who won.
+      if (isKubeError(error, 'AlreadyExists', 'Conflict')) return { owner: 'absent' };
+      const reason = error instanceof Error ? error.message : String(error);
+      return { owner: 'unknown', message: `the external metrics API cannot be served: ${reason}` };
+    }
+  }
+
+  /** The port that is listened on, from now on if it was not before. */
+  async #listening(): Promise<number> {
+    if (!this.#server) {
+      const { client, source, certificate, port, host, registry } = this.#options;
+      const server = new MetricsApiServer({
+        client,
+        source,
+        certificate,
+        port,
+        ...(host !== undefined && { host }),
+        registry,
+        log: this.#log,
+        clock: this.#clock,
+      });
+      await server.start();
+      this.#server = server;
+    }
+    return this.#server.port;
+  }
+
+  async #publishEndpoint(port: number, signal: AbortSignal): Promise<void> {
+    const { client, address } = this.#options;
+    for (const { type, object } of leaderEndpointManifests({ ...this.#service, address, port })) {
+      const live = await this.#find(type, object.metadata, signal);
+      if (live && contains(live, object)) continue;
+      await client.apply(type, object, { fieldManager: FIELD_MANAGER, signal });
+    }
+  }
+
+  /** Creates what is absent and corrects what is ours, never anything in between: a foreign one must not be taken over. */
+  async #register(live: ApiService | undefined, signal: AbortSignal): Promise<ApiService> {
+    const { client, trustBundle } = this.#options;
+    const desired = desiredApiService({
+      service: this.#service,
+      trustBundle: await trustBundle(signal),
+      owner: await this.#owner(live, signal),
+    });
+    const options = { fieldManager: FIELD_MANAGER, signal };
+    if (!live) {
+      this.#log.info({ name: API_SERVICE_NAME }, 'registering the external metrics API');
+      return await client.create(API_SERVICES, desired, options);
+    }
+    if (contains(live, desired)) return live;
+    const { resourceVersion } = live.metadata;
+    const merge = { ...desired, metadata: { ...desired.metadata, resourceVersion } };
+    return await client.patch<ApiService>(API_SERVICES, { name: API_SERVICE_NAME }, { merge }, options);
+  }
+
+  async #owner(live: ApiService | undefined, signal: AbortSignal): Promise<OwnerReference | undefined> {
+    const name = this.#options.ownerClusterRole;
+    if (name === undefined) return undefined;
+    const known = live?.metadata.ownerReferences?.find(
+      (owner) => owner.name === name && owner.kind === CLUSTER_ROLES.kind,
+    );
+    if (known) return known;
+    const role = await this.#find(CLUSTER_ROLES, { name }, signal);
+    const { uid } = role?.metadata ?? {};
+    return uid === undefined
+      ? undefined
+      : { apiVersion: apiVersionOf(CLUSTER_ROLES), kind: CLUSTER_ROLES.kind, name, uid };
+  }
+
+  async #find<T extends KubeObject>(
+    type: ResourceType,
+    key: ObjectKey,
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
+    const { name, namespace } = key;
+    try {
+      return await this.#options.client.get<T>(
+        type,
+        { name, ...(namespace !== undefined && { namespace }) },
+        { signal },
+      );
+    } catch (error) {
+      if (isKubeError(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+
+  #setState(state: ApiServiceState): void {
+    const before = this.#state;
+    if (isDeepStrictEqual(before, state)) return;
+    this.#state = state;
+    if (before.owner !== state.owner || state.owner === 'unknown')
+      this.#log.info({ state }, 'whose the external metrics API is has changed');
+    this.#options.onChange?.();
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The way from the API server to the leader: a Service without a selector, whose one endpoint the leader writes when it
+ * takes over. The other replicas know no demand and are never asked (docs/adr/0005).
+ */
+import { isIPv6 } from 'node:net';
+import type { KubeObject, ResourceType } from '../kube/object.ts';
+import { ENDPOINT_SLICES, ENDPOINTS, SERVICES } from '../kube/resource-types.ts';
+
+export const METRICS_SERVICE_NAME = 'vllm-operator-metrics-api';
+
+/** Port of the Service. */
+export const METRICS_SERVICE_PORT = 443;
+
+const PORT_NAME = 'https';
+
+/** DNS names of the Service for its certificate; API servers verify the first. */
+export function metricsDnsNames(namespace: string, name = METRICS_SERVICE_NAME): [string, ...string[]] {
+  return [`${name}.${namespace}.svc`, `${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`];
+}
+
+export interface LeaderEndpointInput {
+  namespace: string;
+  /** Name of the Service. */
+  name: string;
+  /** Where the API server reaches this process: the pod's IP. */
+  address: string;
+  port: number;
+}
+
+interface Manifest extends KubeObject {
+  [field: string]: unknown;
+}
+
+/** The objects that lead to this process, with their types, in the order to apply them. */
+export function leaderEndpointManifests(
+  input: LeaderEndpointInput,
+): { type: ResourceType; object: Manifest }[] {
+  const { namespace, name, address, port } = input;
+  const labels = {
+    'app.kubernetes.io/name': 'vllm-operator',
+    'app.kubernetes.io/component': 'metrics-api',
+    'app.kubernetes.io/managed-by': 'vllm-operator',
+  };
+  const family = isIPv6(address) ? 'IPv6' : 'IPv4';
+  return [
+    {
+      type: SERVICES,
+      object: {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name, namespace, labels },
+        spec: {
+          type: 'ClusterIP',
+          ports: [{ name: PORT_NAME, port: METRICS_SERVICE_PORT, targetPort: port, protocol: 'TCP' }],
+        },
+      },
+    },
+    {
+      type: ENDPOINT_SLICES,
+      object: {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: {
+          name: `${name}-${family.toLowerCase()}`,
+          namespace,
+          labels: {
+            ...labels,
+            'kubernetes.io/service-name': name,
+            'endpointslice.kubernetes.io/managed-by': 'vllm-operator.dev',
+          },
+        },
+        addressType: family,
+        endpoints: [{ addresses: [address], conditions: { ready: true, serving: true, terminating: false } }],
+        ports: [{ name: PORT_NAME, port, protocol: 'TCP' }],
+      },
+    },
+    {
+      type: ENDPOINTS,
+      object: {
+        apiVersion: 'v1',
+        kind: 'Endpoints',
+        // The slice above says it already; a mirrored one would double it.
+        metadata: {
+          name,
+          namespace,
+          labels: { ...labels, 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+        },
+        subsets: [{ addresses: [{ ip: address }], ports: [{ name: PORT_NAME, port, protocol: 'TCP' }] }],
+      },
+    },
+  ];
+}

@@ -1,0 +1,200 @@
+/** The HTTPS server of `external.metrics.k8s.io/v1beta1`: what autoscalers read, through the API server's aggregator. */
+import { constants } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server as HttpsServer } from 'node:https';
+import type { Registry } from 'prom-client';
+import type { KubeClient } from '../kube/client.ts';
+import { type Clock, sleep, systemClock } from '../kube/clock.ts';
+import { type Logger, silentLogger } from '../kube/logger.ts';
+import type { CertificateAndKey } from '../pki/certificates.ts';
+import { AccessReviewer } from './access-reviewer.ts';
+import { ApiError } from './api-error.ts';
+import { AuthenticationConfigSource } from './authentication-config-source.ts';
+import { Authenticator } from './authenticator.ts';
+import { limitConnections } from './limit-connections.ts';
+import type { MetricSource } from './metric-values.ts';
+import { type Answer, handleMetricsRequest, type MetricsHandlerOptions } from './metrics-handler.ts';
+import { type RequestMetrics, requestMetrics } from './request-metrics.ts';
+import { TokenReviewer } from './token-reviewer.ts';
+
+export interface MetricsApiServerOptions {
+  client: Pick<KubeClient, 'get' | 'raw'>;
+  source: MetricSource;
+  /** The serving certificate of the moment: called at the start and then every few minutes. */
+  certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
+  /** 0 lets the system choose. */
+  port: number;
+  /** Default: all addresses. */
+  host?: string;
+  registry?: Registry | undefined;
+  log?: Logger;
+  clock?: Clock;
+}
+
+/** Certificates live for days; a new authority is trusted for days before it signs. */
+const CERTIFICATE_CHECK_MS = 5 * 60_000;
+/** Longer than the 90 s of Go's clients, so that they close idle connections and none is closed under a request. */
+const KEEP_ALIVE_MS = 120_000;
+/** API servers keep a few connections each. Whoever else connects may not take their place. */
+const CONNECTIONS = { total: 1_024, perAddress: 128 };
+/** For a handshake, and for the head of a request. */
+const HEAD_MS = 10_000;
+/** For a whole request: none has a body. */
+const REQUEST_MS = 30_000;
+/** Requests that are under way at the end may take this long. */
+const DRAIN_MS = 2_000;
+
+export class MetricsApiServer {
+  readonly name = 'external metrics API';
+  readonly #options: MetricsApiServerOptions;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #metrics: RequestMetrics;
+  readonly #stop = new AbortController();
+  readonly #handler: MetricsHandlerOptions;
+  #server: HttpsServer | undefined;
+  #certificate: CertificateAndKey | undefined;
+  #following: Promise<void> | undefined;
+
+  constructor(options: MetricsApiServerOptions) {
+    const { client, clock = systemClock, log = silentLogger, source } = options;
+    const { signal } = this.#stop;
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#metrics = requestMetrics(options.registry);
+    this.#handler = {
+      authenticator: new Authenticator({
+        config: new AuthenticationConfigSource({ client, signal, clock, log }),
+        tokens: new TokenReviewer({ client, signal, clock }),
+        clock,
+      }),
+      access: new AccessReviewer({ client, signal, clock }),
+      source,
+      now: () => clock.now(),
+    };
+  }
+
+  /** The port that it listens on; 0 before `start`. */
+  get port(): number {
+    const address = this.#server?.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Resolves when it listens; rejects when there is no certificate or the port is taken. */
+  async start(): Promise<void> {
+    const certificate = await this.#options.certificate(this.#stop.signal);
+    const server = createServer(
+      {
+        ...secureContext(certificate),
+        requestCert: true,
+        // Certificates are judged per request, against CAs that can change while a connection lives.
+        rejectUnauthorized: false,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        handshakeTimeout: HEAD_MS,
+        headersTimeout: HEAD_MS,
+        requestTimeout: REQUEST_MS,
+      },
+      (request, response) => {
+        this.#answer(request, response).catch((error: unknown) => {
+          this.#log.error({ err: error }, 'metrics API: an answer could not be sent');
+          response.destroy();
+        });
+      },
+    );
+    limitConnections(server, CONNECTIONS);
+    // A client that sends garbage or hangs up early is no event of ours.
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    await listen(server, this.#options.port, this.#options.host);
+    this.#server = server;
+    this.#certificate = certificate;
+    this.#following = this.#followCertificate();
+  }
+
+  /** Resolves when every connection is closed. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (server) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const cancel = this.#clock.setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+      await closed;
+      cancel();
+    }
+    this.#stop.abort(new Error('the metrics API stops'));
+    await this.#following;
+  }
+
+  /** New connections get a new certificate; old ones keep theirs, which holds for days. */
+  async #followCertificate(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await sleep(CERTIFICATE_CHECK_MS, { clock: this.#clock, signal });
+        const certificate = await this.#options.certificate(signal);
+        if (certificate === this.#certificate) continue;
+        this.#server?.setSecureContext(secureContext(certificate));
+        this.#certificate = certificate;
+        this.#log.info({}, 'metrics API: serving with a new certificate');
+      } catch (error) {
+        if (!signal.aborted)
+          this.#log.warn({ err: error }, 'metrics API: no new certificate, keeping the old one');
+      }
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const done = this.#metrics.start();
+    request.resume();
+    let status = 200;
+    try {
+      const answer = await handleMetricsRequest(request, this.#handler);
+      send(response, 200, answer);
+    } catch (error) {
+      const failure = error instanceof ApiError ? error : this.#internal(error);
+      status = failure.status;
+      if (failure.code === 'Unauthorized') response.setHeader('connection', 'close');
+      send(response, status, { contentType: 'application/json', body: failure.toStatus() });
+    } finally {
+      done(status);
+    }
+  }
+
+  #internal(error: unknown): ApiError {
+    if (!this.#stop.signal.aborted)
+      this.#log.warn({ err: error }, 'metrics API: a request could not be answered');
+    const message = error instanceof Error ? error.message : String(error);
+    return new ApiError('InternalError', `Internal error occurred: ${message}`, { cause: error });
+  }
+}
+
+/** No CAs: their names in the handshake would make clients choose, and sessions are not resumed since that hides the chain. */
+function secureContext({ certificatePem, privateKeyPem }: CertificateAndKey) {
+  return {
+    cert: certificatePem,
+    key: privateKeyPem,
+    ca: [],
+    minVersion: 'TLSv1.2' as const,
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+}
+
+async function listen(server: HttpsServer, port: number, host: string | undefined): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Does nothing when the client has gone. */
+function send(response: ServerResponse, status: number, answer: Answer): void {
+  if (response.destroyed) return;
+  const [contentType, body] =
+    'text' in answer
+      ? ['text/plain; charset=utf-8', answer.text]
+      : [answer.contentType, JSON.stringify(answer.body)];
+  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-cache, private' }).end(body);
+}

@@ -1,0 +1,45 @@
+/** What a URL of the metrics API stands for. */
+import { withoutTrailing } from '../kube/without-trailing.ts';
+import type { AccessAttributes } from './access-reviewer.ts';
+
+export const METRICS_GROUP = 'external.metrics.k8s.io';
+export const METRICS_VERSION = 'v1beta1';
+export const METRICS_GROUP_VERSION = `${METRICS_GROUP}/${METRICS_VERSION}`;
+
+export type RequestTarget =
+  | { kind: 'health' }
+  /** Discovery, OpenAPI and whatever else is no metric. */
+  | { kind: 'path'; path: string }
+  | { kind: 'metric'; namespace: string; metric: string; labelSelector: string };
+
+const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
+const METRIC = new RegExp(`^/apis/${METRICS_GROUP}/${METRICS_VERSION}/namespaces/([^/]+)/([^/]+)$`);
+
+/** Reads a request's target; undefined when it cannot be decoded. */
+export function requestTarget(url: string): RequestTarget | undefined {
+  const { pathname, searchParams } = new URL(url, 'https://localhost');
+  const path = pathname.length > 1 ? withoutTrailing(pathname, '/') : pathname;
+  if (HEALTH.has(path)) return { kind: 'health' };
+  const match = METRIC.exec(path);
+  if (!match) return { kind: 'path', path };
+  try {
+    return {
+      kind: 'metric',
+      namespace: decodeURIComponent(match[1] ?? ''),
+      metric: decodeURIComponent(match[2] ?? ''),
+      labelSelector: searchParams.get('labelSelector') ?? '',
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What RBAC is asked for: a metric is a resource that is listed, everything else is a path. */
+export function accessAttributes(target: RequestTarget, method: string): AccessAttributes {
+  if (target.kind === 'metric') {
+    const verb = method === 'GET' || method === 'HEAD' ? 'list' : method.toLowerCase();
+    const { namespace, metric } = target;
+    return { namespace, verb, group: METRICS_GROUP, version: METRICS_VERSION, resource: metric };
+  }
+  return { path: target.kind === 'path' ? target.path : '/', verb: method.toLowerCase() };
+}

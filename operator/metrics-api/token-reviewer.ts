@@ -1,0 +1,75 @@
+/** Asks the API server whose a bearer token is. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { KubeClient } from '../kube/client.ts';
+import { type Clock, systemClock } from '../kube/clock.ts';
+import { ApiError } from './api-error.ts';
+import { TtlCache } from './ttl-cache.ts';
+import type { UserInfo } from './user.ts';
+
+/** As k8s.io/apiserver's delegated authentication keeps answers. */
+const TTL_MS = 10_000;
+const MAX_ENTRIES = 1_000;
+const TIMEOUT_MS = 10_000;
+/** Anybody may come with tokens. What they cost the API server, and the operator's connections to it, is bounded. */
+const MAX_ASKING = 8;
+
+const userInfo = z.object({
+  username: z.string().min(1),
+  uid: z.string().optional(),
+  groups: z.array(z.string()).nullish(),
+  extra: z.record(z.string(), z.array(z.string())).nullish(),
+});
+
+const review = z.object({
+  status: z.object({ authenticated: z.boolean().optional(), user: z.unknown().optional() }),
+});
+
+export class TokenReviewer {
+  readonly #client: Pick<KubeClient, 'raw'>;
+  readonly #signal: AbortSignal;
+  /** By hash of the token: tokens themselves are not kept. */
+  readonly #answers: TtlCache<UserInfo | undefined>;
+  #asking = 0;
+
+  /** @param options.signal Ends questions that are under way. */
+  constructor(options: { client: Pick<KubeClient, 'raw'>; signal: AbortSignal; clock?: Clock | undefined }) {
+    this.#client = options.client;
+    this.#signal = options.signal;
+    const clock = options.clock ?? systemClock;
+    this.#answers = new TtlCache({ ttlMs: () => TTL_MS, maxEntries: MAX_ENTRIES, clock });
+  }
+
+  /** Undefined when the API server does not know the token. Throws KubeError when it cannot be asked, ApiError when too many ask. */
+  async userOf(token: string): Promise<UserInfo | undefined> {
+    const key = createHash('sha256').update(token).digest('base64');
+    return await this.#answers.get(key, () => this.#ask(token));
+  }
+
+  async #ask(token: string): Promise<UserInfo | undefined> {
+    if (this.#asking >= MAX_ASKING)
+      throw new ApiError('TooManyRequests', 'too many tokens are being looked at; try again in a second');
+    this.#asking += 1;
+    try {
+      return await this.#review(token);
+    } finally {
+      this.#asking -= 1;
+    }
+  }
+
+  async #review(token: string): Promise<UserInfo | undefined> {
+    const { text } = await this.#client.raw({
+      method: 'POST',
+      path: '/apis/authentication.k8s.io/v1/tokenreviews',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } }),
+      idempotent: true,
+      timeoutMs: TIMEOUT_MS,
+      signal: this.#signal,
+    });
+    const { status } = review.parse(JSON.parse(text));
+    if (!status.authenticated) return undefined;
+    const { username, uid, groups, extra } = userInfo.parse(status.user);
+    return { username, ...(uid && { uid }), groups: groups ?? [], extra: extra ?? {} };
+  }
+}

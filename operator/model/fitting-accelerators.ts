@@ -1,0 +1,30 @@
+import { ACCELERATOR_PRODUCTS } from '../api/inference-pool.ts';
+import { ACCELERATORS } from '../vllm/accelerators.ts';
+import type { KnownModel } from '../vllm/models.ts';
+import { estimateMemory } from './memory-estimate.ts';
+import { tensorParallelSizes } from './parallelism-checks.ts';
+import type { ResolvedEngine } from './resolved-engine.ts';
+
+/** Accelerator types such as `H200x8` that would hold a model, the cheapest first and one for each product, at most three. */
+export function fittingAccelerators(engine: ResolvedEngine, model: KnownModel): string[] {
+  const types = ACCELERATOR_PRODUCTS.flatMap((product) => {
+    const facts = ACCELERATORS[product];
+    // MXFP4 and NVFP4 weights need Ampere; tensor parallelism needs fast links to be worth its price.
+    const fourBitFloat = model.format === 'mxfp4' || model.format === 'nvfp4';
+    if (fourBitFloat && facts.capability !== undefined && facts.capability < 8) return [];
+    const counts = facts.fastLinks ? [1, 2, 4, 8] : [1];
+    const count = counts.find((size) => {
+      if (!tensorParallelSizes(model, size).includes(size)) return false;
+      const accelerator = { ...facts, product, count: size, furtherResources: {} };
+      const parallel = { tensorParallelSize: size, pipelineParallelSize: 1, dataParallelSize: 1 };
+      return estimateMemory({ ...engine, ...parallel, accelerator }, model).fits;
+    });
+    if (count === undefined) return [];
+    const type = count === 1 ? product : `${product}x${count}`;
+    return [{ type, cost: count * Number(facts.hourlyCostHint) }];
+  });
+  return types
+    .sort((a, b) => a.cost - b.cost)
+    .slice(0, 3)
+    .map(({ type }) => type);
+}

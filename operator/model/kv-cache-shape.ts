@@ -1,0 +1,55 @@
+/** How much KV cache a sequence takes on one accelerator, after vllm/v1/kv_cache_interface.py. */
+import type { KnownModel } from '../vllm/models.ts';
+import type { ResolvedEngine } from './resolved-engine.ts';
+
+export interface KvCacheShape {
+  /** Bytes that a sequence of that many tokens takes on one accelerator, whole blocks. */
+  sequenceBytes(tokens: number): number;
+  /** Longest sequence that fits into that many bytes, 0 if none. One block is vLLM's null block. */
+  longestSequence(bytes: number): number;
+}
+
+function bytesPerValue(engine: ResolvedEngine): number {
+  const dtype = engine.settings.pagedAttention?.kvCacheDtype ?? 'auto';
+  if (/(nvfp4|int4)/.test(dtype)) return 0.5;
+  if (/(fp8|int8)/.test(dtype)) return 1;
+  const full = engine.settings.dtype === 'float' || engine.settings.dtype === 'float32';
+  return dtype === 'auto' && full ? 4 : 2;
+}
+
+/** Bytes of one token in one layer. Key-value heads fewer than the tensor-parallel size are replicated; a latent cache (MLA) is whole on every rank. */
+function tokenLayerBytes(engine: ResolvedEngine, model: KnownModel): number {
+  const bytes = bytesPerValue(engine);
+  if (model.latent !== undefined) return (model.latent.kvLoraRank + model.latent.qkRopeHeadDim) * bytes;
+  return 2 * Math.max(1, model.kvHeads / engine.tensorParallelSize) * model.headDim * bytes;
+}
+
+/**
+ * The shape for an engine that computes `batchedTokens` a step. Without `useWindows` all layers grow, which is what
+ * vLLM falls back to where its hybrid KV cache manager is off.
+ */
+export function kvCacheShape(
+  engine: ResolvedEngine,
+  model: KnownModel,
+  { batchedTokens, useWindows }: { batchedTokens: number; useWindows: boolean },
+): KvCacheShape {
+  const block = engine.settings.pagedAttention?.blockSize ?? 16;
+  const sliding = useWindows ? model.sliding : undefined;
+  const layerBytes = tokenLayerBytes(engine, model);
+  const stages = engine.pipelineParallelSize;
+  const growing = Math.ceil((model.layers - (sliding?.layers ?? 0)) / stages);
+  const windowed = Math.ceil((sliding?.layers ?? 0) / stages);
+  const blocks = (tokens: number): number => Math.ceil(tokens / block) * block;
+  // Tokens in flight are kept beside the window, twice with asynchronous scheduling.
+  const window = blocks((sliding?.window ?? 0) + 2 * batchedTokens) + block;
+  const sequenceBytes = (tokens: number): number =>
+    layerBytes * (growing * blocks(tokens) + windowed * Math.min(blocks(tokens), window));
+  const longestSequence = (bytes: number): number => {
+    const room = bytes - layerBytes * (growing + windowed) * block;
+    const perToken = layerBytes * (growing + windowed);
+    if (windowed === 0 || room <= perToken * window)
+      return Math.max(0, Math.floor(room / perToken / block) * block);
+    return Math.floor((room / layerBytes - windowed * window) / growing / block) * block;
+  };
+  return { sequenceBytes, longestSequence };
+}

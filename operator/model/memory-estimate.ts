@@ -1,0 +1,100 @@
+/** The arithmetic behind the memory plan: what one accelerator's memory goes to. */
+
+import { GIB } from '../values/units.ts';
+import type { KnownModel } from '../vllm/models.ts';
+import { compareVersions } from '../vllm/versions.ts';
+import { committedMemoryGiB } from './host-memory.ts';
+import { type KvCacheShape, kvCacheShape } from './kv-cache-shape.ts';
+import { type ResolvedEngine, worldSize } from './resolved-engine.ts';
+import { weightsPerAccelerator } from './weights.ts';
+
+/** Sizes in GiB on one accelerator. */
+export interface MemoryEstimate {
+  /** What vLLM may use. */
+  budgetGiB: number;
+  weightsGiB: number;
+  /** Activations, CUDA graphs, communication buffers. */
+  overheadGiB: number;
+  kvCacheGiB: number;
+  /** Longest single sequence that fits, in tokens. */
+  longest: number;
+  /** Context length that is asked for; `auto` and a model without a limit take the longest that fits. */
+  maxModelLen: number;
+  /** GiB of KV cache that one sequence of maxModelLen takes. */
+  sequenceGiB: number;
+  /** Whether one sequence of maxModelLen fits, with the expected overhead and windows only where they are certain. */
+  fits: boolean;
+  /** Whether it does not fit either with half the overhead and all windows: nothing but a change helps. */
+  hopeless: boolean;
+}
+
+/** vLLM's default for `--gpu-memory-utilization` (raised by vLLM #38284). */
+function utilization(engine: ResolvedEngine): number {
+  if (engine.accelerator.vendor === 'cpu') return 1;
+  const text = engine.settings.pagedAttention?.gpuMemoryUtilization;
+  if (text !== undefined) return Number(text);
+  return compareVersions(engine.version, { major: 0, minor: 21, patch: 0 }) >= 0 ? 0.92 : 0.9;
+}
+
+/** vLLM's default for `--max-num-batched-tokens` of an API server (get_batch_defaults). */
+function batchedTokens(engine: ResolvedEngine): number {
+  const set = engine.settings.batching?.maxNumBatchedTokens;
+  if (set !== undefined) return set;
+  const { memoryGiB, product } = engine.accelerator;
+  if (engine.accelerator.vendor === 'cpu') return 2048 * worldSize(engine);
+  const base = memoryGiB >= 160 ? 16384 : memoryGiB >= 70 && product !== 'A100' ? 8192 : 2048;
+  return engine.settings.performanceMode === 'throughput' ? 2 * base : base;
+}
+
+/** Room for adapters: rank times the inputs and outputs of the seven projections of a layer, about 20 hidden sizes. */
+function adaptersGiB(engine: ResolvedEngine, model: KnownModel): number {
+  const lora = engine.settings.lora;
+  if (lora === undefined) return 0;
+  const hidden = model.attentionHeads * model.headDim;
+  const perRank = model.layers * 20 * hidden * 2;
+  return ((lora.maxLoras ?? 1) * (lora.maxRank ?? 16) * perRank) / engine.tensorParallelSize / GIB;
+}
+
+/** Memory beside weights and KV cache, after what KAITO and aiconfigurator measured. */
+function overheadGiB(engine: ResolvedEngine, model: KnownModel, weightsGiB: number): number {
+  const wide = batchedTokens(engine) >= 8192 || (model.vocabulary ?? 0) > 200_000;
+  const communication = engine.tensorParallelSize > 1 ? 0.4 : 0;
+  return 2.5 + 0.05 * weightsGiB + communication + (wide ? 1 : 0) + adaptersGiB(engine, model);
+}
+
+function contextLength(engine: ResolvedEngine, model: KnownModel, longest: number): number {
+  const wanted = engine.settings.maxModelLen;
+  const most = model.maxPositionEmbeddings ?? longest;
+  return wanted === 'auto' ? Math.min(most, longest) : (wanted ?? most);
+}
+
+/** vLLM's V1 engine: utilization x memory - weights - overhead is left for KV blocks, and one sequence of maxModelLen must fit. */
+export function estimateMemory(engine: ResolvedEngine, model: KnownModel): MemoryEstimate {
+  const weightsGiB = weightsPerAccelerator(engine, model);
+  const overhead = overheadGiB(engine, model, weightsGiB);
+  const onCpu = engine.accelerator.vendor === 'cpu';
+  const budgetGiB =
+    engine.accelerator.memoryGiB * utilization(engine) - (onCpu ? committedMemoryGiB(engine) : 0);
+  const offloads = (engine.settings.pagedAttention?.swapSpaceGiB ?? 0) > 0;
+  const shape = (useWindows: boolean): KvCacheShape =>
+    kvCacheShape(engine, model, { batchedTokens: batchedTokens(engine), useWindows });
+  const expected = shape(!offloads);
+  const left = (overheadShare: number): number => {
+    const rest = Math.max(0, budgetGiB - weightsGiB - overhead * overheadShare);
+    // VLLM_CPU_KVCACHE_SPACE is in whole GiB.
+    return onCpu ? Math.floor(rest) : rest;
+  };
+  const longest = expected.longestSequence(left(1) * GIB);
+  const maxModelLen = contextLength(engine, model, longest);
+  return {
+    budgetGiB,
+    weightsGiB,
+    overheadGiB: overhead,
+    kvCacheGiB: left(1),
+    longest,
+    maxModelLen,
+    sequenceGiB: expected.sequenceBytes(maxModelLen) / GIB,
+    fits: longest > 0 && longest >= maxModelLen,
+    hopeless: shape(true).longestSequence(left(0.5) * GIB) < Math.max(1, maxModelLen),
+  };
+}

@@ -1,0 +1,102 @@
+/** Whether a model fits the accelerators of a replica, and what is left for its KV cache, before anything is started. */
+
+import type { SpecIssue } from '../values/spec-issue.ts';
+import { flagsIn } from '../vllm/extra-args.ts';
+import type { KnownModel } from '../vllm/models.ts';
+import { fittingAccelerators } from './fitting-accelerators.ts';
+import { estimateMemory, type MemoryEstimate } from './memory-estimate.ts';
+import type { ResolvedEngine } from './resolved-engine.ts';
+
+/** The plan of one replica. Sizes are GiB on one accelerator. */
+export interface MemoryPlan {
+  weightsGiB: number;
+  /** Activations, CUDA graphs, communication buffers. */
+  overheadGiB: number;
+  kvCacheGiB: number;
+  /** Tokens that the KV cache of the whole replica holds. */
+  kvCacheTokens: number;
+  /** Context length that the plan is for. */
+  maxModelLen: number;
+  /** Sequences of that length that the whole replica holds at once. */
+  sequencesAtFullLength: number;
+  /** One sentence for people. */
+  summary: string;
+  /** Set when the model cannot run, not even with half the overhead that is expected. */
+  issue?: SpecIssue;
+}
+
+/** Flags that change what the plan computes with; where one is set, there is no plan. */
+const UNPLANNED_FLAGS = [
+  'cpu-offload-gb',
+  'offload-group-size',
+  'kv-cache-memory-bytes',
+  'hf-overrides',
+  'config',
+];
+
+function remedyFor(engine: ResolvedEngine, model: KnownModel, estimate: MemoryEstimate): string {
+  const types = fittingAccelerators(engine, model);
+  const { count, product } = engine.accelerator;
+  const pool =
+    product === 'CPU'
+      ? 'raise accelerator.cpu.memoryGiB of the InferencePool'
+      : types.length > 0
+        ? `use a pool of ${types.join(' or ')}`
+        : `use a pool with more memory than ${count} x ${product}`;
+  const choices = [
+    ...(estimate.longest > 0 ? [`set engine.maxModelLen to ${estimate.longest} or less`] : []),
+    // vLLM's CPU backend refuses it beside chunked prefill, its default.
+    ...(product !== 'CPU' &&
+    estimate.longest > 0 &&
+    engine.settings.pagedAttention?.kvCacheDtype === undefined
+      ? ['set engine.pagedAttention.kvCacheDtype to fp8']
+      : []),
+    pool,
+    ...(model.format === 'bf16' && engine.settings.quantization === undefined
+      ? ['use quantized weights']
+      : []),
+  ];
+  return choices.join(', or ');
+}
+
+/** Undefined for a model of unknown shape, and where extraArgs change what counts. */
+export function planMemory(engine: ResolvedEngine): MemoryPlan | undefined {
+  const { model, accelerator } = engine;
+  if (model === undefined) return undefined;
+  const flags = flagsIn(engine.extraArgs, engine.version);
+  if (UNPLANNED_FLAGS.some((flag) => flags.has(flag))) return undefined;
+
+  const estimate = estimateMemory(engine, model);
+  const { weightsGiB, overheadGiB, kvCacheGiB, budgetGiB, maxModelLen, sequenceGiB } = estimate;
+  const sequences = sequenceGiB > 0 ? (kvCacheGiB / sequenceGiB) * engine.dataParallelSize : 0;
+  const used = `weights ${gib(weightsGiB)} and overhead ${gib(overheadGiB)} of ${gib(budgetGiB)} usable on each ${accelerator.product}`;
+  const plan: MemoryPlan = {
+    weightsGiB,
+    overheadGiB,
+    kvCacheGiB,
+    kvCacheTokens: Math.floor(sequences * maxModelLen),
+    maxModelLen,
+    sequencesAtFullLength: sequences,
+    summary: `${used}; the KV cache holds ${sequences.toFixed(1)} sequences of ${maxModelLen} tokens`,
+  };
+  if (estimate.fits) return plan;
+  const remedy = remedyFor(engine, model, estimate);
+  if (!estimate.hopeless) {
+    return { ...plan, summary: `tight: ${used}; ${maxModelLen} tokens may not fit; ${remedy}` };
+  }
+  const reason = `${used} leave ${gib(kvCacheGiB)} for the KV cache, and one sequence of ${maxModelLen} tokens takes ${gib(sequenceGiB)}`;
+  const issue =
+    weightsGiB >= budgetGiB
+      ? {
+          field: 'spec.model.source',
+          value: engine.source.argument,
+          reason: `the weights take ${gib(weightsGiB)} on each accelerator, and vLLM may use ${gib(budgetGiB)} of each ${accelerator.product}`,
+          remedy,
+        }
+      : { field: 'spec.engine.maxModelLen', value: engine.settings.maxModelLen, reason, remedy };
+  return { ...plan, issue };
+}
+
+function gib(size: number): string {
+  return `${size.toFixed(1)} GiB`;
+}

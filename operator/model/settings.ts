@@ -1,0 +1,152 @@
+/** From the specs of a pool and a model to what the engine runs with. */
+import type { EngineSettings } from '../api/engine-settings.ts';
+import type { InferenceModelSpec } from '../api/inference-model.ts';
+import { InvalidSpecError, type SpecIssue } from '../values/spec-issue.ts';
+import { durationSeconds } from '../values/units.ts';
+import { type ResolvedAccelerator, resolveAccelerator } from '../vllm/accelerators.ts';
+import { type ModelSource, parseModelSource } from '../vllm/model-source.ts';
+import { findModel } from '../vllm/models.ts';
+import {
+  type EngineVersion,
+  formatVersion,
+  imageVersion,
+  isOfficialImage,
+  PINNED_VERSION,
+  parseVersion,
+} from '../vllm/versions.ts';
+import { drainTimeoutSeconds } from './drain-timeout.ts';
+import { checkEngine } from './engine-checks.ts';
+import { mergeSettings } from './merge-settings.ts';
+import type { ResolvedEngine } from './resolved-engine.ts';
+import { type EngineInput, settingField } from './setting-field.ts';
+import { checkTemplate } from './template-checks.ts';
+import { ownSharedMemoryGiB } from './template-volumes.ts';
+
+export type { ResolvedEngine };
+
+/** Engine images where neither pool nor model names one. */
+const DEFAULT_IMAGES = {
+  nvidia: `vllm/vllm-openai:v${formatVersion(PINNED_VERSION)}`,
+  amd: `vllm/vllm-openai-rocm:v${formatVersion(PINNED_VERSION)}`,
+  other: `vllm/vllm-openai:v${formatVersion(PINNED_VERSION)}`,
+  cpu: `vllm/vllm-openai-cpu:v${formatVersion(PINNED_VERSION)}`,
+} as const;
+
+const DEFAULT_STARTUP_TIMEOUT = '30m';
+
+/** vLLM's own default for an API server, made explicit so that the router knows the capacity. */
+function defaultMaxNumSeqs(accelerator: ResolvedAccelerator, settings: EngineSettings): number {
+  const large = accelerator.memoryGiB >= 70 && accelerator.product !== 'A100';
+  const base = accelerator.vendor === 'cpu' ? 128 : large ? 1024 : 256;
+  return base * (settings.performanceMode === 'throughput' ? 2 : 1);
+}
+
+function resolveVersion(
+  input: EngineInput,
+  settings: EngineSettings,
+  image: string,
+  issues: SpecIssue[],
+): EngineVersion {
+  const version = settings.version === undefined ? imageVersion(image) : parseVersion(settings.version);
+  if (version !== undefined) return version;
+  issues.push({
+    field: settingField(input, 'image'),
+    value: image,
+    reason: isOfficialImage(image)
+      ? 'its tag does not tell the vLLM version, which decides the flags'
+      : "it is not one of vLLM's own, so its tag need not be the vLLM version, which decides the flags",
+    remedy: `set ${settingField(input, 'version')} to the vLLM version in it, such as v${formatVersion(PINNED_VERSION)}`,
+  });
+  return PINNED_VERSION;
+}
+
+function resolveSource(spec: InferenceModelSpec, issues: SpecIssue[]): ModelSource {
+  try {
+    return parseModelSource(spec.model.source);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    issues.push({
+      field: 'spec.model.source',
+      value: spec.model.source,
+      reason: error.message,
+      remedy:
+        'use hf://org/name, s3://bucket/path, gs://bucket/path, pvc://claim/path, oci://image or file:///path',
+    });
+    return { kind: 'hf', argument: spec.model.source };
+  }
+}
+
+/** Tensor-parallel size that uses all accelerators next to the other sizes; 1 with an issue if there is none. */
+function defaultTensorParallelSize(
+  input: EngineInput,
+  accelerators: number,
+  others: number,
+  issues: SpecIssue[],
+): number {
+  if (accelerators % others === 0) return accelerators / others;
+  issues.push({
+    field: settingField(input, 'tensorParallelSize'),
+    value: undefined,
+    reason: `pipelineParallelSize times dataParallelSize is ${others}, which does not divide the ${accelerators} accelerators of a replica`,
+    remedy: 'choose sizes whose product divides the accelerators, or set tensorParallelSize',
+  });
+  return 1;
+}
+
+/**
+ * Merges the engine settings of pool and model, applies defaults and checks the result against the accelerator, the
+ * engine version and the facts of the model. Throws InvalidSpecError with every issue found.
+ */
+export function resolveEngine(pool: EngineInput['pool'], model: EngineInput['model']): ResolvedEngine {
+  const input: EngineInput = { pool, model };
+  const accelerator = resolveAccelerator(pool.spec.accelerator);
+  const issues: SpecIssue[] = [];
+  const settings = mergeSettings(pool.spec.engine, model.spec.engine);
+  const image = settings.image ?? DEFAULT_IMAGES[accelerator.vendor];
+  const version = resolveVersion(input, settings, image, issues);
+  const source = resolveSource(model.spec, issues);
+  const pipelineParallelSize = settings.pipelineParallelSize ?? 1;
+  const dataParallelSize = settings.dataParallelSize ?? 1;
+  const others = pipelineParallelSize * dataParallelSize;
+  const known = findModel(model.spec.model.source, model.spec.model.facts);
+  const ownSharedMemory = ownSharedMemoryGiB(model.spec.template);
+  const engine: ResolvedEngine = {
+    image,
+    version,
+    accelerator,
+    source,
+    servedNames: model.spec.model.servedNames ?? [model.metadata.name],
+    ...(model.spec.model.revision === undefined ? {} : { revision: model.spec.model.revision }),
+    trustRemoteCode: model.spec.model.trustRemoteCode,
+    tensorParallelSize:
+      settings.tensorParallelSize ?? defaultTensorParallelSize(input, accelerator.count, others, issues),
+    pipelineParallelSize,
+    dataParallelSize,
+    expertParallel: settings.expertParallel ?? false,
+    maxNumSeqs: settings.batching?.maxNumSeqs ?? defaultMaxNumSeqs(accelerator, settings),
+    startupTimeoutSeconds: Math.ceil(durationSeconds(settings.startupTimeout ?? DEFAULT_STARTUP_TIMEOUT)),
+    drainTimeoutSeconds: Math.ceil(drainTimeoutSeconds(settings)),
+    settings: withDefaults(settings, accelerator, source),
+    extraArgs: settings.extraArgs ?? [],
+    env: settings.env ?? [],
+    ...(ownSharedMemory === undefined ? {} : { ownSharedMemoryGiB: ownSharedMemory }),
+    ...(known === undefined ? {} : { model: known }),
+  };
+  issues.push(...checkEngine(engine, input), ...checkTemplate(engine, pool.spec, model.spec));
+  if (issues.length > 0) throw new InvalidSpecError(issues);
+  return engine;
+}
+
+function withDefaults(
+  settings: EngineSettings,
+  accelerator: ResolvedAccelerator,
+  source: ModelSource,
+): EngineSettings {
+  const streamed = source.kind === 's3' || source.kind === 'gs';
+  return {
+    ...settings,
+    // vLLM reads object storage through the Run:ai streamer only.
+    ...(streamed && settings.loadFormat === undefined ? { loadFormat: 'runai_streamer' } : {}),
+    ...(accelerator.bf16 === false && settings.dtype === undefined ? { dtype: 'half' as const } : {}),
+  };
+}

@@ -1,0 +1,108 @@
+/** The claims that all engine pods of a model mount, and what their access modes allow. Pure. */
+import type { InferenceModelSpec } from '../api/inference-model.ts';
+import type { SpecIssue } from '../values/spec-issue.ts';
+import { parseModelSource } from '../vllm/model-source.ts';
+import { mostReplicas, NO_LIMIT } from './replica-bounds.ts';
+
+/** A claim in the spec of a model. */
+interface SharedClaim {
+  field: string;
+  /** Name of a claim that somebody made; absent for one that the operator makes. */
+  name?: string;
+  /** Access modes of a claim that the operator makes. */
+  modes?: readonly string[];
+  readOnly: boolean;
+  isCache: boolean;
+}
+
+/** Access modes of a claim in the model's namespace; undefined while it is not known. */
+export type ClaimModes = (claimName: string) => readonly string[] | undefined;
+
+/** What the API server takes where a claim has none. */
+const DEFAULT_MODES = ['ReadWriteOnce'];
+
+/** Names of the claims that somebody made for the model. */
+export function claimNames(spec: InferenceModelSpec): string[] {
+  return sharedClaims(spec).flatMap(({ name }) => name ?? []);
+}
+
+/** Whether only one node, or one pod, can mount one of the claims: a replica more may never start, and a rollout stops the old pod first. */
+export function isBoundToOneNode(spec: InferenceModelSpec, modesOf: ClaimModes): boolean {
+  return sharedClaims(spec).some((claim) => isSingle(claim, claim.modes ?? modesOf(claim.name ?? '')));
+}
+
+/** Issues of claims that cannot be used as the spec wants it. Those whose modes are not known are passed over. */
+export function checkSharedClaims(spec: InferenceModelSpec, modesOf: ClaimModes): SpecIssue[] {
+  const most = mostReplicas(spec.scaling);
+  const many =
+    most >= NO_LIMIT
+      ? 'any number of replicas (mode External without maxReplicas) share'
+      : `up to ${most} replicas share`;
+  return sharedClaims(spec).flatMap((claim): SpecIssue[] => {
+    const modes = claim.modes ?? modesOf(claim.name ?? '');
+    if (modes === undefined) return [];
+    const value = claim.modes ?? claim.name;
+    const shown = `${claim.name === undefined ? 'it' : `claim ${claim.name}`} is ${modes.join(', ')}`;
+    if (claim.isCache && modes.every((mode) => mode === 'ReadOnlyMany')) {
+      const reason = `${shown}, and a cache is written to`;
+      const remedy =
+        'use ReadWriteMany, or mount weights that are there already with model.source pvc://claim/path';
+      return [{ field: claim.field, value, reason, remedy }];
+    }
+    if (most <= 1 || !isSingle(claim, modes)) return [];
+    const reason = `${many} the claim, ${shown}, and only one ${modes.includes('ReadWriteOncePod') ? 'pod' : 'node'} may mount it`;
+    return [{ field: claim.field, value, reason, remedy: remedyFor(claim) }];
+  });
+}
+
+function remedyFor({ modes, readOnly }: SharedClaim): string {
+  if (modes !== undefined)
+    return 'set accessModes to [ReadWriteMany] with a StorageClass that has it, use emptyDir, or let scaling have at most 1 replica';
+  const mode = readOnly ? 'ReadOnlyMany or ReadWriteMany' : 'ReadWriteMany';
+  return `use a claim with ${mode}, or let scaling have at most 1 replica`;
+}
+
+function isSingle({ readOnly }: SharedClaim, modes: readonly string[] | undefined): boolean {
+  if (modes === undefined) return false;
+  return !modes.includes('ReadWriteMany') && !(readOnly && modes.includes('ReadOnlyMany'));
+}
+
+function sharedClaims(spec: InferenceModelSpec): SharedClaim[] {
+  return [...cacheClaim(spec), ...sourceClaim(spec), ...templateClaims(spec)];
+}
+
+function cacheClaim({ model }: InferenceModelSpec): SharedClaim[] {
+  const pvc = model.cache?.pvc;
+  if (pvc === undefined) return [];
+  const claim = { readOnly: false, isCache: true };
+  return [
+    pvc.claimName === undefined
+      ? { ...claim, field: 'spec.model.cache.pvc.accessModes', modes: pvc.accessModes ?? DEFAULT_MODES }
+      : { ...claim, field: 'spec.model.cache.pvc.claimName', name: pvc.claimName },
+  ];
+}
+
+function sourceClaim({ model }: InferenceModelSpec): SharedClaim[] {
+  if (!model.source.startsWith('pvc://')) return [];
+  try {
+    const source = parseModelSource(model.source);
+    if (source.kind !== 'pvc') return [];
+    return [{ field: 'spec.model.source', name: source.claimName, readOnly: true, isCache: false }];
+  } catch (error) {
+    // Another check refuses the source.
+    if (error instanceof RangeError) return [];
+    throw error;
+  }
+}
+
+function templateClaims({ template }: InferenceModelSpec): SharedClaim[] {
+  return (template?.volumes ?? []).flatMap(({ persistentVolumeClaim }, at): SharedClaim[] => {
+    const { claimName, readOnly } = Object(persistentVolumeClaim) as {
+      claimName?: unknown;
+      readOnly?: unknown;
+    };
+    if (typeof claimName !== 'string') return [];
+    const field = `spec.template.volumes[${at}].persistentVolumeClaim.claimName`;
+    return [{ field, name: claimName, readOnly: readOnly === true, isCache: false }];
+  });
+}

@@ -1,0 +1,50 @@
+/** How much memory the weights of a model take. */
+
+import { GIB } from '../values/units.ts';
+import type { KnownModel, WeightFormat } from '../vllm/models.ts';
+import { quantizedFormat } from '../vllm/quantization.ts';
+import type { ResolvedEngine } from './resolved-engine.ts';
+
+/** Bytes of one parameter; the four-bit formats with their scales and the layers that stay at 16 bits. */
+const BYTES: Readonly<Record<WeightFormat, number>> = {
+  fp32: 4,
+  bf16: 2,
+  fp8: 1,
+  int4: 0.56,
+  nvfp4: 0.56,
+  mxfp4: 0.53,
+};
+
+function loadedFormat(engine: ResolvedEngine, model: KnownModel): WeightFormat {
+  const { quantization, dtype } = engine.settings;
+  const quantized = quantization === undefined ? undefined : quantizedFormat(quantization);
+  if (quantized !== undefined) return quantized;
+  return model.format === 'bf16' && (dtype === 'float' || dtype === 'float32') ? 'fp32' : model.format;
+}
+
+/** Weights of one copy of the model in GiB, in the format that the engine loads them in. */
+export function weightsGiB(engine: ResolvedEngine, model: KnownModel): number {
+  const format = loadedFormat(engine, model);
+  if (model.weightsGiB !== undefined && format === model.format) return model.weightsGiB;
+  return (model.parametersBillions * 1e9 * BYTES[format]) / GIB;
+}
+
+/** Share of the parameters that are experts: all but those that every token uses. */
+function expertShare(model: KnownModel): number {
+  if (model.experts === undefined) return 0;
+  const { count, perToken, activeBillions } = model.experts;
+  const total = model.parametersBillions;
+  const used = perToken / count;
+  return Math.min(1, (total - activeBillions) / (1 - used) / total);
+}
+
+/**
+ * Weights on one accelerator in GiB. Tensor and pipeline ranks split them; data-parallel ranks each hold a copy, but
+ * share the experts. 2 % on top for what does not split evenly (KAITO).
+ */
+export function weightsPerAccelerator(engine: ResolvedEngine, model: KnownModel): number {
+  const { tensorParallelSize, pipelineParallelSize, dataParallelSize } = engine;
+  const experts = expertShare(model);
+  const copies = 1 - experts + experts / dataParallelSize;
+  return (weightsGiB(engine, model) * 1.02 * copies) / (tensorParallelSize * pipelineParallelSize);
+}

@@ -1,0 +1,50 @@
+/** The operator's own root key and what follows from it, loaded once and renewed in the background of use. */
+import type { Clock } from '../kube/clock.ts';
+import type { AuthorityStore } from './authority-store.ts';
+import { CertificateKeeper } from './certificate-keeper.ts';
+import type { CertificateAndKey } from './certificates.ts';
+import { type Authority, issueClientCertificate, trustBundle } from './pki.ts';
+
+/** How long a loaded authority is used before the Secret is read again, so that a rotation by another replica is seen. */
+const RELOAD_MS = 60 * 60_000;
+
+export interface LoadedAuthority {
+  rootKey: Uint8Array;
+  /** PEM of every CA that routers are to trust at present. */
+  trustBundle: string;
+}
+
+export class Identity {
+  readonly #store: AuthorityStore;
+  readonly #clock: Clock;
+  readonly #client: CertificateKeeper;
+  #loaded: { authority: Authority; at: number } | undefined;
+
+  constructor(options: { store: AuthorityStore; clock: Clock }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#client = new CertificateKeeper({
+      issue: (authority) => issueClientCertificate(authority, { now: new Date(options.clock.now()) }),
+      now: () => new Date(options.clock.now()),
+    });
+  }
+
+  /** Root key and trust bundle. Throws KubeError or AuthorityError. */
+  async authority(signal: AbortSignal): Promise<LoadedAuthority> {
+    const authority = await this.load(signal);
+    return { rootKey: authority.rootKey, trustBundle: trustBundle(authority) };
+  }
+
+  /** The certificate that the routers' admin server admits. */
+  async clientCertificate(signal: AbortSignal): Promise<CertificateAndKey> {
+    return await this.#client.get(await this.load(signal));
+  }
+
+  /** All of it, to issue other certificates from. */
+  async load(signal: AbortSignal): Promise<Authority> {
+    const now = this.#clock.now();
+    if (!this.#loaded || now - this.#loaded.at >= RELOAD_MS)
+      this.#loaded = { authority: await this.#store.load(signal), at: now };
+    return this.#loaded.authority;
+  }
+}

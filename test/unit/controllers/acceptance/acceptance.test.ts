@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { InferenceModel, InferencePool } from '../../../../operator/api/types.ts';
+import { acceptModels, type Verdict } from '../../../../operator/controllers/acceptance/acceptance.ts';
+import { claimOf, type Grant, maxReplicas } from '../../../../operator/controllers/acceptance/claim.ts';
+import { Holdings } from '../../../../operator/controllers/acceptance/holdings.ts';
+import { aModel, aPool } from '../fixtures.ts';
+
+function verdicts(
+  pool: InferencePool,
+  models: InferenceModel[],
+  labels: Record<string, Record<string, string>> = {},
+  grants: ReadonlyMap<string, Grant> = new Map(),
+): Record<string, Verdict> {
+  const { verdicts: result } = acceptModels({
+    pool,
+    models,
+    namespaceLabels: (name) => labels[name],
+    acceleratorsPerReplica: 1,
+    claimOf: (model) => claimOf(pool, model),
+    isRunnable: () => true,
+    holdings: new Holdings(grants),
+  });
+  return Object.fromEntries(
+    models.map((model) => [model.metadata.name, result.get(model.metadata.uid ?? '') as Verdict]),
+  );
+}
+
+const reason = (verdict: Verdict | undefined) => (verdict?.accepted === false ? verdict.reason : 'accepted');
+
+describe('acceptModels', () => {
+  it('admits the own namespace only, unless the pool says otherwise', () => {
+    const models = [aModel('own'), aModel('other', {}, { namespace: 'team-a' })];
+    expect(reason(verdicts(aPool(), models).own)).toBe('accepted');
+    expect(reason(verdicts(aPool(), models).other)).toBe('NamespaceNotAllowed');
+    expect(reason(verdicts(aPool({ allowedNamespaces: { from: 'All' } }), models).other)).toBe('accepted');
+  });
+
+  it('admits namespaces by label with a selector', () => {
+    const pool = aPool({
+      allowedNamespaces: {
+        from: 'Selector',
+        selector: { matchExpressions: [{ key: 'gpu', operator: 'In', values: ['yes'] }] },
+      },
+    });
+    const models = [
+      aModel('a', {}, { namespace: 'team-a' }),
+      aModel('b', {}, { namespace: 'team-b' }),
+      aModel('c', {}, { namespace: 'unknown' }),
+    ];
+    const got = verdicts(pool, models, { 'team-a': { gpu: 'yes' }, 'team-b': { gpu: 'no' } });
+    expect([reason(got.a), reason(got.b), reason(got.c)]).toEqual([
+      'accepted',
+      'NamespaceNotAllowed',
+      'NamespaceNotAllowed',
+    ]);
+  });
+
+  it('gives a served name to the older model and tells the newer whose it is', () => {
+    const old = aModel('old', { model: { source: 'hf://a/b', servedNames: ['chat'] } });
+    const young = aModel(
+      'young',
+      { model: { source: 'hf://a/b', servedNames: ['young', 'chat'] } },
+      { creationTimestamp: '2026-02-01T00:00:00Z' },
+    );
+    const got = verdicts(aPool(), [young, old]);
+    expect(reason(got.old)).toBe('accepted');
+    expect(got.young).toMatchObject({
+      reason: 'ServedNameConflict',
+      message: expect.stringContaining('"chat" is already served in pool platform/pool by platform/old'),
+    });
+  });
+
+  it('counts the names of LoRA adapters', () => {
+    const adapters = { engine: { lora: { adapters: [{ name: 'sql', source: 'org/sql' }] } } };
+    const got = verdicts(aPool(), [
+      aModel('base', adapters),
+      aModel('sql', {}, { creationTimestamp: '2026-02-01T00:00:00Z' }),
+    ]);
+    expect(reason(got.sql)).toBe('ServedNameConflict');
+  });
+
+  it('counts adapters that a model inherits beside its own', () => {
+    const pool = aPool({ engine: { lora: { adapters: [{ name: 'sql', source: 'org/sql' }] } } });
+    const own = { engine: { lora: { adapters: [{ name: 'law', source: 'org/law' }] } } };
+    const found = verdicts(pool, [
+      aModel('base', own),
+      aModel('sql', {}, { creationTimestamp: '2026-02-01T00:00:00Z' }),
+    ]);
+    expect(reason(found.sql)).toBe('ServedNameConflict');
+  });
+
+  it('does not let an edit take a name from a model that serves it', () => {
+    const edited = aModel(
+      'older',
+      { model: { source: 'hf://a/b', servedNames: ['chat'] } },
+      { generation: 2 },
+    );
+    const serving = aModel('chat', {}, { creationTimestamp: '2026-03-01T00:00:00Z' });
+    const held = new Map([
+      ['platform/older', { names: ['older'], replicas: 1 }],
+      ['platform/chat', { names: ['chat'], replicas: 1 }],
+    ]);
+    const got = verdicts(aPool(), [edited, serving], {}, held);
+    expect([reason(got.older), reason(got.chat)]).toEqual(['ServedNameConflict', 'accepted']);
+  });
+
+  it('charges the maximum against quota and budget', () => {
+    const pool = aPool({
+      capacity: { accelerators: 4, namespaceQuotas: [{ namespace: 'platform', accelerators: 3 }] },
+    });
+    const got = verdicts(pool, [
+      aModel('a', { scaling: { minReplicas: 1, maxReplicas: 2 } }),
+      aModel('b', { scaling: { replicas: 2 } }),
+      aModel('c'),
+    ]);
+    expect([reason(got.a), reason(got.b), reason(got.c)]).toEqual(['accepted', 'QuotaExceeded', 'accepted']);
+    expect(got.b).toMatchObject({
+      message: expect.stringContaining(
+        'needs 2 accelerators (2 × 1), but namespace "platform" has 1 of its 3 left',
+      ),
+    });
+  });
+
+  it('with overcommit refuses only what could never run', () => {
+    const pool = aPool({ capacity: { accelerators: 1, overcommit: true } });
+    const got = verdicts(pool, [aModel('a'), aModel('b')]);
+    expect([reason(got.a), reason(got.b)]).toEqual(['accepted', 'accepted']);
+    expect(
+      reason(verdicts(aPool({ capacity: { accelerators: 0, overcommit: true } }), [aModel('a')]).a),
+    ).toBe('QuotaExceeded');
+  });
+
+  it('never exceeds a budget, and does not depend on the order in which models are listed', () => {
+    const models = fc.array(
+      fc.record({ replicas: fc.integer({ min: 0, max: 5 }), day: fc.integer({ min: 1, max: 28 }) }),
+      { maxLength: 8 },
+    );
+    fc.assert(
+      fc.property(models, fc.integer({ min: 0, max: 12 }), fc.integer(), (specs, budget, seed) => {
+        const pool = aPool({ capacity: { accelerators: budget } });
+        const all = specs.map(({ replicas, day }, i) =>
+          aModel(
+            `m${i}`,
+            { scaling: { replicas } },
+            { creationTimestamp: `2026-01-${String(day).padStart(2, '0')}T00:00:00Z` },
+          ),
+        );
+        const got = verdicts(pool, all);
+        const charged = all
+          .filter((model) => got[model.metadata.name]?.accepted)
+          .reduce((sum, model) => sum + maxReplicas(model), 0);
+        expect(charged).toBeLessThanOrEqual(budget);
+        const rotated = all.slice(seed % (all.length || 1)).concat(all.slice(0, seed % (all.length || 1)));
+        expect(verdicts(pool, rotated)).toEqual(got);
+      }),
+    );
+  });
+
+  it('never takes anything from a holder, whatever everybody edits, deletes and makes', () => {
+    const name = fc.constantFrom('v', 'w', 'x', 'y', 'z');
+    const step = fc.record({
+      model: fc.integer({ min: 0, max: 5 }),
+      names: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }),
+      replicas: fc.integer({ min: 0, max: 3 }),
+      deleted: fc.boolean(),
+      kept: fc.boolean(),
+    });
+    const pool = aPool({ allowedNamespaces: { from: 'All' }, capacity: { accelerators: 5 } });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const models = new Map<string, InferenceModel>();
+        const holdings = new Holdings();
+        for (const { model, names: servedNames, replicas, deleted, kept } of steps) {
+          const metadata = { namespace: model % 2 === 0 ? 'a' : 'b' };
+          const key = `${metadata.namespace}/m${model}`;
+          if (deleted) models.delete(key);
+          else {
+            const source = { model: { source: 'hf://a/b', servedNames } };
+            models.set(key, aModel(`m${model}`, { ...source, scaling: { replicas } }, metadata));
+          }
+          const before = new Map(holdings.grants);
+          const { verdicts: told } = acceptModels({
+            pool,
+            models: [...models.values()],
+            namespaceLabels: () => ({}),
+            acceleratorsPerReplica: 1,
+            claimOf: (candidate) => claimOf(pool, candidate),
+            isRunnable: () => true,
+            holdings,
+            isReserved: () => kept,
+          });
+          const granted = [...holdings.grants.values()];
+          const held = granted.flatMap((grant) => grant.names);
+          expect(new Set(held).size).toBe(held.length);
+          expect(granted.reduce((sum, grant) => sum + grant.replicas, 0)).toBeLessThanOrEqual(5);
+          for (const [candidate, of] of models) {
+            const verdict = told.get(of.metadata.uid ?? '');
+            expect(holdings.of(candidate)).toEqual(
+              verdict?.accepted ? claimOf(pool, of) : before.get(candidate),
+            );
+          }
+          // What is counted along the way is what a new leader counts from the record.
+          const anew = new Holdings(holdings.grants);
+          expect([holdings.replicas, holdings.share('a'), holdings.share('b')]).toEqual([
+            anew.replicas,
+            anew.share('a'),
+            anew.share('b'),
+          ]);
+        }
+      }),
+    );
+  });
+});

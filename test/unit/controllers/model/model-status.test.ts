@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { type ModelView, modelStatus } from '../../../../operator/controllers/model/model-status.ts';
+import { aModel } from '../fixtures.ts';
+
+/** Type, status and reason of the conditions of a model without replicas. */
+function asleep(view: Partial<ModelView>): Record<string, string> {
+  const health = { desired: 0, pods: 0, ready: 0, rolling: false };
+  const status = modelStatus({ model: aModel('chat'), now: 0, health, reach: 'served', ...view });
+  return Object.fromEntries(
+    (status.conditions ?? []).map((condition) => [condition.type, `${condition.status} ${condition.reason}`]),
+  );
+}
+
+it('shows a drain before its end: streams that run on can make it long', () => {
+  const health = { desired: 1, pods: 1, ready: 1, rolling: false };
+  const state = (draining: boolean) => modelStatus({ model: aModel('chat'), now: 0, health, draining }).state;
+  expect([state(false), state(true)]).toEqual(['Serving', 'Draining']);
+});
+
+describe('a model without replicas', () => {
+  it('is as it should be where it may sleep', () => {
+    expect(asleep({ wakes: true, leastReplicas: 0 })).toMatchObject({
+      Ready: 'True Idle',
+      Available: 'True Idle',
+      Reconciling: 'False Idle',
+    });
+  });
+
+  it('is not Ready where it must run: in a pool with overcommit it starts with none', () => {
+    expect(asleep({ wakes: true, leastReplicas: 1 })).toMatchObject({
+      Ready: 'False EnginesStarting',
+      Available: 'True Idle',
+      Reconciling: 'True EnginesStarting',
+    });
+    expect(asleep({ wakes: false, leastReplicas: 2 })).toMatchObject({
+      Ready: 'False EnginesStarting',
+      Available: 'False NoReplicas',
+    });
+  });
+
+  it('is Ready in the queue only where nobody but clients asks for it', () => {
+    expect(asleep({ wakes: true, leastReplicas: 0, queuePosition: 2 }).Ready).toBe(
+      'True WaitingForAccelerators',
+    );
+    expect(asleep({ wakes: true, leastReplicas: 1, queuePosition: 2 }).Ready).toBe(
+      'False WaitingForAccelerators',
+    );
+  });
+
+  it('needs nobody where its number is fixed at zero', () => {
+    expect(asleep({ wakes: false, leastReplicas: 0 })).toMatchObject({
+      Ready: 'True Idle',
+      Available: 'False NoReplicas',
+    });
+  });
+});
+
+describe('a model whose engines are replaced', () => {
+  const rolling = { desired: 1, pods: 2, ready: 1, rolling: true };
+  const problem = (needsUser: boolean) => ({
+    reason: 'EngineCrashed' as const,
+    message: 'vLLM ended',
+    lastingMessage: 'vLLM ended',
+    needsUser,
+  });
+
+  it.each([
+    ['goes on', undefined, 'False RolloutInProgress', 'False RolloutInProgress'],
+    ['cannot be scheduled or is tried again', problem(false), 'False EngineCrashed', 'False EngineCrashed'],
+    ['has failed', problem(true), 'False EngineCrashed', 'True EngineCrashed'],
+  ])('is not Ready, and available, while that %s', (_, found, ready, stalled) => {
+    const health = { ...rolling, ...(found && { problem: found }) };
+    expect(asleep({ health, routersReady: true })).toMatchObject({
+      Ready: ready,
+      Stalled: stalled,
+      Available: 'True EnginesReady',
+    });
+  });
+});
+
+describe('a model that no router of the pool serves', () => {
+  it.each([
+    ['with engines', { desired: 1, pods: 1, ready: 1, rolling: false }],
+    ['asleep', { desired: 0, pods: 0, ready: 0, rolling: false }],
+  ])('is not available: %s', (_, health) => {
+    expect(asleep({ health, routersReady: false, reach: undefined, wakes: true })).toMatchObject({
+      Ready: 'False RoutesPending',
+      Available: 'False RoutersNotReady',
+    });
+  });
+});
+
+it('says after a failed wake how to get at the log, as the pods are gone', () => {
+  const wakeFailure = { reason: 'EngineCrashed', message: 'vLLM ended with exit code 1' };
+  const health = { desired: 0, pods: 0, ready: 0, rolling: false };
+  const status = modelStatus({ model: aModel('chat'), now: 0, health, wakes: true, wakeFailure });
+  const message = status.conditions?.find(({ type }) => type === 'Stalled')?.message;
+  expect(message).toContain('minReplicas to 1');
+  expect(message).not.toContain('kubectl logs');
+});

@@ -1,0 +1,105 @@
+import { expect, it } from 'vitest';
+import type { AcceptanceCache } from '../../../../operator/controllers/acceptance/acceptance-cache.ts';
+import { BudgetKeeper } from '../../../../operator/controllers/scaling/budget-keeper.ts';
+import { ScalingMemories } from '../../../../operator/controllers/scaling/scaling-memory.ts';
+import {
+  byModel,
+  type ClusterState,
+  poolKeyOf,
+} from '../../../../operator/controllers/shared/cluster-state.ts';
+import type { Deployment, Pod } from '../../../../operator/controllers/shared/workloads.ts';
+import { Store } from '../../../../operator/kube/store.ts';
+import { EVACUATING_LABEL, engineLabels } from '../../../../operator/render/labels.ts';
+import { DemandTracker } from '../../../../operator/scaling/demand.ts';
+import { FakeClock } from '../../kube/support/fake-clock.ts';
+import { aModel, aPool } from '../fixtures.ts';
+
+const pool = aPool({ capacity: { accelerators: 4 } });
+const model = aModel('chat', { scaling: { minReplicas: 0, maxReplicas: 2 } });
+
+/** A keeper of a pool of four accelerators whose one model is to have two engines of one each. */
+function keeper(
+  pods: {
+    name: string;
+    released?: boolean;
+    ending?: boolean;
+    phase?: string;
+    /** Whether a kubelet has taken it. */
+    started?: boolean;
+    accelerators?: string;
+  }[],
+  replicas = 2,
+) {
+  const models = new Store({ indexes: { byPool: (one: typeof model) => [poolKeyOf(one)] } });
+  models.upsert(model);
+  const deployments = new Store<Deployment>();
+  deployments.upsert({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'vllm-chat', namespace: 'platform' },
+    spec: { replicas },
+  });
+  const engines = new Store<Pod>({ indexes: { byModel } });
+  for (const { name, released, ending, phase = 'Running', started = true, accelerators = '1' } of pods) {
+    engines.upsert({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name,
+        namespace: 'platform',
+        uid: name,
+        labels: {
+          ...engineLabels(model.metadata, pool.metadata),
+          ...(released && { [EVACUATING_LABEL]: 'true' }),
+        },
+        ...(ending && { deletionTimestamp: 'now' }),
+      },
+      spec: {
+        containers: [{ name: 'engine', resources: { limits: { 'nvidia.com/gpu': accelerators } } }],
+      },
+      status: { phase, ...(started && { startTime: '2026-01-01T00:00:00Z' }) },
+    });
+  }
+  const memories = new ScalingMemories();
+  const state = { models: { store: models }, deployments: { store: deployments }, pods: { store: engines } };
+  const budget = new BudgetKeeper({
+    state: state as unknown as ClusterState,
+    acceptance: { verdict: () => ({ accepted: true }), leaving: () => [] } as unknown as AcceptanceCache,
+    memories,
+    demand: new DemandTracker({
+      clock: new FakeClock(),
+      isModelOf: () => true,
+      onHeld: () => {},
+      onBusy: () => {},
+    }),
+    minReplicas: () => 0,
+  });
+  return { memories, room: () => budget.room(pool, model, 0) };
+}
+
+it('counts an engine that leaves its node beside those that are to be there', () => {
+  expect(keeper([{ name: 'a' }, { name: 'b' }]).room()).toBe(2);
+  expect(keeper([{ name: 'a', released: true }, { name: 'b' }]).room()).toBe(1);
+  expect(keeper([{ name: 'a', released: true }, { name: 'b' }, { name: 'c' }]).room()).toBe(1);
+  expect(keeper([{ name: 'a', released: true, ending: true }, { name: 'b' }]).room()).toBe(1);
+  expect(keeper([{ name: 'a', released: true, phase: 'Failed' }, { name: 'b' }]).room()).toBe(2);
+});
+
+it('counts of other pods with the labels of its engines only those that hold accelerators', () => {
+  const engines = [{ name: 'a' }, { name: 'b' }];
+  expect(keeper([...engines, { name: 'c', accelerators: '0' }]).room()).toBe(2);
+  expect(keeper([...engines, { name: 'c', started: false }]).room()).toBe(2);
+  expect(keeper([...engines, { name: 'c', started: false, ending: true }]).room()).toBe(2);
+  expect(keeper([...engines, { name: 'c', accelerators: '0', released: true }]).room()).toBe(2);
+  expect(keeper([...engines, { name: 'c' }]).room()).toBe(1);
+});
+
+it('charges no more replicas than a model may have, whatever its Deployment says for a moment', () => {
+  expect(keeper([{ name: 'a' }, { name: 'b' }], 1_000).room()).toBe(2);
+});
+
+it('counts it before the local copy shows that it leaves', () => {
+  const { memories, room } = keeper([{ name: 'a' }, { name: 'b' }]);
+  memories.of(model.metadata.uid ?? '').releasing = new Set(['a']);
+  expect(room()).toBe(1);
+});

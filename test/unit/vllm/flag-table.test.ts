@@ -1,0 +1,64 @@
+/** The table against the simulator's list, which was written down apart from it, and against what is rendered. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { TYPED_FLAGS } from '../../../operator/api/typed-flags.ts';
+import { FLAGS, type Flag } from '../../../operator/vllm/flag-table.ts';
+import { flagAvailability } from '../../../operator/vllm/flags.ts';
+import { PINNED_VERSION } from '../../../operator/vllm/versions.ts';
+import { REMOVED_FLAGS, FLAGS as SIMULATED } from '../../vllm-sim/cli/flags.ts';
+import { parseArguments } from '../../vllm-sim/cli/parse-arguments.ts';
+
+const GOLDEN = new URL('../render/golden/', import.meta.url);
+
+function available(flag: Flag): boolean {
+  return flagAvailability(flag, PINNED_VERSION) === 'available';
+}
+
+it('has the flags of the pinned version with the kinds that they have', () => {
+  const kinds = [...new Set(SIMULATED.values())].map(({ name, kind, list }) => {
+    const own = list ? 'list' : kind === 'bool' || kind === 'switch' ? 'switch' : 'value';
+    return `${name.replace(/^--/, '')} ${own}`;
+  });
+  expect(
+    FLAGS.filter(available)
+      .map(({ name, kind }) => `${name} ${kind}`)
+      .sort(),
+  ).toEqual(kinds.sort());
+});
+
+it('knows the flags that are gone', () => {
+  const gone = new Set(FLAGS.filter((flag) => !available(flag)).map(({ name }) => name));
+  for (const name of REMOVED_FLAGS) expect(gone).toContain(name.replace(/^--/, ''));
+});
+
+it('reserves and types the same flags as the schema refuses', () => {
+  const own = FLAGS.filter(({ field, reserved }) => field !== undefined || reserved !== undefined);
+  const spellings = own.flatMap(({ name, kind, aliases = [] }) => [
+    `--${name}`,
+    ...(kind === 'switch' ? [`--no-${name}`] : []),
+    ...aliases,
+  ]);
+  expect(spellings).toEqual(expect.arrayContaining([...TYPED_FLAGS.keys()]));
+  // The schema may leave out a short form; resolving the engine refuses it all the same.
+  const long = spellings.filter((spelling) => spelling.startsWith('--'));
+  expect([...TYPED_FLAGS.keys()]).toEqual(expect.arrayContaining(long));
+});
+
+describe('the simulated engine', () => {
+  const engines = readdirSync(GOLDEN).flatMap((file) =>
+    parseAllDocuments(readFileSync(new URL(file, GOLDEN), 'utf8')).flatMap((document) => {
+      const { kind, spec } = document.toJS() as {
+        kind: string;
+        spec?: { template?: { spec: { containers: { name: string; args: string[] }[] } } };
+      };
+      const [container] = kind === 'Deployment' ? (spec?.template?.spec.containers ?? []) : [];
+      return container?.name === 'engine' ? [[file, container.args] as const] : [];
+    }),
+  );
+
+  it.each(engines)('starts with the arguments of %s', (_file, args) => {
+    expect(() => parseArguments([...args])).not.toThrow();
+    expect(() => parseArguments([...args, '--swap-space=4'])).toThrow(/swap-space/);
+  });
+});
