@@ -3,12 +3,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { apiFiles } from './generate/api-files.ts';
 import { installFiles } from './generate/install.ts';
+import { transitionFiles } from './generate/transitions.ts';
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
 
 const stale: string[] = [];
-for (const [path, content] of [...apiFiles(), ...installFiles()]) {
+for (const [path, content] of [...apiFiles(), ...installFiles(), ...transitionFiles()]) {
   const file = join(root, path);
   if ((await readOptional(file)) === content) continue;
   stale.push(path);

@@ -44,9 +44,9 @@ import { RoutesReconciler } from './routes/routes-reconciler.ts';
 import { SnapshotWriter } from './routes/snapshot-writer.ts';
 import { BoundsKeeper } from './scaling/bounds-keeper.ts';
 import { BudgetKeeper } from './scaling/budget-keeper.ts';
+import { Lives } from './scaling/lives.ts';
 import { ModeKeeper } from './scaling/mode-keeper.ts';
 import { ReplicasWriter } from './scaling/replicas-writer.ts';
-import { ScalingMemories } from './scaling/scaling-memory.ts';
 import { ScalingReconciler } from './scaling/scaling-reconciler.ts';
 import {
   byModel,
@@ -56,6 +56,7 @@ import {
   poolKeyOf,
   STATUS_FIELD_MANAGER,
 } from './shared/cluster-state.ts';
+import { Departures } from './shared/departures.ts';
 import { MountFailures } from './shared/mount-failures.ts';
 import {
   watchForEvacuation,
@@ -129,7 +130,8 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   });
   const shared = { state, acceptance, status, events, clock, operatorNamespace: namespace };
 
-  const memories = new ScalingMemories();
+  const lives = new Lives(state.models.store);
+  const departures = new Departures(state.models.store);
   const bounds = new BoundsKeeper(state.models.store);
   const keysOf = (uid: string) => state.models.store.byIndex('byUid', uid).map(keyOf);
   const demand = new DemandTracker({
@@ -148,7 +150,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
       for (const key of keysOf(uid)) scalingController.enqueue(key);
     },
   });
-  const replicas = new ReplicasWriter(client);
+  const replicas = new ReplicasWriter(client, state.models.store);
   const coldStarts = new ColdStartRecorder({
     clock,
     registry,
@@ -167,7 +169,6 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   state.models.store.subscribe(({ old, new: now }) => {
     if (!old || now) return;
     const uid = old.metadata.uid ?? '';
-    memories.forget(uid);
     coldStarts.forget(uid);
     demand.forgetModel(poolKeyOf(old), uid);
   });
@@ -181,6 +182,9 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
         message: 'this operator serves no metrics (--metrics-api-address is not set)',
       },
   });
+
+  const minReplicas = (model: InferenceModel) => bounds.of(model, clock.now()).minReplicas;
+  const budget = new BudgetKeeper({ state, acceptance, lives, replicas, departures, demand, minReplicas });
 
   const applierOptions = {
     client,
@@ -205,7 +209,8 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     onMountFailure: (key) => scalingController.enqueue(key),
     reachOf: (poolKey, uid) => routes.reachOf(poolKey, uid),
     replicas,
-    scaling: memories,
+    lives,
+    budget,
     modes,
     bounds,
     coldStarts,
@@ -247,20 +252,19 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     identity,
     events,
     demand,
-    memories,
+    lives,
+    departures,
     coldStarts,
     onRouted: (key) => modelController.enqueue(key),
     clock,
     log,
   });
-  const minReplicas = (model: InferenceModel) => bounds.of(model, clock.now()).minReplicas;
-  const budget = new BudgetKeeper({ state, acceptance, memories, demand, minReplicas });
   const scaling = new ScalingReconciler({
     state,
     acceptance,
     replicas,
     demand,
-    memories,
+    lives,
     events,
     clock,
     budget,
@@ -287,7 +291,9 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
     state,
     nodes,
     budget,
-    memories,
+    lives,
+    replicas,
+    departures,
     events,
     clock,
     registry,

@@ -14,9 +14,12 @@ import { PODS } from '../../kube/resource-types.ts';
 import { drainTimeoutSeconds } from '../../model/drain-timeout.ts';
 import { EVACUATING_LABEL } from '../../render/labels.ts';
 import { engineName } from '../../render/names.ts';
+import { isHeldBack } from '../../scaling/phase.ts';
 import type { BudgetKeeper } from '../scaling/budget-keeper.ts';
-import { replicasOf, type ScalingMemories, type ScalingMemory } from '../scaling/scaling-memory.ts';
+import type { LivesView } from '../scaling/lives.ts';
+import type { ReplicasView } from '../scaling/replicas-writer.ts';
 import { type ClusterState, podsOf, poolKeyOf } from '../shared/cluster-state.ts';
+import type { Departures } from '../shared/departures.ts';
 import { type Deployment, isReleased, type Pod } from '../shared/workloads.ts';
 import { type EvacuationStep, type PodNotice, planEvacuation } from './evacuation-plan.ts';
 import { repels } from './eviction-notice.ts';
@@ -27,7 +30,9 @@ export interface EvacuationOptions {
   state: ClusterState;
   nodes: Pick<NodeNotices, 'of'>;
   budget: BudgetKeeper;
-  memories: ScalingMemories;
+  lives: LivesView;
+  replicas: ReplicasView;
+  departures: Departures;
   events: EventRecorder;
   clock: Clock;
   registry: Registry;
@@ -41,7 +46,7 @@ interface Scope {
   model: InferenceModel;
   pool: InferencePool;
   deployment: Deployment;
-  memory: ScalingMemory;
+  uid: string;
 }
 
 /** What is known of a pod besides the pod. */
@@ -85,7 +90,8 @@ export class Evacuation {
   ): Promise<{ requeueAfterMs: number } | undefined> {
     const scope = this.#scope(key);
     if (!scope) return undefined;
-    const { model, pool, deployment, memory } = scope;
+    const { model, pool, deployment, uid } = scope;
+    const { departures, lives, replicas } = this.#options;
     const pods = podsOf(this.#options.state, {
       namespace: model.metadata.namespace ?? '',
       name: model.metadata.name,
@@ -95,28 +101,28 @@ export class Evacuation {
       const notice = this.#notice(pool, pod);
       if (notice) notices.set(pod, notice);
     }
-    if (notices.size === 0 && !memory.leaving && !memory.releasing) return undefined;
+    if (notices.size === 0 && !departures.has(uid)) return undefined;
     for (const pod of pods) {
       if (notices.has(pod)) this.#of(pod);
       else this.#known.delete(pod.metadata.uid ?? '');
     }
-    const isDraining = memory.drainingSince !== undefined;
+    const isDraining = isHeldBack(lives.of(uid).phase);
     const plan = planEvacuation({
       pods,
       noticeOf: (pod) => notices.get(pod),
-      isReleased: (pod) => isReleased(pod) || memory.releasing?.has(pod.metadata.uid ?? '') === true,
-      desired: replicasOf(deployment, memory),
+      isReleased: (pod) => isReleased(pod) || departures.isReleasing(uid, pod.metadata.uid ?? ''),
+      desired: replicas.of(uid, deployment),
       isDraining,
       room: () => this.#options.budget.room(pool, model, this.#options.clock.monotonic()),
       isDrained: (pod) => this.#isDrained(scope, pod),
     });
-    if (!isDeepStrictEqual(memory.leaving, plan.leaving)) {
-      memory.leaving = plan.leaving;
+    if (!isDeepStrictEqual(departures.leaving(uid), plan.leaving)) {
+      departures.setLeaving(uid, plan.leaving);
       this.#options.onChanged(keyOf(pool));
     }
     const replaced = plan.steps.filter((step) => step.do === 'replace');
     // Counts in the budget from now on: others are decided on while the writes are under way.
-    memory.releasing = stillReleasing(memory.releasing, pods, replaced);
+    departures.setReleasing(uid, stillReleasing(departures.releasing(uid), pods, replaced));
     for (const step of plan.steps) this.#tell(scope, step, log);
     await Promise.all(plan.steps.map((step) => this.#act(scope, step, signal)));
     const waits =
@@ -126,7 +132,7 @@ export class Evacuation {
   }
 
   #scope(key: Key): Scope | undefined {
-    const { state, memories } = this.#options;
+    const { state } = this.#options;
     const model = state.models.store.get(key);
     if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
     const pool = state.pools.store.get(poolKeyOf(model));
@@ -135,7 +141,7 @@ export class Evacuation {
       name: engineName(model.metadata.name),
     });
     if (!pool || !deployment) return undefined;
-    return { model, pool, deployment, memory: memories.of(model.metadata.uid ?? '') };
+    return { model, pool, deployment, uid: model.metadata.uid ?? '' };
   }
 
   #notice(pool: InferencePool, pod: Pod): PodNotice | undefined {
@@ -197,7 +203,7 @@ export class Evacuation {
    * goes with the Deployment. Its Service goes on selecting it.
    */
   async #release(
-    { deployment, memory }: Scope,
+    { deployment, uid: modelUid }: Scope,
     { pod, notice }: EvacuationStep,
     signal: AbortSignal,
   ): Promise<void> {
@@ -214,7 +220,8 @@ export class Evacuation {
     try {
       await this.#options.client.patch(PODS, { namespace, name }, { merge: { metadata } }, { signal });
     } catch (error) {
-      memory.releasing = without(memory.releasing, uid);
+      const { departures } = this.#options;
+      departures.setReleasing(modelUid, without(departures.releasing(modelUid), uid));
       if (!isKubeError(error, 'NotFound')) throw error;
     }
   }
@@ -243,16 +250,14 @@ const NOTES: Record<EvacuationStep['do'], string> = {
 
 /** Those before that the local copy does not show as released yet, and the new ones. */
 function stillReleasing(
-  before: ReadonlySet<string> | undefined,
+  before: ReadonlySet<string>,
   pods: readonly Pod[],
   replaced: readonly EvacuationStep[],
-): ReadonlySet<string> | undefined {
-  const pending = pods.filter((pod) => before?.has(pod.metadata.uid ?? '') && !isReleased(pod));
-  const uids = [...pending, ...replaced.map(({ pod }) => pod)].map(({ metadata }) => metadata.uid ?? '');
-  return uids.length > 0 ? new Set(uids) : undefined;
+): ReadonlySet<string> {
+  const pending = pods.filter((pod) => before.has(pod.metadata.uid ?? '') && !isReleased(pod));
+  return new Set([...pending, ...replaced.map(({ pod }) => pod)].map(({ metadata }) => metadata.uid ?? ''));
 }
 
-function without(uids: ReadonlySet<string> | undefined, uid: string): ReadonlySet<string> | undefined {
-  const rest = [...(uids ?? [])].filter((other) => other !== uid);
-  return rest.length > 0 ? new Set(rest) : undefined;
+function without(uids: ReadonlySet<string>, uid: string): ReadonlySet<string> {
+  return new Set([...uids].filter((other) => other !== uid));
 }

@@ -26,9 +26,10 @@ import { type ResolvedAccelerator, resolveAccelerator } from '../../vllm/acceler
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import type { Reach } from '../routes/routes-reconciler.ts';
 import { type BoundsKeeper, LONGEST_WAIT_MS } from '../scaling/bounds-keeper.ts';
+import type { BudgetKeeper } from '../scaling/budget-keeper.ts';
+import type { LivesView } from '../scaling/lives.ts';
 import type { ModeKeeper } from '../scaling/mode-keeper.ts';
 import type { ReplicasWriter } from '../scaling/replicas-writer.ts';
-import type { ScalingMemories } from '../scaling/scaling-memory.ts';
 import { modelCacheCondition } from '../shared/cache-condition.ts';
 import { type ClusterState, claimModesOf, podsOf, poolKeyOf } from '../shared/cluster-state.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
@@ -52,7 +53,8 @@ export interface ModelReconcilerOptions {
   /** The reason why engines do not start has changed. */
   onMountFailure: (key: Key) => void;
   /** What scaling remembers of each model. */
-  scaling: ScalingMemories;
+  lives: LivesView;
+  budget: Pick<BudgetKeeper, 'isWaiting' | 'placeOf'>;
   status: StatusWriter;
   events: EventRecorder;
   clock: Clock;
@@ -214,14 +216,14 @@ export class ModelReconciler {
   async #apply(scope: Scope, { signal }: Context): Promise<void> {
     const { model, pool } = scope;
     if (!pool) return;
-    const { acceptance, applier, replicas, scaling, modes, clock, state, events, bounds } = this.#options;
+    const { acceptance, applier, replicas, modes, clock, state, events, bounds } = this.#options;
     // The next leader has to know it before anything runs.
     await acceptance.save(pool, model);
     const live = state.deployments.store.get(this.#deploymentKey(scope));
     // With overcommit, or more taken than there is room for, the budget decides who starts, so everything starts asleep.
     const initial = acceptance.hasRoomForAll(pool) ? specReplicas(model) : 0;
     scope.desiredReplicas = hasNumber(model)
-      ? (scaling.peek(model.metadata.uid ?? '')?.wish ?? model.status?.desiredReplicas ?? initial)
+      ? (replicas.lastDesired(model.metadata.uid ?? '') ?? model.status?.desiredReplicas ?? initial)
       : (live?.spec.replicas ?? initial);
     if (live?.replicasOwnedByApply) await replicas.takeOver(live, signal);
 
@@ -309,8 +311,11 @@ export class ModelReconciler {
 
   /** What scaling knows: the queue, schedules, a wake that failed, and whether a request would wake the model. */
   #scalingView({ model, pool }: Scope): Partial<ModelView> {
-    const memory = this.#options.scaling.peek(model.metadata.uid ?? '');
-    const coldStart = this.#options.coldStarts.last(model.metadata.uid ?? '');
+    const { uid = '' } = model.metadata;
+    const { lives, budget } = this.#options;
+    const life = lives.of(uid);
+    const queuePosition = budget.placeOf(uid);
+    const coldStart = this.#options.coldStarts.last(uid);
     const bounds = this.#options.bounds.of(model, this.#options.clock.now());
     const nextChange =
       bounds.nextChange === undefined ? undefined : new Date(bounds.nextChange).toISOString();
@@ -319,11 +324,12 @@ export class ModelReconciler {
     };
     return {
       wakes: pool !== undefined && !isFixed(model),
-      draining: memory?.drainingSince !== undefined,
+      phase: life.phase,
+      waiting: budget.isWaiting(uid),
       leastReplicas: bounds.minReplicas,
       ...(coldStart && { coldStart }),
-      ...(memory?.failure && { wakeFailure: memory.failure }),
-      ...(memory?.queuePosition !== undefined && { queuePosition: memory.queuePosition }),
+      ...(life.failure && { wakeFailure: life.failure }),
+      ...(queuePosition !== undefined && { queuePosition }),
       ...(schedule && schedule),
     };
   }

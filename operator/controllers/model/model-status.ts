@@ -1,9 +1,10 @@
 /** The status of an InferenceModel from what a reconcile found. Pure, and free of anything that changes by itself. */
-import type { InferenceModelStatus, ModelState } from '../../api/inference-model.ts';
+import type { InferenceModelStatus } from '../../api/inference-model.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { setConditions } from '../../kube/conditions.ts';
 import type { MemoryPlan } from '../../model/memory-plan.ts';
+import { type Phase, STATE_OF, settle } from '../../scaling/phase.ts';
 import type { EngineHealth } from './engine-health.ts';
 
 /** What stopped a reconcile before anything was applied. */
@@ -36,8 +37,10 @@ export interface ModelView {
   routersReady?: boolean;
   /** At zero replicas, a request wakes the model. */
   wakes?: boolean;
-  /** Routers are told to hold new requests, so that it can go to sleep. */
-  draining?: boolean;
+  /** Where it is in its life, as far as that is remembered. */
+  phase?: Phase;
+  /** It has asked the budget for accelerators. */
+  waiting?: boolean;
   /** Lower bound in force, or the fixed number. */
   leastReplicas?: number;
   /** The last wake did not end in service; kept until one does. */
@@ -73,7 +76,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
   return {
     observedGeneration: generation,
     conditions: setConditions(previous.conditions, updates, { now: view.now, order: ORDER }),
-    state: view.draining && health.desired > 0 ? 'Draining' : modelState(model, health),
+    state: STATE_OF[phaseOf(view).is],
     replicas: health.pods,
     readyReplicas: health.ready,
     desiredReplicas: view.desiredReplicas ?? known?.desiredReplicas ?? health.desired,
@@ -88,11 +91,9 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
   };
 }
 
-/** The state that `kubectl get` shows and that routers act on. */
-export function modelState(model: InferenceModel, health: EngineHealth): ModelState {
-  if (model.spec.suspend) return health.pods > 0 ? 'Draining' : 'Suspended';
-  if (health.desired === 0) return health.pods > 0 ? 'Draining' : 'Idle';
-  return health.ready > 0 ? 'Serving' : 'Starting';
+function phaseOf({ model, health, phase = { is: 'Idle' }, waiting = false, now }: ModelView): Phase {
+  const { desired: replicas, pods, ready } = health;
+  return settle(phase, { now, suspended: model.spec.suspend, replicas, pods, ready, waiting });
 }
 
 function summary(view: ModelView): ConditionUpdate[] {

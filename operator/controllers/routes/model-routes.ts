@@ -1,7 +1,6 @@
 /** What the route table says of each model of a pool. Entries are kept, and the same object, until they say something else. */
 import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
-import type { Clock } from '../../kube/clock.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
@@ -14,21 +13,24 @@ import {
   type RouteEngine,
   type RouteModelInput,
 } from '../../router/compile-route-table.ts';
+import type { LeavingPods } from '../../router/endpoints-from-slices.ts';
 import type { RouteModel, RouteTable } from '../../router/route-table.ts';
+import { isHeldBack, type Life, STATE_OF, settle } from '../../scaling/phase.ts';
 import { isFixed } from '../../scaling/replicas.ts';
 import { InvalidSpecError } from '../../values/spec-issue.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { type EngineHealth, engineHealth } from '../model/engine-health.ts';
-import { modelState, NO_REPLICAS } from '../model/model-status.ts';
-import type { ScalingMemories, ScalingMemory } from '../scaling/scaling-memory.ts';
+import { NO_REPLICAS } from '../model/model-status.ts';
+import type { LivesView } from '../scaling/lives.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
+import type { DeparturesView } from '../shared/departures.ts';
 import { podEndpoints } from './pod-endpoints.ts';
 
 export interface ModelRoutesOptions {
   state: ClusterState;
   acceptance: AcceptanceCache;
-  memories: ScalingMemories;
-  clock: Clock;
+  lives: LivesView;
+  departures: DeparturesView;
 }
 
 /** An entry, and what it was made of besides children and pods, whose changes are told. */
@@ -42,13 +44,9 @@ interface Kept extends Partial<Remembered> {
 
 /** What scaling remembers that clients notice. */
 interface Remembered {
-  /** The model goes to sleep. */
-  heldBack: boolean;
+  life: Life;
   /** Engines whose end is announced. */
-  leaving: ScalingMemory['leaving'];
-  failure: ScalingMemory['failure'];
-  /** New demand may wake the model again. */
-  failureOver: boolean;
+  leaving: LeavingPods | undefined;
 }
 
 /** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
@@ -154,21 +152,18 @@ export class ModelRoutes {
   #route(pool: InferencePool, version: string, model: InferenceModel, engine: RouteEngine): RouteModel {
     const uid = model.metadata.uid ?? '';
     const kept = this.#kept.get(uid);
-    const memory = this.#options.memories.peek(uid);
-    const heldBack = memory?.drainingSince !== undefined;
-    const { failure, leaving } = memory ?? {};
-    const failureOver = failure !== undefined && this.#options.clock.monotonic() >= failure.retryAt;
+    const remembered = {
+      life: this.#options.lives.of(uid),
+      leaving: this.#options.departures.leaving(uid),
+    };
     if (
       kept?.model === model &&
       kept.engine === engine &&
       kept.pool === version &&
-      kept.heldBack === heldBack &&
-      kept.leaving === leaving &&
-      kept.failure === failure &&
-      kept.failureOver === failureOver
+      kept.life === remembered.life &&
+      kept.leaving === remembered.leaving
     )
       return kept.route;
-    const remembered = { heldBack, leaving, failure, failureOver };
     const made = compileRouteModel(pool, this.#input(model, engine, remembered));
     const route = kept && isDeepStrictEqual(kept.route, made) ? kept.route : made;
     this.#kept.set(uid, { route, model, engine, pool: version, ...remembered });
@@ -182,15 +177,25 @@ export class ModelRoutes {
     const pods = state.pods.store.byIndex('byModel', key);
     const service = state.services.store.get(name);
     const health = engineHealth(state.deployments.store.get(name), pods);
+    const { desired: replicas, ready } = health;
+    const seen = {
+      now: 0,
+      suspended: model.spec.suspend,
+      replicas,
+      pods: health.pods,
+      ready,
+      waiting: false,
+    };
+    const phase = settle(remembered.life.phase, seen);
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     return {
       model,
       engine,
       slices: podEndpoints(state.endpointSlices.store.byIndex('byModel', key), pods),
       service: service && isOwnedBy(service, model.metadata.uid ?? '') ? service : undefined,
-      state: modelState(model, health),
+      state: STATE_OF[phase.is],
       unavailable: unavailable(model, health, remembered),
-      heldBack: remembered.heldBack,
+      heldBack: isHeldBack(phase),
       leaving: remembered.leaving,
       ending: new Set(ending.map(({ metadata }) => metadata.uid ?? '')),
     };
@@ -237,10 +242,10 @@ function versionOf({ metadata }: InferencePool): string {
 function unavailable(
   model: InferenceModel,
   health: EngineHealth,
-  { failure, failureOver }: Remembered,
+  { life: { failure } }: Remembered,
 ): RouteModelInput['unavailable'] {
   if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
-  if (health.ready > 0 || failureOver) return undefined;
+  if (health.ready > 0 || failure?.retryable) return undefined;
   if (failure) return { reason: failure.reason, message: failure.message };
   if (isFixed(model) && model.spec.scaling?.replicas === 0)
     return { reason: 'NoReplicas', message: NO_REPLICAS };

@@ -20,8 +20,9 @@ import type { DemandTracker } from '../../scaling/demand.ts';
 import { describeIssue } from '../../values/spec-issue.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import type { GrantLedger } from '../acceptance/grant-ledger.ts';
-import type { ScalingMemories } from '../scaling/scaling-memory.ts';
+import type { LivesView } from '../scaling/lives.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
+import type { DeparturesView } from '../shared/departures.ts';
 import { ApiKeyKeeper } from './api-key-keeper.ts';
 import { HoldVersions } from './hold-versions.ts';
 import { ModelRoutes } from './model-routes.ts';
@@ -39,7 +40,8 @@ export interface RoutesReconcilerOptions {
   events: EventRecorder;
   demand: DemandTracker;
   coldStarts: ColdStartRecorder;
-  memories: ScalingMemories;
+  lives: LivesView;
+  departures: DeparturesView;
   /** What the routers know of a model has changed. */
   onRouted: (modelKey: Key) => void;
 }

@@ -1,21 +1,26 @@
-/** Puts the state of a pool before the budget's arbitration, and remembers what it decided. */
+/** Owns who asks for accelerators, who waits where, and who goes for whom: puts a pool before the arbitration and keeps the answer. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import { mostReplicas } from '../../model/replica-bounds.ts';
 import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../../scaling/budget.ts';
 import type { DemandTracker } from '../../scaling/demand.ts';
+import { isHeldBack } from '../../scaling/phase.ts';
 import { isFixed } from '../../scaling/replicas.ts';
 import { resolveAccelerator } from '../../vllm/accelerators.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { ModelWorkloads } from '../model/model-workloads.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
-import { holdsAccelerators, isReleased, type Pod } from '../shared/workloads.ts';
-import { replicasOf, type ScalingMemories, type ScalingMemory } from './scaling-memory.ts';
+import type { DeparturesView } from '../shared/departures.ts';
+import { holdsAccelerators, isReleased } from '../shared/workloads.ts';
+import type { LivesView } from './lives.ts';
+import type { ReplicasView } from './replicas-writer.ts';
 
 export interface BudgetKeeperOptions {
   state: ClusterState;
   acceptance: AcceptanceCache;
-  memories: ScalingMemories;
+  lives: LivesView;
+  replicas: ReplicasView;
+  departures: DeparturesView;
   demand: DemandTracker;
   /** Lower bound in force of a model, schedules included. */
   minReplicas: (model: InferenceModel) => number;
@@ -29,13 +34,70 @@ export interface Arbitration {
   evictions: { victim: InferenceModel; waiter: InferenceModel }[];
 }
 
+export interface Answer extends Arbitration {
+  granted: boolean;
+}
+
+/** Times are monotonic milliseconds. */
+interface BudgetRequest {
+  since: number;
+  /** In all. */
+  replicas: number;
+}
+
+const GRANTED: Answer = { granted: true, touched: [], evictions: [] };
+
 export class BudgetKeeper {
   readonly #options: BudgetKeeperOptions;
   readonly #workloads: ModelWorkloads;
+  /** By model UID, as all maps here. */
+  readonly #requests = new Map<string, BudgetRequest>();
+  /** Place in the queue; 1 is next. */
+  readonly #places = new Map<string, number>();
+  /** The waiting model for which one is to go to sleep. */
+  readonly #evictedFor = new Map<string, string>();
 
   constructor(options: BudgetKeeperOptions) {
     this.#options = options;
     this.#workloads = new ModelWorkloads(options.state);
+    options.state.models.store.subscribe(({ old, new: now }) => {
+      if (!old || now) return;
+      for (const map of [this.#requests, this.#places, this.#evictedFor]) map.delete(old.metadata.uid ?? '');
+    });
+  }
+
+  /** Whether the model has asked for accelerators that it has not taken. */
+  isWaiting(uid: string): boolean {
+    return this.#requests.has(uid);
+  }
+
+  /** Place in the queue, from 1; absent while the model does not wait. */
+  placeOf(uid: string): number | undefined {
+    return this.#places.get(uid);
+  }
+
+  /** UID of the waiting model for which this one is to go to sleep. */
+  evictedFor(uid: string): string | undefined {
+    return this.#evictedFor.get(uid);
+  }
+
+  /** Asks for so many replicas in all. Who is not granted them waits from its first request on. */
+  ask(
+    pool: InferencePool,
+    { metadata: { uid = '' } }: InferenceModel,
+    replicas: number,
+    now: number,
+  ): Answer {
+    if (!this.applies(pool)) return GRANTED;
+    this.#requests.set(uid, { since: this.#requests.get(uid)?.since ?? now, replicas });
+    const { granted, ...arbitration } = this.decide(pool, now);
+    return { granted: granted.has(uid), ...arbitration };
+  }
+
+  /** Takes a request back, or settles it: what was asked for is taken. */
+  withdraw({ metadata: { uid = '' } }: InferenceModel): void {
+    this.#requests.delete(uid);
+    this.#places.delete(uid);
   }
 
   /** Whether the pool has a budget at all. */
@@ -47,12 +109,12 @@ export class BudgetKeeper {
 
   /** Keys of the models of a pool that wait for accelerators. */
   waiting(poolKey: Key): Key[] {
-    const { state, memories } = this.#options;
+    const { state } = this.#options;
     const pool = state.pools.store.get(poolKey);
     if (!pool || !this.applies(pool)) return [];
     return state.models.store
       .byIndex('byPool', poolKey)
-      .filter(({ metadata }) => memories.isWaiting(metadata.uid ?? ''))
+      .filter(({ metadata }) => this.isWaiting(metadata.uid ?? ''))
       .map(keyOf);
   }
 
@@ -63,30 +125,25 @@ export class BudgetKeeper {
     return Math.max(0, Math.floor(roomFor(model.metadata.namespace ?? '', this.#input(pool, now)) / count));
   }
 
-  /**
-   * Decides anew for the whole pool and stores it in the memories: who may wake (queuePosition absent), who waits and
-   * where, and who goes to sleep for whom.
-   */
+  /** Decides anew for the whole pool and keeps it: who may wake, who waits and where, and who goes to sleep for whom. */
   decide(pool: InferencePool, now: number): Arbitration & { granted: ReadonlySet<string> } {
-    const { memories, state } = this.#options;
-    const candidates = state.models.store.byIndex('byPool', keyOf(pool));
+    const candidates = this.#options.state.models.store.byIndex('byPool', keyOf(pool));
     const byUid = new Map(candidates.map((model) => [model.metadata.uid ?? '', model]));
     const decision = arbitrate(this.#input(pool, now));
     const positions = new Map(decision.queue.map(({ uid, position }) => [uid, position]));
     const evictedFor = new Map(decision.evict.map((eviction) => [eviction.uid, eviction.for]));
     const result: Arbitration = { touched: [], evictions: [] };
     for (const [uid, model] of byUid) {
-      const memory = memories.peek(uid);
       const position = positions.get(uid);
-      const waiter = this.#stillEvicted(model, memory?.evictedFor, positions) ?? evictedFor.get(uid);
-      if (memory?.queuePosition === position && memory?.evictedFor === waiter) continue;
-      const changed = memories.of(uid);
-      if (waiter !== undefined && changed.evictedFor === undefined) {
+      const before = this.#evictedFor.get(uid);
+      const waiter = this.#stillEvicted(model, before, positions) ?? evictedFor.get(uid);
+      if (this.#places.get(uid) === position && before === waiter) continue;
+      if (waiter !== undefined && before === undefined) {
         const forWhom = byUid.get(waiter);
         if (forWhom) result.evictions.push({ victim: model, waiter: forWhom });
       }
-      changed.queuePosition = position;
-      changed.evictedFor = waiter;
+      setOrDelete(this.#places, uid, position);
+      setOrDelete(this.#evictedFor, uid, waiter);
       result.touched.push(keyOf(model));
     }
     return { ...result, granted: new Set(decision.granted) };
@@ -105,7 +162,7 @@ export class BudgetKeeper {
   /** What the model was last given. */
   #replicas(model: InferenceModel): number {
     const { deployment } = this.#workloads.of(model);
-    return deployment ? replicasOf(deployment, this.#options.memories.peek(model.metadata.uid ?? '')) : 0;
+    return deployment ? this.#options.replicas.of(model.metadata.uid ?? '', deployment) : 0;
   }
 
   #input(pool: InferencePool, now: number): BudgetInput {
@@ -114,21 +171,25 @@ export class BudgetKeeper {
   }
 
   #models(pool: InferencePool, now: number): BudgetModel[] {
-    const { state, acceptance, memories, demand, minReplicas } = this.#options;
+    const { state, acceptance, lives, replicas: written, departures, demand, minReplicas } = this.#options;
     const key = keyOf(pool);
     const { count, resourceName } = resolveAccelerator(pool.spec.accelerator);
     // One that has nothing and asks for nothing changes nothing.
     const present = state.models.store.byIndex('byPool', key).flatMap((model): BudgetModel | [] => {
       const uid = model.metadata.uid ?? '';
       const namespace = model.metadata.namespace ?? '';
-      const memory = memories.peek(uid);
-      const { pods, health } = this.#workloads.of(model);
-      const given = Math.max(this.#replicas(model), memory?.pending ?? 0);
+      const { deployment, pods, health } = this.#workloads.of(model);
+      const given = written.claimed(uid, deployment);
       const holding = pods.filter((pod) => holdsAccelerators(pod, resourceName));
-      const ending = holding.filter((pod) => isEnding(pod, memory)).length;
+      const ending = holding.filter(
+        (pod) =>
+          pod.metadata.deletionTimestamp !== undefined ||
+          isReleased(pod) ||
+          departures.isReleasing(uid, pod.metadata.uid ?? ''),
+      ).length;
       const most = mostReplicas(model.spec.scaling);
       const replicas = ending + Math.max(holding.length - ending, Math.min(given, most));
-      const { waiting } = memory ?? {};
+      const waiting = this.#requests.get(uid);
       if (replicas === 0 && waiting === undefined) return [];
       const wanted = demand.of(key, uid);
       const waits = waiting !== undefined && acceptance.verdict(pool, model).accepted;
@@ -143,9 +204,7 @@ export class BudgetKeeper {
         lastUsed: wanted.lastUsed,
         mayGiveUp: minReplicas(model) === 0 && health.ready > 0 && !isFixed(model),
         leaving:
-          memory?.evictedFor !== undefined ||
-          memory?.drainingSince !== undefined ||
-          (given === 0 && health.pods > 0),
+          this.#evictedFor.has(uid) || isHeldBack(lives.of(uid).phase) || (given === 0 && health.pods > 0),
       };
     });
     return [...present, ...this.#gone(pool, count)];
@@ -168,8 +227,7 @@ export class BudgetKeeper {
   }
 }
 
-/** Whether the pod holds accelerators beside those of the replicas that are asked for. */
-function isEnding(pod: Pod, memory: ScalingMemory | undefined): boolean {
-  if (pod.metadata.deletionTimestamp !== undefined) return true;
-  return isReleased(pod) || memory?.releasing?.has(pod.metadata.uid ?? '') === true;
+function setOrDelete<V>(map: Map<string, V>, key: string, value: V | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
 }

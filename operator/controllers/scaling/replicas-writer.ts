@@ -1,19 +1,63 @@
 /** The one place that writes `spec.replicas` of engine Deployments, always as its own field manager. */
+import type { InferenceModel } from '../../api/types.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { DEPLOYMENTS } from '../../kube/resource-types.ts';
+import { compareResourceVersions } from '../../kube/resource-version.ts';
+import type { Watchable } from '../../kube/store.ts';
 import { SCALING_FIELD_MANAGER } from '../shared/cluster-state.ts';
 import type { Deployment } from '../shared/workloads.ts';
 
-export class ReplicasWriter {
-  readonly #client: Pick<KubeClient, 'apply' | 'patch'>;
+/** What others may see of the numbers that were written. */
+export interface ReplicasView {
+  /** `spec.replicas` of the Deployment, of the local copy or of the operator's last write, whichever is newer. */
+  of(modelUid: string, deployment: Deployment): number;
+  /** As `of`, or the number of a write that is under way if that is higher. */
+  claimed(modelUid: string, deployment: Deployment | undefined): number;
+  /** The number that the operator last wrote or left as it was, in this process. */
+  lastDesired(modelUid: string): number | undefined;
+}
 
-  constructor(client: Pick<KubeClient, 'apply' | 'patch'>) {
+interface Written {
+  desired: number;
+  /** Of the Deployment, from the last write on. */
+  resourceVersion?: string | undefined;
+  replicas?: number;
+  /** Replicas of a write that is under way. */
+  pending?: number | undefined;
+}
+
+export class ReplicasWriter implements ReplicasView {
+  readonly #client: Pick<KubeClient, 'apply' | 'patch'>;
+  readonly #byModel = new Map<string, Written>();
+
+  /** @param models when one of them goes, its numbers are forgotten */
+  constructor(client: Pick<KubeClient, 'apply' | 'patch'>, models: Watchable<InferenceModel>) {
     this.#client = client;
+    models.subscribe(({ old, new: now }) => {
+      if (old && !now) this.#byModel.delete(old.metadata.uid ?? '');
+    });
+  }
+
+  of(modelUid: string, { metadata, spec }: Deployment): number {
+    const { replicas, resourceVersion } = this.#byModel.get(modelUid) ?? {};
+    const isNewer =
+      resourceVersion !== undefined &&
+      compareResourceVersions(resourceVersion, metadata.resourceVersion ?? '') > 0;
+    return isNewer ? (replicas ?? 0) : (spec.replicas ?? 1);
+  }
+
+  claimed(modelUid: string, deployment: Deployment | undefined): number {
+    const pending = this.#byModel.get(modelUid)?.pending ?? 0;
+    return Math.max(deployment ? this.of(modelUid, deployment) : 0, pending);
+  }
+
+  lastDesired(modelUid: string): number | undefined {
+    return this.#byModel.get(modelUid)?.desired;
   }
 
   /**
    * Takes over the ownership of `spec.replicas` from the apply that created the Deployment, without changing its value.
-   * Must come before an apply that leaves the field out: dropping the only owner resets it to 1.
+   * Must come before an apply that leaves the field out: dropping the only owner resets it to 1. Throws KubeError.
    */
   async takeOver(deployment: Deployment, signal: AbortSignal): Promise<Deployment> {
     const { name, namespace = '' } = deployment.metadata;
@@ -30,15 +74,31 @@ export class ReplicasWriter {
     });
   }
 
-  /** Sets the replicas through the scale subresource; returns the resource version that the Deployment has from then on. */
-  async scale(deployment: Deployment, replicas: number, signal: AbortSignal): Promise<string> {
+  /** Sets the replicas through the scale subresource, unless there are as many; says whether it wrote. Throws KubeError. */
+  async scale(
+    modelUid: string,
+    deployment: Deployment,
+    replicas: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const written: Written = { ...this.#byModel.get(modelUid), desired: replicas };
+    this.#byModel.set(modelUid, written);
+    if (this.of(modelUid, deployment) === replicas) return false;
     const { name, namespace = '' } = deployment.metadata;
-    const { metadata } = await this.#client.patch(
-      DEPLOYMENTS,
-      { name, namespace },
-      { merge: { spec: { replicas } } },
-      { subresource: 'scale', fieldManager: SCALING_FIELD_MANAGER, signal },
-    );
-    return metadata.resourceVersion ?? '';
+    // Counts for the budget from now on: others are decided on while this write is under way.
+    written.pending = replicas;
+    try {
+      const { metadata } = await this.#client.patch(
+        DEPLOYMENTS,
+        { name, namespace },
+        { merge: { spec: { replicas } } },
+        { subresource: 'scale', fieldManager: SCALING_FIELD_MANAGER, signal },
+      );
+      written.replicas = replicas;
+      written.resourceVersion = metadata.resourceVersion ?? '';
+      return true;
+    } finally {
+      written.pending = undefined;
+    }
   }
 }

@@ -6,8 +6,9 @@ import type { InferenceModel, InferencePool } from '../../../operator/api/types.
 import { AcceptanceCache } from '../../../operator/controllers/acceptance/acceptance-cache.ts';
 import { GrantLedger } from '../../../operator/controllers/acceptance/grant-ledger.ts';
 import { ModelRoutes } from '../../../operator/controllers/routes/model-routes.ts';
-import { ScalingMemories } from '../../../operator/controllers/scaling/scaling-memory.ts';
+import { Lives } from '../../../operator/controllers/scaling/lives.ts';
 import { createClusterState } from '../../../operator/controllers/shared/cluster-state.ts';
+import { Departures } from '../../../operator/controllers/shared/departures.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
 import { sleep, systemClock } from '../../../operator/kube/clock.ts';
 import { connectionTo } from '../../../operator/kube/connection.ts';
@@ -124,8 +125,8 @@ async function pool(count: number): Promise<{
   const options = {
     state,
     acceptance,
-    memories: new ScalingMemories(),
-    clock: systemClock,
+    lives: new Lives(state.models.store),
+    departures: new Departures(state.models.store),
   };
   const modelRoutes = new ModelRoutes(options);
   acceptance.verdicts(object);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ModelView, modelStatus } from '../../../../operator/controllers/model/model-status.ts';
+import type { Phase } from '../../../../operator/scaling/phase.ts';
 import { aModel } from '../fixtures.ts';
 
 /** Type, status and reason of the conditions of a model without replicas. */
@@ -13,8 +14,8 @@ function asleep(view: Partial<ModelView>): Record<string, string> {
 
 it('shows a drain before its end: streams that run on can make it long', () => {
   const health = { desired: 1, pods: 1, ready: 1, rolling: false };
-  const state = (draining: boolean) => modelStatus({ model: aModel('chat'), now: 0, health, draining }).state;
-  expect([state(false), state(true)]).toEqual(['Serving', 'Draining']);
+  const state = (phase: Phase) => modelStatus({ model: aModel('chat'), now: 0, health, phase }).state;
+  expect([state({ is: 'Serving' }), state({ is: 'Draining', since: 0 })]).toEqual(['Serving', 'Draining']);
 });
 
 describe('a model without replicas', () => {

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { ModelRoutes } from '../../../../operator/controllers/routes/model-routes.ts';
-import { ScalingMemories } from '../../../../operator/controllers/scaling/scaling-memory.ts';
+import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
+import { Departures } from '../../../../operator/controllers/shared/departures.ts';
 import type { Deployment, Pod, Service } from '../../../../operator/controllers/shared/workloads.ts';
 import { engineLabels } from '../../../../operator/render/labels.ts';
 import type { EndpointSlice } from '../../../../operator/router/endpoints-from-slices.ts';
 import type { RouteModel } from '../../../../operator/router/route-table.ts';
-import { FakeClock } from '../../kube/support/fake-clock.ts';
 import { aModel, aPool } from '../fixtures.ts';
 import { anAcceptance, aState, put } from '../support.ts';
 
 function setUp() {
   const state = aState();
-  const clock = new FakeClock();
-  const memories = new ScalingMemories();
+  const lives = new Lives(state.models.store);
+  const departures = new Departures(state.models.store);
   const acceptance = anAcceptance(state);
-  const routes = new ModelRoutes({ state, clock, memories, acceptance });
+  const routes = new ModelRoutes({ state, lives, departures, acceptance });
   const pool = put(state.pools.store, aPool());
   for (const name of ['chat', 'other']) put(state.models.store, aModel(name));
   const all = async (of = pool): Promise<RouteModel[]> => {
@@ -29,7 +29,7 @@ function setUp() {
     uid: 'child',
     labels: engineLabels({ name: 'chat', namespace: 'platform' }, pool.metadata),
   };
-  return { state, clock, memories, acceptance, pool, all, entry, metadata };
+  return { state, lives, departures, acceptance, pool, all, entry, metadata };
 }
 
 describe('an entry', () => {
@@ -102,13 +102,20 @@ describe('an entry', () => {
     expect((await entry('chat'))?.endpoints).toEqual([]);
   });
 
-  it('follows what scaling remembers, and the end of a back-off by time alone', async () => {
-    const { memories, entry, clock } = setUp();
-    const memory = memories.of('uid-chat');
+  it('turns requests away after a wake that failed, until it may be tried again', async () => {
+    const { lives, entry } = setUp();
     await entry('chat');
-    memory.failure = { reason: 'Unschedulable', message: 'no node', since: 0, retryAt: 1_000 };
+    const failure = {
+      reason: 'Unschedulable',
+      message: 'no node',
+      attempts: 1,
+      retryAt: 1_000,
+      retryable: false,
+      generation: 1,
+    };
+    lives.set('uid-chat', { phase: { is: 'Idle' }, failure });
     expect((await entry('chat'))?.unavailable).toEqual({ reason: 'Unschedulable', message: 'no node' });
-    await clock.advance(1_000);
+    lives.set('uid-chat', { phase: { is: 'Idle' }, failure: { ...failure, retryable: true } });
     expect((await entry('chat'))?.unavailable).toBeUndefined();
   });
 
@@ -133,9 +140,9 @@ describe('an entry', () => {
   });
 
   it('keeps what another operator published for as long as it says the same', async () => {
-    const { all, acceptance, state, memories, clock, pool } = setUp();
+    const { all, acceptance, state, lives, departures, pool } = setUp();
     const published = structuredClone(await all());
-    const next = new ModelRoutes({ state, memories, clock, acceptance });
+    const next = new ModelRoutes({ state, lives, departures, acceptance });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     expect(next.of(pool).every((route) => published.includes(route))).toBe(true);
   });
@@ -160,7 +167,7 @@ describe('a model that is refused', () => {
   });
 
   it('gives up adapters that it holds no longer, whatever the last table says', async () => {
-    const { state, all, acceptance, memories, clock, pool } = setUp();
+    const { state, all, acceptance, lives, departures, pool } = setUp();
     put(state.models.store, aModel('chat', lora('golden'), { generation: 2 }));
     const published = structuredClone(await all());
     expect(published.find(({ name }) => name === 'chat')?.adapters).toEqual(['golden']);
@@ -171,7 +178,7 @@ describe('a model that is refused', () => {
     put(state.models.store, aModel('chat', wrong, { generation: 4 }));
     for (const model of state.models.store.list()) await acceptance.save(pool, model);
     // The next leader finds a snapshot that is older than what it knows of names.
-    const next = new ModelRoutes({ state, memories, clock, acceptance });
+    const next = new ModelRoutes({ state, lives, departures, acceptance });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     const adapters = next.of(pool).map(({ name, adapters: own }) => [name, own]);
     expect(adapters.sort()).toEqual([
@@ -181,11 +188,11 @@ describe('a model that is refused', () => {
   });
 
   it('keeps its adapters when another operator takes over', async () => {
-    const { state, all, acceptance, memories, clock, pool } = setUp();
+    const { state, all, acceptance, lives, departures, pool } = setUp();
     put(state.models.store, aModel('chat', lora('golden'), { generation: 2 }));
     const published = structuredClone(await all());
     put(state.models.store, aModel('chat', lora('golden', 'other'), { generation: 3 }));
-    const next = new ModelRoutes({ state, memories, clock, acceptance });
+    const next = new ModelRoutes({ state, lives, departures, acceptance });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     expect(next.of(pool).find(({ name }) => name === 'chat')).toMatchObject({
       servedNames: ['chat'],
@@ -206,8 +213,8 @@ describe('a model that is refused', () => {
   });
 
   it('has no route under a name before it is written that it holds it', async () => {
-    const { state, acceptance, memories, clock, pool } = setUp();
-    const routes = new ModelRoutes({ state, memories, clock, acceptance });
+    const { state, acceptance, lives, departures, pool } = setUp();
+    const routes = new ModelRoutes({ state, lives, departures, acceptance });
     expect(routes.of(pool)).toEqual([]);
     for (const model of state.models.store.list()) await acceptance.save(pool, model);
     expect(

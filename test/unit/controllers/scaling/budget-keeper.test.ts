@@ -1,13 +1,16 @@
 import { expect, it } from 'vitest';
 import type { AcceptanceCache } from '../../../../operator/controllers/acceptance/acceptance-cache.ts';
 import { BudgetKeeper } from '../../../../operator/controllers/scaling/budget-keeper.ts';
-import { ScalingMemories } from '../../../../operator/controllers/scaling/scaling-memory.ts';
+import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
+import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
 import {
   byModel,
   type ClusterState,
   poolKeyOf,
 } from '../../../../operator/controllers/shared/cluster-state.ts';
+import { Departures } from '../../../../operator/controllers/shared/departures.ts';
 import type { Deployment, Pod } from '../../../../operator/controllers/shared/workloads.ts';
+import type { KubeClient } from '../../../../operator/kube/client.ts';
 import { Store } from '../../../../operator/kube/store.ts';
 import { EVACUATING_LABEL, engineLabels } from '../../../../operator/render/labels.ts';
 import { DemandTracker } from '../../../../operator/scaling/demand.ts';
@@ -60,12 +63,14 @@ function keeper(
       status: { phase, ...(started && { startTime: '2026-01-01T00:00:00Z' }) },
     });
   }
-  const memories = new ScalingMemories();
+  const departures = new Departures(models);
   const state = { models: { store: models }, deployments: { store: deployments }, pods: { store: engines } };
   const budget = new BudgetKeeper({
     state: state as unknown as ClusterState,
     acceptance: { verdict: () => ({ accepted: true }), leaving: () => [] } as unknown as AcceptanceCache,
-    memories,
+    lives: new Lives(models),
+    replicas: new ReplicasWriter(undefined as unknown as KubeClient, models),
+    departures,
     demand: new DemandTracker({
       clock: new FakeClock(),
       isModelOf: () => true,
@@ -74,7 +79,7 @@ function keeper(
     }),
     minReplicas: () => 0,
   });
-  return { memories, room: () => budget.room(pool, model, 0) };
+  return { departures, room: () => budget.room(pool, model, 0) };
 }
 
 it('counts an engine that leaves its node beside those that are to be there', () => {
@@ -99,7 +104,7 @@ it('charges no more replicas than a model may have, whatever its Deployment says
 });
 
 it('counts it before the local copy shows that it leaves', () => {
-  const { memories, room } = keeper([{ name: 'a' }, { name: 'b' }]);
-  memories.of(model.metadata.uid ?? '').releasing = new Set(['a']);
+  const { departures, room } = keeper([{ name: 'a' }, { name: 'b' }]);
+  departures.setReleasing(model.metadata.uid ?? '', new Set(['a']));
   expect(room()).toBe(1);
 });

@@ -5,14 +5,15 @@ import { engineHealth } from '../../../../operator/controllers/model/engine-heal
 import { HoldVersions } from '../../../../operator/controllers/routes/hold-versions.ts';
 import { BoundsKeeper } from '../../../../operator/controllers/scaling/bounds-keeper.ts';
 import { BudgetKeeper } from '../../../../operator/controllers/scaling/budget-keeper.ts';
+import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
 import { ModeKeeper } from '../../../../operator/controllers/scaling/mode-keeper.ts';
 import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
-import { ScalingMemories } from '../../../../operator/controllers/scaling/scaling-memory.ts';
 import { ScalingReconciler } from '../../../../operator/controllers/scaling/scaling-reconciler.ts';
 import {
   type ClusterState,
   createClusterState,
 } from '../../../../operator/controllers/shared/cluster-state.ts';
+import { Departures } from '../../../../operator/controllers/shared/departures.ts';
 import type { Deployment, Pod } from '../../../../operator/controllers/shared/workloads.ts';
 import { watchForScaling } from '../../../../operator/controllers/watches.ts';
 import type { KubeClient } from '../../../../operator/kube/client.ts';
@@ -23,6 +24,7 @@ import { silentLogger } from '../../../../operator/kube/logger.ts';
 import type { KubeObject } from '../../../../operator/kube/object.ts';
 import { ColdStartRecorder } from '../../../../operator/scaling/cold-start-recorder.ts';
 import { DemandTracker } from '../../../../operator/scaling/demand.ts';
+import { isHeldBack } from '../../../../operator/scaling/phase.ts';
 import { anAcceptance } from '../../controllers/support.ts';
 import type { Random } from './random.ts';
 import type { SimRoute, SimRouter, SimTable } from './routers.ts';
@@ -54,7 +56,8 @@ export class SimOperator {
   readonly #options: SimOperatorOptions;
   readonly #state: ClusterState;
   readonly #demand: DemandTracker;
-  readonly #memories = new ScalingMemories();
+  readonly #lives: Lives;
+  readonly #budget: BudgetKeeper;
   readonly #holds = new HoldVersions();
   readonly #scaling: ScalingReconciler;
   readonly #modes: ModeKeeper;
@@ -103,19 +106,24 @@ export class SimOperator {
       const model = name.replace(/^vllm-/, '');
       return { metadata: { name, resourceVersion: options.scale(model, replicas) } };
     };
+    const replicas = new ReplicasWriter({ patch } as unknown as KubeClient, state.models.store);
+    this.#lives = new Lives(state.models.store);
+    this.#budget = new BudgetKeeper({
+      state,
+      acceptance,
+      lives: this.#lives,
+      replicas,
+      departures: new Departures(state.models.store),
+      demand: this.#demand,
+      minReplicas: (model) => bounds.of(model, timeline.now()).minReplicas,
+    });
     this.#scaling = new ScalingReconciler({
       state,
       acceptance,
-      replicas: new ReplicasWriter({ patch } as unknown as KubeClient),
-      budget: new BudgetKeeper({
-        state,
-        acceptance,
-        memories: this.#memories,
-        demand: this.#demand,
-        minReplicas: (model) => bounds.of(model, timeline.now()).minReplicas,
-      }),
+      replicas,
+      budget: this.#budget,
       demand: this.#demand,
-      memories: this.#memories,
+      lives: this.#lives,
       events: {
         emit: (model: KubeObject, event: EventInput) => options.onEvent(model.metadata.name, event),
       } as EventRecorder,
@@ -141,12 +149,7 @@ export class SimOperator {
           for (const key of keys) this.enqueue(key);
         }),
     } as unknown as Controller;
-    watchForScaling(controller, state, (poolKey) =>
-      state.models.store
-        .byIndex('byPool', poolKey)
-        .filter(({ metadata }) => this.#memories.isWaiting(metadata.uid ?? ''))
-        .map(keyOf),
-    );
+    watchForScaling(controller, state, (poolKey) => this.#budget.waiting(poolKey));
     state.pods.store.subscribe(() => this.#publishSoon());
     this.#publishSoon();
     timeline.after(options.random.between(100, 1_500), () => this.#listen());
@@ -166,7 +169,7 @@ export class SimOperator {
   }
 
   isWaiting(model: InferenceModel): boolean {
-    return this.#memories.isWaiting(model.metadata.uid ?? '');
+    return this.#budget.isWaiting(model.metadata.uid ?? '');
   }
 
   /** What the watch brings. */
@@ -263,13 +266,9 @@ export class SimOperator {
   #route(model: InferenceModel): SimRoute {
     const pods = this.#state.pods.store.byIndex('byModel', keyOf(model));
     const uid = model.metadata.uid ?? '';
-    const memory = this.#memories.peek(uid);
-    const draining = memory?.drainingSince !== undefined;
-    const { failure } = memory ?? {};
-    const blocked =
-      engineHealth(undefined, pods).ready === 0 &&
-      failure !== undefined &&
-      this.#options.timeline.monotonic() < failure.retryAt;
+    const { phase, failure } = this.#lives.of(uid);
+    const draining = isHeldBack(phase);
+    const blocked = engineHealth(undefined, pods).ready === 0 && failure !== undefined && !failure.retryable;
     return {
       uid,
       endpoints: pods

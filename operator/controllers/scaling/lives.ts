@@ -1,0 +1,29 @@
+/** The life of every model, as the scaling reconciler has left it. It alone writes; status, routes and budget read. */
+import type { InferenceModel } from '../../api/types.ts';
+import type { Watchable } from '../../kube/store.ts';
+import { type Life, UNKNOWN_LIFE } from '../../scaling/phase.ts';
+
+/** What others may see of the lives of models. */
+export interface LivesView {
+  /** The life of a model by its UID; the same object until something of it changes. */
+  of(uid: string): Life;
+}
+
+export class Lives implements LivesView {
+  readonly #byUid = new Map<string, Life>();
+
+  /** @param models when one of them goes, its life is forgotten */
+  constructor(models: Watchable<InferenceModel>) {
+    models.subscribe(({ old, new: now }) => {
+      if (old && !now) this.#byUid.delete(old.metadata.uid ?? '');
+    });
+  }
+
+  of(uid: string): Life {
+    return this.#byUid.get(uid) ?? UNKNOWN_LIFE;
+  }
+
+  set(uid: string, life: Life): void {
+    this.#byUid.set(uid, life);
+  }
+}

@@ -1,0 +1,109 @@
+/** How many replicas a model that is awake has: a number of the spec, the minimum in force, or what the own loop finds. */
+import type { InferenceModel } from '../../api/types.ts';
+import type { Watchable } from '../../kube/store.ts';
+import { scalingTarget } from '../../model/scaling-target.ts';
+import { resolveEngine } from '../../model/settings.ts';
+import { InternalAutoscaler } from '../../scaling/internal-autoscaler.ts';
+import { hasNumber, isFixed, numberWithin } from '../../scaling/replicas.ts';
+import type { ScalingMetrics } from '../../scaling/scaling-metrics.ts';
+import { QUEUE_MS } from '../../scaling/transitions.ts';
+import type { BudgetKeeper } from './budget-keeper.ts';
+import type { ModeKeeper } from './mode-keeper.ts';
+import { counted, type ReplicaChanges } from './replica-changes.ts';
+import type { ReplicasView } from './replicas-writer.ts';
+import type { ScalingContext, ScalingScope } from './scaling-scope.ts';
+
+export interface ReplicaSizingOptions {
+  changes: ReplicaChanges;
+  replicas: ReplicasView;
+  budget: BudgetKeeper;
+  modes: ModeKeeper;
+  metrics: ScalingMetrics;
+  /** When one of them goes, what its loop has seen is forgotten. */
+  models: Watchable<InferenceModel>;
+}
+
+/** Pace of the own loop, as Knative's tick. */
+const TICK_MS = 2_000;
+/** Wait until the Deployment shows the new number. */
+const SETTLE_MS = 250;
+
+export class ReplicaSizing {
+  readonly #options: ReplicaSizingOptions;
+  /** By model UID. */
+  readonly #autoscalers = new Map<string, InternalAutoscaler>();
+
+  constructor(options: ReplicaSizingOptions) {
+    this.#options = options;
+    options.models.subscribe(({ old, new: now }) => {
+      if (old && !now) this.#autoscalers.delete(old.metadata.uid ?? '');
+    });
+  }
+
+  /** Sets the number of a model that is awake. Returns when to look again, in milliseconds. Throws KubeError. */
+  async size(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
+    const { model, pool, health, replicas, minReplicas } = scope;
+    const { changes, modes } = this.#options;
+    if (isFixed(model)) return await this.#toNumber(scope, context);
+    if (replicas < minReplicas) {
+      if (!changes.granted(scope, minReplicas)) return QUEUE_MS;
+      await changes.to(scope, minReplicas, 'Scaled', `to the minimum of ${minReplicas}`, context);
+      return SETTLE_MS;
+    }
+    if (hasNumber(model)) return await this.#toNumber(scope, context);
+    changes.stopWaiting(scope);
+    if (modes.of(model, pool).mode !== 'Internal' || health.ready === 0) return undefined;
+    return await this.#autoscale(scope, context);
+  }
+
+  /** The number of the spec is written when it changes, and not when somebody else changed the Deployment's. */
+  async #toNumber(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
+    const { model, uid, replicas } = scope;
+    const { changes } = this.#options;
+    const desired = numberWithin(model, scope);
+    const last = this.#options.replicas.lastDesired(uid) ?? model.status?.desiredReplicas;
+    if (last === desired) {
+      changes.stopWaiting(scope);
+      return undefined;
+    }
+    if (desired > replicas && !changes.granted(scope, desired)) return QUEUE_MS;
+    await changes.to(scope, desired, 'Scaled', `to the ${counted(desired)} of spec.scaling`, context);
+    return undefined;
+  }
+
+  async #autoscale(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
+    const { budget, changes, metrics } = this.#options;
+    const { now, health, model, uid, pool, poolKey, demand, replicas: current, minReplicas } = scope;
+    const autoscaler = this.#autoscaler(uid);
+    const load = demand.inFlight + demand.queued + demand.held;
+    if (demand.known) autoscaler.record(now, load);
+    const least = Math.max(1, minReplicas);
+    const decision = autoscaler.decide(now, health.ready, current, {
+      target: scalingTarget(model, resolveEngine(pool, model)),
+      minReplicas: least,
+      maxReplicas: scope.maxReplicas,
+      scaleUp: model.spec.scaling?.behavior?.scaleUp,
+      scaleDown: model.spec.scaling?.behavior?.scaleDown,
+      neededElsewhere: pool.spec.capacity.overcommit && budget.waiting(poolKey).length > 0,
+    });
+    metrics.decided(decision.reason);
+    let desired = decision.replicas;
+    if (desired > current) desired = Math.min(desired, current + budget.room(pool, model, now));
+    if (desired !== current)
+      await changes.to(
+        scope,
+        desired,
+        'Scaled',
+        `from ${current} to ${desired}: ${decision.message}`,
+        context,
+      );
+    // At rest at the minimum there is nothing to do until requests come, and the routers tell of those at once.
+    return desired === least && load === 0 && decision.reason === 'Hold' ? undefined : TICK_MS;
+  }
+
+  #autoscaler(uid: string): InternalAutoscaler {
+    const known = this.#autoscalers.get(uid) ?? new InternalAutoscaler();
+    this.#autoscalers.set(uid, known);
+    return known;
+  }
+}

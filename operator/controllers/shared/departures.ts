@@ -1,0 +1,64 @@
+/** Which engines are on their way off their nodes. The evacuation alone writes; routes and budget read. */
+import type { InferenceModel } from '../../api/types.ts';
+import type { Watchable } from '../../kube/store.ts';
+import type { LeavingPods } from '../../router/endpoints-from-slices.ts';
+
+/** What others may see of departures. */
+export interface DeparturesView {
+  /** Pods of a model whose end is announced, as the route table is to have it; the same object until they change. */
+  leaving(modelUid: string): LeavingPods | undefined;
+  /** Whether the pod is being released from its ReplicaSet: the budget has to have room for the one that follows. */
+  isReleasing(modelUid: string, podUid: string): boolean;
+}
+
+interface Departure {
+  leaving?: LeavingPods | undefined;
+  releasing?: ReadonlySet<string> | undefined;
+}
+
+export class Departures implements DeparturesView {
+  readonly #byModel = new Map<string, Departure>();
+
+  /** @param models when one of them goes, its departures are forgotten */
+  constructor(models: Watchable<InferenceModel>) {
+    models.subscribe(({ old, new: now }) => {
+      if (old && !now) this.#byModel.delete(old.metadata.uid ?? '');
+    });
+  }
+
+  leaving(modelUid: string): LeavingPods | undefined {
+    return this.#byModel.get(modelUid)?.leaving;
+  }
+
+  isReleasing(modelUid: string, podUid: string): boolean {
+    return this.releasing(modelUid).has(podUid);
+  }
+
+  /** UIDs of the pods that are being released. */
+  releasing(modelUid: string): ReadonlySet<string> {
+    return this.#byModel.get(modelUid)?.releasing ?? NONE;
+  }
+
+  /** Whether anything is remembered of the model. */
+  has(modelUid: string): boolean {
+    return this.#byModel.has(modelUid);
+  }
+
+  setLeaving(modelUid: string, leaving: LeavingPods | undefined): void {
+    this.#set(modelUid, { ...this.#byModel.get(modelUid), leaving });
+  }
+
+  setReleasing(modelUid: string, releasing: ReadonlySet<string>): void {
+    this.#set(modelUid, {
+      ...this.#byModel.get(modelUid),
+      releasing: releasing.size > 0 ? releasing : undefined,
+    });
+  }
+
+  #set(modelUid: string, departure: Departure): void {
+    if (departure.leaving || departure.releasing) this.#byModel.set(modelUid, departure);
+    else this.#byModel.delete(modelUid);
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
