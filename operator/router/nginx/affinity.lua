@@ -13,10 +13,11 @@ local M = {}
 local POINTS = 100 -- of each engine on the ring
 local BOUND = 1.25 -- how much more than its share an engine may have; the value of KubeAI and HAProxy
 local SAMPLE = 1024 -- bytes that are hashed of each part
-local QUOTE, CLOSE_BRACE = 34, 125
+local QUOTE, OPEN_BRACKET, OPEN_BRACE, CLOSE_BRACE = 34, 91, 123, 125
 
 --- Place of a text between two places; nil when it is not there.
 local function find(p, needle, from, to)
+  if from > to then return nil end -- a length below 0 would be all of the memory
   local found = C.memmem(p + from, to - from + 1, needle, #needle)
   return found ~= nil and tonumber(ffi.cast(BYTES, found) - p) or nil
 end
@@ -27,7 +28,9 @@ function M.key(from, to, p)
   local start = from.messages or from.prompt or from.input
   if not start then return nil end
   local stop = from.messages and to.messages or from.prompt and to.prompt or to.input
-  local user = p[start] ~= QUOTE and find(p, '"user"', start, stop)
+  -- Only what ends with its bracket: the scanner passes over values that are no JSON, and behind those there may be anything.
+  local nested = p[start] == OPEN_BRACKET or p[start] == OPEN_BRACE
+  local user = nested and find(p, '"user"', start, stop)
   if not user then return crc32(ffi.string(p + start, math.min(stop - start + 1, SAMPLE))) end
   local last = user + 5
   local behind = last + 1

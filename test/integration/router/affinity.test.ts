@@ -74,6 +74,26 @@ describe('prefix affinity', () => {
     ).toBe(second);
   });
 
+  test('a value that is no JSON is read no further than it goes', async () => {
+    const values = [
+      'x"user"',
+      'x"user"          ',
+      `x"user"${' '.repeat(5000)}`,
+      '["user"]',
+      '["user"}',
+      '{"user"   ]',
+    ];
+    for (const value of values) {
+      for (const name of ['messages', 'prompt', 'input']) {
+        const body = `{"model":"m","${name}":${value},"stream":false}`;
+        const response = await fetch(`${router.url}/v1/chat/completions`, { method: 'POST', body });
+        expect([value, response.status]).toEqual([value, 200]);
+        await response.text();
+      }
+    }
+    expect(router.errors()).toBe('');
+  });
+
   test('no engine gets much more than its share, even of one conversation', async () => {
     const body = { model: 'm', messages: [{ role: 'user', content: 'the same for all' }] };
     const streams = [];
