@@ -39,21 +39,17 @@ function M.release(ctx)
   if ctx.body_bytes then board.add(0, board.BODY_BYTES, -ctx.body_bytes) end
 end
 
---- Reads the body in a thread of its own, and ends the request when that takes too long.
+--- Reads the body, while another thread ends the request when that takes too long.
+local function too_slow(seconds)
+  ngx.sleep(seconds)
+  ngx.header["Connection"] = "close"
+  return reply.own_error(408)
+end
+
 local function read_in_time(seconds)
-  local done = false
-  local reading = ngx.thread.spawn(function()
-    ngx.req.read_body()
-    done = true
-  end)
-  if done then return end
-  local waiting = ngx.thread.spawn(function() ngx.sleep(seconds) end)
-  ngx.thread.wait(reading, waiting)
-  if not done then
-    ngx.header["Connection"] = "close"
-    return reply.own_error(408)
-  end
-  ngx.thread.kill(waiting)
+  local watch = ngx.thread.spawn(too_slow, seconds)
+  ngx.req.read_body()
+  ngx.thread.kill(watch)
 end
 
 --- Makes room for the body, reads it, and counts it. One in pieces has no length: it may become as large as any.

@@ -4,6 +4,7 @@ local M = {}
 
 local FORMAT = "2" -- first in the text, and part of the key: routers of several versions share one Redis
 local MAX_HEADER = 16384 -- bytes; an answer with a longer one is not stored
+local MAX_PARSED, MAX_COUNT = 1024, 256 -- bytes of a header, and headers, that a worker keeps parsed
 
 -- What belongs to one exchange and not to the answer (RFC 9111, 3.1), what nginx and this router write themselves, and what CORS
 -- says to one origin.
@@ -68,18 +69,40 @@ function M.decode(text, ttl)
   return { age = age, header = text:sub(start, start + header - 1), body = text:sub(start + header) }
 end
 
---- Gives the answer to this request the header of an entry.
-function M.set_header(lines)
-  local header, values = ngx.header, {}
+--- The header in lines, as pairs of a name and its value or values. With distrust: see above.
+local function parse(lines)
+  local pairs_of, places = {}, {}
   for name, value in lines:gmatch("([%w_-]+): ([^\n]*)\n") do
     name = name:lower()
     if not is_dropped(name) then
-      local all = values[name]
-      if all then all[#all + 1] = value end
-      values[name] = all or { value }
-      header[name] = all or value
+      local one = places[name]
+      if not one then
+        pairs_of[#pairs_of + 1], pairs_of[#pairs_of + 2] = name, value
+        places[name] = #pairs_of
+      elseif type(pairs_of[one]) == "table" then
+        table.insert(pairs_of[one], value)
+      else
+        pairs_of[one] = { pairs_of[one], value }
+      end
     end
   end
+  return pairs_of
+end
+
+local parsed, parsed_count = {}, 0 -- by lines: answers of one engine have the same few headers
+
+--- Gives the answer to this request the header of an entry.
+function M.set_header(lines)
+  local pairs_of = parsed[lines]
+  if not pairs_of then
+    pairs_of = parse(lines)
+    if #lines <= MAX_PARSED then
+      if parsed_count == MAX_COUNT then parsed, parsed_count = {}, 0 end
+      parsed[lines], parsed_count = pairs_of, parsed_count + 1
+    end
+  end
+  local header = ngx.header
+  for i = 1, #pairs_of, 2 do header[pairs_of[i]] = pairs_of[i + 1] end
 end
 
 M.FORMAT = FORMAT
