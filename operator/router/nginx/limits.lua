@@ -1,10 +1,10 @@
 --- What keys may use in a minute, counted in Redis for all routers, and in this router alone while Redis is gone. Tokens are reserved
 -- before a request goes on and settled at its end, so that requests that run together, or whose client hangs up, count too.
-local cjson = require "cjson.safe"
 local ffi = require "ffi"
 local metrics = require "metrics"
 local redis = require "redis"
 local reply = require "reply"
+local scan = require "scan"
 
 local M = {}
 
@@ -12,8 +12,9 @@ local WINDOW = 60 -- seconds
 local TEXT, AUDIO = 4, 32 -- bytes of a request that make a token, about
 -- Tokens that are reserved for an answer of no stated length, and the part of the limit that they are at most.
 local UNSTATED, UNSTATED_PART = 1024, 0.1
+local OPEN_BRACE = 123
 local MAX_NUMBER = 32 -- bytes
-local MAX_OPTIONS = 65536 -- bytes of nested options that are read
+local MAX_PROMPTS = 65536 -- of one request, counted; more make it as large as any
 
 local function counter(key, window, kind)
   return ("vllm:rate:%s:%d:%s"):format(key.sha256, window, kind)
@@ -56,16 +57,32 @@ local function most(a, b)
   return a and b and math.max(a, b) or a or b
 end
 
---- Tokens that the answer may have at most, as far as the request says.
-local function stated_output(from, to, p)
+--- The length of an answer and the number of answers, as far as one object says.
+local function stated(from, to, p)
   local length = most(most(number_at(p, from, to, "max_tokens"), number_at(p, from, to, "max_completion_tokens")), number_at(p, from, to, "max_output_tokens"))
-  local answers = most(number_at(p, from, to, "n"), number_at(p, from, to, "best_of"))
-  local at = from.sampling_params
-  local options = at and to.sampling_params - at < MAX_OPTIONS and cjson.decode(ffi.string(p + at, to.sampling_params - at + 1))
-  if type(options) == "table" then
-    length, answers = most(length, tonumber(options.max_tokens)), most(answers, tonumber(options.n))
+  return length, most(number_at(p, from, to, "n"), number_at(p, from, to, "best_of"))
+end
+
+--- Prompts, or conversations, that are answered each on its own.
+local function prompts(from, to, p)
+  local number = 1
+  for _, name in ipairs { "prompt", "messages", "prompt_embeds" } do
+    if from[name] then number = math.max(number, scan.count(p, from[name], to[name], MAX_PROMPTS)) end
   end
-  return length, answers
+  return number < MAX_PROMPTS and number or math.huge
+end
+
+--- Tokens that an answer may have at most, as far as the request says, and the number of answers; endless where it cannot be read.
+local function stated_output(from, to, p)
+  local length, answers = stated(from, to, p)
+  local at = from.sampling_params
+  if at and p[at] == OPEN_BRACE then
+    local of, till = scan.members(p + at, to.sampling_params - at + 1)
+    if not of then return math.huge, 1 end
+    local inner_length, inner_answers = stated(of, till, p + at)
+    length, answers = most(length, inner_length), most(answers, inner_answers)
+  end
+  return length, math.max(1, answers or 1) * prompts(from, to, p)
 end
 
 --- Tokens to reserve for a request of `n` bytes: as many as its prompt has by its length, and as its answer may have.
@@ -73,10 +90,10 @@ local function estimate(path, limit, n, from, to, p)
   if path.free or not n then return 0, 0 end
   local prompt = math.ceil(n / (path.form and AUDIO or TEXT))
   if not path.sse then return prompt, 0 end
-  local length, answers
+  local length, answers = nil, 1
   if from then length, answers = stated_output(from, to, p) end
   length = length or math.min(UNSTATED, limit * UNSTATED_PART)
-  local output = math.max(0, length) * math.max(1, answers or 1)
+  local output = math.max(0, length) * answers
   return prompt, output == output and output or limit
 end
 
@@ -100,7 +117,8 @@ function M.take(ctx, view, n, from, to, p)
   local made, used = count_here(names[1], 1), tokens and count_here(names[2], amounts[2])
   local settings = redis.settings(view)
   local all = settings and count_everywhere(settings, names, amounts)
-  if all then made, used = all[1], all[2] end
+  -- What this router counted is part of what all did, unless Redis lost it or says what is not so.
+  if all then made, used = math.max(made, all[1]), tokens and math.max(used, all[2]) end
   if tokens then ctx.reserved.shared, ctx.reserved.settings = all ~= nil, settings end
   local reached = requests and made > requests and "requests" or tokens and used - amounts[2] >= tokens and "tokens"
   if not reached then return end

@@ -20,7 +20,7 @@ local MAX_NAME = 256 -- bytes of a member's name as written; no name that counts
 local function members()
   return {
     model = false, stream = false, stream_options = false, messages = false, prompt = false, input = false,
-    temperature = false, seed = false, max_tokens = false, max_completion_tokens = false, max_output_tokens = false,
+    prompt_embeds = false, temperature = false, seed = false, max_tokens = false, max_completion_tokens = false, max_output_tokens = false,
     previous_response_id = false, background = false, n = false, best_of = false, sampling_params = false,
   }
 end
@@ -166,6 +166,20 @@ end
 --- The string at a member's place; nil when it is not a string.
 function M.string(p, from, to)
   if from and p[from] == QUOTE then return text(p, from, to) end
+end
+
+--- Number of the strings or lists in a list, counted no further than to `most`; 1 for every other value, lists of numbers and
+-- objects too.
+function M.count(p, from, to, most)
+  local n, i, count = to + 1, skip_space(p, from + 1, to + 1), 0
+  if p[from] ~= OPEN_BRACKET or p[i] ~= QUOTE and p[i] ~= OPEN_BRACKET then return 1 end
+  while i and i < to and count < most do
+    count = count + 1
+    i = skip_value(p, i, n)
+    i = i and skip_space(p, i, n)
+    if i and p[i] == COMMA then i = skip_space(p, i + 1, n) end
+  end
+  return count
 end
 
 local TRUE = { ["1"] = true, on = true, t = true, ["true"] = true, y = true, yes = true }

@@ -17,6 +17,7 @@ local M = {}
 -- Members of an event that hold the answer, or the end of it: of the Responses, Messages and Cohere APIs.
 local HOLDERS = { response = true, message = true, delta = true }
 local MAX_NAME = 8 -- bytes of the longest name above
+local MAX_TOKENS = 1e9 -- of one answer; what an engine says beyond is no number to count with
 local MAX_USAGE = 4096 -- bytes of a usage object
 local MAX_EVENT = 65536 -- bytes of an event that may be the usage event
 local STRUCTURE = '"{}[],\n' -- all bytes that mean something outside of strings
@@ -32,7 +33,7 @@ local function number_behind(text, name, start)
     c = byte(text, at)
     if c and c >= 48 and c <= 57 then n, digits = n * 10 + c - 48, true end
   until not c or (c ~= 32 and (c < 48 or c > 57))
-  return digits and n
+  return digits and math.min(n, MAX_TOKENS)
 end
 
 --- Takes note of the usage object that begins at `start` and ends with the text.

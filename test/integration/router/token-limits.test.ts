@@ -196,6 +196,100 @@ describe('tokens per minute', () => {
     await Promise.all(asked);
   });
 
+  const many = (n: number, prompt: unknown) => Array.from({ length: n }, () => prompt);
+  test.each<[string, string, object]>([
+    ['a list of prompts', '/v1/completions', { max_tokens: 1000, prompt: many(50, 'a') }],
+    ['prompts as tokens', '/v1/completions', { max_tokens: 1000, prompt: many(50, [1, 2]) }],
+    ['embedded prompts', '/v1/completions', { max_tokens: 1000, prompt_embeds: many(50, 'AA==') }],
+    ['a batch of chats', '/v1/chat/completions/batch', { max_tokens: 1000, messages: many(50, []) }],
+    ['more prompts than are counted', '/v1/completions', { max_tokens: 1, prompt: many(70_000, []) }],
+    [
+      'options behind a long text',
+      '/inference/v1/generate',
+      { sampling_params: { stop: 'x'.repeat(70_000), max_tokens: 50_000 } },
+    ],
+    [
+      'options with many answers',
+      '/inference/v1/generate',
+      { sampling_params: { n: '500', max_tokens: 100 } },
+    ],
+    [
+      'options that cannot be read',
+      '/inference/v1/generate',
+      {
+        sampling_params: {
+          ...Object.fromEntries(many(600, 0).map((_, i) => [`k${i}`, i])),
+          max_tokens: 50_000,
+        },
+      },
+    ],
+  ])('%s reserves what all its answers may have', async (_, path, body) => {
+    const { router, upstream } = await setUp(50_000);
+    upstream.answer = () => undefined;
+    const client = new AbortController();
+    const first = ask(router, path, body, client.signal).catch(() => undefined);
+    await until('it is at the engine', () => upstream.requests.length === 1);
+    expect((await ask(router, path, body, AbortSignal.timeout(2000)).catch(() => undefined))?.status).toBe(
+      429,
+    );
+    client.abort();
+    await first;
+  });
+
+  test.each([
+    ['too many digits', '9'.repeat(400)],
+    ['more than Redis counts to', '9223372036854775807'],
+    ['twice too much for Redis', '9000000000000000000'],
+  ])(
+    'an engine that makes up %s neither frees a key of its limit nor breaks the counters',
+    async (_, number) => {
+      const redis = keep(await startRedis());
+      const { router, upstream } = await setUp(100);
+      upstream.answer = (_, reply) =>
+        reply.writeHead(200).end(`{"usage":{"prompt_tokens":1,"completion_tokens":${number}}}`);
+      await router.put(
+        table([model('m', [upstream.address])], {
+          auth: 'APIKey',
+          keys: [limited(100)],
+          redis: redis.settings,
+        }),
+      );
+      await Promise.all(many(3, 0).map(async () => await ask(router, '/v1/completions', {})));
+      await until('it is counted', async () => (await ask(router, '/v1/completions', {})).status === 429);
+      const name = await redis.command('--scan', '--pattern', '*:t');
+      await until('in Redis too', async () => Number(await redis.command('GET', name)) > 1e9);
+      expect(await router.metrics()).not.toMatch(/tokens_total\{.* (inf|-)/);
+      expect(router.errors()).toBe('');
+    },
+  );
+
+  test('what Redis forgot, or makes up, does not count for less than what the router counted itself', async () => {
+    const redis = keep(await startRedis());
+    const { router, upstream } = await setUp(100, () => ({ usage: USAGE }));
+    await router.put(
+      table([model('m', [upstream.address])], {
+        auth: 'APIKey',
+        keys: [limited(100)],
+        redis: redis.settings,
+      }),
+    );
+    const minute = () => Math.floor(Date.now() / 60_000);
+    await until('all of it happens in one minute', async () => {
+      const began = minute();
+      await until(
+        'the limit is reached',
+        async () => (await ask(router, '/v1/completions', {})).status === 429,
+      );
+      for (const name of (await redis.command('--scan', '--pattern', '*:t')).split('\n')) {
+        await redis.command('SET', name, '-9000000000');
+      }
+      const { status } = await ask(router, '/v1/completions', {});
+      if (minute() !== began) return false;
+      expect(status).toBe(429);
+      return true;
+    });
+  });
+
   test('what was reserved and not used is given back, also by a request that was refused', async () => {
     const { router, upstream } = await setUp(300, () => ({
       choices: [],
