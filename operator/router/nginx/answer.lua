@@ -37,7 +37,9 @@ function M.header()
     if status == 502 and not balance.connected() then status = 503 end
     return replace(ctx, status, reply.default_body(status))
   end
-  if status < 200 and status ~= 101 then -- what is no HTTP/1 has 9, and nginx would pass it on as it is
+  -- What is no HTTP/1 has 9, and nginx would pass it on as it is. A proxy in front takes what follows a 101 that nobody asked for
+  -- for answers, of other clients even.
+  if status < 200 and not (status == 101 and ngx.var.http_upgrade) then
     return replace(ctx, 502, reply.error_body(502, NO_ANSWER))
   end
   if status >= 300 and status < 400 then -- clients would send the prompt, and maybe their key, wherever the engine says

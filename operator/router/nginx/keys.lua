@@ -11,17 +11,24 @@ local function find_key(view, token)
   return token and view.by_hash[cache.sha256(token)]
 end
 
+--- The token of `Authorization: Bearer <token>`; schemes have no case (RFC 9110, 11.1).
+local function bearer(header)
+  local scheme, token = (header or ""):match("^(%a+)%s+(%S+)%s*$")
+  return scheme and scheme:lower() == "bearer" and token or nil
+end
+
 --- Lets the request in, or ends it with 401. Returns the key's entry, or nil when the pool asks for none. `x_api_key`: clients of
--- this path may send their key as `x-api-key`, as those of the Messages API do. Engines get neither.
+-- this path may send their key as `x-api-key`, as those of the Messages API do. Engines get no key in either of the two, on no path.
 function M.authenticate(view, x_api_key)
   if view.auth ~= "APIKey" then return nil end
   local var = ngx.var
-  local key = find_key(view, (var.http_authorization or ""):match("^[Bb]earer%s+(%S+)%s*$"))
+  local key = find_key(view, bearer(var.http_authorization))
   if key then ngx.req.clear_header("Authorization") end
-  local other = x_api_key and var.http_x_api_key
+  local other = var.http_x_api_key
   if other then
-    key = key or find_key(view, other)
-    ngx.req.clear_header("x-api-key")
+    local known = find_key(view, other)
+    if x_api_key then key = key or known end
+    if x_api_key or known then ngx.req.clear_header("x-api-key") end
   end
   if key then return key end
   metrics.rejected(nil, "unauthorized")

@@ -29,11 +29,14 @@ local RETRY_SOON, RETRY_LATER = 1, 30 -- seconds, for Retry-After
 local MAX_IN_FLIGHT = 12000
 
 local FORM_FIELDS = { model = true, stream = true }
+local MAX_ARGUMENTS = 100 -- of a query that names the model; those behind would not be seen
 local MAX_MODEL_NAME = 1024 -- bytes as written; served names are far shorter
 
 --- Name of the model that the query names. Of several an engine could take another one than the router does.
 local function query_model()
-  local name = ngx.req.get_uri_args(100).model
+  local args, fault = ngx.req.get_uri_args(MAX_ARGUMENTS)
+  if fault then return reply.error(400, ("The query has more than %d arguments."):format(MAX_ARGUMENTS)) end
+  local name = args.model
   if type(name) == "table" then return reply.error(400, "The query names more than one model.", "model") end
   if type(name) ~= "string" or name == "" then
     return reply.error(400, "Name the model in the query: ?model=<name>", "model")
@@ -187,6 +190,7 @@ function M.enter()
     ngx.header["Allow"] = path.allow
     return reply.error(405, "Method Not Allowed")
   end
+  if not path.upgrade and var.http_upgrade then ngx.req.clear_header("Upgrade") end -- else nginx makes it a tunnel when the engine says so
   local view = routes.current()
   local key = keys.authenticate(view, path.messages)
   if path.stored then return reply.error(404, stored.MESSAGE, "response_id") end

@@ -194,7 +194,7 @@ function M.is_true(p, from, to)
   if not from then return false end
   if p[from] == 116 then return true end -- `true`: no other literal begins with t
   if p[from] == QUOTE then return to - from < 64 and M.is_truth(text(p, from, to)) end
-  return p[from] == 49 and tonumber(ffi.string(p + from, to - from + 1)) == 1 -- begins with 1
+  return (p[from] == 49 or p[from] == 48) and tonumber(ffi.string(p + from, to - from + 1)) == 1 -- 1, 1.0, 0.1e1
 end
 
 --- The number at a member's place; nil when it is not a number.

@@ -110,6 +110,32 @@ describe('engines that want more than to answer', () => {
     await idle(router);
   });
 
+  test.each([
+    ['a request that asks for none', 'POST /v1/completions', 'Content-Length: 13\r\n\r\n{"model":"m"}'],
+    [
+      'one that does, on a path without',
+      'POST /v1/completions',
+      'Upgrade: x\r\nConnection: Upgrade\r\nContent-Length: 13\r\n\r\n{"model":"m"}',
+    ],
+    ['a websocket without its header', 'GET /v1/realtime?model=m', '\r\n'],
+  ])('cannot answer %s with a switch of protocols, and others behind it', async (_, line, rest) => {
+    const answer =
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nPOISON';
+    const router = await start({ readTimeout: '1s', table: table([model('m', [await raw(answer)])]) });
+    const socket = connect(8080, router.address);
+    socket.on('error', () => undefined);
+    socket.write(`${line} HTTP/1.1\r\nHost: m\r\n${rest}`);
+    let text = '';
+    socket.on('data', (data) => {
+      text += data;
+    });
+    await until('there is an answer', () => text.includes('}}'));
+    expect(text).toMatch(/^HTTP\/1\.1 502 /);
+    expect(text).not.toContain('POISON');
+    socket.destroy();
+    await idle(router);
+  });
+
   test('an event that does not end is passed on, and not collected', async () => {
     const upstream = await engine();
     const router = await start({ table: table([model('m', [upstream.address])]) });

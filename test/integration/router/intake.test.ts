@@ -106,6 +106,14 @@ describe('paths', () => {
     expect(answer).toContain('"object":"list"');
   });
 
+  test('a query that is too long to find all names in is refused', async () => {
+    const query = Array.from({ length: 120 }, (_, i) => `a${i}=1`).join('&');
+    const answer = await fetch(`${router().url}/tokenizer_info?model=m&${query}&model=other`);
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain('more than 100 arguments');
+    expect(upstream().requests).toEqual([]);
+  });
+
   test('a query that names two models is refused, since an engine could take the other', async () => {
     const get = async (query: string) => await fetch(`${router().url}/tokenizer_info?${query}`);
     expect((await get('model=m&%6dodel=other')).status).toBe(400);
@@ -198,6 +206,12 @@ describe('bodies', () => {
     const answer = await raw(router(), post('/v1/chat/completions', text));
     expect(status(answer)).toBe(400);
     expect(answer).toContain('send it in UTF-8');
+  });
+
+  test.each(['1', '1.0', '0.1e1'])('"stream": %s asks for a stream, as it does in vLLM', async (value) => {
+    const body = BODY.replace('{', `{"stream":${value},`);
+    await raw(router(), post('/v1/chat/completions', body));
+    expect(upstream().requests[0]?.body.toString()).toContain('"include_usage":true');
   });
 
   test('a compressed one is refused with 415 that names the header', async () => {

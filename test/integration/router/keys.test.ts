@@ -65,6 +65,33 @@ describe('API keys', () => {
     expect(await router.metrics()).not.toContain(sha256('a'));
   });
 
+  test('engines get no key, wherever and however a client sends it besides', async () => {
+    const { router, engine } = await setUp([key('a'), key('b')]);
+    const headers = [
+      { authorization: 'Bearer a', 'x-api-key': 'a' },
+      { authorization: 'Bearer a', 'x-api-key': 'b' },
+      { authorization: 'BEARER a', 'x-api-key': 'a' },
+    ];
+    for (const path of ['/v1/completions', '/v1/messages', '/v1/embeddings']) {
+      for (const header of headers) {
+        const answer = await fetch(router.url + path, {
+          method: 'POST',
+          body: '{"model":"m"}',
+          headers: header,
+        });
+        expect(answer.status).toBe(200);
+        await answer.text();
+        const got = engine.requests.at(-1)?.headers;
+        expect([path, got?.authorization, got?.['x-api-key']]).toEqual([path, undefined, undefined]);
+      }
+    }
+    const own = { authorization: 'Bearer a', 'x-api-key': 'of-the-engine' };
+    await (
+      await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}', headers: own })
+    ).text();
+    expect(engine.requests.at(-1)?.headers['x-api-key']).toBe('of-the-engine');
+  });
+
   test('keys come, overlap and go without a request being lost', async () => {
     const { router, routes } = await setUp([key('old')]);
     await router.put(routes([key('old'), key('new')]));
