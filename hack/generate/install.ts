@@ -1,9 +1,10 @@
 /** manifests/install.yaml: everything that a cluster needs to run the operator, in one file. */
 import { stringify } from 'yaml';
 import { customResourceDefinitions } from '../../operator/api/crd.ts';
+import { OWNER_CLUSTER_ROLE as NAME } from '../../operator/metrics-api/setup.ts';
 import { OPERATOR_VERSION } from '../../operator/render/manifest.ts';
 import { CONTAINER_SECURITY, podSecurity } from '../../operator/render/pod-security.ts';
-import { OPERATOR_NAME as NAME, type PolicyRule, rbacRules } from './rbac.ts';
+import { type PolicyRule, rbacRules } from './rbac.ts';
 
 const NAMESPACE = 'vllm-operator-system';
 

@@ -44,6 +44,8 @@ export interface ControllerOptions {
   /** Label of its metrics and log lines. */
   name: string;
   reconcile: Reconcile;
+  /** The keys to work on, which others may add to. Default: one of its own. */
+  queue?: WorkQueue;
   /** Keys worked on at once. Default 4. */
   concurrency?: number;
   /** When a reconcile's signal aborts. Default 60 s. */
@@ -86,13 +88,15 @@ export class Controller {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#log = (options.log ?? silentLogger).child({ controller: options.name });
-    this.#queue = new WorkQueue({
-      name: options.name,
-      maxDelayMs: options.maxRetryDelayMs,
-      registry: options.registry,
-      clock: this.#clock,
-      random: options.random,
-    });
+    this.#queue =
+      options.queue ??
+      new WorkQueue({
+        name: options.name,
+        maxDelayMs: options.maxRetryDelayMs,
+        registry: options.registry,
+        clock: this.#clock,
+        random: options.random,
+      });
     this.#observer = observeController(options.registry, options.name, this.#concurrency);
   }
 

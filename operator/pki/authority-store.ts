@@ -1,6 +1,7 @@
 /** Keeps the authority in one Secret of the operator's own namespace. */
 import { isKubeError } from '../kube/errors.ts';
 import type { KubeObject, ObjectKey, ResourceType } from '../kube/object.ts';
+import type { Permission } from '../kube/permission.ts';
 import { SECRETS } from '../kube/resource-types.ts';
 import type { IssueContext } from './certificates.ts';
 import { type Authority, createAuthority, decodeAuthority, encodeAuthority, rotateAuthority } from './pki.ts';
@@ -29,6 +30,14 @@ interface SecretClient {
 /** Writers that lose this many races in a row give up; each race lost means that another writer won. */
 const MAX_ATTEMPTS = 5;
 
+/** Name of the Secret with the operator's root key, in its own namespace. */
+const ROOT_SECRET = 'vllm-operator-root';
+
+export const AUTHORITY_PERMISSIONS: readonly Permission[] = [
+  { type: SECRETS, verbs: ['create'], ownNamespace: true },
+  { type: SECRETS, verbs: ['get', 'patch'], names: [ROOT_SECRET], ownNamespace: true },
+];
+
 /**
  * Loads the authority, makes it when there is none, rotates it when a step is due. Any number of operators may do so at
  * once: a Secret is created once, and changed only if nobody changed it since it was read.
@@ -48,7 +57,7 @@ export class AuthorityStore {
   }) {
     const { now = () => new Date(), random } = options;
     this.#client = options.client;
-    this.#key = { namespace: options.namespace, name: options.name ?? 'vllm-operator-root' };
+    this.#key = { namespace: options.namespace, name: options.name ?? ROOT_SECRET };
     this.#context = () => ({ now: now(), ...(random ? { random } : {}) });
   }
 

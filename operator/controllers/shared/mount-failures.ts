@@ -5,6 +5,7 @@
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { KubeObject } from '../../kube/object.ts';
+import type { Permission } from '../../kube/permission.ts';
 import { EVENTS } from '../../kube/resource-types.ts';
 import type { Watchable } from '../../kube/store.ts';
 import { type ContainerStatus, isFinished, type Pod } from './workloads.ts';
@@ -20,6 +21,8 @@ interface Look {
   at: number;
   failure: string | undefined;
 }
+
+export const MOUNT_PERMISSIONS: readonly Permission[] = [{ type: EVENTS, verbs: ['list'] }];
 
 export interface MountFailuresOptions {
   client: KubeClient;

@@ -9,13 +9,13 @@ import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
 import { ModeKeeper } from '../../../../operator/controllers/scaling/mode-keeper.ts';
 import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
 import { ScalingReconciler } from '../../../../operator/controllers/scaling/scaling-reconciler.ts';
+import { watchForScaling } from '../../../../operator/controllers/scaling/setup.ts';
 import {
   type ClusterState,
   createClusterState,
 } from '../../../../operator/controllers/shared/cluster-state.ts';
 import { Departures } from '../../../../operator/controllers/shared/departures.ts';
 import type { Deployment, Pod } from '../../../../operator/controllers/shared/workloads.ts';
-import { watchForScaling } from '../../../../operator/controllers/watches.ts';
 import type { KubeClient } from '../../../../operator/kube/client.ts';
 import type { Controller } from '../../../../operator/kube/controller.ts';
 import type { EventInput, EventRecorder } from '../../../../operator/kube/events.ts';

@@ -1,0 +1,103 @@
+/** The controller of InferenceModels: what it watches, what it may do, what it is made of. */
+import { isDeepStrictEqual } from 'node:util';
+import { INFERENCE_MODELS } from '../../api/types.ts';
+import { orAbort } from '../../kube/abort.ts';
+import { findCondition } from '../../kube/conditions.ts';
+import type { Controller } from '../../kube/controller.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { ownerKeys } from '../../kube/owner-keys.ts';
+import { OWN, type Permission, READ } from '../../kube/permission.ts';
+import { HORIZONTAL_POD_AUTOSCALERS, PERSISTENT_VOLUME_CLAIMS } from '../../kube/resource-types.ts';
+import { claimNames } from '../../model/shared-claims.ts';
+import { modelKeysOf, scaleTarget } from '../scaling/other-autoscalers.ts';
+import { createApplier } from '../shared/children.ts';
+import { byModel, type ClusterState } from '../shared/cluster-state.ts';
+import { createController, type OperatorContext } from '../shared/context.ts';
+import { ModelReconciler, type ModelReconcilerOptions } from './model-reconciler.ts';
+
+export const MODEL_PERMISSIONS: readonly Permission[] = [
+  { type: INFERENCE_MODELS, verbs: READ },
+  { type: INFERENCE_MODELS, subresource: 'status', verbs: ['patch'] },
+  // For blockOwnerDeletion of children, where OwnerReferencesPermissionEnforcement is on.
+  { type: INFERENCE_MODELS, subresource: 'finalizers', verbs: ['update'] },
+  { type: PERSISTENT_VOLUME_CLAIMS, verbs: OWN },
+  { type: HORIZONTAL_POD_AUTOSCALERS, verbs: OWN },
+];
+
+/** What others give to this controller. */
+export type ModelDependencies = Pick<
+  ModelReconcilerOptions,
+  'acceptance' | 'replicas' | 'modes' | 'bounds' | 'reachOf' | 'coldStarts' | 'mounts' | 'lives' | 'budget'
+>;
+
+export function setupModels(context: OperatorContext, dependencies: ModelDependencies): Controller {
+  const { state, queues } = context;
+  const reconciler = new ModelReconciler({
+    ...context,
+    ...dependencies,
+    onMountFailure: (key) => queues.scaling.add(key),
+    applier: createApplier(context, [
+      { type: PERSISTENT_VOLUME_CLAIMS, store: state.volumeClaims.store },
+      { type: HORIZONTAL_POD_AUTOSCALERS, store: state.autoscalers.store },
+    ]),
+  });
+  const controller = createController(context, 'inferencemodel', {
+    concurrency: 8,
+    waitsForOwnWrites: true,
+    before: (signal) => orAbort(dependencies.acceptance.load(), signal),
+    reconcile: (key, run) => reconciler.reconcile(key, run),
+  });
+  watch(controller, state, ownerKeys('InferenceModel'));
+  return controller;
+}
+
+/** A start or a stop changes a Deployment and its pods several times within milliseconds: the status tells of it once. */
+const TELL_AFTER_MS = 50;
+
+/** Models: themselves, their children and pods, their pool, and their namespace. Verdicts that change tell by themselves. */
+function watch(controller: Controller, state: ClusterState, owners: (object: KubeObject) => Key[]): void {
+  controller.watch(state.models.store);
+  controller.watch(state.pools.store, {
+    map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
+    changed: (old, now) =>
+      old.metadata.generation !== now.metadata.generation ||
+      old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
+      ['CacheReady', 'RouterReady'].some(
+        (type) =>
+          findCondition(old.status?.conditions, type)?.status !==
+          findCondition(now.status?.conditions, type)?.status,
+      ),
+  });
+  controller.watch(state.namespaces.store, {
+    map: (namespace) =>
+      state.models.store
+        .list()
+        .filter((model) => model.metadata.namespace === namespace.metadata.name)
+        .map(keyOf),
+  });
+  controller.watch(state.pods.store, { map: byModel, afterMs: TELL_AFTER_MS });
+  controller.watch(state.otherAutoscalers.store, {
+    map: (autoscaler) => modelKeysOf(state, autoscaler),
+    changed: (old, now) => !isDeepStrictEqual(scaleTarget(old), scaleTarget(now)),
+  });
+  controller.watch(state.userClaims.store, {
+    map: ({ metadata: { namespace = '', name } }) =>
+      state.models.store
+        .byIndex('byNamespace', namespace)
+        .filter((model) => claimNames(model.spec).includes(name))
+        .map(keyOf),
+    changed: (old, now) => old.metadata.uid !== now.metadata.uid,
+  });
+  for (const reflector of [
+    state.deployments,
+    state.services,
+    state.serviceAccounts,
+    state.disruptionBudgets,
+    state.networkPolicies,
+    state.volumeClaims,
+    state.autoscalers,
+  ]) {
+    controller.watch(reflector.store, { map: owners, afterMs: TELL_AFTER_MS });
+  }
+}

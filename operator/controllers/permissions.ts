@@ -1,0 +1,36 @@
+/** All that the operator may do: what its parts say beside their code, in one list. The roles are generated from it. */
+
+import type { Permission } from '../kube/permission.ts';
+import { LEASES } from '../kube/resource-types.ts';
+import { METRICS_API_PERMISSIONS } from '../metrics-api/setup.ts';
+import { AUTHORITY_PERMISSIONS } from '../pki/authority-store.ts';
+import { EVACUATION_PERMISSIONS } from './evacuation/setup.ts';
+import { MODEL_PERMISSIONS } from './model/setup.ts';
+import { POOL_PERMISSIONS } from './pool/setup.ts';
+import { ROUTES_PERMISSIONS } from './routes/setup.ts';
+import { SCALING_PERMISSIONS } from './scaling/setup.ts';
+import { CHILDREN_PERMISSIONS } from './shared/children.ts';
+import { CONTEXT_PERMISSIONS } from './shared/context.ts';
+import { MOUNT_PERMISSIONS } from './shared/mount-failures.ts';
+
+/** Of the Lease that operators in one namespace compete for. */
+export const LEASE_NAME = 'vllm-operator';
+
+const ELECTION_PERMISSIONS: readonly Permission[] = [
+  { type: LEASES, verbs: ['create'], ownNamespace: true },
+  { type: LEASES, verbs: ['get', 'update'], names: [LEASE_NAME], ownNamespace: true },
+];
+
+export const PERMISSIONS: readonly Permission[] = [
+  ...POOL_PERMISSIONS,
+  ...MODEL_PERMISSIONS,
+  ...CHILDREN_PERMISSIONS,
+  ...ROUTES_PERMISSIONS,
+  ...SCALING_PERMISSIONS,
+  ...EVACUATION_PERMISSIONS,
+  ...CONTEXT_PERMISSIONS,
+  ...MOUNT_PERMISSIONS,
+  ...METRICS_API_PERMISSIONS,
+  ...ELECTION_PERMISSIONS,
+  ...AUTHORITY_PERMISSIONS,
+];

@@ -1,0 +1,79 @@
+/** The controller of InferencePools: what it watches, what it may do, what it is made of. */
+import { INFERENCE_POOLS } from '../../api/types.ts';
+import { orAbort } from '../../kube/abort.ts';
+import type { Controller } from '../../kube/controller.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { ownerKeys } from '../../kube/owner-keys.ts';
+import { OWN, type Permission, READ } from '../../kube/permission.ts';
+import { CONFIG_MAPS, INGRESSES, NAMESPACES } from '../../kube/resource-types.ts';
+import { createApplier } from '../shared/children.ts';
+import { type ClusterState, cachePoolKeys, poolKeyOf, routerPoolKeys } from '../shared/cluster-state.ts';
+import { createController, type OperatorContext } from '../shared/context.ts';
+import { PoolReconciler, type PoolReconcilerOptions } from './pool-reconciler.ts';
+
+export const POOL_PERMISSIONS: readonly Permission[] = [
+  // Its finalizer is written with a merge patch.
+  { type: INFERENCE_POOLS, verbs: [...READ, 'patch'] },
+  { type: INFERENCE_POOLS, subresource: 'status', verbs: ['patch'] },
+  // For blockOwnerDeletion of children, where OwnerReferencesPermissionEnforcement is on.
+  { type: INFERENCE_POOLS, subresource: 'finalizers', verbs: ['update'] },
+  { type: CONFIG_MAPS, verbs: OWN },
+  { type: INGRESSES, verbs: OWN },
+  // Metadata only, for allowedNamespaces; `get` for the one that the operator itself is in.
+  { type: NAMESPACES, verbs: ['get', ...READ] },
+];
+
+/** What others give to this controller. */
+export type PoolDependencies = Pick<PoolReconcilerOptions, 'acceptance' | 'mounts'>;
+
+export function setupPools(context: OperatorContext, dependencies: PoolDependencies): Controller {
+  const { state } = context;
+  const reconciler = new PoolReconciler({
+    ...context,
+    ...dependencies,
+    applier: createApplier(context, [
+      { type: CONFIG_MAPS, store: state.configMaps.store },
+      { type: INGRESSES, store: state.ingresses.store },
+    ]),
+  });
+  const controller = createController(context, 'inferencepool', {
+    waitsForOwnWrites: true,
+    before: (signal) => orAbort(dependencies.acceptance.load(), signal),
+    reconcile: (key, run) => reconciler.reconcile(key, run),
+  });
+  watch(controller, state, ownerKeys('InferencePool'));
+  return controller;
+}
+
+/** Many models wake or sleep at once, and the pool counts them: it is enough to count when that is over. */
+const COUNT_AFTER_MS = 200;
+
+/** Pools: themselves, their children, and the models that use them. */
+function watch(controller: Controller, state: ClusterState, owners: (object: KubeObject) => Key[]): void {
+  controller.watch(state.pools.store);
+  controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)], afterMs: COUNT_AFTER_MS });
+  controller.watch(state.pods.store, {
+    map: (pod) => [...routerPoolKeys(pod), ...cachePoolKeys(pod)],
+    afterMs: COUNT_AFTER_MS,
+  });
+  // Its deletion is the pool's.
+  controller.watch(state.namespaces.store, {
+    map: ({ metadata }) =>
+      state.pools.store
+        .list()
+        .flatMap((pool) => (pool.metadata.namespace === metadata.name ? [keyOf(pool)] : [])),
+    changed: (old, now) => old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp,
+  });
+  for (const reflector of [
+    state.deployments,
+    state.services,
+    state.serviceAccounts,
+    state.configMaps,
+    state.disruptionBudgets,
+    state.networkPolicies,
+    state.ingresses,
+  ]) {
+    controller.watch(reflector.store, { map: owners });
+  }
+}

@@ -1,0 +1,95 @@
+/** The controllers of route tables and their snapshots: what they watch, what they may do, what they are made of. */
+import { orAbort } from '../../kube/abort.ts';
+import type { Controller } from '../../kube/controller.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { controllerOf } from '../../kube/owner-reference.ts';
+import { OWN, type Permission, READ } from '../../kube/permission.ts';
+import { CONFIG_MAPS, ENDPOINT_SLICES, PODS, REPLICA_SETS } from '../../kube/resource-types.ts';
+import {
+  type ClusterState,
+  poolKeyOf,
+  poolKeys,
+  poolKeysOfModel,
+  routerPoolKeys,
+} from '../shared/cluster-state.ts';
+import { createController, type OperatorContext } from '../shared/context.ts';
+import { isFinished, isReady, type Pod } from '../shared/workloads.ts';
+import { RoutesReconciler, type RoutesReconcilerOptions } from './routes-reconciler.ts';
+import { SnapshotWriter } from './snapshot-writer.ts';
+
+export const ROUTES_PERMISSIONS: readonly Permission[] = [
+  { type: ENDPOINT_SLICES, verbs: READ },
+  { type: PODS, verbs: READ },
+  // Metadata only: whether the pod that says it is a router is one of the pool's Deployment.
+  { type: REPLICA_SETS, verbs: READ },
+  // Snapshots of route tables, and records of grants; API keys are read.
+  { type: CONFIG_MAPS, verbs: OWN },
+];
+
+/** What others give to these controllers. */
+export type RoutesDependencies = Pick<
+  RoutesReconcilerOptions,
+  'acceptance' | 'ledger' | 'demand' | 'lives' | 'departures' | 'coldStarts'
+>;
+
+export function setupRoutes(
+  context: OperatorContext,
+  dependencies: RoutesDependencies,
+): { controllers: Controller[]; routes: RoutesReconciler } {
+  const { state, queues } = context;
+  const { acceptance } = dependencies;
+  const snapshots = new SnapshotWriter({ ...context, onNew: (poolKey) => queues.snapshots.add(poolKey) });
+  const routes = new RoutesReconciler({
+    ...context,
+    ...dependencies,
+    snapshots,
+    onRouted: (modelKey) => queues.inferencemodel.add(modelKey),
+  });
+  const tables = createController(context, 'routes', {
+    before: (signal) => orAbort(acceptance.load(), signal),
+    reconcile: (key, run) => routes.reconcile(key, run),
+  });
+  const written = createController(context, 'snapshots', {
+    concurrency: 2,
+    reconcile: (key, run) => snapshots.reconcile(key, run),
+  });
+  watch(tables, state);
+  return { controllers: [tables, written], routes };
+}
+
+/** Routes of a pool: whatever ends up in its route table, and its routers. */
+function watch(controller: Controller, state: ClusterState): void {
+  controller.watch(state.pools.store);
+  controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)] });
+  const ofModel = (object: KubeObject) => poolKeysOfModel(state, object);
+  controller.watch(state.endpointSlices.store, { map: ofModel });
+  controller.watch(state.services.store, { map: (service) => [...poolKeys(service), ...ofModel(service)] });
+  // The addresses of engines count only if they are of their model's pods.
+  controller.watch(state.pods.store, {
+    map: (pod) => (pod.status?.podIP === undefined ? [] : ofModel(pod)),
+    changed: isElsewhere,
+  });
+  controller.watch(state.pods.store, {
+    map: routerPoolKeys,
+    changed: (old, now) => isElsewhere(old, now) || isReady(old) !== isReady(now) || isReowned(old, now),
+  });
+  controller.watch(state.deployments.store, { map: routerPoolKeys, changed: isReowned });
+  controller.watch(state.replicaSets.store, { map: routerPoolKeys, changed: isReowned });
+  controller.watch(state.configMaps.store, { map: poolKeys });
+  controller.watch(state.namespaces.store, { map: () => state.pools.store.keys() });
+  controller.watch(state.apiKeys.store, {
+    map: () => state.pools.store.keys(),
+  });
+}
+
+function isElsewhere(old: Pod, now: Pod): boolean {
+  return (
+    old.status?.podIP !== now.status?.podIP ||
+    isFinished(old) !== isFinished(now) ||
+    old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp
+  );
+}
+
+function isReowned(old: KubeObject, now: KubeObject): boolean {
+  return controllerOf(old)?.uid !== controllerOf(now)?.uid;
+}

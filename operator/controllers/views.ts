@@ -1,0 +1,158 @@
+/** What the controllers know of each other: each has one owner who writes it, and readers. */
+import { keyOf } from '../kube/key.ts';
+import type { ExternalMetricsApi } from '../metrics-api/external-metrics-api.ts';
+import { type MetricsApiAddress, setupMetricsApi } from '../metrics-api/setup.ts';
+import { labelValue } from '../render/names.ts';
+import { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
+import { DemandTracker } from '../scaling/demand.ts';
+import { AcceptanceCache } from './acceptance/acceptance-cache.ts';
+import { GrantLedger } from './acceptance/grant-ledger.ts';
+import { BoundsKeeper } from './scaling/bounds-keeper.ts';
+import { BudgetKeeper } from './scaling/budget-keeper.ts';
+import { Lives } from './scaling/lives.ts';
+import { ModeKeeper } from './scaling/mode-keeper.ts';
+import { ReplicasWriter } from './scaling/replicas-writer.ts';
+import { byModel, poolKeyOf } from './shared/cluster-state.ts';
+import { addModel, type OperatorContext } from './shared/context.ts';
+import { Departures } from './shared/departures.ts';
+import { MountFailures } from './shared/mount-failures.ts';
+
+export interface Views {
+  ledger: GrantLedger;
+  acceptance: AcceptanceCache;
+  lives: Lives;
+  departures: Departures;
+  replicas: ReplicasWriter;
+  bounds: BoundsKeeper;
+  coldStarts: ColdStartRecorder;
+  demand: DemandTracker;
+  budget: BudgetKeeper;
+  modes: ModeKeeper;
+  mounts: MountFailures;
+  /** Absent where this process serves no metrics. */
+  metricsApi: ExternalMetricsApi | undefined;
+}
+
+/** A held request goes before whatever else waits to be looked at. */
+const WAKE_PRIORITY = 100;
+
+/** Makes them in the order in which they need each other. */
+export function createViews(context: OperatorContext, metricsApiAddress?: MetricsApiAddress): Views {
+  const { client, state, clock } = context;
+  const models = state.models.store;
+  const ledger = new GrantLedger(client);
+  const acceptance = createAcceptance(context, ledger);
+  const lives = new Lives(models);
+  const departures = new Departures(models);
+  const replicas = new ReplicasWriter(client, models);
+  const bounds = new BoundsKeeper(models);
+  const coldStarts = createColdStarts(context);
+  const demand = createDemand(context, coldStarts);
+  const budget = new BudgetKeeper({
+    state,
+    acceptance,
+    lives,
+    replicas,
+    departures,
+    demand,
+    minReplicas: (model) => bounds.of(model, clock.now()).minReplicas,
+  });
+  const metricsApi = metricsApiAddress && createMetricsApi(context, metricsApiAddress, demand);
+  const modes = new ModeKeeper({ state, clock, metricsApi: () => metricsApi?.state() ?? NO_METRICS_API });
+  const mounts = new MountFailures({ client, pods: state.pods.store, clock });
+  return {
+    ledger,
+    acceptance,
+    lives,
+    departures,
+    replicas,
+    bounds,
+    coldStarts,
+    demand,
+    budget,
+    modes,
+    mounts,
+    metricsApi,
+  };
+}
+
+const NO_METRICS_API = {
+  owner: 'off',
+  message: 'this operator serves no metrics (--metrics-api-address is not set)',
+} as const;
+
+function createAcceptance({ state, queues, clock }: OperatorContext, ledger: GrantLedger): AcceptanceCache {
+  return new AcceptanceCache({
+    state,
+    ledger,
+    clock,
+    onStale: (poolKey) => queues.routes.add(poolKey),
+    onChanged: (modelKeys) => {
+      for (const key of modelKeys) {
+        queues.inferencemodel.add(key);
+        queues.scaling.add(key);
+      }
+    },
+  });
+}
+
+function createColdStarts({ state, queues, clock, registry }: OperatorContext): ColdStartRecorder {
+  const coldStarts = new ColdStartRecorder({
+    clock,
+    registry,
+    onRecorded: (uid) => addModel(queues.inferencemodel, state, uid),
+  });
+  // At once, because it measures.
+  state.pods.store.subscribe(({ new: pod }) => {
+    for (const key of pod ? byModel(pod) : []) {
+      const uid = state.models.store.get(key)?.metadata.uid ?? '';
+      coldStarts.pods(uid, state.pods.store.byIndex('byModel', key));
+    }
+  });
+  state.models.store.subscribe(({ old, new: now }) => {
+    if (old && !now) coldStarts.forget(old.metadata.uid ?? '');
+  });
+  return coldStarts;
+}
+
+function createDemand(
+  { state, queues, clock }: OperatorContext,
+  coldStarts: ColdStartRecorder,
+): DemandTracker {
+  const demand = new DemandTracker({
+    clock,
+    isModelOf: (poolKey, uid) =>
+      state.models.store.byIndex('byUid', uid).some((model) => poolKeyOf(model) === poolKey),
+    onHeld: (_pool, uid) => {
+      coldStarts.held(uid);
+      addModel(queues.scaling, state, uid, { priority: WAKE_PRIORITY });
+    },
+    onReleased: (_pool, uid) => {
+      coldStarts.firstByte(uid);
+      coldStarts.released(uid);
+    },
+    onBusy: (_pool, uid) => addModel(queues.scaling, state, uid),
+  });
+  state.models.store.subscribe(({ old, new: now }) => {
+    if (old && !now) demand.forgetModel(poolKeyOf(old), old.metadata.uid ?? '');
+  });
+  return demand;
+}
+
+function createMetricsApi(
+  context: OperatorContext,
+  address: MetricsApiAddress,
+  demand: DemandTracker,
+): ExternalMetricsApi {
+  const { models } = context.state;
+  return setupMetricsApi(context, address, {
+    source: (namespace) =>
+      models.store.byIndex('byNamespace', namespace).map((model) => {
+        const { known, inFlight, queued, held } = demand.of(poolKeyOf(model), model.metadata.uid ?? '');
+        return { model: labelValue(model.metadata.name), value: inFlight + queued + held, known };
+      }),
+    onChange: () => {
+      for (const model of models.store.list()) context.queues.inferencemodel.add(keyOf(model));
+    },
+  });
+}

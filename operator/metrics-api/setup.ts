@@ -1,0 +1,80 @@
+/** The external metrics API of this operator: what it may do, and what it is made of. */
+import type { Registry } from 'prom-client';
+import type { KubeClient } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { Permission } from '../kube/permission.ts';
+import { API_SERVICES, CLUSTER_ROLES, ENDPOINT_SLICES, ENDPOINTS } from '../kube/resource-types.ts';
+import { CertificateKeeper } from '../pki/certificate-keeper.ts';
+import type { Identity } from '../pki/identity.ts';
+import { issueServingCertificate } from '../pki/pki.ts';
+import { API_SERVICE_NAME } from './api-service.ts';
+import { ExternalMetricsApi, type ExternalMetricsApiOptions } from './external-metrics-api.ts';
+import { METRICS_SERVICE_NAME, metricsDnsNames } from './leader-endpoint.ts';
+
+/** Goes when the operator is uninstalled, and the registration of its metrics API with it (manifests/install.yaml). */
+export const OWNER_CLUSTER_ROLE = 'vllm-operator';
+
+export const METRICS_API_PERMISSIONS: readonly Permission[] = [
+  // Its registration, which goes with the operator's ClusterRole, and who may read it.
+  { type: API_SERVICES, verbs: ['create'] },
+  { type: API_SERVICES, verbs: ['get', 'patch'], names: [API_SERVICE_NAME] },
+  { type: CLUSTER_ROLES, verbs: ['get'], names: [OWNER_CLUSTER_ROLE] },
+  { type: { group: 'authentication.k8s.io', plural: 'tokenreviews' }, verbs: ['create'] },
+  { type: { group: 'authorization.k8s.io', plural: 'subjectaccessreviews' }, verbs: ['create'] },
+  // Where the leader serves it.
+  { type: ENDPOINTS, verbs: ['create'], ownNamespace: true },
+  { type: ENDPOINTS, verbs: ['get', 'patch'], names: [METRICS_SERVICE_NAME], ownNamespace: true },
+  { type: ENDPOINT_SLICES, verbs: ['create'], ownNamespace: true },
+  {
+    type: ENDPOINT_SLICES,
+    verbs: ['get', 'patch'],
+    names: ['ipv4', 'ipv6'].map((family) => `${METRICS_SERVICE_NAME}-${family}`),
+    ownNamespace: true,
+  },
+];
+
+/** Where the API server reaches this process. */
+export interface MetricsApiAddress {
+  /** The pod's IP. */
+  address: string;
+  /** 0 lets the system choose. */
+  port: number;
+  /** Address to listen on. Default: all. */
+  host?: string;
+}
+
+export interface MetricsApiContext {
+  client: KubeClient;
+  operatorNamespace: string;
+  identity: Identity;
+  clock: Clock;
+  log: Logger;
+  registry: Registry;
+}
+
+/** The server and its registration; it runs with the leader. */
+export function setupMetricsApi(
+  { operatorNamespace: namespace, identity, clock, client, log, registry }: MetricsApiContext,
+  address: MetricsApiAddress,
+  events: Required<Pick<ExternalMetricsApiOptions, 'source' | 'onChange'>>,
+): ExternalMetricsApi {
+  const now = () => new Date(clock.now());
+  const dnsNames = metricsDnsNames(namespace);
+  const certificates = new CertificateKeeper({
+    issue: (authority) => issueServingCertificate(authority, { dnsNames }, { now: now() }),
+    now,
+  });
+  return new ExternalMetricsApi({
+    client,
+    log,
+    registry,
+    clock,
+    namespace,
+    ...address,
+    certificate: async (signal) => await certificates.get(await identity.load(signal)),
+    trustBundle: async (signal) => (await identity.authority(signal)).trustBundle,
+    ownerClusterRole: OWNER_CLUSTER_ROLE,
+    ...events,
+  });
+}
