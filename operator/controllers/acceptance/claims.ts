@@ -4,6 +4,8 @@ import type { Clock } from '../../kube/clock.ts';
 import type { Watchable } from '../../kube/store.ts';
 import { claimOf, type Grant, isRunnable } from './claim.ts';
 
+const NOTHING: Grant = { names: [], replicas: 0 };
+
 interface Known {
   version: string;
   claim: Grant;
@@ -28,7 +30,7 @@ export class Claims {
 
   isRunnable(pool: InferencePool, model: InferenceModel): boolean {
     const known = this.#look(pool, model);
-    known.isRunnable ??= isRunnable(pool, model, this.#clock.now());
+    known.isRunnable ??= attempt(() => isRunnable(pool, model, this.#clock.now())) ?? false;
     return known.isRunnable;
   }
 
@@ -37,8 +39,21 @@ export class Claims {
     const version = `${generation} ${pool.metadata.uid} ${pool.metadata.generation}`;
     const known = this.#known.get(uid);
     if (known?.version === version) return known;
-    const found = { version, claim: claimOf(pool, model) };
+    const claim = attempt(() => claimOf(pool, model));
+    const found: Known = claim ? { version, claim } : { version, claim: NOTHING, isRunnable: false };
     this.#known.set(uid, found);
     return found;
+  }
+}
+
+/**
+ * Undefined for an error that nobody expected: one such model is given nothing, and keeps what it has. It must not keep its
+ * pool from judging the others, and its own reconcile meets the error again, which logs it.
+ */
+function attempt<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch {
+    return undefined;
   }
 }

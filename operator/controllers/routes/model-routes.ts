@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
+import type { Logger } from '../../kube/logger.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
 import type { Watchable } from '../../kube/store.ts';
@@ -31,6 +32,7 @@ export interface ModelRoutesOptions {
   acceptance: AcceptanceCache;
   lives: LivesView;
   departures: DeparturesView;
+  log: Logger;
 }
 
 /** An entry, and what it was made of besides children and pods, whose changes are told. */
@@ -62,6 +64,8 @@ export class ModelRoutes {
   readonly #held = new WeakMap<RouteEngine, readonly string[]>();
   /** Settings by object: resolving them takes longer than all the rest. */
   readonly #engines = new WeakMap<InferenceModel, { pool: string; engine: RouteEngine | undefined }>();
+  /** By model UID: the error that was told last. */
+  readonly #told = new Map<string, string>();
 
   constructor(options: ModelRoutesOptions) {
     this.#options = options;
@@ -81,6 +85,7 @@ export class ModelRoutes {
       if (!old || now) return;
       this.#kept.delete(old.metadata.uid ?? '');
       this.#lastGood.delete(old.metadata.uid ?? '');
+      this.#told.delete(old.metadata.uid ?? '');
     });
   }
 
@@ -102,7 +107,8 @@ export class ModelRoutes {
 
   /**
    * The entries of a pool, under the names that each model holds and no others. A model that the pool takes is routed as its
-   * spec says; one whose new spec is refused keeps what it had; one of a namespace that is not admitted has no route.
+   * spec says; one whose new spec is refused keeps what it had; one of a namespace that is not admitted has no route. Nor
+   * has one that cannot be routed by a mistake of ours, which is logged and holds up no other.
    */
   of(pool: InferencePool): RouteModel[] {
     const { state, acceptance } = this.#options;
@@ -112,10 +118,24 @@ export class ModelRoutes {
     return state.models.store.byIndex('byPool', keyOf(pool)).flatMap((model): RouteModel[] => {
       const verdict = verdicts.get(model.metadata.uid ?? '');
       if (!verdict || (!verdict.accepted && verdict.reason === 'NamespaceNotAllowed')) return [];
-      const present = verdict.accepted ? this.#engine(pool, version, model) : undefined;
-      const engine = this.#granted(model, present, namesOf(model));
-      return engine ? [this.#route(pool, version, model, engine)] : [];
+      try {
+        const present = verdict.accepted ? this.#engine(pool, version, model) : undefined;
+        const engine = this.#granted(model, present, namesOf(model));
+        return engine ? [this.#route(pool, version, model, engine)] : [];
+      } catch (error) {
+        this.#tell(model, error);
+        return [];
+      }
     });
+  }
+
+  /** Logs what nobody expected, once until it is another error: tables are made many times a second. */
+  #tell(model: InferenceModel, err: unknown): void {
+    const { uid = '' } = model.metadata;
+    const message = String(err);
+    if (this.#told.get(uid) === message) return;
+    this.#told.set(uid, message);
+    this.#options.log.error({ err, model: keyOf(model) }, 'the model cannot be routed as its spec says');
   }
 
   /** What to route of a model: its present spec if it holds all names of that, else what it had before under names that it holds. */
@@ -208,7 +228,7 @@ export class ModelRoutes {
     try {
       engine = resolveEngine(pool, model);
     } catch (error) {
-      if (!(error instanceof InvalidSpecError)) throw error;
+      if (!(error instanceof InvalidSpecError)) this.#tell(model, error);
     }
     this.#engines.set(model, { pool: version, engine });
     return engine;

@@ -127,6 +127,7 @@ async function pool(count: number): Promise<{
     acceptance,
     lives: new Lives(state.models.store),
     departures: new Departures(state.models.store),
+    log: silentLogger,
   };
   const modelRoutes = new ModelRoutes(options);
   acceptance.verdicts(object);

@@ -3,6 +3,7 @@ import { ModelRoutes } from '../../../../operator/controllers/routes/model-route
 import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
 import { Departures } from '../../../../operator/controllers/shared/departures.ts';
 import type { Deployment, Pod, Service } from '../../../../operator/controllers/shared/workloads.ts';
+import { type Logger, silentLogger } from '../../../../operator/kube/logger.ts';
 import { engineLabels } from '../../../../operator/render/labels.ts';
 import type { EndpointSlice } from '../../../../operator/router/endpoints-from-slices.ts';
 import type { RouteModel } from '../../../../operator/router/route-table.ts';
@@ -14,7 +15,9 @@ function setUp() {
   const lives = new Lives(state.models.store);
   const departures = new Departures(state.models.store);
   const acceptance = anAcceptance(state);
-  const routes = new ModelRoutes({ state, lives, departures, acceptance });
+  const errors: object[] = [];
+  const log = { ...silentLogger, error: (fields: object) => errors.push(fields) } as Logger;
+  const routes = new ModelRoutes({ state, lives, departures, acceptance, log });
   const pool = put(state.pools.store, aPool());
   for (const name of ['chat', 'other']) put(state.models.store, aModel(name));
   const all = async (of = pool): Promise<RouteModel[]> => {
@@ -29,7 +32,7 @@ function setUp() {
     uid: 'child',
     labels: engineLabels({ name: 'chat', namespace: 'platform' }, pool.metadata),
   };
-  return { state, lives, departures, acceptance, pool, all, entry, metadata };
+  return { state, lives, departures, acceptance, pool, all, entry, metadata, errors };
 }
 
 describe('an entry', () => {
@@ -142,7 +145,7 @@ describe('an entry', () => {
   it('keeps what another operator published for as long as it says the same', async () => {
     const { all, acceptance, state, lives, departures, pool } = setUp();
     const published = structuredClone(await all());
-    const next = new ModelRoutes({ state, lives, departures, acceptance });
+    const next = new ModelRoutes({ state, lives, departures, acceptance, log: silentLogger });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     expect(next.of(pool).every((route) => published.includes(route))).toBe(true);
   });
@@ -178,7 +181,7 @@ describe('a model that is refused', () => {
     put(state.models.store, aModel('chat', wrong, { generation: 4 }));
     for (const model of state.models.store.list()) await acceptance.save(pool, model);
     // The next leader finds a snapshot that is older than what it knows of names.
-    const next = new ModelRoutes({ state, lives, departures, acceptance });
+    const next = new ModelRoutes({ state, lives, departures, acceptance, log: silentLogger });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     const adapters = next.of(pool).map(({ name, adapters: own }) => [name, own]);
     expect(adapters.sort()).toEqual([
@@ -192,7 +195,7 @@ describe('a model that is refused', () => {
     put(state.models.store, aModel('chat', lora('golden'), { generation: 2 }));
     const published = structuredClone(await all());
     put(state.models.store, aModel('chat', lora('golden', 'other'), { generation: 3 }));
-    const next = new ModelRoutes({ state, lives, departures, acceptance });
+    const next = new ModelRoutes({ state, lives, departures, acceptance, log: silentLogger });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     expect(next.of(pool).find(({ name }) => name === 'chat')).toMatchObject({
       servedNames: ['chat'],
@@ -214,7 +217,7 @@ describe('a model that is refused', () => {
 
   it('has no route under a name before it is written that it holds it', async () => {
     const { state, acceptance, lives, departures, pool } = setUp();
-    const routes = new ModelRoutes({ state, lives, departures, acceptance });
+    const routes = new ModelRoutes({ state, lives, departures, acceptance, log: silentLogger });
     expect(routes.of(pool)).toEqual([]);
     for (const model of state.models.store.list()) await acceptance.save(pool, model);
     expect(
@@ -223,5 +226,33 @@ describe('a model that is refused', () => {
         .map(({ name }) => name)
         .sort(),
     ).toEqual(['chat', 'other']);
+  });
+});
+
+describe('a model that nobody can make sense of', () => {
+  // No spec that the API server takes does that today (any-spec.test.ts); these stand for a mistake of ours.
+  const broken = (field: 'admission' | 'model' | 'scaling' | 'engine', value: unknown) => {
+    const model = aModel('chat', {}, { generation: 2 });
+    return { ...model, spec: { ...model.spec, [field]: value } } as unknown as typeof model;
+  };
+
+  it.each<[string, ReturnType<typeof broken>]>([
+    ['its admission rules', broken('admission', { queueTimeout: 'soon' })],
+    ['its names', broken('model', { source: 'hf://a/b', servedNames: 5 })],
+    ['its source', broken('model', {})],
+    ['its schedules', broken('scaling', { schedules: 5 })],
+    ['its engine', broken('engine', { extraArgs: 5 })],
+  ])('because of %s holds up no other, and keeps its names', async (_, model) => {
+    const { state, all, entry, errors, acceptance, pool } = setUp();
+    await all();
+    put(state.models.store, model);
+    put(state.models.store, { ...model, metadata: aModel('worse').metadata });
+    put(state.models.store, aModel('new', {}, { generation: 1 }));
+    expect(await entry('other')).toMatchObject({ servedNames: ['other'] });
+    expect(await entry('new')).toMatchObject({ servedNames: ['new'] });
+    expect(acceptance.names(pool)(model)).toEqual(['chat']);
+    await all();
+    expect(errors.length).toBe(new Set(errors.map((error) => JSON.stringify(error))).size);
+    expect(errors).toContainEqual(expect.objectContaining({ model: 'platform/chat' }));
   });
 });
