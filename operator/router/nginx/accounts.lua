@@ -4,6 +4,7 @@ local board = require "board"
 local cache = require "cache"
 local limits = require "limits"
 local metrics = require "metrics"
+local request = require "request"
 local request_body = require "body"
 local stranded = require "stranded"
 local waiting = require "waiting"
@@ -100,6 +101,7 @@ function M.log()
   if ctx.start and not ctx.inner then
     board.add(0, board.IN_FLIGHT, -1)
     request_body.release(ctx)
+    request.leave(ctx)
     stranded.leave(ngx.var.trace_id, ctx)
   end
   local model = ctx.model

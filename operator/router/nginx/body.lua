@@ -4,6 +4,7 @@ local base = require "resty.core.base"
 local board = require "board"
 local ffi = require "ffi"
 local reply = require "reply"
+local share = require "share"
 
 local C = ffi.C
 local NAME = "request_body"
@@ -13,6 +14,8 @@ local SLOWEST = 65536 -- bytes a second that a large one has to come with
 
 local value, lowercase = ffi.new("unsigned char *[1]"), ffi.new("char[?]", #NAME)
 local length, message = ffi.new("size_t[1]"), ffi.new("char *[1]")
+
+local parts = share.new() -- bytes by namespace of keys
 
 local M = {}
 
@@ -32,11 +35,18 @@ end
 function M.hold(ctx, bytes)
   ctx.body_bytes = (ctx.body_bytes or 0) + bytes
   board.add(0, board.BODY_BYTES, bytes)
+  if ctx.api_key then share.add(parts, ctx.api_key.namespace, bytes) end
+end
+
+--- Is there room for so many bytes more, for this request's namespace too?
+function M.has_room(ctx, bytes)
+  local free = tonumber(ngx.var.max_bodies_size) - board.sum(0, board.BODY_BYTES)
+  return bytes <= free and (not ctx.api_key or share.allows(parts, ctx.api_key.namespace, bytes, free))
 end
 
 --- Log phase: the router holds nothing of the request any more.
 function M.release(ctx)
-  if ctx.body_bytes then board.add(0, board.BODY_BYTES, -ctx.body_bytes) end
+  if ctx.body_bytes then M.hold(ctx, -ctx.body_bytes) end
 end
 
 --- Reads the body, while another thread ends the request when that takes too long.
@@ -60,9 +70,9 @@ local function receive(ctx)
     return reply.error(415, "The body is compressed (Content-Encoding): send it as it is.")
   end
   local bytes = tonumber(var.http_content_length)
-  if bytes and bytes <= MAX_AT_ONCE then return ngx.req.read_body() end
+  if bytes and bytes <= MAX_AT_ONCE then return read_in_time(GRACE) end
   local most = bytes or tonumber(var.max_body_size)
-  if board.sum(0, board.BODY_BYTES) + most > tonumber(var.max_bodies_size) then
+  if not M.has_room(ctx, most) then
     return reply.error(503, "The router holds as many large requests as it can. Try again shortly.", nil, 1)
   end
   M.hold(ctx, most)

@@ -16,6 +16,7 @@ local relay = require "relay"
 local reply = require "reply"
 local routes = require "routes"
 local scan = require "scan"
+local share = require "share"
 local stored = require "stored"
 local stranded = require "stranded"
 local target = require "target"
@@ -27,6 +28,8 @@ local M = {}
 local RETRY_SOON, RETRY_LATER = 1, 30 -- seconds, for Retry-After
 -- Requests of all workers that come in, wait or are answered. Each has up to two of the connections of its worker.
 local MAX_IN_FLIGHT = 12000
+
+local parts = share.new() -- requests of this worker by namespace: that of the key, without keys that of the model
 
 local FORM_FIELDS = { model = true, stream = true }
 local MAX_ARGUMENTS = 100 -- of a query that names the model; those behind would not be seen
@@ -89,14 +92,14 @@ end
 local function wait_for_turn(ctx, model, name)
   local sleeping = #model.live == 0
   local admission = model.admission
-  if waiting.count(model) >= admission.maxQueue then
+  if not waiting.may_enter(model, ctx.api_key) then
     metrics.rejected(model, "queue_full")
     if sleeping then
       return reply.error(503, ("The model `%s` is starting and too many requests wait for it."):format(name), nil, RETRY_LATER)
     end
     return reply.error(429, ("The model `%s` is busy and its queue is full."):format(name), nil, RETRY_SOON)
   end
-  local waiter = waiting.enter(model, ctx.tenant)
+  local waiter = waiting.enter(model, ctx.tenant, ctx.api_key)
   ctx.waiter, ctx.waits_since = waiter, ngx.now()
   local deadline = ctx.start + (sleeping and admission.wakeTimeoutMs or admission.queueTimeoutMs) / 1000
   local passed = relay.wait(ctx, deadline, function(seconds) return waiting.wait(waiter, seconds) end)
@@ -162,6 +165,20 @@ local function edit_body(ctx, model, from, to)
   if edits[1] then ngx.req.set_body_data(edit.apply(edits)) end
 end
 
+--- Counts a request for a namespace, and ends it when that has more than its part.
+local function take_part(namespace)
+  share.add(parts, namespace, 1)
+  if not share.allows(parts, namespace, 0, MAX_IN_FLIGHT - board.sum(0, board.IN_FLIGHT) + 1) then
+    return reply.error(503, "The router has as many requests of one namespace as it can keep. Try again shortly.", nil, RETRY_SOON)
+  end
+end
+
+--- Log phase: the request is none of its namespace any more.
+function M.leave(ctx)
+  local owner = ctx.api_key or ctx.model
+  if owner then share.add(parts, owner.namespace, -1) end
+end
+
 --- Access phase of every request; of one that comes while the router drains, in the location for those.
 function M.access()
   if board.draining() and ngx.req.http_version() < 2 then return ngx.exec("@last") end
@@ -193,6 +210,10 @@ function M.enter()
   if not path.upgrade and var.http_upgrade then ngx.req.clear_header("Upgrade") end -- else nginx makes it a tunnel when the engine says so
   local view = routes.current()
   local key = keys.authenticate(view, path.messages)
+  if key then
+    ctx.api_key = key
+    take_part(key.namespace)
+  end
   if path.stored then return reply.error(404, stored.MESSAGE, "response_id") end
   local name, from, to, p, n, anchor = read_request(ctx)
   local model = view.names[name]
@@ -200,8 +221,9 @@ function M.enter()
   ctx.tenant = key and key.tenant or model.namespace
   ctx.model = model
   if key then
-    ctx.api_key = key
     limits.take(ctx, view, n, from, to, p)
+  else
+    take_part(model.namespace)
   end
   if from and model.cache and model.cache.enabled then try_cache(ctx, view, from, to, p, n) end
   -- The table may have changed while the body or the cache was read: an engine that was there may be about to go.

@@ -3,6 +3,7 @@
 -- requests does not starve one with a single request. Each worker has its own rooms; the bounds count all workers.
 local board = require "board"
 local routes = require "routes"
+local share = require "share"
 local semaphore = require "ngx.semaphore"
 
 local M = {}
@@ -43,7 +44,7 @@ function M.may_pass(model)
 end
 
 local function open_room(model)
-  local room = { slot = model.slot, kind = kind_of(model), count = 0, tenants = {} }
+  local room = { slot = model.slot, kind = kind_of(model), count = 0, tenants = {}, guests = share.new() }
   rooms[model.uid], room_count = room, room_count + 1
   return room
 end
@@ -60,6 +61,7 @@ local function remove(waiter)
   end
   board.add(room.slot, room.kind, -1)
   board.add(0, board.HELD, -1)
+  if waiter.guest then share.add(room.guests, waiter.guest, -1) end
   room.count = room.count - 1
   if room.count == 0 then rooms[waiter.uid], room_count = nil, room_count - 1 end
 end
@@ -80,12 +82,24 @@ local function tenant_of(room, name)
   return tenant
 end
 
---- Lines a request up. The waiter must be left with `leave` when the request ends, however that comes.
-function M.enter(model, tenant_name)
+--- The namespace of a key, if it is another one than the model's.
+local function guest_of(model, key)
+  return key and key.namespace ~= model.namespace and key.namespace or nil
+end
+
+--- Is there room in the queue of a model? Its own namespace may fill it, others have parts of it.
+function M.may_enter(model, key)
+  local free, room, guest = model.admission.maxQueue - M.count(model), rooms[model.uid], guest_of(model, key)
+  return free > 0 and not (room and guest and not share.allows(room.guests, guest, 1, free))
+end
+
+--- Lines a request up, of a key if it has one. The waiter must be left with `leave` when the request ends, however that comes.
+function M.enter(model, tenant_name, key)
   local room = rooms[model.uid] or open_room(model)
   local tenant = tenant_of(room, tenant_name)
   local last = tenant.waiters
-  local waiter = { uid = model.uid, room = room, tenant = tenant, ready = semaphore.new(0) }
+  local waiter = { uid = model.uid, room = room, tenant = tenant, ready = semaphore.new(0), guest = guest_of(model, key) }
+  if waiter.guest then share.add(room.guests, waiter.guest, 1) end
   waiter.next, waiter.previous = last, last.previous
   last.previous.next, last.previous = waiter, waiter
   room.count = room.count + 1

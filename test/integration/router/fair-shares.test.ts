@@ -1,0 +1,108 @@
+/** What all namespaces share in a router: none can take all of it. */
+import { createHash } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { RouteKey } from '../../../operator/router/route-table.ts';
+import { perTest } from './support/per-test.ts';
+import { type Router, until } from './support/router.ts';
+import { model, table } from './support/table.ts';
+
+const key = (token: string, tenant: string): RouteKey => ({
+  sha256: createHash('sha256').update(token).digest('hex'),
+  tenant,
+});
+/** Two keys of one team, which count as its parts, and those of two others. */
+const keys = [key('b', 'team-b/one'), key('b2', 'team-b/two'), key('c', 'team-c'), key('a', 'team-a')];
+
+describe('one namespace', () => {
+  const { engine, start } = perTest();
+  const sockets: Socket[] = [];
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+  /** Begins a request and leaves it open. Returns what came back so far. */
+  const begin = (router: Router, token: string, rest: string): (() => string) => {
+    const socket = connect(8080, router.address);
+    socket.on('error', () => undefined);
+    sockets.push(socket);
+    const authorization = token && `Authorization: Bearer ${token}\r\n`;
+    socket.write(`POST /v1/completions HTTP/1.1\r\nHost: router\r\n${authorization}${rest}`);
+    let text = '';
+    socket.on('data', (data) => {
+      text += data;
+    });
+    return () => text;
+  };
+  const whole = (name: string, pad = 0) => {
+    const body = JSON.stringify({ model: name, prompt: 'x'.repeat(pad) });
+    return `Content-Length: ${body.length}\r\n\r\n${body}`;
+  };
+  const statusOf = async (answer: () => string) => {
+    await until('there is an answer', () => answer().includes('\r\n\r\n'));
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(answer())?.[1]);
+  };
+  const inFlight = async (router: Router, uid: string) => (await router.demand()).models[uid]?.inFlight ?? 0;
+
+  test('cannot take all the room for bodies', async () => {
+    const upstream = await engine();
+    const router = await start({
+      table: table([model('m', [upstream.address])], { auth: 'APIKey', keys }),
+      maxBodySize: 100_000,
+      maxBodiesSize: 1_000_000,
+      workers: 1,
+    });
+    const slow = 'Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n';
+    const began = Array.from({ length: 20 }, (_, i) => begin(router, i % 2 ? 'b' : 'b2', slow));
+    await until('half of them are refused', () => began.filter((answer) => answer() !== '').length === 15);
+    expect(await statusOf(begin(router, 'b', slow))).toBe(503);
+    for (const token of ['a', 'c']) {
+      expect(await statusOf(begin(router, token, whole('m', 90_000)))).toBe(200);
+    }
+  });
+
+  test.each([
+    ['of a key', 'b', 'a', keys],
+    ['of a model, where there are no keys', '', '', []],
+  ])('%s cannot have all the requests of a router', async (_, hostile, other, list) => {
+    const upstream = await engine();
+    upstream.answer = (request, response) => {
+      if (!request.body.toString().includes('taken')) response.end('{}');
+    };
+    const models = [
+      model('taken', [upstream.address], { namespace: 'team-b' }),
+      model('m', [upstream.address]),
+    ];
+    const router = await start({
+      table: table(models, { auth: list.length > 0 ? 'APIKey' : 'None', keys: list }),
+      constants: { 'request.lua': { MAX_IN_FLIGHT: '20' } },
+      workers: 1,
+    });
+    const began = Array.from({ length: 20 }, () => begin(router, hostile, whole('taken')));
+    await until('half of them are refused', () => began.filter((answer) => answer() !== '').length === 10);
+    expect(began.find((answer) => answer() !== '')?.()).toMatch(/^HTTP\/1\.1 503 .*of one namespace/s);
+    for (let i = 0; i < 3; i += 1) expect(await statusOf(begin(router, other, whole('m')))).toBe(200);
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await until('nothing is in flight', async () => (await inFlight(router, 'uid-taken')) === 0);
+    expect(await statusOf(begin(router, other, whole('m')))).toBe(200);
+  });
+
+  test("cannot fill the queue of another's model, but that of its own", async () => {
+    const models = [model('sleepy', [], { namespace: 'team-c' })];
+    for (const one of models) one.admission = { ...one.admission, maxQueue: 12 };
+    const router = await start({ table: table(models, { auth: 'APIKey', keys }), workers: 1 });
+    const held = async () => (await router.demand()).models['uid-sleepy']?.held ?? 0;
+    const began = Array.from({ length: 12 }, (_, i) => begin(router, i % 2 ? 'b' : 'b2', whole('sleepy')));
+    await until('half of them are refused', () => began.filter((answer) => answer() !== '').length === 6);
+    expect(await held()).toBe(6);
+    begin(router, 'a', whole('sleepy'));
+    await until('another one waits', async () => (await held()) === 7);
+    for (let i = 0; i < 5; i += 1) begin(router, 'c', whole('sleepy'));
+    await until('its owner has the rest', async () => (await held()) === 12);
+    expect(await statusOf(begin(router, 'c', whole('sleepy')))).toBe(503);
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await until('nobody waits', async () => (await held()) === 0);
+    begin(router, 'b', whole('sleepy'));
+    begin(router, 'b', whole('sleepy'));
+    await until('it may wait again', async () => (await held()) === 2);
+  });
+});
