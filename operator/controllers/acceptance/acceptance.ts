@@ -8,6 +8,7 @@ import { type Key, keyOf } from '../../kube/key.ts';
 import { matchesSelector } from '../../values/label-selector.ts';
 import type { Grant } from './claim.ts';
 import { type Holdings, isSame, MAX_NAME_LENGTH_PER_NAMESPACE, nameLength, namespaceOf } from './holdings.ts';
+import { type HoldingsView, withoutReserved } from './without-reserved.ts';
 
 /** What a pool says to one model. */
 export type Verdict =
@@ -77,6 +78,8 @@ class Judge {
   readonly #present = new Map<Key, InferenceModel>();
   /** By namespace: models that are gone, and what of theirs is kept for that namespace. */
   readonly #reserved = new Map<string, Key[]>();
+  /** By namespace: what there would be without that, until some of it is used up. */
+  readonly #withoutReserved = new Map<string, HoldingsView>();
   /** How often something that was held may have become free. */
   #releases = 0;
 
@@ -143,9 +146,14 @@ class Judge {
     }
   }
 
-  #release(key: Key, { replicas }: Grant): void {
-    const left = Math.min(replicas, this.#podsOf(key));
+  #release(key: Key, grant: Grant): void {
+    const left = this.#leftOf(key, grant);
     this.#holdings.set(key, left > 0 ? { names: [], replicas: left } : undefined);
+  }
+
+  /** Replicas of a model that is gone whose engines still run. */
+  #leftOf(key: Key, { replicas } = this.#holdings.of(key) ?? NOTHING): number {
+    return replicas > 0 ? Math.min(replicas, this.#podsOf(key)) : 0;
   }
 
   /** Why the claim is refused, even with what is kept for its namespace, which is used up as far as that helps. */
@@ -154,25 +162,32 @@ class Judge {
     const namespace = namespaceOf(key);
     const kept = this.#reserved.get(namespace);
     if (!refusal || !kept) return refusal;
+    const hopeless = this.#refusal(key, claim, this.#without(namespace, kept));
+    if (hopeless) return hopeless;
     const wanted = new Set(claim.names.map((name) => this.#holdings.holder(name)));
     const byUse = [...kept].sort((a, b) => Number(wanted.has(b)) - Number(wanted.has(a)));
-    const released = new Map<Key, Grant>();
+    const released = new Set<Key>();
     for (const other of byUse) {
-      const grant = this.#holdings.of(other) ?? NOTHING;
-      released.set(other, grant);
-      this.#release(other, grant);
+      released.add(other);
+      this.#release(other, this.#holdings.of(other) ?? NOTHING);
       refusal = this.#refusal(key, claim);
       if (!refusal) break;
     }
-    if (refusal) for (const [other, grant] of released) this.#holdings.set(other, grant);
-    else {
-      this.#reserved.set(
-        namespace,
-        kept.filter((other) => !released.has(other)),
-      );
-      this.#releases += 1;
-    }
+    this.#reserved.set(
+      namespace,
+      kept.filter((other) => !released.has(other)),
+    );
+    this.#withoutReserved.delete(namespace);
+    this.#releases += 1;
     return refusal;
+  }
+
+  #without(namespace: string, kept: readonly Key[]): HoldingsView {
+    const known = this.#withoutReserved.get(namespace);
+    if (known) return known;
+    const found = withoutReserved(this.#holdings, namespace, kept, (other) => this.#leftOf(other));
+    this.#withoutReserved.set(namespace, found);
+    return found;
   }
 
   #decide({ key, model, claim }: Claimant): Verdict {
@@ -189,8 +204,12 @@ class Judge {
     return ACCEPTED;
   }
 
-  #refusal(key: Key, claim: Grant): Verdict | undefined {
-    return this.#nameTaken(key, claim) ?? this.#tooMany(key, claim) ?? this.#overBudget(key, claim);
+  #refusal(key: Key, claim: Grant, holdings: HoldingsView = this.#holdings): Verdict | undefined {
+    return (
+      this.#nameTaken(key, claim, holdings) ??
+      this.#tooMany(key, claim, holdings) ??
+      this.#overBudget(key, claim, holdings)
+    );
   }
 
   #admission(namespace: string): Verdict | undefined {
@@ -208,9 +227,9 @@ class Judge {
     };
   }
 
-  #nameTaken(key: Key, { names }: Grant): Verdict | undefined {
+  #nameTaken(key: Key, { names }: Grant, holdings: HoldingsView): Verdict | undefined {
     for (const name of names) {
-      const holder = this.#holdings.holder(name);
+      const holder = holdings.holder(name);
       if (holder === undefined || holder === key) continue;
       const owner = this.#present.has(holder)
         ? `is already served in pool ${this.#pool} by ${holder}`
@@ -224,11 +243,11 @@ class Judge {
     return undefined;
   }
 
-  #tooMany(key: Key, { names }: Grant): Verdict | undefined {
+  #tooMany(key: Key, { names }: Grant, holdings: HoldingsView): Verdict | undefined {
     const { modelsPerNamespace } = this.#input.pool.spec.capacity;
     const namespace = namespaceOf(key);
-    const share = this.#holdings.share(namespace);
-    const held = this.#holdings.of(key);
+    const share = holdings.share(namespace);
+    const held = holdings.of(key);
     const subject = `spec.poolRef: namespace "${namespace}" has`;
     if (!held && share.models >= modelsPerNamespace)
       return quota(
@@ -243,11 +262,11 @@ class Judge {
     );
   }
 
-  #overBudget(key: Key, claim: Grant): Verdict | undefined {
+  #overBudget(key: Key, claim: Grant, holdings: HoldingsView): Verdict | undefined {
     const { accelerators, namespaceQuotas = [], overcommit } = this.#input.pool.spec.capacity;
     const { acceleratorsPerReplica } = this.#input;
     const namespace = namespaceOf(key);
-    const { replicas: own } = this.#holdings.of(key) ?? NOTHING;
+    const { replicas: own } = holdings.of(key) ?? NOTHING;
     if (claim.replicas <= own) return undefined;
     const replicas = overcommit ? Math.min(1, claim.replicas) : claim.replicas;
     const needed = replicas * acceleratorsPerReplica;
@@ -255,12 +274,12 @@ class Judge {
     const remedy = 'lower maxReplicas';
     const others = (held: number) => (overcommit ? 0 : (held - own) * acceleratorsPerReplica);
     const quotaOf = namespaceQuotas.find((entry) => entry.namespace === namespace)?.accelerators;
-    const ofNamespace = others(this.#holdings.share(namespace).replicas);
+    const ofNamespace = others(holdings.share(namespace).replicas);
     if (quotaOf !== undefined && ofNamespace + needed > quotaOf)
       return quota(
         `${need} namespace "${namespace}" has ${Math.max(0, quotaOf - ofNamespace)} of its ${quotaOf} left in pool ${this.#pool}: ${remedy} or raise capacity.namespaceQuotas`,
       );
-    const ofPool = others(this.#holdings.replicas);
+    const ofPool = others(holdings.replicas);
     if (accelerators !== undefined && ofPool + needed > accelerators)
       return quota(
         `${need} pool ${this.#pool} has ${Math.max(0, accelerators - ofPool)} of ${accelerators} left: ${remedy}, raise capacity.accelerators or set capacity.overcommit`,

@@ -36,6 +36,12 @@ const PATIENCE_MS = 15_000;
 /** How often the events of one pod are asked for. The kubelet tries again at intervals of up to two minutes. */
 const AGAIN_MS = 30_000;
 
+/**
+ * Pods of one workload whose events are asked for. They are of one template, so a few tell what keeps all from starting;
+ * and a team may make any number that wait on a node that does not exist.
+ */
+const MAX_PODS = 3;
+
 /** A pod has a handful of them; whoever may write events could add any number. */
 const MAX_EVENTS = 50;
 
@@ -63,7 +69,7 @@ export class MountFailures {
     isWaiting(pod) ? this.#looks.get(pod.metadata.uid ?? '')?.failure : undefined;
 
   /**
-   * Looks at those of the pods that have waited for long. Returns whether an answer has changed, and when to look again
+   * Looks at the first of the pods, of one workload, that have waited for long. Returns whether an answer has changed, and when to look again
    * in milliseconds, if a pod waits. Throws KubeError.
    */
   async look(
@@ -73,7 +79,7 @@ export class MountFailures {
     const { clock } = this.#options;
     let changed = false;
     let lookAgainMs: number | undefined;
-    for (const pod of pods.filter(isWaiting)) {
+    for (const pod of pods.filter(isWaiting).slice(0, MAX_PODS)) {
       const uid = pod.metadata.uid ?? '';
       const last = this.#looks.get(uid);
       const due = last ? last.at + AGAIN_MS - clock.monotonic() : waitsSince(pod) + PATIENCE_MS - clock.now();

@@ -211,4 +211,35 @@ describe('acceptModels', () => {
       }),
     );
   });
+
+  it('asks once about each model that is gone, however many claims what is kept of it does not help', () => {
+    const pool = aPool({ capacity: { accelerators: 20 } });
+    const gone = Array.from({ length: 20 }, (_, i): [string, Grant] => [
+      `platform/gone-${i}`,
+      { names: [`gone-${i}`], replicas: 1 },
+    ]);
+    const asked: string[] = [];
+    const claim = (name: string, replicas: number) => aModel(name, { scaling: { replicas } });
+    const models = [...Array.from({ length: 50 }, (_, i) => claim(`more-${i}`, 1000)), claim('small', 2)];
+    const holdings = new Holdings(new Map(gone));
+    const { verdicts: told } = acceptModels({
+      pool,
+      models,
+      namespaceLabels: () => ({}),
+      acceleratorsPerReplica: 1,
+      claimOf: (model) => claimOf(pool, model),
+      isRunnable: () => true,
+      holdings,
+      isReserved: () => true,
+      podsOf: (key) => {
+        asked.push(key);
+        return 0;
+      },
+    });
+    expect(reason(told.get('uid-more-49'))).toBe('QuotaExceeded');
+    expect(reason(told.get('uid-small'))).toBe('accepted');
+    expect(holdings.replicas).toBe(20);
+    // Those that are given up are asked about again, and the rest at most once more.
+    expect(asked.length).toBeLessThan(3 * gone.length);
+  });
 });

@@ -105,3 +105,15 @@ it('forgets a pod that is gone', async () => {
   pods.remove(pod);
   expect(mounts.of(pod)).toBeUndefined();
 });
+
+it('asks for the events of a few pods only, however many wait', async () => {
+  const many = Array.from({ length: 100 }, (_, i) => {
+    const pod = aPod();
+    return { ...pod, metadata: { ...pod.metadata, uid: `uid-${i}` } };
+  });
+  await clock.advance(15_000);
+  expect(await mounts.look(many, signal)).toEqual({ changed: false, lookAgainMs: 30_000 });
+  expect(asked).toHaveLength(3);
+  await mounts.look(many, signal);
+  expect(asked).toHaveLength(3);
+});
