@@ -1,6 +1,6 @@
 /** The field reference of a kind, as Markdown, from its CustomResourceDefinition and its conditions. */
 import { decimal, dnsLabel, duration, objectName, quantity } from '../../operator/api/common.ts';
-import type { ConditionDoc } from '../../operator/api/conditions.ts';
+import type { ConditionCatalog } from '../../operator/api/conditions.ts';
 import type { CustomResourceDefinition } from '../../operator/api/crd.ts';
 import { REASONS, type ReasonDoc } from '../../operator/api/reasons.ts';
 import { type StructuralSchema, structuralSchema } from '../../operator/api/structural-schema.ts';
@@ -16,7 +16,7 @@ const NAMED_PATTERNS = new Map(
 /** Renders the reference of one kind. `sections` are further lines after the rules. */
 export function fieldReference(
   crd: CustomResourceDefinition,
-  conditions: readonly ConditionDoc[],
+  conditions: ConditionCatalog,
   sections: readonly string[] = [],
 ): string {
   const { kind, plural, shortNames } = crd.spec.names;
@@ -123,26 +123,30 @@ function rules(schema: StructuralSchema, path: string): string[] {
   return [...own, ...children, ...(schema.items ? rules(schema.items, `${path}[]`) : [])];
 }
 
-function conditionTable(conditions: readonly ConditionDoc[]): string[] {
+function conditionTable(conditions: ConditionCatalog): string[] {
   return [
     '| condition | True means | reasons |',
     '| --- | --- | --- |',
-    ...conditions.map(({ type, meaning, reasons }) =>
-      [`| \`${type}\``, cell(meaning), `${reasons.map((reason) => `\`${reason}\``).join(', ')} |`].join(
-        ' | ',
-      ),
+    ...Object.entries(conditions).map(([type, { meaning, reasons }]) =>
+      [
+        `| \`${type}\``,
+        cell(meaning),
+        `${Object.keys(reasons)
+          .map((reason) => `\`${reason}\``)
+          .join(', ')} |`,
+      ].join(' | '),
     ),
   ];
 }
 
-function reasonTable(conditions: readonly ConditionDoc[]): string[] {
-  const used = new Set(conditions.flatMap((condition) => condition.reasons));
+function reasonTable(conditions: ConditionCatalog): string[] {
+  const used = new Set(Object.values(conditions).flatMap(({ reasons }) => Object.keys(reasons)));
   const docs: [string, ReasonDoc][] = Object.entries(REASONS);
   return [
     '| reason | meaning | what to do |',
     '| --- | --- | --- |',
     ...docs
-      .filter(([reason]) => used.has(reason as keyof typeof REASONS))
+      .filter(([reason]) => used.has(reason))
       .map(([reason, { meaning, remedy }]) => `| \`${reason}\` | ${cell(meaning)} | ${cell(remedy ?? '')} |`),
   ];
 }

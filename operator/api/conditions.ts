@@ -1,11 +1,30 @@
-/** The condition types of both kinds and the reasons each may have. The field reference is made from them. */
+/**
+ * The conditions of both kinds, in the order in which status lists them, and the reasons that each may have. Emitters, the
+ * field reference and warnings are all made from these two tables, so that no reason can be misspelt or mean two things.
+ */
+import type { ConditionStatus } from '../kube/conditions.ts';
 import type { Reason } from './reasons.ts';
 
+/** What a condition says with each reason; `Any` where that depends on more than the reason. */
+export type Polarity = ConditionStatus | 'Any';
+
 export interface ConditionDoc {
-  type: string;
   /** What `True` means. */
   meaning: string;
-  reasons: readonly Reason[];
+  reasons: Partial<Record<Reason, Polarity>>;
+}
+
+export type ConditionCatalog = Readonly<Record<string, ConditionDoc>>;
+
+/** Reasons of one condition of a catalog. */
+export type ReasonOf<C extends ConditionCatalog, T extends keyof C> = keyof C[T]['reasons'] & Reason;
+
+/** The same status for several reasons. */
+function all<const R extends readonly Reason[], const P extends Polarity>(
+  reasons: R,
+  polarity: P,
+): Record<R[number], P> {
+  return Object.fromEntries(reasons.map((reason) => [reason, polarity])) as Record<R[number], P>;
 }
 
 const RECONCILING =
@@ -29,7 +48,8 @@ const POD_PROBLEMS = [
   'ContainerConfigError',
   'ProgressDeadlineExceeded',
 ] as const satisfies Reason[];
-const ENGINE_PROBLEMS = [...POD_PROBLEMS, 'EngineCrashed'] as const satisfies Reason[];
+/** What keeps engines from becoming ready. */
+export const ENGINE_PROBLEMS = [...POD_PROBLEMS, 'EngineCrashed'] as const satisfies Reason[];
 const ROUTER_PROBLEMS = [...POD_PROBLEMS, 'RouterCrashed'] as const satisfies Reason[];
 const CACHE_PROBLEMS = [...POD_PROBLEMS, 'CacheCrashed'] as const satisfies Reason[];
 const MODEL_SUMMARY = [
@@ -78,73 +98,70 @@ export function isFailure(reason: string): boolean {
   return FAILURES.has(reason);
 }
 
-/** Conditions of an InferenceModel, in the order in which status lists them. */
-export const MODEL_CONDITIONS = [
-  {
-    type: 'Ready',
+/** Conditions of an InferenceModel. */
+export const MODEL_CONDITIONS = {
+  Ready: {
     meaning: 'The model is as its spec wants it. A model that sleeps at zero, or is suspended, is Ready.',
-    reasons: MODEL_SUMMARY,
+    reasons: all(MODEL_SUMMARY, 'Any'),
   },
-  {
-    type: 'Available',
+  Available: {
     meaning: 'A request now would be answered, by waking the model if need be.',
-    reasons: [
-      'EnginesReady',
-      'EnginesStarting',
-      'Idle',
-      'NoReplicas',
-      'RoutersNotReady',
-      'Suspended',
-      'WakeTimeout',
-      ...BLOCKERS,
-      ...REFUSALS,
-      'DoesNotFit',
-      ...ENGINE_PROBLEMS,
-      'Deleting',
-    ],
+    reasons: {
+      EnginesReady: 'True',
+      // Requests are held where a request wakes the model, and refused otherwise.
+      EnginesStarting: 'Any',
+      Idle: 'True',
+      ...all(['NoReplicas', 'RoutersNotReady', 'Suspended', 'WakeTimeout'], 'False'),
+      ...all([...BLOCKERS, ...REFUSALS, 'DoesNotFit', ...ENGINE_PROBLEMS, 'Deleting'], 'False'),
+    },
   },
-  {
-    type: 'Accepted',
+  Accepted: {
     meaning: 'The pool takes the model: namespace, names, budget and spec.',
-    reasons: ['Accepted', ...BLOCKERS],
+    reasons: { Accepted: 'True', ...all(BLOCKERS, 'False') },
   },
-  {
-    type: 'MemoryFit',
+  MemoryFit: {
     meaning: 'The memory plan says that the model fits into the accelerators of a replica.',
-    reasons: ['Fits', 'DoesNotFit', 'UnknownModel'],
+    reasons: { Fits: 'True', DoesNotFit: 'False', UnknownModel: 'Unknown' },
   },
-  {
-    type: 'ScalingReady',
+  ScalingReady: {
     meaning: 'What spec.scaling asks for is in force.',
-    reasons: ['FixedReplicas', 'HPA', 'Internal', 'External', 'HPAMetricsUnavailable', 'AnotherAutoscaler'],
+    reasons: {
+      ...all(['FixedReplicas', 'HPA', 'Internal', 'External'], 'True'),
+      ...all(['HPAMetricsUnavailable', 'AnotherAutoscaler'], 'False'),
+    },
   },
-  {
-    type: 'CacheReady',
-    meaning: 'The response cache is as the spec wants it for this model.',
-    reasons: ['CacheReady', 'CacheUnavailable', 'Disabled'],
+  CacheReady: {
+    meaning: 'The response cache is as the spec wants it for this model. One that is off is.',
+    reasons: { CacheReady: 'True', CacheUnavailable: 'False', Disabled: 'True' },
   },
-  { type: 'Reconciling', meaning: RECONCILING, reasons: MODEL_SUMMARY },
-  { type: 'Stalled', meaning: STALLED, reasons: MODEL_SUMMARY },
-] as const satisfies readonly ConditionDoc[];
+  Reconciling: { meaning: RECONCILING, reasons: all(MODEL_SUMMARY, 'Any') },
+  Stalled: { meaning: STALLED, reasons: all(MODEL_SUMMARY, 'Any') },
+} as const satisfies ConditionCatalog;
 
-/** Conditions of an InferencePool, in the order in which status lists them. */
-export const POOL_CONDITIONS = [
-  {
-    type: 'Ready',
+/** Conditions of an InferencePool. */
+export const POOL_CONDITIONS = {
+  Ready: {
     meaning:
       'Routers and cache are as the spec wants them. Requests reach the models while RouterReady is True.',
-    reasons: POOL_SUMMARY,
+    reasons: all(POOL_SUMMARY, 'Any'),
   },
-  {
-    type: 'RouterReady',
+  RouterReady: {
     meaning: 'At least one router serves.',
-    reasons: ['RoutersReady', 'RoutersStarting', ...ROUTER_PROBLEMS],
+    reasons: { RoutersReady: 'True', ...all(['RoutersStarting', ...ROUTER_PROBLEMS], 'False') },
   },
-  {
-    type: 'CacheReady',
-    meaning: 'The response cache is as the spec wants it.',
-    reasons: ['CacheReady', 'CacheStarting', 'Disabled', 'External', ...CACHE_PROBLEMS],
+  CacheReady: {
+    meaning: 'The response cache is as the spec wants it. One that is off is.',
+    reasons: {
+      ...all(['CacheReady', 'Disabled', 'External'], 'True'),
+      ...all(['CacheStarting', ...CACHE_PROBLEMS], 'False'),
+    },
   },
-  { type: 'Reconciling', meaning: RECONCILING, reasons: POOL_SUMMARY },
-  { type: 'Stalled', meaning: STALLED, reasons: POOL_SUMMARY },
-] as const satisfies readonly ConditionDoc[];
+  Reconciling: { meaning: RECONCILING, reasons: all(POOL_SUMMARY, 'Any') },
+  Stalled: { meaning: STALLED, reasons: all(POOL_SUMMARY, 'Any') },
+} as const satisfies ConditionCatalog;
+
+export type ModelConditionType = keyof typeof MODEL_CONDITIONS;
+/** Reasons that the summary of a model can have. */
+export type ModelReason = ReasonOf<typeof MODEL_CONDITIONS, 'Ready'>;
+/** Reasons that the summary of a pool can have. */
+export type PoolReason = ReasonOf<typeof POOL_CONDITIONS, 'Ready'>;

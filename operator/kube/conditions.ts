@@ -1,6 +1,5 @@
 /** metav1.Condition: what an object says about itself, in the form that kubectl, Argo CD and Flux understand. */
 import { secondTime } from './clock.ts';
-import type { KubeObject } from './object.ts';
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
 
@@ -57,64 +56,4 @@ export function findCondition(
 
 export function isTrue(conditions: readonly Condition[] | undefined, type: string): boolean {
   return findCondition(conditions, type)?.status === 'True';
-}
-
-/** Where an object stands: done, under way, or waiting for its user to change something. */
-export interface Progress {
-  state: 'Ready' | 'Reconciling' | 'Stalled';
-  reason: string;
-  message: string;
-  /** `metadata.generation` that this is about. */
-  generation?: number | undefined;
-}
-
-/**
- * The three summary conditions for a state: `Ready`, and the abnormal-true pair `Reconciling` and `Stalled` that kstatus
- * reads. All three are always there, so that `kubectl wait` works for each.
- */
-export function progress({ state, reason, message, generation }: Progress): ConditionUpdate[] {
-  const observed = generation === undefined ? {} : { observedGeneration: generation };
-  const condition = (type: Progress['state']): ConditionUpdate => {
-    const holds = type === state;
-    const told = holds || type === 'Ready';
-    return {
-      type,
-      status: holds ? 'True' : 'False',
-      reason: told ? reason : `Not${type}`,
-      message: told ? message : '',
-      ...observed,
-    };
-  };
-  return [condition('Ready'), condition('Reconciling'), condition('Stalled')];
-}
-
-/** kstatus's verdicts on an object. */
-export type Kstatus = 'Current' | 'InProgress' | 'Failed' | 'Terminating';
-
-/**
- * How kstatus (`kubectl`-like tools, Flux, `helm --wait`) judges a custom resource: cli-utils
- * pkg/kstatus/status/generic.go, in its order.
- */
-export function kstatus(
-  object: KubeObject & {
-    status?: { observedGeneration?: number | undefined; conditions?: readonly Condition[] };
-  },
-): Kstatus {
-  const { metadata, status } = object;
-  if (metadata.deletionTimestamp !== undefined) {
-    return 'Terminating';
-  }
-  if (status?.observedGeneration !== undefined && status.observedGeneration !== metadata.generation) {
-    return 'InProgress';
-  }
-  for (const condition of status?.conditions ?? []) {
-    if (condition.type === 'Reconciling' && condition.status === 'True') {
-      return 'InProgress';
-    }
-    if (condition.type === 'Stalled' && condition.status === 'True') {
-      return 'Failed';
-    }
-  }
-  const ready = findCondition(status?.conditions, 'Ready');
-  return ready !== undefined && ready.status !== 'True' ? 'InProgress' : 'Current';
 }

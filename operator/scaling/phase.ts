@@ -2,6 +2,7 @@
  * Where a model is in its life between asleep and serving. `transitions.ts` moves it on; status and routes show it.
  * All times are monotonic milliseconds.
  */
+import type { ENGINE_PROBLEMS } from '../api/conditions.ts';
 import type { ModelState } from '../api/inference-model.ts';
 
 export type Phase =
@@ -22,10 +23,12 @@ export type Phase =
 
 export type PhaseName = Phase['is'];
 
+/** Why wakes fail: what keeps engines from becoming ready, or time. */
+export type WakeFailureReason = (typeof ENGINE_PROBLEMS)[number] | 'WakeTimeout';
+
 /** The last wake that did not end in service. It is over once a wake does, or once another spec is applied. */
 export interface WakeFailure {
-  /** Reason of a condition. */
-  reason: string;
+  reason: WakeFailureReason;
   message: string;
   /** Wakes in a row that failed. */
   attempts: number;

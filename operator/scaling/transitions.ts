@@ -1,9 +1,17 @@
 /**
  * Sleep and wake of one model, as a table of rules: from where it is and what is seen to where it is next and what is done.
- * Between 1 and N somebody else decides; this decides 0, 1 and not. The table in docs/scaling.md is generated from these rules.
+ * Between 1 and N somebody else decides; this decides 0, 1 and not. docs/reference/transitions.md is generated from these rules.
  */
 import type { Demand } from './demand.ts';
-import { type Life, type Phase, type PhaseName, type Sighting, settle, type WakeFailure } from './phase.ts';
+import {
+  type Life,
+  type Phase,
+  type PhaseName,
+  type Sighting,
+  settle,
+  type WakeFailure,
+  type WakeFailureReason,
+} from './phase.ts';
 
 /** All that a transition depends on. Times are monotonic milliseconds. */
 export interface Observation extends Sighting {
@@ -20,7 +28,7 @@ export interface Observation extends Sighting {
   /** Every router has confirmed a table that holds the model's requests back. */
   heldBack: boolean;
   /** What keeps engines from becoming ready. `needsUser`: waiting does not change it. */
-  problem?: { reason: string; message: string; needsUser: boolean } | undefined;
+  problem?: { reason: WakeFailureReason; message: string; needsUser: boolean } | undefined;
   /** The budget has answered that the first replicas may start. */
   granted: boolean;
   /** The budget wants the accelerators of this model for another. */
@@ -267,7 +275,7 @@ function giveUp(it: Case<Extract<Phase, { is: 'Starting' }>>): Step {
   const { seen, failure: last } = it;
   const attempts = (last?.attempts ?? 0) + 1;
   const backoff = Math.min(WAKE_BACKOFF_MS * 2 ** (attempts - 1), MAX_WAKE_BACKOFF_MS);
-  const cause = startFailure(it) ?? { reason: 'WakeTimeout', message: '' };
+  const cause = startFailure(it) ?? { reason: 'WakeTimeout' as const, message: '' };
   const failure: WakeFailure = {
     ...cause,
     attempts,
@@ -290,7 +298,7 @@ function giveUp(it: Case<Extract<Phase, { is: 'Starting' }>>): Step {
 function startFailure({
   phase,
   seen,
-}: Case<Extract<Phase, { is: 'Starting' }>>): { reason: string; message: string } | undefined {
+}: Case<Extract<Phase, { is: 'Starting' }>>): Pick<WakeFailure, 'reason' | 'message'> | undefined {
   const { problem, now, wakeTimeoutMs } = seen;
   if (!problem?.needsUser && now < phase.since + wakeTimeoutMs) return undefined;
   if (problem) return { reason: problem.reason, message: problem.message };

@@ -11,10 +11,10 @@ export interface EngineHealth {
   ready: number;
   /** A rollout is under way: not every pod has the present template yet. */
   rolling: boolean;
-  problem?: WorkloadProblem;
+  problem?: WorkloadProblem<'EngineCrashed'>;
 }
 
-const WORDS: WorkloadWords = {
+const WORDS: WorkloadWords<'EngineCrashed'> = {
   one: 'an engine',
   many: 'engines',
   container: 'engine',

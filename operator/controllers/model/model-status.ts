@@ -1,21 +1,26 @@
 /** The status of an InferenceModel from what a reconcile found. Pure, and free of anything that changes by itself. */
+
+import { conditionSet, type TellingReason } from '../../api/condition-set.ts';
+import { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferenceModelStatus } from '../../api/inference-model.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { setConditions } from '../../kube/conditions.ts';
 import type { MemoryPlan } from '../../model/memory-plan.ts';
-import { type Phase, STATE_OF, settle } from '../../scaling/phase.ts';
+import { type Phase, STATE_OF, settle, type WakeFailure } from '../../scaling/phase.ts';
 import type { EngineHealth } from './engine-health.ts';
 
 /** What stopped a reconcile before anything was applied. */
-export interface Blocker {
-  /** The condition that says it in detail; `Ready` when only the summary does. */
-  condition: 'Accepted' | 'MemoryFit' | 'Ready';
-  reason: string;
+export type Blocker = {
   message: string;
   /** False while waiting may help, such as for a pool that is applied a moment later. */
   needsUser: boolean;
-}
+} & (
+  | { condition: 'Accepted'; reason: TellingReason<typeof MODEL_CONDITIONS, 'Accepted', 'False'> }
+  | { condition: 'MemoryFit'; reason: 'DoesNotFit' }
+  /** Only the summary says it. */
+  | { condition: 'Ready'; reason: 'NameTaken' | 'ApplyRefused' | 'Deleting' }
+);
 
 /** What a reconcile knows of a model. Fields after `health` are absent when it was blocked before them. */
 export interface ModelView {
@@ -29,8 +34,8 @@ export interface ModelView {
   plan?: MemoryPlan;
   acceleratorsPerReplica?: number;
   hourlyCost?: string;
-  scaling?: { status: 'True' | 'False'; reason: string; message: string };
-  cache?: { status: 'True' | 'False'; reason: string; message: string };
+  scaling?: ConditionUpdate;
+  cache?: ConditionUpdate;
   /** How far the routers know the model: absent while not all of them do. */
   reach?: 'listed' | 'served' | undefined;
   /** A router of the pool is ready; absent while the pool is not known. */
@@ -44,23 +49,15 @@ export interface ModelView {
   /** Lower bound in force, or the fixed number. */
   leastReplicas?: number;
   /** The last wake did not end in service; kept until one does. */
-  wakeFailure?: { reason: string; message: string };
+  wakeFailure?: Pick<WakeFailure, 'reason' | 'message'>;
   queuePosition?: number;
   /** The last cold start that this process saw. */
   coldStart?: NonNullable<InferenceModelStatus['coldStart']>;
   schedule?: { open: string[]; nextChange?: string };
 }
 
-const ORDER = [
-  'Ready',
-  'Available',
-  'Accepted',
-  'MemoryFit',
-  'ScalingReady',
-  'CacheReady',
-  'Reconciling',
-  'Stalled',
-];
+const CONDITIONS = conditionSet(MODEL_CONDITIONS);
+const { settled, reconciling, stalled, say, sayAs } = CONDITIONS;
 
 /** Builds the whole status; times of conditions that did not change are kept. */
 export function modelStatus(view: ModelView): InferenceModelStatus {
@@ -75,7 +72,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
   const known = blocker ? previous : undefined;
   return {
     observedGeneration: generation,
-    conditions: setConditions(previous.conditions, updates, { now: view.now, order: ORDER }),
+    conditions: setConditions(previous.conditions, updates, { now: view.now, order: CONDITIONS.order }),
     state: STATE_OF[phaseOf(view).is],
     replicas: health.pods,
     readyReplicas: health.ready,
@@ -155,37 +152,27 @@ function mustRun({ leastReplicas = 0 }: ModelView): boolean {
 
 function available(view: ModelView): ConditionUpdate {
   const { model, health, wakes, wakeFailure, blocker } = view;
-  const no = (reason: string, message: string): ConditionUpdate => ({
-    type: 'Available',
-    status: 'False',
-    reason,
-    message,
-  });
   const unreachable = view.routersReady === false;
-  if (health.ready > 0 && !unreachable)
-    return { type: 'Available', status: 'True', reason: 'EnginesReady', message: 'requests are answered' };
-  if (model.spec.suspend) return no('Suspended', 'suspended by spec.suspend');
-  if (blocker && health.ready === 0) return no(blocker.reason, 'no engine is ready');
-  if (unreachable) return no('RoutersNotReady', NO_ROUTER);
-  if (wakeFailure) return no(wakeFailure.reason, wakeFailureText(wakeFailure));
-  if (health.problem?.needsUser) return no(health.problem.reason, health.problem.message);
-  if (wakes) {
-    const asleep = health.desired === 0;
-    return {
-      type: 'Available',
-      status: 'True',
-      reason: asleep ? 'Idle' : 'EnginesStarting',
-      message: asleep
-        ? 'a request wakes the model and is answered'
-        : 'requests are held until the first engine is ready',
-    };
-  }
-  if (health.desired === 0) return no('NoReplicas', mustRun(view) ? TOO_FEW : NO_REPLICAS);
-  return no(health.problem?.reason ?? 'EnginesStarting', health.problem?.message ?? 'no engine is ready');
+  if (health.ready > 0 && !unreachable) return say('Available', 'EnginesReady', 'requests are answered');
+  if (model.spec.suspend) return say('Available', 'Suspended', 'suspended by spec.suspend');
+  if (blocker && health.ready === 0) return say('Available', blocker.reason, 'no engine is ready');
+  if (unreachable) return say('Available', 'RoutersNotReady', NO_ROUTER);
+  if (wakeFailure) return say('Available', wakeFailure.reason, wakeFailureText(wakeFailure));
+  const { problem } = health;
+  if (problem?.needsUser) return say('Available', problem.reason, problem.message);
+  if (wakes && health.desired === 0)
+    return say('Available', 'Idle', 'a request wakes the model and is answered');
+  if (wakes) return sayAs('Available', 'True', 'EnginesStarting', HELD);
+  if (health.desired === 0) return say('Available', 'NoReplicas', mustRun(view) ? TOO_FEW : NO_REPLICAS);
+  return problem
+    ? say('Available', problem.reason, problem.message)
+    : sayAs('Available', 'False', 'EnginesStarting', 'no engine is ready');
 }
 
+const HELD = 'requests are held until the first engine is ready';
+
 /** The pods are gone by now, and their logs with them. */
-function wakeFailureText({ reason, message }: { reason: string; message: string }): string {
+function wakeFailureText({ reason, message }: Pick<WakeFailure, 'reason' | 'message'>): string {
   const log =
     reason === 'EngineCrashed' || reason === 'WakeTimeout'
       ? '; to read the whole log, set scaling.minReplicas to 1 for a while: then the engine is started again and again, and its pod stays'
@@ -194,60 +181,18 @@ function wakeFailureText({ reason, message }: { reason: string; message: string 
 }
 
 function details({ blocker, plan, scaling, cache }: ModelView): ConditionUpdate[] {
-  const updates: ConditionUpdate[] = [];
-  if (blocker?.condition === 'Accepted') {
-    updates.push({ type: 'Accepted', status: 'False', reason: blocker.reason, message: blocker.message });
-    return updates;
-  }
-  updates.push({
-    type: 'Accepted',
-    status: 'True',
-    reason: 'Accepted',
-    message: 'the pool takes this model',
-  });
-  if (blocker?.condition === 'MemoryFit') {
-    updates.push({ type: 'MemoryFit', status: 'False', reason: blocker.reason, message: blocker.message });
-    return updates;
-  }
-  updates.push(
-    plan
-      ? { type: 'MemoryFit', status: 'True', reason: 'Fits', message: plan.summary }
-      : {
-          type: 'MemoryFit',
-          status: 'Unknown',
-          reason: 'UnknownModel',
-          message:
-            'the shape of this model is not in the catalog: describe it in spec.model.facts to have its memory planned',
-        },
-  );
-  if (scaling) updates.push({ type: 'ScalingReady', ...scaling });
-  if (cache) updates.push({ type: 'CacheReady', ...cache });
-  return updates;
+  if (blocker?.condition === 'Accepted') return [say('Accepted', blocker.reason, blocker.message)];
+  const accepted = say('Accepted', 'Accepted', 'the pool takes this model');
+  if (blocker?.condition === 'MemoryFit')
+    return [accepted, say('MemoryFit', blocker.reason, blocker.message)];
+  const memory = plan
+    ? say('MemoryFit', 'Fits', plan.summary)
+    : say('MemoryFit', 'UnknownModel', UNKNOWN_SHAPE);
+  return [accepted, memory, ...(scaling ? [scaling] : []), ...(cache ? [cache] : [])];
 }
 
-function settled(reason: string, message: string): ConditionUpdate[] {
-  return [
-    { type: 'Ready', status: 'True', reason, message },
-    { type: 'Reconciling', status: 'False', reason, message: '' },
-    { type: 'Stalled', status: 'False', reason, message: '' },
-  ];
-}
-
-function reconciling(ready: 'True' | 'False', reason: string, message: string): ConditionUpdate[] {
-  return [
-    { type: 'Ready', status: ready, reason, message },
-    { type: 'Reconciling', status: 'True', reason, message },
-    { type: 'Stalled', status: 'False', reason, message: '' },
-  ];
-}
-
-function stalled(reason: string, message: string): ConditionUpdate[] {
-  return [
-    { type: 'Ready', status: 'False', reason, message },
-    { type: 'Reconciling', status: 'False', reason, message: '' },
-    { type: 'Stalled', status: 'True', reason, message },
-  ];
-}
+const UNKNOWN_SHAPE =
+  'the shape of this model is not in the catalog: describe it in spec.model.facts to have its memory planned';
 
 function planStatus(plan: MemoryPlan): NonNullable<InferenceModelStatus['plan']> {
   return {

@@ -2,7 +2,7 @@
 import { type WorkloadProblem, type WorkloadWords, workloadProblem } from '../shared/workload-problem.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
 
-const ROUTER: WorkloadWords = {
+const ROUTER: WorkloadWords<'RouterCrashed'> = {
   one: 'a router',
   many: 'routers',
   container: 'router',
@@ -14,7 +14,7 @@ const ROUTER: WorkloadWords = {
   startRemedy: 'the operator must reach port 8081 of their pods: check NetworkPolicies and service meshes',
 };
 
-const CACHE: WorkloadWords = {
+const CACHE: WorkloadWords<'CacheCrashed'> = {
   one: 'the Redis of the cache',
   many: 'the Redis of the cache',
   container: 'redis',
@@ -31,7 +31,7 @@ export function routerProblem(
   deployment: Deployment,
   pods: readonly Pod[],
   mountFailure?: (pod: Pod) => string | undefined,
-): WorkloadProblem | undefined {
+): WorkloadProblem<'RouterCrashed'> | undefined {
   return workloadProblem({ deployment, pods, words: ROUTER, observed: isObserved(deployment), mountFailure });
 }
 
@@ -40,7 +40,7 @@ export function cacheProblem(
   deployment: Deployment,
   pods: readonly Pod[],
   mountFailure?: (pod: Pod) => string | undefined,
-): WorkloadProblem | undefined {
+): WorkloadProblem<'CacheCrashed'> | undefined {
   return workloadProblem({ deployment, pods, words: CACHE, observed: isObserved(deployment), mountFailure });
 }
 

@@ -1,8 +1,9 @@
 /** The status of an InferencePool from what a reconcile found. Pure. */
+import { conditionSet } from '../../api/condition-set.ts';
+import { POOL_CONDITIONS, type PoolReason } from '../../api/conditions.ts';
 import type { InferencePoolStatus } from '../../api/inference-pool.ts';
 import type { InferencePool } from '../../api/types.ts';
 import { type ConditionUpdate, setConditions } from '../../kube/conditions.ts';
-import { CACHE_OFF } from '../shared/cache-condition.ts';
 import type { WorkloadProblem } from '../shared/workload-problem.ts';
 import type { Deployment } from '../shared/workloads.ts';
 
@@ -18,15 +19,16 @@ export interface PoolView {
   /** Absent when the pool has no managed Redis. */
   redis?: Deployment;
   /** What keeps pods of them from getting ready. */
-  routerProblem?: WorkloadProblem;
-  cacheProblem?: WorkloadProblem;
+  routerProblem?: WorkloadProblem<'RouterCrashed'>;
+  cacheProblem?: WorkloadProblem<'CacheCrashed'>;
   /** Why nothing, or not everything, was applied; whether a user has to change that. */
-  refused?: { reason: string; message: string; needsUser: boolean };
+  refused?: { reason: PoolReason; message: string; needsUser: boolean };
   /** Models that still use a pool that is being deleted, as `namespace/name`. */
   usedBy?: string[];
 }
 
-const ORDER = ['Ready', 'RouterReady', 'CacheReady', 'Reconciling', 'Stalled'];
+const CONDITIONS = conditionSet(POOL_CONDITIONS);
+const { settled, reconciling, stalled, say } = CONDITIONS;
 
 /** Builds the whole status; times of conditions that did not change are kept. */
 export function poolStatus(view: PoolView): InferencePoolStatus {
@@ -39,7 +41,7 @@ export function poolStatus(view: PoolView): InferencePoolStatus {
   const { hourlyCost } = pool.spec.accelerator;
   return {
     observedGeneration: generation,
-    conditions: setConditions(pool.status?.conditions, updates, { now: view.now, order: ORDER }),
+    conditions: setConditions(pool.status?.conditions, updates, { now: view.now, order: CONDITIONS.order }),
     url: view.url,
     models: view.models,
     accelerators: view.accelerators,
@@ -96,59 +98,20 @@ const NO_CACHE = 'the response cache is not ready yet; requests are answered wit
 
 function routerCondition({ router, routerProblem }: PoolView): ConditionUpdate {
   if ((router?.status?.readyReplicas ?? 0) > 0)
-    return {
-      type: 'RouterReady',
-      status: 'True',
-      reason: 'RoutersReady',
-      message: 'requests reach a router',
-    };
+    return say('RouterReady', 'RoutersReady', 'requests reach a router');
   const { reason, message } = routerProblem ?? { reason: 'RoutersStarting', message: 'no router is ready' };
-  return { type: 'RouterReady', status: 'False', reason, message };
+  return say('RouterReady', reason, message);
 }
 
 function cacheCondition({ pool, redis, cacheProblem }: PoolView): ConditionUpdate {
   const { enabled, redis: settings } = pool.spec.responseCache;
-  if (!enabled) return { type: 'CacheReady', ...CACHE_OFF, message: 'the response cache is off' };
+  if (!enabled) return say('CacheReady', 'Disabled', 'the response cache is off');
   if (settings?.external)
-    return {
-      type: 'CacheReady',
-      status: 'True',
-      reason: 'External',
-      message: 'the routers use the Redis of spec.responseCache.redis.external',
-    };
-  if ((redis?.status?.readyReplicas ?? 0) > 0)
-    return { type: 'CacheReady', status: 'True', reason: 'CacheReady', message: 'answers are cached' };
+    return say('CacheReady', 'External', 'the routers use the Redis of spec.responseCache.redis.external');
+  if ((redis?.status?.readyReplicas ?? 0) > 0) return say('CacheReady', 'CacheReady', 'answers are cached');
   const { reason, message } = cacheProblem ?? {
     reason: 'CacheStarting',
     message: 'Redis is not ready; requests are answered without it',
   };
-  return { type: 'CacheReady', status: 'False', reason, message };
-}
-
-type Status = 'True' | 'False';
-
-function settled(reason: string, message: string): ConditionUpdate[] {
-  return conditions('True', 'False', 'False', reason, message);
-}
-
-function reconciling(ready: Status, reason: string, message: string): ConditionUpdate[] {
-  return conditions(ready, 'True', 'False', reason, message);
-}
-
-function stalled(reason: string, message: string): ConditionUpdate[] {
-  return conditions('False', 'False', 'True', reason, message);
-}
-
-function conditions(
-  ready: Status,
-  reconciling: Status,
-  stalled: Status,
-  reason: string,
-  message: string,
-): ConditionUpdate[] {
-  return [
-    { type: 'Ready', status: ready, reason, message },
-    { type: 'Reconciling', status: reconciling, reason, message: reconciling === 'True' ? message : '' },
-    { type: 'Stalled', status: stalled, reason, message: stalled === 'True' ? message : '' },
-  ];
+  return say('CacheReady', reason, message);
 }

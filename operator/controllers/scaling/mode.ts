@@ -1,6 +1,9 @@
 /** Who moves a model between one replica and the most, and what to say about it. Pure. */
 
+import { conditionSet, type TellingReason } from '../../api/condition-set.ts';
+import { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferencePool } from '../../api/types.ts';
+import type { ConditionUpdate } from '../../kube/conditions.ts';
 import type { ApiServiceState } from '../../metrics-api/api-service.ts';
 import { mostReplicas, type Scaling } from '../../model/replica-bounds.ts';
 
@@ -28,14 +31,12 @@ export interface ModeInput {
   now: number;
 }
 
+const { say } = conditionSet(MODEL_CONDITIONS);
+
 export interface ModeDecision {
   mode: ScalingMode;
   /** For the condition ScalingReady. */
-  condition: {
-    status: 'True' | 'False';
-    reason: 'FixedReplicas' | 'HPA' | 'Internal' | 'External' | 'HPAMetricsUnavailable' | 'AnotherAutoscaler';
-    message: string;
-  };
+  condition: ConditionUpdate;
   /** When the answer can become another although nothing else changes, in milliseconds from now. */
   lookAgainMs?: number;
 }
@@ -164,13 +165,13 @@ function internal(because: string): ModeDecision {
 }
 
 function unavailable(message: string): ModeDecision {
-  return { mode: 'HPA', condition: { status: 'False', reason: 'HPAMetricsUnavailable', message } };
+  return { mode: 'HPA', condition: say('ScalingReady', 'HPAMetricsUnavailable', message) };
 }
 
 function ready(
   mode: ScalingMode,
-  reason: ModeDecision['condition']['reason'],
+  reason: TellingReason<typeof MODEL_CONDITIONS, 'ScalingReady', 'True'>,
   message: string,
 ): ModeDecision {
-  return { mode, condition: { status: 'True', reason, message } };
+  return { mode, condition: say('ScalingReady', reason, message) };
 }

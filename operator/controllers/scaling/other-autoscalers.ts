@@ -1,12 +1,16 @@
 /** HorizontalPodAutoscalers that somebody else made for a model: two that scale one Deployment undo each other's work. */
+import { conditionSet } from '../../api/condition-set.ts';
+import { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import { INFERENCE_MODELS } from '../../api/types.ts';
+import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
 import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import { engineName } from '../../render/names.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { Autoscaler } from '../shared/workloads.ts';
-import type { ModeDecision } from './mode.ts';
+
+const { say } = conditionSet(MODEL_CONDITIONS);
 
 /** What an autoscaler scales, as an index key. */
 export function scaleTarget({ metadata, spec }: Autoscaler): string[] {
@@ -28,10 +32,7 @@ export function modelKeysOf(state: ClusterState, autoscaler: Autoscaler): string
  * The condition ScalingReady while somebody else scales the model too; undefined where nobody does. With `mode: External`
  * the InferenceModel is scaled by others, as it should be, and its Deployment is not.
  */
-export function otherAutoscaler(
-  state: ClusterState,
-  model: InferenceModel,
-): ModeDecision['condition'] | undefined {
+export function otherAutoscaler(state: ClusterState, model: InferenceModel): ConditionUpdate | undefined {
   const isExternal = model.spec.scaling?.mode === 'External';
   const [deployment = '', itself = ''] = targetsOf(model);
   const found = (isExternal ? [deployment] : [deployment, itself]).flatMap((target) =>
@@ -45,11 +46,8 @@ export function otherAutoscaler(
   const remedy = isExternal
     ? `let it scale InferenceModel ${model.metadata.name} instead`
     : `delete it, or set spec.scaling.mode to External and let it scale InferenceModel ${model.metadata.name}`;
-  return {
-    status: 'False',
-    reason: 'AnotherAutoscaler',
-    message: `HorizontalPodAutoscaler ${first.metadata.name}${by} scales ${kind} ${name} too; ${remedy}`,
-  };
+  const message = `HorizontalPodAutoscaler ${first.metadata.name}${by} scales ${kind} ${name} too; ${remedy}`;
+  return say('ScalingReady', 'AnotherAutoscaler', message);
 }
 
 function targetsOf({ metadata }: InferenceModel): [deployment: string, model: string] {

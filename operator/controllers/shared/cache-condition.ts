@@ -1,24 +1,18 @@
-/** What CacheReady says: whether the response cache is as the spec wants it. */
+/** What CacheReady says of a model: whether the response cache is as the specs of it and its pool want it. */
+import { conditionSet } from '../../api/condition-set.ts';
+import { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
-import { findCondition } from '../../kube/conditions.ts';
-import type { ModelView } from '../model/model-status.ts';
+import { type ConditionUpdate, isTrue } from '../../kube/conditions.ts';
 
-/** A cache that is off is as the spec wants it, of a pool as of a model: nobody should be alarmed, or wait for it. */
-export const CACHE_OFF = { status: 'True', reason: 'Disabled' } as const;
+const { say } = conditionSet(MODEL_CONDITIONS);
 
 /** The condition of a model, after that of its pool. */
-export function modelCacheCondition(
-  model: InferenceModel,
-  pool: InferencePool,
-): NonNullable<ModelView['cache']> {
+export function modelCacheCondition(model: InferenceModel, pool: InferencePool): ConditionUpdate {
   const enabled = pool.spec.responseCache.enabled && (model.spec.responseCache?.enabled ?? true);
-  if (!enabled) return { ...CACHE_OFF, message: 'the response cache is off for this model' };
-  const condition = findCondition(pool.status?.conditions ?? [], 'CacheReady');
-  if (condition?.status === 'True')
-    return { status: 'True', reason: 'CacheReady', message: 'answers are cached' };
-  return {
-    status: 'False',
-    reason: 'CacheUnavailable',
-    message: 'the response cache of the pool is not ready; requests are answered without it',
-  };
+  if (!enabled) return say('CacheReady', 'Disabled', 'the response cache is off for this model');
+  if (isTrue(pool.status?.conditions, 'CacheReady'))
+    return say('CacheReady', 'CacheReady', 'answers are cached');
+  return say('CacheReady', 'CacheUnavailable', UNAVAILABLE);
 }
+
+const UNAVAILABLE = 'the response cache of the pool is not ready; requests are answered without it';

@@ -3,13 +3,22 @@
 import { NotOwnedError } from '../../kube/applier.ts';
 import { isKubeError } from '../../kube/errors.ts';
 import { InvalidSpecError } from '../../values/spec-issue.ts';
-import type { Blocker } from '../model/model-status.ts';
+
+/** Why nothing could be applied. */
+export type Refusal = {
+  message: string;
+  /** Whether a user has to change something. */
+  needsUser: boolean;
+} & (
+  | { condition: 'Accepted'; reason: 'InvalidSpec' }
+  | { condition: 'Ready'; reason: 'NameTaken' | 'ApplyRefused' | 'Deleting' }
+);
 
 /** What the API server refused is tried again at this pace: the policy or object in the way is not watched. */
 export const REFUSED_RETRY_MS = 30_000;
 
 /** Runs an apply; returns why it was refused, if a user has to change that. Throws everything else. */
-export async function refusalOf(apply: () => Promise<void>): Promise<Blocker | undefined> {
+export async function refusalOf(apply: () => Promise<void>): Promise<Refusal | undefined> {
   try {
     await apply();
     return undefined;
@@ -34,7 +43,7 @@ export async function refusalOf(apply: () => Promise<void>): Promise<Blocker | u
 }
 
 /** Its namespace goes, and the object with it: nobody has to do anything for that. */
-const NAMESPACE_DELETED: Blocker = {
+const NAMESPACE_DELETED: Refusal = {
   condition: 'Ready',
   reason: 'Deleting',
   message: 'the namespace is being deleted, and takes no new objects',

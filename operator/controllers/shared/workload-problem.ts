@@ -3,10 +3,10 @@ import { logTail } from './log-tail.ts';
 import type { ContainerStatus, Deployment, Pod } from './workloads.ts';
 import { isReady, isReleased } from './workloads.ts';
 
-type Crashed = 'EngineCrashed' | 'RouterCrashed' | 'CacheCrashed';
+export type Crashed = 'EngineCrashed' | 'RouterCrashed' | 'CacheCrashed';
 
 /** Why pods do not become ready. Messages carry no pod names, so that they stay the same while pods come and go. */
-export interface WorkloadProblem {
+export interface WorkloadProblem<C extends Crashed = Crashed> {
   reason:
     | 'Unschedulable'
     | 'VolumeMountFailed'
@@ -14,7 +14,7 @@ export interface WorkloadProblem {
     | 'ContainerConfigError'
     | 'PodsRefused'
     | 'ProgressDeadlineExceeded'
-    | Crashed;
+    | C;
   message: string;
   /** The same without commands that need the pods: for when they are gone. */
   lastingMessage: string;
@@ -23,7 +23,7 @@ export interface WorkloadProblem {
 }
 
 /** How messages call the parts of one kind of workload. */
-export interface WorkloadWords {
+export interface WorkloadWords<C extends Crashed = Crashed> {
   /** One of its pods, such as `an engine`. */
   one: string;
   /** Several, such as `engines`. */
@@ -32,7 +32,7 @@ export interface WorkloadWords {
   container: string;
   program: string;
   /** Reason when that program ends by itself. */
-  crashed: Crashed;
+  crashed: C;
   /** Fields to look at: of the image, of the memory limit, and what to do when the start takes too long. */
   imageFields: string;
   memoryField: string;
@@ -40,10 +40,10 @@ export interface WorkloadWords {
   startRemedy: string;
 }
 
-export interface WorkloadProblemInput {
+export interface WorkloadProblemInput<C extends Crashed = Crashed> {
   deployment: Deployment;
   pods: readonly Pod[];
-  words: WorkloadWords;
+  words: WorkloadWords<C>;
   /** Whether the Deployment's controller has seen the present spec: before, its conditions tell of the last start. */
   observed: boolean;
   /** What the kubelet says of a pod whose volumes it cannot mount. */
@@ -72,7 +72,9 @@ function missingClaim(said: string): string | undefined {
 const CLAIM_UNBOUND = /unbound immediate PersistentVolumeClaims/;
 
 /** The first problem found: of pods, then of the Deployment. */
-export function workloadProblem(input: WorkloadProblemInput): WorkloadProblem | undefined {
+export function workloadProblem<C extends Crashed>(
+  input: WorkloadProblemInput<C>,
+): WorkloadProblem<C> | undefined {
   for (const pod of input.pods) {
     if (pod.metadata.deletionTimestamp !== undefined || isReleased(pod) || isReady(pod)) continue;
     const found = podProblem(input, pod);
@@ -81,7 +83,10 @@ export function workloadProblem(input: WorkloadProblemInput): WorkloadProblem | 
   return input.observed ? deploymentProblem(input) : undefined;
 }
 
-function deploymentProblem({ deployment, words }: WorkloadProblemInput): WorkloadProblem | undefined {
+function deploymentProblem<C extends Crashed>({
+  deployment,
+  words,
+}: WorkloadProblemInput<C>): WorkloadProblem<C> | undefined {
   const conditions = deployment.status?.conditions ?? [];
   const refused = conditions.find((c) => c.type === 'ReplicaFailure' && c.status === 'True');
   if (refused) {
@@ -94,7 +99,10 @@ function deploymentProblem({ deployment, words }: WorkloadProblemInput): Workloa
   return problem('ProgressDeadlineExceeded', message, `, else read the log: ${logsCommand(deployment)}`);
 }
 
-function podProblem(input: WorkloadProblemInput, pod: Pod): WorkloadProblem | undefined {
+function podProblem<C extends Crashed>(
+  input: WorkloadProblemInput<C>,
+  pod: Pod,
+): WorkloadProblem<C> | undefined {
   const unscheduled = unschedulable(input, pod);
   if (unscheduled) return unscheduled;
   const mount = input.mountFailure?.(pod);
@@ -110,7 +118,10 @@ function podProblem(input: WorkloadProblemInput, pod: Pod): WorkloadProblem | un
   return undefined;
 }
 
-function unschedulable({ words }: WorkloadProblemInput, pod: Pod): WorkloadProblem | undefined {
+function unschedulable<C extends Crashed>(
+  { words }: WorkloadProblemInput<C>,
+  pod: Pod,
+): WorkloadProblem<C> | undefined {
   const scheduled = pod.status?.conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');
   if (scheduled?.reason !== 'Unschedulable') return undefined;
   const said = scheduled.message ?? 'the scheduler gave no reason';
@@ -124,11 +135,11 @@ function unschedulable({ words }: WorkloadProblemInput, pod: Pod): WorkloadProbl
   return { ...problem('Unschedulable', `no node can take ${words.one}: ${said}`), needsUser: false };
 }
 
-function containerProblem(
-  { deployment, words }: WorkloadProblemInput,
+function containerProblem<C extends Crashed>(
+  { deployment, words }: WorkloadProblemInput<C>,
   pod: Pod,
   container: ContainerStatus,
-): WorkloadProblem | undefined {
+): WorkloadProblem<C> | undefined {
   const isMain = container.name === words.container;
   const { waiting } = container.state ?? {};
   if (waiting?.reason && IMAGE_REASONS.has(waiting.reason)) {
@@ -158,7 +169,7 @@ function containerProblem(
   };
 }
 
-function problem(reason: WorkloadProblem['reason'], lastingMessage: string, more = ''): WorkloadProblem {
+function problem<R extends WorkloadProblem['reason']>(reason: R, lastingMessage: string, more = '') {
   return { reason, message: `${lastingMessage}${more}`, lastingMessage, needsUser: true };
 }
 

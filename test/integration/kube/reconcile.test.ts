@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Applier } from '../../../operator/kube/applier.ts';
-import { progress, setConditions } from '../../../operator/kube/conditions.ts';
+import { setConditions } from '../../../operator/kube/conditions.ts';
 import { Controller } from '../../../operator/kube/controller.ts';
 import { LeaderElector } from '../../../operator/kube/elector.ts';
 import { EventRecorder } from '../../../operator/kube/events.ts';
@@ -64,12 +64,15 @@ function startOperator() {
       if (widget === undefined || widget.metadata.deletionTimestamp) return;
       await applier.apply({ owner: widget, desired: desiredFor(widget), signal });
       const { generation } = widget.metadata;
-      const updates = progress({
-        state: 'Ready',
-        reason: 'Applied',
-        message: 'all children are in place',
-        generation,
-      });
+      const updates = [
+        {
+          type: 'Ready',
+          status: 'True' as const,
+          reason: 'Applied',
+          message: 'all children are in place',
+          observedGeneration: generation,
+        },
+      ];
       const conditions = setConditions(widget.status?.conditions, updates, {
         now: Date.now(),
         order: ['Ready'],

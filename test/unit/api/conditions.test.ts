@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MODEL_CONDITIONS, POOL_CONDITIONS } from '../../../operator/api/conditions.ts';
+import { type ConditionDoc, MODEL_CONDITIONS, POOL_CONDITIONS } from '../../../operator/api/conditions.ts';
 import { REASONS, type ReasonDoc } from '../../../operator/api/reasons.ts';
 import { condition } from '../../../operator/api/status.ts';
 
@@ -7,15 +7,14 @@ describe.each([
   ['InferenceModel', MODEL_CONDITIONS],
   ['InferencePool', POOL_CONDITIONS],
 ])('conditions of %s', (_, conditions) => {
-  it('are those that kstatus reads, and each once', () => {
-    const types = conditions.map(({ type }) => type);
+  it('are those that kstatus reads', () => {
+    const types = Object.keys(conditions);
     expect(types).toEqual(expect.arrayContaining(['Ready', 'Reconciling', 'Stalled']));
-    expect(new Set(types).size).toBe(types.length);
   });
 
   it('pass the schema of status', () => {
-    for (const { type, reasons } of conditions) {
-      for (const reason of reasons) {
+    for (const [type, { reasons }] of Object.entries<ConditionDoc>(conditions)) {
+      for (const reason of Object.keys(reasons)) {
         const value = {
           type,
           status: 'True',
@@ -32,7 +31,9 @@ describe.each([
 describe('reasons', () => {
   it('all belong to a condition', () => {
     const used = new Set<string>(
-      [...MODEL_CONDITIONS, ...POOL_CONDITIONS].flatMap(({ reasons }) => [...reasons]),
+      [MODEL_CONDITIONS, POOL_CONDITIONS].flatMap((conditions) =>
+        Object.values<ConditionDoc>(conditions).flatMap(({ reasons }) => Object.keys(reasons)),
+      ),
     );
     expect(Object.keys(REASONS).filter((reason) => !used.has(reason))).toEqual([]);
   });

@@ -5,8 +5,6 @@ import {
   type ConditionUpdate,
   findCondition,
   isTrue,
-  kstatus,
-  progress,
   setConditions,
 } from '../../../operator/kube/conditions.ts';
 
@@ -69,109 +67,5 @@ describe('setConditions', () => {
         expect(new Set(once.map(({ type }) => type)).size).toBe(once.length);
       }),
     );
-  });
-});
-
-describe('kstatus, as cli-utils decides', () => {
-  const condition = (type: string, status: Condition['status']): Condition => ({
-    type,
-    status,
-    reason: 'R',
-    message: '',
-    lastTransitionTime: '2026-01-01T00:00:00Z',
-  });
-  test.each([
-    ['nothing known', {}, undefined, 'Current'],
-    ['no conditions', {}, { conditions: [] }, 'Current'],
-    [
-      'being deleted',
-      { deletionTimestamp: '2026-01-01T00:00:00Z' },
-      { conditions: [condition('Ready', 'True')] },
-      'Terminating',
-    ],
-    [
-      'generation not observed',
-      { generation: 2 },
-      { observedGeneration: 1, conditions: [condition('Ready', 'True')] },
-      'InProgress',
-    ],
-    [
-      'generation not observed, stalled',
-      { generation: 2 },
-      { observedGeneration: 1, conditions: [condition('Stalled', 'True')] },
-      'InProgress',
-    ],
-    ['generation not reported', { generation: 2 }, { conditions: [condition('Ready', 'True')] }, 'Current'],
-    [
-      'reconciling',
-      { generation: 1 },
-      { observedGeneration: 1, conditions: [condition('Reconciling', 'True')] },
-      'InProgress',
-    ],
-    [
-      'reconciling before stalled',
-      {},
-      { conditions: [condition('Reconciling', 'True'), condition('Stalled', 'True')] },
-      'InProgress',
-    ],
-    [
-      'stalled before reconciling',
-      {},
-      { conditions: [condition('Stalled', 'True'), condition('Reconciling', 'True')] },
-      'Failed',
-    ],
-    [
-      'stalled and ready',
-      {},
-      { conditions: [condition('Ready', 'True'), condition('Stalled', 'True')] },
-      'Failed',
-    ],
-    [
-      'abnormal conditions false',
-      {},
-      { conditions: [condition('Reconciling', 'False'), condition('Stalled', 'Unknown')] },
-      'Current',
-    ],
-    ['ready', {}, { conditions: [condition('Ready', 'True')] }, 'Current'],
-    ['not ready', {}, { conditions: [condition('Ready', 'False')] }, 'InProgress'],
-    ['ready unknown', {}, { conditions: [condition('Ready', 'Unknown')] }, 'InProgress'],
-    ['only other conditions', {}, { conditions: [condition('Available', 'False')] }, 'Current'],
-  ] as const)('%s', (_case, metadata, status, expected) => {
-    expect(
-      kstatus({
-        apiVersion: 'v1',
-        kind: 'X',
-        metadata: { name: 'x', ...metadata },
-        ...(status ? { status } : {}),
-      }),
-    ).toBe(expected);
-  });
-
-  test.each([
-    ['Ready', 'Current'],
-    ['Reconciling', 'InProgress'],
-    ['Stalled', 'Failed'],
-  ] as const)('the summary for %s reads as %s', (state, expected) => {
-    const conditions = setConditions(
-      [],
-      progress({ state, reason: 'Why', message: 'words', generation: 3 }),
-      { now: at(0) },
-    );
-    expect(
-      kstatus({
-        apiVersion: 'v1',
-        kind: 'X',
-        metadata: { name: 'x', generation: 3 },
-        status: { observedGeneration: 3, conditions },
-      }),
-    ).toBe(expected);
-    expect(conditions).toHaveLength(3);
-    expect(findCondition(conditions, 'Ready')).toMatchObject({
-      status: state === 'Ready' ? 'True' : 'False',
-      reason: 'Why',
-      message: 'words',
-      observedGeneration: 3,
-    });
-    for (const { reason } of conditions) expect(reason).toMatch(/^[A-Z][A-Za-z]*$/);
   });
 });

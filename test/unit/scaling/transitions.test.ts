@@ -33,7 +33,7 @@ const STARTING = { ready: 0 };
 const draining: Phase = { is: 'Draining', since: 999_000 };
 const idle: Phase = { is: 'Idle' };
 const next = (phase: Phase, more: Partial<Observation> = {}) => transition({ phase }, seen(more));
-const broken = { reason: 'ImagePullFailed', message: 'm', needsUser: true };
+const broken = { reason: 'ImagePullFailed' as const, message: 'm', needsUser: true };
 
 describe('transition', () => {
   it.each<[string, Phase, Partial<Observation>, Phase['is'], object[]]>([
@@ -318,7 +318,14 @@ describe('transition', () => {
     fc.assert(
       fc.property(anyPhase, anything, fc.boolean(), (phase, any, failed) => {
         const failure = failed
-          ? { reason: 'r', message: 'm', attempts: 1, retryAt: 2_000_000, retryable: false, generation: 1 }
+          ? {
+              reason: 'WakeTimeout' as const,
+              message: 'm',
+              attempts: 1,
+              retryAt: 2_000_000,
+              retryable: false,
+              generation: 1,
+            }
           : undefined;
         const at = settle(phase, any);
         const it = { phase: at, failure: any.ready > 0 ? undefined : failure, seen: any };

@@ -100,7 +100,7 @@ it('a pool whose Redis crashes says so, and that requests are answered', () => {
 });
 
 it('a pool that is deleted names its models, whatever the API server refuses meanwhile', () => {
-  const refused = { reason: 'ApplyRefused', message: 'x', needsUser: true };
+  const refused = { reason: 'ApplyRefused' as const, message: 'x', needsUser: true };
   const status = statusOf({ refused, usedBy: ['t7b/m7b'] });
   expect(status).toMatchObject({ Ready: 'False Deleting', Stalled: 'False Deleting' });
   expect(status.message).toContain('t7b/m7b');

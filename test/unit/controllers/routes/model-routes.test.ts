@@ -109,7 +109,7 @@ describe('an entry', () => {
     const { lives, entry } = setUp();
     await entry('chat');
     const failure = {
-      reason: 'Unschedulable',
+      reason: 'Unschedulable' as const,
       message: 'no node',
       attempts: 1,
       retryAt: 1_000,
