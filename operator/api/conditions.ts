@@ -160,8 +160,5 @@ export const POOL_CONDITIONS = {
   Stalled: { meaning: STALLED, reasons: all(POOL_SUMMARY, 'Any') },
 } as const satisfies ConditionCatalog;
 
-export type ModelConditionType = keyof typeof MODEL_CONDITIONS;
-/** Reasons that the summary of a model can have. */
-export type ModelReason = ReasonOf<typeof MODEL_CONDITIONS, 'Ready'>;
 /** Reasons that the summary of a pool can have. */
 export type PoolReason = ReasonOf<typeof POOL_CONDITIONS, 'Ready'>;
