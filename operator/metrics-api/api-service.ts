@@ -70,7 +70,7 @@ export function desiredApiService({ service, trustBundle, owner }: ApiServiceInp
   };
 }
 
-/** Whose the external metrics API of the cluster is. */
+/** Who serves external.metrics.k8s.io. */
 export type ApiServiceState =
   | { owner: 'absent' }
   | {

@@ -70,7 +70,7 @@ export class ExternalMetricsApi {
     this.#log = options.log ?? silentLogger;
   }
 
-  /** Whose the external metrics API of the cluster is, as last seen. */
+  /** Who serves external.metrics.k8s.io, as last seen. */
   state(): ApiServiceState {
     return this.#state;
   }
@@ -191,7 +191,7 @@ export class ExternalMetricsApi {
     if (isDeepStrictEqual(before, state)) return;
     this.#state = state;
     if (before.owner !== state.owner || state.owner === 'unknown')
-      this.#log.info({ state }, 'whose the external metrics API is has changed');
+      this.#log.info({ state }, 'owner of the external metrics API changed');
     this.#options.onChange?.();
   }
 }

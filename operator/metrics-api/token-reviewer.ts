@@ -1,4 +1,4 @@
-/** Asks the API server whose a bearer token is. */
+/** Asks the API server who a bearer token belongs to. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { KubeClient } from '../kube/client.ts';

@@ -1,4 +1,4 @@
-/** Client of the routers' admin protocol (DESIGN §5). */
+/** Client of the routers' admin protocol. */
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import { deadline } from '../kube/abort.ts';

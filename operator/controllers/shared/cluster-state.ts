@@ -34,7 +34,7 @@ import type { Autoscaler, ConfigMap, Deployment, Pod, Service, VolumeClaim } fro
 
 export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';
 
-/** Field managers: one a concern, so that nobody's fields are taken by accident. */
+/** Field managers: one per concern, so that nobody's fields are taken by accident. */
 export const FIELD_MANAGER = 'vllm-operator';
 export const SCALING_FIELD_MANAGER = 'vllm-operator-scaling';
 export const STATUS_FIELD_MANAGER = 'vllm-operator-status';
