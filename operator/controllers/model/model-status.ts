@@ -8,6 +8,7 @@ import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { setConditions } from '../../kube/conditions.ts';
 import type { MemoryPlan } from '../../model/memory-plan.ts';
 import { type Phase, STATE_OF, settle, type WakeFailure } from '../../scaling/phase.ts';
+import { decimalText } from '../../values/decimal-text.ts';
 import type { EngineHealth } from './engine-health.ts';
 
 /** What stopped a reconcile before anything was applied. */
@@ -196,16 +197,16 @@ const UNKNOWN_SHAPE =
 
 function planStatus(plan: MemoryPlan): NonNullable<InferenceModelStatus['plan']> {
   return {
-    weightsGiB: plan.weightsGiB.toFixed(1),
-    kvCacheGiB: plan.kvCacheGiB.toFixed(1),
-    kvCacheTokens: Math.floor(plan.kvCacheTokens),
-    sequencesAtFullLength: plan.sequencesAtFullLength.toFixed(1),
+    weightsGiB: decimalText(plan.weightsGiB, 1),
+    kvCacheGiB: decimalText(plan.kvCacheGiB, 1),
+    kvCacheTokens: Math.min(Math.floor(plan.kvCacheTokens), Number.MAX_SAFE_INTEGER),
+    sequencesAtFullLength: decimalText(plan.sequencesAtFullLength, 1),
   };
 }
 
 /** Cost of an hour, to the cent, without a float in the API. */
 function cost(perAccelerator: string, accelerators: number): string {
-  return (Number(perAccelerator) * accelerators).toFixed(2);
+  return decimalText(Number(perAccelerator) * accelerators, 2);
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

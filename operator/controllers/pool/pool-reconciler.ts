@@ -95,11 +95,17 @@ export class PoolReconciler {
         : await refusalOf(() => this.#apply(pool, written, context));
     const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
     const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
-    const { lookAgainMs } = await this.#options.mounts.look([...pods.router, ...pods.cache], context.signal);
+    const lookAgainMs = await this.#lookAtMounts([pods.router, pods.cache], context.signal);
     await this.#report(pool, written, pods, found, context);
     const retryMs = refused && refused.reason !== 'InvalidSpec' ? REFUSED_RETRY_MS : Number.POSITIVE_INFINITY;
-    const next = Math.min(retryMs, lookAgainMs ?? Number.POSITIVE_INFINITY);
+    const next = Math.min(retryMs, lookAgainMs);
     return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;
+  }
+
+  /** Returns when to look again, in milliseconds. */
+  async #lookAtMounts(workloads: readonly (readonly Pod[])[], signal: AbortSignal): Promise<number> {
+    const found = await Promise.all(workloads.map((pods) => this.#options.mounts.look(pods, signal)));
+    return Math.min(...found.map(({ lookAgainMs = Number.POSITIVE_INFINITY }) => lookAgainMs));
   }
 
   #users(key: Key): string[] {

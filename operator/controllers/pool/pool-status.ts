@@ -4,6 +4,7 @@ import { POOL_CONDITIONS, type PoolReason } from '../../api/conditions.ts';
 import type { InferencePoolStatus } from '../../api/inference-pool.ts';
 import type { InferencePool } from '../../api/types.ts';
 import { type ConditionUpdate, setConditions } from '../../kube/conditions.ts';
+import { decimalText } from '../../values/decimal-text.ts';
 import type { WorkloadProblem } from '../shared/workload-problem.ts';
 import type { Deployment } from '../shared/workloads.ts';
 
@@ -47,7 +48,7 @@ export function poolStatus(view: PoolView): InferencePoolStatus {
     accelerators: view.accelerators,
     routerReplicas: router?.spec.replicas ?? pool.spec.router.replicas,
     readyRouterReplicas: router?.status?.readyReplicas ?? 0,
-    ...(hourlyCost !== undefined && { hourlyCost: (Number(hourlyCost) * view.accelerators).toFixed(2) }),
+    ...(hourlyCost !== undefined && { hourlyCost: decimalText(Number(hourlyCost) * view.accelerators, 2) }),
   };
 }
 

@@ -54,6 +54,12 @@ interface Remembered {
 /** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
 const DEFAULT_CAPACITY = 256;
 
+/**
+ * Longest reason that clients are told. A condition may quote 32 kB of a spec, and the table of a pool is in the memory of
+ * every router and in one ConfigMap for all its teams.
+ */
+const MAX_MESSAGE = 1_024;
+
 export class ModelRoutes {
   readonly #options: ModelRoutesOptions;
   /** By model UID. */
@@ -266,9 +272,11 @@ function unavailable(
 ): RouteModelInput['unavailable'] {
   if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
   if (health.ready > 0 || failure?.retryable) return undefined;
-  if (failure) return { reason: failure.reason, message: failure.message };
+  if (failure) return { reason: failure.reason, message: failure.message.slice(0, MAX_MESSAGE) };
   if (isFixed(model) && model.spec.scaling?.replicas === 0)
     return { reason: 'NoReplicas', message: NO_REPLICAS };
   const stalled = findCondition(model.status?.conditions, 'Stalled');
-  return stalled?.status === 'True' ? { reason: stalled.reason, message: stalled.message } : undefined;
+  return stalled?.status === 'True'
+    ? { reason: stalled.reason, message: stalled.message.slice(0, MAX_MESSAGE) }
+    : undefined;
 }

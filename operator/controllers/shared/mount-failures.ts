@@ -69,8 +69,8 @@ export class MountFailures {
     isWaiting(pod) ? this.#looks.get(pod.metadata.uid ?? '')?.failure : undefined;
 
   /**
-   * Looks at the first of the pods, of one workload, that have waited for long. Returns whether an answer has changed, and when to look again
-   * in milliseconds, if a pod waits. Throws KubeError.
+   * Looks at the first of the pods, of one workload, that have waited for long. Returns whether an answer has changed, and
+   * when to look again in milliseconds, if a pod waits. Throws KubeError.
    */
   async look(
     pods: readonly Pod[],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { inferenceModelStatus } from '../../../../operator/api/inference-model.ts';
 import { type ModelView, modelStatus } from '../../../../operator/controllers/model/model-status.ts';
 import type { Phase } from '../../../../operator/scaling/phase.ts';
 import { aModel } from '../fixtures.ts';
@@ -98,4 +99,21 @@ it('says after a failed wake how to get at the log, as the pods are gone', () =>
   const message = status.conditions?.find(({ type }) => type === 'Stalled')?.message;
   expect(message).toContain('minReplicas to 1');
   expect(message).not.toContain('kubectl logs');
+});
+
+it('is one that the API server takes, whatever the spec says of sizes and prices', () => {
+  const huge = Number('9999999999999999') * 1.9;
+  const plan = {
+    weightsGiB: huge,
+    overheadGiB: huge,
+    kvCacheGiB: huge,
+    kvCacheTokens: 2 ** 60,
+    maxModelLen: 1,
+    sequencesAtFullLength: huge,
+    summary: '',
+  };
+  const health = { desired: 1, pods: 1000, ready: 1, rolling: false };
+  const price = { acceleratorsPerReplica: 8, hourlyCost: '9999999999999999' };
+  const status = modelStatus({ model: aModel('chat'), now: 0, health, plan, ...price });
+  expect(inferenceModelStatus.parse(status)).toMatchObject({ plan: { weightsGiB: '9999999999999.0' } });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { inferencePoolStatus } from '../../../../operator/api/inference-pool.ts';
 import { cacheProblem, routerProblem } from '../../../../operator/controllers/pool/pool-health.ts';
 import { type PoolView, poolStatus } from '../../../../operator/controllers/pool/pool-status.ts';
 import { modelCacheCondition } from '../../../../operator/controllers/shared/cache-condition.ts';
@@ -115,4 +116,10 @@ it('a cache that is off is as the spec wants it, for the pool and for its models
   const model = aModel('m');
   model.spec.responseCache = { enabled: false };
   expect(modelCacheCondition(model, aPool())).toMatchObject(off);
+});
+
+it('is one that the API server takes, whatever the price', () => {
+  const pool = aPool({ accelerator: { type: 'A100', hourlyCost: '9999999999999999' } });
+  const status = poolStatus({ pool, now: 0, url: '', models: 0, accelerators: 1000 });
+  expect(inferencePoolStatus.parse(status).hourlyCost).toBe('9999999999999.00');
 });

@@ -229,6 +229,20 @@ describe('a model that is refused', () => {
   });
 });
 
+it('tells clients no more than the beginning of what keeps a model from being served', async () => {
+  const { state, lives, entry } = setUp();
+  await entry('chat');
+  const message = `spec.template: ${'x'.repeat(32_000)}`;
+  const conditions = [{ type: 'Stalled', status: 'True', reason: 'InvalidSpec', message }];
+  put(state.models.store, { ...aModel('chat'), status: { conditions } } as unknown as ReturnType<
+    typeof aModel
+  >);
+  expect((await entry('chat'))?.unavailable?.message).toHaveLength(1_024);
+  const failure = { message, attempts: 1, retryAt: 1, retryable: false, generation: 1 };
+  lives.set('uid-other', { phase: { is: 'Idle' }, failure: { ...failure, reason: 'EngineCrashed' } });
+  expect((await entry('other'))?.unavailable?.message).toHaveLength(1_024);
+});
+
 describe('a model that nobody can make sense of', () => {
   // No spec that the API server takes does that today (any-spec.test.ts); these stand for a mistake of ours.
   const broken = (field: 'admission' | 'model' | 'scaling' | 'engine', value: unknown) => {
