@@ -113,6 +113,6 @@ function collect(value: string, all: string[] | undefined): string[] {
 function port(value: string): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 0 || number > 65535)
-    throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+    throw new InvalidArgumentError('A port is a number from 0 to 65535.');
   return number;
 }

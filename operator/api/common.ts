@@ -11,35 +11,44 @@ export const dnsLabel = z
   .string()
   .min(1)
   .max(63)
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+  .regex(
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+    'use lower-case letters, digits and hyphens; begin and end with a letter or digit',
+  );
 
 /** DNS-1123 subdomain, as Kubernetes requires of most object names. */
 export const objectName = z
   .string()
   .min(1)
   .max(253)
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
+  .regex(
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
+    'use lower-case letters, digits, hyphens and dots; begin and end with a letter or digit',
+  );
 
 /** A duration such as `180s`, `5m` or `1h30m`. Units: ms, s, m, h. */
 export const duration = z
   .string()
   .min(2)
   .max(32)
-  .regex(/^([0-9]{1,8}(ms|s|m|h))+$/);
+  .regex(/^([0-9]{1,8}(ms|s|m|h))+$/, 'write numbers with units of ms, s, m or h, such as 180s or 1h30m');
 
 /** A quantity of memory or CPU as Kubernetes writes them: `32Mi`, `500m`, `4`. */
 export const quantity = z
   .string()
   .min(1)
   .max(32)
-  .regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/);
+  .regex(
+    /^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/,
+    'write a number with a unit of Kubernetes or none, such as 512Mi, 4Gi, 500m or 4',
+  );
 
 /** A decimal number as a string, because the Kubernetes API conventions forbid floats. */
 export const decimal = z
   .string()
   .min(1)
   .max(16)
-  .regex(/^[0-9]+(\.[0-9]+)?$/);
+  .regex(/^[0-9]+(\.[0-9]+)?$/, 'write a decimal number in quotes, such as "0.90"');
 
 /** Annotations. */
 export const stringMap = z.record(z.string().max(317), z.string().max(4096)).meta({ maxProperties: 64 });

@@ -186,7 +186,7 @@ export const engineSettings = z.object({
     .string()
     .min(1)
     .max(32)
-    .regex(/^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/)
+    .regex(/^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/, 'write a version of vLLM, such as v0.28.0')
     .optional()
     .describe(
       'vLLM version of an image whose tag does not tell it, such as a digest, a private build or one of a vendor.',

@@ -10,7 +10,7 @@ const mostReplicas = z.int().min(1).max(1000);
 const CRON_PATTERN = '^([0-9A-Za-z*/,-]+ +){4}[0-9A-Za-z*/,-]+$';
 const CRON = new RegExp(CRON_PATTERN);
 
-const cronExpression = withRules(z.string().min(9).max(128), [
+const cronExpression = withRules(z.string().max(128), [
   {
     rule: `self.matches('${CRON_PATTERN}')`,
     problem: 'not a cron expression',
@@ -28,7 +28,7 @@ const schedule = withRules(
       .string()
       .min(1)
       .max(64)
-      .regex(/^[A-Za-z0-9_+/-]+$/)
+      .regex(/^[A-Za-z0-9_+/-]+$/, 'write an IANA name, such as Europe/Berlin')
       .optional()
       .describe('IANA name, such as `Europe/Berlin`. Default: UTC.'),
     minReplicas: replicaCount.optional().describe('Replaces `minReplicas` while the window is open.'),

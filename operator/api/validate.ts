@@ -12,17 +12,19 @@ import { type StructureIssue, structureIssues } from './structure-issues.ts';
 /** What is wrong with a manifest: path, value, why, and what to do. */
 export type ManifestIssue = StructureIssue;
 
-const name = (pattern: RegExp) => z.string().min(1).max(MAX_NAME_LENGTH).regex(pattern);
-const manifest = (namePattern: RegExp, spec: z.ZodType) =>
-  z.object({ metadata: z.object({ name: name(namePattern) }), spec });
+const manifest = (namePattern: RegExp, begin: string, spec: z.ZodType) => {
+  const remedy = `use lower-case letters, digits and hyphens; ${begin} and end with a letter or digit`;
+  const name = z.string().min(1).max(MAX_NAME_LENGTH).regex(namePattern, remedy);
+  return z.object({ metadata: z.object({ name }), spec });
+};
 
 const KINDS = {
   InferencePool: {
-    manifest: manifest(POOL_NAME_PATTERN, inferencePoolSpec),
+    manifest: manifest(POOL_NAME_PATTERN, 'begin with a letter', inferencePoolSpec),
     spec: inferencePoolSpec,
   },
   InferenceModel: {
-    manifest: manifest(MODEL_NAME_PATTERN, inferenceModelSpec),
+    manifest: manifest(MODEL_NAME_PATTERN, 'begin', inferenceModelSpec),
     spec: inferenceModelSpec,
   },
 };
@@ -71,7 +73,7 @@ function manifestIssue(issue: z.core.$ZodIssue, object: unknown): ManifestIssue 
     return { field, value, reason: problem, remedy };
   }
   if (value === undefined) return { field, value, reason: 'it is required', remedy: 'set it' };
-  return { field, value, reason: plain(issue.message), remedy: remedyOf(issue) };
+  return { field, value, reason: reasonOf(issue), remedy: remedyOf(issue) };
 }
 
 function remedyOf(issue: z.core.$ZodIssue): string {
@@ -81,18 +83,36 @@ function remedyOf(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `use one of ${issue.values.map(String).join(', ')}`;
     case 'too_big':
-      return `at most ${issue.maximum}`;
+      return `at most ${amount(issue.maximum, issue.origin)}`;
     case 'too_small':
-      return `at least ${issue.minimum}`;
+      return `at least ${amount(issue.minimum, issue.origin)}`;
     case 'invalid_format':
-      return `write it in that form`;
+      return issue.message.startsWith('Invalid') ? 'write it in that form' : issue.message;
     default:
       return 'see the field reference';
   }
 }
 
-function plain(message: string): string {
-  return message.charAt(0).toLowerCase() + message.slice(1);
+function reasonOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_value':
+      return 'not one of its values';
+    case 'too_big':
+      return issue.origin === 'string' ? 'too long' : 'too large';
+    case 'too_small':
+      return issue.origin === 'string' ? 'too short' : 'too small';
+    case 'invalid_format':
+      return `does not match ${issue.pattern?.replace(/^\/|\/$/g, '') ?? issue.format}`;
+    default: {
+      const message = issue.message.replace(/^Invalid input: /, '');
+      return message.charAt(0).toLowerCase() + message.slice(1);
+    }
+  }
+}
+
+function amount(count: number | bigint, origin: string): string {
+  const unit = { string: ' character', array: ' item' }[origin];
+  return unit === undefined ? `${count}` : `${count}${unit}${count === 1 ? '' : 's'}`;
 }
 
 function valueAt(object: unknown, path: readonly PropertyKey[]): unknown {

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { stringify } from 'yaml';
 import { dnsLabel } from '../api/common.ts';
+import { MAX_LIMIT } from '../router/api-key-entry.ts';
 import { API_KEYS_LABEL, type ApiKeyConfigMap, createKey, parseApiKeys } from '../router/api-keys.ts';
 
 /** Where the command writes. */
@@ -34,8 +35,8 @@ export function keyCommand(output: KeyCommandOutput = processOutput, create = cr
     .requiredOption('--name <name>', 'name of the key, such as ci', label)
     .option('--tenant <tenant>', 'who it counts as: <namespace> (default) or <namespace>/<name>')
     .option('--models <names>', 'comma-separated names of the only models it may use', list)
-    .option('--requests-per-minute <n>', 'limit on requests', Number)
-    .option('--tokens-per-minute <n>', 'limit on prompt and completion tokens', Number)
+    .option('--requests-per-minute <n>', 'limit on requests', limit)
+    .option('--tokens-per-minute <n>', 'limit on prompt and completion tokens', limit)
     .action((options: KeyOptions, command: Command) => {
       const { key: secret, sha256 } = create();
       const configMap = apiKeyConfigMap(options, sha256);
@@ -68,5 +69,17 @@ function label(value: string): string {
 }
 
 function list(value: string): string[] {
-  return value.split(',').map((name) => name.trim());
+  const names = value.split(',').map((name) => name.trim());
+  if (names.includes('')) {
+    throw new InvalidArgumentError('Names with commas between them, such as llama,mistral.');
+  }
+  return names;
+}
+
+function limit(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1 || number > MAX_LIMIT) {
+    throw new InvalidArgumentError(`A whole number from 1 to ${MAX_LIMIT}.`);
+  }
+  return number;
 }

@@ -1,14 +1,20 @@
 /** `vllm-operator plan`: what a model takes of its accelerators and what is left for requests, before a node is bought. */
+import { API_VERSION } from '../api/common.ts';
 import { planMemory } from '../model/memory-plan.ts';
 import { resolveEngine } from '../model/settings.ts';
 import { describeIssue, InvalidSpecError } from '../values/spec-issue.ts';
 import { manifestKey, readManifestFiles } from './manifest-files.ts';
 import type { CommandOutput } from './render.ts';
 
-/** Prints one paragraph per model. Returns 1 if a model is wrong or does not fit, else 0. */
+/** Prints one paragraph per model. Returns 1 if there is none, or if one is wrong or does not fit, else 0. */
 export function planFiles(files: readonly string[], { write, fail }: CommandOutput): number {
   const { models, pools, problems } = readManifestFiles(files);
   const wrong = [...problems];
+  if (models.length === 0 && problems.length === 0) {
+    wrong.push(
+      `${files.join(', ')}: no InferenceModel of ${API_VERSION} in there: name files with models and their pools`,
+    );
+  }
   for (const model of models) {
     const { name, namespace = model.metadata.namespace } = model.spec.poolRef;
     const key = manifestKey(model);

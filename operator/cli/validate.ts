@@ -59,9 +59,14 @@ function readPools(files: readonly string[]): Pick<ManifestFiles, 'pools' | 'nam
   };
 }
 
+function count(objects: readonly unknown[], name: string): string {
+  return `${objects.length} ${name}${objects.length === 1 ? '' : 's'}`;
+}
+
 /**
  * Prints every problem with file, object, field, value, reason and remedy, and a warning for each model whose pool is
- * neither in `files` nor in `poolFiles`. Returns 0 when there is no problem, else 1.
+ * neither in `files` nor in `poolFiles`. Returns 0 when there is no problem, else 1; also when the files hold neither kind,
+ * since a wrong path or group would pass unseen.
  */
 export function validateFiles(
   files: readonly string[],
@@ -77,11 +82,17 @@ export function validateFiles(
     claims: own.claims,
     problems: [...own.problems, ...others.problems],
   };
+  if (own.pools.length + own.models.length + all.problems.length === 0) {
+    fail(
+      `${files.join(', ')}: no InferencePool or InferenceModel of ${API_VERSION} in there: name files with pools or models\n`,
+    );
+    return 1;
+  }
   const alone = modelsWithoutPool(all);
   const problems = [...findProblems(all), ...alone.flatMap((model) => problemsOfAlone(model, all))];
   for (const model of alone) fail(`${warning(model)}\n`);
   for (const problem of problems) fail(`${problem}\n`);
   if (problems.length > 0) return 1;
-  write(`${own.pools.length} pools and ${own.models.length} models are valid\n`);
+  write(`${count(own.pools, 'pool')} and ${count(own.models, 'model')} are valid\n`);
   return 0;
 }

@@ -7,7 +7,10 @@ import type { RouteKey } from './route-table.ts';
 /** An entry with a hash, a tenant, limits and thirty models has 1,000 characters. */
 export const MAX_ENTRY_LENGTH = 2_048;
 
-const limit = z.int().min(1).max(1_000_000_000);
+/** The largest limit of requests or tokens per minute. */
+export const MAX_LIMIT = 1_000_000_000;
+
+const limit = z.int().min(1).max(MAX_LIMIT);
 
 /** One entry, as written in the ConfigMap. */
 const apiKeyEntry = z.strictObject({

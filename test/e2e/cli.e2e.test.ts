@@ -113,7 +113,7 @@ describe('validate', () => {
     const result = await run(['validate', '-f', 'examples/quickstart.yaml', '-f', 'examples/h100x4.yaml']);
 
     expect(result).toMatchObject({ code: 0, stderr: '' });
-    expect(result.stdout).toMatch(/^2 pools and \d+ models are valid\n$/);
+    expect(result.stdout).toMatch(/^2 pools and \d+ models? are valid\n$/);
   });
 });
 
@@ -258,7 +258,7 @@ describe('run', () => {
     const result = await run(['run', '--probe-port', '70000']);
 
     expect(result.code).toBe(1);
-    expect(result.stderr).toContain('a port is a number from 0 to 65535');
+    expect(result.stderr).toContain('A port is a number from 0 to 65535');
   });
 
   it('logs one line when its kubeconfig is not there, or nobody answers', async () => {

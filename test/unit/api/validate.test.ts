@@ -52,7 +52,7 @@ describe('validateManifest', () => {
       ),
     );
     expect(issues.map(({ field, remedy }) => `${field}: ${remedy}`)).toEqual([
-      'metadata.name: write it in that form',
+      'metadata.name: use lower-case letters, digits and hyphens; begin with a letter and end with a letter or digit',
       'spec.capacity.accelerators: write an integer',
       'spec.engine.maxModelLen: see the field reference',
       'spec.router.replicas: write a number',
@@ -60,6 +60,45 @@ describe('validateManifest', () => {
       'spec.router.loadBalancing: use one of PrefixAffinity, LeastRequests',
       'spec.accelerator.kind: correct its name, or remove it',
       'spec.engine.env[1]: remove one of them',
+    ]);
+  });
+
+  it.each([
+    [
+      { engine: { startupTimeout: '5 minutes' } },
+      'spec.engine.startupTimeout: does not match ^([0-9]{1,8}(ms|s|m|h))+$; write numbers with units of ms, s, m or h, such as 180s or 1h30m',
+    ],
+    [
+      { router: { resources: { limits: { memory: '2Gigs' } } } },
+      'spec.router.resources.limits.memory: does not match ^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$; write a number with a unit of Kubernetes or none, such as 512Mi, 4Gi, 500m or 4',
+    ],
+    [
+      { engine: { dtype: 'float99' } },
+      'spec.engine.dtype: not one of its values; use one of auto, half, float16, bfloat16, float, float32',
+    ],
+    [{ router: { replicas: -1 } }, 'spec.router.replicas: too small; at least 1'],
+    [{ engine: { env: [{ name: '' }] } }, 'spec.engine.env[0].name: too short; at least 1 character'],
+    [
+      { capacity: { accelerators: 'x' } },
+      'spec.capacity.accelerators: expected number, received string; write a number',
+    ],
+  ])('tells people, and not only parsers, what to write: %j', (spec, line) => {
+    const [issue] = validateManifest(pool({ accelerator: { type: 'A100' }, ...spec }));
+    expect(`${issue?.field}: ${issue?.reason}; ${issue?.remedy}`).toBe(line);
+  });
+
+  it('says once what is wrong with a cron expression', () => {
+    const schedules = [{ name: 'day', start: '99 8 * *', end: '0 18 * * *', minReplicas: 1 }];
+    const issues = validateManifest({
+      ...pool({
+        poolRef: { name: 'a100' },
+        model: { source: 'hf://a/b' },
+        scaling: { maxReplicas: 2, schedules },
+      }),
+      kind: 'InferenceModel',
+    });
+    expect(issues).toMatchObject([
+      { field: 'spec.scaling.schedules[0].start', reason: 'not a cron expression' },
     ]);
   });
 

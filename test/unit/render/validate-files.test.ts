@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { planFiles } from '../../../operator/cli/plan.ts';
+import type { CommandOutput } from '../../../operator/cli/render.ts';
 import { validateFiles } from '../../../operator/cli/validate.ts';
 
 let directory: string;
@@ -16,16 +18,19 @@ function file(name: string, content: string): string {
   return path;
 }
 
-function run(files: string[], pools: string[] = []): { code: number; out: string; err: string } {
+function withOutput(action: (output: CommandOutput) => number): { code: number; out: string; err: string } {
   const written: string[] = [];
   const failed: string[] = [];
-  const code = validateFiles(
-    files,
-    { write: (text) => void written.push(text), fail: (text) => void failed.push(text) },
-    pools,
-  );
+  const code = action({
+    write: (text) => void written.push(text),
+    fail: (text) => void failed.push(text),
+  });
   return { code, out: written.join(''), err: failed.join('') };
 }
+
+const run = (files: string[], pools: string[] = []) =>
+  withOutput((output) => validateFiles(files, output, pools));
+const plan = (files: string[]) => withOutput((output) => planFiles(files, output));
 
 const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: { name: team-a, labels: { tier: ml } }\n';
 const pool = `
@@ -49,7 +54,7 @@ describe('validateFiles of a team that does not own the pool', () => {
   it('checks what it can, and says what it cannot', () => {
     const { code, out, err } = run([file('model.yaml', model('llama'))]);
     expect(code).toBe(0);
-    expect(out).toBe('0 pools and 1 models are valid\n');
+    expect(out).toBe('0 pools and 1 model are valid\n');
     expect(err).toMatch(
       /^warning: InferenceModel team-a\/llama: InferencePool platform\/a100 .* not .* checked; .* --pool/,
     );
@@ -92,7 +97,7 @@ describe('validateFiles of a team that does not own the pool', () => {
   it('checks against the pool of --pool, and against nothing else of that file', () => {
     const pools = file('pool.yaml', [namespace, pool, model('other', '  engine: 1\n')].join('---'));
     const fits = run([file('model.yaml', model('llama'))], [pools]);
-    expect(fits).toEqual({ code: 0, out: '0 pools and 1 models are valid\n', err: '' });
+    expect(fits).toEqual({ code: 0, out: '0 pools and 1 model are valid\n', err: '' });
     const large = model('llama').replace('Llama-3.1-8B', 'Llama-3.3-70B');
     expect(run([file('large.yaml', large)], [pools]).err).toMatch(/use a pool of /);
   });
@@ -104,6 +109,20 @@ describe('validateFiles of a team that does not own the pool', () => {
     );
     expect(of("{ image: 'acme/vllm:v1', extraArgs: [--no-such-flag] }").err).toMatch(/no such flag/);
     expect(of('{ extraArgs: [--seed=1] }')).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ['an empty file', ''],
+    ['other kinds', namespace],
+    ['another group', pool.replace('vllm-operator.dev', 'vllm-operator.io')],
+  ])('refuses files in which nothing is to be checked: %s', (_, content) => {
+    const path = file('none.yaml', content);
+    expect(run([path])).toEqual({
+      code: 1,
+      out: '',
+      err: `${path}: no InferencePool or InferenceModel of vllm-operator.dev/v1alpha1 in there: name files with pools or models\n`,
+    });
+    expect(plan([path])).toMatchObject({ code: 1, err: expect.stringContaining('no InferenceModel') });
   });
 
   it('refuses a file of --pool without a pool', () => {

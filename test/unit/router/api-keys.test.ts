@@ -194,6 +194,20 @@ describe('vllm-operator key create', () => {
     return { out: out.join(''), err: err.join(''), failure };
   }
 
+  it.each([
+    [
+      '--requests-per-minute',
+      'zero',
+      /--requests-per-minute <n>.*'zero' is invalid. A whole number from 1 to/,
+    ],
+    ['--tokens-per-minute', '-3', /--tokens-per-minute <n>.*'-3' is invalid. A whole number from 1 to/],
+    ['--models', 'llama,', /--models <names>.*'llama,' is invalid. Names with commas between them/],
+  ])('names the option and what it takes: %s %s', async (option, value, message) => {
+    const { out, failure } = await run('-n', 'team-a', '--name', 'ci', option, value);
+    expect(failure).toMatch(message);
+    expect(out).toBe('');
+  });
+
   it('prints a ConfigMap that admits exactly the key it shows', async () => {
     const { out, err } = await run(
       '-n',
