@@ -36,7 +36,7 @@ program
   .description('run the operator against a cluster')
   .option(
     '--kubeconfig <path>',
-    "kubeconfig to use; default: $KUBECONFIG, ~/.kube/config, or the pod's service account",
+    "kubeconfig to use; default: $KUBECONFIG, the pod's service account, or ~/.kube/config",
   )
   .option('--context <name>', 'context of the kubeconfig')
   .option(

@@ -55,10 +55,9 @@ export const MAX_NAME_LENGTH = 52;
 export const POOL_NAME_PATTERN = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 export const MODEL_NAME_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
-const CONDITION_COLUMNS: PrinterColumn[] = [
-  { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-  { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', priority: 1 },
-];
+const READY = '.status.conditions[?(@.type=="Ready")]';
+const REASON_COLUMN: PrinterColumn = { name: 'Reason', type: 'string', jsonPath: `${READY}.reason` };
+const URL_COLUMN: PrinterColumn = { name: 'URL', type: 'string', jsonPath: '.status.url' };
 const AGE_COLUMN: PrinterColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 
 /** Both definitions, pools first. */
@@ -81,8 +80,9 @@ function inferencePoolCrd(): CustomResourceDefinition {
       { name: 'Accelerators', type: 'integer', jsonPath: '.status.accelerators' },
       { name: 'Budget', type: 'integer', jsonPath: '.spec.capacity.accelerators' },
       { name: 'Routers', type: 'integer', jsonPath: '.status.readyRouterReplicas' },
-      { name: 'URL', type: 'string', jsonPath: '.status.url' },
-      ...CONDITION_COLUMNS,
+      URL_COLUMN,
+      { name: 'Ready', type: 'string', jsonPath: `${READY}.status` },
+      { ...REASON_COLUMN, priority: 1 },
       AGE_COLUMN,
     ],
     subresources: { status: {} },
@@ -97,7 +97,6 @@ function inferenceModelCrd(): CustomResourceDefinition {
     status: inferenceModelStatus,
     namePattern: MODEL_NAME_PATTERN,
   });
-  const ready = CONDITION_COLUMNS.map((column): PrinterColumn => ({ ...column, priority: 1 }));
   return definition(INFERENCE_MODELS, 'vmodel', {
     additionalPrinterColumns: [
       { name: 'Pool', type: 'string', jsonPath: '.spec.poolRef.name' },
@@ -105,8 +104,10 @@ function inferenceModelCrd(): CustomResourceDefinition {
       { name: 'Ready', type: 'integer', jsonPath: '.status.readyReplicas' },
       { name: 'Desired', type: 'integer', jsonPath: '.status.desiredReplicas' },
       { name: 'Accelerators', type: 'integer', jsonPath: '.status.accelerators' },
-      { name: 'URL', type: 'string', jsonPath: '.status.url' },
-      ...ready.map((column) => (column.name === 'Ready' ? { ...column, name: 'Condition' } : column)),
+      { name: 'Condition', type: 'string', jsonPath: `${READY}.status`, priority: 1 },
+      // A model that is refused has as few replicas as one that sleeps.
+      REASON_COLUMN,
+      { ...URL_COLUMN, priority: 1 },
       AGE_COLUMN,
     ],
     selectableFields: [{ jsonPath: '.spec.poolRef.name' }],

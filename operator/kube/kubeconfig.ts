@@ -78,7 +78,8 @@ function clusterOf(config: KubeConfig, paths: string) {
   const cluster = config.getCurrentCluster();
   if (!cluster) {
     throw new ConnectionConfigError(
-      `kubeconfig ${paths}: context ${JSON.stringify(config.currentContext ?? '')} names no cluster; set current-context`,
+      `kubeconfig ${paths}: context ${JSON.stringify(config.currentContext ?? '')} names no cluster; ` +
+        `choose one of ${config.contexts.map(({ name }) => name).join(', ') || 'its contexts: it has none'}`,
     );
   }
   if (cluster.proxyUrl?.startsWith('socks')) {
