@@ -50,6 +50,8 @@ const needs = [
   { file: '/usr/bin/redis-server', packages: ['redis-server'] },
   { file: '/usr/bin/openssl', packages: ['openssl'] },
   { file: '/usr/bin/mmdebstrap', packages: ['mmdebstrap'], only: 'hack/test.ts' },
+  { file: '/usr/bin/luacheck', packages: ['lua-check'], only: 'hack/test.ts' },
+  { file: '/usr/bin/shellcheck', packages: ['shellcheck'], only: 'hack/test.ts' },
   { file: '/usr/bin/wrk', packages: ['wrk'], only: 'test/bench/main.ts' },
 ];
 const missing = needs

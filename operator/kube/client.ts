@@ -176,21 +176,6 @@ export class KubeClient {
     });
   }
 
-  /** Asks for deletion of all selected objects of a collection. */
-  async deleteCollection(
-    type: ResourceType,
-    options: Omit<DeleteOptions, 'preconditions'> & Selection = {},
-  ): Promise<void> {
-    await this.#transport.request({
-      method: 'DELETE',
-      path: collectionPath(type, options.namespace),
-      query: selectors(options),
-      headers: { 'content-type': JSON_TYPE },
-      body: JSON.stringify(deleteOptions(options)),
-      ...call(options),
-    });
-  }
-
   /**
    * Streams changes until the server ends the watch or the signal aborts. Bookmarks are asked for.
    * @throws KubeError also for an ERROR event (`Expired` when the resourceVersion is too old) and for a line that is not

@@ -9,7 +9,6 @@ export interface ControllerObserver {
   started(): void;
   finished(seconds: number): void;
   result(outcome: ReconcileOutcome): void;
-  terminal(): void;
   panic(): void;
   timeout(): void;
   staleCache(): void;
@@ -28,7 +27,6 @@ const SILENT: ControllerObserver = {
   started: ignore,
   finished: ignore,
   result: ignore,
-  terminal: ignore,
   panic: ignore,
   timeout: ignore,
   staleCache: ignore,
@@ -87,7 +85,6 @@ export function observeController(
         errors();
       }
     },
-    terminal: count('controller_runtime_terminal_reconcile_errors_total', 'Reconciles that failed for good.'),
     panic: count(
       'controller_runtime_reconcile_panics_total',
       'Reconciles that failed by a mistake in the code.',

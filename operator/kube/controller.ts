@@ -10,12 +10,6 @@ import type { KubeObject } from './object.ts';
 import type { Watchable } from './store.ts';
 import { type AddOptions, LOW_PRIORITY, WorkQueue } from './work-queue.ts';
 
-/** A failure that a retry cannot mend. It is counted and logged; the key runs again when something changes. */
-export class TerminalError extends Error {
-  override readonly name = 'TerminalError';
-  readonly code = 'TERMINAL';
-}
-
 /** A reconcile that took longer than the controller allows. */
 export class ReconcileTimeoutError extends Error {
   override readonly name = 'ReconcileTimeoutError';
@@ -35,7 +29,7 @@ export interface ReconcileResult {
 
 /**
  * Makes the world match the object of this key, which it reads itself; the object may be gone. A rejection is retried
- * with growing delays, unless it is a TerminalError.
+ * with growing delays.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: most reconcile functions return nothing
 export type Reconcile = (key: Key, context: ReconcileContext) => Promise<ReconcileResult | void>;
@@ -190,13 +184,6 @@ export class Controller {
   #failed(key: Key, error: unknown, log: Logger, force: AbortSignal): void {
     if (force.aborted) {
       log.info({ err: error }, 'reconcile stopped, the process is ending');
-      return;
-    }
-    if (error instanceof TerminalError) {
-      this.#queue.forget(key);
-      this.#observer.result('error');
-      this.#observer.terminal();
-      log.error({ err: error }, 'reconcile failed, waiting for a change');
       return;
     }
     const retryInMs = this.#queue.addRateLimited(key);

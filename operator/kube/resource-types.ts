@@ -28,12 +28,6 @@ export const SERVICES = core('Service', 'services');
 
 export const API_SERVICES = grouped('apiregistration.k8s.io', 'APIService', 'apiservices', false);
 export const CLUSTER_ROLES = grouped('rbac.authorization.k8s.io', 'ClusterRole', 'clusterroles', false);
-export const CUSTOM_RESOURCE_DEFINITIONS = grouped(
-  'apiextensions.k8s.io',
-  'CustomResourceDefinition',
-  'customresourcedefinitions',
-  false,
-);
 export const DEPLOYMENTS = grouped('apps', 'Deployment', 'deployments');
 export const ENDPOINT_SLICES = grouped('discovery.k8s.io', 'EndpointSlice', 'endpointslices');
 export const EVENTS = grouped('events.k8s.io', 'Event', 'events');

@@ -62,11 +62,6 @@ export class WorkQueue {
     return this.#dirty.size;
   }
 
-  /** Keys that wait for their time. */
-  get delayed(): number {
-    return this.#delayed.size;
-  }
-
   /** Asks for work on a key as soon as a worker is free. */
   add(key: Key, { priority = 0 }: AddOptions = {}): void {
     if (this.#closed) {

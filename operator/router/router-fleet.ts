@@ -54,7 +54,6 @@ export class RouterFleet {
   readonly #options: Required<RouterFleetOptions>;
   readonly #members = new Map<string, Member>();
   readonly #leaving = new Set<Promise<void>>();
-  readonly #waiters = new Set<() => void>();
   #table: RouteTable | undefined;
   #closed = false;
 
@@ -110,21 +109,6 @@ export class RouterFleet {
     });
   }
 
-  /** Resolves once every router runs this version or a later one; rejects with the signal's reason. */
-  async whenConfirmed(version: number, signal: AbortSignal): Promise<void> {
-    const notifier = new Notifier();
-    const wake = () => notifier.notify();
-    this.#waiters.add(wake);
-    try {
-      while (!this.isConfirmed(version)) {
-        signal.throwIfAborted();
-        await notifier.wait(signal);
-      }
-    } finally {
-      this.#waiters.delete(wake);
-    }
-  }
-
   /** Lets go of all routers; resolves when nothing runs any more. The routers keep their table. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -145,10 +129,7 @@ export class RouterFleet {
         this.#heard(endpoint.id);
         listener.onReport?.(endpoint, report);
       },
-      onError: (error) => {
-        this.#silent(endpoint.id);
-        listener.onError?.(endpoint, error);
-      },
+      onError: () => this.#silent(endpoint.id),
       onStatus: () => this.#changed(),
     });
     const stop = new AbortController();
@@ -189,12 +170,11 @@ export class RouterFleet {
   }
 
   #remove(id: string, { endpoint, stop, done }: Member): void {
-    const { admin, listener } = this.#options;
+    const { admin } = this.#options;
     this.#members.delete(id);
     stop.abort();
     const left = done.then(() => admin.forget(endpoint)).finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
-    listener.onRemoved?.(endpoint);
   }
 
   async #keepRunning(link: RouterLink, endpoint: RouterEndpoint, signal: AbortSignal): Promise<void> {
@@ -210,7 +190,6 @@ export class RouterFleet {
   }
 
   #changed(): void {
-    for (const wake of this.#waiters) wake();
     this.#options.listener.onStatus?.();
   }
 }

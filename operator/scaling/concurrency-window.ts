@@ -45,11 +45,4 @@ export class ConcurrencyWindow {
     }
     return seconds === 0 ? undefined : sum / seconds;
   }
-
-  /** Seconds of the window that have data. */
-  coverage(now: number, windowMs: number): number {
-    const last = Math.floor(now / BUCKET_MS);
-    const first = last - Math.ceil(windowMs / BUCKET_MS) + 1;
-    return this.#buckets.filter((bucket) => bucket && bucket.second >= first && bucket.second <= last).length;
-  }
 }

@@ -100,7 +100,7 @@ function M.fields(form, content_type, wanted)
   local mark = "\r\n" .. first
   local fields, parts = {}, 0
   if sub(form, 1, #first + 2) ~= first .. "\r\n" then return nil, "it does not begin with its boundary" end
-  local from, done = #first + 3, false
+  local from, done = #first + 3
   repeat
     parts = parts + 1
     if parts > MAX_PARTS then return nil, ("it has more than %d parts"):format(MAX_PARTS) end

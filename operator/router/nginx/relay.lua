@@ -110,7 +110,7 @@ function M.run(ctx)
     "X-Relay-Reserved: ", limits.hand_over(ctx), "\r\n",
     "X-Relay-Strip: ", ctx.strip_usage and "usage" or "", "\r\n\r\n", body,
   }
-  body = nil
+  body = nil -- luacheck: ignore 311 (may be large, and the answer may be long)
   local status_line = socket:receive("*l")
   local status = tonumber((status_line or ""):match("^HTTP/%d%.%d (%d+)")) or 502
   repeat local line = socket:receive("*l") until not line or line == ""

@@ -1,6 +1,5 @@
 --- The way of a request: find its model, let it in or let it wait, and account for it at its end.
 local affinity = require "affinity"
-local balance = require "balance"
 local board = require "board"
 local cache = require "cache"
 local cors = require "cors"
@@ -215,7 +214,7 @@ function M.enter()
     take_part(key.namespace)
   end
   if path.stored then return reply.error(404, stored.MESSAGE, "response_id") end
-  local name, from, to, p, n, anchor = read_request(ctx)
+  local name, from, to, p, n, anchor = read_request(ctx) -- luacheck: ignore 231 (anchor: what p points into)
   local model = view.names[name]
   if not model or not keys.allows(key, model, name) then return unknown(name) end
   ctx.tenant = key and key.tenant or model.namespace
@@ -236,7 +235,7 @@ function M.enter()
     if view.loadBalancing == "PrefixAffinity" and #model.live ~= 1 then ctx.key = affinity.key(from, to, p) end
     edit_body(ctx, model, from, to)
   end
-  from, to, p, anchor = nil, nil, nil, nil -- may be large, and the wait may be long
+  from, to, p, anchor = nil, nil, nil, nil -- luacheck: ignore 311 (may be large, and the wait may be long)
   return M.admit(ctx, model, name)
 end
 

@@ -27,7 +27,7 @@ local STEP = 32 -- bytes from which on it is faster to ask C for the next of tho
 local function number_behind(text, name, start)
   local _, at = find(text, name, start, true)
   if not at then return false end
-  local n, digits, c = 0, false, nil
+  local n, digits, c = 0, false
   repeat
     at = at + 1
     c = byte(text, at)

@@ -18,6 +18,7 @@ import { createAuthority, issueClientCertificate } from '../../../operator/pki/p
 import { engineLabels } from '../../../operator/render/labels.ts';
 import { compileRouteTable } from '../../../operator/router/compile-route-table.ts';
 import type { EndpointSlice } from '../../../operator/router/endpoints-from-slices.ts';
+import { Notifier } from '../../../operator/router/notifier.ts';
 import type { RouteTable } from '../../../operator/router/route-table.ts';
 import { RouterAdmin } from '../../../operator/router/router-admin.ts';
 import { RouterFleet } from '../../../operator/router/router-fleet.ts';
@@ -37,7 +38,11 @@ export async function measureRouteChanges(
   const authority = await createAuthority({ now: new Date() });
   const certificate = await issueClientCertificate(authority, { now: new Date() });
   const admin = new RouterAdmin({ certificate: async () => certificate });
-  const fleet = new RouterFleet({ admin });
+  const changed = new Notifier();
+  const fleet = new RouterFleet({ admin, listener: { onStatus: () => changed.notify() } });
+  const whenConfirmed = async (version: number) => {
+    while (!fleet.isConfirmed(version)) await changed.wait(signal);
+  };
   const started: Router[] = [];
   const { routes, put } = await pool(models);
   try {
@@ -52,7 +57,7 @@ export async function measureRouteChanges(
     );
     let table = routes(undefined);
     fleet.publish(table);
-    await fleet.whenConfirmed(table.version, signal);
+    await whenConfirmed(table.version);
     const nginx = (await Promise.all(started.map(({ pid }) => descendants(pid)))).flat();
     const cpu = async () => (await Promise.all(nginx.map(cpuSeconds))).reduce((sum, each) => sum + each, 0);
     await sleep(2_000);
@@ -64,7 +69,7 @@ export async function measureRouteChanges(
       const began = performance.now();
       table = routes(table);
       fleet.publish(table);
-      await fleet.whenConfirmed(table.version, signal);
+      await whenConfirmed(table.version);
       took.push(performance.now() - began);
       await sleep(PAUSE_MS);
     }

@@ -14,12 +14,12 @@ import { KubeClient } from '../../../operator/kube/client.ts';
 import { KubeError } from '../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
-import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES } from '../../../operator/kube/resource-types.ts';
+import { NAMESPACES } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
 import { BAD_SPECS, VALID_SPECS } from '../../unit/api/support/bad-specs.ts';
 import type { Kind } from '../../unit/api/support/schemas.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
-import { installDefinitions } from '../support/definitions.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS, installDefinitions } from '../support/definitions.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const namespace = `crd-${process.pid}-${Date.now().toString(36)}`;

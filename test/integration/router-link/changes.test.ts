@@ -4,7 +4,7 @@ import { trustBundle } from '../../../operator/pki/pki.ts';
 import type { RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
 import { RouterFleet } from '../../../operator/router/router-fleet.ts';
 import type { FakeRouter } from './support/fake-router.ts';
-import { closeAfterTest, never, setUp, table } from './support/fixtures.ts';
+import { closeAfterTest, setUp, table } from './support/fixtures.ts';
 import { startRealRouter } from './support/real-router.ts';
 
 /** Models by name, the same objects in every table that has them. */
@@ -52,7 +52,7 @@ describe('changes of routes', () => {
       tableOf(7, 'a', 'b', 'd', 'e'),
     ]) {
       fleet.publish(next);
-      await fleet.whenConfirmed(next.version, never);
+      await expect.poll(() => fleet.isConfirmed(next.version)).toBe(true);
     }
     expect(sends(router)).toEqual(['PUT /routes', 'PATCH /routes', 'PATCH /routes']);
     expect(listed(router)).toEqual(['a', 'b', 'd', 'e']);
@@ -63,9 +63,9 @@ describe('changes of routes', () => {
     const router = await startRouter('a');
     fleet.setRouters([router.endpoint]);
     fleet.publish(tableOf(5, 'a', 'b', 'c'));
-    await fleet.whenConfirmed(5, never);
+    await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
     fleet.publish({ ...tableOf(6, 'a', 'b', 'c'), loadBalancing: 'PrefixAffinity' });
-    await fleet.whenConfirmed(6, never);
+    await expect.poll(() => fleet.isConfirmed(6)).toBe(true);
     expect(sends(router)).toEqual(['PUT /routes', 'PUT /routes']);
   });
 
@@ -74,7 +74,7 @@ describe('changes of routes', () => {
     const [restarted, old] = [await startRouter('restarted'), await startRouter('old')];
     fleet.setRouters([restarted.endpoint, old.endpoint]);
     fleet.publish(tableOf(5, 'a', 'b', 'c'));
-    await fleet.whenConfirmed(5, never);
+    await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
     await restarted.stop();
     await restarted.start();
     old.intercept = (incoming, response) => {
@@ -83,7 +83,7 @@ describe('changes of routes', () => {
       return true;
     };
     fleet.publish(tableOf(6, 'a', 'b', 'c', 'd'));
-    await fleet.whenConfirmed(6, never);
+    await expect.poll(() => fleet.isConfirmed(6)).toBe(true);
     for (const router of [restarted, old]) expect(listed(router)).toEqual(['a', 'b', 'c', 'd']);
     expect(sends(old)).toEqual(['PUT /routes', 'PATCH /routes', 'PUT /routes']);
   });
@@ -93,7 +93,7 @@ describe('changes of routes', () => {
     const router = await startRouter('a');
     fleet.setRouters([router.endpoint]);
     fleet.publish(tableOf(5, 'a', 'b', 'c'));
-    await fleet.whenConfirmed(5, never);
+    await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
     // Applied, but the connection breaks before the answer.
     let broken = 0;
     router.intercept = async (incoming, response) => {
@@ -104,9 +104,9 @@ describe('changes of routes', () => {
       return true;
     };
     fleet.publish(tableOf(6, 'a', 'b', 'c', 'd'));
-    await fleet.whenConfirmed(6, never);
+    await expect.poll(() => fleet.isConfirmed(6)).toBe(true);
     fleet.publish(tableOf(7, 'a', 'b', 'c', 'd', 'e'));
-    await fleet.whenConfirmed(7, never);
+    await expect.poll(() => fleet.isConfirmed(7)).toBe(true);
     expect(listed(router)).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
@@ -116,12 +116,12 @@ describe('changes of routes', () => {
     const [a, b] = await Promise.all([startRealRouter('a', bundle), startRealRouter('b', bundle)]);
     fleet.setRouters([a.endpoint]);
     fleet.publish(tableOf(5, 'a', 'b', 'c', 'd'));
-    await fleet.whenConfirmed(5, never);
+    await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
     fleet.publish(tableOf(6, 'a', 'b', 'c', 'd', 'e'));
-    await fleet.whenConfirmed(6, never);
+    await expect.poll(() => fleet.isConfirmed(6)).toBe(true);
     fleet.setRouters([a.endpoint, b.endpoint]);
     fleet.publish(tableOf(7, 'a', 'b', 'd', 'e'));
-    await fleet.whenConfirmed(7, never);
+    await expect.poll(() => fleet.isConfirmed(7)).toBe(true);
     for (const { url } of [a, b]) expect(await served(url)).toEqual(['a', 'b', 'd', 'e']);
 
     // One is restarted with what it kept, the other with nothing.
@@ -129,7 +129,7 @@ describe('changes of routes', () => {
     fleet.setRouters([a.endpoint, { ...b.endpoint, id: 'c' }]);
     expect(await served(a.url)).toEqual(['a', 'b', 'd', 'e']);
     fleet.publish(tableOf(8, 'a', 'd', 'e', 'f'));
-    await fleet.whenConfirmed(8, never);
+    await expect.poll(() => fleet.isConfirmed(8)).toBe(true);
     for (const { url } of [a, b]) expect(await served(url)).toEqual(['a', 'd', 'e', 'f']);
   });
 });

@@ -75,18 +75,18 @@ describe('with nginx', () => {
     closeAfterTest(() => fleet.close());
     fleet.setRouters([router.endpoint]);
     fleet.publish(table(5, 'mistral'));
-    await fleet.whenConfirmed(5, never);
+    await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
 
     await router.restart();
     expect(await servedModels(router.url)).toEqual(['mistral']);
     fleet.publish(table(6, 'llama'));
-    await fleet.whenConfirmed(6, never);
+    await expect.poll(() => fleet.isConfirmed(6)).toBe(true);
     expect(codes).not.toContain('Untrusted');
 
     // A pod that lost its volume is another pod.
     await router.restart({ loseVolume: true });
     fleet.setRouters([{ ...router.endpoint, id: 'b' }]);
-    await fleet.whenConfirmed(6, never);
+    await expect.poll(() => fleet.isConfirmed(6)).toBe(true);
     expect(await servedModels(router.url)).toEqual(['llama']);
   });
 
@@ -102,7 +102,7 @@ describe('with nginx', () => {
     closeAfterTest(() => fleet.close());
     fleet.setRouters([router.endpoint]);
     fleet.publish(table(5));
-    await fleet.whenConfirmed(5, never);
+    await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
     await until('it was asked once', () => reports.length > 0);
     const answer = request(`${router.url}/v1/completions`, {
       method: 'POST',

@@ -5,10 +5,18 @@ import type { CustomResourceDefinition } from '../../../operator/api/crd.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import { sleep } from '../../../operator/kube/clock.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
-import type { KubeObject } from '../../../operator/kube/object.ts';
-import { CUSTOM_RESOURCE_DEFINITIONS } from '../../../operator/kube/resource-types.ts';
+import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
 
 const DIRECTORY = new URL('../../../crds/', import.meta.url);
+
+export const CUSTOM_RESOURCE_DEFINITIONS: ResourceType = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+};
+
 const PATIENCE_MS = 60_000;
 
 /** Applies them, those that are there already included, and waits until their objects are served. */

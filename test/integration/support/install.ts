@@ -5,13 +5,12 @@ import type { CustomResourceDefinition } from '../../../operator/api/crd.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
 import {
-  CUSTOM_RESOURCE_DEFINITIONS,
   DEPLOYMENTS,
   NAMESPACES,
   POD_DISRUPTION_BUDGETS,
   SERVICE_ACCOUNTS,
 } from '../../../operator/kube/resource-types.ts';
-import { untilServed } from './definitions.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS, untilServed } from './definitions.ts';
 
 const NAMESPACE = 'vllm-operator-system';
 

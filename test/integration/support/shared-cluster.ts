@@ -7,13 +7,10 @@ import { KubeClient } from '../../../operator/kube/client.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
-import {
-  CLUSTER_ROLES,
-  CUSTOM_RESOURCE_DEFINITIONS,
-  DEPLOYMENTS,
-} from '../../../operator/kube/resource-types.ts';
+import { CLUSTER_ROLES, DEPLOYMENTS } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
 import { WIDGETS_NAME } from '../kube/support/widgets.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS } from './definitions.ts';
 import { installObjects } from './install.ts';
 import { whichApiServer } from './which-api-server.ts';
 

@@ -1,11 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, test } from 'vitest';
-import {
-  Controller,
-  type ControllerOptions,
-  type Reconcile,
-  TerminalError,
-} from '../../../operator/kube/controller.ts';
+import { Controller, type ControllerOptions, type Reconcile } from '../../../operator/kube/controller.ts';
 import { KubeError } from '../../../operator/kube/errors.ts';
 import { ownerKeys } from '../../../operator/kube/owner-keys.ts';
 import { Store } from '../../../operator/kube/store.ts';
@@ -108,22 +103,6 @@ describe('results', () => {
     at.splice(0, 5, 1, 2, 3);
     await clock.advance(6);
     expect(at.slice(3)).toHaveLength(2);
-  });
-
-  test('TerminalError: counted, and not tried again', async () => {
-    let runs = 0;
-    const { clock, controller, run, results, metric } = start(async () => {
-      runs++;
-      throw new TerminalError('never');
-    });
-    void run();
-    controller.enqueue('a');
-    await clock.advance(1e9);
-    expect([
-      runs,
-      await results('error'),
-      await metric('controller_runtime_terminal_reconcile_errors_total'),
-    ]).toEqual([1, 1, 1]);
   });
 
   test('a conflict: tried again at once, and no error', async () => {

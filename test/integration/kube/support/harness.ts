@@ -6,9 +6,10 @@ import { isKubeError } from '../../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../../operator/kube/load-connection.ts';
 import type { KubeObject } from '../../../../operator/kube/object.ts';
 import { Reflector, type ReflectorOptions } from '../../../../operator/kube/reflector.ts';
-import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES } from '../../../../operator/kube/resource-types.ts';
+import { NAMESPACES } from '../../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../../operator/kube/transport.ts';
 import { startTestApiServer } from '../../support/api-server.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS } from '../../support/definitions.ts';
 import { WIDGETS, WIDGETS_NAME, type Widget } from './widgets.ts';
 
 export interface Harness {

@@ -208,8 +208,10 @@ export class Harness {
   async #letPoolsGo(): Promise<void> {
     if (this.#operators.size === 0) await this.startOperator();
     for (const namespace of this.#namespaces) {
-      for (const type of [INFERENCE_MODELS, INFERENCE_POOLS])
-        await this.client.deleteCollection(type, { namespace });
+      for (const type of [INFERENCE_MODELS, INFERENCE_POOLS]) {
+        const { items } = await this.client.list(type, { namespace });
+        for (const { metadata } of items) await this.client.delete(type, metadata);
+      }
     }
     for (const namespace of this.#namespaces) {
       await eventually(
