@@ -100,10 +100,10 @@ function M.log()
   local ctx = ngx.ctx
   if ctx.start and not ctx.inner then
     board.add(0, board.IN_FLIGHT, -1)
-    request_body.release(ctx)
     request.leave(ctx)
     stranded.leave(ngx.var.trace_id, ctx)
   end
+  request_body.release(ctx)
   local model = ctx.model
   local status = ctx.status or ngx.status
   if ctx.reserved then limits.settle(ctx, status) end

@@ -31,7 +31,7 @@ function M.text()
   return text
 end
 
---- Counts bytes that the router holds for a request.
+--- Counts bytes that the router holds for a request: its body, or an answer that is sent from memory.
 function M.hold(ctx, bytes)
   ctx.body_bytes = (ctx.body_bytes or 0) + bytes
   board.add(0, board.BODY_BYTES, bytes)

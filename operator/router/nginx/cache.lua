@@ -8,6 +8,7 @@ local redis = require "redis"
 local relay = require "relay"
 local scan = require "scan"
 local semaphore = require "ngx.semaphore"
+local share = require "share"
 
 pcall(ffi.cdef, "unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md);")
 
@@ -16,7 +17,8 @@ local M = {}
 local LOCK_MS = 6000 -- a lock outlives its router by less
 local LOCK_REFRESH = 2 -- seconds
 local POLL, MAX_POLL = 0.01, 0.1 -- seconds between looks at another router's work
-local MAX_STORING = 64 * 1024 * 1024 -- bytes that wait to be written to Redis, in one worker
+local MAX_KEPT = 67108864 -- bytes of answers that are collected, or wait to be written to Redis, in one worker
+local PIECE = 16 -- bytes that a piece of an answer takes beside its text
 local OVERHEAD = 32 * 1024 -- bytes of an entry beside its body, at most
 -- Seconds for which an answer that has begun keeps identical requests waiting: its client decides how fast it is read.
 local MAX_LEAD = 30
@@ -29,7 +31,7 @@ local digest = ffi.new("unsigned char[32]")
 local HEX = {}
 for code = 0, 255 do HEX[string.char(code)] = ("%02x"):format(code) end
 local flights = {} -- by key: requests of this worker that wait for one of its own
-local locks, storing = {}, 0
+local locks, kept, parts = {}, 0, share.new() -- `kept` bytes, and their parts by namespace of the model
 
 --- SHA-256 in hexadecimal.
 function M.sha256(text)
@@ -197,10 +199,22 @@ local function release(flight)
   ngx.timer.at(0, function() unlock(flight.settings, flight.key) end)
 end
 
+--- Counts bytes of an answer of a model.
+local function keep(model, bytes)
+  kept = kept + bytes
+  share.add(parts, model.namespace, bytes)
+end
+
+--- Forgets the pieces of an answer.
+local function drop(ctx)
+  if ctx.chunks then keep(ctx.model, -ctx.size - PIECE * #ctx.chunks) end
+  ctx.chunks = nil
+end
+
 --- Keeps nothing of the answer. Those that wait go on their own at once.
 local function abandon(ctx)
   local flight = ctx.flight
-  ctx.chunks = nil
+  drop(ctx)
   M.close(ctx, nil, "failed")
   release(flight)
 end
@@ -218,9 +232,10 @@ end
 function M.collect(ctx, chunk)
   local chunks = ctx.chunks
   if not chunks or chunk == "" then return end
-  ctx.size = ctx.size + #chunk
-  if ctx.size > ctx.flight.view.cacheMaxEntryBytes then return abandon(ctx) end
-  chunks[#chunks + 1] = chunk
+  if ctx.size + #chunk > ctx.flight.view.cacheMaxEntryBytes then return abandon(ctx) end
+  if kept + #chunk > MAX_KEPT or not share.allows(parts, ctx.model.namespace, #chunk, MAX_KEPT - kept) then return abandon(ctx) end
+  chunks[#chunks + 1], ctx.size = chunk, ctx.size + #chunk
+  keep(ctx.model, #chunk + PIECE)
 end
 
 --- The complete and faultless answer that was collected; nil when it is not to be kept.
@@ -233,8 +248,8 @@ local function complete(ctx, status)
   if tail:find("data: [DONE]", 1, true) and not body:find('\ndata: {"error"', 1, true) then return body end
 end
 
-local function store(premature, flight, value)
-  storing = storing - #value
+local function store(premature, flight, value, model)
+  keep(model, -#value)
   if premature then return end
   redis.with(flight.settings, function(connection)
     local stored, err = connection:set(flight.key, value, "EX", flight.seconds)
@@ -249,11 +264,12 @@ function M.finish(ctx, status)
   local flight = ctx.flight
   local body = flight.header and complete(ctx, status)
   M.close(ctx, body and { age = 0, header = flight.header, body = body }, status == 499 and "again" or "failed")
-  if body and storing < MAX_STORING then
-    local value = entries.encode(flight.header, body)
-    storing = storing + #value
-    if ngx.timer.at(0, store, flight, value) then return end
-    storing = storing - #value
+  drop(ctx)
+  if body then
+    local value, model = entries.encode(flight.header, body), ctx.model
+    keep(model, #value)
+    if ngx.timer.at(0, store, flight, value, model) then return end
+    keep(model, -#value)
   end
   release(flight)
 end

@@ -3,9 +3,12 @@ local cjson = require "cjson.safe"
 local cors = require "cors"
 local keys = require "keys"
 local reply = require "reply"
+local request_body = require "body"
 local routes = require "routes"
 
 local M = {}
+
+local whole = {} -- `text`: the list of all `models`, for keys without a list of their own; it takes milliseconds to make
 
 --- The JSON text of one entry, with the fields of vLLM. (Debian's cjson cannot write an empty array.)
 local function card(model, id, parent)
@@ -28,11 +31,9 @@ local function reads()
   reply.error(405, "Method Not Allowed")
 end
 
---- Content phase. A key that is limited to some models sees only those.
-function M.list()
-  if not reads() then return end
-  local view = routes.current()
-  local key, list = keys.authenticate(view, true), {}
+--- The list for a key, as JSON text. A key that is limited to some models sees only those.
+local function list_for(view, key)
+  local list = {}
   for _, model in ipairs(view.models) do
     for _, name in ipairs(model.servedNames) do
       if keys.allows(key, model, name) then list[#list + 1] = card(model, name) end
@@ -41,7 +42,27 @@ function M.list()
       if keys.allows(key, model, name) then list[#list + 1] = card(model, name, model.servedNames[1]) end
     end
   end
-  return reply.json(200, '{"object":"list","data":[' .. table.concat(list, ",") .. "]}")
+  return '{"object":"list","data":[' .. table.concat(list, ",") .. "]}"
+end
+
+--- Content phase.
+function M.list()
+  if not reads() then return end
+  local view, ctx = routes.current(), ngx.ctx
+  local key = keys.authenticate(view, true)
+  ctx.api_key = key
+  local text
+  if key and key.allowed then
+    text = list_for(view, key)
+  else
+    if whole.models ~= view.models then whole = { models = view.models, text = list_for(view, nil) } end
+    text = whole.text
+  end
+  if not request_body.has_room(ctx, #text) then
+    return reply.error(503, "The router holds as many large answers as it can. Try again shortly.", nil, 1)
+  end
+  request_body.hold(ctx, #text)
+  return reply.json(200, text)
 end
 
 --- Content phase of one model.

@@ -125,10 +125,13 @@ end
 --- Answers from the cache, if that has the answer.
 local function try_cache(ctx, view, from, to, p, n)
   local entry, result = cache.lookup(ctx, view, from, to, p, n)
+  -- The whole of it stays in memory until the client has read it.
+  if entry and not request_body.has_room(ctx, #entry.body) then entry, result = nil, "BYPASS" end
   ctx.x_cache = result
   if not result then return end
   metrics.add(metrics.series("cache_total", "model", ctx.model.name, "namespace", ctx.model.namespace, "result", result), 1)
   if not entry then return end
+  request_body.hold(ctx, #entry.body)
   if ctx.relay then
     ngx.print(entry.body)
     return ngx.exit(ngx.HTTP_OK)
