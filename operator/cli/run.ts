@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createOperator } from '../controllers/operator.ts';
+import { backoffDelay } from '../kube/backoff.ts';
 import { KubeClient } from '../kube/client.ts';
+import { sleep } from '../kube/clock.ts';
 import { isKubeError } from '../kube/errors.ts';
 import { isInCluster } from '../kube/in-cluster.ts';
 import { loadConnection } from '../kube/load-connection.ts';
@@ -25,6 +27,9 @@ export interface RunOptions {
   logLevel: LogLevel;
 }
 
+/** Between tries to reach the API server at start, in milliseconds. */
+const BACKOFF = { baseMs: 1_000, capMs: 10_000 };
+
 /** Runs until the signal aborts; resolves to the exit code. Errors at start end on the log with a remedy. */
 export async function run(options: RunOptions, signal: AbortSignal): Promise<number> {
   const log = createLogger(options.logLevel);
@@ -44,7 +49,6 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     });
     transport = new Transport({ connection, userAgent: 'vllm-operator', registry });
     const client = new KubeClient(transport, { fieldManager: 'vllm-operator' });
-    await checkCluster(client, options.namespace, log, signal);
     const { manager } = createOperator({
       client,
       namespace: options.namespace,
@@ -54,6 +58,8 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
       leaderElection: options.leaderElection,
       probePort: options.probePort,
       ...(options.probeHost !== undefined && { probeHost: options.probeHost }),
+      prepare: (stopped) =>
+        whenAnswered(log, stopped, () => checkCluster(client, options.namespace, log, stopped)),
       exit: (code) => process.exit(code),
       ...(options.metricsApiAddress && {
         metricsApi: { address: options.metricsApiAddress, port: options.metricsApiPort },
@@ -67,6 +73,22 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     return 1;
   } finally {
     await transport?.close();
+  }
+}
+
+/**
+ * Tries until the API server answers. A process that ended instead would be started again, and the kubelet waits longer
+ * each time: the operator would be away for minutes after the server is back.
+ */
+async function whenAnswered(log: Logger, signal: AbortSignal, check: () => Promise<void>): Promise<void> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await check();
+    } catch (error) {
+      if (!isKubeError(error) || !error.retryable) throw error;
+      log.warn({ error: error.message }, 'the API server does not answer; waiting for it');
+      await sleep(backoffDelay(failures, { ...BACKOFF, random: Math.random }), { signal });
+    }
   }
 }
 

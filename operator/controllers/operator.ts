@@ -29,6 +29,8 @@ export interface OperatorOptions {
   /** Port of probes and metrics; 0 lets the system choose. */
   probePort: number;
   probeHost?: string;
+  /** What has to be done before the caches fill; probes answer meanwhile. */
+  prepare?: (signal: AbortSignal) => Promise<void>;
   exit: (code: number) => void;
   /** Serve the external metrics API that HPAs read; absent: the operator's own loop scales. */
   metricsApi?: MetricsApiAddress | undefined;
@@ -60,7 +62,13 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   const elector = options.leaderElection
     ? new LeaderElector({ client, namespace, name: LEASE_NAME, identity, registry, log })
     : undefined;
-  const manager = new Manager({ ...(elector && { elector }), exit, log, stopTimeoutMs: STOP_TIMEOUT_MS });
+  const manager = new Manager({
+    ...(elector && { elector }),
+    ...(options.prepare && { prepare: options.prepare }),
+    exit,
+    log,
+    stopTimeoutMs: STOP_TIMEOUT_MS,
+  });
   const probes = new ProbeServer({
     port: options.probePort,
     ...(options.probeHost !== undefined && { host: options.probeHost }),

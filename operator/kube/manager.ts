@@ -24,6 +24,8 @@ export type Cache = Runnable & Pick<Reflector, 'waitForSync' | 'status'>;
 export interface ManagerOptions {
   /** Without one, leader-only parts start at once. */
   elector?: LeaderElector;
+  /** What has to be done before the caches fill. Probes answer meanwhile, so that it may take its time. */
+  prepare?: (signal: AbortSignal) => Promise<void>;
   /** Ends the process. Called with 1 when the lease is lost: someone else may lead, so that no more may be written. */
   exit: (code: number) => void;
   /** How long an ordered stop may take; must be below the pod's grace period. Default 30 s. */
@@ -168,6 +170,7 @@ export class Manager {
       await server.start();
       parts.started.push(server);
     }
+    await this.#options.prepare?.(this.#stop.signal);
     for (const cache of this.#caches) {
       parts.caches.start({ name: cache.name, run: (signal) => cache.run(signal) });
     }
