@@ -35,7 +35,7 @@ export interface Selection {
 }
 
 export interface ListOptions extends CallOptions, Selection {
-  /** Objects per request. Default 500; 0 asks for all at once. */
+  /** Objects per request. Default 50; 0 asks for all at once. */
   pageSize?: number | undefined;
   /** Read no further page once there are this many. Default: all are read. */
   atMost?: number | undefined;
@@ -70,6 +70,12 @@ export interface DeleteOptions extends CallOptions {
 
 export type PatchBody = { merge: object } | { json: readonly object[] } | { strategic: object };
 
+/**
+ * An object has up to 1.5 MiB (etcd's limit), and teams fill them: a page of the largest is 75 MiB of text, once as bytes
+ * and once as objects. Of the 500 that client-go asks for, the text is longer than Node can hold.
+ */
+const PAGE_SIZE = 50;
+
 const JSON_TYPE = 'application/json';
 const PARTIAL = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const PARTIAL_LIST = 'as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
@@ -101,7 +107,7 @@ export class KubeClient {
     type: ResourceType,
     options: ListOptions & { transform?: Transform<T> | undefined } = {},
   ): Promise<KubeList<T>> {
-    const pageSize = options.pageSize ?? 500;
+    const pageSize = options.pageSize ?? PAGE_SIZE;
     const first = await this.#page<T>(type, options, pageSize, undefined);
     const items = first.items;
     let next = first.next;

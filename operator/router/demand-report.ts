@@ -27,6 +27,15 @@ const modelDemand = z.object({
   requests: count,
 });
 
+/** Models of one pool that a router has room for (operator/router/nginx/board.lua). */
+const MAX_MODELS = 16_384;
+
+/** Counted before it is read: to tell what is wrong with half a million entries takes seconds. */
+const fewModels = z.custom<Record<string, unknown>>(
+  (models) => typeof models === 'object' && models !== null && Object.keys(models).length <= MAX_MODELS,
+  `expected at most ${MAX_MODELS} models`,
+);
+
 /** Fields that we don't know are ignored, so that a newer router can talk to us. */
 export const demandReport = z.object({
   /** Grows with every request held for a model without engines; starts anew with the router. */
@@ -36,7 +45,7 @@ export const demandReport = z.object({
   /** When the router started, by its own clock, in milliseconds since 1970. Counters began at zero then. */
   startedMs: count,
   /** By UID of the InferenceModel. Models that nobody asked for are left out. */
-  models: z.record(z.string(), modelDemand),
+  models: fewModels.pipe(z.record(z.string(), modelDemand)),
 });
 
 export type DemandReport = z.infer<typeof demandReport>;

@@ -175,7 +175,7 @@ export class RouterAdmin {
       throw this.#error(
         endpoint,
         'Malformed',
-        `its answer does not fit: ${z.prettifyError(result.error).slice(0, MAX_MESSAGE)}`,
+        `its answer does not fit: ${firstIssue(result.error).slice(0, MAX_MESSAGE)}`,
       );
     }
     const newer = versionAnswer.safeParse(json);
@@ -224,6 +224,11 @@ async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number): Prom
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
+}
+
+/** Of the thousands that an answer can have. */
+function firstIssue({ issues }: z.ZodError): string {
+  return z.prettifyError(new z.ZodError(issues.slice(0, 1)));
 }
 
 function parseJson(text: string): unknown {

@@ -212,7 +212,7 @@ export class AcceptanceCache {
     const { state, ledger, onStale } = this.#options;
     for (const [key, { uid }] of this.#byPool) {
       const pool = state.pools.store.get(key);
-      if (uid !== poolUid || !pool) continue;
+      if (uid !== poolUid || !pool || pool.metadata.namespace !== configMap.metadata.namespace) continue;
       ledger.lost(pool, configMap);
       onStale?.(key);
     }

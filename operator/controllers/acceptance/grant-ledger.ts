@@ -9,6 +9,7 @@ import { type Key, toKey } from '../../kube/key.ts';
 import { CONFIG_MAPS } from '../../kube/resource-types.ts';
 import { COMPONENT_LABEL } from '../../render/labels.ts';
 import { grantsName } from '../../render/names.ts';
+import { isOfPool } from '../shared/keep-config-map.ts';
 import { isNamespaceTerminating } from '../shared/refusal.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
 import type { Grant } from './claim.ts';
@@ -53,7 +54,10 @@ export class GrantLedger {
   async load(): Promise<void> {
     if (this.#found) return;
     this.#loading ??= this.#client
-      .list<ConfigMap>(CONFIG_MAPS, { labelSelector: SELECTOR })
+      .list<ConfigMap>(CONFIG_MAPS, {
+        labelSelector: SELECTOR,
+        transform: (configMap) => (isOfPool(configMap) ? configMap : undefined),
+      })
       .then(({ items }) => {
         this.#found = items;
       })

@@ -30,6 +30,8 @@ import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '
 import { API_KEYS_LABEL, type ApiKeyConfigMap, keepApiKeys } from '../../router/api-keys.ts';
 import type { EndpointSlice } from '../../router/endpoints-from-slices.ts';
 import { scaleTarget } from '../scaling/other-autoscalers.ts';
+import { keepConfigMap } from './keep-config-map.ts';
+import { keepPod } from './keep-pod.ts';
 import type { Autoscaler, ConfigMap, Deployment, Pod, Service, VolumeClaim } from './workloads.ts';
 
 export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';
@@ -78,6 +80,7 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     }),
     deployments: managed<Deployment>(DEPLOYMENTS, { transform: noteReplicasOwner }),
     pods: managed<Pod>(PODS, {
+      transform: keepPod,
       indexes: {
         byModel,
         byNode: ({ spec }) => (spec.nodeName ? [spec.nodeName] : []),
@@ -95,7 +98,7 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
       registry,
     }),
     services: managed<Service>(SERVICES),
-    configMaps: managed<ConfigMap>(CONFIG_MAPS),
+    configMaps: managed<ConfigMap>(CONFIG_MAPS, { transform: keepConfigMap }),
     serviceAccounts: managed<KubeObject>(SERVICE_ACCOUNTS),
     // Claims that users made: of each only the access modes, which never change.
     userClaims: new Reflector<VolumeClaim>({

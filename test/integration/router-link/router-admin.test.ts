@@ -176,6 +176,21 @@ describe('RouterAdmin', () => {
     expect(failure.message.length).toBeLessThan(400);
   });
 
+  it('reads nothing of an answer about more models than a router has room for', async () => {
+    const { admin, startRouter } = await setUp();
+    const router = await startRouter('a');
+    router.intercept = (_, response) => {
+      const models = Object.fromEntries(Array.from({ length: 20_000 }, (_unused, i) => [`m${i}`, 1]));
+      response.end(JSON.stringify({ seq: 1, version: 1, startedMs: 0, models }));
+      return true;
+    };
+    const failure = await failureOf(admin.demand(router.endpoint, { since: 0, waitMs: 0 }, never));
+    expect(failure).toMatchObject({
+      code: 'Malformed',
+      message: expect.stringContaining('16384 models') as string,
+    });
+  });
+
   it('gives up on a router that does not answer, by the injected clock', async () => {
     const { client, startRouter } = await setUp();
     const router = await startRouter('a');

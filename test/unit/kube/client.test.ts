@@ -24,6 +24,13 @@ describe('list', () => {
     expect(api.requests.map(({ query }) => query.get('limit'))).toEqual(['3', '3', '3']);
   });
 
+  test('a page of the largest objects that etcd takes fits into the memory of a small pod', async () => {
+    await api.client().list(CONFIG_MAPS);
+    const most = Number(api.requests[0]?.query.get('limit')) * 1.5 * 2 ** 20;
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(128 * 2 ** 20);
+  });
+
   test('a page that has expired in between leads to one complete list', async () => {
     for (let index = 0; index < 4; index++) {
       api.store.put(CONFIG_MAPS, configMap(`c${index}`));

@@ -90,6 +90,20 @@ function contested(spec: Record<string, unknown> = {}) {
   return world;
 }
 
+it.each([
+  ['platform', ['platform/pool']],
+  ['b', []],
+])('writes a record anew when it is deleted where the pool is, and nowhere else: %s', (namespace, told) => {
+  const { state, stale, model, verdict } = setUp();
+  model('b/one');
+  verdict('b/one');
+  const ownerReferences = [{ apiVersion: 'x', kind: 'InferencePool', name: 'pool', uid: 'pool-uid' }];
+  const metadata = { name: 'grants.b.pool', namespace, uid: 'record', ownerReferences };
+  const record = put(state.configMaps.store, { apiVersion: 'v1', kind: 'ConfigMap', metadata });
+  state.configMaps.store.remove(record);
+  expect(stale).toEqual(told);
+});
+
 describe('a name', () => {
   it('stays with its model across every edit, though an older model waits for it', () => {
     const { model, verdict } = contested();

@@ -1,0 +1,61 @@
+/** What is kept of a pod in memory. Anybody may put the operator's labels on pods of any size, and a megabyte into each. */
+import type { Pod } from './workloads.ts';
+
+const LABELS = ['vllm-operator.dev/', 'app.kubernetes.io/'];
+const ANNOTATIONS = ['vllm-operator.dev/'];
+
+/** A pod with the fields that the controllers read (`Pod`), and no others. */
+export function keepPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+  const { managedFields: _, finalizers: __, labels, annotations, ownerReferences, ...identity } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      ...identity,
+      ...(labels && { labels: only(labels, LABELS) }),
+      ...(annotations && { annotations: only(annotations, ANNOTATIONS) }),
+      ...(ownerReferences && { ownerReferences: ownerReferences.filter(({ controller }) => controller) }),
+    },
+    spec: keepSpec(spec),
+    ...(status && { status: keepStatus(status) }),
+  };
+}
+
+function keepSpec({ nodeName, containers, initContainers, tolerations }: Pod['spec']): Pod['spec'] {
+  return {
+    ...(nodeName !== undefined && { nodeName }),
+    ...(containers && {
+      containers: containers.map(({ name, image, resources }) => ({
+        name,
+        ...(image !== undefined && { image }),
+        ...(resources?.limits && { resources: { limits: resources.limits } }),
+      })),
+    }),
+    ...(initContainers && {
+      initContainers: initContainers.map(({ name, image }) => ({
+        name,
+        ...(image !== undefined && { image }),
+      })),
+    }),
+    ...(tolerations && { tolerations }),
+  };
+}
+
+function keepStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {
+  const { phase, podIP, podIPs, startTime, conditions, initContainerStatuses, containerStatuses } = status;
+  return {
+    ...(phase !== undefined && { phase }),
+    ...(podIP !== undefined && { podIP }),
+    ...(podIPs && { podIPs }),
+    ...(startTime !== undefined && { startTime }),
+    ...(conditions && { conditions }),
+    ...(initContainerStatuses && { initContainerStatuses }),
+    ...(containerStatuses && { containerStatuses }),
+  };
+}
+
+function only(map: Record<string, string>, prefixes: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(map).filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix))),
+  );
+}

@@ -1,0 +1,109 @@
+/** What is kept in memory of objects that any team may make, of any size and with any label. */
+
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import {
+  createClusterState,
+  MANAGED_BY_SELECTOR,
+} from '../../../../operator/controllers/shared/cluster-state.ts';
+import { silentLogger } from '../../../../operator/kube/logger.ts';
+import type { KubeObject } from '../../../../operator/kube/object.ts';
+import type { Reflector } from '../../../../operator/kube/reflector.ts';
+import { CONFIG_MAPS, PODS } from '../../../../operator/kube/resource-types.ts';
+import { MiniApi } from '../../kube/support/mini-api.ts';
+
+const MANAGED = Object.fromEntries([MANAGED_BY_SELECTOR.split('=')]) as Record<string, string>;
+const BULK = 'x'.repeat(100_000);
+
+let api: MiniApi;
+beforeEach(async () => {
+  api = await MiniApi.start();
+});
+afterEach(() => api.close());
+
+/** The objects as the operator's local copy has them. */
+async function kept<T extends KubeObject>(
+  of: (state: ReturnType<typeof createClusterState>) => Reflector<T>,
+): Promise<string> {
+  const state = createClusterState({ client: api.client(), log: silentLogger, registry: new Registry() });
+  const reflector = of(state);
+  const stop = new AbortController();
+  const running = reflector.run(stop.signal);
+  await reflector.waitForSync();
+  stop.abort();
+  await running;
+  return JSON.stringify(reflector.store.list());
+}
+
+it('is no data of ConfigMaps that are of no pool in their namespace', async () => {
+  const configMap = (name: string, poolNamespace: string, kind: string) =>
+    api.store.put(CONFIG_MAPS, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name,
+        namespace: 'team-a',
+        labels: { ...MANAGED, 'vllm-operator.dev/pool-namespace': poolNamespace },
+        ownerReferences: [{ apiVersion: 'v1', kind, name: 'x', uid: 'x' }],
+      },
+      data: { file: `${name} ${BULK}` },
+    } as unknown as KubeObject);
+  configMap('pools', 'team-a', 'InferencePool');
+  configMap('elsewhere', 'platform', 'InferencePool');
+  configMap('unowned', 'team-a', 'ConfigMap');
+  const text = await kept((state) => state.configMaps);
+  expect(['pools', 'elsewhere', 'unowned'].map((name) => text.includes(`${name} x`))).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect(text).toContain('unowned');
+});
+
+it('is of pods what is read of them', async () => {
+  api.store.put(PODS, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'pod',
+      namespace: 'team-a',
+      labels: { ...MANAGED, 'vllm-operator.dev/model': 'chat', bulk: BULK },
+      annotations: { bulk: BULK, 'vllm-operator.dev/eviction-notice': 'spot' },
+      ownerReferences: [
+        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'set', uid: 'set', controller: true },
+        { apiVersion: 'v1', kind: BULK, name: 'x', uid: 'x' },
+      ],
+    },
+    spec: {
+      nodeName: 'node',
+      containers: [
+        { name: 'engine', image: 'vllm', args: [BULK], resources: { limits: { 'nvidia.com/gpu': '1' } } },
+      ],
+      volumes: [{ name: BULK }],
+      tolerations: [{ key: 'spot' }],
+    },
+    status: {
+      phase: 'Running',
+      podIP: '10.0.0.1',
+      message: BULK,
+      conditions: [{ type: 'Ready', status: 'True' }],
+    },
+  } as unknown as KubeObject);
+  const text = await kept((state) => state.pods);
+  expect(text.length).toBeLessThan(2_000);
+  expect(JSON.parse(text)).toMatchObject([
+    {
+      metadata: {
+        labels: { 'vllm-operator.dev/model': 'chat' },
+        annotations: { 'vllm-operator.dev/eviction-notice': 'spot' },
+        ownerReferences: [{ uid: 'set' }],
+      },
+      spec: {
+        nodeName: 'node',
+        containers: [{ name: 'engine', image: 'vllm', resources: { limits: { 'nvidia.com/gpu': '1' } } }],
+        tolerations: [{ key: 'spot' }],
+      },
+      status: { phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
+    },
+  ]);
+});
