@@ -1,6 +1,7 @@
 --- Small changes to a JSON body, made in its text: all else stays byte for byte as the client wrote it. Changes are
 -- collected first, because the places of members are those of the original.
 local cjson = require "cjson.safe"
+local ffi = require "ffi"
 local scan = require "scan"
 
 local sub = string.sub
@@ -17,9 +18,11 @@ local function replace(edits, from, to, with)
   edits[#edits + 1] = { from = from, to = to, with = with }
 end
 
-local function insert(edits, member)
-  local brace = edits.text:find("{", 1, true)
-  replace(edits, brace, brace - 1, member .. ",")
+--- Plans to put a member into an object whose brace is at `brace`; without a place into the one that is the text.
+local function insert(edits, member, brace)
+  brace = brace or edits.text:find("{", 1, true) - 1
+  local comma = edits.text:find("^%s*}", brace + 2) and "" or ","
+  replace(edits, brace + 1, brace, member .. comma)
 end
 
 --- The text with all changes made.
@@ -57,28 +60,38 @@ end
 
 local LIMITS = { "max_tokens", "max_completion_tokens", "max_output_tokens" }
 
---- Caps the length of the answer. Returns false when the client asks for no more than that anyway. Engines also take numbers in
--- strings and the like: whatever is not a number, and not null, becomes the limit.
-function M.cap_tokens(edits, from, to, limit, path)
+--- Caps the length of the answer by the members of an object; their places count from `base`, and a new one is behind the brace at
+-- `brace`, called `name`.
+local function cap(edits, base, brace, from, to, limit, name)
   local given, capped = false, false
-  for _, name in ipairs(LIMITS) do
-    local asked = from[name] and sub(edits.text, from[name] + 1, to[name] + 1)
+  for _, member in ipairs(LIMITS) do
+    local asked = from[member] and sub(edits.text, base + from[member] + 1, base + to[member] + 1)
     if asked and asked ~= "null" then
       given = true
       if not (tonumber(asked) and tonumber(asked) <= limit) then
-        replace(edits, from[name], to[name], ("%d"):format(limit))
+        replace(edits, base + from[member], base + to[member], ("%d"):format(limit))
         capped = true
       end
     end
   end
   if given then return capped end
-  local name = path == "/v1/responses" and "max_output_tokens" or "max_tokens"
   if from[name] then
-    replace(edits, from[name], to[name], ("%d"):format(limit)) -- null
+    replace(edits, base + from[name], base + to[name], ("%d"):format(limit)) -- null
   else
-    insert(edits, ('"%s":%d'):format(name, limit))
+    insert(edits, ('"%s":%d'):format(name, limit), brace)
   end
   return true
+end
+
+--- Caps the length of the answer. Returns false when the client asks for no more than that anyway. Engines also take numbers in
+-- strings and the like: whatever is not a number, and not null, becomes the limit.
+function M.cap_tokens(edits, from, to, limit, path)
+  if path ~= "/inference/v1/generate" then
+    return cap(edits, 0, nil, from, to, limit, path == "/v1/responses" and "max_output_tokens" or "max_tokens")
+  end
+  local at, options, ends = from.sampling_params, nil, nil
+  if at then options, ends = scan.members(ffi.cast("const uint8_t *", edits.text) + at, to.sampling_params - at + 1) end
+  return options ~= nil and cap(edits, at, at, options, ends, limit, "max_tokens")
 end
 
 return M

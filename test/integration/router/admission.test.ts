@@ -35,8 +35,13 @@ describe('admission', () => {
     };
   };
   const start = async (options: RouterOptions): Promise<Router> => keep(await startRouter(options));
-  const ask = async (router: Router, body: object = {}, headers: Record<string, string> = {}) => {
-    const response = await fetch(`${router.url}/v1/completions`, {
+  const ask = async (
+    router: Router,
+    body: object = {},
+    headers: Record<string, string> = {},
+    path = '/v1/completions',
+  ) => {
+    const response = await fetch(router.url + path, {
       method: 'POST',
       body: JSON.stringify({ model: 'm', ...body }),
       headers,
@@ -152,6 +157,48 @@ describe('admission', () => {
     ]);
     const told = (await Promise.all(answers)).map(({ headers }) => headers.get('x-degraded'));
     expect(told).toEqual([null, null, 'max_tokens=100', 'max_tokens=100', 'max_tokens=10', 'max_tokens=10']);
+  });
+
+  test('answers get shorter where `sampling_params` has their length, too', async () => {
+    const { engine, open } = await gated();
+    const degradation = [{ queueAbove: 0, maxTokens: 10 }];
+    const router = await start({ workers: 1, table: table([limited(engine, 1, { degradation })]) });
+    const answers: ReturnType<typeof ask>[] = [];
+    const options = [
+      { max_tokens: 500 },
+      { max_tokens: 500 },
+      { max_tokens: 500 },
+      { n: 1 },
+      {},
+      { max_tokens: 5 },
+      { n: 1, max_tokens: null },
+      { max_tokens: '500' },
+    ];
+    for (const [i, sampling_params] of options.entries()) {
+      answers.push(ask(router, { sampling_params }, {}, '/inference/v1/generate'));
+      await until('it is in', async () => {
+        const demand = (await router.demand()).models['uid-m'];
+        return (demand?.inFlight ?? 0) + (demand?.queued ?? 0) === i + 1;
+      });
+    }
+    for (let i = 0; i < options.length; i += 1) {
+      await until('the next is at the engine', () => open.length > i);
+      open[i]?.answer();
+    }
+    await Promise.all(answers);
+    const sent = open.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
+    expect(sent).toEqual(
+      [
+        { max_tokens: 500 },
+        { max_tokens: 500 },
+        { max_tokens: 10 },
+        { n: 1, max_tokens: 10 },
+        { max_tokens: 10 },
+        { max_tokens: 5 },
+        { n: 1, max_tokens: 10 },
+        { max_tokens: 10 },
+      ].map((sampling_params) => ({ model: 'm', sampling_params })),
+    );
   });
 
   test('capacity that an engine brings is used at once', async () => {
