@@ -1,8 +1,8 @@
 /** The values of the one metric that the operator serves, as the API writes them. */
 
 import { secondTime } from '../kube/clock.ts';
+import type { LabelPredicate } from '../values/label-selector.ts';
 import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../vllm/requests-metric.ts';
-import type { LabelPredicate } from './label-selector.ts';
 import { METRICS_GROUP_VERSION } from './request-target.ts';
 
 /** What clients ask of one model now. */

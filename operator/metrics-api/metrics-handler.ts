@@ -1,11 +1,11 @@
 /** Answers one request of the metrics API: who, may they, what. */
 import type { IncomingMessage } from 'node:http';
+import { LabelSelectorError, parseLabelSelector } from '../values/label-selector.ts';
 import { REQUESTS_METRIC } from '../vllm/requests-metric.ts';
 import type { AccessReviewer } from './access-reviewer.ts';
 import { ApiError } from './api-error.ts';
 import type { Authenticator } from './authenticator.ts';
 import { type Document, discoveryDocument } from './discovery.ts';
-import { LabelSelectorError, parseLabelSelector } from './label-selector.ts';
 import { type MetricSource, metricValueList } from './metric-values.ts';
 import { accessAttributes, METRICS_GROUP, type RequestTarget, requestTarget } from './request-target.ts';
 import type { UserInfo } from './user.ts';

@@ -1,5 +1,5 @@
 import type { InferencePool } from '../api/types.ts';
-import { quantityValue } from '../values/units.ts';
+import { quantityValue } from '../values/quantity.ts';
 
 /** Memory limit of a router without one of its own: what 10,000 held requests need several times over. */
 export const ROUTER_MEMORY_LIMIT = '2Gi';

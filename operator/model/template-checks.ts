@@ -1,8 +1,9 @@
 /** What speaks against a pod template or a cache, beyond what the schema can say. */
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import type { InferencePoolSpec } from '../api/inference-pool.ts';
+import { quantityValue } from '../values/quantity.ts';
 import type { SpecIssue } from '../values/spec-issue.ts';
-import { GIB, quantityValue } from '../values/units.ts';
+import { GIB } from '../values/units.ts';
 import { committedMemoryGiB } from './host-memory.ts';
 import { checkInitContainers } from './init-container-checks.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';

@@ -1,7 +1,8 @@
 /** How the volumes of a template stand to those that the operator makes for engine pods. */
 import { posix } from 'node:path';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
-import { GIB, quantityValue } from '../values/units.ts';
+import { quantityValue } from '../values/quantity.ts';
+import { GIB } from '../values/units.ts';
 import { MODEL_MOUNT, type ModelSource } from '../vllm/model-source.ts';
 
 /** Home of the user `vllm` in vLLM's images: downloads, compiled kernels and CUDA graphs are below its .cache. */

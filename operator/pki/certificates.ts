@@ -18,6 +18,8 @@ export interface IssueContext {
 
 interface LeafRequest {
   commonName: string;
+  /** Groups of a user, where the certificate is a client's. */
+  organizations?: readonly string[];
   usage: 'client' | 'server';
   dnsNames?: readonly string[];
   ipAddresses?: readonly string[];
@@ -77,7 +79,7 @@ export async function issueLeaf(
     ...(request.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
   ];
   const certificate = await x509.X509CertificateGenerator.create({
-    subject: [{ CN: [request.commonName] }],
+    subject: [...(request.organizations ?? []).map((name) => ({ O: [name] })), { CN: [request.commonName] }],
     issuer: caCertificate.subjectName,
     publicKey: keys.publicKey,
     signingKey: await importPrivateKey(ca.privateKeyPem),

@@ -1,7 +1,7 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { scalingTarget } from '../model/scaling-target.ts';
 import { resolveEngine } from '../model/settings.ts';
-import { canonicalQuantity } from '../values/canonical-quantity.ts';
+import { canonicalQuantity } from '../values/quantity.ts';
 import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../vllm/requests-metric.ts';
 import { engineLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';

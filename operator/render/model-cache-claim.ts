@@ -1,5 +1,5 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { canonicalQuantity } from '../values/canonical-quantity.ts';
+import { canonicalQuantity } from '../values/quantity.ts';
 import { engineLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { modelCacheName } from './names.ts';

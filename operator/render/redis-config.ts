@@ -1,5 +1,5 @@
 import type { InferencePool } from '../api/types.ts';
-import { quantityValue } from '../values/units.ts';
+import { quantityValue } from '../values/quantity.ts';
 import { poolLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { configMapName, redisName } from './names.ts';

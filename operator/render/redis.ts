@@ -1,6 +1,6 @@
 /** The Redis of a pool's response cache. */
 import type { InferencePool } from '../api/types.ts';
-import { canonicalQuantity } from '../values/canonical-quantity.ts';
+import { canonicalQuantity } from '../values/quantity.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { redisName } from './names.ts';

@@ -1,6 +1,5 @@
 /** CPU and memory of a container: the operator's defaults under what a user asks for. */
-import { canonicalQuantity } from '../values/canonical-quantity.ts';
-import { quantityValue } from '../values/units.ts';
+import { canonicalQuantity, quantityValue } from '../values/quantity.ts';
 
 type Quantities = Record<string, string>;
 

@@ -1,8 +1,9 @@
+import { canonicalQuantity } from '../values/quantity.ts';
+
 /**
  * Parts of a pod that users write freely, in the form in which the API server writes them back, so that an operator that
  * starts does not take them for changed.
  */
-import { canonicalQuantity } from '../values/canonical-quantity.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

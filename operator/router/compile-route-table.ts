@@ -5,7 +5,8 @@ import type { ModelState } from '../api/inference-model.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { stableHash } from '../kube/stable-hash.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
-import { durationSeconds, quantityValue } from '../values/units.ts';
+import { quantityValue } from '../values/quantity.ts';
+import { durationSeconds } from '../values/units.ts';
 import { type EndpointSlice, engineEndpoints, hostPort, type LeavingPods } from './endpoints-from-slices.ts';
 import { isSameHead } from './route-change.ts';
 import type {

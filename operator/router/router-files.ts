@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { InferencePool } from '../api/types.ts';
 import { routerDrainSeconds } from '../model/router-drain.ts';
 import { routerBodiesBytes } from '../model/router-memory.ts';
-import { durationSeconds, quantityValue } from '../values/units.ts';
+import { quantityValue } from '../values/quantity.ts';
+import { durationSeconds } from '../values/units.ts';
 
 /** Beside this module, or beside the bundle that it is part of. */
 const NGINX_DIRECTORY = new URL('./nginx/', import.meta.url);

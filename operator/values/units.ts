@@ -1,4 +1,4 @@
-/** Durations and quantities as the API writes them, as numbers. Inputs have passed the schema, so a mismatch is a bug. */
+/** Durations as the API writes them, as numbers. Inputs have passed the schema, so a mismatch is a bug. */
 
 const DURATION_UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 };
 
@@ -19,31 +19,6 @@ export function durationSeconds(text: string): number {
     0,
   );
   return Math.min(seconds, LONGEST_SECONDS);
-}
-
-const QUANTITY_UNITS: Record<string, number> = {
-  '': 1,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
-/** Number behind a Kubernetes quantity: bytes for memory, cores for CPU. Throws RangeError for anything else. */
-export function quantityValue(text: string): number {
-  const match = /^([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/.exec(text);
-  const unit = QUANTITY_UNITS[match?.[2] ?? ''];
-  if (match === null || unit === undefined) throw new RangeError(`not a quantity: ${text}`);
-  return Number(match[1]) * unit;
 }
 
 /** Bytes in one GiB. */

@@ -1,12 +1,7 @@
 import type { ApiObject } from './api-object.ts';
 import { objectAt, stringAt, valueAt } from './json.ts';
 import type { Resource } from './resource.ts';
-import {
-  type FieldRequirement,
-  type LabelMatcher,
-  parseFieldSelector,
-  parseLabelSelector,
-} from './selector.ts';
+import { type FieldRequirement, parseFieldSelector, parseLabelSelector } from './selector.ts';
 import { badRequest } from './status-error.ts';
 
 /** Which objects a list or watch is about. */
@@ -61,13 +56,14 @@ export function parseFilter(resource: Resource, query: URLSearchParams): ObjectF
   const labelText = query.get('labelSelector') ?? '';
   const fieldText = query.get('fieldSelector') ?? '';
   if (labelText === '' && fieldText === '') return { matches: () => true, all: true };
-  const labels: LabelMatcher = parseLabelSelector(labelText);
+  const labels = parseLabelSelector(labelText);
   const fields = parseFieldSelector(fieldText);
   for (const { field } of fields) assertSelectable(resource, field);
   return {
     all: false,
     matches: (object) =>
-      labels(object.metadata.labels) && fields.every((requirement) => fieldMatches(object, requirement)),
+      labels(object.metadata.labels ?? {}) &&
+      fields.every((requirement) => fieldMatches(object, requirement)),
   };
 }
 

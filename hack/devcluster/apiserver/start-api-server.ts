@@ -101,8 +101,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const { server: leaf, ca } = certificates;
   const secure = createSecureServer(
     {
-      cert: leaf.certificate,
-      key: leaf.key,
+      cert: leaf.certificatePem,
+      key: leaf.privateKeyPem,
       ca,
       requestCert: true,
       rejectUnauthorized: false,
@@ -119,8 +119,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     caPem: ca,
     adminKubeconfig: () =>
       kubeconfig(secureUrl, ca, {
-        'client-certificate-data': base64(admin.certificate),
-        'client-key-data': base64(admin.key),
+        'client-certificate-data': base64(admin.certificatePem),
+        'client-key-data': base64(admin.privateKeyPem),
       }),
     tokenKubeconfig: (token) => kubeconfig(secureUrl, ca, { token }),
     servePodLogs: (logs) => {

@@ -1,13 +1,13 @@
 import { Controller } from '../../../operator/kube/controller.ts';
 import type { ResourceType } from '../../../operator/kube/object.ts';
 import { HORIZONTAL_POD_AUTOSCALERS } from '../../../operator/kube/resource-types.ts';
+import { quantityValue } from '../../../operator/values/quantity.ts';
 import type { Condition } from '../node/pod.ts';
 import { apiTime } from '../node/timing.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { MetricError, type MetricProposal, proposeReplicas } from './external-metric.ts';
 import type { HorizontalPodAutoscaler, MetricStatus } from './horizontal-pod-autoscaler.ts';
 import { patchStatus } from './patch-status.ts';
-import { parseQuantity } from './quantity.ts';
 import { type Scale, ScaleTargets } from './scale-target.ts';
 import { type NormalizedReplicas, normalizeReplicas, type ScalingHistory } from './scaling-behavior.ts';
 
@@ -154,8 +154,8 @@ class AutoscalerReconciler {
       specReplicas: scale.spec.replicas ?? 0,
       statusReplicas: scale.status?.replicas ?? 0,
       tolerance: {
-        up: parseQuantity(behavior?.scaleUp?.tolerance ?? TOLERANCE),
-        down: parseQuantity(behavior?.scaleDown?.tolerance ?? TOLERANCE),
+        up: quantityValue(behavior?.scaleUp?.tolerance ?? TOLERANCE),
+        down: quantityValue(behavior?.scaleDown?.tolerance ?? TOLERANCE),
       },
     };
     const settled = await Promise.allSettled(

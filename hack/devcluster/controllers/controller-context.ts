@@ -5,8 +5,8 @@ import type { Store } from '../../../operator/kube/store.ts';
 import type { EndpointSlice, Service } from '../network/service.ts';
 import type { NodeObject } from '../node/node-spec.ts';
 import type { Pod } from '../node/pod.ts';
-import type { Claim } from './claim-binder.ts';
 import type { HorizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts';
+import type { PersistentVolumeClaim } from './persistent-volume-claim.ts';
 import type { PodDisruptionBudget } from './pod-disruption-budget.ts';
 import type { Deployment, ReplicaSet } from './workload.ts';
 
@@ -20,7 +20,7 @@ export interface ClusterStores {
   endpointSlices: Store<EndpointSlice>;
   disruptionBudgets: Store<PodDisruptionBudget>;
   autoscalers: Store<HorizontalPodAutoscaler>;
-  claims: Store<Claim>;
+  claims: Store<PersistentVolumeClaim>;
 }
 
 /** What every controller is given. */

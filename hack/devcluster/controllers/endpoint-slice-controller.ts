@@ -4,6 +4,7 @@ import { isKubeError } from '../../../operator/kube/errors.ts';
 import { keyOf } from '../../../operator/kube/key.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import { ENDPOINT_SLICES } from '../../../operator/kube/resource-types.ts';
+import { matchesSelector } from '../../../operator/values/label-selector.ts';
 import {
   type Endpoint,
   type EndpointPort,
@@ -13,7 +14,6 @@ import {
 } from '../network/service.ts';
 import { isFinished, isReady, type Pod } from '../node/pod.ts';
 import type { ControllerContext } from './controller-context.ts';
-import { matchesSelector } from './label-selector.ts';
 import { PendingCreates } from './pending-creates.ts';
 import { unlessGone } from './unless-gone.ts';
 

@@ -1,9 +1,8 @@
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
+import type { LabelSelector } from '../../../operator/values/label-selector.ts';
+import { formatQuantity, quantityValue } from '../../../operator/values/quantity.ts';
 import type { MetricSpec, MetricStatus } from './horizontal-pod-autoscaler.ts';
-import { formatSelector } from './label-selector.ts';
-import { formatQuantity, parseQuantity } from './quantity.ts';
-import type { LabelSelector } from './workload.ts';
 
 /** What one metric asks for. */
 export interface MetricProposal {
@@ -56,12 +55,12 @@ export async function proposeReplicas(
   const { averageValue, value } = external.target;
   const label = `external metric ${name}(${goSelector(selector)})`;
   if (averageValue !== undefined) {
-    const perPod = parseQuantity(averageValue);
+    const perPod = quantityValue(averageValue);
     const replicas = tolerated(usage / (perPod * scope.statusReplicas), scope.tolerance)
       ? scope.statusReplicas
       : Math.ceil(usage / perPod - 1e-9);
     const current = {
-      averageValue: formatQuantity(scope.statusReplicas > 0 ? usage / scope.statusReplicas : usage),
+      averageValue: milliQuantity(scope.statusReplicas > 0 ? usage / scope.statusReplicas : usage),
     };
     return {
       replicas,
@@ -69,11 +68,11 @@ export async function proposeReplicas(
       status: { type: 'External', external: { metric: external.metric, current } },
     };
   }
-  const ratio = usage / parseQuantity(value ?? '1');
+  const ratio = usage / quantityValue(value ?? '1');
   const replicas = tolerated(ratio, scope.tolerance)
     ? scope.specReplicas
     : Math.ceil(ratio * scope.specReplicas - 1e-9);
-  const current = { value: formatQuantity(usage) };
+  const current = { value: milliQuantity(usage) };
   return {
     replicas,
     name: label,
@@ -100,7 +99,7 @@ async function readUsage(
     });
     const { items = [] } = JSON.parse(answer.text) as { items?: { value: string }[] };
     if (items.length === 0) throw failed('no metrics returned from external metrics API');
-    return items.reduce((sum, item) => sum + parseQuantity(item.value), 0);
+    return items.reduce((sum, item) => sum + quantityValue(item.value), 0);
   } catch (error) {
     if (error instanceof MetricError || signal.aborted) throw error;
     const missing = `the server could not find the requested resource (get ${name}.external.metrics.k8s.io)`;
@@ -125,4 +124,20 @@ function goSelector(selector: LabelSelector): string {
     .map((e) => `{${e.key} ${e.operator} [${(e.values ?? []).join(' ')}]},`)
     .join('');
   return `&LabelSelector{MatchLabels:map[string]string{${map}},MatchExpressions:[]LabelSelectorRequirement{${expressions}},}`;
+}
+
+/** A number as the HPA controller writes it: in thousandths. */
+function milliQuantity(value: number): string {
+  return formatQuantity({ nano: BigInt(Math.ceil(value * 1000 - 1e-6)) * 1_000_000n, binary: false });
+}
+
+/** A selector as the `labelSelector` parameter of a request. */
+function formatSelector(selector: LabelSelector): string {
+  const exact = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const expressions = (selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
+    if (operator === 'Exists') return key;
+    if (operator === 'DoesNotExist') return `!${key}`;
+    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
+  });
+  return [...exact, ...expressions].join(',');
 }

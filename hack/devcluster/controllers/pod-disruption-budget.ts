@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../operator/kube/object.ts';
+import type { LabelSelector } from '../../../operator/values/label-selector.ts';
 import type { Condition } from '../node/pod.ts';
-import type { LabelSelector } from './workload.ts';
 
 /** policy/v1 PodDisruptionBudget. */
 export interface PodDisruptionBudget extends KubeObject {

@@ -1,6 +1,7 @@
+import { satisfies } from '../../../operator/values/label-selector.ts';
+import { quantityValue } from '../../../operator/values/quantity.ts';
 import type { NodeObject } from '../node/node-spec.ts';
-import type { NodeSelectorRequirement, Pod, Toleration } from '../node/pod.ts';
-import { parseQuantity } from './quantity.ts';
+import type { Pod, Toleration } from '../node/pod.ts';
 
 /** Amounts by resource name; `pods` counts pods. */
 export type Resources = Readonly<Record<string, number>>;
@@ -18,7 +19,7 @@ export function misfit(pod: Pod, node: NodeObject, used: Resources): string | un
   if (!matchesNode(pod, node)) return "node(s) didn't match Pod's node affinity/selector";
   const allocatable = node.status?.allocatable ?? {};
   for (const [name, amount] of Object.entries(podRequests(pod))) {
-    if (amount > 0 && (used[name] ?? 0) + amount > parseQuantity(allocatable[name] ?? '0')) {
+    if (amount > 0 && (used[name] ?? 0) + amount > quantityValue(allocatable[name] ?? '0')) {
       return name === 'pods' ? 'Too many pods' : `Insufficient ${name}`;
     }
   }
@@ -34,15 +35,15 @@ export function podRequests(pod: Pod): Resources {
       ...container.resources?.requests,
     })) {
       // What is only limited is requested to the same amount; the server fills that in for objects that it admits.
-      total[name] = (total[name] ?? 0) + parseQuantity(container.resources?.requests?.[name] ?? amount);
+      total[name] = (total[name] ?? 0) + quantityValue(container.resources?.requests?.[name] ?? amount);
     }
   }
   for (const container of pod.spec.initContainers ?? []) {
     for (const [name, amount] of Object.entries(container.resources?.requests ?? {})) {
       const always = container.restartPolicy === 'Always';
       total[name] = always
-        ? (total[name] ?? 0) + parseQuantity(amount)
-        : Math.max(total[name] ?? 0, parseQuantity(amount));
+        ? (total[name] ?? 0) + quantityValue(amount)
+        : Math.max(total[name] ?? 0, quantityValue(amount));
     }
   }
   return total;
@@ -62,27 +63,6 @@ function matchesNode(pod: Pod, node: NodeObject): boolean {
       matchExpressions.every((requirement) => satisfies(requirement, labels)) &&
       matchFields.every((requirement) => satisfies(requirement, fields)),
   );
-}
-
-function satisfies(
-  { key, operator, values = [] }: NodeSelectorRequirement,
-  labels: Record<string, string>,
-): boolean {
-  const value = labels[key];
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return Number(value) > Number(values[0]);
-    case 'Lt':
-      return Number(value) < Number(values[0]);
-  }
 }
 
 function tolerates(toleration: Toleration, taint: { key: string; value?: string; effect: string }): boolean {

@@ -21,9 +21,9 @@ import type { EndpointSlice, Service } from '../network/service.ts';
 import { serviceOfSlice } from '../network/service-network.ts';
 import type { NodeObject } from '../node/node-spec.ts';
 import type { DataObject, Pod } from '../node/pod.ts';
-import type { Claim } from './claim-binder.ts';
 import type { ClusterStores } from './controller-context.ts';
 import type { HorizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts';
+import type { PersistentVolumeClaim } from './persistent-volume-claim.ts';
 import type { PodDisruptionBudget } from './pod-disruption-budget.ts';
 import type { Deployment, ReplicaSet } from './workload.ts';
 
@@ -37,7 +37,7 @@ export class SharedStores implements ClusterStores {
   readonly endpointSlices: Store<EndpointSlice>;
   readonly disruptionBudgets: Store<PodDisruptionBudget>;
   readonly autoscalers: Store<HorizontalPodAutoscaler>;
-  readonly claims: Store<Claim>;
+  readonly claims: Store<PersistentVolumeClaim>;
   readonly configMaps: Store<DataObject>;
   readonly secrets: Store<DataObject>;
   readonly #reflectors: Reflector<never>[] = [];
@@ -63,7 +63,7 @@ export class SharedStores implements ClusterStores {
       indexes: { byNamespace },
     });
     this.autoscalers = follow<HorizontalPodAutoscaler>(HORIZONTAL_POD_AUTOSCALERS);
-    this.claims = follow<Claim>(PERSISTENT_VOLUME_CLAIMS);
+    this.claims = follow<PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS);
     this.configMaps = follow<DataObject>(CONFIG_MAPS);
     this.secrets = follow<DataObject>(SECRETS);
   }

@@ -1,18 +1,10 @@
 import type { KubeObject, ObjectMeta } from '../../../operator/kube/object.ts';
+import type { LabelSelector } from '../../../operator/values/label-selector.ts';
 import type { Condition, PodSpec } from '../node/pod.ts';
 
 /** A condition as workloads of apps/v1 carry it. */
 export interface WorkloadCondition extends Condition {
   lastUpdateTime?: string;
-}
-
-export interface LabelSelector {
-  matchLabels?: Record<string, string>;
-  matchExpressions?: {
-    key: string;
-    operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
-    values?: string[];
-  }[];
 }
 
 export interface PodTemplate {

@@ -1,4 +1,4 @@
-import { parseQuantity } from '../controllers/quantity.ts';
+import { quantityValue } from '../../../operator/values/quantity.ts';
 import type { Container, Pod } from './pod.ts';
 
 /** Addresses that a pod's processes may ask for by the downward API. */
@@ -45,8 +45,8 @@ export function resourceValue(resource: string, container: Container, divisor: s
   const [list, ...name] = resource.split('.');
   const quantities = list === 'limits' ? container.resources?.limits : container.resources?.requests;
   const quantity = quantities?.[name.join('.')];
-  const unit = divisor === undefined || divisor === '0' ? 1 : parseQuantity(divisor);
-  return quantity === undefined ? '0' : String(Math.ceil(parseQuantity(quantity) / unit));
+  const unit = divisor === undefined || divisor === '0' ? 1 : quantityValue(divisor);
+  return quantity === undefined ? '0' : String(Math.ceil(quantityValue(quantity) / unit));
 }
 
 function formatMap(map: Record<string, string> | undefined): string {

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CertificateAuthority } from '../../../hack/devcluster/apiserver/auth/certificates.ts';
 import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
+import { type CertificateAndKey, createCa, issueLeaf } from '../../../operator/pki/certificates.ts';
 import { Api, type Obj } from './support/api.ts';
 import { eventually } from './support/eventually.ts';
 
@@ -18,23 +18,29 @@ const RESOURCES = {
   ],
 };
 
+const HOUR_MS = 3_600_000;
+
 let server: ApiServer;
 let api: Api;
 let backend: Server;
-let authority: CertificateAuthority;
+let authority: CertificateAndKey;
 
 beforeAll(async () => {
   server = await startApiServer();
   api = new Api(server.url);
-  authority = await CertificateAuthority.create('metrics', new Date());
-  const leaf = await authority.server({ dns: ['metrics.monitoring.svc'], ip: [] });
+  authority = await createCa('metrics', HOUR_MS, { now: new Date() });
+  const leaf = await issueLeaf(
+    authority,
+    { commonName: 'metrics', usage: 'server', dnsNames: ['metrics.monitoring.svc'], lifetimeMs: HOUR_MS },
+    { now: new Date() },
+  );
   const path = await api.namespace('monitoring');
   const { data } = (await api.get(
     '/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication',
   )) as Obj & { data: Record<string, string> };
   const ca = data['requestheader-client-ca-file'];
   backend = createServer(
-    { cert: leaf.certificate, key: leaf.key, requestCert: true, rejectUnauthorized: true, ca },
+    { cert: leaf.certificatePem, key: leaf.privateKeyPem, requestCert: true, rejectUnauthorized: true, ca },
     (request, response) => {
       response.setHeader('Content-Type', 'application/json');
       const caller =
@@ -77,7 +83,7 @@ test('a registered API is served by its backend, once that is there', async () =
       version: 'v1beta1',
       groupPriorityMinimum: 100,
       versionPriority: 100,
-      caBundle: Buffer.from(authority.certificate).toString('base64'),
+      caBundle: Buffer.from(authority.certificatePem).toString('base64'),
       service: { namespace: 'monitoring', name: 'metrics', port: 443 },
     },
   });

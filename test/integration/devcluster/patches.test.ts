@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../hack/devcluster/apiserver/json.ts';
 import { strategicMergePatch } from '../../../hack/devcluster/apiserver/patch/strategic-merge-patch.ts';
-import { canonicalQuantity, parseQuantity } from '../../../hack/devcluster/apiserver/schema/quantity.ts';
 import { jsonPathValues } from '../../../hack/devcluster/apiserver/table/json-path.ts';
 
 const SCHEMA: JsonObject = {
@@ -84,27 +83,6 @@ describe('strategic merge patch', () => {
     expect(() => patch({ items: [] }, { items: [{ x: 1 }] })).toThrow(
       'does not contain declared merge key: name',
     );
-  });
-});
-
-describe('quantities', () => {
-  test.each([
-    ['1024Mi', '1Gi'],
-    ['1.5Gi', '1536Mi'],
-    ['0.5', '500m'],
-    ['1000m', '1'],
-    ['1000', '1k'],
-    ['2e3', '2k'],
-    ['0.5Gi', '512Mi'],
-    ['100Mi', '100Mi'],
-    ['-1', '-1'],
-    ['0', '0'],
-  ])('%s is %s', (written, canonical) => {
-    expect(canonicalQuantity(written)).toBe(canonical);
-  });
-
-  test.each(['', '1x', 'Gi', '1.2.3', '1 Gi'])('%j is none', (text) => {
-    expect(parseQuantity(text)).toBeUndefined();
   });
 });
 

@@ -5,7 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { CertificateAuthority } from '../../../hack/devcluster/apiserver/auth/certificates.ts';
+import { createCa, issueLeaf } from '../../../operator/pki/certificates.ts';
 import { whichApiServer } from './which-api-server.ts';
 
 /** What tests of aggregated APIs need: an address to serve at, or why there is none. */
@@ -41,12 +41,18 @@ export function backendAddress(): BackendAddress {
  * ClusterIPs, and says who asks under the certificate of a front proxy. Its files go into `directory`.
  */
 export async function aggregatorFlags(directory: string): Promise<Record<string, string>> {
-  const authority = await CertificateAuthority.create('test-front-proxy-ca', new Date());
-  const { certificate, key } = await authority.client('front-proxy-client', []);
+  const context = { now: new Date() };
+  const lifetimeMs = 24 * 3_600_000;
+  const authority = await createCa('test-front-proxy-ca', lifetimeMs, context);
+  const { certificatePem, privateKeyPem } = await issueLeaf(
+    authority,
+    { commonName: 'front-proxy-client', usage: 'client', lifetimeMs },
+    context,
+  );
   const file = (name: string) => join(directory, name);
-  await writeFile(file('front-proxy-ca.crt'), authority.certificate);
-  await writeFile(file('front-proxy.crt'), certificate);
-  await writeFile(file('front-proxy.key'), key, { mode: 0o600 });
+  await writeFile(file('front-proxy-ca.crt'), authority.certificatePem);
+  await writeFile(file('front-proxy.crt'), certificatePem);
+  await writeFile(file('front-proxy.key'), privateKeyPem, { mode: 0o600 });
   return {
     'enable-aggregator-routing': 'true',
     'proxy-client-cert-file': file('front-proxy.crt'),

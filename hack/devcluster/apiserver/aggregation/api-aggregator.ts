@@ -1,8 +1,8 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
+import type { CertificateAndKey } from '../../../../operator/pki/certificates.ts';
 import { type ApiObject, timestamp } from '../api-object.ts';
 import { trackUpdate } from '../apply/updater.ts';
-import type { KeyPair } from '../auth/certificates.ts';
 import { sendText } from '../http-message.ts';
 import { isObject, type Json, type JsonObject, numberAt, objectAt, objectsAt, stringAt } from '../json.ts';
 import type { ServerContext, UserInfo, WriteRequest } from '../server-context.ts';
@@ -35,12 +35,12 @@ const HOP_HEADERS = new Set([
 export class ApiAggregator {
   readonly #server: ServerContext;
   readonly #resolve: ServiceResolver;
-  readonly #client: KeyPair;
+  readonly #client: CertificateAndKey;
   /** Discovery documents (APIResourceList) by group/version of backends that answer. */
   readonly #discovered = new Map<string, JsonObject>();
 
   /** @param client certificate that backends know this server by (front proxy) */
-  constructor(server: ServerContext, resolve: ServiceResolver, client: KeyPair) {
+  constructor(server: ServerContext, resolve: ServiceResolver, client: CertificateAndKey) {
     this.#server = server;
     this.#resolve = resolve;
     this.#client = client;
@@ -138,8 +138,8 @@ export class ApiAggregator {
       ...backend,
       path,
       servername: `${name}.${namespace}.svc`,
-      cert: this.#client.certificate,
-      key: this.#client.key,
+      cert: this.#client.certificatePem,
+      key: this.#client.privateKeyPem,
       rejectUnauthorized: !insecure,
       ...(bundle === '' ? {} : { ca: Buffer.from(bundle, 'base64').toString('utf8') }),
     };

@@ -1,14 +1,15 @@
 import { isIP } from 'node:net';
-import { CertificateAuthority, type KeyPair } from './certificates.ts';
+import { type CertificateAndKey, createCa, issueLeaf } from '../../../../operator/pki/certificates.ts';
 
 /** Everything that a cluster signs at its start. */
 export interface ClusterCertificates {
+  /** PEM of the CA of servers and users. */
   ca: string;
-  server: KeyPair;
-  admin: KeyPair;
-  /** The CA by which backends of aggregated APIs know this server, and its certificate. */
+  server: CertificateAndKey;
+  admin: CertificateAndKey;
+  /** PEM of the CA by which backends of aggregated APIs know this server, and its certificate. */
   frontProxyCa: string;
-  frontProxy: KeyPair;
+  frontProxy: CertificateAndKey;
 }
 
 const NAMES = [
@@ -19,18 +20,36 @@ const NAMES = [
   'kubernetes.default.svc.cluster.local',
 ];
 
+/** A cluster does not outlive its process. */
+const LIFETIME_MS = 365 * 24 * 3600 * 1000;
+
 /** Makes the CAs and certificates of a new cluster; `host` is where the server listens. */
 export async function makeClusterCertificates(host: string, now: Date): Promise<ClusterCertificates> {
+  const context = { now };
   const [authority, front] = await Promise.all([
-    CertificateAuthority.create('devcluster-ca', now),
-    CertificateAuthority.create('devcluster-front-proxy-ca', now),
+    createCa('devcluster-ca', LIFETIME_MS, context),
+    createCa('devcluster-front-proxy-ca', LIFETIME_MS, context),
   ]);
   const named = isIP(host) === 0;
-  const ip = [...new Set(['127.0.0.1', ...(named ? [] : [host])])];
+  const client = { usage: 'client', lifetimeMs: LIFETIME_MS } as const;
   const [server, admin, frontProxy] = await Promise.all([
-    authority.server({ dns: named ? [...NAMES, host] : NAMES, ip }),
-    authority.client('kubernetes-admin', ['system:masters']),
-    front.client('front-proxy-client', []),
+    issueLeaf(
+      authority,
+      {
+        commonName: 'kube-apiserver',
+        usage: 'server',
+        dnsNames: named ? [...NAMES, host] : NAMES,
+        ipAddresses: [...new Set(['127.0.0.1', ...(named ? [] : [host])])],
+        lifetimeMs: LIFETIME_MS,
+      },
+      context,
+    ),
+    issueLeaf(
+      authority,
+      { ...client, commonName: 'kubernetes-admin', organizations: ['system:masters'] },
+      context,
+    ),
+    issueLeaf(front, { ...client, commonName: 'front-proxy-client' }, context),
   ]);
-  return { ca: authority.certificate, server, admin, frontProxyCa: front.certificate, frontProxy };
+  return { ca: authority.certificatePem, server, admin, frontProxyCa: front.certificatePem, frontProxy };
 }

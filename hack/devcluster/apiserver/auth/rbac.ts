@@ -1,6 +1,6 @@
+import { type LabelSelector, matchesSelector } from '../../../../operator/values/label-selector.ts';
 import type { ApiObject } from '../api-object.ts';
 import { type JsonObject, objectsAt, stringAt, stringsAt } from '../json.ts';
-import { matcherOf } from '../selector.ts';
 import type { UserInfo } from '../server-context.ts';
 import type { Store } from '../store.ts';
 
@@ -100,11 +100,14 @@ export class RbacAuthorizer {
 
   /** Rules of the ClusterRoles that an aggregationRule selects; aggregated roles may aggregate others. */
   #aggregated(role: ApiObject): JsonObject[] {
-    const selectors = objectsAt(role, 'aggregationRule', 'clusterRoleSelectors').map(matcherOf);
+    const selectors = objectsAt(role, 'aggregationRule', 'clusterRoleSelectors') as LabelSelector[];
     if (selectors.length === 0) return [];
     return this.#store
       .list(CLUSTER_ROLES)
-      .filter((each) => each !== role && selectors.some((matches) => matches(each.metadata.labels)))
+      .filter(
+        (each) =>
+          each !== role && selectors.some((selector) => matchesSelector(selector, each.metadata.labels)),
+      )
       .flatMap((each) => [...objectsAt(each, 'rules'), ...this.#aggregated(each)]);
   }
 }

@@ -1,3 +1,4 @@
+import { parseQuantity } from '../../../../operator/values/quantity.ts';
 import {
   ensureObject,
   isObject,
@@ -10,7 +11,6 @@ import {
 } from '../json.ts';
 import { fieldInvalid, fieldRequired } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import { parseQuantity } from '../schema/quantity.ts';
 import type { Cause } from '../status-error.ts';
 
 const MAX_WINDOW_SECONDS = 3600;

@@ -1,7 +1,7 @@
+import { parseQuantity } from '../../../../operator/values/quantity.ts';
 import { ensureObject, type JsonObject, objectAt, objectsAt, setDefault, stringAt } from '../json.ts';
 import { fieldInvalid } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import { parseQuantity } from '../schema/quantity.ts';
 import type { Cause } from '../status-error.ts';
 
 /** LimitRanges: checked and stored, but applied to no pod. */

@@ -1,6 +1,6 @@
+import { formatQuantity, parseQuantity } from '../../../../operator/values/quantity.ts';
 import { isObject, type Json, type JsonObject, numberAt, objectAt, objectsAt, stringAt } from '../json.ts';
 import { fieldInvalid, fieldRequired } from '../object-meta.ts';
-import { formatQuantity, parseQuantity } from '../schema/quantity.ts';
 import type { Cause } from '../status-error.ts';
 
 const PORT_RULE = 'must be between 1 and 65535, inclusive';

@@ -1,3 +1,4 @@
+import { type LabelSelector, matchesSelector } from '../../../../operator/values/label-selector.ts';
 import type { ApiObject } from '../api-object.ts';
 import {
   ensureObject,
@@ -11,7 +12,6 @@ import {
 } from '../json.ts';
 import { fieldInvalid, fieldRequired, validateLabelMap } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import { matcherOf } from '../selector.ts';
 import type { Cause } from '../status-error.ts';
 import { defaultTemplate } from './pod-defaults.ts';
 import { validatePodSpec } from './pod-validation.ts';
@@ -34,7 +34,7 @@ export function validateWorkload(
   const labels = objectAt(spec, 'template', 'metadata', 'labels');
   if (withSelector) {
     if (!isObject(spec.selector)) causes.push(fieldRequired('spec.selector'));
-    else if (!matcherOf(spec.selector)(labels as Record<string, string>)) {
+    else if (!matchesSelector(spec.selector as LabelSelector, labels as Record<string, string>)) {
       causes.push(
         fieldInvalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
       );

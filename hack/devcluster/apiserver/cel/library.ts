@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { Environment } from '@marcbachmann/cel-js';
+import { formatQuantity, parseQuantity, type Quantity } from '../../../../operator/values/quantity.ts';
 import { checkFormat, isCidr, isUri } from '../schema/formats.ts';
-import { formatQuantity, parseQuantity, type Quantity } from '../schema/quantity.ts';
 
 /** A quantity as a CEL value. */
 export class CelQuantity {

@@ -1,7 +1,16 @@
 import { once } from 'node:events';
+import { type LabelSelector, matchesSelector } from '../../../../operator/values/label-selector.ts';
 import { sendJson } from '../http-message.ts';
-import { clone, ensureObject, isObject, type JsonObject, numberAt, objectsAt, stringAt } from '../json.ts';
-import { matcherOf } from '../selector.ts';
+import {
+  clone,
+  ensureObject,
+  isObject,
+  type JsonObject,
+  numberAt,
+  objectsAt,
+  stringAt,
+  valueAt,
+} from '../json.ts';
 import { badRequest, conflict, methodNotAllowed, StatusError } from '../status-error.ts';
 import { readStored } from '../writes/common.ts';
 import { deleteObject } from '../writes/delete-object.ts';
@@ -139,7 +148,7 @@ export async function handleEviction(state: HandlerState, call: ResourceRequest)
   const budgets = store
     .list('policy/poddisruptionbudgets', target.namespace)
     .filter((budget) =>
-      matcherOf(isObject(budget.spec) ? (budget.spec.selector ?? null) : null)(pod.metadata.labels),
+      matchesSelector(valueAt(budget, 'spec', 'selector') as LabelSelector | undefined, pod.metadata.labels),
     );
   if (budgets.length > 1) {
     throw new StatusError(

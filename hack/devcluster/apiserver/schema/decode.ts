@@ -1,6 +1,6 @@
+import { formatQuantity, parseQuantity } from '../../../../operator/values/quantity.ts';
 import { isObject, type Json, type JsonObject, objectAt, stringAt, stringsAt } from '../json.ts';
 import { canonicalTime } from './go-time.ts';
-import { canonicalQuantity } from './quantity.ts';
 import { referredName, resolveSchema, type SchemaLookup } from './resolve.ts';
 
 const MICRO_TIME = 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime';
@@ -81,8 +81,8 @@ class Decoder {
   #quantity(value: Json, goPath: string): Json {
     if (typeof value !== 'string' && typeof value !== 'number')
       return this.#fail(value, goPath, 'resource.Quantity');
-    const canonical = canonicalQuantity(String(value));
-    if (canonical !== undefined) return canonical;
+    const quantity = parseQuantity(String(value));
+    if (quantity) return formatQuantity(quantity);
     throw new DecodeError(
       "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     );

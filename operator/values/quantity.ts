@@ -19,9 +19,12 @@ const DECIMAL: readonly (readonly [string, bigint])[] = [
   ['E', NANO * 1_000_000_000_000_000_000n],
 ];
 
-/** Parses a resource quantity such as `500m`, `1.5Gi` or `2e3`; undefined when it is none. */
+/**
+ * Parses a quantity such as `500m`, `1.5Gi` or `2e3` (apimachinery, resource.Quantity); undefined when it is none. An exponent
+ * has at most three digits.
+ */
 export function parseQuantity(text: string): Quantity | undefined {
-  const parsed = /^([+-]?)(\d+\.?\d*|\.\d+)(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d+))?$/.exec(text);
+  const parsed = /^([+-]?)(\d+\.?\d*|\.\d+)(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?$/.exec(text);
   if (!parsed) return undefined;
   const [, sign, number = '', binary, decimal, exponent] = parsed;
   let scale = NANO;
@@ -58,8 +61,22 @@ export function formatQuantity({ nano, binary }: Quantity): string {
   return `${sign}${size}n`;
 }
 
-/** The canonical text of a quantity; undefined when it is none. */
-export function canonicalQuantity(text: string): string | undefined {
-  const parsed = parseQuantity(text);
-  return parsed && formatQuantity(parsed);
+/**
+ * A quantity as the API server writes it back: `1000m` is `1`, `1.5Gi` is `1536Mi`. What is applied in this form is equal to
+ * the live object, so that nobody takes it for changed. Throws RangeError when the text is no quantity.
+ */
+export function canonicalQuantity(text: string): string {
+  return formatQuantity(mustParse(text));
+}
+
+/** Number behind a quantity: bytes for memory, cores for CPU. Throws RangeError when the text is no quantity. */
+export function quantityValue(text: string): number {
+  const { nano } = mustParse(text);
+  return Number(nano / NANO) + Number(nano % NANO) / 1e9;
+}
+
+function mustParse(text: string): Quantity {
+  const quantity = parseQuantity(text);
+  if (!quantity) throw new RangeError(`not a quantity: ${text}`);
+  return quantity;
 }
