@@ -1,6 +1,7 @@
 /** How many requests wait, how long, and what degrades meanwhile. */
 import { z } from 'zod';
 import { duration } from './common.ts';
+import { DEFAULTS } from './defaults.ts';
 import { withRules } from './rule.ts';
 
 /** One step of degradation: as the queue grows, answers get shorter. */
@@ -43,8 +44,12 @@ export const admissionOverrides = z.object({
 
 export const admissionSettings = z.object({
   maxQueue: maxQueue.default(256).describe('Requests that may wait, per model and router.'),
-  queueTimeout: duration.default('30s').describe('How long a request waits for capacity.'),
-  wakeTimeout: duration.default('15m').describe('How long a request waits for a model that is starting.'),
+  queueTimeout: duration
+    .default(DEFAULTS.admission.queueTimeout)
+    .describe('How long a request waits for capacity.'),
+  wakeTimeout: duration
+    .default(DEFAULTS.admission.wakeTimeout)
+    .describe('How long a request waits for a model that is starting.'),
   degradation: degradation
     .optional()
     .describe('Shorter answers under load: the tier with the highest `queueAbove` that is exceeded applies.'),

@@ -1,6 +1,7 @@
 /** Settings of the vLLM engine. A model inherits its pool's and overrides field by field; defaults are applied after the merge. */
 import { z } from 'zod';
 import { decimal, duration, envVars } from './common.ts';
+import { DEFAULTS } from './defaults.ts';
 import { type Rule, withRules } from './rule.ts';
 import { flagName, TYPED_FLAGS } from './typed-flags.ts';
 
@@ -196,8 +197,12 @@ export const engineSettings = z.object({
     .describe(
       'Accelerators that one copy of the model is split over. Default: all of a replica, divided by the other sizes.',
     ),
-  pipelineParallelSize: parallelism.optional().describe('Stages that the layers are split into. Default 1.'),
-  dataParallelSize: parallelism.optional().describe('Copies of the model inside one replica. Default 1.'),
+  pipelineParallelSize: parallelism
+    .optional()
+    .describe(`Stages that the layers are split into. Default ${DEFAULTS.engine.pipelineParallelSize}.`),
+  dataParallelSize: parallelism
+    .optional()
+    .describe(`Copies of the model inside one replica. Default ${DEFAULTS.engine.dataParallelSize}.`),
   expertParallel: z
     .boolean()
     .optional()
@@ -226,10 +231,14 @@ export const engineSettings = z.object({
     ),
   reasoningParser: pluginName.optional().describe('Parser for reasoning, such as `deepseek_r1` or `qwen3`.'),
   loadFormat: pluginName.optional().describe('Format of the weights (`--load-format`).'),
-  startupTimeout: duration.optional().describe('How long an engine may take to become healthy. Default 30m.'),
+  startupTimeout: duration
+    .optional()
+    .describe(`How long an engine may take to become healthy. Default ${DEFAULTS.engine.startupTimeout}.`),
   drainTimeout: duration
     .optional()
-    .describe('How long running requests may take to end before a pod is stopped. Default 5m.'),
+    .describe(
+      `How long running requests may take to end before a pod is stopped. Default ${DEFAULTS.engine.drainTimeout}.`,
+    ),
   extraArgs: withRules(z.array(extraArg).max(64).meta({ 'x-kubernetes-list-type': 'atomic' }), [
     extraArgsRule,
   ])

@@ -1,6 +1,7 @@
 /** How many replicas a model has: a fixed number, or bounds and what moves it between them. */
 import { z } from 'zod';
 import { decimal, dnsLabel, duration } from './common.ts';
+import { DEFAULTS } from './defaults.ts';
 import { withRules } from './rule.ts';
 
 const replicaCount = z.int().min(0).max(1000);
@@ -30,7 +31,7 @@ const schedule = withRules(
       .max(64)
       .regex(/^[A-Za-z0-9_+/-]+$/, 'write an IANA name, such as Europe/Berlin')
       .optional()
-      .describe('IANA name, such as `Europe/Berlin`. Default: UTC.'),
+      .describe(`IANA name, such as \`Europe/Berlin\`. Default: ${DEFAULTS.scaling.timeZone}.`),
     minReplicas: replicaCount.optional().describe('Replaces `minReplicas` while the window is open.'),
     maxReplicas: mostReplicas.optional().describe('Replaces `maxReplicas` while the window is open.'),
   }),
@@ -94,17 +95,23 @@ export const scalingSettings = withRules(
       .describe(
         'A fixed number of replicas. Excludes all other fields, except with `mode: External`, where it is the current number and `/scale` writes it.',
       ),
-    minReplicas: replicaCount.optional().describe('Fewest replicas; 0 allows scale to zero. Default 1.'),
+    minReplicas: replicaCount
+      .optional()
+      .describe(`Fewest replicas; 0 allows scale to zero. Default ${DEFAULTS.scaling.minReplicas}.`),
     maxReplicas: mostReplicas.optional().describe('Most replicas. Default: `minReplicas`, at least 1.'),
     idleTimeout: duration
       .optional()
-      .describe('Silence after which a model that may go to zero is put to sleep. Default 180s.'),
+      .describe(
+        `Silence after which a model that may go to zero is put to sleep. Default ${DEFAULTS.scaling.idleTimeout}.`,
+      ),
     target: z
       .int()
       .min(1)
       .max(65536)
       .optional()
-      .describe('Requests in flight or queued per replica. Default: 70 % of maxNumSeqs.'),
+      .describe(
+        `Requests in flight or queued per replica. Default: ${DEFAULTS.scaling.targetUtilization * 100} % of maxNumSeqs.`,
+      ),
     behavior: z
       .object({
         scaleUp: scalingRules.optional().describe('Rules for more replicas.'),
@@ -122,7 +129,7 @@ export const scalingSettings = withRules(
       .enum(['Auto', 'HPA', 'Internal', 'External'])
       .optional()
       .describe(
-        'Who decides between 1 and maxReplicas. `HPA`: a HorizontalPodAutoscaler. `Internal`: the operator. `Auto`: the HPA where the operator can serve its metric, else `Internal`. `External`: whoever writes `/scale`, such as KEDA. Default `Auto`.',
+        `Who decides between 1 and maxReplicas. \`HPA\`: a HorizontalPodAutoscaler. \`Internal\`: the operator. \`Auto\`: the HPA where the operator can serve its metric, else \`Internal\`. \`External\`: whoever writes \`/scale\`, such as KEDA. Default \`${DEFAULTS.scaling.mode}\`.`,
       ),
   }),
   [

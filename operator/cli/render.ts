@@ -1,24 +1,18 @@
 /** `vllm-operator render`: the manifests that the operator would apply, without a cluster. */
 import { stringify } from 'yaml';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { acceptModels } from '../controllers/acceptance/acceptance.ts';
-import { claimOf, isRunnable } from '../controllers/acceptance/claim.ts';
-import { Holdings } from '../controllers/acceptance/holdings.ts';
 import { resolveMode, withBudget } from '../controllers/scaling/mode.ts';
-import { planMemory } from '../model/memory-plan.ts';
-import { resolveEngine } from '../model/settings.ts';
-import { type ClaimModes, checkSharedClaims } from '../model/shared-claims.ts';
-import { renderHpa } from '../render/hpa.ts';
+import { type Bounds, boundsAt } from '../model/bounds.ts';
+import { poolKeyOf } from '../model/pool-key.ts';
+import type { ResolvedModel } from '../model/resolved-model.ts';
 import type { Cluster, Manifest } from '../render/manifest.ts';
 import { renderModel } from '../render/model.ts';
 import { renderPool } from '../render/pool.ts';
 import { readRouterTemplates, routerFiles } from '../router/router-files.ts';
-import { boundsAt } from '../scaling/bounds.ts';
-import { ScheduleError } from '../scaling/cron-edge.ts';
-import { describeIssue, InvalidSpecError } from '../values/spec-issue.ts';
-import { resolveAccelerator } from '../vllm/accelerators.ts';
+import { describeIssue, type SpecIssue } from '../values/spec-issue.ts';
 import { checkExtraArgs } from '../vllm/extra-args.ts';
 import { imageVersion, PINNED_VERSION, parseVersion } from '../vllm/versions.ts';
+import { type AssessedFiles, assessFiles, claimModesOf } from './assess-files.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
 
 /** Where the output of a command goes. */
@@ -36,80 +30,17 @@ const HEADER = `# What vllm-operator applies for these objects. Three things onl
 # HPAs are made where the operator serves external.metrics.k8s.io, with the bounds that schedules give at the time.
 `;
 
-/** Objects in files have no UID; their name stands in for it. */
-function withUid(model: InferenceModel): InferenceModel {
-  return { ...model, metadata: { ...model.metadata, uid: manifestKey(model) } };
-}
-
 /** What no model of the pool could mend but by overriding it. */
 function problemsOfPool(pool: InferencePool): string[] {
-  resolveAccelerator(pool.spec.accelerator);
   const { image, version, extraArgs = [] } = pool.spec.engine ?? {};
   const known = version === undefined ? image && imageVersion(image) : parseVersion(version);
   const field = (at: number): string => `spec.engine.extraArgs[${at}]`;
-  return checkExtraArgs(extraArgs, known || PINNED_VERSION, field).map(
-    (issue) => `InferencePool ${manifestKey(pool)}: ${describeIssue(issue)}`,
-  );
+  return linesOf(pool, checkExtraArgs(extraArgs, known || PINNED_VERSION, field));
 }
 
-function problemsOfModels(
-  pool: InferencePool,
-  models: readonly InferenceModel[],
-  found: ManifestFiles,
-): string[] {
-  const { verdicts } = acceptModels({
-    pool,
-    models: models.map(withUid),
-    namespaceLabels: (name) => found.namespaces.get(name),
-    acceleratorsPerReplica: resolveAccelerator(pool.spec.accelerator).count,
-    claimOf: (model) => claimOf(pool, model),
-    isRunnable: (model) => isRunnable(pool, model, 0),
-    holdings: new Holdings(),
-  });
-  return models.flatMap((model) => {
-    const name = `InferenceModel ${manifestKey(model)}`;
-    const verdict = verdicts.get(manifestKey(model));
-    if (verdict !== undefined && !verdict.accepted) return [`${name}: ${verdict.message}`];
-    try {
-      const issue = planMemory(resolveEngine(pool, model))?.issue;
-      return [...problemsOfClaims(model, found), ...(issue ? [`${name}: ${describeIssue(issue)}`] : [])];
-    } catch (error) {
-      return invalid(name, error);
-    }
-  });
-}
-
-/** What speaks against claims that the files declare. */
-export function problemsOfClaims(model: InferenceModel, found: ManifestFiles): string[] {
-  const issues = checkSharedClaims(model.spec, claimModesOf(found, model));
-  return issues.map((issue) => `InferenceModel ${manifestKey(model)}: ${describeIssue(issue)}`);
-}
-
-/** Access modes of claims, as far as the files have them. */
-function claimModesOf({ claims }: ManifestFiles, { metadata }: InferenceModel): ClaimModes {
-  return (name) => claims.get(`${metadata.namespace}/${name}`);
-}
-
-/** The issues of an error as lines for people. Throws an error of another kind. */
-export function invalid(name: string, error: unknown): string[] {
-  if (!(error instanceof InvalidSpecError)) throw error;
-  return error.issues.map((issue) => `${name}: ${describeIssue(issue)}`);
-}
-
-/** Any moment will do: an expression or time zone that does not exist fails at all of them. */
-function scheduleProblems(model: InferenceModel): string[] {
-  try {
-    boundsAt(model.spec.scaling, 0);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ScheduleError)) throw error;
-    return [`InferenceModel ${manifestKey(model)}: ${error.message}`];
-  }
-}
-
-/** `namespace/name` of the pool that a model refers to. */
-export function poolKeyOf(model: InferenceModel): string {
-  return `${model.spec.poolRef.namespace ?? model.metadata.namespace}/${model.spec.poolRef.name}`;
+/** Issues of an object as lines for people. */
+export function linesOf(object: InferencePool | InferenceModel, issues: readonly SpecIssue[]): string[] {
+  return issues.map((issue) => `${object.kind} ${manifestKey(object)}: ${describeIssue(issue)}`);
 }
 
 /** The models whose pool is not in the files. */
@@ -118,37 +49,49 @@ export function modelsWithoutPool({ pools, models }: ManifestFiles): InferenceMo
   return models.filter((model) => !keys.has(poolKeyOf(model)));
 }
 
+/** A line for each of them. */
+export function problemsOfMissingPools(found: ManifestFiles): string[] {
+  return modelsWithoutPool(found).flatMap((model) =>
+    linesOf(model, [
+      {
+        field: 'spec.poolRef',
+        value: undefined,
+        reason: `there is no InferencePool ${poolKeyOf(model)} in the files`,
+        remedy: 'add its file with another -f, or correct the name',
+      },
+    ]),
+  );
+}
+
 /** What would keep a model or pool of the files from running, as lines for people. A model without its pool is passed over. */
-export function findProblems(found: ManifestFiles): string[] {
-  const pools = new Map(found.pools.map((pool) => [manifestKey(pool), pool]));
+export function findProblems(found: ManifestFiles, { models, wrongPools }: AssessedFiles): string[] {
+  const used = new Set([...found.models.map(poolKeyOf), ...wrongPools.map(({ pool }) => manifestKey(pool))]);
   return [
     ...found.problems,
-    ...found.models.flatMap(scheduleProblems),
-    ...[...pools].flatMap(([key, pool]) => {
-      const models = found.models.filter((model) => poolKeyOf(model) === key);
-      try {
-        return models.length === 0 ? problemsOfPool(pool) : problemsOfModels(pool, models, found);
-      } catch (error) {
-        return invalid(`InferencePool ${key}`, error);
-      }
-    }),
+    ...wrongPools.flatMap(({ pool, issues }) => linesOf(pool, issues)),
+    ...found.pools.filter((pool) => !used.has(manifestKey(pool))).flatMap(problemsOfPool),
+    ...models.flatMap(({ model, assessment }) =>
+      assessment.kind === 'blocked' ? linesOf(model, assessment.issues) : [],
+    ),
   ];
 }
 
-/** Where the metrics API is the operator's. Which of the bounds of schedules are in force depends on the time. */
-function hpaOf(pool: InferencePool, model: InferenceModel): Manifest[] {
-  const now = Date.now();
+/** The bounds of its HPA, where the metrics API is the operator's. Which of the bounds of schedules are in force depends on the time. */
+function hpaOf({ pool, scaling }: ResolvedModel, now: number): Bounds | undefined {
   const metricsApi = { owner: 'ours', available: true, since: 0, message: '' } as const;
-  const decision = resolveMode({ scaling: model.spec.scaling, metricsApi, now });
-  if (withBudget(decision, pool).mode !== 'HPA') return [];
-  return [renderHpa({ pool, model, bounds: boundsAt(model.spec.scaling, now) })];
+  const decision = resolveMode({ scaling, metricsApi, now });
+  return withBudget(decision, pool).mode === 'HPA' ? boundsAt(scaling, now) : undefined;
 }
 
-function renderAll(found: ManifestFiles, cluster: Cluster): Manifest[] {
-  const pools = new Map(found.pools.map((pool) => [manifestKey(pool), pool]));
+function renderAll(
+  found: ManifestFiles,
+  { models }: AssessedFiles,
+  cluster: Cluster,
+  now: number,
+): Manifest[] {
   const templates = readRouterTemplates();
   return [
-    ...[...pools.values()].flatMap((pool) =>
+    ...found.pools.flatMap((pool) =>
       renderPool({
         pool,
         cluster,
@@ -156,14 +99,10 @@ function renderAll(found: ManifestFiles, cluster: Cluster): Manifest[] {
         redis: { aclHash: NO_PASSWORD },
       }),
     ),
-    ...found.models.flatMap((model) => {
-      const pool = pools.get(poolKeyOf(model));
-      return pool === undefined
-        ? []
-        : [
-            ...renderModel({ pool, model, cluster, claimModes: claimModesOf(found, model) }),
-            ...hpaOf(pool, model),
-          ];
+    ...models.flatMap(({ model, assessment }) => {
+      if (assessment.kind === 'blocked') return [];
+      const claimModes = claimModesOf(found, model.metadata.namespace ?? '');
+      return renderModel(assessment.model, { claimModes, hpa: hpaOf(assessment.model, now) });
     }),
   ];
 }
@@ -184,19 +123,15 @@ export function renderFiles(
   { write, fail }: CommandOutput,
   cluster: Cluster = { operatorNamespace: 'vllm-operator-system' },
 ): number {
+  const now = Date.now();
   const found = readManifestFiles(files);
-  const problems = [
-    ...findProblems(found),
-    ...modelsWithoutPool(found).map(
-      (model) =>
-        `InferenceModel ${manifestKey(model)}: spec.poolRef: there is no InferencePool ${poolKeyOf(model)} in the files; add its file with another -f, or correct the name`,
-    ),
-  ];
+  const assessed = assessFiles(found, now);
+  const problems = [...findProblems(found, assessed), ...problemsOfMissingPools(found)];
   if (problems.length === 0 && found.pools.length === 0) {
     problems.push(`${files.join(', ')}: no InferencePool in there: name files with pools and their models`);
   }
   for (const problem of problems) fail(`${problem}\n`);
   if (problems.length > 0) return 1;
-  write(`${HEADER}${toYaml(renderAll(found, cluster))}`);
+  write(`${HEADER}${toYaml(renderAll(found, assessed, cluster, now))}`);
   return 0;
 }

@@ -2,17 +2,11 @@
 import { API_VERSION } from '../api/common.ts';
 import { inferencePoolSpec } from '../api/inference-pool.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { resolveEngine } from '../model/settings.ts';
+import { poolKeyOf } from '../model/pool-key.ts';
 import { formatVersion, PINNED_VERSION } from '../vllm/versions.ts';
+import { assessFiles, assessIn } from './assess-files.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
-import {
-  type CommandOutput,
-  findProblems,
-  invalid,
-  modelsWithoutPool,
-  poolKeyOf,
-  problemsOfClaims,
-} from './render.ts';
+import { type CommandOutput, findProblems, linesOf, modelsWithoutPool } from './render.ts';
 
 /** Stands in for a pool that is not known: it has room for every model. */
 function anyPool(model: InferenceModel): InferencePool {
@@ -28,13 +22,11 @@ function anyPool(model: InferenceModel): InferencePool {
 }
 
 /** What no pool can mend, judged with vLLM's default version where the model names none. */
-function problemsOfAlone(model: InferenceModel, found: ManifestFiles): string[] {
-  try {
-    resolveEngine(anyPool(model), model);
-    return problemsOfClaims(model, found);
-  } catch (error) {
-    return invalid(`InferenceModel ${manifestKey(model)}`, error);
-  }
+function problemsOfAlone(model: InferenceModel, found: ManifestFiles, now: number): string[] {
+  const assessment = assessIn(anyPool(model), model, found, now);
+  return assessment.kind === 'blocked' && assessment.why.condition !== 'MemoryFit'
+    ? linesOf(model, assessment.issues)
+    : [];
 }
 
 function warning(model: InferenceModel): string {
@@ -89,7 +81,11 @@ export function validateFiles(
     return 1;
   }
   const alone = modelsWithoutPool(all);
-  const problems = [...findProblems(all), ...alone.flatMap((model) => problemsOfAlone(model, all))];
+  const now = Date.now();
+  const problems = [
+    ...findProblems(all, assessFiles(all, now)),
+    ...alone.flatMap((model) => problemsOfAlone(model, all, now)),
+  ];
   for (const model of alone) fail(`${warning(model)}\n`);
   for (const problem of problems) fail(`${problem}\n`);
   if (problems.length > 0) return 1;

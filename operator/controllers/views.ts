@@ -2,24 +2,29 @@
 import { keyOf } from '../kube/key.ts';
 import type { ExternalMetricsApi } from '../metrics-api/external-metrics-api.ts';
 import { type MetricsApiAddress, setupMetricsApi } from '../metrics-api/setup.ts';
+import { poolKeyOf } from '../model/pool-key.ts';
 import { labelValue } from '../render/names.ts';
 import { ColdStartRecorder } from '../scaling/cold-start-recorder.ts';
 import { DemandTracker } from '../scaling/demand.ts';
 import { AcceptanceCache } from './acceptance/acceptance-cache.ts';
+import { Assessments } from './acceptance/assessments.ts';
 import { GrantLedger } from './acceptance/grant-ledger.ts';
 import { BoundsKeeper } from './scaling/bounds-keeper.ts';
 import { BudgetKeeper } from './scaling/budget-keeper.ts';
 import { Lives } from './scaling/lives.ts';
 import { ModeKeeper } from './scaling/mode-keeper.ts';
 import { ReplicasWriter } from './scaling/replicas-writer.ts';
-import { byModel, poolKeyOf } from './shared/cluster-state.ts';
+import { byModel } from './shared/cluster-state.ts';
 import { addModel, type OperatorContext } from './shared/context.ts';
 import { Departures } from './shared/departures.ts';
 import { MountFailures } from './shared/mount-failures.ts';
+import { Resolutions } from './shared/resolutions.ts';
 
 export interface Views {
   ledger: GrantLedger;
+  resolutions: Resolutions;
   acceptance: AcceptanceCache;
+  assessments: Assessments;
   lives: Lives;
   departures: Departures;
   replicas: ReplicasWriter;
@@ -41,28 +46,33 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   const { client, state, clock } = context;
   const models = state.models.store;
   const ledger = new GrantLedger(client);
-  const acceptance = createAcceptance(context, ledger);
+  const resolutions = new Resolutions(state);
+  const acceptance = createAcceptance(context, resolutions, ledger);
+  const assessments = new Assessments({ state, resolutions, acceptance, clock });
   const lives = new Lives(models);
   const departures = new Departures(models);
   const replicas = new ReplicasWriter(client, models);
-  const bounds = new BoundsKeeper(models);
+  const bounds = new BoundsKeeper();
   const coldStarts = createColdStarts(context);
   const demand = createDemand(context, coldStarts);
   const budget = new BudgetKeeper({
     state,
+    resolutions,
     acceptance,
     lives,
     replicas,
     departures,
     demand,
-    minReplicas: (model) => bounds.of(model, clock.now()).minReplicas,
+    minReplicas: (scaling) => bounds.of(scaling, clock.now()).minReplicas,
   });
   const metricsApi = metricsApiAddress && createMetricsApi(context, metricsApiAddress, demand);
   const modes = new ModeKeeper({ state, clock, metricsApi: () => metricsApi?.state() ?? NO_METRICS_API });
   const mounts = new MountFailures({ client, pods: state.pods.store, clock });
   return {
     ledger,
+    resolutions,
     acceptance,
+    assessments,
     lives,
     departures,
     replicas,
@@ -81,9 +91,14 @@ const NO_METRICS_API = {
   message: 'this operator serves no metrics (--metrics-api-address is not set)',
 } as const;
 
-function createAcceptance({ state, queues, clock }: OperatorContext, ledger: GrantLedger): AcceptanceCache {
+function createAcceptance(
+  { state, queues, clock }: OperatorContext,
+  resolutions: Resolutions,
+  ledger: GrantLedger,
+): AcceptanceCache {
   return new AcceptanceCache({
     state,
+    resolutions,
     ledger,
     clock,
     onStale: (poolKey) => queues.routes.add(poolKey),

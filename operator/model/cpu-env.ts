@@ -2,10 +2,10 @@ import type { EnvVar } from '../api/common.ts';
 import { flagsIn } from '../vllm/extra-args.ts';
 import { committedMemoryGiB } from './host-memory.ts';
 import { estimateMemory } from './memory-estimate.ts';
-import type { ResolvedEngine } from './resolved-engine.ts';
+import type { MergedEngine } from './merged-engine.ts';
 
 /** Whole GiB for the KV cache: what the plan leaves, or half of the memory for a model of unknown shape. */
-function kvCacheGiB(engine: ResolvedEngine): number {
+function kvCacheGiB(engine: MergedEngine): number {
   const planned =
     engine.model === undefined
       ? (engine.accelerator.memoryGiB - committedMemoryGiB(engine)) / 2
@@ -17,7 +17,7 @@ function kvCacheGiB(engine: ResolvedEngine): number {
  * What vLLM's CPU backend has to be told in a pod, empty on accelerators. It would size the KV cache by the memory of the
  * node, and bind a thread to each of its cores. One core is left to the API server.
  */
-export function cpuEnv(engine: ResolvedEngine): EnvVar[] {
+export function cpuEnv(engine: MergedEngine): EnvVar[] {
   const { vendor, cpu } = engine.accelerator;
   if (vendor !== 'cpu') return [];
   const sized = flagsIn(engine.extraArgs, engine.version).has('kv-cache-memory-bytes');

@@ -1,7 +1,7 @@
 /** The arguments of `vllm serve` for one engine. */
 import { flagAvailability, flagNamed } from '../vllm/flags.ts';
 import type { EngineVersion } from '../vllm/versions.ts';
-import { type ResolvedEngine, worldSize } from './resolved-engine.ts';
+import { type MergedEngine, worldSize } from './merged-engine.ts';
 
 /** One flag that a setting asks for. */
 export interface FlagRequest {
@@ -19,11 +19,11 @@ type MaybeValue = string | number | undefined;
  * Swap space of the whole engine in GiB. The setting is per accelerator, as `--swap-space` was; `--kv-offloading-size`
  * is the total over the tensor and pipeline ranks of one data-parallel rank.
  */
-function offloadingSize(engine: ResolvedEngine, perAccelerator: number): number {
+function offloadingSize(engine: MergedEngine, perAccelerator: number): number {
   return (perAccelerator * worldSize(engine)) / engine.dataParallelSize;
 }
 
-function swapRequest(engine: ResolvedEngine): FlagRequest[] {
+function swapRequest(engine: MergedEngine): FlagRequest[] {
   const field = 'engine.pagedAttention.swapSpaceGiB';
   const size = engine.settings.pagedAttention?.swapSpaceGiB;
   if (size === undefined) return [];
@@ -34,7 +34,7 @@ function swapRequest(engine: ResolvedEngine): FlagRequest[] {
   return [{ flag: 'kv-offloading-size', value: String(offloadingSize(engine, size)), field }];
 }
 
-function speculativeConfig(engine: ResolvedEngine): string | undefined {
+function speculativeConfig(engine: MergedEngine): string | undefined {
   const speculative = engine.settings.speculative;
   if (speculative === undefined) return undefined;
   return JSON.stringify({
@@ -46,7 +46,7 @@ function speculativeConfig(engine: ResolvedEngine): string | undefined {
   });
 }
 
-function loraRequests(engine: ResolvedEngine): FlagRequest[] {
+function loraRequests(engine: MergedEngine): FlagRequest[] {
   const lora = engine.settings.lora;
   if (lora === undefined) return [];
   const adapters = (lora.adapters ?? []).map((adapter) => `${adapter.name}=${adapter.source}`);
@@ -70,7 +70,7 @@ function onOff(flag: string, value: boolean | undefined, field: string): FlagReq
 }
 
 /** Every flag that the settings of an engine come to, in the order they are rendered. */
-export function flagRequests(engine: ResolvedEngine): FlagRequest[] {
+export function flagRequests(engine: MergedEngine): FlagRequest[] {
   const { settings, version } = engine;
   const paged = settings.pagedAttention;
   const parser = settings.toolCallParser;
@@ -131,7 +131,7 @@ function format(request: FlagRequest): string[] {
  * `extraArgs`. Throws RangeError rather than render a flag that the engine's version lacks; `resolveEngine` has refused
  * such settings.
  */
-export function renderFlags(engine: ResolvedEngine): string[] {
+export function renderFlags(engine: MergedEngine): string[] {
   const requests = flagRequests(engine);
   for (const { flag } of requests) {
     if (flagAvailability(flagNamed(flag), engine.version) !== 'available') {

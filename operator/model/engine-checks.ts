@@ -13,11 +13,11 @@ import {
 } from '../vllm/versions.ts';
 import { flagRequests } from './engine-args.ts';
 import { inheritedArguments } from './merge-settings.ts';
+import type { MergedEngine } from './merged-engine.ts';
 import { checkParallelism } from './parallelism-checks.ts';
-import type { ResolvedEngine } from './resolved-engine.ts';
 import { type EngineInput, settingField } from './setting-field.ts';
 
-type Check = (engine: ResolvedEngine, input: EngineInput) => SpecIssue[];
+type Check = (engine: MergedEngine, input: EngineInput) => SpecIssue[];
 
 const checkVersion: Check = (engine, input) => {
   const starts = compareVersions(engine.version, OLDEST_VERSION) >= 0 || !isOfficialImage(engine.image);
@@ -173,6 +173,6 @@ const CHECKS: readonly Check[] = [
 ];
 
 /** All that speaks against an engine before it is rendered. */
-export function checkEngine(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
+export function checkEngine(engine: MergedEngine, input: EngineInput): SpecIssue[] {
   return CHECKS.flatMap((check) => check(engine, input));
 }

@@ -2,11 +2,11 @@ import { ACCELERATOR_PRODUCTS } from '../api/inference-pool.ts';
 import { ACCELERATORS } from '../vllm/accelerators.ts';
 import type { KnownModel } from '../vllm/models.ts';
 import { estimateMemory } from './memory-estimate.ts';
+import type { MergedEngine } from './merged-engine.ts';
 import { tensorParallelSizes } from './parallelism-checks.ts';
-import type { ResolvedEngine } from './resolved-engine.ts';
 
 /** Accelerator types such as `H200x8` that would hold a model, the cheapest first and one for each product, at most three. */
-export function fittingAccelerators(engine: ResolvedEngine, model: KnownModel): string[] {
+export function fittingAccelerators(engine: MergedEngine, model: KnownModel): string[] {
   const types = ACCELERATOR_PRODUCTS.flatMap((product) => {
     const facts = ACCELERATORS[product];
     // MXFP4 and NVFP4 weights need Ampere; tensor parallelism needs fast links to be worth its price.

@@ -1,6 +1,6 @@
 /** How much KV cache a sequence takes on one accelerator, after vllm/v1/kv_cache_interface.py. */
 import type { KnownModel } from '../vllm/models.ts';
-import type { ResolvedEngine } from './resolved-engine.ts';
+import type { MergedEngine } from './merged-engine.ts';
 
 export interface KvCacheShape {
   /** Bytes that a sequence of that many tokens takes on one accelerator, whole blocks. */
@@ -9,7 +9,7 @@ export interface KvCacheShape {
   longestSequence(bytes: number): number;
 }
 
-function bytesPerValue(engine: ResolvedEngine): number {
+function bytesPerValue(engine: MergedEngine): number {
   const dtype = engine.settings.pagedAttention?.kvCacheDtype ?? 'auto';
   if (/(nvfp4|int4)/.test(dtype)) return 0.5;
   if (/(fp8|int8)/.test(dtype)) return 1;
@@ -18,7 +18,7 @@ function bytesPerValue(engine: ResolvedEngine): number {
 }
 
 /** Bytes of one token in one layer. Key-value heads fewer than the tensor-parallel size are replicated; a latent cache (MLA) is whole on every rank. */
-function tokenLayerBytes(engine: ResolvedEngine, model: KnownModel): number {
+function tokenLayerBytes(engine: MergedEngine, model: KnownModel): number {
   const bytes = bytesPerValue(engine);
   if (model.latent !== undefined) return (model.latent.kvLoraRank + model.latent.qkRopeHeadDim) * bytes;
   return 2 * Math.max(1, model.kvHeads / engine.tensorParallelSize) * model.headDim * bytes;
@@ -29,7 +29,7 @@ function tokenLayerBytes(engine: ResolvedEngine, model: KnownModel): number {
  * vLLM falls back to where its hybrid KV cache manager is off.
  */
 export function kvCacheShape(
-  engine: ResolvedEngine,
+  engine: MergedEngine,
   model: KnownModel,
   { batchedTokens, useWindows }: { batchedTokens: number; useWindows: boolean },
 ): KvCacheShape {

@@ -5,7 +5,7 @@ import type { KnownModel } from '../vllm/models.ts';
 import { compareVersions } from '../vllm/versions.ts';
 import { committedMemoryGiB } from './host-memory.ts';
 import { type KvCacheShape, kvCacheShape } from './kv-cache-shape.ts';
-import { type ResolvedEngine, worldSize } from './resolved-engine.ts';
+import { type MergedEngine, worldSize } from './merged-engine.ts';
 import { weightsPerAccelerator } from './weights.ts';
 
 /** Sizes in GiB on one accelerator. */
@@ -29,7 +29,7 @@ export interface MemoryEstimate {
 }
 
 /** vLLM's default for `--gpu-memory-utilization` (raised by vLLM #38284). */
-function utilization(engine: ResolvedEngine): number {
+function utilization(engine: MergedEngine): number {
   if (engine.accelerator.vendor === 'cpu') return 1;
   const text = engine.settings.pagedAttention?.gpuMemoryUtilization;
   if (text !== undefined) return Number(text);
@@ -37,7 +37,7 @@ function utilization(engine: ResolvedEngine): number {
 }
 
 /** vLLM's default for `--max-num-batched-tokens` of an API server (get_batch_defaults). */
-function batchedTokens(engine: ResolvedEngine): number {
+function batchedTokens(engine: MergedEngine): number {
   const set = engine.settings.batching?.maxNumBatchedTokens;
   if (set !== undefined) return set;
   const { memoryGiB, product } = engine.accelerator;
@@ -47,7 +47,7 @@ function batchedTokens(engine: ResolvedEngine): number {
 }
 
 /** Room for adapters: rank times the inputs and outputs of the seven projections of a layer, about 20 hidden sizes. */
-function adaptersGiB(engine: ResolvedEngine, model: KnownModel): number {
+function adaptersGiB(engine: MergedEngine, model: KnownModel): number {
   const lora = engine.settings.lora;
   if (lora === undefined) return 0;
   const hidden = model.attentionHeads * model.headDim;
@@ -56,20 +56,20 @@ function adaptersGiB(engine: ResolvedEngine, model: KnownModel): number {
 }
 
 /** Memory beside weights and KV cache, after what KAITO and aiconfigurator measured. */
-function overheadGiB(engine: ResolvedEngine, model: KnownModel, weightsGiB: number): number {
+function overheadGiB(engine: MergedEngine, model: KnownModel, weightsGiB: number): number {
   const wide = batchedTokens(engine) >= 8192 || (model.vocabulary ?? 0) > 200_000;
   const communication = engine.tensorParallelSize > 1 ? 0.4 : 0;
   return 2.5 + 0.05 * weightsGiB + communication + (wide ? 1 : 0) + adaptersGiB(engine, model);
 }
 
-function contextLength(engine: ResolvedEngine, model: KnownModel, longest: number): number {
+function contextLength(engine: MergedEngine, model: KnownModel, longest: number): number {
   const wanted = engine.settings.maxModelLen;
   const most = model.maxPositionEmbeddings ?? longest;
   return wanted === 'auto' ? Math.min(most, longest) : (wanted ?? most);
 }
 
 /** vLLM's V1 engine: utilization x memory - weights - overhead is left for KV blocks, and one sequence of maxModelLen must fit. */
-export function estimateMemory(engine: ResolvedEngine, model: KnownModel): MemoryEstimate {
+export function estimateMemory(engine: MergedEngine, model: KnownModel): MemoryEstimate {
   const weightsGiB = weightsPerAccelerator(engine, model);
   const overhead = overheadGiB(engine, model, weightsGiB);
   const onCpu = engine.accelerator.vendor === 'cpu';

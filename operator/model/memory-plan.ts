@@ -5,7 +5,7 @@ import { flagsIn } from '../vllm/extra-args.ts';
 import type { KnownModel } from '../vllm/models.ts';
 import { fittingAccelerators } from './fitting-accelerators.ts';
 import { estimateMemory, type MemoryEstimate } from './memory-estimate.ts';
-import type { ResolvedEngine } from './resolved-engine.ts';
+import type { MergedEngine } from './merged-engine.ts';
 
 /** The plan of one replica. Sizes are GiB on one accelerator. */
 export interface MemoryPlan {
@@ -34,7 +34,7 @@ const UNPLANNED_FLAGS = [
   'config',
 ];
 
-function remedyFor(engine: ResolvedEngine, model: KnownModel, estimate: MemoryEstimate): string {
+function remedyFor(engine: MergedEngine, model: KnownModel, estimate: MemoryEstimate): string {
   const types = fittingAccelerators(engine, model);
   const { count, product } = engine.accelerator;
   const pool =
@@ -60,7 +60,7 @@ function remedyFor(engine: ResolvedEngine, model: KnownModel, estimate: MemoryEs
 }
 
 /** Undefined for a model of unknown shape, and where extraArgs change what counts. */
-export function planMemory(engine: ResolvedEngine): MemoryPlan | undefined {
+export function planMemory(engine: MergedEngine): MemoryPlan | undefined {
   const { model, accelerator } = engine;
   if (model === undefined) return undefined;
   const flags = flagsIn(engine.extraArgs, engine.version);

@@ -1,7 +1,7 @@
 /** Whether the parallel sizes fit the accelerators of a replica and the shape of the model. */
 
 import type { SpecIssue } from '../values/spec-issue.ts';
-import { type ResolvedEngine, worldSize } from './resolved-engine.ts';
+import { type MergedEngine, worldSize } from './merged-engine.ts';
 import { type EngineInput, settingField } from './setting-field.ts';
 
 /** Tensor-parallel sizes up to a limit that split the heads of a model evenly. */
@@ -15,7 +15,7 @@ export function tensorParallelSizes(
   });
 }
 
-function checkCount(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
+function checkCount(engine: MergedEngine, input: EngineInput): SpecIssue[] {
   const { count, product } = engine.accelerator;
   const world = worldSize(engine);
   if (world <= count) return [];
@@ -36,7 +36,7 @@ function checkCount(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
   ];
 }
 
-function checkHeads(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
+function checkHeads(engine: MergedEngine, input: EngineInput): SpecIssue[] {
   const { model, tensorParallelSize: size, accelerator } = engine;
   if (model === undefined) return [];
   const sizes = tensorParallelSizes(model, accelerator.count);
@@ -55,7 +55,7 @@ function checkHeads(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
   ];
 }
 
-function checkStages(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
+function checkStages(engine: MergedEngine, input: EngineInput): SpecIssue[] {
   const { model, pipelineParallelSize: size } = engine;
   if (model === undefined || size <= model.layers) return [];
   const reason = `the model has ${model.layers} layers`;
@@ -63,7 +63,7 @@ function checkStages(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
   return [{ field: settingField(input, 'pipelineParallelSize'), value: size, reason, remedy }];
 }
 
-function checkExperts(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
+function checkExperts(engine: MergedEngine, input: EngineInput): SpecIssue[] {
   // Facts that users give do not say whether there are experts.
   const { model, expertParallel } = engine;
   const dense = model?.experts === undefined && input.model.spec.model.facts === undefined;
@@ -73,7 +73,7 @@ function checkExperts(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
 }
 
 /** Issues of the parallel sizes. */
-export function checkParallelism(engine: ResolvedEngine, input: EngineInput): SpecIssue[] {
+export function checkParallelism(engine: MergedEngine, input: EngineInput): SpecIssue[] {
   const count = checkCount(engine, input);
   // A size that does not fit the replica need not split the heads as well.
   return count.length > 0

@@ -1,41 +1,29 @@
 import type { EnvVar } from '../api/common.ts';
-import type { EngineSettings } from '../api/engine-settings.ts';
 import type { ResolvedAccelerator } from '../vllm/accelerators.ts';
 import type { ModelSource } from '../vllm/model-source.ts';
-import type { KnownModel } from '../vllm/models.ts';
-import type { EngineVersion } from '../vllm/versions.ts';
 
-/** What one model's engine runs with: settings of pool and model merged, defaults applied, checked. */
+/** What an engine pod runs with, and what routers and scaling have to know of it. Nothing in it is left to decide. */
 export interface ResolvedEngine {
   image: string;
-  version: EngineVersion;
+  /** Entrypoint; absent: the image's. */
+  command?: readonly string[];
+  args: readonly string[];
+  env: readonly EnvVar[];
   accelerator: ResolvedAccelerator;
   source: ModelSource;
   /** Names in the OpenAI API, the first being the one in responses and metrics. */
   servedNames: readonly string[];
-  revision?: string;
-  trustRemoteCode: boolean;
-  tensorParallelSize: number;
-  pipelineParallelSize: number;
-  dataParallelSize: number;
-  expertParallel: boolean;
-  /** Sequences that one data-parallel rank runs at once. */
-  maxNumSeqs: number;
+  /** Names of LoRA adapters in the OpenAI API. */
+  adapters: readonly string[];
+  /** Context length, where a setting says it. */
+  maxModelLen?: number;
+  /** Sequences that one replica runs at once. */
+  capacity: number;
+  /** Memory of the pod, and of it the volume for shared memory, in GiB. */
+  memoryGiB: number;
+  sharedMemoryGiB: number;
   startupTimeoutSeconds: number;
   drainTimeoutSeconds: number;
-  /** Merged settings without a default of ours: absent means vLLM's. */
-  settings: EngineSettings;
-  extraArgs: readonly string[];
-  env: readonly EnvVar[];
-  /** GiB that a volume of the template at /dev/shm takes of the memory; absent where the operator makes that volume. */
-  ownSharedMemoryGiB?: number;
-  /** Shape of the model, if it is known. */
-  model?: KnownModel;
-}
-
-/** Accelerators that the engine's ranks take. */
-export function worldSize(
-  engine: Pick<ResolvedEngine, 'tensorParallelSize' | 'pipelineParallelSize' | 'dataParallelSize'>,
-): number {
-  return engine.tensorParallelSize * engine.pipelineParallelSize * engine.dataParallelSize;
+  /** Whether the engine ends running requests by itself after SIGTERM; an older one aborts them at once. */
+  drainsItself: boolean;
 }

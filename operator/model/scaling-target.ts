@@ -1,14 +1,12 @@
-import type { InferenceModel } from '../api/types.ts';
+import { DEFAULTS } from '../api/defaults.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
-
-/** Share of what a replica runs at once: a new one is up before the others are full. Knative's target utilization. */
-const UTILIZATION = 0.7;
+import type { ResolvedScaling } from './resolved-scaling.ts';
 
 /** Requests in flight or queued that each replica is to have: `scaling.target`, else 70 % of what it runs at once. */
 export function scalingTarget(
-  model: InferenceModel,
-  engine: Pick<ResolvedEngine, 'maxNumSeqs' | 'dataParallelSize'>,
+  scaling: ResolvedScaling,
+  { capacity }: Pick<ResolvedEngine, 'capacity'>,
 ): number {
-  const capacity = engine.maxNumSeqs * engine.dataParallelSize;
-  return model.spec.scaling?.target ?? Math.max(1, Math.floor(capacity * UTILIZATION));
+  const own = scaling.kind === 'Range' ? scaling.target : undefined;
+  return own ?? Math.max(1, Math.floor(capacity * DEFAULTS.scaling.targetUtilization));
 }

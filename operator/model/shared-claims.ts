@@ -2,7 +2,8 @@
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import type { SpecIssue } from '../values/spec-issue.ts';
 import { parseModelSource } from '../vllm/model-source.ts';
-import { mostReplicas, NO_LIMIT } from './replica-bounds.ts';
+import { mostReplicas, NO_LIMIT } from './replica-counts.ts';
+import type { ResolvedScaling } from './resolved-scaling.ts';
 
 /** A claim in the spec of a model. */
 interface SharedClaim {
@@ -32,8 +33,12 @@ export function isBoundToOneNode(spec: InferenceModelSpec, modesOf: ClaimModes):
 }
 
 /** Issues of claims that cannot be used as the spec wants it. Those whose modes are not known are passed over. */
-export function checkSharedClaims(spec: InferenceModelSpec, modesOf: ClaimModes): SpecIssue[] {
-  const most = mostReplicas(spec.scaling);
+export function checkSharedClaims(
+  spec: InferenceModelSpec,
+  scaling: ResolvedScaling,
+  modesOf: ClaimModes,
+): SpecIssue[] {
+  const most = mostReplicas(scaling);
   const many =
     most >= NO_LIMIT
       ? 'any number of replicas (mode External without maxReplicas) share'

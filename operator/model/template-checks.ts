@@ -6,11 +6,12 @@ import type { SpecIssue } from '../values/spec-issue.ts';
 import { GIB } from '../values/units.ts';
 import { committedMemoryGiB } from './host-memory.ts';
 import { checkInitContainers } from './init-container-checks.ts';
-import type { ResolvedEngine } from './resolved-engine.ts';
+import type { MergedEngine } from './merged-engine.ts';
+import type { ResolvedScaling } from './resolved-scaling.ts';
 import { checkSharedClaims } from './shared-claims.ts';
 import { ENGINE_HOME, mountPath, operatorVolumes } from './template-volumes.ts';
 
-function checkVolumes(engine: ResolvedEngine, spec: InferenceModelSpec): SpecIssue[] {
+function checkVolumes(engine: MergedEngine, spec: InferenceModelSpec): SpecIssue[] {
   const template = spec.template;
   const names = (template?.volumes ?? []).map(({ name }) => name);
   const own = operatorVolumes(engine.source, template);
@@ -69,7 +70,7 @@ function checkCpuMemory(limit: string, memoryGiB: number): SpecIssue[] {
   return [{ field: 'spec.template.resources.limits.memory', value: limit, reason, remedy }];
 }
 
-function checkMemory(engine: ResolvedEngine, spec: InferenceModelSpec): SpecIssue[] {
+function checkMemory(engine: MergedEngine, spec: InferenceModelSpec): SpecIssue[] {
   const limit = spec.template?.resources?.limits?.memory;
   if (limit === undefined) return [];
   const { vendor, memoryGiB } = engine.accelerator;
@@ -88,15 +89,16 @@ function checkMemory(engine: ResolvedEngine, spec: InferenceModelSpec): SpecIssu
 
 /** Issues of everything that is rendered beside the engine's own settings. */
 export function checkTemplate(
-  engine: ResolvedEngine,
+  engine: MergedEngine,
   pool: InferencePoolSpec,
   spec: InferenceModelSpec,
+  scaling: ResolvedScaling,
 ): SpecIssue[] {
   return [
     ...checkVolumes(engine, spec),
     ...checkPlacement(pool, spec),
     ...checkMemory(engine, spec),
     // Of claims that somebody made only the cluster knows.
-    ...checkSharedClaims(spec, () => undefined),
+    ...checkSharedClaims(spec, scaling, () => undefined),
   ];
 }

@@ -3,7 +3,7 @@
 import { GIB } from '../values/units.ts';
 import type { KnownModel, WeightFormat } from '../vllm/models.ts';
 import { quantizedFormat } from '../vllm/quantization.ts';
-import type { ResolvedEngine } from './resolved-engine.ts';
+import type { MergedEngine } from './merged-engine.ts';
 
 /** Bytes of one parameter; the four-bit formats with their scales and the layers that stay at 16 bits. */
 const BYTES: Readonly<Record<WeightFormat, number>> = {
@@ -15,7 +15,7 @@ const BYTES: Readonly<Record<WeightFormat, number>> = {
   mxfp4: 0.53,
 };
 
-function loadedFormat(engine: ResolvedEngine, model: KnownModel): WeightFormat {
+function loadedFormat(engine: MergedEngine, model: KnownModel): WeightFormat {
   const { quantization, dtype } = engine.settings;
   const quantized = quantization === undefined ? undefined : quantizedFormat(quantization);
   if (quantized !== undefined) return quantized;
@@ -23,7 +23,7 @@ function loadedFormat(engine: ResolvedEngine, model: KnownModel): WeightFormat {
 }
 
 /** Weights of one copy of the model in GiB, in the format that the engine loads them in. */
-export function weightsGiB(engine: ResolvedEngine, model: KnownModel): number {
+export function weightsGiB(engine: MergedEngine, model: KnownModel): number {
   const format = loadedFormat(engine, model);
   if (model.weightsGiB !== undefined && format === model.format) return model.weightsGiB;
   return (model.parametersBillions * 1e9 * BYTES[format]) / GIB;
@@ -42,7 +42,7 @@ function expertShare(model: KnownModel): number {
  * Weights on one accelerator in GiB. Tensor and pipeline ranks split them; data-parallel ranks each hold a copy, but
  * share the experts. 2 % on top for what does not split evenly (KAITO).
  */
-export function weightsPerAccelerator(engine: ResolvedEngine, model: KnownModel): number {
+export function weightsPerAccelerator(engine: MergedEngine, model: KnownModel): number {
   const { tensorParallelSize, pipelineParallelSize, dataParallelSize } = engine;
   const experts = expertShare(model);
   const copies = 1 - experts + experts / dataParallelSize;

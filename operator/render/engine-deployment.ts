@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { renderFlags } from '../model/engine-args.ts';
-import type { ResolvedEngine } from '../model/resolved-engine.ts';
+import type { ResolvedModel } from '../model/resolved-model.ts';
 import { type ClaimModes, isBoundToOneNode } from '../model/shared-claims.ts';
-import { engineEnv } from './engine-env.ts';
 import { ENGINE_PORT, engineProbes, engineShutdown, terminationGraceSeconds } from './engine-lifecycle.ts';
 import { engineResources } from './engine-resources.ts';
 import { engineScheduling } from './engine-scheduling.ts';
@@ -28,15 +25,14 @@ const AMD_DEVICE_GROUPS = [44, 109];
 /** Time on top of the start for a node to appear and to pull the image, before a rollout counts as failed. */
 const SCHEDULING_SECONDS = 1200;
 
-interface DeploymentInput {
-  pool: InferencePool;
-  model: InferenceModel;
-  engine: ResolvedEngine;
+interface DeploymentCircumstances {
   roomForSurge: boolean;
   claimModes: ClaimModes;
+  /** Replicas to start with; undefined: they are left to whoever scales. */
+  replicas: number | undefined;
 }
 
-function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unknown> {
+function podSpec({ pool, model, engine }: ResolvedModel): Record<string, unknown> {
   const { volumes, volumeMounts } = engineVolumes(engine, model);
   const template = model.spec.template;
   const deviceGroups = engine.accelerator.vendor === 'amd' ? AMD_DEVICE_GROUPS : [];
@@ -62,10 +58,10 @@ function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unkno
       {
         name: 'engine',
         image: engine.image,
-        ...(engine.settings.command === undefined ? {} : { command: engine.settings.command }),
-        args: renderFlags(engine),
+        ...(engine.command === undefined ? {} : { command: engine.command }),
+        args: engine.args,
         ports: [{ name: 'http', containerPort: ENGINE_PORT, protocol: 'TCP' }],
-        env: engineEnv(engine, model),
+        env: engine.env,
         ...(template?.envFrom === undefined ? {} : { envFrom: template.envFrom }),
         ...containerFields(template),
         resources: engineResources(engine, model),
@@ -82,7 +78,10 @@ function podSpec({ pool, model, engine }: DeploymentInput): Record<string, unkno
 }
 
 /** A surge needs accelerators for one more replica, and volumes that another node can mount; without them the old pod has to go first. */
-function strategy({ roomForSurge, claimModes, model }: DeploymentInput): object {
+function strategy(
+  { model }: ResolvedModel,
+  { roomForSurge, claimModes }: Omit<DeploymentCircumstances, 'replicas'>,
+): object {
   const surge = roomForSurge && !isBoundToOneNode(model.spec, claimModes);
   return {
     type: 'RollingUpdate',
@@ -92,12 +91,15 @@ function strategy({ roomForSurge, claimModes, model }: DeploymentInput): object 
 
 /**
  * The engines of a model. Its pod template depends on what the engine runs with and on nothing else, so that pods are
- * replaced for that reason only. There are no replicas: scaling owns them.
+ * replaced for that reason only.
  */
-export function renderEngineDeployment(input: DeploymentInput): Manifest {
-  const { pool, model, engine } = input;
+export function renderEngineDeployment(
+  resolved: ResolvedModel,
+  { replicas, ...circumstances }: DeploymentCircumstances,
+): Manifest {
+  const { pool, model, engine } = resolved;
   const labels = engineLabels(model.metadata, pool.metadata);
-  const spec = podSpec(input);
+  const spec = podSpec(resolved);
   const hash = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
   const template = model.spec.template;
   return child(
@@ -107,7 +109,8 @@ export function renderEngineDeployment(input: DeploymentInput): Manifest {
     {
       spec: {
         selector: { matchLabels: engineSelector(model.metadata) },
-        strategy: strategy(input),
+        ...(replicas !== undefined && { replicas }),
+        strategy: strategy(resolved, circumstances),
         progressDeadlineSeconds: engine.startupTimeoutSeconds + SCHEDULING_SECONDS,
         revisionHistoryLimit: 3,
         template: {

@@ -1,5 +1,4 @@
 /** Probes and shutdown of engine pods. */
-import { drainsItself } from '../model/engine-args.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 
 /** Port of vLLM's HTTP server; containers and Services name it `http`. */
@@ -32,7 +31,7 @@ export function engineProbes(engine: ResolvedEngine): object {
 
 /** Seconds between the decision to stop a pod and SIGTERM. Engines that abort requests at SIGTERM get them all here. */
 function preStopSeconds(engine: ResolvedEngine): number {
-  return LEAVE_SECONDS + (drainsItself(engine.version) ? 0 : engine.drainTimeoutSeconds);
+  return LEAVE_SECONDS + (engine.drainsItself ? 0 : engine.drainTimeoutSeconds);
 }
 
 /** The container's `lifecycle`: leave the routes first. */

@@ -1,6 +1,5 @@
 /** What the engine container asks for. */
 import type { InferenceModel } from '../api/types.ts';
-import { podMemoryGiB } from '../model/host-memory.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import { mergeResources } from './resources.ts';
 
@@ -10,7 +9,7 @@ import { mergeResources } from './resources.ts';
  */
 export function engineResources(engine: ResolvedEngine, model: InferenceModel): object {
   const { accelerator } = engine;
-  const memory = `${podMemoryGiB(engine)}Gi`;
+  const memory = `${engine.memoryGiB}Gi`;
   const cpu = String(accelerator.cpu * accelerator.count);
   const { requests, limits } = mergeResources(
     { requests: { cpu, memory }, limits: { memory } },

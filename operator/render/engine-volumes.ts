@@ -1,6 +1,5 @@
 /** Volumes of engine pods: the root file system is read-only, so all that vLLM writes to is here. */
 import type { InferenceModel } from '../api/types.ts';
-import { sharedMemoryGiB } from '../model/host-memory.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import {
   ENGINE_HOME,
@@ -45,7 +44,7 @@ export function engineVolumes(
   engine: ResolvedEngine,
   model: InferenceModel,
 ): { volumes: object[]; volumeMounts: object[] } {
-  const shm = { medium: 'Memory', sizeLimit: `${sharedMemoryGiB(engine)}Gi` };
+  const shm = { medium: 'Memory', sizeLimit: `${engine.sharedMemoryGiB}Gi` };
   const template = model.spec.template;
   const names = operatorVolumes(engine.source, template);
   const own: PodVolume[] = [

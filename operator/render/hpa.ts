@@ -1,32 +1,24 @@
-import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { scalingTarget } from '../model/scaling-target.ts';
-import { resolveEngine } from '../model/settings.ts';
+import type { ResolvedModel } from '../model/resolved-model.ts';
+import type { ScalingSpec } from '../model/resolved-scaling.ts';
 import { canonicalQuantity } from '../values/quantity.ts';
 import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../vllm/requests-metric.ts';
 import { engineLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { engineName, labelValue } from './names.ts';
 
-export interface HpaInput {
-  pool: InferencePool;
-  model: InferenceModel;
-  /** The bounds in force, schedules included. */
-  bounds: { minReplicas: number; maxReplicas: number };
-}
-
-type ScalingRules = NonNullable<
-  NonNullable<NonNullable<InferenceModel['spec']['scaling']>['behavior']>['scaleUp']
->;
+type ScalingRules = NonNullable<NonNullable<ScalingSpec['behavior']>['scaleUp']>;
 
 /**
  * The HorizontalPodAutoscaler of a model, on the metric that the operator serves. It moves replicas between one and the
- * maximum: zero is the operator's, and an HPA leaves a Deployment alone that has none. Throws InvalidSpecError.
+ * maximum: zero is the operator's, and an HPA leaves a Deployment alone that has none.
  */
-export function renderHpa({ pool, model, bounds }: HpaInput): Manifest {
+export function renderHpa(
+  { pool, model, target, scaling }: ResolvedModel,
+  bounds: { minReplicas: number; maxReplicas: number },
+): Manifest {
   const name = engineName(model.metadata.name);
   const minReplicas = Math.max(1, bounds.minReplicas);
-  const target = scalingTarget(model, resolveEngine(pool, model));
-  const { scaleUp, scaleDown } = model.spec.scaling?.behavior ?? {};
+  const { scaleUp, scaleDown } = scaling.kind === 'Range' ? scaling.behavior : {};
   const behavior = {
     ...(scaleUp && { scaleUp: rules(scaleUp) }),
     ...(scaleDown && { scaleDown: rules(scaleDown) }),

@@ -20,10 +20,7 @@ import type {
 } from './route-table.ts';
 
 /** What a router has to know of a model's engine. */
-export type RouteEngine = Pick<
-  ResolvedEngine,
-  'servedNames' | 'maxNumSeqs' | 'dataParallelSize' | 'settings'
->;
+export type RouteEngine = Pick<ResolvedEngine, 'servedNames' | 'adapters' | 'capacity' | 'maxModelLen'>;
 
 /** One accepted model and what was observed of it. */
 export interface RouteModelInput {
@@ -126,8 +123,7 @@ export function snapshot(table: RouteTable): RouteTable {
 export function compileRouteModel(pool: InferencePool, input: RouteModelInput): RouteModel {
   const { model, engine, service } = input;
   const { metadata, spec } = model;
-  const { maxModelLen, lora } = engine.settings;
-  const capacity = engine.maxNumSeqs * engine.dataParallelSize;
+  const { maxModelLen, capacity } = engine;
   const fallback = serviceAddress(service);
   return {
     uid: metadata.uid ?? '',
@@ -137,8 +133,8 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
     engine: stableHash(pool.spec.engine ?? {}),
     created: Math.floor(Date.parse(metadata.creationTimestamp ?? '') / 1000) || 0,
     servedNames: [...engine.servedNames],
-    adapters: (lora?.adapters ?? []).map(({ name }) => name),
-    ...(typeof maxModelLen === 'number' && { maxModelLen }),
+    adapters: [...engine.adapters],
+    ...(maxModelLen !== undefined && { maxModelLen }),
     state: input.state,
     ...(input.unavailable && { unavailable: input.unavailable }),
     endpoints: engineEndpoints(input.slices, {

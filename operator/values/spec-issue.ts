@@ -16,13 +16,18 @@ export function describeIssue(issue: SpecIssue): string {
   return `${issue.field}${value}: ${issue.reason}; ${issue.remedy}`;
 }
 
+/** Several issues as sentences for people. */
+export function describeIssues(issues: readonly SpecIssue[]): string {
+  return issues.map(describeIssue).join('. ');
+}
+
 /** A spec that passed the schema and still cannot be rendered. Carries every issue found, not only the first. */
 export class InvalidSpecError extends Error {
   readonly code = 'InvalidSpec';
   readonly issues: readonly SpecIssue[];
 
-  constructor(issues: readonly SpecIssue[]) {
-    super(issues.map(describeIssue).join('. '));
+  constructor(issues: readonly SpecIssue[], options?: ErrorOptions) {
+    super(describeIssues(issues), options);
     this.name = 'InvalidSpecError';
     this.issues = issues;
   }

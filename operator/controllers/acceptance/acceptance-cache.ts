@@ -3,20 +3,25 @@ import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
-import { resolveAccelerator } from '../../vllm/accelerators.ts';
-import { byModel, type ClusterState, poolKeyOf } from '../shared/cluster-state.ts';
-import { type Acceptance, acceptModels, type Verdict } from './acceptance.ts';
-import type { Grant } from './claim.ts';
-import { Claims } from './claims.ts';
+import { type Acceptance, acceptModels, type Verdict } from '../../model/acceptance.ts';
+import type { Grant } from '../../model/grant.ts';
+import { Holdings } from '../../model/holdings.ts';
+import { poolKeyOf } from '../../model/pool-key.ts';
+import { INVALID_SPEC } from '../../model/resolved-model.ts';
+import { byModel, type ClusterState } from '../shared/cluster-state.ts';
+import type { Resolutions } from '../shared/resolutions.ts';
 import { EnginesInPool } from './engines-in-pool.ts';
 import type { GrantLedger } from './grant-ledger.ts';
-import { Holdings } from './holdings.ts';
 import { Reservations } from './reservations.ts';
 
 const ACCEPTED: Verdict = { accepted: true };
 
+/** A model that cannot be resolved is given nothing, and keeps what it has. */
+const NOTHING = { claim: { names: [], replicas: 0 }, fault: { why: INVALID_SPEC, issues: [] } };
+
 export interface AcceptanceCacheOptions {
   state: ClusterState;
+  resolutions: Resolutions;
   ledger: GrantLedger;
   clock: Clock;
   /** The pool has to be judged anew, for which somebody has to ask. */
@@ -38,14 +43,12 @@ interface PoolAcceptance {
 export class AcceptanceCache {
   readonly #options: AcceptanceCacheOptions;
   readonly #byPool = new Map<Key, PoolAcceptance>();
-  readonly #claims: Claims;
   readonly #engines: EnginesInPool;
 
   constructor(options: AcceptanceCacheOptions) {
     this.#options = options;
-    const { state, clock } = options;
-    this.#claims = new Claims(state.models.store, clock);
-    this.#engines = new EnginesInPool(state);
+    const { state, resolutions } = options;
+    this.#engines = new EnginesInPool(state, resolutions);
     state.models.store.subscribe(({ old, new: now }) => {
       if (old && now && isSameClaim(old, now)) return;
       if (old) this.#outdate(poolKeyOf(old));
@@ -77,12 +80,12 @@ export class AcceptanceCache {
     await this.#options.ledger.load();
   }
 
-  /** What the pool says to the model. Throws what `resolveAccelerator` throws for a pool that is itself wrong. */
+  /** What the pool says to the model. Throws InvalidSpecError for a pool that is itself wrong. */
   verdict(pool: InferencePool, model: InferenceModel): Verdict {
     return this.verdicts(pool).get(model.metadata.uid ?? '') ?? ACCEPTED;
   }
 
-  /** By UID, for every model of the pool that is not being deleted. Throws what `resolveAccelerator` throws. */
+  /** By UID, for every model of the pool that is not being deleted. Throws InvalidSpecError. */
   verdicts(pool: InferencePool): ReadonlyMap<string, Verdict> {
     const known = this.#byPool.get(keyOf(pool));
     const isCurrent = known && !known.isStale && known.uid === pool.metadata.uid;
@@ -122,7 +125,7 @@ export class AcceptanceCache {
     const { accelerators, namespaceQuotas = [], overcommit } = pool.spec.capacity;
     const holdings = this.#byPool.get(keyOf(pool))?.holdings;
     if (overcommit || !holdings) return false;
-    const perReplica = resolveAccelerator(pool.spec.accelerator).count;
+    const perReplica = this.#options.resolutions.pool(pool).accelerator.count;
     return (
       holdings.replicas * perReplica <= (accelerators ?? Number.POSITIVE_INFINITY) &&
       namespaceQuotas.every(
@@ -151,7 +154,7 @@ export class AcceptanceCache {
   }
 
   #judge(pool: InferencePool, known: PoolAcceptance | undefined): ReadonlyMap<string, Verdict> {
-    const { state, ledger, clock } = this.#options;
+    const { state, resolutions, ledger, clock } = this.#options;
     const key = keyOf(pool);
     const uid = pool.metadata.uid ?? '';
     const former = known?.uid === uid ? known : undefined;
@@ -160,12 +163,10 @@ export class AcceptanceCache {
     const models = state.models.store.byIndex('byPool', key);
     const gone = new Set<Key>();
     const { verdicts, lingering, isSettled } = acceptModels({
-      pool,
+      ...resolutions.pool(pool),
       models,
       namespaceLabels: (name) => state.namespaces.store.get(name)?.metadata.labels,
-      acceleratorsPerReplica: resolveAccelerator(pool.spec.accelerator).count,
-      claimOf: (model) => this.#claims.of(pool, model),
-      isRunnable: (model) => this.#claims.isRunnable(pool, model),
+      resolve: (model) => resolutions.find(pool, model) ?? NOTHING,
       holdings,
       isReserved: (holder) => {
         gone.add(holder);

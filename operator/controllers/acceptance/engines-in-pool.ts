@@ -4,21 +4,23 @@ import type { Key } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { engineLabels, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
 import { engineName } from '../../render/names.ts';
-import { resolveAccelerator } from '../../vllm/accelerators.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
+import type { Resolutions } from '../shared/resolutions.ts';
 import { holdsAccelerators } from '../shared/workloads.ts';
 
 export class EnginesInPool {
   readonly #state: ClusterState;
+  readonly #resolutions: Resolutions;
 
-  constructor(state: ClusterState) {
+  constructor(state: ClusterState, resolutions: Resolutions) {
     this.#state = state;
+    this.#resolutions = resolutions;
   }
 
   /** As the local copies have them. Anybody may write such labels in the namespace, so bound it by what is held. */
   of(pool: InferencePool, modelKey: Key): number {
     const [namespace = '', name = ''] = modelKey.split('/');
-    const { resourceName } = resolveAccelerator(pool.spec.accelerator);
+    const { resourceName } = this.#resolutions.pool(pool).accelerator;
     const labels = engineLabels({ namespace, name }, pool.metadata);
     const isHere = ({ metadata }: KubeObject) =>
       [POOL_LABEL, POOL_NAMESPACE_LABEL].every((label) => metadata.labels?.[label] === labels[label]);

@@ -7,14 +7,14 @@ import type { KubeClient } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/errors.ts';
 import { type Key, toKey } from '../../kube/key.ts';
 import { CONFIG_MAPS } from '../../kube/resource-types.ts';
+import type { Grant } from '../../model/grant.ts';
+import { namespaceOf } from '../../model/holdings.ts';
 import { COMPONENT_LABEL } from '../../render/labels.ts';
 import { grantsName } from '../../render/names.ts';
 import { isOfPool } from '../shared/keep-config-map.ts';
 import { isNamespaceTerminating } from '../shared/refusal.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
-import type { Grant } from './claim.ts';
 import { type GrantRecord, grantConfigMap, readGrants } from './grant-record.ts';
-import { namespaceOf } from './holdings.ts';
 
 const FIELD_MANAGER = 'vllm-operator-grants';
 

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import type { InferencePool } from '../../api/types.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
+import type { Grant } from '../../model/grant.ts';
 import { poolLabels } from '../../render/labels.ts';
 import { grantsName } from '../../render/names.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
-import type { Grant } from './claim.ts';
 
 const FILE = 'grants.json';
 

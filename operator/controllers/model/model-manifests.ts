@@ -1,60 +1,51 @@
 /** The manifests of each model, as its pool, its claims and a rollout under way want them. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
-import { type Key, keyOf } from '../../kube/key.ts';
+import { Derived } from '../../kube/derived.ts';
+import { keyOf } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
+import type { ResolvedModel } from '../../model/resolved-model.ts';
 import { isBoundToOneNode } from '../../model/shared-claims.ts';
-import { renderModel } from '../../render/model.ts';
+import { type ModelCircumstances, renderModel } from '../../render/model.ts';
 import { engineName } from '../../render/names.ts';
 import type { ResolvedAccelerator } from '../../vllm/accelerators.ts';
 import { type ClusterState, claimModesOf, podsOf } from '../shared/cluster-state.ts';
-import { KeptManifests } from '../shared/kept-manifests.ts';
 import type { Deployment } from '../shared/workloads.ts';
 import { rolloutRoom } from './rollout-room.ts';
 
 export interface ModelManifestsOptions {
   state: ClusterState;
   clock: Clock;
-  operatorNamespace: string;
 }
 
 export class ModelManifests {
   readonly #options: ModelManifestsOptions;
-  readonly #kept = new KeptManifests();
+  readonly #manifests: Derived<readonly KubeObject[]>;
 
   constructor(options: ModelManifestsOptions) {
     this.#options = options;
+    this.#manifests = new Derived(options.state.models.store);
   }
 
-  /**
-   * All children of the model but its HPA. Not to be changed, unless the Deployment does not exist yet: then they are
-   * rendered anew, for whoever fills in its replicas. Throws InvalidSpecError.
-   */
+  /** All children of the model. Not to be changed. */
   of(
-    pool: InferencePool,
-    model: InferenceModel,
-    accelerator: ResolvedAccelerator | undefined,
+    resolved: ResolvedModel,
+    { hpa, replicas }: Pick<ModelCircumstances, 'hpa' | 'replicas'>,
   ): readonly KubeObject[] {
-    const { state, operatorNamespace } = this.#options;
+    const { pool, model, accelerator } = resolved;
     const roomForSurge = this.#hasBudget(pool, accelerator) && this.#rolloutRoom(model, accelerator).surge;
-    const claimModes = claimModesOf(state, model.metadata.namespace ?? '');
-    const render = () =>
-      renderModel({ pool, model, cluster: { operatorNamespace }, roomForSurge, claimModes });
-    if (!this.#deployment(model)) return render();
-    const { uid, generation } = model.metadata;
+    const claimModes = claimModesOf(this.#options.state, model.metadata.namespace ?? '');
     const oneNode = isBoundToOneNode(model.spec, claimModes);
-    const of = [uid, generation, pool.metadata.uid, pool.metadata.generation, roomForSurge, oneNode];
-    return this.#kept.get(keyOf(model), of, render);
+    const { uid, generation } = pool.metadata;
+    const inputs = [uid, generation, roomForSurge, oneNode, hpa?.minReplicas, hpa?.maxReplicas, replicas];
+    return this.#manifests.of(model, inputs, () =>
+      renderModel(resolved, { roomForSurge, claimModes, hpa, replicas }),
+    );
   }
 
   /** When a rollout under way is to go on in another way, in milliseconds from now. */
   lookAgainMs(model: InferenceModel, accelerator: ResolvedAccelerator | undefined): number | undefined {
     return this.#rolloutRoom(model, accelerator).lookAgainMs;
-  }
-
-  /** Drops a model that is gone. */
-  forget(key: Key): void {
-    this.#kept.forget(key);
   }
 
   #rolloutRoom(
@@ -70,9 +61,9 @@ export class ModelManifests {
   }
 
   /** With a budget, a rollout may start another replica beside the present ones only if it fits. */
-  #hasBudget(pool: InferencePool, accelerator: ResolvedAccelerator | undefined): boolean {
+  #hasBudget(pool: InferencePool, accelerator: ResolvedAccelerator): boolean {
     const budget = pool.spec.capacity.accelerators;
-    if (!accelerator || budget === undefined) return true;
+    if (budget === undefined) return true;
     const held = this.#options.state.models.store
       .byIndex('byPool', keyOf(pool))
       .reduce((sum, model) => sum + (model.status?.desiredReplicas ?? 0) * accelerator.count, 0);

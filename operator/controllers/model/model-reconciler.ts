@@ -1,6 +1,7 @@
-/** Makes one InferenceModel so: accept, resolve, render, apply, scale, report. Each phase is a method; the first that blocks ends the rest. */
+/** Reconciles one InferenceModel: assess, apply, report. What keeps it from running ends up in status instead of being applied. */
 
 import { isFailure } from '../../api/conditions.ts';
+import type { InferenceModelStatus } from '../../api/inference-model.ts';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { INFERENCE_MODELS } from '../../api/types.ts';
 import type { Applier } from '../../kube/applier.ts';
@@ -9,21 +10,19 @@ import { findCondition, isTrue } from '../../kube/conditions.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import type { Logger } from '../../kube/logger.ts';
-import type { KubeObject } from '../../kube/object.ts';
 import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
-import { type MemoryPlan, planMemory } from '../../model/memory-plan.ts';
-import { type ResolvedEngine, resolveEngine } from '../../model/settings.ts';
-import { checkSharedClaims } from '../../model/shared-claims.ts';
-import { renderHpa } from '../../render/hpa.ts';
+import type { Assessment, Blocked } from '../../model/assess.ts';
+import { initialReplicas } from '../../model/replica-counts.ts';
+import type { ResolvedModel } from '../../model/resolved-model.ts';
+import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { engineSelector } from '../../render/labels.ts';
-import { engineName, routerName } from '../../render/names.ts';
+import { engineName } from '../../render/names.ts';
+import { routerUrl } from '../../render/router-url.ts';
 import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
-import { ScheduleError } from '../../scaling/cron-edge.ts';
-import { hasNumber, isFixed, specReplicas } from '../../scaling/replicas.ts';
-import { describeIssue, InvalidSpecError } from '../../values/spec-issue.ts';
-import { type ResolvedAccelerator, resolveAccelerator } from '../../vllm/accelerators.ts';
+import { describeIssues } from '../../values/spec-issue.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
+import type { Assessments } from '../acceptance/assessments.ts';
 import type { Reach } from '../routes/routes-reconciler.ts';
 import { type BoundsKeeper, LONGEST_WAIT_MS } from '../scaling/bounds-keeper.ts';
 import type { BudgetKeeper } from '../scaling/budget-keeper.ts';
@@ -31,7 +30,7 @@ import type { LivesView } from '../scaling/lives.ts';
 import type { ModeKeeper } from '../scaling/mode-keeper.ts';
 import type { ReplicasWriter } from '../scaling/replicas-writer.ts';
 import { modelCacheCondition } from '../shared/cache-condition.ts';
-import { type ClusterState, claimModesOf, podsOf, poolKeyOf } from '../shared/cluster-state.ts';
+import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import { type Deployment, isReleased } from '../shared/workloads.ts';
@@ -41,6 +40,7 @@ import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
 
 export interface ModelReconcilerOptions {
   state: ClusterState;
+  assessments: Assessments;
   acceptance: AcceptanceCache;
   applier: Applier;
   replicas: ReplicasWriter;
@@ -58,16 +58,12 @@ export interface ModelReconcilerOptions {
   status: StatusWriter;
   events: EventRecorder;
   clock: Clock;
-  operatorNamespace: string;
 }
 
-/** What the phases of one reconcile find out, in the order in which they do. */
+/** What one reconcile finds out, in the order in which it does. */
 interface Scope {
   model: InferenceModel;
-  pool?: InferencePool;
-  accelerator?: ResolvedAccelerator;
-  engine?: ResolvedEngine;
-  plan?: MemoryPlan;
+  assessment: Assessment;
   desiredReplicas?: number;
   /** As the server returned it, if it was written just now: the cache may not have it yet. */
   written?: Deployment;
@@ -77,9 +73,6 @@ interface Context {
   signal: AbortSignal;
   log: Logger;
 }
-
-/** A pool that does not exist is waited for this long before the model is Stalled: GitOps applies both in any order. */
-const POOL_GRACE_MS = 60_000;
 
 /** Past the moment at which something changes by itself, so that it has. */
 const AFTER_CHANGE_MS = 100;
@@ -95,36 +88,36 @@ export class ModelReconciler {
 
   /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
   async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
-    const { state } = this.#options;
+    const { state, assessments } = this.#options;
     const model = state.models.store.get(key);
     // Children go with the model, by their owner references.
-    if (!model || model.metadata.deletionTimestamp !== undefined) {
-      this.#manifests.forget(key);
-      return undefined;
-    }
-    const scope: Scope = { model };
-    const refused = this.#findPool(scope) ?? this.#accept(scope) ?? this.#resolve(scope) ?? this.#plan(scope);
-    const blocker = refused ?? (await refusalOf(() => this.#apply(scope, context)));
+    if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
+    const scope: Scope = { model, assessment: assessments.of(model) };
+    const { assessment } = scope;
+    const blocker =
+      assessment.kind === 'blocked'
+        ? blockerOf(assessment)
+        : await refusalOf(() => this.#apply(scope, assessment.model, context));
     const lookAgainMs = await this.#lookAtMounts(key, scope, context);
     await this.#report(scope, blocker, context);
-    const next = Math.min(this.#next(scope, refused, blocker), lookAgainMs);
+    const next = Math.min(this.#next(scope, blocker), lookAgainMs);
     return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;
   }
 
   /** When something changes by itself, in milliseconds from now. */
-  #next(scope: Scope, refused: Blocker | undefined, blocker: Blocker | undefined): number {
-    const { model, pool } = scope;
+  #next({ model, assessment }: Scope, blocker: Blocker | undefined): number {
     const { clock, modes, bounds } = this.#options;
-    if (blocker?.reason === 'PoolNotFound' && !blocker.needsUser) {
-      return POOL_GRACE_MS - Math.min(POOL_GRACE_MS - 1_000, this.#age(model, clock.now()));
-    }
-    if (!refused && blocker) return REFUSED_RETRY_MS;
-    const { nextChange = Number.POSITIVE_INFINITY } = bounds.of(model, clock.now());
-    const mode = pool && !refused ? modes.of(model, pool) : undefined;
+    const isBlocked = assessment.kind === 'blocked';
+    if (isBlocked && assessment.lookAgainMs !== undefined) return assessment.lookAgainMs;
+    if (!isBlocked && blocker) return REFUSED_RETRY_MS;
+    const resolution = isBlocked ? assessment.resolution : assessment.model;
+    const now = clock.now();
+    const { nextChange = Number.POSITIVE_INFINITY } = resolution ? bounds.of(resolution.scaling, now) : {};
+    const mode = isBlocked ? undefined : modes.of(assessment.model);
     const next = Math.min(
-      nextChange - clock.now(),
+      nextChange - now,
       mode?.lookAgainMs ?? Number.POSITIVE_INFINITY,
-      this.#manifests.lookAgainMs(model, scope.accelerator) ?? Number.POSITIVE_INFINITY,
+      this.#manifests.lookAgainMs(model, resolution?.accelerator) ?? Number.POSITIVE_INFINITY,
     );
     return Number.isFinite(next) ? Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS) : next;
   }
@@ -138,104 +131,34 @@ export class ModelReconciler {
     return lookAgainMs + AFTER_CHANGE_MS;
   }
 
-  #age(model: InferenceModel, now: number): number {
-    return now - Date.parse(model.metadata.creationTimestamp ?? new Date(now).toISOString());
-  }
-
-  #findPool(scope: Scope): Blocker | undefined {
-    const { state, clock } = this.#options;
-    const poolKey = poolKeyOf(scope.model);
-    const pool = state.pools.store.get(poolKey);
-    if (!pool) {
-      return {
-        condition: 'Accepted',
-        reason: 'PoolNotFound',
-        message: `spec.poolRef: there is no InferencePool ${poolKey}; create it or name another`,
-        needsUser: this.#age(scope.model, clock.now()) >= POOL_GRACE_MS,
-      };
-    }
-    scope.pool = pool;
-    if (
-      pool.metadata.deletionTimestamp === undefined ||
-      state.deployments.store.get(this.#deploymentKey(scope))
-    )
-      return undefined;
-    return {
-      condition: 'Accepted',
-      reason: 'PoolDeleting',
-      message: `spec.poolRef: InferencePool ${poolKey} is being deleted; name another`,
-      needsUser: true,
-    };
-  }
-
-  #accept(scope: Scope): Blocker | undefined {
-    const { pool, model } = scope;
-    if (!pool) return undefined;
-    try {
-      scope.accelerator = resolveAccelerator(pool.spec.accelerator);
-      const verdict = this.#options.acceptance.verdict(pool, model);
-      return verdict.accepted
-        ? undefined
-        : { condition: 'Accepted', reason: verdict.reason, message: verdict.message, needsUser: true };
-    } catch (error) {
-      return invalid(error);
-    }
-  }
-
-  #resolve(scope: Scope): Blocker | undefined {
-    const { pool, model } = scope;
-    if (!pool) return undefined;
-    try {
-      scope.engine = resolveEngine(pool, model);
-      const claimModes = claimModesOf(this.#options.state, model.metadata.namespace ?? '');
-      const issues = checkSharedClaims(model.spec, claimModes);
-      if (issues.length > 0) throw new InvalidSpecError(issues);
-      this.#options.bounds.check(model, this.#options.clock.now());
-      return undefined;
-    } catch (error) {
-      return invalid(error);
-    }
-  }
-
-  #plan(scope: Scope): Blocker | undefined {
-    const { engine } = scope;
-    if (!engine) return undefined;
-    const plan = planMemory(engine);
-    if (!plan) return undefined;
-    scope.plan = plan;
-    if (plan.issue)
-      return {
-        condition: 'MemoryFit',
-        reason: 'DoesNotFit',
-        message: describeIssue(plan.issue),
-        needsUser: true,
-      };
-    return undefined;
-  }
-
-  async #apply(scope: Scope, { signal }: Context): Promise<void> {
-    const { model, pool } = scope;
-    if (!pool) return;
-    const { acceptance, applier, replicas, modes, clock, state, events, bounds } = this.#options;
+  async #apply(scope: Scope, resolved: ResolvedModel, { signal }: Context): Promise<void> {
+    const { pool, model, scaling } = resolved;
+    const { acceptance, applier, replicas, modes, clock, state, bounds } = this.#options;
     // The next leader has to know it before anything runs.
     await acceptance.save(pool, model);
     const live = state.deployments.store.get(this.#deploymentKey(scope));
     // With overcommit, or more taken than there is room for, the budget decides who starts, so everything starts asleep.
-    const initial = acceptance.hasRoomForAll(pool) ? specReplicas(model) : 0;
-    scope.desiredReplicas = hasNumber(model)
-      ? (replicas.lastDesired(model.metadata.uid ?? '') ?? model.status?.desiredReplicas ?? initial)
-      : (live?.spec.replicas ?? initial);
+    const initial = acceptance.hasRoomForAll(pool) ? initialReplicas(scaling, model.spec.suspend) : 0;
+    scope.desiredReplicas =
+      scaling.kind === 'Range'
+        ? (live?.spec.replicas ?? initial)
+        : (replicas.lastDesired(model.metadata.uid ?? '') ?? model.status?.desiredReplicas ?? initial);
     if (live?.replicasOwnedByApply) await replicas.takeOver(live, signal);
+    const isScaledByHpa = modes.of(resolved).mode === 'HPA';
+    const desired = this.#manifests.of(resolved, {
+      hpa: isScaledByHpa ? bounds.of(scaling, clock.now()) : undefined,
+      replicas: live ? undefined : initial,
+    });
+    const applied = await applier.apply({ owner: model, desired, prune: true, signal });
+    for (const { type, action, object } of applied.changes)
+      if (type.kind === DEPLOYMENTS.kind && action !== 'deleted') scope.written = object as Deployment;
+    this.#tell(model, applied);
+  }
 
-    const desired = [...this.#manifests.of(pool, model, scope.accelerator)];
-    if (modes.of(model, pool).mode === 'HPA') {
-      desired.push(renderHpa({ pool, model, bounds: bounds.of(model, clock.now()) }));
-    }
-    if (!live) giveReplicas(desired, initial);
-    const { changes, fights } = await applier.apply({ owner: model, desired, prune: true, signal });
+  #tell(model: InferenceModel, { changes, fights }: Awaited<ReturnType<Applier['apply']>>): void {
+    const { events } = this.#options;
     for (const change of changes) {
-      if (change.type.kind !== 'Deployment') continue;
-      if (change.action !== 'deleted') scope.written = change.object as Deployment;
+      if (change.type.kind !== DEPLOYMENTS.kind) continue;
       const reason =
         change.action === 'created' ? 'Created' : change.action === 'deleted' ? 'Deleted' : 'Updated';
       events.emit(model, {
@@ -256,8 +179,10 @@ export class ModelReconciler {
   }
 
   async #report(scope: Scope, blocker: Blocker | undefined, { signal }: Context): Promise<void> {
-    const { model, pool } = scope;
-    const { state, clock, status, events, modes, coldStarts } = this.#options;
+    const { model, assessment } = scope;
+    const { pool } = assessment.kind === 'blocked' ? assessment : assessment.model;
+    const resolution = assessment.kind === 'blocked' ? assessment.resolution : assessment.model;
+    const { state, clock, status, modes, coldStarts } = this.#options;
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
     // One that leaves its node is of an earlier start.
     coldStarts.pods(
@@ -275,13 +200,13 @@ export class ModelReconciler {
       ...(blocker && { blocker }),
       ...(pool && { url: routerUrl(pool) }),
       ...(scope.desiredReplicas !== undefined && { desiredReplicas: scope.desiredReplicas }),
-      ...(scope.plan && { plan: scope.plan }),
-      ...(scope.accelerator && { acceleratorsPerReplica: scope.accelerator.count }),
+      ...(resolution?.memory && { plan: resolution.memory }),
+      ...(resolution && { acceleratorsPerReplica: resolution.accelerator.count }),
       ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
-      ...(!blocker && pool && { scaling: modes.of(model, pool).condition }),
-      reach: this.#reach(scope),
+      ...(!blocker && assessment.kind === 'accepted' && { scaling: modes.of(assessment.model).condition }),
+      reach: this.#reach(model, pool),
       routersReady: isTrue(pool?.status?.conditions, 'RouterReady'),
-      ...this.#scalingView(scope),
+      ...this.#scalingView(model, resolution?.scaling),
       ...(!blocker && pool && { cache: modelCacheCondition(model, pool) }),
     };
     const next = modelStatus(view);
@@ -289,7 +214,10 @@ export class ModelReconciler {
       store: state.models.store,
       signal,
     });
-    if (!changed) return;
+    if (changed) this.#tellOfConditions(model, next);
+  }
+
+  #tellOfConditions(model: InferenceModel, next: InferenceModelStatus): void {
     for (const type of ['Ready', 'ScalingReady']) {
       const before = findCondition(model.status?.conditions, type);
       const after = findCondition(next.conditions, type);
@@ -298,39 +226,48 @@ export class ModelReconciler {
       // Who scales is no news as long as it works.
       if (type !== 'Ready' && !failed) continue;
       const { reason, message: note } = after;
-      events.emit(model, { type: failed ? 'Warning' : 'Normal', reason, action: 'Reconcile', note });
+      this.#options.events.emit(model, {
+        type: failed ? 'Warning' : 'Normal',
+        reason,
+        action: 'Reconcile',
+        note,
+      });
     }
   }
 
   /** How far clients get. Once Ready, one router that starts or does not answer is no reason to say otherwise. */
-  #reach({ model, pool }: Scope): Reach | undefined {
+  #reach(model: InferenceModel, pool: InferencePool | undefined): Reach | undefined {
     if (!pool || !isTrue(pool.status?.conditions, 'RouterReady')) return undefined;
     if (isTrue(model.status?.conditions, 'Ready')) return 'served';
     return this.#options.reachOf(keyOf(pool), model.metadata.uid ?? '');
   }
 
   /** What scaling knows: the queue, schedules, a wake that failed, and whether a request would wake the model. */
-  #scalingView({ model, pool }: Scope): Partial<ModelView> {
+  #scalingView(model: InferenceModel, scaling: ResolvedScaling | undefined): Partial<ModelView> {
     const { uid = '' } = model.metadata;
     const { lives, budget } = this.#options;
     const life = lives.of(uid);
     const queuePosition = budget.placeOf(uid);
     const coldStart = this.#options.coldStarts.last(uid);
-    const bounds = this.#options.bounds.of(model, this.#options.clock.now());
-    const nextChange =
-      bounds.nextChange === undefined ? undefined : new Date(bounds.nextChange).toISOString();
-    const schedule = (model.spec.scaling?.schedules ?? []).length > 0 && {
-      schedule: { open: bounds.open, ...(nextChange && { nextChange }) },
-    };
     return {
-      wakes: pool !== undefined && !isFixed(model),
+      wakes: scaling !== undefined && scaling.kind !== 'Fixed',
       phase: life.phase,
       waiting: budget.isWaiting(uid),
-      leastReplicas: bounds.minReplicas,
       ...(coldStart && { coldStart }),
       ...(life.failure && { wakeFailure: life.failure }),
       ...(queuePosition !== undefined && { queuePosition }),
-      ...(schedule && schedule),
+      ...(scaling && this.#boundsView(scaling)),
+    };
+  }
+
+  #boundsView(scaling: ResolvedScaling): Partial<ModelView> {
+    const bounds = this.#options.bounds.of(scaling, this.#options.clock.now());
+    if (scaling.kind === 'Fixed' || scaling.schedules.length === 0)
+      return { leastReplicas: bounds.minReplicas };
+    const { open, minReplicas, nextChange } = bounds;
+    return {
+      leastReplicas: minReplicas,
+      schedule: { open, ...(nextChange !== undefined && { nextChange: new Date(nextChange).toISOString() }) },
     };
   }
 
@@ -339,21 +276,6 @@ export class ModelReconciler {
   }
 }
 
-/** Where the OpenAI API of a pool is reached inside the cluster. */
-export function routerUrl(pool: InferencePool): string {
-  const { port } = pool.spec.router.service;
-  const scheme = pool.spec.router.tls ? 'https' : 'http';
-  const suffix = port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`;
-  return `${scheme}://${routerName(pool.metadata.name)}.${pool.metadata.namespace}.svc${suffix}/v1`;
-}
-
-function giveReplicas(objects: KubeObject[], replicas: number): void {
-  for (const object of objects) {
-    if (object.kind === DEPLOYMENTS.kind) (object as Deployment).spec.replicas = replicas;
-  }
-}
-
-function invalid(error: unknown): Blocker {
-  if (!(error instanceof InvalidSpecError || error instanceof ScheduleError)) throw error;
-  return { condition: 'Accepted', reason: 'InvalidSpec', message: error.message, needsUser: true };
+function blockerOf({ why, issues, needsUser }: Blocked): Blocker {
+  return { ...why, message: describeIssues(issues), needsUser };
 }

@@ -1,5 +1,6 @@
 /** Deployment and pods of each model, looked at once until they change: the budget asks for those of a whole pool at each wake. */
 import type { InferenceModel } from '../../api/types.ts';
+import { Derived } from '../../kube/derived.ts';
 import { type Key, keyOf, toKey } from '../../kube/key.ts';
 import { engineName } from '../../render/names.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
@@ -14,30 +15,30 @@ export interface ModelWorkload {
 
 export class ModelWorkloads {
   readonly #state: ClusterState;
-  readonly #kept = new Map<Key, ModelWorkload & { deploymentKey: Key }>();
+  readonly #workloads: Derived<ModelWorkload>;
+  /** Keys of the Deployments: to work them out for thousands of models takes longer than to find them. */
+  readonly #keys: Derived<Key>;
 
   constructor(state: ClusterState) {
     this.#state = state;
-    state.pods.store.subscribe(({ old, new: now }) => {
-      for (const pod of [old, now]) if (pod) for (const key of byModel(pod)) this.#kept.delete(key);
-    });
-    state.models.store.subscribe(({ key, new: now }) => {
-      if (!now) this.#kept.delete(key);
-    });
+    const { models, pods } = state;
+    this.#keys = new Derived(models.store);
+    this.#workloads = new Derived<ModelWorkload>(models.store).dropOn(pods.store, (pod) =>
+      byModel(pod).map((key) => models.store.get(key)?.metadata.uid),
+    );
   }
 
   /** As the local copies have them. */
   of(model: InferenceModel): ModelWorkload {
     const { deployments, pods } = this.#state;
-    const key = keyOf(model);
-    const kept = this.#kept.get(key);
-    if (kept && kept.deployment === deployments.store.get(kept.deploymentKey)) return kept;
-    const { namespace = '', name } = model.metadata;
-    const deploymentKey = toKey({ namespace, name: engineName(name) });
-    const deployment = deployments.store.get(deploymentKey);
-    const engines = pods.store.byIndex('byModel', key);
-    const found = { deploymentKey, deployment, pods: engines, health: engineHealth(deployment, engines) };
-    this.#kept.set(key, found);
-    return found;
+    const deployment = deployments.store.get(this.#keys.of(model, [], () => deploymentKey(model)));
+    return this.#workloads.of(model, [deployment], () => {
+      const engines = pods.store.byIndex('byModel', keyOf(model));
+      return { deployment, pods: engines, health: engineHealth(deployment, engines) };
+    });
   }
+}
+
+function deploymentKey({ metadata: { namespace = '', name } }: InferenceModel): Key {
+  return toKey({ namespace, name: engineName(name) });
 }

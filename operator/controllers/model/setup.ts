@@ -28,7 +28,16 @@ export const MODEL_PERMISSIONS: readonly Permission[] = [
 /** What others give to this controller. */
 export type ModelDependencies = Pick<
   ModelReconcilerOptions,
-  'acceptance' | 'replicas' | 'modes' | 'bounds' | 'reachOf' | 'coldStarts' | 'mounts' | 'lives' | 'budget'
+  | 'assessments'
+  | 'acceptance'
+  | 'replicas'
+  | 'modes'
+  | 'bounds'
+  | 'reachOf'
+  | 'coldStarts'
+  | 'mounts'
+  | 'lives'
+  | 'budget'
 >;
 
 export function setupModels(context: OperatorContext, dependencies: ModelDependencies): Controller {

@@ -6,6 +6,7 @@ import { INFERENCE_POOLS } from '../../api/types.ts';
 import type { Applier } from '../../kube/applier.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../kube/clock.ts';
+import { Derived } from '../../kube/derived.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
@@ -16,16 +17,15 @@ import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Identity, LoadedAuthority } from '../../pki/identity.ts';
 import { redisName, routerName } from '../../render/names.ts';
 import { renderPool } from '../../render/pool.ts';
+import { routerUrl } from '../../render/router-url.ts';
 import { redisCredentials } from '../../router/redis-credentials.ts';
 import { readRouterTemplates, routerFiles } from '../../router/router-files.ts';
-import { resolveAccelerator } from '../../vllm/accelerators.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
-import { routerUrl } from '../model/model-reconciler.ts';
 import { RouterPods } from '../routes/router-pods.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
-import { KeptManifests } from '../shared/kept-manifests.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
+import type { Resolutions } from '../shared/resolutions.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
 import { cacheProblem, routerProblem } from './pool-health.ts';
 import { type PoolView, poolStatus } from './pool-status.ts';
@@ -35,6 +35,7 @@ export const POOL_FINALIZER = 'vllm-operator.dev/pool-in-use';
 
 export interface PoolReconcilerOptions {
   state: ClusterState;
+  resolutions: Resolutions;
   acceptance: AcceptanceCache;
   client: KubeClient;
   applier: Applier;
@@ -55,12 +56,13 @@ export class PoolReconciler {
   readonly #options: PoolReconcilerOptions;
 
   readonly #pods: RouterPods;
-  readonly #manifests = new KeptManifests();
+  readonly #manifests: Derived<readonly KubeObject[]>;
   /** As they were when this operator started: routers do not change because a file of it does. */
   readonly #templates = readRouterTemplates();
 
   constructor(options: PoolReconcilerOptions) {
     this.#options = options;
+    this.#manifests = new Derived(options.state.pools.store);
     this.#pods = new RouterPods(options.state);
   }
 
@@ -68,10 +70,7 @@ export class PoolReconciler {
   async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
     const { state, client } = this.#options;
     const pool = state.pools.store.get(key);
-    if (!pool) {
-      this.#manifests.forget(key);
-      return undefined;
-    }
+    if (!pool) return undefined;
     const deleting = pool.metadata.deletionTimestamp !== undefined;
     const users = deleting ? this.#users(key) : [];
     if (deleting && users.length === 0) {
@@ -117,8 +116,8 @@ export class PoolReconciler {
    * applied nothing, when the spec is wrong.
    */
   async #apply(pool: InferencePool, written: Map<string, Deployment>, { signal }: Context): Promise<void> {
-    const { applier, identity } = this.#options;
-    resolveAccelerator(pool.spec.accelerator);
+    const { applier, identity, resolutions } = this.#options;
+    resolutions.pool(pool);
     const authority = await identity.authority(signal);
     const desired = this.#desired(pool, authority);
     const { changes } = await applier.apply({ owner: pool, desired, prune: true, signal });
@@ -129,8 +128,8 @@ export class PoolReconciler {
   }
 
   #desired(pool: InferencePool, { trustBundle, rootKey }: LoadedAuthority): readonly KubeObject[] {
-    const { uid = '', generation } = pool.metadata;
-    return this.#manifests.get(keyOf(pool), [uid, generation, trustBundle, rootKey], () =>
+    const { uid = '' } = pool.metadata;
+    return this.#manifests.of(pool, [trustBundle, rootKey], () =>
       renderPool({
         pool,
         cluster: { operatorNamespace: this.#options.operatorNamespace },

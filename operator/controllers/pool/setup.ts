@@ -7,8 +7,9 @@ import type { KubeObject } from '../../kube/object.ts';
 import { ownerKeys } from '../../kube/owner-keys.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, INGRESSES, NAMESPACES } from '../../kube/resource-types.ts';
+import { poolKeyOf } from '../../model/pool-key.ts';
 import { createApplier } from '../shared/children.ts';
-import { type ClusterState, cachePoolKeys, poolKeyOf, routerPoolKeys } from '../shared/cluster-state.ts';
+import { type ClusterState, cachePoolKeys, routerPoolKeys } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
 import { PoolReconciler, type PoolReconcilerOptions } from './pool-reconciler.ts';
 
@@ -25,7 +26,7 @@ export const POOL_PERMISSIONS: readonly Permission[] = [
 ];
 
 /** What others give to this controller. */
-export type PoolDependencies = Pick<PoolReconcilerOptions, 'acceptance' | 'mounts'>;
+export type PoolDependencies = Pick<PoolReconcilerOptions, 'resolutions' | 'acceptance' | 'mounts'>;
 
 export function setupPools(context: OperatorContext, dependencies: PoolDependencies): Controller {
   const { state } = context;

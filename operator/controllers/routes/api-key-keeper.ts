@@ -2,9 +2,9 @@
 import type { InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
+import { admitsNamespace } from '../../model/acceptance.ts';
 import { type ApiKeyIssue, parseApiKeys, rememberingRead } from '../../router/api-keys.ts';
 import type { RouteKey } from '../../router/route-table.ts';
-import { admitsNamespace } from '../acceptance/acceptance.ts';
 import type { GrantLedger } from '../acceptance/grant-ledger.ts';
 import { KeyHolders } from '../acceptance/key-holders.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';

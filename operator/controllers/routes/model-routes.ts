@@ -7,7 +7,8 @@ import type { Logger } from '../../kube/logger.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
 import type { Watchable } from '../../kube/store.ts';
-import { resolveEngine } from '../../model/settings.ts';
+import type { Resolution } from '../../model/resolved-model.ts';
+import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { engineName } from '../../render/names.ts';
 import {
   compileRouteModel,
@@ -17,18 +18,18 @@ import {
 import type { LeavingPods } from '../../router/endpoints-from-slices.ts';
 import type { RouteModel, RouteTable } from '../../router/route-table.ts';
 import { isHeldBack, type Life, STATE_OF, settle } from '../../scaling/phase.ts';
-import { isFixed } from '../../scaling/replicas.ts';
-import { InvalidSpecError } from '../../values/spec-issue.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { type EngineHealth, engineHealth } from '../model/engine-health.ts';
 import { NO_REPLICAS } from '../model/model-status.ts';
 import type { LivesView } from '../scaling/lives.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
+import type { Resolutions } from '../shared/resolutions.ts';
 import { podEndpoints } from './pod-endpoints.ts';
 
 export interface ModelRoutesOptions {
   state: ClusterState;
+  resolutions: Resolutions;
   acceptance: AcceptanceCache;
   lives: LivesView;
   departures: DeparturesView;
@@ -68,8 +69,6 @@ export class ModelRoutes {
   readonly #lastGood = new Map<string, RouteEngine>();
   /** The list of held names that was last found to have all of an engine's. */
   readonly #held = new WeakMap<RouteEngine, readonly string[]>();
-  /** Settings by object: resolving them takes longer than all the rest. */
-  readonly #engines = new WeakMap<InferenceModel, { pool: string; engine: RouteEngine | undefined }>();
   /** By model UID: the error that was told last. */
   readonly #told = new Map<string, string>();
 
@@ -101,12 +100,9 @@ export class ModelRoutes {
       this.#kept.set(route.uid, { route, model: undefined });
       this.#lastGood.set(route.uid, {
         servedNames: route.servedNames,
-        maxNumSeqs: route.endpoints[0]?.capacity ?? DEFAULT_CAPACITY,
-        dataParallelSize: 1,
-        settings: {
-          ...(route.maxModelLen !== undefined && { maxModelLen: route.maxModelLen }),
-          ...(route.adapters.length > 0 && { lora: { adapters: route.adapters.map(adapterOf) } }),
-        },
+        adapters: route.adapters,
+        capacity: route.endpoints[0]?.capacity ?? DEFAULT_CAPACITY,
+        ...(route.maxModelLen !== undefined && { maxModelLen: route.maxModelLen }),
       });
     }
   }
@@ -125,9 +121,10 @@ export class ModelRoutes {
       const verdict = verdicts.get(model.metadata.uid ?? '');
       if (!verdict || (!verdict.accepted && verdict.reason === 'NamespaceNotAllowed')) return [];
       try {
-        const present = verdict.accepted ? this.#engine(pool, version, model) : undefined;
+        const resolution = this.#resolve(pool, model);
+        const present = verdict.accepted ? resolution?.engine : undefined;
         const engine = this.#granted(model, present, namesOf(model));
-        return engine ? [this.#route(pool, version, model, engine)] : [];
+        return engine ? [this.#route(pool, version, model, { engine, scaling: resolution?.scaling })] : [];
       } catch (error) {
         this.#tell(model, error);
         return [];
@@ -175,7 +172,12 @@ export class ModelRoutes {
     if (kept) kept.model = undefined;
   }
 
-  #route(pool: InferencePool, version: string, model: InferenceModel, engine: RouteEngine): RouteModel {
+  #route(
+    pool: InferencePool,
+    version: string,
+    model: InferenceModel,
+    { engine, scaling }: { engine: RouteEngine; scaling: ResolvedScaling | undefined },
+  ): RouteModel {
     const uid = model.metadata.uid ?? '';
     const kept = this.#kept.get(uid);
     const remembered = {
@@ -190,13 +192,18 @@ export class ModelRoutes {
       kept.leaving === remembered.leaving
     )
       return kept.route;
-    const made = compileRouteModel(pool, this.#input(model, engine, remembered));
+    const made = compileRouteModel(pool, this.#input(model, engine, scaling, remembered));
     const route = kept && isDeepStrictEqual(kept.route, made) ? kept.route : made;
     this.#kept.set(uid, { route, model, engine, pool: version, ...remembered });
     return route;
   }
 
-  #input(model: InferenceModel, engine: RouteEngine, remembered: Remembered): RouteModelInput {
+  #input(
+    model: InferenceModel,
+    engine: RouteEngine,
+    scaling: ResolvedScaling | undefined,
+    remembered: Remembered,
+  ): RouteModelInput {
     const { state } = this.#options;
     const key = keyOf(model);
     const name = { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
@@ -220,43 +227,31 @@ export class ModelRoutes {
       slices: podEndpoints(state.endpointSlices.store.byIndex('byModel', key), pods),
       service: service && isOwnedBy(service, model.metadata.uid ?? '') ? service : undefined,
       state: STATE_OF[phase.is],
-      unavailable: unavailable(model, health, remembered),
+      unavailable: unavailable(model, scaling, health, remembered),
       heldBack: isHeldBack(phase),
       leaving: remembered.leaving,
       ending: new Set(ending.map(({ metadata }) => metadata.uid ?? '')),
     };
   }
 
-  #engine(pool: InferencePool, version: string, model: InferenceModel): RouteEngine | undefined {
-    const known = this.#engines.get(model);
-    if (known?.pool === version) return known.engine;
-    let engine: RouteEngine | undefined;
+  /** Undefined by a mistake of ours: then it keeps what it had. */
+  #resolve(pool: InferencePool, model: InferenceModel): Resolution | undefined {
     try {
-      engine = resolveEngine(pool, model);
+      return this.#options.resolutions.of(pool, model);
     } catch (error) {
-      if (!(error instanceof InvalidSpecError)) this.#tell(model, error);
+      this.#tell(model, error);
+      return undefined;
     }
-    this.#engines.set(model, { pool: version, engine });
-    return engine;
   }
 }
 
-function adapterOf(name: string): { name: string; source: string } {
-  return { name, source: '' };
-}
-
-function namesOf({ servedNames, settings }: RouteEngine): string[] {
-  return [...servedNames, ...(settings.lora?.adapters ?? []).map(({ name }) => name)];
+function namesOf({ servedNames, adapters }: RouteEngine): string[] {
+  return [...servedNames, ...adapters];
 }
 
 function withNames(engine: RouteEngine, held: ReadonlySet<string>): RouteEngine {
-  const { servedNames, settings } = engine;
-  const adapters = settings.lora?.adapters?.filter(({ name }) => held.has(name));
-  return {
-    ...engine,
-    servedNames: servedNames.filter((name) => held.has(name)),
-    settings: { ...settings, ...(adapters && { lora: { ...settings.lora, adapters } }) },
-  };
+  const own = (names: readonly string[]) => names.filter((name) => held.has(name));
+  return { ...engine, servedNames: own(engine.servedNames), adapters: own(engine.adapters) };
 }
 
 /** Changes with the spec of a pool, and not with its status. */
@@ -267,13 +262,14 @@ function versionOf({ metadata }: InferencePool): string {
 /** Why a request for the model should not even wait: nothing is coming that would answer it. */
 function unavailable(
   model: InferenceModel,
+  scaling: ResolvedScaling | undefined,
   health: EngineHealth,
   { life: { failure } }: Remembered,
 ): RouteModelInput['unavailable'] {
   if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
   if (health.ready > 0 || failure?.retryable) return undefined;
   if (failure) return { reason: failure.reason, message: failure.message.slice(0, MAX_MESSAGE) };
-  if (isFixed(model) && model.spec.scaling?.replicas === 0)
+  if (scaling?.kind === 'Fixed' && scaling.replicas === 0)
     return { reason: 'NoReplicas', message: NO_REPLICAS };
   const stalled = findCondition(model.status?.conditions, 'Stalled');
   return stalled?.status === 'True'

@@ -23,6 +23,7 @@ import type { GrantLedger } from '../acceptance/grant-ledger.ts';
 import type { LivesView } from '../scaling/lives.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
+import type { Resolutions } from '../shared/resolutions.ts';
 import { ApiKeyKeeper } from './api-key-keeper.ts';
 import { HoldVersions } from './hold-versions.ts';
 import { ModelRoutes } from './model-routes.ts';
@@ -31,6 +32,7 @@ import type { SnapshotWriter } from './snapshot-writer.ts';
 
 export interface RoutesReconcilerOptions {
   state: ClusterState;
+  resolutions: Resolutions;
   acceptance: AcceptanceCache;
   ledger: GrantLedger;
   snapshots: SnapshotWriter;

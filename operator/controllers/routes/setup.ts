@@ -5,13 +5,8 @@ import type { KubeObject } from '../../kube/object.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, ENDPOINT_SLICES, PODS, REPLICA_SETS } from '../../kube/resource-types.ts';
-import {
-  type ClusterState,
-  poolKeyOf,
-  poolKeys,
-  poolKeysOfModel,
-  routerPoolKeys,
-} from '../shared/cluster-state.ts';
+import { poolKeyOf } from '../../model/pool-key.ts';
+import { type ClusterState, poolKeys, poolKeysOfModel, routerPoolKeys } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
 import { isFinished, isReady, type Pod } from '../shared/workloads.ts';
 import { RoutesReconciler, type RoutesReconcilerOptions } from './routes-reconciler.ts';
@@ -29,7 +24,7 @@ export const ROUTES_PERMISSIONS: readonly Permission[] = [
 /** What others give to these controllers. */
 export type RoutesDependencies = Pick<
   RoutesReconcilerOptions,
-  'acceptance' | 'ledger' | 'demand' | 'lives' | 'departures' | 'coldStarts'
+  'resolutions' | 'acceptance' | 'ledger' | 'demand' | 'lives' | 'departures' | 'coldStarts'
 >;
 
 export function setupRoutes(

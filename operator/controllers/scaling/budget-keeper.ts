@@ -1,29 +1,30 @@
 /** Owns who asks for accelerators, who waits where, and who goes for whom: puts a pool before the arbitration and keeps the answer. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
-import { mostReplicas } from '../../model/replica-bounds.ts';
+import { mostReplicas } from '../../model/replica-counts.ts';
+import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../../scaling/budget.ts';
 import type { DemandTracker } from '../../scaling/demand.ts';
 import { isHeldBack } from '../../scaling/phase.ts';
-import { isFixed } from '../../scaling/replicas.ts';
-import { resolveAccelerator } from '../../vllm/accelerators.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { ModelWorkloads } from '../model/model-workloads.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
+import type { Resolutions } from '../shared/resolutions.ts';
 import { holdsAccelerators, isReleased } from '../shared/workloads.ts';
 import type { LivesView } from './lives.ts';
 import type { ReplicasView } from './replicas-writer.ts';
 
 export interface BudgetKeeperOptions {
   state: ClusterState;
+  resolutions: Resolutions;
   acceptance: AcceptanceCache;
   lives: LivesView;
   replicas: ReplicasView;
   departures: DeparturesView;
   demand: DemandTracker;
-  /** Lower bound in force of a model, schedules included. */
-  minReplicas: (model: InferenceModel) => number;
+  /** Lower bound in force, schedules included. */
+  minReplicas: (scaling: ResolvedScaling) => number;
 }
 
 /** Models whose place changed, to be looked at again, and who has to go for whom. */
@@ -121,7 +122,7 @@ export class BudgetKeeper {
   /** Replicas that the model may have beside those that it has, without end where there is no budget; none while somebody waits for the pool. */
   room(pool: InferencePool, model: InferenceModel, now: number): number {
     if (!this.applies(pool)) return Number.POSITIVE_INFINITY;
-    const { count } = resolveAccelerator(pool.spec.accelerator);
+    const { count } = this.#options.resolutions.pool(pool).accelerator;
     return Math.max(0, Math.floor(roomFor(model.metadata.namespace ?? '', this.#input(pool, now)) / count));
   }
 
@@ -171,15 +172,15 @@ export class BudgetKeeper {
   }
 
   #models(pool: InferencePool, now: number): BudgetModel[] {
-    const { state, acceptance, lives, replicas: written, departures, demand, minReplicas } = this.#options;
+    const { state, resolutions, acceptance, lives, departures, demand, minReplicas } = this.#options;
     const key = keyOf(pool);
-    const { count, resourceName } = resolveAccelerator(pool.spec.accelerator);
+    const { count, resourceName } = resolutions.pool(pool).accelerator;
     // One that has nothing and asks for nothing changes nothing.
     const present = state.models.store.byIndex('byPool', key).flatMap((model): BudgetModel | [] => {
       const uid = model.metadata.uid ?? '';
       const namespace = model.metadata.namespace ?? '';
       const { deployment, pods, health } = this.#workloads.of(model);
-      const given = written.claimed(uid, deployment);
+      const given = this.#options.replicas.claimed(uid, deployment);
       const holding = pods.filter((pod) => holdsAccelerators(pod, resourceName));
       const ending = holding.filter(
         (pod) =>
@@ -187,7 +188,8 @@ export class BudgetKeeper {
           isReleased(pod) ||
           departures.isReleasing(uid, pod.metadata.uid ?? ''),
       ).length;
-      const most = mostReplicas(model.spec.scaling);
+      const scaling = resolutions.find(pool, model)?.scaling;
+      const most = scaling ? mostReplicas(scaling) : given;
       const replicas = ending + Math.max(holding.length - ending, Math.min(given, most));
       const waiting = this.#requests.get(uid);
       if (replicas === 0 && waiting === undefined) return [];
@@ -202,7 +204,8 @@ export class BudgetKeeper {
         waitingSince: waiting?.since ?? now,
         inUse: !wanted.known || wanted.inFlight > 0 || wanted.queued > 0 || wanted.held > 0,
         lastUsed: wanted.lastUsed,
-        mayGiveUp: minReplicas(model) === 0 && health.ready > 0 && !isFixed(model),
+        mayGiveUp:
+          health.ready > 0 && scaling !== undefined && scaling.kind !== 'Fixed' && minReplicas(scaling) === 0,
         leaving:
           this.#evictedFor.has(uid) || isHeldBack(lives.of(uid).phase) || (given === 0 && health.pods > 0),
       };

@@ -1,7 +1,9 @@
 /** Who decides between 1 and N for each model, from what the cluster offers now. */
+
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { ApiServiceState } from '../../metrics-api/api-service.ts';
+import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { engineName } from '../../render/names.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import { isSettled, type ModeDecision, resolveMode, withBudget } from './mode.ts';
@@ -14,6 +16,13 @@ export interface ModeKeeperOptions {
   metricsApi: () => ApiServiceState;
 }
 
+/** A model in its pool, and how it scales there. */
+interface Scaled {
+  model: InferenceModel;
+  pool: InferencePool;
+  scaling: ResolvedScaling;
+}
+
 export class ModeKeeper {
   readonly #options: ModeKeeperOptions;
   #unsettledSince: number | undefined;
@@ -23,12 +32,11 @@ export class ModeKeeper {
   }
 
   /** The mode in force and its condition. */
-  of(model: InferenceModel, pool: InferencePool): ModeDecision {
+  of({ model, pool, scaling }: Scaled): ModeDecision {
     const { state, clock } = this.#options;
     const metricsApi = this.#options.metricsApi();
     if (isSettled(metricsApi)) this.#unsettledSince = undefined;
     else this.#unsettledSince ??= clock.now();
-    const { scaling } = model.spec;
     const live = state.autoscalers.store.get({
       namespace: model.metadata.namespace ?? '',
       name: engineName(model.metadata.name),
@@ -40,7 +48,7 @@ export class ModeKeeper {
       unsettledSince: this.#unsettledSince,
       now: clock.now(),
     });
-    const other = otherAutoscaler(state, model);
+    const other = otherAutoscaler(state, model, scaling);
     const inForce = withBudget(decision, pool);
     return other ? { ...inForce, condition: other } : inForce;
   }

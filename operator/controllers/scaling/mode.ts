@@ -5,7 +5,8 @@ import { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferencePool } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import type { ApiServiceState } from '../../metrics-api/api-service.ts';
-import { mostReplicas, type Scaling } from '../../model/replica-bounds.ts';
+import { leavesNoChoice } from '../../model/replica-counts.ts';
+import type { RangeScaling, ResolvedScaling } from '../../model/resolved-scaling.ts';
 
 /** `Fixed`: nobody, there is nothing to decide. */
 export type ScalingMode = 'Fixed' | 'HPA' | 'Internal' | 'External';
@@ -20,7 +21,7 @@ export interface HpaCondition {
 }
 
 export interface ModeInput {
-  scaling: Scaling | undefined;
+  scaling: ResolvedScaling;
   /** Whose the external metrics API is. */
   metricsApi: ApiServiceState;
   /** Conditions of the model's HPA, where it has one; none yet is an empty list. */
@@ -50,14 +51,13 @@ const PATIENCE_MS = 120_000;
 /** Decides the mode in force. `Auto` never fights for the metrics API: what is someone else's is left alone. */
 export function resolveMode(input: ModeInput): ModeDecision {
   const { scaling } = input;
-  if (scaling?.mode === 'External')
+  if (scaling.kind === 'External')
     return ready('External', 'External', 'replicas are whatever is written to /scale, within the bounds');
-  if (!scaling || scaling.replicas !== undefined)
-    return ready('Fixed', 'FixedReplicas', 'a fixed number of replicas');
-  if (isSingle(scaling)) return ready('Fixed', 'FixedReplicas', fixedMessage(scaling));
-  if (scaling.mode === 'Internal')
+  if (scaling.kind === 'Fixed') return ready('Fixed', 'FixedReplicas', 'a fixed number of replicas');
+  if (leavesNoChoice(scaling)) return ready('Fixed', 'FixedReplicas', fixedMessage(scaling));
+  if (scaling.by === 'Internal')
     return ready('Internal', 'Internal', "the operator's own loop scales, as spec.scaling.mode says");
-  return kept(input) ?? (scaling.mode === 'HPA' ? explicitHpa(input) : automatic(input));
+  return kept(input) ?? (scaling.by === 'HPA' ? explicitHpa(input) : automatic(input));
 }
 
 /** The decision in its pool: an overcommitted one needs every new replica to be granted, which an HPA does not ask for. */
@@ -68,13 +68,7 @@ export function withBudget(decision: ModeDecision, pool: InferencePool): ModeDec
   return internal(`pool ${pool.metadata.name} is overcommitted and an HPA does not ask its budget`);
 }
 
-/** Whether bounds leave no choice while the model is awake. Schedules that move the bounds do. */
-function isSingle(scaling: Scaling): boolean {
-  const most = mostReplicas(scaling);
-  return most <= 1 || ((scaling.schedules ?? []).length === 0 && most <= (scaling.minReplicas ?? 1));
-}
-
-function fixedMessage({ minReplicas = 1 }: Scaling): string {
+function fixedMessage({ minReplicas }: RangeScaling): string {
   return minReplicas === 0 ? 'one replica while it is awake' : 'a fixed number of replicas';
 }
 

@@ -6,6 +6,7 @@ import { INFERENCE_MODELS } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
 import { DEPLOYMENTS } from '../../kube/resource-types.ts';
+import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { engineName } from '../../render/names.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { Autoscaler } from '../shared/workloads.ts';
@@ -32,8 +33,12 @@ export function modelKeysOf(state: ClusterState, autoscaler: Autoscaler): string
  * The condition ScalingReady while somebody else scales the model too; undefined where nobody does. With `mode: External`
  * the InferenceModel is scaled by others, as it should be, and its Deployment is not.
  */
-export function otherAutoscaler(state: ClusterState, model: InferenceModel): ConditionUpdate | undefined {
-  const isExternal = model.spec.scaling?.mode === 'External';
+export function otherAutoscaler(
+  state: ClusterState,
+  model: InferenceModel,
+  scaling: ResolvedScaling,
+): ConditionUpdate | undefined {
+  const isExternal = scaling.kind === 'External';
   const [deployment = '', itself = ''] = targetsOf(model);
   const found = (isExternal ? [deployment] : [deployment, itself]).flatMap((target) =>
     state.otherAutoscalers.store.byIndex('byTarget', target),

@@ -1,10 +1,10 @@
 /** How many replicas a model that is awake has: a number of the spec, the minimum in force, or what the own loop finds. */
 import type { InferenceModel } from '../../api/types.ts';
 import type { Watchable } from '../../kube/store.ts';
+import { replicasWithin } from '../../model/replica-counts.ts';
+import type { ExternalScaling, FixedScaling, RangeScaling } from '../../model/resolved-scaling.ts';
 import { scalingTarget } from '../../model/scaling-target.ts';
-import { resolveEngine } from '../../model/settings.ts';
 import { InternalAutoscaler } from '../../scaling/internal-autoscaler.ts';
-import { hasNumber, isFixed, numberWithin } from '../../scaling/replicas.ts';
 import type { ScalingMetrics } from '../../scaling/scaling-metrics.ts';
 import { QUEUE_MS } from '../../scaling/transitions.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
@@ -42,25 +42,30 @@ export class ReplicaSizing {
 
   /** Sets the number of a model that is awake. Returns when to look again, in milliseconds. Throws KubeError. */
   async size(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
-    const { model, pool, health, replicas, minReplicas } = scope;
+    const { health, replicas, minReplicas, resolution } = scope;
+    const { scaling } = resolution;
     const { changes, modes } = this.#options;
-    if (isFixed(model)) return await this.#toNumber(scope, context);
+    if (scaling.kind === 'Fixed') return await this.#toNumber(scope, scaling, context);
     if (replicas < minReplicas) {
       if (!changes.granted(scope, minReplicas)) return QUEUE_MS;
       await changes.to(scope, minReplicas, 'Scaled', `to the minimum of ${minReplicas}`, context);
       return SETTLE_MS;
     }
-    if (hasNumber(model)) return await this.#toNumber(scope, context);
+    if (scaling.kind === 'External') return await this.#toNumber(scope, scaling, context);
     changes.stopWaiting(scope);
-    if (modes.of(model, pool).mode !== 'Internal' || health.ready === 0) return undefined;
-    return await this.#autoscale(scope, context);
+    if (modes.of({ ...scope, scaling }).mode !== 'Internal' || health.ready === 0) return undefined;
+    return await this.#autoscale(scope, scaling, context);
   }
 
   /** The number of the spec is written when it changes, and not when somebody else changed the Deployment's. */
-  async #toNumber(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
+  async #toNumber(
+    scope: ScalingScope,
+    scaling: FixedScaling | ExternalScaling,
+    context: ScalingContext,
+  ): Promise<number | undefined> {
     const { model, uid, replicas } = scope;
     const { changes } = this.#options;
-    const desired = numberWithin(model, scope);
+    const desired = replicasWithin(scaling, scope);
     const last = this.#options.replicas.lastDesired(uid) ?? model.status?.desiredReplicas;
     if (last === desired) {
       changes.stopWaiting(scope);
@@ -71,19 +76,26 @@ export class ReplicaSizing {
     return undefined;
   }
 
-  async #autoscale(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
+  async #autoscale(
+    scope: ScalingScope,
+    scaling: RangeScaling,
+    context: ScalingContext,
+  ): Promise<number | undefined> {
     const { budget, changes, metrics } = this.#options;
     const { now, health, model, uid, pool, poolKey, demand, replicas: current, minReplicas } = scope;
+    const { engine } = scope.resolution;
+    // Of a spec that no engine can run with nobody knows what a replica is to have.
+    if (!engine) return undefined;
     const autoscaler = this.#autoscaler(uid);
     const load = demand.inFlight + demand.queued + demand.held;
     if (demand.known) autoscaler.record(now, load);
     const least = Math.max(1, minReplicas);
     const decision = autoscaler.decide(now, health.ready, current, {
-      target: scalingTarget(model, resolveEngine(pool, model)),
+      target: scalingTarget(scaling, engine),
       minReplicas: least,
       maxReplicas: scope.maxReplicas,
-      scaleUp: model.spec.scaling?.behavior?.scaleUp,
-      scaleDown: model.spec.scaling?.behavior?.scaleDown,
+      scaleUp: scaling.behavior.scaleUp,
+      scaleDown: scaling.behavior.scaleDown,
       neededElsewhere: pool.spec.capacity.overcommit && budget.waiting(poolKey).length > 0,
     });
     metrics.decided(decision.reason);

@@ -4,19 +4,18 @@ import type { InferenceModel } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
-import { drainTimeoutSeconds } from '../../model/drain-timeout.ts';
+import { poolKeyOf } from '../../model/pool-key.ts';
 import { isBoundToOneNode } from '../../model/shared-claims.ts';
 import { engineName } from '../../render/names.ts';
 import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../../scaling/demand.ts';
 import type { WakeFailure } from '../../scaling/phase.ts';
-import { isFixed } from '../../scaling/replicas.ts';
 import { type ScalingMetrics, scalingMetrics } from '../../scaling/scaling-metrics.ts';
 import { type Effect, type Observation, type SleepCause, transition } from '../../scaling/transitions.ts';
-import { durationSeconds } from '../../values/units.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { engineHealth } from '../model/engine-health.ts';
-import { type ClusterState, claimModesOf, podsOf, poolKeyOf } from '../shared/cluster-state.ts';
+import { type ClusterState, claimModesOf, podsOf } from '../shared/cluster-state.ts';
+import type { Resolutions } from '../shared/resolutions.ts';
 import { isFinished, isReleased, type Pod } from '../shared/workloads.ts';
 import { type BoundsKeeper, LONGEST_WAIT_MS } from './bounds-keeper.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
@@ -29,6 +28,7 @@ import { earliest, type ScalingContext, type ScalingScope } from './scaling-scop
 
 export interface ScalingReconcilerOptions {
   state: ClusterState;
+  resolutions: Resolutions;
   acceptance: AcceptanceCache;
   lives: Lives;
   replicas: ReplicasWriter;
@@ -52,8 +52,6 @@ export interface ScalingReconcilerOptions {
 
 /** Shortest wait before a model is looked at again without a change. */
 const SHORTEST_WAIT_MS = 10;
-
-const DEFAULT_IDLE_TIMEOUT = '180s';
 
 export class ScalingReconciler {
   readonly #options: ScalingReconcilerOptions;
@@ -95,14 +93,15 @@ export class ScalingReconciler {
   }
 
   #scope(model: InferenceModel): ScalingScope | undefined {
-    const { state, bounds, clock, demand, replicas, mountFailure } = this.#options;
+    const { state, resolutions, bounds, clock, demand, replicas, mountFailure } = this.#options;
     const { namespace = '', name, uid = '' } = model.metadata;
     const poolKey = poolKeyOf(model);
     const pool = state.pools.store.get(poolKey);
     const deployment = state.deployments.store.get({ namespace, name: engineName(name) });
     // Until ownership of the replicas is handed over, a change here could be undone there.
     if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
-    const inForce = bounds.of(model, clock.now());
+    const resolution = resolutions.of(pool, model);
+    const inForce = bounds.of(resolution.scaling, clock.now());
     const pods = podsOf(state, { namespace, name });
     const current = replicas.of(uid, deployment);
     // A replica more could wait for its volume for ever. Those that run are let be.
@@ -114,6 +113,7 @@ export class ScalingReconciler {
       model,
       uid,
       pool,
+      resolution,
       poolKey,
       deployment,
       health: engineHealth(deployment, pods, mountFailure),
@@ -144,17 +144,17 @@ export class ScalingReconciler {
 
   #observe(scope: ScalingScope, granted: boolean): Observation {
     const { budget, demand, heldBackSince } = this.#options;
-    const { model, uid, pool, poolKey, health, pods } = scope;
+    const { model, uid, poolKey, health, pods, resolution } = scope;
+    const { scaling, drainTimeoutMs, wakeTimeoutMs } = resolution;
     const { problem } = health;
     return {
       now: scope.now,
       suspended: model.spec.suspend,
-      sleeps: !isFixed(model),
+      sleeps: scaling.kind !== 'Fixed',
       minReplicas: scope.minReplicas,
-      idleTimeoutMs: durationSeconds(idleTimeoutOf(scope)) * 1_000,
-      drainTimeoutMs: drainTimeoutSeconds(model.spec.engine, pool.spec.engine) * 1_000,
-      wakeTimeoutMs:
-        durationSeconds(model.spec.admission?.wakeTimeout ?? pool.spec.admission.wakeTimeout) * 1_000,
+      idleTimeoutMs: scaling.kind === 'Fixed' ? Number.POSITIVE_INFINITY : scaling.idleTimeoutMs,
+      drainTimeoutMs,
+      wakeTimeoutMs,
       replicas: scope.replicas,
       pods: health.pods,
       ready: health.ready,
@@ -227,8 +227,8 @@ export class ScalingReconciler {
   }
 }
 
-function idleTimeoutOf({ model }: ScalingScope): string {
-  return model.spec.scaling?.idleTimeout ?? DEFAULT_IDLE_TIMEOUT;
+function idleTimeoutOf({ resolution: { scaling } }: ScalingScope): string {
+  return scaling.kind === 'Fixed' ? 'no time' : scaling.idleTimeout;
 }
 
 /** Whether nobody has told the pod to end yet. */

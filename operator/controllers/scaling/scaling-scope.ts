@@ -2,6 +2,7 @@
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Key } from '../../kube/key.ts';
 import type { Logger } from '../../kube/logger.ts';
+import type { Resolution } from '../../model/resolved-model.ts';
 import type { Demand } from '../../scaling/demand.ts';
 import type { EngineHealth } from '../model/engine-health.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
@@ -10,6 +11,8 @@ export interface ScalingScope {
   model: InferenceModel;
   uid: string;
   pool: InferencePool;
+  /** What its spec comes to there; it may have faults, while engines of an earlier spec run. */
+  resolution: Resolution;
   poolKey: Key;
   deployment: Deployment;
   pods: readonly Pod[];

@@ -19,6 +19,7 @@ const WAKES_AT_ONCE = 32;
 /** What others give to this controller. */
 export type ScalingDependencies = Pick<
   ScalingReconcilerOptions,
+  | 'resolutions'
   | 'acceptance'
   | 'lives'
   | 'replicas'

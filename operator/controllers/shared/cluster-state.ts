@@ -25,6 +25,7 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '../../kube/resource-types.ts';
+import { poolKeyOf } from '../../model/pool-key.ts';
 import type { ClaimModes } from '../../model/shared-claims.ts';
 import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
 import { API_KEYS_LABEL, type ApiKeyConfigMap, keepApiKeys } from '../../router/api-keys.ts';
@@ -150,11 +151,6 @@ function onlyAccessModes({ apiVersion, kind, metadata, spec }: VolumeClaim): Vol
     metadata: identity,
     spec: { accessModes: spec.accessModes },
   };
-}
-
-/** `namespace/name` of the pool that a model names. */
-export function poolKeyOf(model: InferenceModel): string {
-  return `${model.spec.poolRef.namespace ?? model.metadata.namespace}/${model.spec.poolRef.name}`;
 }
 
 /** Keys of the pool that an object says it is a child of. Its labels count in its own namespace only, as anybody may write them. */

@@ -9,6 +9,7 @@ import { ModelRoutes } from '../../../operator/controllers/routes/model-routes.t
 import { Lives } from '../../../operator/controllers/scaling/lives.ts';
 import { createClusterState } from '../../../operator/controllers/shared/cluster-state.ts';
 import { Departures } from '../../../operator/controllers/shared/departures.ts';
+import { Resolutions } from '../../../operator/controllers/shared/resolutions.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
 import { sleep, systemClock } from '../../../operator/kube/clock.ts';
 import { connectionTo } from '../../../operator/kube/connection.ts';
@@ -126,9 +127,11 @@ async function pool(count: number): Promise<{
   const ledger = new GrantLedger({
     apply: async (_type: unknown, written: object) => written,
   } as unknown as KubeClient);
-  const acceptance = new AcceptanceCache({ state, clock: systemClock, ledger });
+  const resolutions = new Resolutions(state);
+  const acceptance = new AcceptanceCache({ state, resolutions, clock: systemClock, ledger });
   const options = {
     state,
+    resolutions,
     acceptance,
     lives: new Lives(state.models.store),
     departures: new Departures(state.models.store),

@@ -19,6 +19,7 @@ import { createAuthority } from '../../../operator/pki/pki.ts';
 import { renderHpa } from '../../../operator/render/hpa.ts';
 import { engineName } from '../../../operator/render/names.ts';
 import { eventually } from '../../unit/kube/support/eventually.ts';
+import { resolved } from '../../unit/model/support/resolve.ts';
 import { model, pool } from '../../unit/render/support/objects.ts';
 import { backendAddress } from '../support/aggregation.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
@@ -87,15 +88,10 @@ describe('an HPA of ours', () => {
     });
     await eventually(() => isAvailable(metricsApi), 'an available API');
     await client.create(DEPLOYMENTS, deployment(key));
-    const { ownerReferences: _, ...metadata } = renderHpa({
-      pool: pool('A100'),
-      model: llama,
-      bounds: scaling,
-    }).metadata;
-    await client.apply(HORIZONTAL_POD_AUTOSCALERS, {
-      ...renderHpa({ pool: pool('A100'), model: llama, bounds: scaling }),
-      metadata,
-    });
+    const ours = resolved(pool('A100'), llama);
+    const hpa = renderHpa(ours, scaling);
+    const { ownerReferences: _, ...metadata } = hpa.metadata;
+    await client.apply(HORIZONTAL_POD_AUTOSCALERS, { ...hpa, metadata });
     const scale = () => client.get<Scale>(DEPLOYMENTS, key, { subresource: 'scale' });
     const replicas = async () => (await scale()).spec.replicas ?? 0;
     const active = async () =>
@@ -120,7 +116,7 @@ describe('an HPA of ours', () => {
     expect(await replicas()).toBe(0);
     const live = await client.get<Hpa>(HORIZONTAL_POD_AUTOSCALERS, key);
     const decision = resolveMode({
-      scaling,
+      scaling: ours.scaling,
       metricsApi: metricsApi.state(),
       hpa: live.status?.conditions,
       now: Date.now(),

@@ -6,6 +6,7 @@ import {
 } from '../../../operator/controllers/acceptance/acceptance-cache.ts';
 import { GrantLedger } from '../../../operator/controllers/acceptance/grant-ledger.ts';
 import { type ClusterState, createClusterState } from '../../../operator/controllers/shared/cluster-state.ts';
+import { Resolutions } from '../../../operator/controllers/shared/resolutions.ts';
 import type { ConfigMap } from '../../../operator/controllers/shared/workloads.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import { silentLogger } from '../../../operator/kube/logger.ts';
@@ -41,7 +42,13 @@ export function anAcceptance(
   }: Partial<AcceptanceCacheOptions> & { store?: ReturnType<typeof aGrantStore> } = {},
 ): AcceptanceCache {
   const ledger = new GrantLedger(store as unknown as KubeClient);
-  return new AcceptanceCache({ state, ledger, clock: new FakeClock(), ...more });
+  return new AcceptanceCache({
+    state,
+    resolutions: new Resolutions(state),
+    ledger,
+    clock: new FakeClock(),
+    ...more,
+  });
 }
 
 let version = 1;

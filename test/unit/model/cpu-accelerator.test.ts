@@ -1,13 +1,12 @@
 /** Pools without accelerators. Figures: vLLM 0.30 on CPU takes about 2.4 GiB for its three processes before weights and KV cache. */
 import { describe, expect, it } from 'vitest';
 import { planMemory } from '../../../operator/model/memory-plan.ts';
-import { resolveEngine } from '../../../operator/model/settings.ts';
 import { renderModel } from '../../../operator/render/model.ts';
 import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
 import { model, pool } from '../render/support/objects.ts';
+import { merged, resolved } from './support/resolve.ts';
 
 const small = 'hf://Qwen/Qwen2.5-0.5B-Instruct';
-const cluster = { operatorNamespace: 'vllm-operator-system' };
 
 type Cpu = { cores?: number; memoryGiB?: number };
 type Model = Parameters<typeof model>[1];
@@ -24,7 +23,7 @@ interface Pod {
 }
 
 function pod(cpu: Cpu, source = small, more: Model = {}): Pod & { engine: Pod['containers'][number] } {
-  const input = { pool: pool('CPU', { accelerator: { cpu } }), model: model(source, more), cluster };
+  const input = resolved(pool('CPU', { accelerator: { cpu } }), model(source, more));
   const deployment = renderModel(input).find(({ kind }) => kind === 'Deployment');
   const { spec } = (deployment as unknown as { spec: { template: { spec: Pod } } }).spec.template;
   const [engine] = spec.containers;
@@ -38,7 +37,7 @@ function variables(...input: Parameters<typeof pod>): Record<string, string | un
 
 function issues(cpu: Cpu, more: Model = {}, source = small): string[] {
   try {
-    resolveEngine(pool('CPU', { accelerator: { cpu } }), model(source, more));
+    merged(pool('CPU', { accelerator: { cpu } }), model(source, more));
   } catch (error) {
     if (error instanceof InvalidSpecError) return error.issues.map(({ field }) => field);
     throw error;
@@ -57,7 +56,7 @@ describe('a pool without accelerators', () => {
 
   it('has defaults for a try-out', () => {
     const { pool: found } = { pool: pool('CPU') };
-    const { accelerator } = resolveEngine(found, model(small));
+    const { accelerator } = merged(found, model(small));
     expect(accelerator).toMatchObject({ product: 'CPU', count: 1, cpu: 4, memoryGiB: 16 });
   });
 
@@ -76,7 +75,7 @@ describe('the KV cache in host memory', () => {
   it('is what processes, shared memory and weights leave, in whole GiB', () => {
     // 16 - 1 (shm) - 0.9 (weights) - 2.5 (processes) is 11.5.
     expect(variables({ memoryGiB: 16 })).toMatchObject({ VLLM_CPU_KVCACHE_SPACE: '11' });
-    const plan = planMemory(resolveEngine(pool('CPU'), model(small)));
+    const plan = planMemory(merged(pool('CPU'), model(small)));
     expect(plan).toMatchObject({ kvCacheGiB: 11 });
     expect(plan?.issue).toBeUndefined();
   });
@@ -95,12 +94,12 @@ describe('the KV cache in host memory', () => {
 
   it('has to fit', () => {
     const llama = 'hf://meta-llama/Llama-3.1-8B-Instruct';
-    const issue = planMemory(resolveEngine(pool('CPU'), model(llama)))?.issue;
+    const issue = planMemory(merged(pool('CPU'), model(llama)))?.issue;
     expect(issue).toMatchObject({ remedy: expect.stringMatching(/accelerator\.cpu\.memoryGiB/) as unknown });
-    const tight = resolveEngine(pool('CPU', { accelerator: { cpu: { memoryGiB: 21 } } }), model(llama));
+    const tight = merged(pool('CPU', { accelerator: { cpu: { memoryGiB: 21 } } }), model(llama));
     expect(planMemory(tight)?.issue?.remedy).toMatch(/^set engine\.maxModelLen to [0-9]+ or less, or raise/);
     const large = pool('CPU', { accelerator: { cpu: { memoryGiB: 64 } } });
-    expect(planMemory(resolveEngine(large, model(llama)))?.issue).toBeUndefined();
+    expect(planMemory(merged(large, model(llama)))?.issue).toBeUndefined();
   });
 
   it('is not cut by a limit of the template', () => {

@@ -2,17 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import { kvCacheShape } from '../../../operator/model/kv-cache-shape.ts';
 import { type MemoryPlan, planMemory } from '../../../operator/model/memory-plan.ts';
-import type { ResolvedEngine } from '../../../operator/model/resolved-engine.ts';
-import { resolveEngine } from '../../../operator/model/settings.ts';
+import type { MergedEngine } from '../../../operator/model/merged-engine.ts';
 import { weightsGiB } from '../../../operator/model/weights.ts';
 import { GIB } from '../../../operator/values/units.ts';
 import { EXAMPLE_ENGINE, model, pool } from '../render/support/objects.ts';
+import { merged } from './support/resolve.ts';
 
 type Engine = NonNullable<Parameters<typeof model>[1]>['engine'];
 
-function resolve(type: string, source: string, engine: Engine = {}, facts?: object): ResolvedEngine {
+function resolve(type: string, source: string, engine: Engine = {}, facts?: object): MergedEngine {
   const more = facts === undefined ? {} : { facts: facts as never };
-  return resolveEngine(pool(type), model(`hf://${source}`, { engine, model: more }));
+  return merged(pool(type), model(`hf://${source}`, { engine, model: more }));
 }
 
 function plan(type: string, source: string, engine: Engine = {}, facts?: object): MemoryPlan {
@@ -21,7 +21,7 @@ function plan(type: string, source: string, engine: Engine = {}, facts?: object)
   return found;
 }
 
-function shape(engine: ResolvedEngine) {
+function shape(engine: MergedEngine) {
   if (engine.model === undefined) throw new Error('unknown model');
   return {
     model: engine.model,
@@ -233,7 +233,7 @@ describe('what is known of a model', () => {
   it.each(['pvc://claim/models/Llama-3.1-8B-Instruct', 's3://bucket/Meta-Llama-3.1-8B'])(
     'is found by the path %s',
     (source) => {
-      expect(resolveEngine(pool('A100'), model(source)).model?.layers).toBe(32);
+      expect(merged(pool('A100'), model(source)).model?.layers).toBe(32);
     },
   );
 });

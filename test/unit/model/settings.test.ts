@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { renderFlags } from '../../../operator/model/engine-args.ts';
-import { resolveEngine } from '../../../operator/model/settings.ts';
 import { InvalidSpecError, type SpecIssue } from '../../../operator/values/spec-issue.ts';
 import { model, pool } from '../render/support/objects.ts';
+import { merged } from './support/resolve.ts';
 
 const llama = 'hf://meta-llama/Llama-3.1-8B-Instruct';
 const unknown = 'hf://acme/secret-sauce';
@@ -10,7 +10,7 @@ const unknown = 'hf://acme/secret-sauce';
 type Engine = NonNullable<Parameters<typeof model>[1]>['engine'];
 
 function flags(type: string, engine: Engine, source = llama): string[] {
-  return renderFlags(resolveEngine(pool(type), model(source, { engine })));
+  return renderFlags(merged(pool(type), model(source, { engine })));
 }
 
 function issues(
@@ -20,7 +20,7 @@ function issues(
   more: Parameters<typeof model>[1] = {},
 ): SpecIssue[] {
   try {
-    resolveEngine(pool(type), model(source, { ...more, engine }));
+    merged(pool(type), model(source, { ...more, engine }));
   } catch (error) {
     if (error instanceof InvalidSpecError) return [...error.issues];
     throw error;
@@ -30,7 +30,7 @@ function issues(
 
 describe('inheritance', () => {
   it('overrides field by field, one level deep, and env by name', () => {
-    const engine = resolveEngine(
+    const engine = merged(
       pool('A100', {
         engine: {
           maxModelLen: 32768,
@@ -69,7 +69,7 @@ describe('inheritance', () => {
   });
 
   it('merges every list by key: variables and adapters by name, arguments by flag', () => {
-    const engine = resolveEngine(
+    const engine = merged(
       pool('A100', {
         engine: {
           extraArgs: [
@@ -118,7 +118,7 @@ describe('inheritance', () => {
 
   it('takes image, version and command together, as they describe one image', () => {
     const engine = { image: 'acme/vllm:1', version: 'v0.20.0', command: ['serve'] };
-    const of = (own: Engine) => resolveEngine(pool('A100', { engine }), model(llama, { engine: own }));
+    const of = (own: Engine) => merged(pool('A100', { engine }), model(llama, { engine: own }));
     expect(of({}).settings).toMatchObject(engine);
     const { version, settings } = of({ image: 'vllm/vllm-openai:v0.28.0' });
     expect(version).toEqual({ major: 0, minor: 28, patch: 0 });
@@ -129,7 +129,7 @@ describe('inheritance', () => {
   it('tells where a wrong argument is, in the pool or in the model', () => {
     const fields = (poolArgs: string[], modelArgs: string[]) => {
       try {
-        resolveEngine(
+        merged(
           pool('A100', { engine: { extraArgs: poolArgs } }),
           model(llama, { engine: { extraArgs: modelArgs } }),
         );
@@ -152,7 +152,7 @@ describe('inheritance', () => {
 
   it('names the pool where only it has set the field', () => {
     const settings = { engine: { quantization: 'modelopt' } };
-    expect(() => resolveEngine(pool('A100', settings), model(llama))).toThrow(
+    expect(() => merged(pool('A100', settings), model(llama))).toThrow(
       /spec\.engine\.quantization of InferencePool gpus/,
     );
   });
@@ -181,7 +181,7 @@ describe('defaults', () => {
   it.each([
     ['A100', 'vllm/vllm-openai:v0.28.0'],
     ['MI300X', 'vllm/vllm-openai-rocm:v0.28.0'],
-  ])('%s runs %s', (type, image) => expect(resolveEngine(pool(type), model(llama)).image).toBe(image));
+  ])('%s runs %s', (type, image) => expect(merged(pool(type), model(llama)).image).toBe(image));
 });
 
 describe('model sources', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type InferenceModelSpec, inferenceModelSpec } from '../../../operator/api/inference-model.ts';
 import { checkSharedClaims, claimNames, isBoundToOneNode } from '../../../operator/model/shared-claims.ts';
+import { scalingOf } from './support/resolve.ts';
 
 type Part = Record<string, unknown>;
 
@@ -27,7 +28,7 @@ function spec(model: Part, scaling?: Part, template?: Part): InferenceModelSpec 
 
 /** Fields of the issues where claim `weights` has these modes. */
 function fields(model: InferenceModelSpec, modes?: string[]): string[] {
-  return checkSharedClaims(model, () => modes).map(({ field }) => field);
+  return checkSharedClaims(model, scalingOf(model.scaling), () => modes).map(({ field }) => field);
 }
 
 const TWO = { replicas: 2 };
@@ -88,7 +89,7 @@ it('one replica is taken, and is bound to its node', () => {
 });
 
 it('a cache that cannot be written to is refused', () => {
-  expect(checkSharedClaims(spec(CACHE), () => ['ReadOnlyMany'])).toMatchObject([
+  expect(checkSharedClaims(spec(CACHE), scalingOf(undefined), () => ['ReadOnlyMany'])).toMatchObject([
     { field: 'spec.model.cache.pvc.claimName', remedy: expect.stringContaining('pvc://') },
   ]);
 });

@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { ACCELERATOR_PRODUCTS } from '../../../operator/api/inference-pool.ts';
 import { toYaml } from '../../../operator/cli/render.ts';
 import { planMemory } from '../../../operator/model/memory-plan.ts';
-import { resolveEngine } from '../../../operator/model/settings.ts';
 import { renderHpa } from '../../../operator/render/hpa.ts';
 import type { Manifest } from '../../../operator/render/manifest.ts';
 import { renderModel } from '../../../operator/render/model.ts';
 import { renderPool } from '../../../operator/render/pool.ts';
+import { merged, resolved } from '../model/support/resolve.ts';
 import { kubernetesValidator } from './support/kubernetes-schema.ts';
 import { EXAMPLE_ENGINE, model, pool } from './support/objects.ts';
 import { type PodSpec, violations } from './support/restricted.ts';
@@ -40,12 +40,11 @@ const MODELS: Record<string, [type: string, source: string, modelEngine?: object
 
 const sets: Record<string, Manifest[]> = Object.fromEntries(
   Object.entries(MODELS).map(([name, [type, source, own = {}]]) => {
-    const input = { pool: pool(type, { engine }), model: model(source, { engine: own }), cluster };
-    return [name, renderModel(input)];
+    return [name, renderModel(resolved(pool(type, { engine }), model(source, { engine: own })))];
   }),
 );
 
-sets.everything = renderModel({
+const everything = {
   pool: pool('custom', {
     accelerator: {
       custom: {
@@ -95,31 +94,33 @@ sets.everything = renderModel({
       topologySpreadConstraints: [{ maxSkew: 2, topologyKey: 'rack', whenUnsatisfiable: 'DoNotSchedule' }],
     },
   }),
-  cluster,
-  roomForSurge: false,
-});
+};
+sets.everything = renderModel(resolved(everything.pool, everything.model), { roomForSurge: false });
 
-sets.cpu = renderModel({
-  pool: pool('CPU', { accelerator: { cpu: { cores: 8, memoryGiB: 32 } } }),
-  model: model('hf://Qwen/Qwen2.5-0.5B-Instruct'),
-  cluster,
-});
+sets.cpu = renderModel(
+  resolved(
+    pool('CPU', { accelerator: { cpu: { cores: 8, memoryGiB: 32 } } }),
+    model('hf://Qwen/Qwen2.5-0.5B-Instruct'),
+  ),
+);
 
 sets.hpa = [
-  renderHpa({
-    pool: pool('A100'),
-    model: model('hf://meta-llama/Llama-3.1-8B-Instruct', {
-      scaling: {
-        minReplicas: 0,
-        maxReplicas: 4,
-        behavior: {
-          scaleUp: { tolerance: '0.05', policies: [{ type: 'Pods', value: 2, periodSeconds: 15 }] },
-          scaleDown: { stabilizationWindowSeconds: 600, selectPolicy: 'Min' },
+  renderHpa(
+    resolved(
+      pool('A100'),
+      model('hf://meta-llama/Llama-3.1-8B-Instruct', {
+        scaling: {
+          minReplicas: 0,
+          maxReplicas: 4,
+          behavior: {
+            scaleUp: { tolerance: '0.05', policies: [{ type: 'Pods', value: 2, periodSeconds: 15 }] },
+            scaleDown: { stabilizationWindowSeconds: 600, selectPolicy: 'Min' },
+          },
         },
-      },
-    }),
-    bounds: { minReplicas: 0, maxReplicas: 4 },
-  }),
+      }),
+    ),
+    { minReplicas: 0, maxReplicas: 4 },
+  ),
 ];
 
 const routerFiles = { 'nginx.conf': 'events {}\n', 'start.sh': 'exec nginx\n' };
@@ -168,7 +169,7 @@ describe('golden manifests', () => {
     const types = Object.values(MODELS).map(([type]) => type.replace(/x[0-9]+$/, ''));
     expect(new Set(types)).toEqual(new Set(ACCELERATOR_PRODUCTS));
     for (const [type, source, own = {}] of Object.values(MODELS)) {
-      const plan = planMemory(resolveEngine(pool(type, { engine }), model(source, { engine: own })));
+      const plan = planMemory(merged(pool(type, { engine }), model(source, { engine: own })));
       expect(plan?.issue, `${type} ${source}`).toBeUndefined();
     }
   });

@@ -1,7 +1,7 @@
 /** The HorizontalPodAutoscaler of a model; as a whole it is among the golden files. */
 import { expect, it } from 'vitest';
-import { resolveEngine } from '../../../operator/model/settings.ts';
 import { renderHpa } from '../../../operator/render/hpa.ts';
+import { merged, resolved } from '../model/support/resolve.ts';
 import { model, pool } from './support/objects.ts';
 
 const SOURCE = 'hf://meta-llama/Llama-3.1-8B-Instruct';
@@ -17,10 +17,9 @@ interface Hpa {
   };
 }
 const render = (scaling: object | undefined, more: object = bounds): Hpa =>
-  renderHpa({
-    pool: a100,
-    model: model(SOURCE, scaling && { scaling }),
-    bounds: { ...bounds, ...more },
+  renderHpa(resolved(a100, model(SOURCE, scaling && { scaling })), {
+    ...bounds,
+    ...more,
   }) as unknown as Hpa;
 
 it('never has less than one replica as minimum, nor a maximum below the minimum', () => {
@@ -33,7 +32,7 @@ it('never has less than one replica as minimum, nor a maximum below the minimum'
 });
 
 it('aims at 70 % of what a replica runs at once, or at what the model says', () => {
-  const { maxNumSeqs } = resolveEngine(a100, model(SOURCE));
+  const { maxNumSeqs } = merged(a100, model(SOURCE));
   expect(render(undefined).spec.metrics[0]?.external.target).toEqual({
     type: 'AverageValue',
     averageValue: String(Math.floor(maxNumSeqs * 0.7)),

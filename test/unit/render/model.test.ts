@@ -3,10 +3,10 @@ import type { InferenceModel, InferencePool } from '../../../operator/api/types.
 import type { Manifest } from '../../../operator/render/manifest.ts';
 import { renderModel } from '../../../operator/render/model.ts';
 import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
+import { resolved } from '../model/support/resolve.ts';
 import { EXAMPLE_ENGINE, model, pool } from './support/objects.ts';
 
 const llama = 'hf://meta-llama/Llama-3.1-8B-Instruct';
-const cluster = { operatorNamespace: 'vllm-operator-system' };
 
 interface Deployment {
   spec: {
@@ -33,12 +33,7 @@ interface PodSpec {
 }
 
 function render(pools: InferencePool, models: InferenceModel, roomForSurge?: boolean): Manifest[] {
-  return renderModel({
-    pool: pools,
-    model: models,
-    cluster,
-    ...(roomForSurge === undefined ? {} : { roomForSurge }),
-  });
+  return renderModel(resolved(pools, models), roomForSurge === undefined ? {} : { roomForSurge });
 }
 
 function deployment(manifests: readonly Manifest[]): Deployment['spec'] {

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { renderModel } from '../../../operator/render/model.ts';
 import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
+import { resolved } from '../model/support/resolve.ts';
 import { model, pool } from './support/objects.ts';
 
-const cluster = { operatorNamespace: 'vllm-operator-system' };
 const anything = fc.jsonValue({ maxDepth: 3 });
 const objectOf = (...names: string[]) =>
   fc.record(Object.fromEntries(names.map((name) => [name, anything])), { requiredKeys: [] });
@@ -68,8 +68,7 @@ it('renders or refuses whatever a template holds', () => {
         return;
       }
       try {
-        const input = { pool: pool('A100'), model: asked, cluster };
-        expect(renderModel(input).length).toBeGreaterThan(0);
+        expect(renderModel(resolved(pool('A100'), asked)).length).toBeGreaterThan(0);
       } catch (error) {
         expect(error).toBeInstanceOf(InvalidSpecError);
       }

@@ -3,6 +3,7 @@ import type { Manifest } from '../../../operator/render/manifest.ts';
 import { renderModel } from '../../../operator/render/model.ts';
 import { renderPool } from '../../../operator/render/pool.ts';
 import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
+import { resolved } from '../model/support/resolve.ts';
 import { kubernetesValidator } from './support/kubernetes-schema.ts';
 import { model, pool } from './support/objects.ts';
 import { type PodSpec, violations } from './support/restricted.ts';
@@ -31,11 +32,7 @@ function template(manifests: readonly Manifest[], name: string): Template2 {
 }
 
 function engine(settings: Template, pools: Pools = {}, type = 'A100', source = qwen): Template2 {
-  const manifests = renderModel({
-    pool: pool(type, pools),
-    model: model(source, { template: settings }),
-    cluster,
-  });
+  const manifests = renderModel(resolved(pool(type, pools), model(source, { template: settings })));
   return template(manifests, 'vllm-assistant');
 }
 
@@ -303,11 +300,9 @@ describe('the pods of one model', () => {
       volumes: [{ name: 'models', nfs: { server: 'nfs.example.com', path: '/models' } }],
       volumeMounts: [{ name: 'models', mountPath: '/models' }],
     };
-    const manifests = renderModel({
-      pool: pool('A100'),
-      model: model('file:///models/qwen', { template: settings }),
-      cluster,
-    });
+    const manifests = renderModel(
+      resolved(pool('A100'), model('file:///models/qwen', { template: settings })),
+    );
     const deployment = manifests.find(({ kind }) => kind === 'Deployment') as unknown as {
       spec: { template: Template2 };
     };

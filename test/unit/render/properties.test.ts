@@ -5,7 +5,6 @@ import { ZodError } from 'zod';
 import { ACCELERATOR_PRODUCTS } from '../../../operator/api/inference-pool.ts';
 import { renderFlags } from '../../../operator/model/engine-args.ts';
 import { planMemory } from '../../../operator/model/memory-plan.ts';
-import { resolveEngine } from '../../../operator/model/settings.ts';
 import type { Manifest } from '../../../operator/render/manifest.ts';
 import { renderModel } from '../../../operator/render/model.ts';
 import {
@@ -20,6 +19,7 @@ import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
 import { FLAGS } from '../../../operator/vllm/flag-table.ts';
 import { flagAvailability, flagNamed, matchFlag } from '../../../operator/vllm/flags.ts';
 import { parseVersion } from '../../../operator/vllm/versions.ts';
+import { merged, resolved } from '../model/support/resolve.ts';
 import { model, pool } from './support/objects.ts';
 
 const SOURCES = [
@@ -152,7 +152,7 @@ interface Template {
 describe('for every pool and model', () => {
   it('an engine is given only flags that its version has, each once', () => {
     forAll((input) => {
-      const engine = resolveEngine(input.pool, input.model);
+      const engine = merged(input.pool, input.model);
       const [argument, ...flags] = renderFlags(engine);
       expect(argument).toBe(engine.source.argument);
       const matches = flags
@@ -167,7 +167,7 @@ describe('for every pool and model', () => {
 
   it('limits of accelerators equal requests, and names fit', () => {
     forAll((input) => {
-      const manifests: Manifest[] = renderModel({ ...input, cluster: { operatorNamespace: 'ops' } });
+      const manifests: Manifest[] = renderModel(resolved(input.pool, input.model));
       for (const { metadata, kind, ...rest } of manifests) {
         expect(metadata.name.length).toBeLessThanOrEqual(63);
         if (kind !== 'Deployment') continue;
@@ -181,7 +181,7 @@ describe('for every pool and model', () => {
 
   it('the plan has no negative number and refuses with a remedy', () => {
     forAll((input) => {
-      const plan = planMemory(resolveEngine(input.pool, input.model));
+      const plan = planMemory(merged(input.pool, input.model));
       if (plan === undefined) return;
       const { weightsGiB, overheadGiB, kvCacheGiB, kvCacheTokens, sequencesAtFullLength } = plan;
       for (const number of [weightsGiB, overheadGiB, kvCacheGiB, kvCacheTokens, sequencesAtFullLength]) {
@@ -194,8 +194,10 @@ describe('for every pool and model', () => {
 
   it('rendering the same twice gives the same', () => {
     forAll((input) => {
-      const cluster = { operatorNamespace: 'ops' };
-      expect(renderModel({ ...input, cluster })).toEqual(renderModel({ ...structuredClone(input), cluster }));
+      const copy = structuredClone(input);
+      expect(renderModel(resolved(input.pool, input.model))).toEqual(
+        renderModel(resolved(copy.pool, copy.model)),
+      );
     });
   });
 });

@@ -10,6 +10,8 @@ import {
   snapshot,
 } from '../../../operator/router/compile-route-table.ts';
 import type { EndpointSlice } from '../../../operator/router/endpoints-from-slices.ts';
+import { resolved } from '../model/support/resolve.ts';
+import { model as aModelOf, pool as aPoolOf } from '../render/support/objects.ts';
 
 const NOW = 1_790_000_000_000;
 
@@ -55,7 +57,7 @@ function sliceOf(...ips: string[]): EndpointSlice {
 function served(object: InferenceModel, overrides: Partial<RouteModelInput> = {}): RouteModelInput {
   return {
     model: object,
-    engine: { servedNames: [object.metadata.name], maxNumSeqs: 64, dataParallelSize: 1, settings: {} },
+    engine: { servedNames: [object.metadata.name], adapters: [], capacity: 64 },
     slices: [sliceOf('10.0.0.1')],
     service: { spec: { clusterIP: '10.96.0.7', ports: [{ name: 'http', port: 8000 }] } },
     state: 'Serving',
@@ -79,10 +81,9 @@ describe('compileRouteTable', () => {
   it('gives no name to two models, so that no router has to choose', () => {
     const young = model('a');
     young.metadata.creationTimestamp = '2026-02-01T00:00:00Z';
-    const engine = { servedNames: ['b', 'own'], maxNumSeqs: 1, dataParallelSize: 1 };
-    const settings = { lora: { adapters: [{ name: 'sql', source: 'org/sql' }] } };
+    const engine = { servedNames: ['b', 'own'], adapters: ['sql'], capacity: 1 };
     const table = compile({
-      models: [served(young, { engine: { ...engine, settings } }), served(model('b')), served(model('sql'))],
+      models: [served(young, { engine }), served(model('b')), served(model('sql'))],
     });
     expect(table.models.map(({ servedNames, adapters }) => [servedNames, adapters])).toEqual([
       [['own'], []],
@@ -115,9 +116,9 @@ describe('compileRouteTable', () => {
         served(llama, {
           engine: {
             servedNames: ['llama', 'llama-3.1-8b'],
-            maxNumSeqs: 32,
-            dataParallelSize: 2,
-            settings: { maxModelLen: 32768, lora: { adapters: [{ name: 'sql', source: 'org/sql' }] } },
+            adapters: ['sql'],
+            capacity: 64,
+            maxModelLen: 32768,
           },
           slices: [sliceOf('10.0.0.2', '10.0.0.1')],
         }),
@@ -211,12 +212,8 @@ describe('compileRouteTable', () => {
 
   it('tells why a model cannot serve, and which context length only if it is a number', () => {
     const unavailable = { reason: 'ImagePullBackOff', message: 'cannot pull' };
-    const engine = {
-      servedNames: ['a'],
-      maxNumSeqs: 1,
-      dataParallelSize: 1,
-      settings: { maxModelLen: 'auto' as const },
-    };
+    const source = 'hf://meta-llama/Llama-3.1-8B-Instruct';
+    const { engine } = resolved(aPoolOf('A100'), aModelOf(source, { engine: { maxModelLen: 'auto' } }));
     const [route] = compile({
       models: [served(model('a'), { state: 'Starting', slices: [], unavailable, engine })],
     }).models;

@@ -5,6 +5,7 @@ import { RESERVATION_MS } from '../../../../operator/controllers/acceptance/rese
 import type { Deployment, Pod } from '../../../../operator/controllers/shared/workloads.ts';
 import type { KubeObject } from '../../../../operator/kube/object.ts';
 import { engineLabels } from '../../../../operator/render/labels.ts';
+import { describeIssue } from '../../../../operator/values/spec-issue.ts';
 import { FakeClock } from '../../kube/support/fake-clock.ts';
 import { aModel, aPool } from '../fixtures.ts';
 import { aGrantStore, anAcceptance, aState, put } from '../support.ts';
@@ -55,7 +56,7 @@ function setUp(spec: Record<string, unknown> = {}, store = aGrantStore()) {
   };
   const message = (key: string) => {
     const told = acceptance.verdict(pool, find(key));
-    return told.accepted ? '' : told.message;
+    return told.accepted ? '' : describeIssue(told.issue);
   };
   const editPool = (of: Record<string, unknown>): InferencePool => {
     const spec = { allowedNamespaces: { from: 'All' }, ...of };
@@ -126,7 +127,7 @@ describe('a name', () => {
   it('stays with a model that is replaced, and is free some time after a deletion', async () => {
     const { model, remove, verdict, message, clock, acceptance, pool } = contested();
     remove('b/holder');
-    expect(message('a/older')).toContain('"chat" is kept in pool platform/pool for b/holder');
+    expect(message('a/older')).toContain('"chat": it is kept in pool platform/pool for b/holder');
     await clock.advance(RESERVATION_MS - 1);
     model('b/holder', names('chat'));
     expect([verdict('b/holder'), verdict('a/older')]).toEqual(['accepted', 'ServedNameConflict']);

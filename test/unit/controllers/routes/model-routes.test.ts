@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ModelRoutes } from '../../../../operator/controllers/routes/model-routes.ts';
 import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
 import { Departures } from '../../../../operator/controllers/shared/departures.ts';
+import { Resolutions } from '../../../../operator/controllers/shared/resolutions.ts';
 import type { Deployment, Pod, Service } from '../../../../operator/controllers/shared/workloads.ts';
 import { type Logger, silentLogger } from '../../../../operator/kube/logger.ts';
 import { engineLabels } from '../../../../operator/render/labels.ts';
@@ -17,7 +18,14 @@ function setUp() {
   const acceptance = anAcceptance(state);
   const errors: object[] = [];
   const log = { ...silentLogger, error: (fields: object) => errors.push(fields) } as Logger;
-  const routes = new ModelRoutes({ state, lives, departures, acceptance, log });
+  const routes = new ModelRoutes({
+    state,
+    resolutions: new Resolutions(state),
+    lives,
+    departures,
+    acceptance,
+    log,
+  });
   const pool = put(state.pools.store, aPool());
   for (const name of ['chat', 'other']) put(state.models.store, aModel(name));
   const all = async (of = pool): Promise<RouteModel[]> => {
@@ -145,7 +153,14 @@ describe('an entry', () => {
   it('keeps what another operator published for as long as it says the same', async () => {
     const { all, acceptance, state, lives, departures, pool } = setUp();
     const published = structuredClone(await all());
-    const next = new ModelRoutes({ state, lives, departures, acceptance, log: silentLogger });
+    const next = new ModelRoutes({
+      state,
+      resolutions: new Resolutions(state),
+      lives,
+      departures,
+      acceptance,
+      log: silentLogger,
+    });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     expect(next.of(pool).every((route) => published.includes(route))).toBe(true);
   });
@@ -181,7 +196,14 @@ describe('a model that is refused', () => {
     put(state.models.store, aModel('chat', wrong, { generation: 4 }));
     for (const model of state.models.store.list()) await acceptance.save(pool, model);
     // The next leader finds a snapshot that is older than what it knows of names.
-    const next = new ModelRoutes({ state, lives, departures, acceptance, log: silentLogger });
+    const next = new ModelRoutes({
+      state,
+      resolutions: new Resolutions(state),
+      lives,
+      departures,
+      acceptance,
+      log: silentLogger,
+    });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     const adapters = next.of(pool).map(({ name, adapters: own }) => [name, own]);
     expect(adapters.sort()).toEqual([
@@ -195,7 +217,14 @@ describe('a model that is refused', () => {
     put(state.models.store, aModel('chat', lora('golden'), { generation: 2 }));
     const published = structuredClone(await all());
     put(state.models.store, aModel('chat', lora('golden', 'other'), { generation: 3 }));
-    const next = new ModelRoutes({ state, lives, departures, acceptance, log: silentLogger });
+    const next = new ModelRoutes({
+      state,
+      resolutions: new Resolutions(state),
+      lives,
+      departures,
+      acceptance,
+      log: silentLogger,
+    });
     next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     expect(next.of(pool).find(({ name }) => name === 'chat')).toMatchObject({
       servedNames: ['chat'],
@@ -217,7 +246,14 @@ describe('a model that is refused', () => {
 
   it('has no route under a name before it is written that it holds it', async () => {
     const { state, acceptance, lives, departures, pool } = setUp();
-    const routes = new ModelRoutes({ state, lives, departures, acceptance, log: silentLogger });
+    const routes = new ModelRoutes({
+      state,
+      resolutions: new Resolutions(state),
+      lives,
+      departures,
+      acceptance,
+      log: silentLogger,
+    });
     expect(routes.of(pool)).toEqual([]);
     for (const model of state.models.store.list()) await acceptance.save(pool, model);
     expect(

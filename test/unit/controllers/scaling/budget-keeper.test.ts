@@ -1,17 +1,16 @@
 import { expect, it } from 'vitest';
+import type { InferencePool } from '../../../../operator/api/types.ts';
 import type { AcceptanceCache } from '../../../../operator/controllers/acceptance/acceptance-cache.ts';
 import { BudgetKeeper } from '../../../../operator/controllers/scaling/budget-keeper.ts';
 import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
 import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
-import {
-  byModel,
-  type ClusterState,
-  poolKeyOf,
-} from '../../../../operator/controllers/shared/cluster-state.ts';
+import { byModel, type ClusterState } from '../../../../operator/controllers/shared/cluster-state.ts';
 import { Departures } from '../../../../operator/controllers/shared/departures.ts';
+import { Resolutions } from '../../../../operator/controllers/shared/resolutions.ts';
 import type { Deployment, Pod } from '../../../../operator/controllers/shared/workloads.ts';
 import type { KubeClient } from '../../../../operator/kube/client.ts';
 import { Store } from '../../../../operator/kube/store.ts';
+import { poolKeyOf } from '../../../../operator/model/pool-key.ts';
 import { EVACUATING_LABEL, engineLabels } from '../../../../operator/render/labels.ts';
 import { DemandTracker } from '../../../../operator/scaling/demand.ts';
 import { FakeClock } from '../../kube/support/fake-clock.ts';
@@ -67,6 +66,7 @@ function keeper(
   const state = { models: { store: models }, deployments: { store: deployments }, pods: { store: engines } };
   const budget = new BudgetKeeper({
     state: state as unknown as ClusterState,
+    resolutions: new Resolutions({ pools: { store: new Store<InferencePool>() }, models: { store: models } }),
     acceptance: { verdict: () => ({ accepted: true }), leaving: () => [] } as unknown as AcceptanceCache,
     lives: new Lives(models),
     replicas: new ReplicasWriter(undefined as unknown as KubeClient, models),

@@ -7,7 +7,8 @@ import {
   desiredApiService,
   examineApiService,
 } from '../../../../operator/metrics-api/api-service.ts';
-import type { Scaling } from '../../../../operator/model/replica-bounds.ts';
+import type { ScalingSpec } from '../../../../operator/model/resolved-scaling.ts';
+import { scalingOf } from '../../model/support/resolve.ts';
 import { kubernetesValidator } from '../../render/support/kubernetes-schema.ts';
 
 const now = Date.parse('2026-01-14T12:00:00Z');
@@ -54,7 +55,7 @@ describe('examineApiService', () => {
 });
 
 describe('resolveMode', () => {
-  const range: Scaling = { minReplicas: 0, maxReplicas: 4 };
+  const range: ScalingSpec = { minReplicas: 0, maxReplicas: 4 };
   const available: ApiServiceState = { owner: 'ours', available: true, since: now - 1e6, message: '' };
   const fresh: ApiServiceState = { owner: 'ours', available: undefined, since: undefined, message: '' };
   const broken = (ago: number): ApiServiceState => ({
@@ -67,12 +68,17 @@ describe('resolveMode', () => {
   const absent: ApiServiceState = { owner: 'absent' };
   const unknown: ApiServiceState = { owner: 'unknown', message: 'nobody has looked yet' };
   const off: ApiServiceState = { owner: 'off', message: 'the metrics API is off' };
-  const resolve = (scaling: Scaling | undefined, metricsApi: ApiServiceState, hpa?: HpaCondition[]) => {
-    const { mode, condition, lookAgainMs } = resolveMode({ scaling, metricsApi, hpa, now });
+  const resolve = (scaling: ScalingSpec | undefined, metricsApi: ApiServiceState, hpa?: HpaCondition[]) => {
+    const { mode, condition, lookAgainMs } = resolveMode({
+      scaling: scalingOf(scaling),
+      metricsApi,
+      hpa,
+      now,
+    });
     return [mode, condition.status, condition.reason, lookAgainMs];
   };
 
-  it.each<[string, Scaling | undefined, ApiServiceState, unknown[]]>([
+  it.each<[string, ScalingSpec | undefined, ApiServiceState, unknown[]]>([
     ['nothing to decide', undefined, available, ['Fixed', 'True', 'FixedReplicas']],
     ['a fixed number', { replicas: 3 }, available, ['Fixed', 'True', 'FixedReplicas']],
     ['one replica or none', { minReplicas: 0 }, available, ['Fixed', 'True', 'FixedReplicas']],
@@ -106,10 +112,10 @@ describe('resolveMode', () => {
 
   describe('while a new leader does not know yet', () => {
     const unsettled = { unknown, absent, fresh, broken: broken(3_600) };
-    const keeps = (scaling: Scaling, metricsApi: ApiServiceState, ago: number) => {
+    const keeps = (scaling: ScalingSpec, metricsApi: ApiServiceState, ago: number) => {
       const hpa = [{ type: 'ScalingActive', status: 'True' }];
       const { mode, condition, lookAgainMs } = resolveMode({
-        scaling,
+        scaling: scalingOf(scaling),
         metricsApi,
         hpa,
         unsettledSince: now - ago * 1000,
@@ -137,7 +143,7 @@ describe('resolveMode', () => {
   });
 
   it('says who has the API', () => {
-    const { condition } = resolveMode({ scaling: range, metricsApi: foreign, now });
+    const { condition } = resolveMode({ scaling: scalingOf(range), metricsApi: foreign, now });
     expect(condition.message).toBe(
       "the operator's own loop scales, because external.metrics.k8s.io is served by keda/keda-metrics",
     );

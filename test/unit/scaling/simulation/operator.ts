@@ -15,6 +15,7 @@ import {
   createClusterState,
 } from '../../../../operator/controllers/shared/cluster-state.ts';
 import { Departures } from '../../../../operator/controllers/shared/departures.ts';
+import { Resolutions } from '../../../../operator/controllers/shared/resolutions.ts';
 import type { Deployment, Pod } from '../../../../operator/controllers/shared/workloads.ts';
 import type { KubeClient } from '../../../../operator/kube/client.ts';
 import type { Controller } from '../../../../operator/kube/controller.ts';
@@ -61,6 +62,7 @@ export class SimOperator {
   readonly #holds = new HoldVersions();
   readonly #scaling: ScalingReconciler;
   readonly #modes: ModeKeeper;
+  readonly #resolutions: Resolutions;
   readonly #due = new Map<string, { at: number; cancel: () => void }>();
   readonly #poolKey: string;
   #routesDue = false;
@@ -85,7 +87,9 @@ export class SimOperator {
     state.deployments.store.replace(options.deployments, options.resourceVersion);
     state.pods.store.replace(options.pods, options.resourceVersion);
     const acceptance = anAcceptance(state, { clock: timeline });
-    const bounds = new BoundsKeeper(state.models.store);
+    const bounds = new BoundsKeeper();
+    this.#resolutions = new Resolutions(state);
+    const resolutions = this.#resolutions;
     const enqueueUid = (_pool: string, uid: string) => {
       for (const model of state.models.store.byIndex('byUid', uid)) this.enqueue(keyOf(model));
     };
@@ -110,15 +114,17 @@ export class SimOperator {
     this.#lives = new Lives(state.models.store);
     this.#budget = new BudgetKeeper({
       state,
+      resolutions,
       acceptance,
       lives: this.#lives,
       replicas,
       departures: new Departures(state.models.store),
       demand: this.#demand,
-      minReplicas: (model) => bounds.of(model, timeline.now()).minReplicas,
+      minReplicas: (scaling) => bounds.of(scaling, timeline.now()).minReplicas,
     });
     this.#scaling = new ScalingReconciler({
       state,
+      resolutions,
       acceptance,
       replicas,
       budget: this.#budget,
@@ -161,7 +167,9 @@ export class SimOperator {
   }
 
   mode(model: InferenceModel): string {
-    return this.#modes.of(model, this.#options.pool).mode;
+    const { pool } = this.#options;
+    const { scaling } = this.#resolutions.of(pool, model);
+    return this.#modes.of({ model, pool, scaling }).mode;
   }
 
   demandFor(model: InferenceModel) {

@@ -6,7 +6,8 @@ import {
 } from '../../../../hack/devcluster/controllers/scaling-behavior.ts';
 import type { InferenceModel, InferencePool } from '../../../../operator/api/types.ts';
 import type { EventInput } from '../../../../operator/kube/events.ts';
-import { boundsAt } from '../../../../operator/scaling/bounds.ts';
+import { boundsAt } from '../../../../operator/model/bounds.ts';
+import { resolveScaling } from '../../../../operator/model/resolve-scaling.ts';
 import { SimCluster, type StartOutcome } from './cluster.ts';
 import { SimOperator } from './operator.ts';
 import { Random } from './random.ts';
@@ -177,7 +178,8 @@ export class SimWorld {
   }
 
   #bounds(name: string) {
-    return boundsAt(this.#model(name).model.spec.scaling, this.timeline.now());
+    const { scaling } = resolveScaling(this.#model(name).model.spec.scaling);
+    return boundsAt(scaling, this.timeline.now());
   }
 
   #checkSleep(name: string): void {

@@ -1,20 +1,7 @@
 /** When a schedule starts or ends: one of its two cron expressions. */
 import { Cron } from 'croner';
-
-/** A cron expression or a time zone that has passed the schema, and that does not exist. */
-export class ScheduleError extends Error {
-  override readonly name = 'ScheduleError';
-  readonly code = 'SCHEDULE';
-  readonly field: string;
-
-  constructor(
-    issue: { field: string; value: string; reason: string; remedy: string },
-    options?: ErrorOptions,
-  ) {
-    super(`${issue.field} "${issue.value}": ${issue.reason}; ${issue.remedy}`, options);
-    this.field = issue.field;
-  }
-}
+import { DEFAULTS } from '../api/defaults.ts';
+import { InvalidSpecError } from '../values/spec-issue.ts';
 
 /** Cron works in whole seconds: a look back from here sees what happens at this very moment. */
 const SECOND_MS = 1_000;
@@ -33,23 +20,28 @@ export class CronEdge {
 
   /**
    * @param field where the schedule is, such as `spec.scaling.schedules[office]`
-   * @throws {ScheduleError}
+   * @throws {InvalidSpecError} for an expression or a time zone that matches the schema's pattern but does not exist
    */
-  constructor(field: string, edge: 'start' | 'end', expression: string, timeZone = 'UTC') {
+  constructor(
+    field: string,
+    edge: 'start' | 'end',
+    expression: string,
+    timeZone: string = DEFAULTS.scaling.timeZone,
+  ) {
     const place = { field: `${field}.${edge}`, value: expression };
     if (!isTimeZone(timeZone)) {
       const remedy = 'give a name of the IANA database, such as Europe/Berlin';
       const reason = 'there is no such time zone';
-      throw new ScheduleError({ field: `${field}.timeZone`, value: timeZone, reason, remedy });
+      throw new InvalidSpecError([{ field: `${field}.timeZone`, value: timeZone, reason, remedy }]);
     }
     try {
       this.#cron = new Cron(expression, { paused: true, timezone: timeZone });
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       const remedy = 'give minute, hour, day, month and weekday, such as "0 8 * * 1-5"';
-      throw new ScheduleError({ ...place, reason, remedy }, { cause });
+      throw new InvalidSpecError([{ ...place, reason, remedy }], { cause });
     }
-    if (!comes(expression)) throw new ScheduleError({ ...place, ...NO_DATE });
+    if (!comes(expression)) throw new InvalidSpecError([{ ...place, ...NO_DATE }]);
   }
 
   /** When it is next after a moment, both in milliseconds since 1970. */

@@ -1,6 +1,6 @@
 /** Who holds what of one pool while its models are judged. Each name has one holder: that is what the route table rests on. */
-import type { Key } from '../../kube/key.ts';
-import type { Grant } from './claim.ts';
+import type { Key } from '../kube/key.ts';
+import type { Grant } from './grant.ts';
 
 /** Names of one namespace, in characters: they take room in the memory of every router. */
 export const MAX_NAME_LENGTH_PER_NAMESPACE = 262_144;

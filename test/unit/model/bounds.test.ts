@@ -1,11 +1,15 @@
 import { Cron } from 'croner';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { mostReplicas, type Scaling } from '../../../operator/model/replica-bounds.ts';
-import { boundsAt } from '../../../operator/scaling/bounds.ts';
-import { CronEdge, ScheduleError } from '../../../operator/scaling/cron-edge.ts';
+import { boundsAt as boundsOf } from '../../../operator/model/bounds.ts';
+import { CronEdge } from '../../../operator/model/cron-edge.ts';
+import { mostReplicas } from '../../../operator/model/replica-counts.ts';
+import type { ScalingSpec } from '../../../operator/model/resolved-scaling.ts';
+import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
+import { scalingOf } from './support/resolve.ts';
 
 const at = (text: string) => Date.parse(text);
+const boundsAt = (spec: ScalingSpec | undefined, now: number) => boundsOf(scalingOf(spec), now);
 const range = ({ minReplicas, maxReplicas }: { minReplicas: number; maxReplicas: number }) => [
   minReplicas,
   maxReplicas,
@@ -22,7 +26,7 @@ const office = {
 afterEach(() => vi.restoreAllMocks());
 
 describe('bounds without schedules', () => {
-  it.each<[string, Scaling | undefined, number[]]>([
+  it.each<[string, ScalingSpec | undefined, number[]]>([
     ['one replica by default', undefined, [1, 1]],
     ['a fixed number', { replicas: 3 }, [3, 3]],
     ['at least one of a model that may sleep', { minReplicas: 0 }, [0, 1]],
@@ -38,7 +42,7 @@ describe('bounds without schedules', () => {
 });
 
 describe('a window', () => {
-  const scaling: Scaling = { minReplicas: 0, maxReplicas: 1, schedules: [office] };
+  const scaling: ScalingSpec = { minReplicas: 0, maxReplicas: 1, schedules: [office] };
 
   it.each([
     ['before it opens', '2026-01-14T06:59:59.999Z', [0, 1], '2026-01-14T07:00:00Z'],
@@ -125,7 +129,7 @@ describe('a window', () => {
     ],
   ])('names schedule, field and remedy of an %s that there is not', (_name, change, message) => {
     const ask = () => boundsAt({ schedules: [{ ...office, ...change }] }, 0);
-    expect(ask).toThrow(ScheduleError);
+    expect(ask).toThrow(InvalidSpecError);
     expect(ask).toThrow(message);
   });
 });
@@ -188,8 +192,8 @@ describe('windows that overlap', () => {
 });
 
 it('knows the most replicas that there can ever be', () => {
-  expect(mostReplicas(undefined)).toBe(1);
-  expect(mostReplicas({ minReplicas: 0, maxReplicas: 2, schedules: [office] })).toBe(8);
+  expect(mostReplicas(scalingOf(undefined))).toBe(1);
+  expect(mostReplicas(scalingOf({ minReplicas: 0, maxReplicas: 2, schedules: [office] }))).toBe(8);
 });
 
 it('names a next change that is one, and no moment before it differs', () => {

@@ -1,5 +1,5 @@
 /** What could be held in a pool if what is kept for models of one namespace that are gone were given up. */
-import type { Key } from '../../kube/key.ts';
+import type { Key } from '../kube/key.ts';
 import { type Holdings, nameLength } from './holdings.ts';
 
 /** What a verdict asks of holdings. */

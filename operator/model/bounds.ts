@@ -1,8 +1,6 @@
 /** Fewest and most replicas that are in force at a moment, schedules included. Pure. */
-import { ownBounds, type Scaling } from '../model/replica-bounds.ts';
 import { CronEdge } from './cron-edge.ts';
-
-type Schedule = NonNullable<Scaling['schedules']>[number];
+import type { ResolvedScaling, Schedule } from './resolved-scaling.ts';
 
 export interface Bounds {
   minReplicas: number;
@@ -25,17 +23,19 @@ const MAX_LOOKS = 128;
  * fall on one moment it is open. One that never ends stays open, one that has not started yet is closed. Among open
  * windows the highest minimum and the highest maximum hold, in place of the model's own; what no window sets stays the
  * model's. A minimum above the maximum that results raises it: capacity that someone planned for is not taken away.
- * @throws {ScheduleError}
  */
-export function boundsAt(scaling: Scaling | undefined, now: number): Bounds {
-  const windows = (scaling?.schedules ?? []).map((schedule) => windowAt(schedule, now));
+export function boundsAt(scaling: ResolvedScaling, now: number): Bounds {
+  if (scaling.kind === 'Fixed')
+    return { minReplicas: scaling.replicas, maxReplicas: scaling.replicas, open: [] };
+  const windows = scaling.schedules.map((schedule) => windowAt(schedule, now));
   const bounds = withOpen(scaling, windows);
   const nextChange = nextDifference(scaling, windows, bounds);
   return nextChange === undefined ? bounds : { ...bounds, nextChange };
 }
 
-function withOpen(scaling: Scaling | undefined, windows: readonly Window[]): Bounds {
-  const own = ownBounds(scaling);
+type OwnBounds = Pick<Bounds, 'minReplicas' | 'maxReplicas'>;
+
+function withOpen(own: OwnBounds, windows: readonly Window[]): Bounds {
   const open = windows.filter((window) => window.open).map(({ schedule }) => schedule);
   const minReplicas = highest(open.map((schedule) => schedule.minReplicas)) ?? own.minReplicas;
   const maxReplicas = highest(open.map((schedule) => schedule.maxReplicas)) ?? own.maxReplicas;
@@ -72,11 +72,7 @@ function windowAt(schedule: Schedule, now: number): Window {
 }
 
 /** Goes from one edge to the next until the bounds are others. */
-function nextDifference(
-  scaling: Scaling | undefined,
-  windows: readonly Window[],
-  bounds: Bounds,
-): number | undefined {
+function nextDifference(own: OwnBounds, windows: readonly Window[], bounds: Bounds): number | undefined {
   let at = Number.POSITIVE_INFINITY;
   let current = windows;
   for (let step = 0, looks = 0; step < MAX_STEPS && looks < MAX_LOOKS; step++) {
@@ -84,7 +80,7 @@ function nextDifference(
     if (at === Number.POSITIVE_INFINITY) return undefined;
     looks += current.filter(({ nextStart, nextEnd }) => nextStart === at || nextEnd === at).length;
     current = current.map((window) => advance(window, at));
-    const then = withOpen(scaling, current);
+    const then = withOpen(own, current);
     if (then.minReplicas !== bounds.minReplicas || then.maxReplicas !== bounds.maxReplicas) return at;
   }
   // Not a difference, but a moment to look again, so that nothing is missed.

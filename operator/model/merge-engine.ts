@@ -1,9 +1,10 @@
 /** From the specs of a pool and a model to what the engine runs with. */
+import { DEFAULTS } from '../api/defaults.ts';
 import type { EngineSettings } from '../api/engine-settings.ts';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import { InvalidSpecError, type SpecIssue } from '../values/spec-issue.ts';
 import { durationSeconds } from '../values/units.ts';
-import { type ResolvedAccelerator, resolveAccelerator } from '../vllm/accelerators.ts';
+import type { ResolvedAccelerator } from '../vllm/accelerators.ts';
 import { type ModelSource, parseModelSource } from '../vllm/model-source.ts';
 import { findModel } from '../vllm/models.ts';
 import {
@@ -17,12 +18,12 @@ import {
 import { drainTimeoutSeconds } from './drain-timeout.ts';
 import { checkEngine } from './engine-checks.ts';
 import { mergeSettings } from './merge-settings.ts';
-import type { ResolvedEngine } from './resolved-engine.ts';
+import type { MergedEngine } from './merged-engine.ts';
+import type { ResolvedPool } from './resolved-model.ts';
+import type { ResolvedScaling } from './resolved-scaling.ts';
 import { type EngineInput, settingField } from './setting-field.ts';
 import { checkTemplate } from './template-checks.ts';
 import { ownSharedMemoryGiB } from './template-volumes.ts';
-
-export type { ResolvedEngine };
 
 /** Engine images where neither pool nor model names one. */
 const DEFAULT_IMAGES = {
@@ -31,8 +32,6 @@ const DEFAULT_IMAGES = {
   other: `vllm/vllm-openai:v${formatVersion(PINNED_VERSION)}`,
   cpu: `vllm/vllm-openai-cpu:v${formatVersion(PINNED_VERSION)}`,
 } as const;
-
-const DEFAULT_STARTUP_TIMEOUT = '30m';
 
 /** vLLM's own default for an API server, made explicit so that the router knows the capacity. */
 function defaultMaxNumSeqs(accelerator: ResolvedAccelerator, settings: EngineSettings): number {
@@ -97,20 +96,23 @@ function defaultTensorParallelSize(
  * Merges the engine settings of pool and model, applies defaults and checks the result against the accelerator, the
  * engine version and the facts of the model. Throws InvalidSpecError with every issue found.
  */
-export function resolveEngine(pool: EngineInput['pool'], model: EngineInput['model']): ResolvedEngine {
+export function mergeEngine(
+  { pool, accelerator }: ResolvedPool,
+  model: EngineInput['model'],
+  scaling: ResolvedScaling,
+): MergedEngine {
   const input: EngineInput = { pool, model };
-  const accelerator = resolveAccelerator(pool.spec.accelerator);
   const issues: SpecIssue[] = [];
   const settings = mergeSettings(pool.spec.engine, model.spec.engine);
   const image = settings.image ?? DEFAULT_IMAGES[accelerator.vendor];
   const version = resolveVersion(input, settings, image, issues);
   const source = resolveSource(model.spec, issues);
-  const pipelineParallelSize = settings.pipelineParallelSize ?? 1;
-  const dataParallelSize = settings.dataParallelSize ?? 1;
+  const pipelineParallelSize = settings.pipelineParallelSize ?? DEFAULTS.engine.pipelineParallelSize;
+  const dataParallelSize = settings.dataParallelSize ?? DEFAULTS.engine.dataParallelSize;
   const others = pipelineParallelSize * dataParallelSize;
   const known = findModel(model.spec.model.source, model.spec.model.facts);
   const ownSharedMemory = ownSharedMemoryGiB(model.spec.template);
-  const engine: ResolvedEngine = {
+  const engine: MergedEngine = {
     image,
     version,
     accelerator,
@@ -124,7 +126,9 @@ export function resolveEngine(pool: EngineInput['pool'], model: EngineInput['mod
     dataParallelSize,
     expertParallel: settings.expertParallel ?? false,
     maxNumSeqs: settings.batching?.maxNumSeqs ?? defaultMaxNumSeqs(accelerator, settings),
-    startupTimeoutSeconds: Math.ceil(durationSeconds(settings.startupTimeout ?? DEFAULT_STARTUP_TIMEOUT)),
+    startupTimeoutSeconds: Math.ceil(
+      durationSeconds(settings.startupTimeout ?? DEFAULTS.engine.startupTimeout),
+    ),
     drainTimeoutSeconds: Math.ceil(drainTimeoutSeconds(settings)),
     settings: withDefaults(settings, accelerator, source),
     extraArgs: settings.extraArgs ?? [],
@@ -132,7 +136,7 @@ export function resolveEngine(pool: EngineInput['pool'], model: EngineInput['mod
     ...(ownSharedMemory === undefined ? {} : { ownSharedMemoryGiB: ownSharedMemory }),
     ...(known === undefined ? {} : { model: known }),
   };
-  issues.push(...checkEngine(engine, input), ...checkTemplate(engine, pool.spec, model.spec));
+  issues.push(...checkEngine(engine, input), ...checkTemplate(engine, pool.spec, model.spec, scaling));
   if (issues.length > 0) throw new InvalidSpecError(issues);
   return engine;
 }

@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { InferenceModel, InferencePool } from '../../../../operator/api/types.ts';
-import { acceptModels, type Verdict } from '../../../../operator/controllers/acceptance/acceptance.ts';
-import { claimOf, type Grant, maxReplicas } from '../../../../operator/controllers/acceptance/claim.ts';
-import { Holdings } from '../../../../operator/controllers/acceptance/holdings.ts';
-import { aModel, aPool } from '../fixtures.ts';
+import type { InferenceModel, InferencePool } from '../../../operator/api/types.ts';
+import { acceptModels, type Verdict } from '../../../operator/model/acceptance.ts';
+import type { Grant } from '../../../operator/model/grant.ts';
+import { Holdings } from '../../../operator/model/holdings.ts';
+import { resolvePool } from '../../../operator/model/resolve-pool.ts';
+import { aModel, aPool } from '../controllers/fixtures.ts';
+import { resolutionOf } from './support/resolve.ts';
+
+const claimOf = (pool: InferencePool, model: InferenceModel): Grant => resolutionOf(pool, model).claim;
 
 function verdicts(
   pool: InferencePool,
@@ -16,9 +20,8 @@ function verdicts(
     pool,
     models,
     namespaceLabels: (name) => labels[name],
-    acceleratorsPerReplica: 1,
-    claimOf: (model) => claimOf(pool, model),
-    isRunnable: () => true,
+    accelerator: resolvePool(pool).accelerator,
+    resolve: (model) => ({ claim: claimOf(pool, model), fault: undefined }),
     holdings: new Holdings(grants),
   });
   return Object.fromEntries(
@@ -67,7 +70,11 @@ describe('acceptModels', () => {
     expect(reason(got.old)).toBe('accepted');
     expect(got.young).toMatchObject({
       reason: 'ServedNameConflict',
-      message: expect.stringContaining('"chat" is already served in pool platform/pool by platform/old'),
+      issue: {
+        field: 'spec.model.servedNames',
+        value: 'chat',
+        reason: 'it is already served in pool platform/pool by platform/old',
+      },
     });
   });
 
@@ -116,9 +123,12 @@ describe('acceptModels', () => {
     ]);
     expect([reason(got.a), reason(got.b), reason(got.c)]).toEqual(['accepted', 'QuotaExceeded', 'accepted']);
     expect(got.b).toMatchObject({
-      message: expect.stringContaining(
-        'needs 2 accelerators (2 × 1), but namespace "platform" has 1 of its 3 left',
-      ),
+      issue: {
+        field: 'spec.scaling',
+        reason: expect.stringContaining(
+          'needs 2 accelerators (2 × 1), but namespace "platform" has 1 of its 3 left',
+        ),
+      },
     });
   });
 
@@ -149,7 +159,7 @@ describe('acceptModels', () => {
         const got = verdicts(pool, all);
         const charged = all
           .filter((model) => got[model.metadata.name]?.accepted)
-          .reduce((sum, model) => sum + maxReplicas(model), 0);
+          .reduce((sum, model) => sum + claimOf(pool, model).replicas, 0);
         expect(charged).toBeLessThanOrEqual(budget);
         const rotated = all.slice(seed % (all.length || 1)).concat(all.slice(0, seed % (all.length || 1)));
         expect(verdicts(pool, rotated)).toEqual(got);
@@ -167,6 +177,7 @@ describe('acceptModels', () => {
       kept: fc.boolean(),
     });
     const pool = aPool({ allowedNamespaces: { from: 'All' }, capacity: { accelerators: 5 } });
+    const { accelerator } = resolvePool(pool);
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
         const models = new Map<string, InferenceModel>();
@@ -184,9 +195,8 @@ describe('acceptModels', () => {
             pool,
             models: [...models.values()],
             namespaceLabels: () => ({}),
-            acceleratorsPerReplica: 1,
-            claimOf: (candidate) => claimOf(pool, candidate),
-            isRunnable: () => true,
+            accelerator,
+            resolve: (candidate) => ({ claim: claimOf(pool, candidate), fault: undefined }),
             holdings,
             isReserved: () => kept,
           });
@@ -226,9 +236,8 @@ describe('acceptModels', () => {
       pool,
       models,
       namespaceLabels: () => ({}),
-      acceleratorsPerReplica: 1,
-      claimOf: (model) => claimOf(pool, model),
-      isRunnable: () => true,
+      accelerator: resolvePool(pool).accelerator,
+      resolve: (model) => ({ claim: claimOf(pool, model), fault: undefined }),
       holdings,
       isReserved: () => true,
       podsOf: (key) => {

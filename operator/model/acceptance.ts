@@ -3,11 +3,13 @@
  * first served (docs/adr/0013): what a model holds stays its own until it asks for something else and gets it, or is gone;
  * a model that is refused is given nothing. Pure, and the same whatever order models are looked at.
  */
-import type { InferenceModel, InferencePool } from '../../api/types.ts';
-import { type Key, keyOf } from '../../kube/key.ts';
-import { matchesSelector } from '../../values/label-selector.ts';
-import type { Grant } from './claim.ts';
+import type { InferenceModel, InferencePool } from '../api/types.ts';
+import { type Key, keyOf } from '../kube/key.ts';
+import { matchesSelector } from '../values/label-selector.ts';
+import type { SpecIssue } from '../values/spec-issue.ts';
+import type { Grant } from './grant.ts';
 import { type Holdings, isSame, MAX_NAME_LENGTH_PER_NAMESPACE, nameLength, namespaceOf } from './holdings.ts';
+import type { Resolution, ResolvedPool } from './resolved-model.ts';
 import { type HoldingsView, withoutReserved } from './without-reserved.ts';
 
 /** What a pool says to one model. */
@@ -16,21 +18,16 @@ export type Verdict =
   | {
       accepted: false;
       reason: 'NamespaceNotAllowed' | 'ServedNameConflict' | 'QuotaExceeded';
-      message: string;
+      issue: SpecIssue;
     };
 
-export interface AcceptanceInput {
-  pool: InferencePool;
+export interface AcceptanceInput extends ResolvedPool {
   /** Every model whose poolRef names the pool, those that are being deleted included: they hold until they are gone. */
   models: readonly InferenceModel[];
   /** Labels of the models' namespaces; a namespace that is not known yet is not allowed yet. */
   namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | undefined;
-  /** Accelerators of one replica of the pool. */
-  acceleratorsPerReplica: number;
-  /** What a model asks for. */
-  claimOf: (model: InferenceModel) => Grant;
-  /** Whether the spec of a model could run. */
-  isRunnable: (model: InferenceModel) => boolean;
+  /** What a model asks for, and whether its spec could run: one that cannot is given nothing. */
+  resolve: (model: InferenceModel) => Pick<Resolution, 'claim' | 'fault'>;
   /** What models hold: brought to what they hold from now on. */
   holdings: Holdings;
   /** Whether what a model held that is gone, or may no longer use the pool, is kept for its namespace. */
@@ -56,7 +53,7 @@ const ACCEPTED: Verdict = { accepted: true };
 
 /** Whether a pool takes models, and API keys, of a namespace. One that is not known yet is not admitted yet, but for the pool's own. */
 export function admitsNamespace(
-  pool: InferencePool,
+  pool: Pick<InferencePool, 'metadata' | 'spec'>,
   namespace: string,
   labels: Readonly<Record<string, string>> | undefined,
 ): boolean {
@@ -103,7 +100,7 @@ class Judge {
       if (isLeaving(model)) continue;
       verdicts.set(uid, refusal ?? ACCEPTED);
       if (refusal) continue;
-      const claim = this.#input.claimOf(model);
+      const { claim } = this.#input.resolve(model);
       const held = this.#holdings.of(key);
       // Most have what they ask for, and that is never taken from them.
       if (!held || (held !== claim && !isSame(held, claim))) claimants.push({ key, model, claim });
@@ -191,8 +188,8 @@ class Judge {
   }
 
   #decide({ key, model, claim }: Claimant): Verdict {
-    // The reconciler says what is wrong with it.
-    if (!this.#input.isRunnable(model)) return ACCEPTED;
+    // What is wrong with the spec is said elsewhere.
+    if (this.#input.resolve(model).fault) return ACCEPTED;
     const refusal = this.#refusalInSpiteOfReserved(key, claim);
     if (refusal) return refusal;
     const before = this.#holdings.of(key) ?? NOTHING;
@@ -223,7 +220,12 @@ class Judge {
     return {
       accepted: false,
       reason: 'NamespaceNotAllowed',
-      message: `spec.poolRef: pool ${this.#pool} does not admit models of namespace "${namespace}" (allowedNamespaces.from is ${from}): ${remedy}`,
+      issue: {
+        field: 'spec.poolRef',
+        value: undefined,
+        reason: `pool ${this.#pool} does not admit models of namespace "${namespace}" (allowedNamespaces.from is ${from})`,
+        remedy,
+      },
     };
   }
 
@@ -231,13 +233,13 @@ class Judge {
     for (const name of names) {
       const holder = holdings.holder(name);
       if (holder === undefined || holder === key) continue;
-      const owner = this.#present.has(holder)
-        ? `is already served in pool ${this.#pool} by ${holder}`
-        : `is kept in pool ${this.#pool} for ${holder}, which was served there seconds ago`;
+      const reason = this.#present.has(holder)
+        ? `it is already served in pool ${this.#pool} by ${holder}`
+        : `it is kept in pool ${this.#pool} for ${holder}, which was served there seconds ago`;
       return {
         accepted: false,
         reason: 'ServedNameConflict',
-        message: `spec.model.servedNames: "${name}" ${owner}: choose another name`,
+        issue: { field: 'spec.model.servedNames', value: name, reason, remedy: 'choose another name' },
       };
     }
     return undefined;
@@ -248,41 +250,49 @@ class Judge {
     const namespace = namespaceOf(key);
     const share = holdings.share(namespace);
     const held = holdings.of(key);
-    const subject = `spec.poolRef: namespace "${namespace}" has`;
+    const subject = `namespace "${namespace}" has`;
     if (!held && share.models >= modelsPerNamespace)
       return quota(
-        `${subject} ${share.models} of the ${modelsPerNamespace} models that it may have in pool ${this.#pool}: delete some, or raise capacity.modelsPerNamespace`,
+        'spec.poolRef',
+        `${subject} ${share.models} of the ${modelsPerNamespace} models that it may have in pool ${this.#pool}`,
+        'delete some, or raise capacity.modelsPerNamespace',
       );
     const before = nameLength(held?.names ?? []);
     const length = nameLength(names);
     if (length <= before || share.nameLength - before + length <= MAX_NAME_LENGTH_PER_NAMESPACE)
       return undefined;
     return quota(
-      `${subject} served names and LoRA adapters of ${share.nameLength} characters in pool ${this.#pool}, and may have ${MAX_NAME_LENGTH_PER_NAMESPACE}: remove some or shorten them`,
+      'spec.poolRef',
+      `${subject} served names and LoRA adapters of ${share.nameLength} characters in pool ${this.#pool}, and may have ${MAX_NAME_LENGTH_PER_NAMESPACE}`,
+      'remove some or shorten them',
     );
   }
 
   #overBudget(key: Key, claim: Grant, holdings: HoldingsView): Verdict | undefined {
     const { accelerators, namespaceQuotas = [], overcommit } = this.#input.pool.spec.capacity;
-    const { acceleratorsPerReplica } = this.#input;
+    const acceleratorsPerReplica = this.#input.accelerator.count;
     const namespace = namespaceOf(key);
     const { replicas: own } = holdings.of(key) ?? NOTHING;
     if (claim.replicas <= own) return undefined;
     const replicas = overcommit ? Math.min(1, claim.replicas) : claim.replicas;
     const needed = replicas * acceleratorsPerReplica;
-    const need = `spec.scaling: needs ${needed} accelerators (${replicas} × ${acceleratorsPerReplica}), but`;
+    const need = `needs ${needed} accelerators (${replicas} × ${acceleratorsPerReplica}), but`;
     const remedy = 'lower maxReplicas';
     const others = (held: number) => (overcommit ? 0 : (held - own) * acceleratorsPerReplica);
     const quotaOf = namespaceQuotas.find((entry) => entry.namespace === namespace)?.accelerators;
     const ofNamespace = others(holdings.share(namespace).replicas);
     if (quotaOf !== undefined && ofNamespace + needed > quotaOf)
       return quota(
-        `${need} namespace "${namespace}" has ${Math.max(0, quotaOf - ofNamespace)} of its ${quotaOf} left in pool ${this.#pool}: ${remedy} or raise capacity.namespaceQuotas`,
+        'spec.scaling',
+        `${need} namespace "${namespace}" has ${Math.max(0, quotaOf - ofNamespace)} of its ${quotaOf} left in pool ${this.#pool}`,
+        `${remedy} or raise capacity.namespaceQuotas`,
       );
     const ofPool = others(holdings.replicas);
     if (accelerators !== undefined && ofPool + needed > accelerators)
       return quota(
-        `${need} pool ${this.#pool} has ${Math.max(0, accelerators - ofPool)} of ${accelerators} left: ${remedy}, raise capacity.accelerators or set capacity.overcommit`,
+        'spec.scaling',
+        `${need} pool ${this.#pool} has ${Math.max(0, accelerators - ofPool)} of ${accelerators} left`,
+        `${remedy}, raise capacity.accelerators or set capacity.overcommit`,
       );
     return undefined;
   }
@@ -302,8 +312,8 @@ function isLeaving({ metadata }: InferenceModel): boolean {
   return metadata.deletionTimestamp !== undefined;
 }
 
-function quota(message: string): Verdict {
-  return { accepted: false, reason: 'QuotaExceeded', message };
+function quota(field: string, reason: string, remedy: string): Verdict {
+  return { accepted: false, reason: 'QuotaExceeded', issue: { field, value: undefined, reason, remedy } };
 }
 
 /** First those that ask for no more than they hold, then by age, then by name: one second may bring many. */

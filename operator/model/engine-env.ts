@@ -1,14 +1,14 @@
 import type { EnvVar } from '../api/common.ts';
-import type { InferenceModel } from '../api/types.ts';
-import { cpuEnv } from '../model/cpu-env.ts';
-import { mergeEnv } from '../model/merge-settings.ts';
-import type { ResolvedEngine } from '../model/resolved-engine.ts';
-import { ENGINE_HOME } from '../model/template-volumes.ts';
+import type { InferenceModelSpec } from '../api/inference-model.ts';
+import { cpuEnv } from './cpu-env.ts';
+import { mergeEnv } from './merge-settings.ts';
+import type { MergedEngine } from './merged-engine.ts';
+import { ENGINE_HOME } from './template-volumes.ts';
 
 /** Environment of the engine: ours, over it the settings' and over that the template's. */
-export function engineEnv(engine: ResolvedEngine, model: InferenceModel): EnvVar[] {
+export function engineEnv(engine: MergedEngine, spec: InferenceModelSpec): EnvVar[] {
   const cache = `${ENGINE_HOME}/.cache`;
-  const token = model.spec.model.tokenSecretRef;
+  const token = spec.model.tokenSecretRef;
   const own: EnvVar[] = [
     // Images before v0.23 have no user of ours, so that nothing says where its home is.
     { name: 'HOME', value: ENGINE_HOME },
@@ -22,7 +22,7 @@ export function engineEnv(engine: ResolvedEngine, model: InferenceModel): EnvVar
     ...cpuEnv(engine),
     ...(token === undefined ? [] : [{ name: 'HF_TOKEN', valueFrom: { secretKeyRef: { ...token } } }]),
   ];
-  return mergeEnv(own, engine.env, model.spec.template?.env).map(({ value, ...rest }) =>
+  return mergeEnv(own, engine.env, spec.template?.env).map(({ value, ...rest }) =>
     // The API server leaves out an empty value, which means the same.
     value ? { ...rest, value } : rest,
   );

@@ -1,0 +1,54 @@
+/** Values computed of objects, kept for as long as what they were computed of is the same. */
+import type { KubeObject } from './object.ts';
+import type { Watchable } from './store.ts';
+
+interface Entry<V> {
+  generation: number | undefined;
+  inputs: readonly unknown[];
+  value: V;
+}
+
+/**
+ * One value for each object of a store. It is computed when it is read, again when the object's generation or one of the
+ * other inputs is another, or after a change of a store that was named to `dropOn`, and is forgotten with the object.
+ */
+export class Derived<V> {
+  /** By UID: a recreated object is another one. */
+  readonly #entries = new Map<string, Entry<V>>();
+
+  constructor(objects: Watchable<KubeObject>) {
+    objects.subscribe(({ old, new: now }) => {
+      if (old && !now) this.drop(old.metadata.uid);
+    });
+  }
+
+  /** From now on, a change of the store drops the values of the objects whose UIDs are returned for it. */
+  dropOn<T extends KubeObject>(
+    store: Watchable<T>,
+    uidsOf: (object: T) => Iterable<string | undefined>,
+  ): this {
+    store.subscribe(({ old, new: now }) => {
+      for (const object of [old, now]) if (object) for (const uid of uidsOf(object)) this.drop(uid);
+    });
+    return this;
+  }
+
+  /** What `compute` returns, or returned before for the same object, generation and inputs (by identity). Keeps no error. */
+  of({ metadata }: KubeObject, inputs: readonly unknown[], compute: () => V): V {
+    const { uid = '', generation } = metadata;
+    const known = this.#entries.get(uid);
+    if (known && known.generation === generation && isSame(known.inputs, inputs)) return known.value;
+    const value = compute();
+    this.#entries.set(uid, { generation, inputs, value });
+    return value;
+  }
+
+  /** Forgets the value of one object. */
+  drop(uid: string | undefined): void {
+    this.#entries.delete(uid ?? '');
+  }
+}
+
+function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((input, i) => input === b[i]);
+}

@@ -1,0 +1,7 @@
+import { resolveAccelerator } from '../vllm/accelerators.ts';
+import type { ResolvedPool } from './resolved-model.ts';
+
+/** Throws InvalidSpecError when no model can run in the pool. */
+export function resolvePool(pool: ResolvedPool['pool']): ResolvedPool {
+  return { pool, accelerator: resolveAccelerator(pool.spec.accelerator) };
+}
