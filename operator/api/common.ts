@@ -26,6 +26,13 @@ export const objectName = z
     'use lower-case letters, digits, hyphens and dots; begin and end with a letter or digit',
   );
 
+/** A name in the OpenAI API. ASCII only: no name may look like another team's, nor do something to a terminal. */
+export const servedName = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[A-Za-z0-9]([-A-Za-z0-9._/:]*[A-Za-z0-9])?$/);
+
 /** A duration such as `180s`, `5m` or `1h30m`. Units: ms, s, m, h. */
 export const duration = z
   .string()

@@ -1,6 +1,6 @@
 /** Settings of the vLLM engine. A model inherits its pool's and overrides field by field; defaults are applied after the merge. */
 import { z } from 'zod';
-import { decimal, duration, envVars } from './common.ts';
+import { decimal, duration, envVars, servedName } from './common.ts';
 import { DEFAULTS } from './defaults.ts';
 import { type Rule, withRules } from './rule.ts';
 import { flagName, TYPED_FLAGS } from './typed-flags.ts';
@@ -117,7 +117,7 @@ const loraSettings = withRules(
     adapters: z
       .array(
         z.object({
-          name: z.string().min(1).max(253).describe('Name of the adapter in the OpenAI API.'),
+          name: servedName.describe('Name of the adapter in the OpenAI API.'),
           source: z.string().min(1).max(1024).describe('Hugging Face id or a path in the container.'),
         }),
       )

@@ -1,6 +1,6 @@
 /** What is served: where the weights come from, how they are kept, and under which names. */
 import { z } from 'zod';
-import { decimal, objectName, quantity, secretKeyRef } from './common.ts';
+import { decimal, objectName, quantity, secretKeyRef, servedName } from './common.ts';
 import { withRules } from './rule.ts';
 
 const SOURCE_PATTERN =
@@ -149,13 +149,7 @@ export const modelSettings = withRules(
       .describe('Run code that comes with the model, in the engine pod.'),
     cache: modelCache.optional().describe('Where downloaded weights are kept. Default: `emptyDir`.'),
     servedNames: z
-      .array(
-        z
-          .string()
-          .min(1)
-          .max(253)
-          .regex(/^[A-Za-z0-9]([-A-Za-z0-9._/:]*[A-Za-z0-9])?$/),
-      )
+      .array(servedName)
       .min(1)
       .max(16)
       .meta({ 'x-kubernetes-list-type': 'set' })

@@ -6,6 +6,7 @@ import { OWN, type Permission } from '../../kube/permission.ts';
 import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import { byModel, type ClusterState, poolKeysOfModel } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
+import { isFinished, isReleased, type Pod } from '../shared/workloads.ts';
 import { ScalingReconciler, type ScalingReconcilerOptions } from './scaling-reconciler.ts';
 
 export const SCALING_PERMISSIONS: readonly Permission[] = [
@@ -69,11 +70,23 @@ export function watchForScaling(
 ): void {
   controller.watch(state.models.store);
   controller.watch(state.deployments.store, { map: byModel });
+  controller.watch(state.pods.store, { map: byModel });
   controller.watch(state.pods.store, {
-    map: (pod) => [...byModel(pod), ...poolKeysOfModel(state, pod).flatMap(waiting)],
+    map: (pod) => poolKeysOfModel(state, pod).flatMap(waiting),
+    changed: holdsOtherwise,
   });
   controller.watch(state.pools.store, {
     map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
     changed: (old, now) => old.metadata.generation !== now.metadata.generation,
   });
+}
+
+/** Whether the budget counts the pod in another way. Each who waits asks for a decision about the whole pool then. */
+function holdsOtherwise(old: Pod, now: Pod): boolean {
+  return (
+    old.status?.startTime !== now.status?.startTime ||
+    isFinished(old) !== isFinished(now) ||
+    isReleased(old) !== isReleased(now) ||
+    old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp
+  );
 }

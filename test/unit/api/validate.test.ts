@@ -39,6 +39,21 @@ describe('validateManifest', () => {
     ]);
   });
 
+  it.each(['gр-4', 'gpt\u200b-4', 'x\u001b[2J', 'a=b', 'a b', '{"name":"x"}', '-x'])(
+    'takes no name of an adapter that looks like another one, or is none to vLLM: %j',
+    (name) => {
+      const engine = { lora: { adapters: [{ name, source: 'a/b' }] } };
+      const model = { poolRef: { name: 'a100' }, model: { source: 'hf://a/b' }, engine };
+      for (const manifest of [
+        { ...pool(model), kind: 'InferenceModel' },
+        pool({ accelerator: { type: 'A100' }, engine }),
+      ])
+        expect(validateManifest(manifest)).toMatchObject([
+          { field: expect.stringMatching(/adapters\[0\]\.name$/) },
+        ]);
+    },
+  );
+
   it('finds everything at once', () => {
     const issues = validateManifest(
       pool(

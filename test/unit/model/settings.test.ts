@@ -351,14 +351,6 @@ describe('refused, with field and remedy', () => {
       /spec\.engine\.pagedAttention\.gpuMemoryUtilization/,
     ],
     [
-      'an adapter without a usable name',
-      'A100',
-      { lora: { adapters: [{ name: 'a=b', source: 'x' }] } },
-      llama,
-      'spec.engine.lora.adapters[0].name',
-      /letters/,
-    ],
-    [
       'an adapter named like the model',
       'A100',
       { lora: { adapters: [{ name: 'assistant', source: 'x' }] } },
