@@ -31,7 +31,7 @@ local digest = ffi.new("unsigned char[32]")
 local HEX = {}
 for code = 0, 255 do HEX[string.char(code)] = ("%02x"):format(code) end
 local flights = {} -- by key: requests of this worker that wait for one of its own
-local locks, kept, parts = {}, 0, share.new() -- `kept` bytes, and their parts by namespace of the model
+local locks, kept, kept_parts = {}, 0, share.new() -- `kept` bytes, and their parts by namespace of the model
 
 --- SHA-256 in hexadecimal.
 function M.sha256(text)
@@ -202,7 +202,7 @@ end
 --- Counts bytes of an answer of a model.
 local function keep(model, bytes)
   kept = kept + bytes
-  share.add(parts, model.namespace, bytes)
+  share.add(kept_parts, model.namespace, bytes)
 end
 
 --- Forgets the pieces of an answer.
@@ -233,7 +233,7 @@ function M.collect(ctx, chunk)
   local chunks = ctx.chunks
   if not chunks or chunk == "" then return end
   if ctx.size + #chunk > ctx.flight.view.cacheMaxEntryBytes then return abandon(ctx) end
-  if kept + #chunk > MAX_KEPT or not share.allows(parts, ctx.model.namespace, #chunk, MAX_KEPT - kept) then return abandon(ctx) end
+  if kept + #chunk > MAX_KEPT or not share.allows(kept_parts, ctx.model.namespace, #chunk, MAX_KEPT - kept) then return abandon(ctx) end
   chunks[#chunks + 1], ctx.size = chunk, ctx.size + #chunk
   keep(ctx.model, #chunk + PIECE)
 end

@@ -46,7 +46,9 @@ function M.settings(view)
   return external
 end
 
-local function failed(err)
+--- Takes note of a failure. Requests that were under way when the breaker opened tell nothing new; the one that `probes` does.
+local function failed(err, probes)
+  if not probes and ngx.now() < open_until then return end
   failures = failures + 1
   if failures >= FAILURES_TO_OPEN then
     ngx.log(ngx.WARN, "Redis is left alone for ", pause, " s: ", err)
@@ -111,12 +113,13 @@ end
 function M.with(settings, work, most)
   local now = ngx.now()
   if now < open_until then return nil, "the breaker is open" end
-  if pause > PAUSE then open_until = now + 2 * TIMEOUT_MS / 1000 end -- it was open: one request finds out, the others go on
+  local probes = pause > PAUSE
+  if probes then open_until = now + 2 * TIMEOUT_MS / 1000 end -- it was open: one request finds out, the others go on
   -- What is no number where the client expects one raises an error in it.
   local ran, connection, state = pcall(open, settings, most or MAX_VALUE)
   if not ran or not connection then
     local err = ran and state or connection
-    failed(err)
+    failed(err, probes)
     return nil, err
   end
   local result, problem
@@ -128,7 +131,7 @@ function M.with(settings, work, most)
   if not ran then result, problem = nil, result end
   if result == nil then
     connection:close()
-    failed(problem)
+    failed(problem, probes)
     return nil, problem
   end
   failures, pause, open_until = 0, PAUSE, 0

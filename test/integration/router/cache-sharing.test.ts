@@ -150,8 +150,9 @@ describe('a Redis that is hostile or broken', () => {
         { redis: settings, cacheMaxEntryBytes: 1000 },
       ),
     });
-  const ask = async (router: Router) => {
-    const response = await request(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
+  const ask = async (router: Router, more: object = {}) => {
+    const body = JSON.stringify({ model: 'm', ...more });
+    const response = await request(`${router.url}/v1/completions`, { method: 'POST', body });
     const { statusCode: status, headers } = response;
     return { status, headers, cache: headers['x-cache'], text: await response.body.text() };
   };
@@ -270,5 +271,17 @@ describe('a Redis that is hostile or broken', () => {
       expect(['BYPASS', 'MISS']).toContain(cache);
     }
     expect(router.errors()).not.toContain('[error]');
+  });
+
+  test('that fails many requests at one time is left alone as long as after one failure', async () => {
+    const host = loopbackAddress();
+    const server: Server = createServer((socket) => socket.on('error', () => socket.destroy()));
+    await new Promise<void>((resolve) => server.listen(6379, host, resolve));
+    keep({ close: async () => void server.close() });
+    const router = await setUp({ host, port: 6379, username: 'router', password: 'x' }, await engine());
+    const bodies = Array.from({ length: 40 }, (_, seed) => ({ seed }));
+    await Promise.all(bodies.map(async (body) => await ask(router, body)));
+    await until('it is left alone', () => router.errors().includes('left alone for 1 s'));
+    expect(router.errors()).not.toMatch(/left alone for (4|8|16|30) s/);
   });
 });
