@@ -46,8 +46,6 @@ const SELECTABLE: Readonly<Record<string, readonly string[]>> = {
   namespaces: ['status.phase'],
   nodes: ['spec.unschedulable'],
   'apps/replicasets': ['status.replicas'],
-  replicationcontrollers: ['status.replicas'],
-  'batch/jobs': ['status.successful'],
   services: ['spec.clusterIP', 'spec.type'],
 };
 

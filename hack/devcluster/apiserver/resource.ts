@@ -23,7 +23,7 @@ export interface Behaviour {
   /** Fills values that Go writes though nobody set them (nulls and zeros of required fields). */
   zero?(object: ApiObject): void;
   /** Sets what is allocated on create (addresses, ports); nobody owns it. */
-  allocate?(object: ApiObject): void;
+  allocate?(object: ApiObject, store: Store): void;
   /** Sets what the server decides (allocated addresses, phases). `old` is absent on create. */
   prepare?(object: ApiObject, old: ApiObject | undefined, context: WriteContext): void;
   /** Finds what is wrong. */

@@ -12,9 +12,12 @@ beforeAll(async () => {
 
 afterAll(() => server.close());
 
-/** What kube-apiserver says of a definition whose spec has this schema: `<reason> <field>` for each cause. */
-async function faults(spec: unknown, more: Record<string, unknown> = {}): Promise<string[]> {
-  const answer = await new Api(server.url).send('POST', PATH, {
+/** The answer to a definition with parts of its spec and of its version. */
+function define(
+  version: Record<string, unknown>,
+  spec: Record<string, unknown> = {},
+): ReturnType<Api['send']> {
+  return new Api(server.url).send('POST', PATH, {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
     metadata: { name: 'probes.test.example.com' },
@@ -22,17 +25,16 @@ async function faults(spec: unknown, more: Record<string, unknown> = {}): Promis
       group: 'test.example.com',
       scope: 'Namespaced',
       names: { plural: 'probes', kind: 'Probe' },
-      versions: [
-        {
-          name: 'v1',
-          served: true,
-          storage: true,
-          schema: { openAPIV3Schema: { type: 'object', properties: { spec } } },
-          ...more,
-        },
-      ],
+      versions: [{ name: 'v1', served: true, storage: true, ...version }],
+      ...spec,
     },
   });
+}
+
+/** What kube-apiserver says of a definition whose spec has this schema: `<reason> <field>` for each cause. */
+async function faults(spec: unknown, more: Record<string, unknown> = {}): Promise<string[]> {
+  const schema = { openAPIV3Schema: { type: 'object', properties: { spec } } };
+  const answer = await define({ schema, ...more });
   const { details } = answer.body as Obj & { details?: { causes?: { reason: string; field: string }[] } };
   return (details?.causes ?? []).map(({ reason, field }) =>
     `${reason} ${field}`.replace('spec.validation.openAPIV3Schema.properties[spec]', '$'),
@@ -113,23 +115,15 @@ describe('a definition is refused', () => {
 });
 
 test('a conversion webhook is refused in words, since none is called here', async () => {
-  const answer = await new Api(server.url).send('POST', PATH, {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: 'probes.test.example.com' },
-    spec: {
-      group: 'test.example.com',
-      scope: 'Namespaced',
-      names: { plural: 'probes', kind: 'Probe' },
+  const answer = await define(
+    { schema: { openAPIV3Schema: { type: 'object' } } },
+    {
       conversion: {
         strategy: 'Webhook',
         webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: 'https://example.com' } },
       },
-      versions: [
-        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
-      ],
     },
-  });
+  );
   expect(answer).toMatchObject({ status: 501, body: { reason: 'NotImplemented' } });
 });
 
@@ -139,4 +133,18 @@ test('a definition whose default holds by itself is taken', async () => {
     { default: { kind: 'All' }, ...rules({ rule: "self.kind != 'None'" }) },
   );
   expect(await faults(object({ from }))).toEqual([]);
+});
+
+test.each([
+  ['batch/v1', 'jobs', 'Job'],
+  ['apps/v1', 'statefulsets', 'StatefulSet'],
+  ['v1', 'resourcequotas', 'ResourceQuota'],
+  ['v1', 'limitranges', 'LimitRange'],
+  ['admissionregistration.k8s.io/v1', 'validatingwebhookconfigurations', 'ValidatingWebhookConfiguration'],
+])('of %s, %s are refused in words, since nothing acts on them here', async (apiVersion, plural, kind) => {
+  const scope = kind.startsWith('Validating') ? '' : '/namespaces/default';
+  const path = `/${apiVersion === 'v1' ? 'api' : 'apis'}/${apiVersion}${scope}/${plural}`;
+  const answer = await new Api(server.url).send('POST', path, { apiVersion, kind, metadata: { name: 'a' } });
+  expect(answer).toMatchObject({ status: 501, body: { reason: 'NotImplemented' } });
+  expect(await new Api(server.url).send('GET', path)).toMatchObject({ status: 200, body: { items: [] } });
 });

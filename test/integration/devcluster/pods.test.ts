@@ -168,6 +168,8 @@ test('logs stream from the node agent', async () => {
     await sleep(60_000, undefined, { signal }).catch(() => undefined);
   });
   await api.create(`${path}/pods`, pod('logged'));
+  expect(await api.send('GET', `${path}/pods/logged/log`)).toMatchObject({ status: 204 });
+  await bind('logged');
   expect((await api.send('GET', `${path}/pods/logged/log`)).body).toEqual({ text: 'first of main\n' });
   expect((await api.send('GET', `${path}/pods/logged/log?container=nosuch`)).status).toBe(400);
   const stop = new AbortController();

@@ -3,8 +3,6 @@ import type { Behaviour } from '../resource.ts';
 import { API_SERVICES } from './api-services.ts';
 import { AUTOSCALERS } from './autoscalers.ts';
 import { EVENTS } from './events.ts';
-import { CRON_JOBS, JOBS } from './jobs.ts';
-import { LIMIT_RANGES } from './limit-ranges.ts';
 import { INGRESSES, NETWORK_POLICIES } from './networking.ts';
 import { NODES, PODS } from './pods.ts';
 import { ROLE_BINDINGS, ROLES } from './rbac-kinds.ts';
@@ -13,7 +11,6 @@ import { type AddressRange, servicesBehaviour } from './services.ts';
 import {
   CLAIMS,
   CONFIG_MAPS,
-  CONTROLLER_REVISIONS,
   DISRUPTION_BUDGETS,
   ENDPOINT_SLICES,
   LEASES,
@@ -22,7 +19,7 @@ import {
   STORAGE_CLASSES,
   VOLUMES,
 } from './simple-kinds.ts';
-import { DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS } from './workloads.ts';
+import { DEPLOYMENTS, REPLICA_SETS } from './workloads.ts';
 
 /** What built-in kinds do beyond storage, by collection. */
 export function builtinBehaviours(range: AddressRange): Readonly<Record<string, Behaviour>> {
@@ -38,13 +35,7 @@ export function builtinBehaviours(range: AddressRange): Readonly<Record<string, 
     persistentvolumes: VOLUMES,
     'apps/deployments': DEPLOYMENTS,
     'apps/replicasets': REPLICA_SETS,
-    'apps/statefulsets': STATEFUL_SETS,
-    'apps/controllerrevisions': CONTROLLER_REVISIONS,
-    limitranges: LIMIT_RANGES,
     'networking.k8s.io/ingresses': INGRESSES,
-    'apps/daemonsets': DAEMON_SETS,
-    'batch/jobs': JOBS,
-    'batch/cronjobs': CRON_JOBS,
     'autoscaling/horizontalpodautoscalers': AUTOSCALERS,
     'policy/poddisruptionbudgets': DISRUPTION_BUDGETS,
     'networking.k8s.io/networkpolicies': NETWORK_POLICIES,

@@ -19,26 +19,14 @@ export const VIRTUAL_KINDS = new Set([
 /** Kinds whose metadata.generation the server counts. */
 const GENERATION = new Set([
   'pods',
-  'replicationcontrollers',
-  'podtemplates',
   'apps/deployments',
   'apps/replicasets',
-  'apps/statefulsets',
-  'apps/daemonsets',
-  'batch/jobs',
-  'batch/cronjobs',
   'policy/poddisruptionbudgets',
   'networking.k8s.io/ingresses',
   'networking.k8s.io/networkpolicies',
   'networking.k8s.io/ingressclasses',
   'discovery.k8s.io/endpointslices',
   'apiextensions.k8s.io/customresourcedefinitions',
-  'admissionregistration.k8s.io/validatingadmissionpolicies',
-  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
-  'admissionregistration.k8s.io/mutatingadmissionpolicies',
-  'admissionregistration.k8s.io/mutatingadmissionpolicybindings',
-  'admissionregistration.k8s.io/validatingwebhookconfigurations',
-  'admissionregistration.k8s.io/mutatingwebhookconfigurations',
   'scheduling.k8s.io/priorityclasses',
 ]);
 

@@ -50,8 +50,14 @@ export const PODS: Behaviour = {
     for (const condition of objectsAt(object, 'status', 'conditions'))
       setDefault(condition, 'lastProbeTime', null);
   },
-  allocate(object) {
-    admitPodSpec(ensureObject(object, 'spec'), generateName(''));
+  allocate(object, store) {
+    const spec = ensureObject(object, 'spec');
+    const named = store.get('scheduling.k8s.io/priorityclasses', '', stringAt(spec, 'priorityClassName'));
+    if (named) {
+      spec.priority = named.value ?? 0;
+      spec.preemptionPolicy = named.preemptionPolicy ?? 'PreemptLowerPriority';
+    }
+    admitPodSpec(spec, generateName(''));
   },
   validate(object, old, context) {
     const spec = objectAt(object, 'spec');

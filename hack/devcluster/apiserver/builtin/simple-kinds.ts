@@ -203,16 +203,3 @@ export const ENDPOINT_SLICES: Behaviour = {
 export const PRIORITY_CLASSES: Behaviour = {
   default: (object) => setDefault(object, 'preemptionPolicy', 'PreemptLowerPriority'),
 };
-
-/** ControllerRevisions: their data can't change. */
-export const CONTROLLER_REVISIONS: Behaviour = {
-  validate(object, old) {
-    const causes: Cause[] = [];
-    const revision = numberAt(object, 'revision') ?? 0;
-    if (revision < 0) causes.push(fieldInvalid('revision', revision, 'must be greater than or equal to 0'));
-    if (object.data === undefined) causes.push(fieldRequired('data', 'data is mandatory'));
-    if (old && !equal(old.data, object.data))
-      causes.push(fieldInvalid('data', object.data ?? null, 'field is immutable'));
-    return causes;
-  },
-};

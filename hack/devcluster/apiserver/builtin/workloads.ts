@@ -95,36 +95,3 @@ export const REPLICA_SETS: Behaviour = {
   zero: (object) => setDefault(ensureObject(object, 'status'), 'replicas', 0),
   validate: (object, old) => validateWorkload(object, old),
 };
-
-/** StatefulSets. */
-export const STATEFUL_SETS: Behaviour = {
-  default(object) {
-    const spec = specOf(object);
-    defaultTemplate(spec);
-    setDefault(spec, 'replicas', 1);
-    setDefault(spec, 'podManagementPolicy', 'OrderedReady');
-    setDefault(spec, 'revisionHistoryLimit', 10);
-    setDefault(spec, 'persistentVolumeClaimRetentionPolicy', { whenDeleted: 'Retain', whenScaled: 'Retain' });
-    const update = ensureObject(spec, 'updateStrategy');
-    setDefault(update, 'type', 'RollingUpdate');
-    if (update.type === 'RollingUpdate') setDefault(ensureObject(update, 'rollingUpdate'), 'partition', 0);
-  },
-  validate: (object, old) => validateWorkload(object, old),
-};
-
-/** DaemonSets. */
-export const DAEMON_SETS: Behaviour = {
-  default(object) {
-    const spec = specOf(object);
-    defaultTemplate(spec);
-    setDefault(spec, 'revisionHistoryLimit', 10);
-    const update = ensureObject(spec, 'updateStrategy');
-    setDefault(update, 'type', 'RollingUpdate');
-    if (update.type === 'RollingUpdate') {
-      const rolling = ensureObject(update, 'rollingUpdate');
-      setDefault(rolling, 'maxUnavailable', 1);
-      setDefault(rolling, 'maxSurge', 0);
-    }
-  },
-  validate: (object, old) => validateWorkload(object, old),
-};

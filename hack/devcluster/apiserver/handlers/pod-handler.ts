@@ -44,6 +44,11 @@ export async function handlePodLog(
   if (call.info.verb !== 'get') throw methodNotAllowed();
   const pod = readStored(state.server, { ...targetOf(call), subresource: '' });
   const request = logRequest(call, pod);
+  // A pod without a node has no kubelet that could be asked.
+  if (stringAt(pod, 'spec', 'nodeName') === '') {
+    call.response.writeHead(204).end();
+    return;
+  }
   if (!logs) throw new StatusError(503, 'ServiceUnavailable', 'no node agent serves logs');
   const stop = new AbortController();
   const { response } = call;

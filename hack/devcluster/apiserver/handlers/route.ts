@@ -10,6 +10,7 @@ import { sendJson, sendText } from '../http-message.ts';
 import { parseRequestInfo, type RequestInfo } from '../request-info.ts';
 import { noSuchResource, StatusError } from '../status-error.ts';
 import { assertServed } from './assert-served.ts';
+import { assertSimulated } from './assert-simulated.ts';
 import { discoveryAnswer, SERVER_VERSION } from './discovery.ts';
 import { handleFinalize } from './namespace-handler.ts';
 import { handleBinding, handleEviction, handlePodLog, type PodLogs } from './pod-handler.ts';
@@ -60,10 +61,7 @@ export async function route(
 async function dispatch(router: Router, call: ResourceRequest): Promise<void> {
   const { info, resource } = call;
   assertServed(resource, info);
-  if (resource.kind.includes('AdmissionPolicy') && ['create', 'update', 'patch'].includes(info.verb)) {
-    const why = 'nothing here runs admission policies: use a real kube-apiserver for tests of them';
-    throw new StatusError(501, 'NotImplemented', `${resource.plural} can't be written here: ${why}`);
-  }
+  assertSimulated(resource, info);
   if (VIRTUAL_KINDS.has(resource.kind)) {
     await handleReview(router, { rbac: router.rbac, tokens: router.accountTokens }, call);
     return;

@@ -24,8 +24,6 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   Namespace: '1 metadata ObjectMeta',
   ServiceAccount:
     '1 metadata ObjectMeta, 2 secrets []ObjectReference, 3 imagePullSecrets []LocalObjectReference, 4 automountServiceAccountToken bool',
-  ResourceQuota: '1 metadata ObjectMeta, 2 spec ResourceQuotaSpec',
-  ResourceQuotaSpec: '1 hard {}quantity, 2 scopes []string',
   Service: '1 metadata ObjectMeta, 2 spec ServiceSpec',
   ServiceSpec:
     '1 ports []ServicePort, 2 selector {}string, 3 clusterIP string, 4 type string, 5 externalIPs []string, 7 sessionAffinity string, 8 loadBalancerIP string, 10 externalName string, 13 publishNotReadyAddresses flag, 18 clusterIPs []string',
@@ -47,13 +45,6 @@ export const MESSAGES: Readonly<Record<string, string>> = {
     '1 replicas int, 2 selector LabelSelector, 3 template PodTemplateSpec, 4 strategy DeploymentStrategy, 5 minReadySeconds nonzero, 6 revisionHistoryLimit int, 7 paused flag, 9 progressDeadlineSeconds int',
   DeploymentStrategy: '1 type string, 2 rollingUpdate RollingUpdateDeployment',
   RollingUpdateDeployment: '1 maxUnavailable intstr, 2 maxSurge intstr',
-  Job: '1 metadata ObjectMeta, 2 spec JobSpec',
-  JobSpec:
-    '1 parallelism int, 2 completions int, 3 activeDeadlineSeconds int, 4 selector LabelSelector, 6 template PodTemplateSpec, 7 backoffLimit int, 8 ttlSecondsAfterFinished int',
-  CronJob: '1 metadata ObjectMeta, 2 spec CronJobSpec',
-  CronJobSpec:
-    '1 schedule string, 3 concurrencyPolicy string, 4 suspend bool, 5 jobTemplate JobTemplateSpec, 8 timeZone string',
-  JobTemplateSpec: '1 metadata ObjectMeta, 2 spec JobSpec',
   HorizontalPodAutoscaler: '1 metadata ObjectMeta, 2 spec HorizontalPodAutoscalerSpec',
   HorizontalPodAutoscalerSpec:
     '1 scaleTargetRef CrossVersionObjectReference, 2 minReplicas int, 3 maxReplicas int, 4 metrics []MetricSpec',

@@ -212,39 +212,6 @@ const MIDDLE: Readonly<Record<string, Middle>> = {
     ],
     after: CONTAINERS,
   },
-  'apps/statefulsets': {
-    before: [
-      column(
-        'Ready',
-        (object) => `${count(object, 'status', 'readyReplicas')}/${count(object, 'spec', 'replicas')}`,
-      ),
-    ],
-    after: CONTAINERS.slice(0, 2),
-  },
-  'apps/daemonsets': {
-    before: [
-      column('Desired', (object) => count(object, 'status', 'desiredNumberScheduled'), { type: 'integer' }),
-      column('Current', (object) => count(object, 'status', 'currentNumberScheduled'), { type: 'integer' }),
-      column('Ready', (object) => count(object, 'status', 'numberReady'), { type: 'integer' }),
-    ],
-    after: CONTAINERS,
-  },
-  'batch/jobs': {
-    before: [
-      column('Status', (object) =>
-        conditionStatus(object, 'Complete') === 'True'
-          ? 'Complete'
-          : conditionStatus(object, 'Failed') === 'True'
-            ? 'Failed'
-            : 'Running',
-      ),
-      column(
-        'Completions',
-        (object) => `${count(object, 'status', 'succeeded')}/${count(object, 'spec', 'completions')}`,
-      ),
-    ],
-    after: [],
-  },
   'autoscaling/horizontalpodautoscalers': {
     before: [
       column(

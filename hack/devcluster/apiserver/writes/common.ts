@@ -132,10 +132,6 @@ export function readStored(server: ServerContext, target: Target): ApiObject {
 
 /** Kinds that are only updated with a resourceVersion (AllowUnconditionalUpdate of their strategies). */
 const CONDITIONAL = new Set([
-  'admissionregistration.k8s.io/mutatingwebhookconfigurations',
-  'admissionregistration.k8s.io/validatingadmissionpolicies',
-  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
-  'admissionregistration.k8s.io/validatingwebhookconfigurations',
   'apiextensions.k8s.io/customresourcedefinitions',
   'apiregistration.k8s.io/apiservices',
   'coordination.k8s.io/leases',

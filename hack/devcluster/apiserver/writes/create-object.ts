@@ -1,3 +1,4 @@
+import { admit } from '../admission/admit.ts';
 import type { ApiObject } from '../api-object.ts';
 import { trackUpdate } from '../apply/updater.ts';
 import { assertNoEscalation } from '../auth/escalation.ts';
@@ -52,6 +53,7 @@ export function prepareCreate(
   resource.behaviour.default?.(object, undefined);
   resource.behaviour.prepare?.(object, undefined, context);
   assertNoEscalation(server.store, resource, object, undefined, request.user);
+  admit(server, target, object, undefined, request);
   validateObject(target, object, undefined, context);
   return object;
 }
@@ -75,7 +77,7 @@ export function storeNew(
     throw alreadyExists(resource, name);
   }
   const placed = clone(object);
-  resource.behaviour.allocate?.(placed);
+  resource.behaviour.allocate?.(placed, server.store);
   if (request.dryRun) return placed;
   return resource.fromStored(server.store.put(resource.collection, resource.toStored(placed)));
 }

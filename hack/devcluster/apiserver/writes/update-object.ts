@@ -1,3 +1,4 @@
+import { admit } from '../admission/admit.ts';
 import type { ApiObject } from '../api-object.ts';
 import { trackUpdate } from '../apply/updater.ts';
 import { assertNoEscalation } from '../auth/escalation.ts';
@@ -68,6 +69,7 @@ export function prepareUpdate(
     object.metadata.generation = (live.metadata.generation ?? 0) + 1;
   }
   assertNoEscalation(server.store, resource, object, live, request.user);
+  admit(server, target, object, live, request);
   validateObject(target, object, live, context);
   return object;
 }
