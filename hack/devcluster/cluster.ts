@@ -103,16 +103,8 @@ async function start(
   const kubeconfigPath = join(directory, 'kubeconfig');
   await writeFile(kubeconfigPath, api.adminKubeconfig(), { mode: 0o600 });
 
-  const clientFor = (fieldManager: string): KubeClient => {
-    const transport = new Transport({
-      connection: connectionTo({ server: api.url }),
-      userAgent: fieldManager,
-    });
-    closers.push(() => transport.close());
-    return new KubeClient(transport, { fieldManager });
-  };
-  const manager = clientFor('kube-controller-manager');
-  const kubelet = clientFor('kubelet');
+  const manager = clientOf('kube-controller-manager', api.url, closers);
+  const kubelet = clientOf('kubelet', api.url, closers);
   const eventsFor = (client: KubeClient, controller: string): EventRecorder => {
     const recorder = new EventRecorder({ client, controller, instance: 'devcluster', log });
     const running = recorder.run(signal);
@@ -147,14 +139,9 @@ async function start(
   closers.push(() => network.close());
   network.start();
 
+  const events = eventsFor(manager, 'kube-controller-manager');
   const controllers = startControllers(
-    {
-      client: manager,
-      stores,
-      events: eventsFor(manager, 'kube-controller-manager'),
-      log,
-      now: () => new Date(),
-    },
+    { client: manager, stores, events, log, now: () => new Date() },
     {
       autoscalerPeriodMs: options.autoscalerPeriodMs ?? 15_000,
       schedulerEvents: eventsFor(manager, 'default-scheduler'),
@@ -163,6 +150,12 @@ async function start(
   );
   closers.push(() => controllers);
   return { kubeconfigPath, url: api.url, directory };
+}
+
+function clientOf(fieldManager: string, server: string, closers: (() => Promise<unknown>)[]): KubeClient {
+  const transport = new Transport({ connection: connectionTo({ server }), userAgent: fieldManager });
+  closers.push(() => transport.close());
+  return new KubeClient(transport, { fieldManager });
 }
 
 function builtinImages({ vllm, engineEnv, timeScale }: ClusterOptions): ImageHandler[] {

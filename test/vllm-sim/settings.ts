@@ -93,10 +93,7 @@ export function resolveSettings(args: ServeArguments, env: Environment): SimSett
     port: args.number('port') ?? 8000,
     ...(uds === undefined ? {} : { uds }),
     ...(tls === undefined ? {} : { tls }),
-    apiKeys:
-      args.list('api-key').length > 0
-        ? args.list('api-key')
-        : (env.VLLM_API_KEY ?? '').split(',').filter(Boolean),
+    apiKeys: resolveKeys(args, env),
     rootPath: args.text('root-path') ?? '',
     lora: resolveLora(args, env),
     autoToolChoice: args.flag('enable-auto-tool-choice') ?? false,
@@ -118,6 +115,11 @@ export function resolveSettings(args: ServeArguments, env: Environment): SimSett
     timing,
     ...(podName === undefined || podName === '' ? {} : { podName }),
   };
+}
+
+function resolveKeys(args: ServeArguments, env: Environment): string[] {
+  const given = args.list('api-key');
+  return given.length > 0 ? given : (env.VLLM_API_KEY ?? '').split(',').filter(Boolean);
 }
 
 function positive(args: ServeArguments, name: string, fallback: number): number {

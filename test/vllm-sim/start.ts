@@ -53,15 +53,8 @@ const OUTPUT_LIMIT = 64 * 1024;
  */
 export async function startSim(options: StartSimOptions): Promise<SimProcess> {
   options.signal?.throwIfAborted();
-  const has = (name: string): boolean =>
-    options.args.some((arg) => arg === name || arg.startsWith(`${name}=`));
-  const args = [
-    ...options.args,
-    ...(has('--host') ? [] : ['--host', '127.0.0.1']),
-    ...(has('--port') ? [] : ['--port', '0']),
-  ];
   const [command = process.execPath, ...prefix] = simCommand();
-  const child = spawn(command, [...prefix, 'serve', ...args], {
+  const child = spawn(command, [...prefix, 'serve', ...withAddress(options.args)], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH,
@@ -108,17 +101,29 @@ export async function startSim(options: StartSimOptions): Promise<SimProcess> {
     pid: child.pid ?? 0,
     exited,
     signal: (name = 'SIGTERM') => child.kill(name),
-    async control(change) {
-      const response = await fetch(`${url}/sim/control`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(change),
-      });
-      if (!response.ok) {
-        throw new Error(`control failed: ${await response.text()}`);
-      }
-      return response.json();
-    },
+    control: (change) => control(url, change),
     stop,
   };
+}
+
+/** At an address of this machine, and a port that the system chooses, where the arguments have none. */
+function withAddress(args: readonly string[]): string[] {
+  const has = (name: string): boolean => args.some((arg) => arg === name || arg.startsWith(`${name}=`));
+  return [
+    ...args,
+    ...(has('--host') ? [] : ['--host', '127.0.0.1']),
+    ...(has('--port') ? [] : ['--port', '0']),
+  ];
+}
+
+async function control(url: string, change: Readonly<Record<string, unknown>>): Promise<unknown> {
+  const response = await fetch(`${url}/sim/control`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(change),
+  });
+  if (!response.ok) {
+    throw new Error(`control failed: ${await response.text()}`);
+  }
+  return response.json();
 }

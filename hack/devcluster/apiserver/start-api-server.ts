@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { ApiAggregator } from './aggregation/api-aggregator.ts';
 import { endpointSliceResolver, type ServiceResolver } from './aggregation/service-resolver.ts';
 import { bootstrapRbac } from './auth/bootstrap-rbac.ts';
-import { makeClusterCertificates } from './auth/cluster-certificates.ts';
+import { type ClusterCertificates, makeClusterCertificates } from './auth/cluster-certificates.ts';
 import { RbacAuthorizer } from './auth/rbac.ts';
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { builtinBehaviours } from './builtin/behaviours.ts';
@@ -98,21 +98,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     route(router, message, response).catch((error: unknown) => sendError(response, error));
   };
   const plain = createServer({ keepAliveTimeout: 60_000 }, listener);
-  const { server: leaf, ca } = certificates;
-  const secure = createSecureServer(
-    {
-      cert: leaf.certificatePem,
-      key: leaf.privateKeyPem,
-      ca,
-      requestCert: true,
-      rejectUnauthorized: false,
-      keepAliveTimeout: 60_000,
-    },
-    listener,
-  );
+  const secure = createSecureServer(secureOptions(certificates), listener);
   const url = `http://${host}:${await listen(plain, options.port ?? 0, host)}`;
   const secureUrl = `https://${host}:${await listen(secure, options.securePort ?? 0, host)}`;
-  const { admin } = certificates;
+  const { admin, ca } = certificates;
   return {
     url,
     secureUrl,
@@ -136,6 +125,12 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       await Promise.all([closeServer(plain), closeServer(secure)]);
     },
   };
+}
+
+/** Who has no certificate is asked for a token. */
+function secureOptions({ server, ca }: ClusterCertificates): ServerOptions {
+  const { certificatePem: cert, privateKeyPem: key } = server;
+  return { cert, key, ca, requestCert: true, rejectUnauthorized: false, keepAliveTimeout: 60_000 };
 }
 
 function makeContext(options: ApiServerOptions): ServerContext {

@@ -65,81 +65,97 @@ class AutoscalerReconciler {
   ): Promise<Status> {
     const before: Status = autoscaler.status ?? { desiredReplicas: 0, currentMetrics: null };
     const conditions = new Conditions(before.conditions ?? [], this.#context.now());
-    const { kind, name, apiVersion = 'apps/v1' } = autoscaler.spec.scaleTargetRef;
-    const namespace = autoscaler.metadata.namespace ?? '';
-    let type: ResourceType;
-    let scale: Scale;
-    try {
-      type = await this.#targets.type(apiVersion, kind, signal);
-      scale = await this.#context.client.get<Scale>(
-        type,
-        { namespace, name },
-        { subresource: 'scale', signal },
-      );
-    } catch (error) {
-      const message = `the HPA controller was unable to get the target's current scale: ${text(error, signal)}`;
-      conditions.set('AbleToScale', 'False', 'FailedGetScale', message);
-      this.#warn(autoscaler, 'FailedGetScale', message);
-      return { ...before, conditions: conditions.list };
-    }
-    conditions.set(
-      'AbleToScale',
-      'True',
-      'SucceededGetScale',
-      "the HPA controller was able to get the target's current scale",
-    );
-    const current = scale.spec.replicas ?? 0;
+    const target = await this.#target(autoscaler, conditions, signal);
+    if (!target) return { ...before, conditions: conditions.list };
+    const current = target.scale.spec.replicas ?? 0;
     const { minReplicas = 1, maxReplicas } = autoscaler.spec;
     if (current === 0 && minReplicas !== 0) {
       const message = 'scaling is disabled since the replica count of the target is zero';
       conditions.set('ScalingActive', 'False', 'ScalingDisabled', message);
       return statusOf(before, { current, desired: 0, metrics: before.currentMetrics, conditions });
     }
-    let wanted: NormalizedReplicas = { replicas: Math.min(Math.max(current, minReplicas), maxReplicas) };
-    let metrics = before.currentMetrics;
-    let why = `Current number of replicas ${current > maxReplicas ? 'above' : 'below'} Spec.${current > maxReplicas ? 'Max' : 'Min'}Replicas`;
-    if (wanted.replicas === current) {
-      let best: MetricProposal;
-      try {
-        const proposals = await this.#propose(autoscaler, scale, signal);
-        [best] = proposals.sort((a, b) => b.replicas - a.replicas) as [MetricProposal];
-        metrics = proposals.map((proposal) => proposal.status);
-      } catch (error) {
-        if (!(error instanceof MetricError)) throw error;
-        const message = `the HPA was unable to compute the replica count: ${error.message}`;
-        conditions.set('ScalingActive', 'False', error.reason, message);
-        this.#warn(autoscaler, error.reason, error.message);
-        // An empty entry per metric is what a real one leaves when it knows nothing.
-        const unknown: MetricStatus[] = (autoscaler.spec.metrics ?? []).map(() => ({ type: '' }));
-        return { ...before, currentReplicas: current, currentMetrics: unknown, conditions: conditions.list };
-      }
-      conditions.set(
-        'ScalingActive',
-        'True',
-        'ValidMetricFound',
-        `the HPA was able to successfully calculate a replica count from ${best.name}`,
-      );
-      const now = this.#context.now().getTime();
-      wanted = normalizeReplicas(autoscaler, history, current, best.replicas, now);
-      why = best.replicas > current ? `${best.name} above target` : 'All metrics below target';
-      conditions.describe(wanted);
+    const bound = current > maxReplicas ? maxReplicas : Math.max(current, minReplicas);
+    const decision =
+      bound === current
+        ? await this.#decide(autoscaler, history, target.scale, conditions, signal)
+        : {
+            replicas: bound,
+            metrics: before.currentMetrics,
+            why: `Current number of replicas ${current > maxReplicas ? 'above Spec.Max' : 'below Spec.Min'}Replicas`,
+          };
+    if (!decision) {
+      // An empty entry per metric is what a real one leaves when it knows nothing.
+      const unknown: MetricStatus[] = (autoscaler.spec.metrics ?? []).map(() => ({ type: '' }));
+      return { ...before, currentReplicas: current, currentMetrics: unknown, conditions: conditions.list };
     }
-    if (wanted.replicas === current)
-      return statusOf(before, { current, desired: current, metrics, conditions });
+    const { replicas, metrics, why } = decision;
+    if (replicas === current) return statusOf(before, { current, desired: current, metrics, conditions });
 
-    await this.#rescale(type, autoscaler, wanted.replicas, signal);
-    history.changes.push({ by: wanted.replicas - current, at: this.#context.now().getTime() });
-    const message = `the HPA controller was able to update the target scale to ${wanted.replicas}`;
+    await this.#rescale(target.type, autoscaler, replicas, signal);
+    history.changes.push({ by: replicas - current, at: this.#context.now().getTime() });
+    const message = `the HPA controller was able to update the target scale to ${replicas}`;
     conditions.set('AbleToScale', 'True', 'SucceededRescale', message);
-    const note = `New size: ${wanted.replicas}; reason: ${why}`;
     this.#context.events.emit(autoscaler, {
       type: 'Normal',
       reason: 'SuccessfulRescale',
       action: 'Rescale',
-      note,
+      note: `New size: ${replicas}; reason: ${why}`,
     });
     const lastScaleTime = apiTime(this.#context.now());
-    return { ...statusOf(before, { current, desired: wanted.replicas, metrics, conditions }), lastScaleTime };
+    return { ...statusOf(before, { current, desired: replicas, metrics, conditions }), lastScaleTime };
+  }
+
+  /** The scale subresource of the target, and the condition that says whether it could be read; undefined when not. */
+  async #target(
+    autoscaler: HorizontalPodAutoscaler,
+    conditions: Conditions,
+    signal: AbortSignal,
+  ): Promise<{ type: ResourceType; scale: Scale } | undefined> {
+    const { kind, name, apiVersion = 'apps/v1' } = autoscaler.spec.scaleTargetRef;
+    const key = { namespace: autoscaler.metadata.namespace ?? '', name };
+    try {
+      const type = await this.#targets.type(apiVersion, kind, signal);
+      const scale = await this.#context.client.get<Scale>(type, key, { subresource: 'scale', signal });
+      const message = "the HPA controller was able to get the target's current scale";
+      conditions.set('AbleToScale', 'True', 'SucceededGetScale', message);
+      return { type, scale };
+    } catch (error) {
+      const message = `the HPA controller was unable to get the target's current scale: ${text(error, signal)}`;
+      conditions.set('AbleToScale', 'False', 'FailedGetScale', message);
+      this.#warn(autoscaler, 'FailedGetScale', message);
+      return undefined;
+    }
+  }
+
+  /** The replicas that the metrics lead to, noted in history and conditions; undefined when none could be read. */
+  async #decide(
+    autoscaler: HorizontalPodAutoscaler,
+    history: ScalingHistory,
+    scale: Scale,
+    conditions: Conditions,
+    signal: AbortSignal,
+  ): Promise<{ replicas: number; metrics: MetricStatus[]; why: string } | undefined> {
+    const current = scale.spec.replicas ?? 0;
+    try {
+      const proposals = await this.#propose(autoscaler, scale, signal);
+      const [best] = proposals.sort((a, b) => b.replicas - a.replicas) as [MetricProposal];
+      const message = `the HPA was able to successfully calculate a replica count from ${best.name}`;
+      conditions.set('ScalingActive', 'True', 'ValidMetricFound', message);
+      const now = this.#context.now().getTime();
+      const wanted = normalizeReplicas(autoscaler, history, current, best.replicas, now);
+      conditions.describe(wanted);
+      return {
+        replicas: wanted.replicas,
+        metrics: proposals.map((proposal) => proposal.status),
+        why: best.replicas > current ? `${best.name} above target` : 'All metrics below target',
+      };
+    } catch (error) {
+      if (!(error instanceof MetricError)) throw error;
+      const message = `the HPA was unable to compute the replica count: ${error.message}`;
+      conditions.set('ScalingActive', 'False', error.reason, message);
+      this.#warn(autoscaler, error.reason, error.message);
+      return undefined;
+    }
   }
 
   /** What each metric asks for. One that cannot be read forbids to shrink. Throws {@link MetricError}. */

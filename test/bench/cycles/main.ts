@@ -16,7 +16,7 @@ import { Agent } from 'undici';
 import { sleep } from '../../../operator/kube/clock.ts';
 import { eventually } from '../../e2e/support/eventually.ts';
 import { World } from '../../e2e/support/world.ts';
-import { Random } from '../../unit/scaling/simulation/random.ts';
+import { Random } from '../../integration/scaling/simulation/random.ts';
 import { printMilliseconds } from '../scaling/quantile.ts';
 import { startSeparateCluster } from '../scaling/separate-cluster.ts';
 import { Phases } from './phases.ts';

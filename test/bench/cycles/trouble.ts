@@ -3,7 +3,7 @@
 import { sleep } from '../../../operator/kube/clock.ts';
 import { PODS } from '../../../operator/kube/resource-types.ts';
 import type { World } from '../../e2e/support/world.ts';
-import type { Random } from '../../unit/scaling/simulation/random.ts';
+import type { Random } from '../../integration/scaling/simulation/random.ts';
 
 export interface TroubleCounts {
   operatorKills: number;

@@ -1,7 +1,7 @@
 /** The clients of one model: they come at the moments of its cycle at which a request could fall in between. */
 import type { Agent } from 'undici';
 import { sleep } from '../../../operator/kube/clock.ts';
-import type { Random } from '../../unit/scaling/simulation/random.ts';
+import type { Random } from '../../integration/scaling/simulation/random.ts';
 import type { Phase, Phases } from './phases.ts';
 import { ask, type Question } from './request.ts';
 

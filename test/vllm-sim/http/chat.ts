@@ -133,6 +133,12 @@ function toolCallId(chat: ChatRequest, index: number): string {
   return `chatcmpl-tool-${chat.id.slice('chatcmpl-'.length)}${index === 0 ? '' : `-${index}`}`;
 }
 
+/** The choice with which the call of a tool begins. */
+function firstCall(chat: ChatRequest, { name }: ToolCall, index: number): string {
+  const call = { id: toolCallId(chat, index), type: 'function', index: 0, function: { name, arguments: '' } };
+  return `{"index":${index},"delta":{"tool_calls":[${JSON.stringify(call)}]},"logprobs":null,"finish_reason":null,"token_ids":null}`;
+}
+
 function streamChat(exchange: Exchange, chat: ChatRequest): void {
   const { sim } = exchange;
   const prompt = chat.generation.tokens.length;
@@ -157,16 +163,7 @@ function streamChat(exchange: Exchange, chat: ChatRequest): void {
         ',"prompt_token_ids":null',
       );
       if (chat.tool !== undefined) {
-        const call = {
-          id: toolCallId(chat, index),
-          type: 'function',
-          index: 0,
-          function: { name: chat.tool.name, arguments: '' },
-        };
-        chunk(
-          `{"index":${index},"delta":{"tool_calls":[${JSON.stringify(call)}]},"logprobs":null,"finish_reason":null,"token_ids":null}`,
-          0,
-        );
+        chunk(firstCall(chat, chat.tool, index), 0);
       }
     }
   };

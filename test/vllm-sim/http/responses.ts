@@ -8,14 +8,26 @@ import { lastText, renderChat } from './prompt.ts';
 import { readSampling } from './sampling.ts';
 
 export async function responses(exchange: Exchange): Promise<void> {
-  const { sim } = exchange;
   const body = await exchange.readJson();
   const generation = readResponse(exchange, body);
-  const created = Math.floor(Date.now() / 1000);
-  const base = {
+  const base = responseBase(exchange, body, generation);
+  if (flag(body, 'stream') === true) {
+    streamResponse(exchange, generation, base);
+    return;
+  }
+  const [choice] = await collect(exchange.sim, generation, (abort) => exchange.onDisconnect(abort));
+  if (choice !== undefined) {
+    const message = messageItem(exchange, [textPart(choice.text)], 'completed');
+    exchange.json(200, finishedResponse(base, generation, message, choice.end));
+  }
+}
+
+/** What a response says from its start to its end. */
+function responseBase(exchange: Exchange, body: Body, generation: GenerationRequest): object {
+  return {
     id: `resp_${exchange.id}`,
     object: 'response',
-    created_at: created,
+    created_at: Math.floor(Date.now() / 1000),
     model: generation.model.name,
     instructions: text(body, 'instructions') ?? null,
     metadata: null,
@@ -30,39 +42,39 @@ export async function responses(exchange: Exchange): Promise<void> {
     service_tier: 'auto',
     truncation: 'disabled',
   };
-  const finished = (message: object, end: SequenceEnd): object => ({
+}
+
+function finishedResponse(
+  base: object,
+  { tokens }: GenerationRequest,
+  message: object,
+  end: SequenceEnd,
+): object {
+  return {
     ...base,
     status: end.reason === 'length' ? 'incomplete' : 'completed',
     incomplete_details: end.reason === 'length' ? { reason: 'max_output_tokens' } : null,
     output: [message],
     usage: {
-      input_tokens: generation.tokens.length,
+      input_tokens: tokens.length,
       input_tokens_details: { cached_tokens: end.cachedTokens },
       output_tokens: end.outputTokens,
       output_tokens_details: { reasoning_tokens: 0 },
-      total_tokens: generation.tokens.length + end.outputTokens,
+      total_tokens: tokens.length + end.outputTokens,
     },
-  });
-  const item = (content: readonly object[], status: string): object => ({
-    id: `msg_${exchange.id}`,
-    type: 'message',
-    role: 'assistant',
-    status,
-    content,
-  });
-  const part = (value: string): object => ({
-    type: 'output_text',
-    text: value,
-    annotations: [],
-    logprobs: null,
-  });
-  if (flag(body, 'stream') !== true) {
-    const [choice] = await collect(sim, generation, (abort) => exchange.onDisconnect(abort));
-    if (choice !== undefined) {
-      exchange.json(200, finished(item([part(choice.text)], 'completed'), choice.end));
-    }
-    return;
-  }
+  };
+}
+
+function messageItem(exchange: Exchange, content: readonly object[], status: string): object {
+  return { id: `msg_${exchange.id}`, type: 'message', role: 'assistant', status, content };
+}
+
+function textPart(value: string): object {
+  return { type: 'output_text', text: value, annotations: [], logprobs: null };
+}
+
+function streamResponse(exchange: Exchange, generation: GenerationRequest, base: object): void {
+  const { sim } = exchange;
   const stream = exchange.stream();
   let sequence = 0;
   let whole = '';
@@ -74,8 +86,8 @@ export async function responses(exchange: Exchange): Promise<void> {
   const started = { ...base, status: 'in_progress', output: [], usage: null };
   event('response.created', { response: started });
   event('response.in_progress', { response: started });
-  event('response.output_item.added', { output_index: 0, item: item([], 'in_progress') });
-  event('response.content_part.added', { ...at, part: part('') });
+  event('response.output_item.added', { output_index: 0, item: messageItem(exchange, [], 'in_progress') });
+  event('response.content_part.added', { ...at, part: textPart('') });
   const abort = generate(sim, generation, (_index, output) => {
     if (stream.closed) {
       abort();
@@ -90,11 +102,11 @@ export async function responses(exchange: Exchange): Promise<void> {
       event('response.output_text.delta', { ...at, delta: output.text, logprobs: [] });
     }
     if (output.end !== undefined) {
-      const message = item([part(whole)], 'completed');
+      const message = messageItem(exchange, [textPart(whole)], 'completed');
       event('response.output_text.done', { ...at, text: whole, logprobs: [] });
-      event('response.content_part.done', { ...at, part: part(whole) });
+      event('response.content_part.done', { ...at, part: textPart(whole) });
       event('response.output_item.done', { output_index: 0, item: message });
-      event('response.completed', { response: finished(message, output.end) });
+      event('response.completed', { response: finishedResponse(base, generation, message, output.end) });
       stream.end();
     }
   });

@@ -26,7 +26,7 @@ import type { KubeObject } from '../../../../operator/kube/object.ts';
 import { ColdStartRecorder } from '../../../../operator/scaling/cold-start-recorder.ts';
 import { DemandTracker } from '../../../../operator/scaling/demand.ts';
 import { isHeldBack } from '../../../../operator/scaling/phase.ts';
-import { anAcceptance } from '../../controllers/support.ts';
+import { anAcceptance } from '../../../unit/controllers/support.ts';
 import type { Random } from './random.ts';
 import type { SimRoute, SimRouter, SimTable } from './routers.ts';
 import type { Timeline } from './timeline.ts';

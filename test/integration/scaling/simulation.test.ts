@@ -1,6 +1,6 @@
 /** Hours of the scaling code at work, in simulated time: what must hold at every moment does. Runs repeat from their seed. */
 import { describe, expect, it } from 'vitest';
-import { aModel, aPool } from '../controllers/fixtures.ts';
+import { aModel, aPool } from '../../unit/controllers/fixtures.ts';
 import { type SimModel, SimWorld, type SimWorldOptions } from './simulation/world.ts';
 
 const MINUTE = 60_000;
