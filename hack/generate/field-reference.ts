@@ -1,9 +1,10 @@
 /** The field reference of a kind, as Markdown, from its CustomResourceDefinition and its conditions. */
-import { decimal, dnsLabel, duration, objectName, quantity } from '../../operator/api/common.ts';
+import { dnsLabel, objectName } from '../../operator/api/common.ts';
 import type { ConditionCatalog } from '../../operator/api/conditions.ts';
 import type { CustomResourceDefinition } from '../../operator/api/crd.ts';
 import { REASONS, type ReasonDoc } from '../../operator/api/reasons.ts';
 import { type StructuralSchema, structuralSchema } from '../../operator/api/structural-schema.ts';
+import { decimal, duration, quantity } from '../../operator/values/scalars.ts';
 
 /** Strings with a form of their own, by the pattern that stands for it. */
 const NAMED_PATTERNS = new Map(

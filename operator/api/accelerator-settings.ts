@@ -1,28 +1,27 @@
 /** Which accelerators a pool's replicas get, and where their pods run. */
 import { z } from 'zod';
-import { decimal, labelMap, objectName, toleration } from './common.ts';
+import { withRules } from '../values/rule.ts';
+import { decimal } from '../values/scalars.ts';
+import { ACCELERATOR_PRODUCTS, ACCELERATORS } from '../vllm/accelerators.ts';
+import { labelMap, objectName, toleration } from './common.ts';
 import { CEL_IS_NATIVE, isNative, supplementalGroups } from './pod-settings.ts';
-import { withRules } from './rule.ts';
 
-/** Products of the catalog (operator/vllm/accelerators.ts has their facts). */
-export const ACCELERATOR_PRODUCTS = [
-  'A100',
-  'A100-40GB',
-  'H100',
-  'H200',
-  'B200',
-  'L4',
-  'L40S',
-  'A10',
-  'T4',
-  'MI300X',
-] as const;
+/** `(x[1-8])?` and the like: how many of a product one node has at most. */
+function counts(most: number): string {
+  return most < 10 ? `(x[1-${most}])?` : `(x([1-9]|1[0-${most - 10}]))?`;
+}
 
-/** The most that one node has: a replica is one pod. A test holds it against the catalog. */
-const LARGE_NODES = 'A100-40GB(x([1-9]|1[0-6]))?';
-const TYPE_PATTERN = `^(custom|CPU|${LARGE_NODES}|(${ACCELERATOR_PRODUCTS.join('|')})(x[1-8])?)$`;
+/** `A|B(x[1-8])?`: the products of one size of node after the other. */
+function typePattern(): string {
+  const bySize = Map.groupBy(ACCELERATOR_PRODUCTS, (product) => ACCELERATORS[product].maxPerNode);
+  const types = [...bySize].map(([most, products]) => `(${products.join('|')})${counts(most)}`);
+  return `^(custom|CPU|${types.join('|')})$`;
+}
+
+const TYPE_PATTERN = typePattern();
 const TYPE = new RegExp(TYPE_PATTERN);
-const TYPE_REMEDY = `use ${ACCELERATOR_PRODUCTS.join(', ')}, each with an optional x1 to x8 such as H100x4 (A100-40GB: to x16), CPU, or custom with accelerator.custom`;
+const LARGE_NODES = ACCELERATOR_PRODUCTS.filter((product) => ACCELERATORS[product].maxPerNode > 8);
+const TYPE_REMEDY = `use ${ACCELERATOR_PRODUCTS.join(', ')}, each with an optional x1 to x8 such as H100x4 (${LARGE_NODES.map((product) => `${product}: to x${ACCELERATORS[product].maxPerNode}`).join(', ')}), CPU, or custom with accelerator.custom`;
 
 const acceleratorType = withRules(z.string().min(1).max(32), [
   {

@@ -1,8 +1,8 @@
 /** How many requests wait, how long, and what degrades meanwhile. */
 import { z } from 'zod';
-import { duration } from './common.ts';
-import { DEFAULTS } from './defaults.ts';
-import { withRules } from './rule.ts';
+import { DEFAULTS } from '../values/defaults.ts';
+import { withRules } from '../values/rule.ts';
+import { duration } from '../values/scalars.ts';
 
 /** One step of degradation: as the queue grows, answers get shorter. */
 const degradationTier = z.object({

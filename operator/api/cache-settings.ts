@@ -1,8 +1,9 @@
 /** The response cache of a pool, and what a model may override of it. */
 import { z } from 'zod';
-import { duration, quantity, secretKeyRef } from './common.ts';
+import { withRules } from '../values/rule.ts';
+import { duration, quantity } from '../values/scalars.ts';
+import { secretKeyRef } from './common.ts';
 import { POD_SETTINGS } from './pod-settings.ts';
-import { withRules } from './rule.ts';
 
 const policy = z.enum(['Deterministic', 'All']);
 

@@ -1,6 +1,7 @@
 /** Building blocks of both kinds: durations, quantities, names and the pieces of Kubernetes types they embed. */
 import { z } from 'zod';
-import { withRules } from './rule.ts';
+import { withRules } from '../values/rule.ts';
+import { quantity } from '../values/scalars.ts';
 
 export const GROUP = 'vllm-operator.dev';
 export const VERSION = 'v1alpha1';
@@ -25,37 +26,6 @@ export const objectName = z
     /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
     'use lower-case letters, digits, hyphens and dots; begin and end with a letter or digit',
   );
-
-/** A name in the OpenAI API. ASCII only: no name may look like another team's, nor do something to a terminal. */
-export const servedName = z
-  .string()
-  .min(1)
-  .max(253)
-  .regex(/^[A-Za-z0-9]([-A-Za-z0-9._/:]*[A-Za-z0-9])?$/);
-
-/** A duration such as `180s`, `5m` or `1h30m`. Units: ms, s, m, h. */
-export const duration = z
-  .string()
-  .min(2)
-  .max(32)
-  .regex(/^([0-9]{1,8}(ms|s|m|h))+$/, 'write numbers with units of ms, s, m or h, such as 180s or 1h30m');
-
-/** A quantity of memory or CPU as Kubernetes writes them: `32Mi`, `500m`, `4`. */
-export const quantity = z
-  .string()
-  .min(1)
-  .max(32)
-  .regex(
-    /^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/,
-    'write a number with a unit of Kubernetes or none, such as 512Mi, 4Gi, 500m or 4',
-  );
-
-/** A decimal number as a string, because the Kubernetes API conventions forbid floats. */
-export const decimal = z
-  .string()
-  .min(1)
-  .max(16)
-  .regex(/^[0-9]+(\.[0-9]+)?$/, 'write a decimal number in quotes, such as "0.90"');
 
 /** Annotations. */
 export const stringMap = z.record(z.string().max(317), z.string().max(4096)).meta({ maxProperties: 64 });
@@ -166,4 +136,5 @@ export const toleration = z.object({
     .describe('How long to stay, with `NoExecute`.'),
 });
 
+export type LabelSelector = z.infer<typeof labelSelector>;
 export type EnvVar = z.infer<typeof envVar>;

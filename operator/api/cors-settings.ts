@@ -1,6 +1,6 @@
 /** Cross-origin requests of browsers. Names and meanings are those of the Gateway API's HTTPCORSFilter. */
 import { z } from 'zod';
-import { withRules } from './rule.ts';
+import { withRules } from '../values/rule.ts';
 
 const origin = z
   .string()

@@ -1,12 +1,13 @@
 /** InferenceModel: a model that a team wants served from a pool. */
 import { z } from 'zod';
+import { withRules } from '../values/rule.ts';
+import { decimal, duration } from '../values/scalars.ts';
 import { admissionOverrides } from './admission-settings.ts';
 import { cacheOverrides } from './cache-settings.ts';
-import { decimal, dnsLabel, duration, objectName } from './common.ts';
+import { dnsLabel, objectName } from './common.ts';
 import { engineSettings } from './engine-settings.ts';
 import { modelSettings } from './model-source.ts';
 import { podTemplate } from './pod-template.ts';
-import { withRules } from './rule.ts';
 import { scalingSettings } from './scaling-settings.ts';
 import { conditions } from './status.ts';
 

@@ -1,5 +1,7 @@
 /** InferencePool: a slice of accelerators, how to reach them, and the router and cache in front of them. */
 import { z } from 'zod';
+import { withRules } from '../values/rule.ts';
+import { decimal } from '../values/scalars.ts';
 import {
   acceleratorSettings,
   CEL_REPLICA_ACCELERATORS,
@@ -7,10 +9,9 @@ import {
 } from './accelerator-settings.ts';
 import { admissionSettings } from './admission-settings.ts';
 import { cacheSettings } from './cache-settings.ts';
-import { decimal, dnsLabel, labelSelector } from './common.ts';
+import { dnsLabel, labelSelector } from './common.ts';
 import { engineSettings } from './engine-settings.ts';
 import { routerSettings } from './router-settings.ts';
-import { withRules } from './rule.ts';
 import { conditions } from './status.ts';
 
 const capacity = z.object({
@@ -101,8 +102,6 @@ export const inferencePoolSpec = withRules(
     },
   ],
 );
-
-export { ACCELERATOR_PRODUCTS } from './accelerator-settings.ts';
 
 export const inferencePoolStatus = z.object({
   observedGeneration: z

@@ -1,7 +1,8 @@
 /** What is served: where the weights come from, how they are kept, and under which names. */
 import { z } from 'zod';
-import { decimal, objectName, quantity, secretKeyRef, servedName } from './common.ts';
-import { withRules } from './rule.ts';
+import { withRules } from '../values/rule.ts';
+import { decimal, quantity, servedName } from '../values/scalars.ts';
+import { objectName, secretKeyRef } from './common.ts';
 
 const SOURCE_PATTERN =
   '^(hf://[-A-Za-z0-9._]+/[-A-Za-z0-9._]+|s3://\\S+|gs://\\S+|pvc://[a-z0-9][-a-z0-9.]*(/\\S*)?|oci://\\S+|file:///\\S+)$';
@@ -172,5 +173,3 @@ export const modelSettings = withRules(
     },
   ],
 );
-
-export type ModelFacts = z.infer<typeof modelFacts>;

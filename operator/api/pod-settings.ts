@@ -1,7 +1,7 @@
 /** What users may set of the pods of engines, routers and Redis alike. Fields are those of a Pod, but for labels, annotations and resources. */
 import { z } from 'zod';
+import { withRules } from '../values/rule.ts';
 import { labelMap, objectName, opaque, resourceRequirements, stringMap, toleration } from './common.ts';
-import { withRules } from './rule.ts';
 
 const OWNED_LABELS = ['name', 'instance', 'component', 'managed-by', 'part-of'].map(
   (name) => `app.kubernetes.io/${name}`,

@@ -1,8 +1,8 @@
 /** What a model may change of its engine pods. operator/api/pod-fields.ts says so for every field of a Pod. */
 import { z } from 'zod';
+import { withRules } from '../values/rule.ts';
 import { envVars, objectName, opaque } from './common.ts';
 import { POD_SETTINGS } from './pod-settings.ts';
-import { withRules } from './rule.ts';
 
 const environmentSource = z.object({
   name: objectName.describe('Its name.'),

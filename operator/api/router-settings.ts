@@ -1,6 +1,7 @@
 /** The nginx router in front of a pool's models. */
 import { z } from 'zod';
-import { duration, objectName, quantity, stringMap } from './common.ts';
+import { duration, quantity } from '../values/scalars.ts';
+import { objectName, stringMap } from './common.ts';
 import { corsSettings } from './cors-settings.ts';
 import { POD_SETTINGS } from './pod-settings.ts';
 

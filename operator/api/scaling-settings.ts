@@ -1,8 +1,9 @@
 /** How many replicas a model has: a fixed number, or bounds and what moves it between them. */
 import { z } from 'zod';
-import { decimal, dnsLabel, duration } from './common.ts';
-import { DEFAULTS } from './defaults.ts';
-import { withRules } from './rule.ts';
+import { DEFAULTS } from '../values/defaults.ts';
+import { withRules } from '../values/rule.ts';
+import { decimal, duration } from '../values/scalars.ts';
+import { dnsLabel } from './common.ts';
 
 const replicaCount = z.int().min(0).max(1000);
 /** Not 0: that is what suspend is for, and a request wakes whatever may run. */

@@ -1,6 +1,6 @@
 /** From zod to the structural schema that a CustomResourceDefinition takes. */
 import { z } from 'zod';
-import type { ValidationRule } from './rule.ts';
+import type { ValidationRule } from '../values/rule.ts';
 
 /** The part of a structural schema that our kinds use. */
 export interface StructuralSchema {

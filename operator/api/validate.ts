@@ -1,11 +1,11 @@
 /** Checks a manifest as the API server would, without one. */
 import { z } from 'zod';
+import type { RuleIssueParams } from '../values/rule.ts';
 import { API_VERSION } from './common.ts';
 import { MAX_NAME_LENGTH, MODEL_NAME_PATTERN, POOL_NAME_PATTERN } from './crd.ts';
 import { inferenceModelSpec } from './inference-model.ts';
 import { inferencePoolSpec } from './inference-pool.ts';
 import { refusedPodField } from './pod-fields.ts';
-import type { RuleIssueParams } from './rule.ts';
 import { structuralSchema } from './structural-schema.ts';
 import { type StructureIssue, structureIssues } from './structure-issues.ts';
 

@@ -1,6 +1,6 @@
 /** When a schedule starts or ends: one of its two cron expressions. */
 import { Cron } from 'croner';
-import { DEFAULTS } from '../api/defaults.ts';
+import { DEFAULTS } from '../values/defaults.ts';
 import { InvalidSpecError } from '../values/spec-issue.ts';
 
 /** Cron works in whole seconds: a look back from here sees what happens at this very moment. */

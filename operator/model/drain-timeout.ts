@@ -1,4 +1,4 @@
-import { DEFAULTS } from '../api/defaults.ts';
+import { DEFAULTS } from '../values/defaults.ts';
 import { durationSeconds } from '../values/units.ts';
 
 /** How long an engine may go on with what it has once it is to end, in seconds: of the first settings that say so. */

@@ -1,118 +1,60 @@
 /** The arguments of `vllm serve` for one engine. */
 import { flagAvailability, flagNamed } from '../vllm/flags.ts';
+import { type FlagValue, flatten, isGroup, plain, type RenderContext } from '../vllm/setting.ts';
+import { SETTINGS } from '../vllm/settings.ts';
 import type { EngineVersion } from '../vllm/versions.ts';
 import { type MergedEngine, worldSize } from './merged-engine.ts';
 
 /** One flag that a setting asks for. */
-export interface FlagRequest {
-  /** Long name without dashes; it is in the flag table. */
-  flag: string;
-  /** Text after `=`, several arguments after the flag, or on and off of a switch. */
-  value: string | readonly string[] | boolean;
+export interface FlagRequest extends FlagValue {
   /** Setting below `spec.engine` or `spec.model`, for issues. */
   field: string;
 }
 
-type MaybeValue = string | number | undefined;
-
-/**
- * Swap space of the whole engine in GiB. The setting is per accelerator, as `--swap-space` was; `--kv-offloading-size`
- * is the total over the tensor and pipeline ranks of one data-parallel rank.
- */
-function offloadingSize(engine: MergedEngine, perAccelerator: number): number {
-  return (perAccelerator * worldSize(engine)) / engine.dataParallelSize;
-}
-
-function swapRequest(engine: MergedEngine): FlagRequest[] {
-  const field = 'engine.pagedAttention.swapSpaceGiB';
-  const size = engine.settings.pagedAttention?.swapSpaceGiB;
-  if (size === undefined) return [];
-  if (flagAvailability(flagNamed('swap-space'), engine.version) === 'available') {
-    return [{ flag: 'swap-space', value: String(size), field }];
-  }
-  if (size === 0) return [];
-  return [{ flag: 'kv-offloading-size', value: String(offloadingSize(engine, size)), field }];
-}
-
-function speculativeConfig(engine: MergedEngine): string | undefined {
-  const speculative = engine.settings.speculative;
-  if (speculative === undefined) return undefined;
-  return JSON.stringify({
-    method: speculative.method,
-    model: speculative.model,
-    num_speculative_tokens: speculative.numSpeculativeTokens,
-    prompt_lookup_max: speculative.promptLookupMax,
-    prompt_lookup_min: speculative.promptLookupMin,
-  });
-}
-
-function loraRequests(engine: MergedEngine): FlagRequest[] {
-  const lora = engine.settings.lora;
-  if (lora === undefined) return [];
-  const adapters = (lora.adapters ?? []).map((adapter) => `${adapter.name}=${adapter.source}`);
-  return [
-    { flag: 'enable-lora', value: true, field: 'engine.lora' },
-    ...single('max-loras', lora.maxLoras, 'engine.lora.maxLoras'),
-    ...single('max-lora-rank', lora.maxRank, 'engine.lora.maxRank'),
-    ...single('max-cpu-loras', lora.maxCpuLoras, 'engine.lora.maxCpuLoras'),
-    ...(adapters.length === 0
-      ? []
-      : [{ flag: 'lora-modules', value: adapters, field: 'engine.lora.adapters' }]),
-  ];
-}
-
-function single(flag: string, value: MaybeValue, field: string): FlagRequest[] {
-  return value === undefined ? [] : [{ flag, value: String(value), field }];
-}
-
-function onOff(flag: string, value: boolean | undefined, field: string): FlagRequest[] {
-  return value === undefined ? [] : [{ flag, value, field }];
-}
-
 /** Every flag that the settings of an engine come to, in the order they are rendered. */
 export function flagRequests(engine: MergedEngine): FlagRequest[] {
-  const { settings, version } = engine;
-  const paged = settings.pagedAttention;
-  const parser = settings.toolCallParser;
-  const more = (size: number): number | undefined => (size > 1 ? size : undefined);
+  const { revision, trustRemoteCode, servedNames } = engine;
+  const context: RenderContext = {
+    version: engine.version,
+    acceleratorsPerRank: worldSize(engine) / engine.dataParallelSize,
+    drainTimeoutSeconds: engine.drainTimeoutSeconds,
+  };
+  const settings = settingsInForce(engine);
   return [
-    { flag: 'served-model-name', value: engine.servedNames, field: 'model.servedNames' },
-    ...single('revision', engine.revision, 'model.revision'),
-    ...onOff('trust-remote-code', engine.trustRemoteCode || undefined, 'model.trustRemoteCode'),
-    ...single('tensor-parallel-size', engine.tensorParallelSize, 'engine.tensorParallelSize'),
-    ...single('pipeline-parallel-size', more(engine.pipelineParallelSize), 'engine.pipelineParallelSize'),
-    ...single('data-parallel-size', more(engine.dataParallelSize), 'engine.dataParallelSize'),
-    ...onOff('enable-expert-parallel', engine.expertParallel || undefined, 'engine.expertParallel'),
-    ...single('dtype', settings.dtype, 'engine.dtype'),
-    ...single('quantization', settings.quantization, 'engine.quantization'),
-    ...single('load-format', settings.loadFormat, 'engine.loadFormat'),
-    ...single('max-model-len', settings.maxModelLen, 'engine.maxModelLen'),
-    ...single('block-size', paged?.blockSize, 'engine.pagedAttention.blockSize'),
-    ...single(
-      'gpu-memory-utilization',
-      paged?.gpuMemoryUtilization,
-      'engine.pagedAttention.gpuMemoryUtilization',
-    ),
-    ...swapRequest(engine),
-    ...single('kv-cache-dtype', paged?.kvCacheDtype, 'engine.pagedAttention.kvCacheDtype'),
-    ...onOff('enable-prefix-caching', paged?.prefixCaching, 'engine.pagedAttention.prefixCaching'),
-    ...single('max-num-seqs', engine.maxNumSeqs, 'engine.batching.maxNumSeqs'),
-    ...single(
-      'max-num-batched-tokens',
-      settings.batching?.maxNumBatchedTokens,
-      'engine.batching.maxNumBatchedTokens',
-    ),
-    ...onOff('enable-chunked-prefill', settings.batching?.chunkedPrefill, 'engine.batching.chunkedPrefill'),
-    ...single('performance-mode', settings.performanceMode, 'engine.performanceMode'),
-    ...single('speculative-config', speculativeConfig(engine), 'engine.speculative'),
-    ...loraRequests(engine),
-    ...onOff('enable-auto-tool-choice', parser === undefined ? undefined : true, 'engine.toolCallParser'),
-    ...single('tool-call-parser', parser, 'engine.toolCallParser'),
-    ...single('reasoning-parser', settings.reasoningParser, 'engine.reasoningParser'),
-    ...(drainsItself(version)
-      ? single('shutdown-timeout', engine.drainTimeoutSeconds, 'engine.drainTimeout')
-      : []),
+    { flag: 'served-model-name', value: servedNames, field: 'model.servedNames' },
+    ...(revision === undefined ? [] : [{ flag: 'revision', value: revision, field: 'model.revision' }]),
+    ...(trustRemoteCode ? [{ flag: 'trust-remote-code', value: true, field: 'model.trustRemoteCode' }] : []),
+    ...flatten(SETTINGS).flatMap(([path, entry]) => {
+      const value = valueAt(settings, path);
+      if (value === undefined) return [];
+      if (isGroup(entry)) {
+        const on = entry.switch ? [{ flag: entry.switch.name, value: true }] : [];
+        return on.map((flag) => ({ ...flag, field: `engine.${path}` }));
+      }
+      const flags = entry.render ? entry.render(value, context) : plain(entry.flags, value);
+      return flags.map((flag) => ({ ...flag, field: `engine.${path}` }));
+    }),
   ];
+}
+
+/** The merged settings with what was resolved in the place of what may be left out. */
+function settingsInForce(engine: MergedEngine): object {
+  const { settings, tensorParallelSize, pipelineParallelSize, dataParallelSize, expertParallel } = engine;
+  return {
+    ...settings,
+    tensorParallelSize,
+    pipelineParallelSize,
+    dataParallelSize,
+    expertParallel,
+    batching: { ...settings.batching, maxNumSeqs: engine.maxNumSeqs },
+    drainTimeout: `${engine.drainTimeoutSeconds}s`,
+  };
+}
+
+function valueAt(settings: object, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], settings);
 }
 
 /** Whether the engine ends running requests by itself after SIGTERM; an older one aborts them at once. */
@@ -120,8 +62,7 @@ export function drainsItself(version: EngineVersion): boolean {
   return flagAvailability(flagNamed('shutdown-timeout'), version) === 'available';
 }
 
-function format(request: FlagRequest): string[] {
-  const { flag, value } = request;
+function format({ flag, value }: FlagValue): string[] {
   if (typeof value === 'boolean') return [`--${value ? '' : 'no-'}${flag}`];
   return typeof value === 'string' ? [`--${flag}=${value}`] : [`--${flag}`, ...value];
 }

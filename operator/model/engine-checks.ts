@@ -96,19 +96,6 @@ const checkContext: Check = (engine, input) => {
   ];
 };
 
-const checkUtilization: Check = (engine, input) => {
-  const text = engine.settings.pagedAttention?.gpuMemoryUtilization;
-  if (text === undefined || (Number(text) > 0 && Number(text) <= 1)) return [];
-  return [
-    {
-      field: settingField(input, 'pagedAttention.gpuMemoryUtilization'),
-      value: text,
-      reason: 'it is a fraction of the memory of an accelerator',
-      remedy: 'use a value above 0 and at most 1, such as "0.90"',
-    },
-  ];
-};
-
 const checkAdapters: Check = (engine, input) => {
   const names = (engine.settings.lora?.adapters ?? []).map((adapter) => adapter.name);
   return names.flatMap((name, at): SpecIssue[] => {
@@ -117,17 +104,6 @@ const checkAdapters: Check = (engine, input) => {
     const reason = 'the name already stands for the model or another adapter';
     return [{ field, value: name, reason, remedy: 'choose another name' }];
   });
-};
-
-const checkSpeculative: Check = (engine, input) => {
-  const speculative = engine.settings.speculative;
-  if (speculative === undefined) return [];
-  const needsModel = ['eagle', 'eagle3', 'medusa', 'mlp_speculator', 'draft_model'].includes(
-    speculative.method,
-  );
-  if (!needsModel || speculative.model !== undefined) return [];
-  const reason = `the method ${speculative.method} proposes tokens with a model of its own`;
-  return [{ field: settingField(input, 'speculative.model'), value: undefined, reason, remedy: 'set it' }];
 };
 
 /** Ids that vLLM looks up by itself, where it takes no revision and no scheme of ours. */
@@ -159,10 +135,8 @@ const CHECKS: readonly Check[] = [
   checkDtype,
   checkQuantization,
   checkContext,
-  checkUtilization,
   checkFlags,
   checkAdapters,
-  checkSpeculative,
   checkIds,
   checkRevision,
 ];

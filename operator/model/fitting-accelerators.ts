@@ -1,5 +1,4 @@
-import { ACCELERATOR_PRODUCTS } from '../api/inference-pool.ts';
-import { ACCELERATORS } from '../vllm/accelerators.ts';
+import { ACCELERATOR_PRODUCTS, ACCELERATORS, type Accelerator } from '../vllm/accelerators.ts';
 import type { KnownModel } from '../vllm/models.ts';
 import { estimateMemory } from './memory-estimate.ts';
 import type { MergedEngine } from './merged-engine.ts';
@@ -8,7 +7,7 @@ import { tensorParallelSizes } from './parallelism-checks.ts';
 /** Accelerator types such as `H200x8` that would hold a model, the cheapest first and one for each product, at most three. */
 export function fittingAccelerators(engine: MergedEngine, model: KnownModel): string[] {
   const types = ACCELERATOR_PRODUCTS.flatMap((product) => {
-    const facts = ACCELERATORS[product];
+    const facts: Accelerator = ACCELERATORS[product];
     // MXFP4 and NVFP4 weights need Ampere; tensor parallelism needs fast links to be worth its price.
     const fourBitFloat = model.format === 'mxfp4' || model.format === 'nvfp4';
     if (fourBitFloat && facts.capability !== undefined && facts.capability < 8) return [];

@@ -40,9 +40,9 @@ function utilization(engine: MergedEngine): number {
 function batchedTokens(engine: MergedEngine): number {
   const set = engine.settings.batching?.maxNumBatchedTokens;
   if (set !== undefined) return set;
-  const { memoryGiB, product } = engine.accelerator;
+  const { memoryGiB, largeBatches } = engine.accelerator;
   if (engine.accelerator.vendor === 'cpu') return 2048 * worldSize(engine);
-  const base = memoryGiB >= 160 ? 16384 : memoryGiB >= 70 && product !== 'A100' ? 8192 : 2048;
+  const base = memoryGiB >= 160 ? 16384 : largeBatches ? 8192 : 2048;
   return engine.settings.performanceMode === 'throughput' ? 2 * base : base;
 }
 

@@ -36,9 +36,9 @@ const UNPLANNED_FLAGS = [
 
 function remedyFor(engine: MergedEngine, model: KnownModel, estimate: MemoryEstimate): string {
   const types = fittingAccelerators(engine, model);
-  const { count, product } = engine.accelerator;
+  const { count, product, vendor } = engine.accelerator;
   const pool =
-    product === 'CPU'
+    vendor === 'cpu'
       ? 'raise accelerator.cpu.memoryGiB of the InferencePool'
       : types.length > 0
         ? `use a pool of ${types.join(' or ')}`
@@ -46,9 +46,7 @@ function remedyFor(engine: MergedEngine, model: KnownModel, estimate: MemoryEsti
   const choices = [
     ...(estimate.longest > 0 ? [`set engine.maxModelLen to ${estimate.longest} or less`] : []),
     // vLLM's CPU backend refuses it beside chunked prefill, its default.
-    ...(product !== 'CPU' &&
-    estimate.longest > 0 &&
-    engine.settings.pagedAttention?.kvCacheDtype === undefined
+    ...(vendor !== 'cpu' && estimate.longest > 0 && engine.settings.pagedAttention?.kvCacheDtype === undefined
       ? ['set engine.pagedAttention.kvCacheDtype to fp8']
       : []),
     pool,

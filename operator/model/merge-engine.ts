@@ -1,10 +1,10 @@
 /** From the specs of a pool and a model to what the engine runs with. */
-import { DEFAULTS } from '../api/defaults.ts';
+
 import type { EngineSettings } from '../api/engine-settings.ts';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
+import { DEFAULTS } from '../values/defaults.ts';
 import { InvalidSpecError, type SpecIssue } from '../values/spec-issue.ts';
 import { durationSeconds } from '../values/units.ts';
-import type { ResolvedAccelerator } from '../vllm/accelerators.ts';
 import { type ModelSource, parseModelSource } from '../vllm/model-source.ts';
 import { findModel } from '../vllm/models.ts';
 import {
@@ -19,6 +19,7 @@ import { drainTimeoutSeconds } from './drain-timeout.ts';
 import { checkEngine } from './engine-checks.ts';
 import { mergeSettings } from './merge-settings.ts';
 import type { MergedEngine } from './merged-engine.ts';
+import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 import type { ResolvedPool } from './resolved-model.ts';
 import type { ResolvedScaling } from './resolved-scaling.ts';
 import { type EngineInput, settingField } from './setting-field.ts';
@@ -35,8 +36,7 @@ const DEFAULT_IMAGES = {
 
 /** vLLM's own default for an API server, made explicit so that the router knows the capacity. */
 function defaultMaxNumSeqs(accelerator: ResolvedAccelerator, settings: EngineSettings): number {
-  const large = accelerator.memoryGiB >= 70 && accelerator.product !== 'A100';
-  const base = accelerator.vendor === 'cpu' ? 128 : large ? 1024 : 256;
+  const base = accelerator.vendor === 'cpu' ? 128 : accelerator.largeBatches ? 1024 : 256;
   return base * (settings.performanceMode === 'throughput' ? 2 : 1);
 }
 

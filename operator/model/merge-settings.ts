@@ -1,11 +1,17 @@
 import type { EnvVar } from '../api/common.ts';
 import type { EngineSettings } from '../api/engine-settings.ts';
-import { flagName } from '../api/typed-flags.ts';
 import { matchFlag } from '../vllm/flags.ts';
+import { isGroup, type SettingTree } from '../vllm/setting.ts';
+import { SETTINGS } from '../vllm/settings.ts';
+import { flagName } from '../vllm/typed-flags.ts';
 import { PINNED_VERSION } from '../vllm/versions.ts';
 
+interface Named {
+  name: string;
+}
+
 /** Items of several levels: a later one replaces an earlier one of the same name, order is kept. */
-function mergeByName<T extends { name: string }>(...levels: readonly (readonly T[] | undefined)[]): T[] {
+function mergeByName<T extends Named>(...levels: readonly (readonly T[] | undefined)[]): T[] {
   const byName = new Map<string, T>();
   for (const item of levels.flatMap((level) => level ?? [])) byName.set(item.name, item);
   return [...byName.values()];
@@ -41,35 +47,38 @@ export function mergeAdapters(
   return mergeByName(pool?.lora?.adapters, model?.lora?.adapters);
 }
 
+type Values = Readonly<Record<string, unknown>>;
+
+/** Each setting of the model over the pool's, as its entry in the table says: groups member by member, lists by name. */
+function mergeTree(tree: SettingTree, pool: Values, model: Values): Values {
+  const merged: Record<string, unknown> = { ...pool, ...model };
+  for (const [name, entry] of Object.entries(tree)) {
+    const [theirs, own] = [pool[name], model[name]];
+    if (theirs === undefined || own === undefined) continue;
+    if (isGroup(entry)) merged[name] = mergeTree(entry.members, theirs as Values, own as Values);
+    else if (entry.merge === 'byName') merged[name] = mergeByName(theirs as Named[], own as Named[]);
+  }
+  return merged;
+}
+
 /**
- * A model's engine settings over its pool's, field by field: `pagedAttention`, `batching` and `lora` are merged one
- * level deep, lists by key: `env` and `lora.adapters` by name, `extraArgs` by flag. `speculative` is replaced whole, since
- * its parts belong together, and so are `image`, `version` and `command`.
+ * A model's engine settings over its pool's: those of the table by their entries, `env` by name, `extraArgs` by flag. A
+ * model that names an image inherits neither `version` nor `command`, which belong to the pool's image.
  */
 export function mergeSettings(
   pool: EngineSettings | undefined,
   model: EngineSettings | undefined,
 ): EngineSettings {
-  const merged: EngineSettings = { ...pool, ...model };
-  if (pool === undefined || model === undefined) return merged;
+  if (pool === undefined || model === undefined) return { ...pool, ...model };
+  const merged = mergeTree(SETTINGS, pool, model) as EngineSettings;
   if (model.image !== undefined) {
     if (model.version === undefined) delete merged.version;
     if (model.command === undefined) delete merged.command;
   }
-  if (pool.pagedAttention !== undefined && model.pagedAttention !== undefined) {
-    merged.pagedAttention = { ...pool.pagedAttention, ...model.pagedAttention };
-  }
-  if (pool.batching !== undefined && model.batching !== undefined) {
-    merged.batching = { ...pool.batching, ...model.batching };
-  }
-  if (pool.lora !== undefined && model.lora !== undefined) {
-    const adapters = mergeAdapters(pool, model);
-    merged.lora = { ...pool.lora, ...model.lora, ...(adapters.length === 0 ? {} : { adapters }) };
-  }
   if (pool.env !== undefined && model.env !== undefined) merged.env = mergeEnv(pool.env, model.env);
   if (pool.extraArgs !== undefined && model.extraArgs !== undefined) {
-    const kept = new Set(inheritedArguments(pool.extraArgs, model.extraArgs));
-    merged.extraArgs = [...pool.extraArgs.filter((_, at) => kept.has(at)), ...model.extraArgs];
+    const inherited = inheritedArguments(pool.extraArgs, model.extraArgs);
+    merged.extraArgs = [...inherited.flatMap((at) => pool.extraArgs?.[at] ?? []), ...model.extraArgs];
   }
   return merged;
 }

@@ -1,9 +1,9 @@
 import type { EnvVar } from '../api/common.ts';
 import type { EngineSettings } from '../api/engine-settings.ts';
-import type { ResolvedAccelerator } from '../vllm/accelerators.ts';
 import type { ModelSource } from '../vllm/model-source.ts';
 import type { KnownModel } from '../vllm/models.ts';
 import type { EngineVersion } from '../vllm/versions.ts';
+import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 
 /** Engine settings of pool and model merged, with defaults: what checks, flags and the memory plan read. */
 export interface MergedEngine {

@@ -1,4 +1,4 @@
-import { resolveAccelerator } from '../vllm/accelerators.ts';
+import { resolveAccelerator } from './resolve-accelerator.ts';
 import type { ResolvedPool } from './resolved-model.ts';
 
 /** Throws InvalidSpecError when no model can run in the pool. */

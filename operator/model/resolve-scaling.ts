@@ -1,4 +1,4 @@
-import { DEFAULTS } from '../api/defaults.ts';
+import { DEFAULTS } from '../values/defaults.ts';
 import { InvalidSpecError, type SpecIssue } from '../values/spec-issue.ts';
 import { durationSeconds } from '../values/units.ts';
 import { CronEdge } from './cron-edge.ts';

@@ -1,6 +1,6 @@
 import type { EnvVar } from '../api/common.ts';
-import type { ResolvedAccelerator } from '../vllm/accelerators.ts';
 import type { ModelSource } from '../vllm/model-source.ts';
+import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 
 /** What an engine pod runs with, and what routers and scaling have to know of it. Nothing in it is left to decide. */
 export interface ResolvedEngine {

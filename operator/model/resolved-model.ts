@@ -1,8 +1,8 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { SpecIssue } from '../values/spec-issue.ts';
-import type { ResolvedAccelerator } from '../vllm/accelerators.ts';
 import type { Grant } from './grant.ts';
 import type { MemoryPlan } from './memory-plan.ts';
+import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
 import type { ResolvedScaling } from './resolved-scaling.ts';
 

@@ -1,4 +1,4 @@
-import { DEFAULTS } from '../api/defaults.ts';
+import { DEFAULTS } from '../values/defaults.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
 import type { ResolvedScaling } from './resolved-scaling.ts';
 

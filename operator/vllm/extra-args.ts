@@ -1,7 +1,7 @@
 /** Checks of `extraArgs`: what vLLM would refuse at start, and what the operator renders itself. */
 
 import type { SpecIssue } from '../values/spec-issue.ts';
-import type { Flag } from './flag-table.ts';
+import type { Flag } from './flag.ts';
 import { flagAvailability, matchFlag } from './flags.ts';
 import { checkJsonFlags } from './json-flags.ts';
 import { compareVersions, type EngineVersion, formatVersion, PINNED_VERSION } from './versions.ts';

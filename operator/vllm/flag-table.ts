@@ -3,75 +3,11 @@
  * A removed flag makes vLLM exit with code 2, so where only the commit's date is known, the earliest release that can carry it counts.
  */
 
-/** How many values follow: one, none (`--x` and `--no-x`), or one and more. */
-export type FlagKind = 'value' | 'switch' | 'list';
-
-export interface Flag {
-  /** Long form with dashes, without `--`. */
-  name: string;
-  kind: FlagKind;
-  /** Other spellings: long ones without dashes in front, short ones with one. */
-  aliases?: readonly string[];
-  /** First version that has it; absent when every supported engine does. */
-  since?: string;
-  /** First version that no longer has it. */
-  removed?: string;
-  /** What to use since it was removed. */
-  instead?: string;
-  /** Setting of the API that renders it. */
-  field?: string;
-  /** Why nobody but the operator may set it. */
-  reserved?: string;
-}
+import type { Flag, FlagKind } from './flag.ts';
+import { SETTING_FLAGS } from './settings.ts';
 
 const router = 'the router reaches engines at a fixed port without a key or TLS';
 const oneNode = 'a replica is one pod on one node';
-
-/** Flags that settings of the API render. */
-const TYPED: readonly Flag[] = [
-  { name: 'model', kind: 'value', field: 'model.source' },
-  { name: 'served-model-name', kind: 'list', field: 'model.servedNames' },
-  { name: 'revision', kind: 'value', field: 'model.revision' },
-  { name: 'hf-token', kind: 'value', field: 'model.tokenSecretRef' },
-  { name: 'trust-remote-code', kind: 'switch', field: 'model.trustRemoteCode' },
-  { name: 'tensor-parallel-size', kind: 'value', aliases: ['-tp'], field: 'engine.tensorParallelSize' },
-  { name: 'pipeline-parallel-size', kind: 'value', aliases: ['-pp'], field: 'engine.pipelineParallelSize' },
-  { name: 'data-parallel-size', kind: 'value', aliases: ['-dp'], field: 'engine.dataParallelSize' },
-  { name: 'enable-expert-parallel', kind: 'switch', aliases: ['-ep'], field: 'engine.expertParallel' },
-  { name: 'dtype', kind: 'value', field: 'engine.dtype' },
-  { name: 'quantization', kind: 'value', aliases: ['-q'], field: 'engine.quantization' },
-  { name: 'max-model-len', kind: 'value', field: 'engine.maxModelLen' },
-  { name: 'block-size', kind: 'value', field: 'engine.pagedAttention.blockSize' },
-  { name: 'gpu-memory-utilization', kind: 'value', field: 'engine.pagedAttention.gpuMemoryUtilization' },
-  {
-    name: 'swap-space',
-    kind: 'value',
-    removed: '0.18.0',
-    instead: 'engine.pagedAttention.swapSpaceGiB, which becomes --kv-offloading-size',
-    field: 'engine.pagedAttention.swapSpaceGiB',
-  },
-  { name: 'kv-offloading-size', kind: 'value', field: 'engine.pagedAttention.swapSpaceGiB' },
-  { name: 'kv-cache-dtype', kind: 'value', field: 'engine.pagedAttention.kvCacheDtype' },
-  { name: 'enable-prefix-caching', kind: 'switch', field: 'engine.pagedAttention.prefixCaching' },
-  { name: 'max-num-seqs', kind: 'value', field: 'engine.batching.maxNumSeqs' },
-  { name: 'max-num-batched-tokens', kind: 'value', field: 'engine.batching.maxNumBatchedTokens' },
-  { name: 'enable-chunked-prefill', kind: 'switch', field: 'engine.batching.chunkedPrefill' },
-  { name: 'performance-mode', kind: 'value', since: '0.17.0', field: 'engine.performanceMode' },
-  { name: 'speculative-config', kind: 'value', aliases: ['-sc'], field: 'engine.speculative' },
-  { name: 'spec-method', kind: 'value', since: '0.22.0', field: 'engine.speculative.method' },
-  { name: 'spec-model', kind: 'value', since: '0.22.0', field: 'engine.speculative.model' },
-  { name: 'spec-tokens', kind: 'value', since: '0.22.0', field: 'engine.speculative.numSpeculativeTokens' },
-  { name: 'enable-lora', kind: 'switch', field: 'engine.lora' },
-  { name: 'max-loras', kind: 'value', field: 'engine.lora.maxLoras' },
-  { name: 'max-lora-rank', kind: 'value', field: 'engine.lora.maxRank' },
-  { name: 'max-cpu-loras', kind: 'value', field: 'engine.lora.maxCpuLoras' },
-  { name: 'lora-modules', kind: 'list', field: 'engine.lora.adapters' },
-  { name: 'enable-auto-tool-choice', kind: 'switch', field: 'engine.toolCallParser' },
-  { name: 'tool-call-parser', kind: 'value', field: 'engine.toolCallParser' },
-  { name: 'reasoning-parser', kind: 'value', field: 'engine.reasoningParser' },
-  { name: 'load-format', kind: 'value', field: 'engine.loadFormat' },
-  { name: 'shutdown-timeout', kind: 'value', since: '0.18.0', field: 'engine.drainTimeout' },
-];
 
 /** Flags that would cut the engine off from the router, the probes or its own pod. */
 const RESERVED: readonly Flag[] = [
@@ -203,7 +139,7 @@ function plain(names: string, kind: FlagKind): Flag[] {
 
 /** Every flag that we know, each once. */
 export const FLAGS: readonly Flag[] = [
-  ...TYPED,
+  ...SETTING_FLAGS,
   ...RESERVED,
   ...REMOVED,
   ...ADDED,

@@ -1,5 +1,6 @@
 /** Which flag an argument means, and whether an engine of a version has it. */
-import { FLAGS, type Flag } from './flag-table.ts';
+import type { Flag } from './flag.ts';
+import { FLAGS } from './flag-table.ts';
 import { compareVersions, type EngineVersion, parseVersion } from './versions.ts';
 
 const byName = new Map(FLAGS.map((flag) => [flag.name, flag]));

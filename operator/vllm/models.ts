@@ -1,9 +1,21 @@
 /** Shapes of models we know, for checks and the memory plan. From config.json of each model and the model catalogs of KAITO and aiconfigurator. */
-import type { ModelFacts } from '../api/model-source.ts';
 import { modelBaseName } from './model-source.ts';
 
 /** How the weights are stored. */
 export type WeightFormat = 'fp32' | 'bf16' | 'fp8' | 'int4' | 'nvfp4' | 'mxfp4';
+
+/** What a user says of a model, as `spec.model.facts` has it: decimals are strings there. */
+export interface StatedFacts {
+  layers: number;
+  attentionHeads: number;
+  kvHeads: number;
+  headDim: number;
+  parametersBillions: string;
+  weightsGiB?: string | undefined;
+  maxPositionEmbeddings?: number | undefined;
+  kvLoraRank?: number | undefined;
+  qkRopeHeadDim?: number | undefined;
+}
 
 export interface KnownModel {
   layers: number;
@@ -143,7 +155,7 @@ function normalName(baseName: string): NormalName {
   return { name, instruct, ...(suffix === undefined ? {} : { format: suffix[1] }) };
 }
 
-function fromUser(facts: ModelFacts, format: WeightFormat): KnownModel {
+function fromUser(facts: StatedFacts, format: WeightFormat): KnownModel {
   const latent =
     facts.kvLoraRank === undefined || facts.qkRopeHeadDim === undefined
       ? undefined
@@ -167,7 +179,7 @@ function fromUser(facts: ModelFacts, format: WeightFormat): KnownModel {
  * Facts of the model behind a source: the user's where there are any, else the catalog's. The look-up ignores the
  * organisation, versions such as -v0.3 or -0528 and suffixes such as -Instruct; one such as -AWQ or -FP8 sets the format.
  */
-export function findModel(source: string, facts?: ModelFacts): KnownModel | undefined {
+export function findModel(source: string, facts?: StatedFacts): KnownModel | undefined {
   const { name, instruct, format } = normalName(modelBaseName(source));
   if (facts !== undefined) return fromUser(facts, format ?? 'bf16');
   const known = Object.hasOwn(MODELS, name) ? MODELS[name] : undefined;

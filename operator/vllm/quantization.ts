@@ -1,5 +1,4 @@
 /** Which quantization methods run where, after vLLM's table of supported hardware and its history. */
-import type { ResolvedAccelerator } from './accelerators.ts';
 import type { WeightFormat } from './models.ts';
 import { compareVersions, type EngineVersion, parseVersion } from './versions.ts';
 
@@ -33,7 +32,7 @@ const NOT_ON_AMD = new Set(['modelopt', 'modelopt_fp4', 'modelopt_mxfp8', 'model
 /** Why a method cannot run on an accelerator with a stock engine of a version; undefined when nothing speaks against it. */
 export function quantizationObstacle(
   method: string,
-  accelerator: ResolvedAccelerator,
+  accelerator: { product: string; vendor: string; capability?: number },
   version: EngineVersion,
   stockImage: boolean,
 ): { reason: string; remedy: string } | undefined {

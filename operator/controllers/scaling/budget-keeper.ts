@@ -46,12 +46,6 @@ interface BudgetRequest {
   replicas: number;
 }
 
-/**
- * Pods of a model in a pool without a resource to ask for: nothing but labels says that they are engines, and anybody may
- * write those. It has those before a rollout or a sleep and those after it.
- */
-const GENERATIONS = 2;
-
 const GRANTED: Answer = { granted: true, touched: [], evictions: [] };
 
 export class BudgetKeeper {
@@ -196,9 +190,7 @@ export class BudgetKeeper {
       ).length;
       const scaling = resolutions.find(pool, model)?.scaling;
       const most = scaling ? mostReplicas(scaling) : given;
-      const seen = ending + Math.max(holding.length - ending, Math.min(given, most));
-      const granted = Math.max(most, acceptance.grant(pool, model)?.replicas ?? 0);
-      const replicas = resourceName === undefined ? Math.min(seen, GENERATIONS * granted) : seen;
+      const replicas = ending + Math.max(holding.length - ending, Math.min(given, most));
       const waiting = this.#requests.get(uid);
       if (replicas === 0 && waiting === undefined) return [];
       const wanted = demand.of(key, uid);

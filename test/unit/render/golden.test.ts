@@ -1,13 +1,13 @@
 /** Whole manifests, accelerator by accelerator, as files to review. `UPDATE_GOLDEN=1` writes them anew. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ACCELERATOR_PRODUCTS } from '../../../operator/api/inference-pool.ts';
 import { toYaml } from '../../../operator/cli/render.ts';
 import { planMemory } from '../../../operator/model/memory-plan.ts';
 import { renderHpa } from '../../../operator/render/hpa.ts';
 import type { Manifest } from '../../../operator/render/manifest.ts';
 import { renderModel } from '../../../operator/render/model.ts';
 import { renderPool } from '../../../operator/render/pool.ts';
+import { ACCELERATOR_PRODUCTS } from '../../../operator/vllm/accelerators.ts';
 import { merged, resolved } from '../model/support/resolve.ts';
 import { kubernetesValidator } from './support/kubernetes-schema.ts';
 import { EXAMPLE_ENGINE, model, pool } from './support/objects.ts';

@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ZodError } from 'zod';
-import { ACCELERATOR_PRODUCTS } from '../../../operator/api/inference-pool.ts';
 import { renderFlags } from '../../../operator/model/engine-args.ts';
 import { planMemory } from '../../../operator/model/memory-plan.ts';
 import type { Manifest } from '../../../operator/render/manifest.ts';
@@ -16,6 +15,7 @@ import {
 } from '../../../operator/render/names.ts';
 import { renderPool } from '../../../operator/render/pool.ts';
 import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
+import { ACCELERATOR_PRODUCTS } from '../../../operator/vllm/accelerators.ts';
 import { FLAGS } from '../../../operator/vllm/flag-table.ts';
 import { flagAvailability, flagNamed, matchFlag } from '../../../operator/vllm/flags.ts';
 import { parseVersion } from '../../../operator/vllm/versions.ts';

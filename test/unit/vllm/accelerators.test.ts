@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ACCELERATOR_PRODUCTS } from '../../../operator/api/inference-pool.ts';
+import { resolveAccelerator } from '../../../operator/model/resolve-accelerator.ts';
 import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
-import { ACCELERATORS, resolveAccelerator } from '../../../operator/vllm/accelerators.ts';
+import { ACCELERATOR_PRODUCTS, ACCELERATORS } from '../../../operator/vllm/accelerators.ts';
 
 describe('resolveAccelerator', () => {
   it.each([

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { TYPED_FLAGS } from '../../../operator/api/typed-flags.ts';
-import { FLAGS, type Flag } from '../../../operator/vllm/flag-table.ts';
+import type { Flag } from '../../../operator/vllm/flag.ts';
+import { FLAGS } from '../../../operator/vllm/flag-table.ts';
 import { flagAvailability } from '../../../operator/vllm/flags.ts';
 import { PINNED_VERSION } from '../../../operator/vllm/versions.ts';
 import { REMOVED_FLAGS, FLAGS as SIMULATED } from '../../vllm-sim/cli/flags.ts';
@@ -30,19 +30,6 @@ it('has the flags of the pinned version with the kinds that they have', () => {
 it('knows the flags that are gone', () => {
   const gone = new Set(FLAGS.filter((flag) => !available(flag)).map(({ name }) => name));
   for (const name of REMOVED_FLAGS) expect(gone).toContain(name.replace(/^--/, ''));
-});
-
-it('reserves and types the same flags as the schema refuses', () => {
-  const own = FLAGS.filter(({ field, reserved }) => field !== undefined || reserved !== undefined);
-  const spellings = own.flatMap(({ name, kind, aliases = [] }) => [
-    `--${name}`,
-    ...(kind === 'switch' ? [`--no-${name}`] : []),
-    ...aliases,
-  ]);
-  expect(spellings).toEqual(expect.arrayContaining([...TYPED_FLAGS.keys()]));
-  // The schema may leave out a short form; resolving the engine refuses it all the same.
-  const long = spellings.filter((spelling) => spelling.startsWith('--'));
-  expect([...TYPED_FLAGS.keys()]).toEqual(expect.arrayContaining(long));
 });
 
 describe('the simulated engine', () => {

@@ -2,6 +2,7 @@
  * The flags of `vllm serve` v0.28.0, by name, kind and choices (vllm/engine/arg_utils.py and
  * vllm/entrypoints/launchers/cli_args.py). Lists that plugins may extend are left open.
  */
+import { SETTING_FLAGS } from '../../../operator/vllm/settings.ts';
 import { choice, type Flag, ofKind } from './flag.ts';
 
 const MODEL: Flag[] = [
@@ -210,19 +211,32 @@ const FRONTEND: Flag[] = [
   ),
 ];
 
+const LISTED: readonly Flag[] = [
+  ...MODEL,
+  ...LOAD,
+  ...PARALLEL,
+  ...CACHE,
+  ...SCHEDULER,
+  ...ADAPTERS_AND_MEDIA,
+  ...OBSERVABILITY,
+  ...COMPILATION,
+  ...FRONTEND,
+];
+
+/** Flags of the operator's settings that are not listed above: an engine that a setting is made for has its flag. */
+function ofSettings(): Flag[] {
+  const listed = new Set(LISTED.map(({ name }) => name));
+  return SETTING_FLAGS.filter(({ name, removed }) => !listed.has(name) && removed === undefined).map(
+    ({ name, kind }): Flag =>
+      kind === 'list'
+        ? { name, kind: 'str', list: true }
+        : { name, kind: kind === 'switch' ? 'bool' : 'str' },
+  );
+}
+
 /** Every flag by its long name. */
 export const FLAGS: ReadonlyMap<string, Flag> = new Map(
-  [
-    ...MODEL,
-    ...LOAD,
-    ...PARALLEL,
-    ...CACHE,
-    ...SCHEDULER,
-    ...ADAPTERS_AND_MEDIA,
-    ...OBSERVABILITY,
-    ...COMPILATION,
-    ...FRONTEND,
-  ].map((flag) => [flag.name, flag]),
+  [...LISTED, ...ofSettings()].map((flag) => [flag.name, flag]),
 );
 
 /** Flags that earlier versions had and v0.28.0 refuses; each is an "unrecognized argument" there. */

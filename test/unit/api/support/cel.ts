@@ -1,7 +1,7 @@
 /** Evaluates the CEL rules of a schema, as far as a library without Kubernetes' extensions can. */
 import { Environment } from '@marcbachmann/cel-js';
-import type { ValidationRule } from '../../../../operator/api/rule.ts';
 import type { StructuralSchema } from '../../../../operator/api/structural-schema.ts';
+import type { ValidationRule } from '../../../../operator/values/rule.ts';
 import { withDefaults } from './schemas.ts';
 
 const environment = new Environment({ unlistedVariablesAreDyn: true, limits: { maxMapEntries: 1000 } })

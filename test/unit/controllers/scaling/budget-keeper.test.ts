@@ -31,7 +31,6 @@ function keeper(
     accelerators?: string;
   }[],
   replicas = 2,
-  of = pool,
 ) {
   const models = new Store({ indexes: { byPool: (one: typeof model) => [poolKeyOf(one)] } });
   models.upsert(model);
@@ -68,11 +67,7 @@ function keeper(
   const budget = new BudgetKeeper({
     state: state as unknown as ClusterState,
     resolutions: new Resolutions({ pools: { store: new Store<InferencePool>() }, models: { store: models } }),
-    acceptance: {
-      verdict: () => ({ accepted: true }),
-      leaving: () => [],
-      grant: () => undefined,
-    } as unknown as AcceptanceCache,
+    acceptance: { verdict: () => ({ accepted: true }), leaving: () => [] } as unknown as AcceptanceCache,
     lives: new Lives(models),
     replicas: new ReplicasWriter(undefined as unknown as KubeClient, models),
     departures,
@@ -84,7 +79,7 @@ function keeper(
     }),
     minReplicas: () => 0,
   });
-  return { departures, room: () => budget.room(of, model, 0) };
+  return { departures, room: () => budget.room(pool, model, 0) };
 }
 
 it('counts an engine that leaves its node beside those that are to be there', () => {
@@ -102,14 +97,6 @@ it('counts of other pods with the labels of its engines only those that hold acc
   expect(keeper([...engines, { name: 'c', started: false, ending: true }]).room()).toBe(2);
   expect(keeper([...engines, { name: 'c', accelerators: '0', released: true }]).room()).toBe(2);
   expect(keeper([...engines, { name: 'c' }]).room()).toBe(1);
-});
-
-it('counts of pods that only labels tell from others no more than engines of before and after a change', () => {
-  const cpu = aPool({ accelerator: { type: 'CPU' }, capacity: { accelerators: 10 } });
-  const pods = Array.from({ length: 100 }, (_, i) => ({ name: `p${i}` }));
-  expect(keeper(pods.slice(0, 3), 2, cpu).room()).toBe(7);
-  expect(keeper(pods, 2, cpu).room()).toBe(6);
-  expect(keeper(pods, 1_000, cpu).room()).toBe(6);
 });
 
 it('charges no more replicas than a model may have, whatever its Deployment says for a moment', () => {

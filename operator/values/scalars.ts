@@ -1,0 +1,33 @@
+/** Scalars of the API that are strings of a certain form. */
+import { z } from 'zod';
+
+/** A duration such as `180s`, `5m` or `1h30m`. Units: ms, s, m, h. */
+export const duration = z
+  .string()
+  .min(2)
+  .max(32)
+  .regex(/^([0-9]{1,8}(ms|s|m|h))+$/, 'write numbers with units of ms, s, m or h, such as 180s or 1h30m');
+
+/** A quantity of memory or CPU as Kubernetes writes them: `32Mi`, `500m`, `4`. */
+export const quantity = z
+  .string()
+  .min(1)
+  .max(32)
+  .regex(
+    /^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/,
+    'write a number with a unit of Kubernetes or none, such as 512Mi, 4Gi, 500m or 4',
+  );
+
+/** A decimal number as a string, because the Kubernetes API conventions forbid floats. */
+export const decimal = z
+  .string()
+  .min(1)
+  .max(16)
+  .regex(/^[0-9]+(\.[0-9]+)?$/, 'write a decimal number in quotes, such as "0.90"');
+
+/** A name in the OpenAI API. ASCII only: no name may look like another team's, nor do something to a terminal. */
+export const servedName = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[A-Za-z0-9]([-A-Za-z0-9._/:]*[A-Za-z0-9])?$/);
