@@ -24,7 +24,7 @@ const DECIMAL: readonly (readonly [string, bigint])[] = [
  * has at most three digits.
  */
 export function parseQuantity(text: string): Quantity | undefined {
-  const parsed = /^([+-]?)(\d+\.?\d*|\.\d+)(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?$/.exec(text);
+  const parsed = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?$/.exec(text);
   if (!parsed) return undefined;
   const [, sign, number = '', binary, decimal, exponent] = parsed;
   let scale = NANO;
