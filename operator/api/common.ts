@@ -136,5 +136,4 @@ export const toleration = z.object({
     .describe('How long to stay, with `NoExecute`.'),
 });
 
-export type LabelSelector = z.infer<typeof labelSelector>;
 export type EnvVar = z.infer<typeof envVar>;
