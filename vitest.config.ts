@@ -1,12 +1,17 @@
 import { defineConfig } from 'vitest/config';
-
-/** Longest that a test waits for a condition, far above what it takes: a busy machine fails no test. It looks often. */
-const poll = { timeout: 20_000, interval: 10 };
+import { CLUSTER_PATIENCE, PATIENCE } from './test/support/patience.ts';
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000, expect: { poll } } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 30_000,
+          expect: { poll: PATIENCE },
+        },
+      },
       {
         test: {
           name: 'integration',
@@ -16,7 +21,7 @@ export default defineConfig({
           fileParallelism: process.env.TEST_USE_EXISTING_CLUSTER !== '1',
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          expect: { poll },
+          expect: { poll: PATIENCE },
         },
       },
       {
@@ -25,7 +30,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          expect: { poll: { ...poll, timeout: 60_000 } },
+          expect: { poll: CLUSTER_PATIENCE },
           // After the others, two clusters at a time: they wait more than they work.
           sequence: { groupOrder: 1 },
           maxWorkers: 2,

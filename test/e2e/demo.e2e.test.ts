@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { eventually } from './support/eventually.ts';
 import { processesUnder } from './support/processes.ts';
 
 const DEMO = fileURLToPath(new URL('../../hack/demo.ts', import.meta.url));
@@ -69,7 +68,9 @@ beforeAll(async () => {
 afterAll(() => Promise.all([whole?.close(), interrupted?.close()]));
 
 it('Ctrl-C ends the demo and leaves no process behind', async () => {
-  await eventually('everything runs', () => interrupted.output.includes('Ask for a chat completion'));
+  await expect
+    .poll(() => interrupted.output.includes('Ask for a chat completion'), { message: 'everything runs' })
+    .toBeTruthy();
   expect(interrupted.commands()).toEqual(
     expect.arrayContaining(
       ['operator/main.ts', 'vllm-sim/main.ts', 'nginx: worker process', 'redis-server'].map((part) =>
@@ -81,7 +82,7 @@ it('Ctrl-C ends the demo and leaves no process behind', async () => {
   interrupted.signal('SIGINT');
   await interrupted.exitCode();
 
-  await eventually('no process is left', () => interrupted.commands().length === 0);
+  await expect.poll(() => interrupted.commands().length, { message: 'no process is left' }).toBe(0);
   expect((await readdir(interrupted.directory)).filter((name) => name.startsWith('devcluster'))).toEqual([]);
   expect(interrupted.output).not.toContain('Error');
 });
@@ -92,6 +93,6 @@ it('the demo goes through to its end, and leaves nothing behind', async () => {
   expect(code, whole.output).toBe(0);
   expect(whole.output).toMatch(/\d+ requests during the rollout, 0 failed/);
   expect(whole.output).toContain('no object with app.kubernetes.io/managed-by=vllm-operator is left');
-  await eventually('no process is left', () => whole.commands().length === 0);
+  await expect.poll(() => whole.commands().length, { message: 'no process is left' }).toBe(0);
   expect((await readdir(whole.directory)).filter((name) => name.startsWith('devcluster'))).toEqual([]);
 });

@@ -3,7 +3,6 @@ import { INFERENCE_MODELS, type InferenceModel } from '../../operator/api/types.
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
 import { DEPLOYMENTS, PODS } from '../../operator/kube/resource-types.ts';
-import { eventually } from './support/eventually.ts';
 import { World } from './support/world.ts';
 
 const EXAMPLES = ['a100', 'h100x4', 'h100x8'].flatMap((name) => [
@@ -35,7 +34,9 @@ it('kubectl apply takes the examples, and every model asks for what its pool has
   await world.kubectl('apply', ...EXAMPLES);
   const { items: models } = await world.client.list<InferenceModel>(INFERENCE_MODELS);
   expect(models.length).toBeGreaterThanOrEqual(6);
-  await eventually('every model has its Deployment', async () => (await engines()).length === models.length);
+  await expect
+    .poll(async () => (await engines()).length, { message: 'every model has its Deployment' })
+    .toBe(models.length);
 
   const accelerators: Record<string, number> = { a100: 1, h100x4: 4, h100x8: 8 };
   for (const { metadata, spec } of await engines()) {
@@ -89,11 +90,16 @@ it('kubectl delete takes it all away', async () => {
   // The namespace is in the files too, and may be gone with all in it before kubectl comes to the rest.
   await world.kubectl('delete', ...EXAMPLES, '--ignore-not-found', '--timeout=60s');
 
-  await eventually('nothing is left', async () => {
-    const labelSelector = 'app.kubernetes.io/managed-by=vllm-operator';
-    const lists = await Promise.all(
-      [DEPLOYMENTS, PODS].map((type) => world.client.list(type, { labelSelector })),
-    );
-    return lists.every(({ items }) => items.length === 0);
-  });
+  await expect
+    .poll(
+      async () => {
+        const labelSelector = 'app.kubernetes.io/managed-by=vllm-operator';
+        const lists = await Promise.all(
+          [DEPLOYMENTS, PODS].map((type) => world.client.list(type, { labelSelector })),
+        );
+        return lists.every(({ items }) => items.length === 0);
+      },
+      { message: 'nothing is left' },
+    )
+    .toBeTruthy();
 });

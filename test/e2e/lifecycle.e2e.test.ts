@@ -17,7 +17,6 @@ import {
   SERVICES,
 } from '../../operator/kube/resource-types.ts';
 import { identities } from './support/engines.ts';
-import { eventually } from './support/eventually.ts';
 import { processesOfPod, processesUnder } from './support/processes.ts';
 import { ask, Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
@@ -76,8 +75,10 @@ it.concurrent('a pool and its model go without a trace, in whichever order they 
 
   await world.untilGone(INFERENCE_MODELS, namespace, 'model');
   await world.untilGone(INFERENCE_POOLS, namespace, 'pool');
-  await eventually('nothing of ours is left', async () => (await ours(namespace)).length === 0);
-  await eventually('their processes have ended', () => processes().length === 0);
+  await expect
+    .poll(async () => (await ours(namespace)).length, { message: 'nothing of ours is left' })
+    .toBe(0);
+  await expect.poll(() => processes().length, { message: 'their processes have ended' }).toBe(0);
   const { items } = await world.client.list(CONFIG_MAPS, { namespace });
   expect(items.map(({ metadata }) => metadata.name)).toEqual(['kube-root-ca.crt']);
 });
@@ -98,7 +99,9 @@ it.concurrent('a pool in use stays, says why, and serves until its last model is
 
   await world.client.delete(INFERENCE_MODELS, { namespace, name: 'model' });
   await world.untilGone(INFERENCE_POOLS, namespace, 'pool');
-  await eventually('nothing of ours is left', async () => (await ours(namespace)).length === 0);
+  await expect
+    .poll(async () => (await ours(namespace)).length, { message: 'nothing of ours is left' })
+    .toBe(0);
 });
 
 it.concurrent('a suspended model holds no accelerators and says so to clients, until it is resumed', async () => {
@@ -121,7 +124,7 @@ it.concurrent('a suspended model holds no accelerators and says so to clients, u
 
   await world.patchModel(namespace, 'model', { suspend: false });
   await world.modelReady(namespace, 'model');
-  await eventually('it answers', () => ask(client, 'model'));
+  await expect.poll(() => ask(client, 'model'), { message: 'it answers' }).toBeTruthy();
 });
 
 it.concurrent('a model that moves to another pool is served there, and no longer here', async () => {
@@ -131,14 +134,18 @@ it.concurrent('a model that moves to another pool is served there, and no longer
 
   await world.patchModel(namespace, 'model', { poolRef: { name: 'other' } });
   const other = await world.openai(namespace, 'other');
-  await eventually('the other pool answers', () => ask(other, 'model'));
+  await expect.poll(() => ask(other, 'model'), { message: 'the other pool answers' }).toBeTruthy();
 
-  await eventually('the first pool does not know it', () =>
-    ask(client, 'model').then(
-      () => false,
-      (error: { status?: number }) => error.status === 404,
-    ),
-  );
+  await expect
+    .poll(
+      () =>
+        ask(client, 'model').then(
+          () => false,
+          (error: { status?: number }) => error.status === 404,
+        ),
+      { message: 'the first pool does not know it' },
+    )
+    .toBeTruthy();
   const moved = await world.modelReady(namespace, 'model');
   expect(moved.status?.url).toBe(`http://other-router.${namespace}.svc/v1`);
   await world.client.delete(INFERENCE_POOLS, { namespace, name: 'pool' });
@@ -164,7 +171,7 @@ it.concurrent('a namespace that a pool does not admit is told so, and served onc
     { merge: { metadata: { labels: { models: 'allowed' } } } },
   );
   await world.modelReady(team, 'stranger');
-  await eventually('it answers', () => ask(client, 'stranger'));
+  await expect.poll(() => ask(client, 'stranger'), { message: 'it answers' }).toBeTruthy();
 });
 
 it.concurrent('what is deleted by mistake comes back, and no request fails but for engines', async () => {
@@ -202,7 +209,7 @@ it.concurrent('what is deleted by mistake comes back, and no request fails but f
   expect(back.spec.replicas).toBe(1);
   const model = await world.modelReady(namespace, 'model');
   expect(isTrue(model.status?.conditions, 'Available')).toBe(true);
-  await eventually('it answers', () => ask(client, 'model'));
+  await expect.poll(() => ask(client, 'model'), { message: 'it answers' }).toBeTruthy();
 });
 
 it.concurrent('nothing of a cluster outlives it', async () => {
@@ -222,7 +229,7 @@ it.concurrent('nothing of a cluster outlives it', async () => {
 
   await small.close();
 
-  await eventually('no process is left', () => commands().length === 0);
+  await expect.poll(() => commands().length, { message: 'no process is left' }).toBe(0);
   expect(existsSync(small.cluster.directory)).toBe(false);
 });
 

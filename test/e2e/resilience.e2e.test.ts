@@ -1,10 +1,10 @@
 import type OpenAI from 'openai';
 import { APIError } from 'openai';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type Deployment, isReady, type Pod } from '../../operator/controllers/shared/workloads.ts';
 import { DEPLOYMENTS, PODS } from '../../operator/kube/resource-types.ts';
+import { CLUSTER_PATIENCE } from '../support/patience.ts';
 import { control, identities, kill, podIp } from './support/engines.ts';
-import { eventually } from './support/eventually.ts';
 import { nginxWorkers } from './support/processes.ts';
 import { ask, stream, streamFailure, Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
@@ -40,7 +40,7 @@ async function beginStreams(count: number, tokens: number) {
       stream(client, 'many', { tokens, prompt: `stream ${i}`, onChunk: () => begun.add(i) }),
     ),
   );
-  await eventually('all streams have begun', () => begun.size === count);
+  await expect.poll(() => begun.size, { message: 'all streams have begun' }).toBe(count);
   return { outcomes };
 }
 
@@ -81,10 +81,15 @@ async function held(model: string): Promise<number> {
 
 /** Resolves once every router knows that the model has no engine now. */
 async function routersMissEngine(model: string): Promise<void> {
-  await eventually('the routers know', async () => {
-    const engines = await metric('endpoints', model);
-    return engines.length > 0 && engines.every((count) => count === 0);
-  });
+  await expect
+    .poll(
+      async () => {
+        const engines = await metric('endpoints', model);
+        return engines.length > 0 && engines.every((count) => count === 0);
+      },
+      { message: 'the routers know' },
+    )
+    .toBeTruthy();
 }
 
 async function deletePod(pod: Pod | undefined, gracePeriodSeconds?: number): Promise<void> {
@@ -148,7 +153,7 @@ it('requests for a model whose only engine is gone wait for the next one', async
     expect(pod).toMatch(/^vllm-single-/);
     expect(pod).not.toBe(victim?.metadata.name);
   }
-  await eventually('the routers tell of it', async () => (await held('single')) === before + 3);
+  await expect.poll(async () => await held('single'), { message: 'the routers tell of it' }).toBe(before + 3);
   await world.modelReady(namespace, 'single');
 });
 
@@ -170,17 +175,18 @@ it('a new engine gets requests and a removed one none, while nginx keeps its wor
   const traffic = new Traffic(client, 'single');
 
   await world.patchModel(namespace, 'single', { scaling: { replicas: 2 } });
-  await eventually('both engines answer', () => traffic.pods.size === 2);
+  await expect.poll(() => traffic.pods.size, { message: 'both engines answer' }).toBe(2);
   await world.modelReady(namespace, 'single');
   await world.patchModel(namespace, 'single', { scaling: { replicas: 1 } });
-  await eventually(
-    'one engine is left',
-    async () => (await world.pods(namespace, 'engine', 'single')).length === 1,
-  );
+  await expect
+    .poll(async () => (await world.pods(namespace, 'engine', 'single')).length, {
+      message: 'one engine is left',
+    })
+    .toBe(1);
   const [left] = await world.pods(namespace, 'engine', 'single');
   traffic.pods.clear();
   const answered = traffic.answered;
-  await eventually('more is answered', () => traffic.answered > answered + 20);
+  await expect.poll(() => traffic.answered > answered + 20, { message: 'more is answered' }).toBe(true);
   await traffic.stop();
 
   expect(traffic.failures).toEqual([]);
@@ -193,7 +199,7 @@ it('a new engine gets requests and a removed one none, while nginx keeps its wor
 it('a router that stops loses no request', async () => {
   const [victim] = await world.pods(namespace, 'router');
   const traffic = new Traffic(client, 'many');
-  await eventually('there is traffic', () => traffic.streamed > 5);
+  await expect.poll(() => traffic.streamed > 5, { message: 'there is traffic' }).toBe(true);
   await deletePod(victim);
   await world.untilGone(PODS, namespace, victim?.metadata.name ?? '');
   await world.poolReady(namespace);
@@ -210,15 +216,22 @@ it('clients do not notice that Redis goes away', async () => {
     return { text: data.choices[0]?.message.content, cache: response.headers.get('x-cache') };
   };
   const { text } = await cached();
-  await eventually('an answer comes from Redis', async () => (await cached()).cache === 'HIT');
+  await expect
+    .poll(async () => (await cached()).cache, { message: 'an answer comes from Redis' })
+    .toBe('HIT');
   const [victim] = await world.pods(namespace, 'cache');
   const answers: Awaited<ReturnType<typeof cached>>[] = [];
 
   await deletePod(victim, 0);
-  await eventually('another Redis has the answer', async () => {
-    answers.push(await cached());
-    return (await world.pods(namespace, 'cache')).some(isReady) && answers.at(-1)?.cache === 'HIT';
-  });
+  await expect
+    .poll(
+      async () => {
+        answers.push(await cached());
+        return (await world.pods(namespace, 'cache')).some(isReady) && answers.at(-1)?.cache === 'HIT';
+      },
+      { message: 'another Redis has the answer' },
+    )
+    .toBeTruthy();
 
   expect(new Set(answers.map((answer) => answer.text))).toEqual(new Set([text]));
   expect(answers.map(({ cache }) => cache)).toContain('BYPASS');
@@ -245,9 +258,11 @@ it('two operators: one leads, the other takes over, and nothing changes', async 
   const traffic = new Traffic(client, 'many');
   const [first] = world.operators;
   const second = world.startOperator();
-  await eventually('the second operator is up', async () =>
-    (await second.log()).includes('caches are complete'),
-  );
+  await expect
+    .poll(async () => (await second.log()).includes('caches are complete'), {
+      message: 'the second operator is up',
+    })
+    .toBeTruthy();
   await operatorActs();
   expect(await second.leads()).toBe(false);
 
@@ -270,11 +285,16 @@ it('routers and engines that are replaced while no operator runs are still found
   await deletePod(engine);
   await world.untilGone(PODS, namespace, router?.metadata.name ?? '');
   await world.untilGone(PODS, namespace, engine?.metadata.name ?? '');
-  await eventually('the new router is ready', async () => {
-    const routers = await world.pods(namespace, 'router');
-    return routers.length === 2 && routers.every(isReady);
-  });
-  const found = await eventually('the new engine answers', () => ask(client, 'single'));
+  await expect
+    .poll(
+      async () => {
+        const routers = await world.pods(namespace, 'router');
+        return routers.length === 2 && routers.every(isReady);
+      },
+      { message: 'the new router is ready' },
+    )
+    .toBeTruthy();
+  const found = await vi.waitFor(() => ask(client, 'single'), CLUSTER_PATIENCE);
   await world.startOperator().untilLeads();
   await operatorActs();
   await traffic.stop();

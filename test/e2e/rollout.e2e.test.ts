@@ -4,7 +4,6 @@ import type { Deployment } from '../../operator/controllers/shared/workloads.ts'
 import { findCondition, isTrue } from '../../operator/kube/conditions.ts';
 import { DEPLOYMENTS } from '../../operator/kube/resource-types.ts';
 import { identities } from './support/engines.ts';
-import { eventually } from './support/eventually.ts';
 import { ask, Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
@@ -32,7 +31,9 @@ async function begin(model: string): Promise<Traffic> {
     streamers: 4,
     tokens: TOKENS,
   });
-  await eventually('there is traffic', () => traffic.answered > 5 && traffic.streamed > 1);
+  await expect
+    .poll(() => traffic.answered > 5 && traffic.streamed > 1, { message: 'there is traffic' })
+    .toBeTruthy();
   return traffic;
 }
 
@@ -62,13 +63,14 @@ it.each([
     await world.patchModel(namespace, model, { engine: { batching: { maxNumSeqs: 48 } } });
     await world.modelReady(namespace, model);
     expect(await rolledArgs(model, replicas)).toContain('--max-num-seqs=48');
-    await eventually(
-      'the old engines are gone',
-      async () => (await world.pods(namespace, 'engine', model)).length === replicas,
-    );
+    await expect
+      .poll(async () => (await world.pods(namespace, 'engine', model)).length, {
+        message: 'the old engines are gone',
+      })
+      .toBe(replicas);
     traffic.pods.clear();
     const { answered } = traffic;
-    await eventually('more is answered', () => traffic.answered > answered + 20);
+    await expect.poll(() => traffic.answered > answered + 20, { message: 'more is answered' }).toBe(true);
     await traffic.stop();
 
     expect(traffic.failures).toEqual([]);
@@ -113,7 +115,7 @@ it('a wrong spec is told and changes nothing; the right one rolls', async () => 
   expect(isTrue(stalled.status?.conditions, 'Available')).toBe(true);
   expect(stalled.status).toMatchObject({ state: 'Serving', readyReplicas: 1 });
   const { answered } = traffic;
-  await eventually('more is answered', () => traffic.answered > answered + 20);
+  await expect.poll(() => traffic.answered > answered + 20, { message: 'more is answered' }).toBe(true);
   expect(identities(await world.pods(namespace, 'engine', 'one'))).toEqual(before);
 
   await world.patchModel(namespace, 'one', { engine: { tensorParallelSize: null, maxModelLen: 4096 } });
@@ -124,10 +126,9 @@ it('a wrong spec is told and changes nothing; the right one rolls', async () => 
 });
 
 it('an engine that cannot start does not replace one that runs', async () => {
-  await eventually(
-    'one engine runs',
-    async () => (await world.pods(namespace, 'engine', 'one')).length === 1,
-  );
+  await expect
+    .poll(async () => (await world.pods(namespace, 'engine', 'one')).length, { message: 'one engine runs' })
+    .toBe(1);
   const before = identities(await world.pods(namespace, 'engine', 'one'));
   const client = await world.openai(namespace);
 
@@ -150,10 +151,15 @@ it('an engine that cannot start does not replace one that runs', async () => {
 
   await world.patchModel(namespace, 'one', { engine: { env: null } });
   await world.modelReady(namespace, 'one');
-  await eventually('only the one that ran is left', async () => {
-    const now = identities(await world.pods(namespace, 'engine', 'one'));
-    return now.join() === before.join();
-  });
+  await expect
+    .poll(
+      async () => {
+        const now = identities(await world.pods(namespace, 'engine', 'one'));
+        return now.join() === before.join();
+      },
+      { message: 'only the one that ran is left' },
+    )
+    .toBeTruthy();
 });
 
 it('the operators had nothing to complain about', async () => {

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { DEPLOYMENTS } from '../../operator/kube/resource-types.ts';
 import { control } from './support/engines.ts';
-import { eventually } from './support/eventually.ts';
 import { ask, stream, streamFailure } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
@@ -28,10 +27,15 @@ async function sleepers(): Promise<{ namespace: string; client: OpenAI }> {
   for (const name of MODELS) await world.createModel(namespace, name, { scaling });
   await world.poolReady(namespace);
   const client = await world.openai(namespace);
-  await eventually('all models are offered', async () => {
-    const { data } = await client.models.list();
-    return data.length === MODELS.length;
-  });
+  await expect
+    .poll(
+      async () => {
+        const { data } = await client.models.list();
+        return data.length === MODELS.length;
+      },
+      { message: 'all models are offered' },
+    )
+    .toBeTruthy();
   return { namespace, client };
 }
 
@@ -102,7 +106,7 @@ describe('sleep and wake', () => {
     const { namespace, client } = await sleepers();
     const visitors = new Visitors(client);
     const sleeps = new SleepCounter(namespace);
-    await eventually('models slept ten times', () => sleeps.count >= 10);
+    await expect.poll(() => sleeps.count >= 10, { message: 'models slept ten times' }).toBe(true);
     await Promise.all([visitors.stop(), sleeps.stop()]);
     expect(visitors.failures).toEqual([]);
     expect(visitors.answered).toBeGreaterThan(10);
@@ -117,7 +121,7 @@ describe('sleep and wake', () => {
       await world.operators[0]?.stop('SIGKILL');
       world.startOperator();
     }
-    await eventually('models sleep after all', () => sleeps.count >= 4);
+    await expect.poll(() => sleeps.count >= 4, { message: 'models sleep after all' }).toBe(true);
     await Promise.all([visitors.stop(), sleeps.stop()]);
     expect(visitors.failures).toEqual([]);
   });
@@ -142,12 +146,14 @@ describe('streams under way', () => {
         () => begun.add(i),
       ),
     );
-    await eventually('all streams have begun', () => begun.size === streams.length);
+    await expect.poll(() => begun.size, { message: 'all streams have begun' }).toBe(streams.length);
     await world.patchModel(namespace, 'chat', change);
     const outcomes = await Promise.all(streams);
     expect(outcomes.map((outcome) => streamFailure(outcome, TOKENS)).filter(Boolean)).toEqual([]);
     expect(new Set(outcomes.map(({ pod }) => pod)).size).toBe(3);
     const left = 'scaling' in change ? 1 : 0;
-    await eventually('engines are gone', async () => (await world.pods(namespace, 'engine')).length === left);
+    await expect
+      .poll(async () => (await world.pods(namespace, 'engine')).length, { message: 'engines are gone' })
+      .toBe(left);
   });
 });

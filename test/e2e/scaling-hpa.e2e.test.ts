@@ -7,7 +7,6 @@ import type { KubeObject } from '../../operator/kube/object.ts';
 import { API_SERVICES, HORIZONTAL_POD_AUTOSCALERS } from '../../operator/kube/resource-types.ts';
 import { API_SERVICE_NAME } from '../../operator/metrics-api/api-service.ts';
 import { REQUESTS_METRIC } from '../../operator/vllm/requests-metric.ts';
-import { eventually } from './support/eventually.ts';
 import { Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
@@ -79,10 +78,11 @@ it('leaves the HPA to the next leader as it is', async () => {
   await leader?.stop();
   await world.startOperator().untilLeads();
   const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/${namespace}/${REQUESTS_METRIC}`;
-  await eventually(
-    'the next leader serves the metric',
-    async () => (await world.client.raw({ path })).status === 200,
-  );
+  await expect
+    .poll(async () => (await world.client.raw({ path })).status, {
+      message: 'the next leader serves the metric',
+    })
+    .toBe(200);
   expect(await scalingReady('HPA')).toBe('a HorizontalPodAutoscaler scales');
   const after = await world.client.get<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS, key);
   expect(after.metadata.uid).toBe(before.metadata.uid);
@@ -110,10 +110,15 @@ it('falls back to the own loop when another adapter has the metrics API, leaves 
   expect(await scalingReady('Internal')).toContain(
     'external.metrics.k8s.io is served by keda/keda-metrics-apiserver',
   );
-  await eventually('no HPA of ours is left', async () => {
-    const { items } = await world.client.list<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS, { namespace });
-    return items.length === 0;
-  });
+  await expect
+    .poll(
+      async () => {
+        const { items } = await world.client.list<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS, { namespace });
+        return items.length === 0;
+      },
+      { message: 'no HPA of ours is left' },
+    )
+    .toBeTruthy();
   const traffic = new Traffic(await world.openai(namespace), 'chat', {
     askers: 0,
     streamers: 8,

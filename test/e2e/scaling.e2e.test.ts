@@ -6,7 +6,6 @@ import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../op
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
 import { DEPLOYMENTS, EVENTS } from '../../operator/kube/resource-types.ts';
-import { eventually } from './support/eventually.ts';
 import { World } from './support/world.ts';
 
 let world: World;
@@ -66,12 +65,19 @@ describe('a model that may go to zero', () => {
     expect(await chat(namespace, 'chat')).not.toBe('');
     await state(namespace, 'chat', 'Serving');
     await state(namespace, 'chat', 'Idle');
-    await eventually('no engine is left', async () => (await world.pods(namespace, 'engine')).length === 0);
+    await expect
+      .poll(async () => (await world.pods(namespace, 'engine')).length, { message: 'no engine is left' })
+      .toBe(0);
     expect(await chat(namespace, 'chat')).not.toBe('');
-    await eventually('events tell of it', async () => {
-      const told = await reasons(namespace, 'chat');
-      return told.includes('Woken') && told.includes('Slept');
-    });
+    await expect
+      .poll(
+        async () => {
+          const told = await reasons(namespace, 'chat');
+          return told.includes('Woken') && told.includes('Slept');
+        },
+        { message: 'events tell of it' },
+      )
+      .toBeTruthy();
   });
 
   it('is listed while it sleeps, and listing does not wake it', async () => {
@@ -102,7 +108,9 @@ describe('a model that may go to zero', () => {
     expect(findCondition(model.status?.conditions, 'Available')?.message).toContain('the last wake failed');
     expect(await reasons(namespace, 'chat')).toContain('WakeFailed');
     await world.patchModel(namespace, 'chat', { engine: { image: 'vllm/vllm-openai:v0.28.0' } });
-    await eventually('it answers', async () => (await chat(namespace, 'chat')) !== '');
+    await expect
+      .poll(async () => (await chat(namespace, 'chat')) !== '', { message: 'it answers' })
+      .toBe(true);
   });
 });
 
@@ -117,9 +125,11 @@ describe('a budget', () => {
     expect(await chat(namespace, 'two')).not.toBe('');
     expect(await chat(namespace, 'one')).not.toBe('');
     expect((await world.pods(namespace, 'engine')).length).toBeLessThanOrEqual(2);
-    await eventually('events name who made room', async () =>
-      (await reasons(namespace, 'two')).includes('Evicted'),
-    );
+    await expect
+      .poll(async () => (await reasons(namespace, 'two')).includes('Evicted'), {
+        message: 'events name who made room',
+      })
+      .toBeTruthy();
   });
 });
 

@@ -1,11 +1,11 @@
 /** Nodes that are taken away: another engine first where the budget allows, and no request fails. */
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { gpuNode } from '../../hack/devcluster/node/node-spec.ts';
 import { type Deployment, isReady, type Pod } from '../../operator/controllers/shared/workloads.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import { DEPLOYMENTS, EVENTS, NODES } from '../../operator/kube/resource-types.ts';
+import { CLUSTER_PATIENCE } from '../support/patience.ts';
 import { control } from './support/engines.ts';
-import { eventually } from './support/eventually.ts';
 import { ask, stream, streamFailure, Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
@@ -44,12 +44,14 @@ async function serve(capacity: object): Promise<{ namespace: string; engine: Pod
 }
 
 async function told(namespace: string, reason: string): Promise<string> {
-  return await eventually(`there is an event ${reason}`, async () => {
+  return await vi.waitFor(async () => {
     const { items } = await world.client.list<KubeObject & { reason: string; note: string }>(EVENTS, {
       namespace,
     });
-    return items.find((event) => event.reason === reason)?.note;
-  });
+    const event = items.find((item) => item.reason === reason);
+    if (!event) throw new Error(`there is no event ${reason}`);
+    return event.note;
+  }, CLUSTER_PATIENCE);
 }
 
 async function engines(namespace: string): Promise<Map<string, Pod>> {
@@ -62,7 +64,9 @@ it('an engine is replaced before its node goes, and its streams run to their end
   const [other = ''] = SPOT_NODES.filter((spot) => spot !== engine.spec.nodeName);
   const client = await world.openai(namespace);
   const traffic = new Traffic(client, 'chat');
-  await eventually('there is traffic', () => traffic.answered > 5 && traffic.streamed > 1);
+  await expect
+    .poll(() => traffic.answered > 5 && traffic.streamed > 1, { message: 'there is traffic' })
+    .toBeTruthy();
   const started = Promise.withResolvers<void>();
   const long = stream(client, 'chat', { tokens: TOKENS, onChunk: () => started.resolve() });
   await started.promise;
@@ -74,12 +78,16 @@ it('an engine is replaced before its node goes, and its streams run to their end
   expect(await told(namespace, 'EvictionNotice')).toMatch(
     new RegExp(`${name} on node ${engine.spec.nodeName} \\(${NOTICE.key}\\): a replacement starts now`),
   );
-  const replacement = await eventually('a replacement waits for a node', async () =>
-    [...(await engines(namespace)).values()].find((pod) => pod.metadata.name !== name),
-  );
+  const replacement = await vi.waitFor(async () => {
+    const pod = [...(await engines(namespace)).values()].find(({ metadata }) => metadata.name !== name);
+    if (!pod) throw new Error('no replacement waits for a node');
+    return pod;
+  }, CLUSTER_PATIENCE);
   expect(replacement.spec.nodeName).toBeUndefined();
   const { answered } = traffic;
-  await eventually('the old engine goes on answering', () => traffic.answered > answered + 5);
+  await expect
+    .poll(() => traffic.answered > answered + 5, { message: 'the old engine goes on answering' })
+    .toBe(true);
   expect(await ask(client, 'chat')).toBe(name);
   const deployment = await world.client.get<Deployment>(DEPLOYMENTS, { namespace, name: 'vllm-chat' });
   expect(deployment.spec.replicas).toBe(1);
@@ -90,19 +98,21 @@ it('an engine is replaced before its node goes, and its streams run to their end
   ]);
 
   await node(other, { unschedulable: null });
-  await eventually(
-    'the replacement answers',
-    async () => (await ask(client, 'chat')) === replacement.metadata.name,
-  );
+  await expect
+    .poll(async () => await ask(client, 'chat'), { message: 'the replacement answers' })
+    .toBe(replacement.metadata.name);
   await told(namespace, 'Evacuated');
-  await eventually(
-    'the old engine is told to go',
-    async () => (await engines(namespace)).get(name)?.metadata.deletionTimestamp !== undefined,
-  );
+  await expect
+    .poll(async () => (await engines(namespace)).get(name)?.metadata.deletionTimestamp !== undefined, {
+      message: 'the old engine is told to go',
+    })
+    .toBe(true);
   await control(engine, { slowFactor: 1 });
   const outcome = await long;
   expect([streamFailure(outcome, TOKENS), outcome.pod]).toEqual([undefined, name]);
-  await eventually('the old engine is gone', async () => !(await engines(namespace)).has(name));
+  await expect
+    .poll(async () => !(await engines(namespace)).has(name), { message: 'the old engine is gone' })
+    .toBe(true);
   await traffic.stop();
 
   expect(traffic.failures).toEqual([]);
@@ -124,15 +134,20 @@ it('without room in the budget the engine finishes what it has first, and reques
   await node(engine.spec.nodeName ?? '', { taints: [NOTICE] });
   expect(await told(namespace, 'EvictionNotice')).toContain('no room for a replacement first');
   const answers = new Set<string>();
-  const waiting = eventually('a request is held until another engine serves', async () => {
+  const waiting = vi.waitFor(async () => {
     const pod = await ask(client, 'chat');
     answers.add(pod);
-    return pod !== name;
-  });
-  await eventually('the model says that it is still there', async () => {
-    const pods = [...(await engines(namespace)).values()];
-    return pods.length === 1 && pods.every((pod) => pod.metadata.name === name && isReady(pod));
-  });
+    expect(pod, 'a request is held until another engine serves').not.toBe(name);
+  }, CLUSTER_PATIENCE);
+  await expect
+    .poll(
+      async () => {
+        const pods = [...(await engines(namespace)).values()];
+        return pods.length === 1 && pods.every((pod) => pod.metadata.name === name && isReady(pod));
+      },
+      { message: 'the model says that it is still there' },
+    )
+    .toBeTruthy();
   await control(engine, { slowFactor: 1 });
   const outcome = await long;
   expect([streamFailure(outcome, TOKENS), outcome.pod]).toEqual([undefined, name]);

@@ -9,7 +9,6 @@ import {
 import { findCondition } from '../../operator/kube/conditions.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import { CONFIG_MAPS, EVENTS, NAMESPACES } from '../../operator/kube/resource-types.ts';
-import { eventually } from './support/eventually.ts';
 import { World } from './support/world.ts';
 
 let world: World;
@@ -51,7 +50,11 @@ describe('a model', () => {
     const model = await world.modelCondition(namespace, 'vl', 'Stalled', 'True', 'VolumeMountFailed');
     const message = findCondition(model.status?.conditions, 'Ready')?.message;
     expect(message).toContain('configmap "chat-template" not found');
-    await eventually('there is a warning', async () => (await warnings('vl')).includes('VolumeMountFailed'));
+    await expect
+      .poll(async () => (await warnings('vl')).includes('VolumeMountFailed'), {
+        message: 'there is a warning',
+      })
+      .toBeTruthy();
     const metadata = { name: 'chat-template', namespace };
     const template = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'chat.jinja': 'x' } };
     await world.client.create(CONFIG_MAPS, template as KubeObject);

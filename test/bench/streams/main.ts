@@ -9,8 +9,8 @@ import { isKubeError } from '../../../operator/kube/errors.ts';
 import { objectPath } from '../../../operator/kube/resource-path.ts';
 import { PODS } from '../../../operator/kube/resource-types.ts';
 import { control } from '../../e2e/support/engines.ts';
-import { eventually } from '../../e2e/support/eventually.ts';
 import { World } from '../../e2e/support/world.ts';
+import { eventually } from '../../support/eventually.ts';
 import { ask } from '../cycles/request.ts';
 import { startSeparateCluster } from '../scaling/separate-cluster.ts';
 

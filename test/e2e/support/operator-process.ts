@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Watchdog } from '../../../hack/devcluster/node/watchdog.ts';
-import { eventually } from './eventually.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const MAIN = fileURLToPath(new URL('../../../operator/main.ts', import.meta.url));
 

@@ -6,7 +6,6 @@ import OpenAI from 'openai';
 import { type Cluster, type ClusterOptions, startCluster } from '../../../hack/devcluster/cluster.ts';
 import { Watchdog } from '../../../hack/devcluster/node/watchdog.ts';
 import { type CommandResult, kubectl, tryKubectl } from '../../../hack/kubectl.ts';
-import { API_VERSION } from '../../../operator/api/common.ts';
 import {
   INFERENCE_MODELS,
   INFERENCE_POOLS,
@@ -19,16 +18,15 @@ import { findCondition, isTrue } from '../../../operator/kube/conditions.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
-import { NAMESPACES, PODS, SERVICES } from '../../../operator/kube/resource-types.ts';
+import { PODS, SERVICES } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
 import { installDefinitions } from '../../integration/support/definitions.ts';
-import { eventually } from './eventually.ts';
+import { eventually } from '../../support/eventually.ts';
+import { createModel, createNamespace, createPool, type Spec, untilObject } from '../../support/objects.ts';
 import { OperatorProcess } from './operator-process.ts';
 
 /** Everything in a cluster happens five times as fast, and a simulated engine loads in 0.2 s. */
 const FAST: ClusterOptions = { timeScale: 0.2, engineEnv: { VLLM_SIM_TIME_SCALE: '0.02' } };
-
-type Spec = Record<string, unknown>;
 
 export interface WorldOptions extends ClusterOptions {
   /** Further options of `vllm-operator run`. */
@@ -119,28 +117,17 @@ export class World {
   /** A namespace of this test's own. */
   async namespace(labels: Record<string, string> = {}): Promise<string> {
     const name = `test-${randomUUID().slice(0, 8)}`;
-    await this.client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
+    await createNamespace(this.client, name, labels);
     return name;
   }
 
   async createPool(namespace: string, spec: Spec = {}, name = 'pool'): Promise<InferencePool> {
-    const pool = {
-      apiVersion: API_VERSION,
-      kind: INFERENCE_POOLS.kind,
-      metadata: { namespace, name },
-      spec: { accelerator: { type: 'L4' }, ...spec },
-    };
-    return await this.client.create(INFERENCE_POOLS, pool as unknown as InferencePool);
+    return await createPool(this.client, namespace, name, { accelerator: { type: 'L4' }, ...spec });
   }
 
   async createModel(namespace: string, name: string, spec: Spec = {}): Promise<InferenceModel> {
-    const model = {
-      apiVersion: API_VERSION,
-      kind: INFERENCE_MODELS.kind,
-      metadata: { namespace, name },
-      spec: { poolRef: { name: 'pool' }, model: { source: 'hf://Qwen/Qwen2.5-0.5B-Instruct' }, ...spec },
-    };
-    return await this.client.create(INFERENCE_MODELS, model as unknown as InferenceModel);
+    const model = { source: 'hf://Qwen/Qwen2.5-0.5B-Instruct' };
+    return await createModel(this.client, namespace, name, { model, ...spec });
   }
 
   async patchModel(namespace: string, name: string, spec: Spec): Promise<InferenceModel> {
@@ -155,17 +142,7 @@ export class World {
     what: string,
     predicate: (object: T) => boolean | undefined,
   ): Promise<T> {
-    let last: T | undefined;
-    try {
-      return await eventually(`${type.kind} ${namespace}/${name} ${what}`, async () => {
-        last = await this.client.get<T>(type, { ...(namespace !== undefined && { namespace }), name });
-        return predicate(last) ? last : undefined;
-      });
-    } catch (error) {
-      throw new Error(`${(error as Error).message}; last seen: ${describe(last)}`, {
-        cause: error,
-      });
-    }
+    return await untilObject<T>(this.client, type, { namespace, name }, what, predicate);
   }
 
   async untilGone(type: ResourceType, namespace: string, name: string): Promise<void> {
@@ -252,12 +229,4 @@ function isSettled<T extends InferenceModel | InferencePool>({ metadata, status 
     isTrue(conditions, 'Ready') &&
     findCondition(conditions, 'Reconciling')?.status === 'False'
   );
-}
-
-function describe(object: KubeObject | undefined): string {
-  if (object === undefined) return 'nothing';
-  const { managedFields: _, ...metadata } = object.metadata as KubeObject['metadata'] & {
-    managedFields?: unknown;
-  };
-  return JSON.stringify({ ...object, metadata }, undefined, 1);
 }

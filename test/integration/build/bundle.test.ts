@@ -6,7 +6,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { INFERENCE_POOLS } from '../../../operator/api/types.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
@@ -14,7 +14,7 @@ import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import { CONFIG_MAPS, SECRETS } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
-import { eventually } from '../operator/support/harness.ts';
+import { PATIENCE } from '../../support/patience.ts';
 import { startTestApiServer } from '../support/api-server.ts';
 import { install, uninstall } from '../support/install.ts';
 
@@ -75,12 +75,14 @@ it('runs the operator: reads a kubeconfig, makes its certificates, and fills in 
       metadata: { name: 'bundled', namespace },
       spec: { accelerator: { type: 'L4' } },
     } as KubeObject);
-    const config = await eventually('the routers have their files', async () => {
+    const config = await vi.waitFor(async () => {
       const { items } = await client.list<KubeObject & { data: Record<string, string> }>(CONFIG_MAPS, {
         namespace,
       });
-      return items.find(({ data }) => data['nginx.conf'] !== undefined);
-    });
+      const files = items.find(({ data }) => data['nginx.conf'] !== undefined);
+      if (!files) throw new Error('the routers have no files yet');
+      return files;
+    }, PATIENCE);
     const secret = await client.get<KubeObject & { data: Record<string, string> }>(SECRETS, {
       namespace,
       name: 'vllm-operator-root',
@@ -89,12 +91,16 @@ it('runs the operator: reads a kubeconfig, makes its certificates, and fills in 
     expect(ca.ca).toBe(true);
     expect(new X509Certificate(config.data['operator-ca.crt'] ?? '').fingerprint256).toBe(ca.fingerprint256);
     await client.delete(INFERENCE_POOLS, { namespace, name: 'bundled' });
-    await eventually('the pool is let go', () =>
-      client.get(INFERENCE_POOLS, { namespace, name: 'bundled' }).then(
-        () => false,
-        (error: unknown) => isKubeError(error, 'NotFound'),
-      ),
-    );
+    await expect
+      .poll(
+        () =>
+          client.get(INFERENCE_POOLS, { namespace, name: 'bundled' }).then(
+            () => false,
+            (error: unknown) => isKubeError(error, 'NotFound'),
+          ),
+        { message: 'the pool is let go' },
+      )
+      .toBeTruthy();
   } finally {
     operator.kill('SIGTERM');
     await exited;

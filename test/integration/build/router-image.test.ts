@@ -16,7 +16,6 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { perTest } from '../router/support/per-test.ts';
 import { startRedis } from '../router/support/redis.ts';
-import { until } from '../router/support/router.ts';
 import { model, table } from '../router/support/table.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -74,7 +73,9 @@ describe('the router', () => {
           table: table([cached(upstream.address)], { redis: redis.settings }),
         });
         expect(await ask(router.url)).toMatchObject({ status: 200, cache: 'MISS' });
-        await until('the answer is stored', async () => (await ask(router.url)).cache === 'HIT');
+        await expect
+          .poll(async () => (await ask(router.url)).cache, { message: 'the answer is stored' })
+          .toBe('HIT');
 
         const status = readFileSync(`/proc/${router.pid}/status`, 'utf8');
         expect(status).toMatch(/^Uid:\s+65532\s+65532/m);

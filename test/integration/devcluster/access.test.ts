@@ -1,8 +1,8 @@
 import { request } from 'node:https';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
+import { PATIENCE } from '../../support/patience.ts';
 import { Api } from './support/api.ts';
-import { eventually } from './support/eventually.ts';
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const ACCOUNT = 'system:serviceaccount:team:op';
@@ -238,8 +238,10 @@ describe('the TLS listener', () => {
       user: { username: ACCOUNT },
     });
     expect(await review({ token })).toMatchObject({ error: expect.stringContaining('audiences') });
-    await eventually(async () =>
-      expect(await review({ token: 'x.y.z' })).toEqual({ user: {}, error: 'invalid bearer token' }),
+    await vi.waitFor(
+      async () =>
+        expect(await review({ token: 'x.y.z' })).toEqual({ user: {}, error: 'invalid bearer token' }),
+      PATIENCE,
     );
   });
 });

@@ -1,11 +1,11 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
 import { type CertificateAndKey, createCa, issueLeaf } from '../../../operator/pki/certificates.ts';
+import { PATIENCE } from '../../support/patience.ts';
 import { Api, type Obj } from './support/api.ts';
-import { eventually } from './support/eventually.ts';
 
 const GROUP = 'external.metrics.k8s.io';
 const NAME = `v1beta1.${GROUP}`;
@@ -87,8 +87,9 @@ test('a registered API is served by its backend, once that is there', async () =
       service: { namespace: 'monitoring', name: 'metrics', port: 443 },
     },
   });
-  await eventually(async () =>
-    expect(await condition()).toMatchObject({ status: 'False', reason: 'FailedDiscoveryCheck' }),
+  await vi.waitFor(
+    async () => expect(await condition()).toMatchObject({ status: 'False', reason: 'FailedDiscoveryCheck' }),
+    PATIENCE,
   );
   expect((await api.send('GET', `/apis/${GROUP}/v1beta1/namespaces/team/inflight`)).status).toBe(503);
 
@@ -102,7 +103,10 @@ test('a registered API is served by its backend, once that is there', async () =
   });
   const answer = await api.as('alice').send('GET', `/apis/${GROUP}/v1beta1/namespaces/team/inflight`);
   expect(answer.status).toBe(403);
-  await eventually(async () => expect(await condition()).toMatchObject({ status: 'True', reason: 'Passed' }));
+  await vi.waitFor(
+    async () => expect(await condition()).toMatchObject({ status: 'True', reason: 'Passed' }),
+    PATIENCE,
+  );
   expect(await api.get(`/apis/${GROUP}/v1beta1/namespaces/team/inflight?labelSelector=model%3Dm`)).toEqual({
     url: `/apis/${GROUP}/v1beta1/namespaces/team/inflight?labelSelector=model%3Dm`,
     user: 'kubernetes-admin',

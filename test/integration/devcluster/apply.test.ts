@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
+import { PATIENCE } from '../../support/patience.ts';
 import { type Answer, Api } from './support/api.ts';
-import { eventually } from './support/eventually.ts';
 
 const PATH = '/apis/test.example.com/v1/namespaces/default/parcels';
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
@@ -47,7 +47,7 @@ beforeAll(async () => {
       ],
     },
   });
-  await eventually(async () => expect((await api.send('GET', PATH)).status).toBe(200));
+  await vi.waitFor(async () => expect((await api.send('GET', PATH)).status).toBe(200), PATIENCE);
 });
 
 afterAll(() => server.close());

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
+import { PATIENCE } from '../../support/patience.ts';
 import { type Answer, Api, type Obj } from './support/api.ts';
-import { eventually } from './support/eventually.ts';
 
 const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const GROUP = 'test.example.com';
@@ -43,8 +43,9 @@ async function install(
   rest: Record<string, unknown> = {},
 ): Promise<(name: string, spec: unknown) => Promise<Answer>> {
   const made = await api.create(DEFINITIONS, definition(plural, [version(spec, rest)]));
-  await eventually(async () =>
-    expect((await api.send('GET', `/apis/${GROUP}/v1/${plural}`)).status).toBe(200),
+  await vi.waitFor(
+    async () => expect((await api.send('GET', `/apis/${GROUP}/v1/${plural}`)).status).toBe(200),
+    PATIENCE,
   );
   const { kind } = made.spec.names as { kind: string };
   return (name, values) =>
@@ -224,8 +225,9 @@ describe('schemas', () => {
       { name: 'v1', served: true, storage: true, schema },
     ];
     await api.create(DEFINITIONS, definition('doubles', versions));
-    await eventually(async () =>
-      expect((await api.send('GET', `/apis/${GROUP}/v1beta1/doubles`)).status).toBe(200),
+    await vi.waitFor(
+      async () => expect((await api.send('GET', `/apis/${GROUP}/v1beta1/doubles`)).status).toBe(200),
+      PATIENCE,
     );
     await api.create(`/apis/${GROUP}/v1beta1/doubles`, {
       apiVersion: `${GROUP}/v1beta1`,
@@ -267,6 +269,9 @@ test('objects go with their definition, and the path with them', async () => {
   await api.ok('DELETE', `${DEFINITIONS}/leaving.${GROUP}`);
   await lines.waitFor(2, 5000);
   expect(lines.events.map((event) => event.type)).toEqual(['ADDED', 'DELETED']);
-  await eventually(async () => expect((await api.send('GET', `/apis/${GROUP}/v1/leaving`)).status).toBe(404));
+  await vi.waitFor(
+    async () => expect((await api.send('GET', `/apis/${GROUP}/v1/leaving`)).status).toBe(404),
+    PATIENCE,
+  );
   stop.abort();
 });

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
+import { PATIENCE } from '../../support/patience.ts';
 import { Api, configMap, type Obj } from './support/api.ts';
-import { eventually } from './support/eventually.ts';
 
 let server: ApiServer;
 let api: Api;
@@ -19,7 +19,7 @@ function ownedBy(owner: Obj, rest: Record<string, unknown> = {}): Record<string,
 }
 
 async function gone(path: string): Promise<void> {
-  await eventually(async () => expect((await api.send('GET', path)).status).toBe(404));
+  await vi.waitFor(async () => expect((await api.send('GET', path)).status).toBe(404), PATIENCE);
 }
 
 test('dependents go with their owner, through all levels', async () => {
@@ -38,8 +38,9 @@ test('an object with a living owner stays and forgets the one that went', async 
   const owners = [a, b].map((owner) => (ownedBy(owner).ownerReferences as unknown[])[0]);
   await api.create(path, configMap('child', {}, { ownerReferences: owners }));
   await api.ok('DELETE', `${path}/a`);
-  await eventually(async () =>
-    expect((await api.get(`${path}/child`)).metadata.ownerReferences).toHaveLength(1),
+  await vi.waitFor(
+    async () => expect((await api.get(`${path}/child`)).metadata.ownerReferences).toHaveLength(1),
+    PATIENCE,
   );
 });
 
@@ -59,8 +60,9 @@ test('foreground deletion keeps the owner until what blocks it is gone', async (
   const blocking = { ...ownedBy(owner, { blockOwnerDeletion: true }), finalizers: ['example.com/hold'] };
   await api.create(path, configMap('child', {}, blocking));
   await api.ok('DELETE', `${path}/owner?propagationPolicy=Foreground`);
-  await eventually(async () =>
-    expect((await api.get(`${path}/child`)).metadata.deletionTimestamp).toBeDefined(),
+  await vi.waitFor(
+    async () => expect((await api.get(`${path}/child`)).metadata.deletionTimestamp).toBeDefined(),
+    PATIENCE,
   );
   expect((await api.get(`${path}/owner`)).metadata.finalizers).toEqual(['foregroundDeletion']);
   await api.merge(`${path}/child`, { metadata: { finalizers: null } });
@@ -71,8 +73,10 @@ test('a namespace goes when its contents are gone, finalizers included', async (
   const namespace = await api.namespace('leaving');
   await api.create(`${namespace}/configmaps`, configMap('kept', {}, { finalizers: ['example.com/hold'] }));
   await api.ok('DELETE', namespace);
-  await eventually(async () =>
-    expect((await api.get(`${namespace}/configmaps/kept`)).metadata.deletionTimestamp).toBeDefined(),
+  await vi.waitFor(
+    async () =>
+      expect((await api.get(`${namespace}/configmaps/kept`)).metadata.deletionTimestamp).toBeDefined(),
+    PATIENCE,
   );
   expect((await api.get(namespace)).status).toEqual({ phase: 'Terminating' });
   expect((await api.send('POST', `${namespace}/configmaps`, configMap('late'))).status).toBe(403);
@@ -82,14 +86,15 @@ test('a namespace goes when its contents are gone, finalizers included', async (
 
 test('every namespace gets a service account and the CA, also again when they are deleted', async () => {
   const namespace = await api.namespace('filled');
-  await eventually(async () => {
+  await vi.waitFor(async () => {
     const { data } = (await api.get(`${namespace}/configmaps/kube-root-ca.crt`)) as Obj & {
       data: Record<string, string>;
     };
     expect(data['ca.crt']).toContain('BEGIN CERTIFICATE');
-  });
+  }, PATIENCE);
   await api.ok('DELETE', `${namespace}/serviceaccounts/default`);
-  await eventually(async () =>
-    expect((await api.send('GET', `${namespace}/serviceaccounts/default`)).status).toBe(200),
+  await vi.waitFor(
+    async () => expect((await api.send('GET', `${namespace}/serviceaccounts/default`)).status).toBe(200),
+    PATIENCE,
   );
 });

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
+import { PATIENCE } from '../../support/patience.ts';
 import { Api, configMap } from './support/api.ts';
-import { eventually } from './support/eventually.ts';
 
 let server: ApiServer;
 let api: Api;
@@ -124,7 +124,7 @@ test('pages show the state of the first one, whatever changes meanwhile', async 
 
 test('many watchers each get every change', async () => {
   const path = `${await api.namespace('many')}/serviceaccounts`;
-  await eventually(async () => expect((await api.send('GET', `${path}/default`)).status).toBe(200));
+  await vi.waitFor(async () => expect((await api.send('GET', `${path}/default`)).status).toBe(200), PATIENCE);
   const { resourceVersion } = (await api.get(path)).metadata;
   const query = `watch=1&resourceVersion=${resourceVersion}`;
   const watches = await Promise.all(

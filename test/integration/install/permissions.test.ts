@@ -27,7 +27,6 @@ import {
 import { Transport } from '../../../operator/kube/transport.ts';
 import { EVACUATING_LABEL, engineLabels } from '../../../operator/render/labels.ts';
 import { REQUESTS_METRIC } from '../../../operator/vllm/requests-metric.ts';
-import { eventually } from '../operator/support/harness.ts';
 import { backendAddress } from '../support/aggregation.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
 import { install, ROLE_BINDINGS, uninstall } from '../support/install.ts';
@@ -166,12 +165,19 @@ async function leaveSpotNode(): Promise<void> {
   await status('Running', 'True');
   const taints = [{ key: 'aws-node-termination-handler/spot-itn', effect: 'NoSchedule' }];
   await admin.patch(NODES, { name: `spot-${id}` }, { merge: { spec: { taints } } });
-  await eventually('the engine is released', async () => {
-    const { labels: found, ownerReferences } = (await admin.get(PODS, key)).metadata;
-    return found?.[EVACUATING_LABEL] === 'true' && ownerReferences?.[0]?.name === 'vllm-chat';
-  });
+  await expect
+    .poll(
+      async () => {
+        const { labels: found, ownerReferences } = (await admin.get(PODS, key)).metadata;
+        return found?.[EVACUATING_LABEL] === 'true' && ownerReferences?.[0]?.name === 'vllm-chat';
+      },
+      { message: 'the engine is released' },
+    )
+    .toBeTruthy();
   await status('Failed', 'False');
-  await eventually('the engine is gone', async () => !(await exists(PODS, key.namespace, key.name)));
+  await expect
+    .poll(async () => !(await exists(PODS, key.namespace, key.name)), { message: 'the engine is gone' })
+    .toBe(true);
   await admin.delete(NODES, { name: `spot-${id}` });
 }
 
@@ -185,16 +191,22 @@ async function scaleByHpa(): Promise<void> {
       scaling: { minReplicas: 1, maxReplicas: 3, mode: 'HPA' },
     }),
   );
-  await eventually('there is an HPA', () =>
-    exists(HORIZONTAL_POD_AUTOSCALERS, teamNamespace, 'vllm-elastic'),
-  );
+  await expect
+    .poll(() => exists(HORIZONTAL_POD_AUTOSCALERS, teamNamespace, 'vllm-elastic'), {
+      message: 'there is an HPA',
+    })
+    .toBeTruthy();
   const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/${teamNamespace}/${REQUESTS_METRIC}`;
-  await eventually('the metrics API answers', async () => (await admin.raw({ path })).status === 200);
+  await expect
+    .poll(async () => (await admin.raw({ path })).status, { message: 'the metrics API answers' })
+    .toBe(200);
   await admin.delete(INFERENCE_MODELS, { namespace: teamNamespace, name: 'elastic' });
 }
 
 it('are enough for the life of a pool and a model', async () => {
-  await eventually('the operator is ready', async () => (await fetch(`http://${probes}:8080/readyz`)).ok);
+  await expect
+    .poll(async () => (await fetch(`http://${probes}:8080/readyz`)).ok, { message: 'the operator is ready' })
+    .toBeTruthy();
   await admin.create(
     INFERENCE_POOLS,
     custom('InferencePool', poolNamespace, 'pool', {
@@ -214,33 +226,52 @@ it('are enough for the life of a pool and a model', async () => {
       scaling: { replicas: 1 },
     }),
   );
-  await eventually('the pool has its children', () => exists(INGRESSES, poolNamespace, 'pool-router'));
-  await eventually('the model has its children', () => exists(DEPLOYMENTS, teamNamespace, 'vllm-chat'));
-  await eventually('the model is accepted', async () => {
-    const model = await admin.get<InferenceModel>(INFERENCE_MODELS, {
-      namespace: teamNamespace,
-      name: 'chat',
-    });
-    return findCondition(model.status?.conditions, 'Accepted')?.status === 'True';
-  });
+  await expect
+    .poll(() => exists(INGRESSES, poolNamespace, 'pool-router'), { message: 'the pool has its children' })
+    .toBeTruthy();
+  await expect
+    .poll(() => exists(DEPLOYMENTS, teamNamespace, 'vllm-chat'), { message: 'the model has its children' })
+    .toBeTruthy();
+  await expect
+    .poll(
+      async () => {
+        const model = await admin.get<InferenceModel>(INFERENCE_MODELS, {
+          namespace: teamNamespace,
+          name: 'chat',
+        });
+        return findCondition(model.status?.conditions, 'Accepted')?.status === 'True';
+      },
+      { message: 'the model is accepted' },
+    )
+    .toBeTruthy();
 
   await admin.patch(
     INFERENCE_MODELS,
     { namespace: teamNamespace, name: 'chat' },
     { merge: { spec: { scaling: { replicas: 2 }, model: { cache: null }, engine: { maxModelLen: 8192 } } } },
   );
-  await eventually('the model is scaled', async () => {
-    const key = { namespace: teamNamespace, name: 'vllm-chat' };
-    return (await admin.get<Deployment>(DEPLOYMENTS, key)).spec.replicas === 2;
-  });
-  await eventually('its claim is pruned', async () => {
-    // No controller of volumes runs here that would take the claim's own finalizer away.
-    const key = { namespace: teamNamespace, name: 'vllm-chat-cache' };
-    return (
-      !(await exists(PERSISTENT_VOLUME_CLAIMS, key.namespace, key.name)) ||
-      (await admin.get(PERSISTENT_VOLUME_CLAIMS, key)).metadata.deletionTimestamp !== undefined
-    );
-  });
+  await expect
+    .poll(
+      async () => {
+        const key = { namespace: teamNamespace, name: 'vllm-chat' };
+        return (await admin.get<Deployment>(DEPLOYMENTS, key)).spec.replicas === 2;
+      },
+      { message: 'the model is scaled' },
+    )
+    .toBeTruthy();
+  await expect
+    .poll(
+      async () => {
+        // No controller of volumes runs here that would take the claim's own finalizer away.
+        const key = { namespace: teamNamespace, name: 'vllm-chat-cache' };
+        return (
+          !(await exists(PERSISTENT_VOLUME_CLAIMS, key.namespace, key.name)) ||
+          (await admin.get(PERSISTENT_VOLUME_CLAIMS, key)).metadata.deletionTimestamp !== undefined
+        );
+      },
+      { message: 'its claim is pruned' },
+    )
+    .toBeTruthy();
 
   if (address !== undefined) await scaleByHpa();
   // A node without a kubelet is nothing for a cluster that others use.
@@ -248,7 +279,11 @@ it('are enough for the life of a pool and a model', async () => {
 
   await admin.delete(INFERENCE_MODELS, { namespace: teamNamespace, name: 'chat' });
   await admin.delete(INFERENCE_POOLS, { namespace: poolNamespace, name: 'pool' });
-  await eventually('the pool is let go', async () => !(await exists(INFERENCE_POOLS, poolNamespace, 'pool')));
+  await expect
+    .poll(async () => !(await exists(INFERENCE_POOLS, poolNamespace, 'pool')), {
+      message: 'the pool is let go',
+    })
+    .toBe(true);
 
   const requests = await requestsByCode();
   expect(requests.get('200')).toBeGreaterThan(0);
@@ -318,7 +353,7 @@ describe('that a team gets with the role of editors', () => {
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'vllm-operator-edit' },
       subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: group }],
     } as KubeObject);
-    await eventually('the binding holds', () => mayCreate('inferencemodels'));
+    await expect.poll(() => mayCreate('inferencemodels'), { message: 'the binding holds' }).toBeTruthy();
     expect(await mayCreate('inferencepools')).toBe(false);
   });
 });

@@ -13,7 +13,7 @@ import type { Reflector } from '../../../operator/kube/reflector.ts';
 import { CONFIG_MAPS, EVENTS, LEASES, SERVICES } from '../../../operator/kube/resource-types.ts';
 import { StatusWriter } from '../../../operator/kube/status-writer.ts';
 import { WriteTracker } from '../../../operator/kube/write-tracker.ts';
-import { eventually, type Harness, startHarness } from './support/harness.ts';
+import { type Harness, startHarness } from './support/harness.ts';
 import { WIDGETS, type Widget } from './support/widgets.ts';
 
 interface ConfigMap extends KubeObject {
@@ -124,21 +124,24 @@ describe('an operator', () => {
     const { client, namespace } = h;
     const operator = startOperator();
     const key = keyOf(await h.widget('one', 2));
-    await eventually(
-      () => isReady(key) && configMaps.store.get(key) !== undefined && services.store.get(key) !== undefined,
-      'ready',
-    );
+    await expect
+      .poll(
+        () =>
+          isReady(key) && configMaps.store.get(key) !== undefined && services.store.get(key) !== undefined,
+        { message: 'ready' },
+      )
+      .toBeTruthy();
 
     const before = await operator.requests();
     const runs = operator.runs();
     for (let round = 0; round < 5; round++) {
       operator.enqueue(key);
-      await eventually(() => operator.runs() > runs + round, 'another reconcile');
+      await expect.poll(() => operator.runs() > runs + round, { message: 'another reconcile' }).toBe(true);
     }
     expect(await operator.requests(), 'unchanged objects cost no request').toEqual(before);
 
     const again = startOperator();
-    await eventually(() => again.runs() > 0);
+    await expect.poll(() => again.runs() > 0).toBe(true);
     await again.stop();
     expect(await again.requests(), 'nor do they after a restart').toEqual({});
 
@@ -150,10 +153,11 @@ describe('an operator', () => {
       { fieldManager: 'meddler' },
     );
     const undone = Number(foreign.metadata.resourceVersion) + 1;
-    await eventually(
-      () => Number(configMaps.store.get(key)?.metadata.resourceVersion) >= undone,
-      'the foreign change is answered',
-    );
+    await expect
+      .poll(() => Number(configMaps.store.get(key)?.metadata.resourceVersion) >= undone, {
+        message: 'the foreign change is answered',
+      })
+      .toBe(true);
     expect(configMaps.store.get(key)).toMatchObject({
       metadata: { annotations: { theirs: 'kept' } },
       data: { size: '2' },
@@ -161,38 +165,50 @@ describe('an operator', () => {
 
     const { uid } = configMaps.store.get(key)?.metadata ?? {};
     await client.delete(CONFIG_MAPS, { namespace, name: 'one' });
-    await eventually(
-      () => ![undefined, uid].includes(configMaps.store.get(key)?.metadata.uid),
-      'the child is back',
-    );
+    await expect
+      .poll(() => ![undefined, uid].includes(configMaps.store.get(key)?.metadata.uid), {
+        message: 'the child is back',
+      })
+      .toBe(true);
 
     await client.patch(WIDGETS, { namespace, name: 'one' }, { merge: { spec: { size: 1 } } });
-    await eventually(
-      () =>
-        services.store.get(key) === undefined &&
-        configMaps.store.get(key)?.data?.size === '1' &&
-        isReady(key),
-      'the service is pruned',
-    );
+    await expect
+      .poll(
+        () =>
+          services.store.get(key) === undefined &&
+          configMaps.store.get(key)?.data?.size === '1' &&
+          isReady(key),
+        { message: 'the service is pruned' },
+      )
+      .toBeTruthy();
 
     const { metadata: owner } = await client.get(WIDGETS, { namespace, name: 'one' });
     expect(configMaps.store.get(key)?.metadata.ownerReferences?.map(({ uid }) => uid)).toEqual([owner.uid]);
     await client.delete(WIDGETS, { namespace, name: 'one' });
     if (h.collectsGarbage)
-      await eventually(() => configMaps.store.get(key) === undefined, 'the children go with their owner');
+      await expect
+        .poll(() => configMaps.store.get(key), { message: 'the children go with their owner' })
+        .toBe(undefined);
   });
 
   test('many objects at once end up right, and then there is silence', async () => {
     const operator = startOperator();
     const made = await Promise.all(Array.from({ length: 40 }, (_, index) => h.widget(`many-${index}`)));
-    await eventually(() => made.every((widget) => isReady(keyOf(widget))), 'all are ready');
+    await expect
+      .poll(() => made.every((widget) => isReady(keyOf(widget))), { message: 'all are ready' })
+      .toBeTruthy();
     let counted = JSON.stringify(await operator.requests());
-    await eventually(async () => {
-      const last = counted;
-      await new Promise((resolve) => setTimeout(resolve, 150));
-      counted = JSON.stringify(await operator.requests());
-      return last === counted;
-    }, 'silence');
+    await expect
+      .poll(
+        async () => {
+          const last = counted;
+          await new Promise((resolve) => setTimeout(resolve, 150));
+          counted = JSON.stringify(await operator.requests());
+          return last === counted;
+        },
+        { message: 'silence' },
+      )
+      .toBeTruthy();
     expect(Object.keys(JSON.parse(counted)).sort()).toEqual(['GET', 'PATCH']);
     expect(JSON.parse(counted).PATCH, 'one for the child and one for the status').toBe(80);
   });
@@ -263,11 +279,13 @@ test('of two electors one leads, and the other after it', async () => {
   const first = leader('first');
   await first.elected;
   const second = leader('second');
-  await eventually(
-    async () =>
-      ((await h.client.get<Lease>(LEASES, { namespace: h.namespace, name: 'election' })).spec?.renewTime ??
-        '') !== '',
-  );
+  await expect
+    .poll(
+      async () =>
+        ((await h.client.get<Lease>(LEASES, { namespace: h.namespace, name: 'election' })).spec?.renewTime ??
+          '') !== '',
+    )
+    .toBe(true);
   expect([first.elector.isLeader, second.elector.isLeader]).toEqual([true, false]);
   first.abort.abort();
   await first.running;
@@ -293,7 +311,7 @@ test('a local copy of metadata alone, and one that follows a selector', async ()
     data: { big: 'x' },
   };
   await h.client.create(CONFIG_MAPS, object);
-  await eventually(() => bare.store.size === 1);
+  await expect.poll(() => bare.store.size).toBe(1);
   expect(bare.store.list()[0]).not.toHaveProperty('data');
   expect(bare.store.list()[0]?.metadata.managedFields).toBeUndefined();
   await h.client.patch(
@@ -301,5 +319,7 @@ test('a local copy of metadata alone, and one that follows a selector', async ()
     { namespace: h.namespace, name: 'bare' },
     { merge: { metadata: { labels: { kind: 'other' } } } },
   );
-  await eventually(() => bare.store.size === 0, 'an object that the selector no longer takes is gone');
+  await expect
+    .poll(() => bare.store.size, { message: 'an object that the selector no longer takes is gone' })
+    .toBe(0);
 });

@@ -5,7 +5,6 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { kubectl } from '../../../hack/kubectl.ts';
-import { eventually } from './support/eventually.ts';
 import { deploymentOf } from './support/test-cluster.ts';
 
 const MAIN = fileURLToPath(new URL('../../../hack/devcluster/main.ts', import.meta.url));
@@ -32,7 +31,7 @@ async function startWithPods(): Promise<{ devcluster: ChildProcess; directory: s
   devcluster.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  await eventually(() => output).toContain('Ctrl-C ends it');
+  await expect.poll(() => output).toContain('Ctrl-C ends it');
   const kubeconfig = /KUBECONFIG=(.*)/.exec(output)?.[1] ?? '';
   const container = {
     name: 'main',
@@ -43,7 +42,7 @@ async function startWithPods(): Promise<{ devcluster: ChildProcess; directory: s
   await kubectl(['create', '-f', '-'], { kubeconfig, input: JSON.stringify(deployment) });
   const directory = dirname(kubeconfig);
   // Two shells, each with its sleep.
-  await eventually(() => processesIn(directory).length).toBe(4);
+  await expect.poll(() => processesIn(directory).length).toBe(4);
   return { devcluster, directory };
 }
 
@@ -56,7 +55,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
 
     const [code] = (await once(devcluster, 'exit')) as [number | null];
     expect(code).toBe(signal === 'SIGINT' ? 0 : null);
-    await eventually(() => processesIn(directory)).toEqual([]);
-    await eventually(() => existsSync(directory)).toBe(false);
+    await expect.poll(() => processesIn(directory)).toEqual([]);
+    await expect.poll(() => existsSync(directory)).toBe(false);
   },
 );

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EndpointSlice, Service } from '../../../hack/devcluster/network/service.ts';
 import type { Pod } from '../../../hack/devcluster/node/pod.ts';
 import { DEPLOYMENTS, ENDPOINT_SLICES, PODS, SERVICES } from '../../../operator/kube/resource-types.ts';
-import { eventually } from './support/eventually.ts';
 import { call, deploymentOf, server, TestCluster } from './support/test-cluster.ts';
 
 let cluster: TestCluster;
@@ -51,25 +50,25 @@ test('endpoints are ready with their pod, and serve on while it terminates', asy
     { app: 'slow' },
   );
   const pod = await cluster.ready(namespace, 'slow');
-  await eventually(() => endpoints('slow')).toEqual([['slow', true, true, false]]);
+  await expect.poll(() => endpoints('slow')).toEqual([['slow', true, true, false]]);
 
   await call(pod, '/fail', 'POST');
-  await eventually(() => endpoints('slow')).toEqual([['slow', false, false, false]]);
+  await expect.poll(() => endpoints('slow')).toEqual([['slow', false, false, false]]);
   await call(pod, '/recover', 'POST');
-  await eventually(() => endpoints('slow')).toEqual([['slow', true, true, false]]);
+  await expect.poll(() => endpoints('slow')).toEqual([['slow', true, true, false]]);
 
   await cluster.client.delete(PODS, { namespace, name: 'slow' });
-  await eventually(() => endpoints('slow')).toEqual([['slow', false, true, true]]);
+  await expect.poll(() => endpoints('slow')).toEqual([['slow', false, true, true]]);
   await call(pod, '/fail', 'POST');
-  await eventually(() => endpoints('slow')).toEqual([['slow', false, false, true]]);
-  await eventually(() => endpoints('slow')).toEqual([]);
+  await expect.poll(() => endpoints('slow')).toEqual([['slow', false, false, true]]);
+  await expect.poll(() => endpoints('slow')).toEqual([]);
 });
 
 test('a slice names its ports, its service and its pods', async () => {
   await createService('named');
   await cluster.createPod(namespace, 'named', { containers: [server()] }, { app: 'named' });
   const pod = await cluster.ready(namespace, 'named');
-  await eventually(() => endpoints('named')).toHaveLength(1);
+  await expect.poll(() => endpoints('named')).toHaveLength(1);
 
   const labelSelector = 'kubernetes.io/service-name=named';
   const [slice] = (await cluster.client.list<EndpointSlice>(ENDPOINT_SLICES, { namespace, labelSelector }))
@@ -98,7 +97,7 @@ test('a ClusterIP reaches all ready pods, refuses without any, and survives a ro
   await cluster.until(DEPLOYMENTS, namespace, 'web', { status: { availableReplicas: 2 } });
   const ask = async (): Promise<string> => (await fetch(url, { headers: { connection: 'close' } })).text();
   const names = new Set<string>();
-  await eventually(async () => names.add(await ask()).size).toBe(2);
+  await expect.poll(async () => names.add(await ask()).size).toBe(2);
 
   const asking = new AbortController();
   const failures: unknown[] = [];
@@ -114,9 +113,12 @@ test('a ClusterIP reaches all ready pods, refuses without any, and survives a ro
   await cluster.until(DEPLOYMENTS, namespace, 'web', {
     status: { observedGeneration: 2, updatedReplicas: 2, replicas: 2, availableReplicas: 2 },
   });
-  await eventually(
-    async () => (await cluster.client.list<Pod>(PODS, { namespace, labelSelector: 'app=web' })).items.length,
-  ).toBe(2);
+  await expect
+    .poll(
+      async () =>
+        (await cluster.client.list<Pod>(PODS, { namespace, labelSelector: 'app=web' })).items.length,
+    )
+    .toBe(2);
   asking.abort();
   await asked;
 

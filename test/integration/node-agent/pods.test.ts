@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isReady, type Pod } from '../../../hack/devcluster/node/pod.ts';
 import { CONFIG_MAPS, PODS, SECRETS } from '../../../operator/kube/resource-types.ts';
-import { eventually } from './support/eventually.ts';
 import { call, server, TestCluster } from './support/test-cluster.ts';
 
 let cluster: TestCluster;
@@ -70,9 +69,9 @@ test('a pod runs with the environment and files that it asks for, and follows ch
     { team: 'blue' },
   );
   const pod = await cluster.ready(namespace, 'files');
-  await eventually(() => cluster.log(namespace, 'files', { container: 'main' })).toBe(
-    'high s3cret cpu-0 one I am files\n',
-  );
+  await expect
+    .poll(() => cluster.log(namespace, 'files', { container: 'main' }))
+    .toBe('high s3cret cpu-0 one I am files\n');
 
   const root = `${cluster.cluster.directory}/pods`;
   const all = `${root}/${readdirSync(root)[0]}/v/reader/all`;
@@ -89,7 +88,7 @@ test('a pod runs with the environment and files that it asks for, and follows ch
     { namespace, name: 'files' },
     { merge: { metadata: { labels: { team: 'red' } } } },
   );
-  await eventually(files).toEqual(['two', 's3cret', 'team="red"']);
+  await expect.poll(files).toEqual(['two', 's3cret', 'team="red"']);
   expect(statusOf(pod)?.restartCount).toBe(0);
 });
 
@@ -232,7 +231,7 @@ test('init containers run one after the other before the containers', async () =
   });
 
   await cluster.ready(namespace, 'init');
-  await eventually(() => cluster.log(namespace, 'init')).toBe('1\n2\n');
+  await expect.poll(() => cluster.log(namespace, 'init')).toBe('1\n2\n');
 });
 
 test('a deleted pod runs its preStop hook, gets SIGTERM, and is gone when it has stopped', async () => {
@@ -281,13 +280,13 @@ test('a process that ignores SIGTERM is killed when the grace period is over, or
 
   await cluster.client.delete(PODS, { namespace, name: 'forced' }, { gracePeriodSeconds: 0 });
   await cluster.gone(PODS, namespace, 'forced');
-  await eventually(() => call(forced, '/').catch(() => 'refused')).toBe('refused');
+  await expect.poll(() => call(forced, '/').catch(() => 'refused')).toBe('refused');
 });
 
 test('a log can be followed, limited and asked for from its end', async () => {
   await cluster.createPod(namespace, 'logs', { containers: [server()] });
   const pod = await cluster.ready(namespace, 'logs');
-  await eventually(() => cluster.log(namespace, 'logs')).toBe('listening\n');
+  await expect.poll(() => cluster.log(namespace, 'logs')).toBe('listening\n');
   const log = await cluster.client.stream({
     path: `/api/v1/namespaces/${namespace}/pods/logs/log`,
     query: { follow: true },

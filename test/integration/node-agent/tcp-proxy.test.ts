@@ -3,7 +3,6 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { type Backend, TcpProxy } from '../../../hack/devcluster/network/tcp-proxy.ts';
-import { eventually } from './support/eventually.ts';
 
 const closers: (() => Promise<unknown> | unknown)[] = [];
 
@@ -83,10 +82,10 @@ test('connections are refused while there is no backend, and served when there i
   expect(await outcome(listen)).toBe('ECONNREFUSED');
 
   proxy.setBackends([echo]);
-  await eventually(() => outcome(listen)).toBe('x');
+  await expect.poll(() => outcome(listen)).toBe('x');
 
   proxy.setBackends([]);
-  await eventually(() => outcome(listen)).toBe('ECONNREFUSED');
+  await expect.poll(() => outcome(listen)).toBe('ECONNREFUSED');
 });
 
 test('a backend that refuses is passed over', async () => {

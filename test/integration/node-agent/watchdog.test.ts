@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { test } from 'vitest';
-import { eventually } from './support/eventually.ts';
+import { expect, test } from 'vitest';
 
 const PARENT = fileURLToPath(new URL('./support/orphan-parent.ts', import.meta.url));
 
@@ -29,10 +28,10 @@ test('nothing is left when the process that runs the pods is killed with SIGKILL
   const [line] = (await once(createInterface(parent.stdout), 'line')) as [string];
   const { directory, pids } = JSON.parse(line) as { directory: string; pids: [number, number] };
   // The shell and the sleep that it has started.
-  await eventually(() => processesOf(pids[1]).length).toBe(2);
+  await expect.poll(() => processesOf(pids[1]).length).toBe(2);
 
   parent.kill('SIGKILL');
 
-  await eventually(() => pids.flatMap(processesOf)).toEqual([]);
-  await eventually(() => existsSync(directory)).toBe(false);
+  await expect.poll(() => pids.flatMap(processesOf)).toEqual([]);
+  await expect.poll(() => existsSync(directory)).toBe(false);
 });

@@ -8,7 +8,6 @@ import {
   PODS,
   REPLICA_SETS,
 } from '../../../operator/kube/resource-types.ts';
-import { eventually } from './support/eventually.ts';
 import { deploymentOf, server, TestCluster } from './support/test-cluster.ts';
 
 let cluster: TestCluster;
@@ -71,7 +70,7 @@ test('a Deployment rolls out, is updated without losing availability, and goes b
   });
   await cluster.client.patch(DEPLOYMENTS, { namespace, name: 'web' }, withEnv('2'));
   await cluster.until(DEPLOYMENTS, namespace, 'web', complete('2', 2));
-  await eventually(async () => (await podsOf('web')).length).toBe(2);
+  await expect.poll(async () => (await podsOf('web')).length).toBe(2);
   watching.abort();
   await watched;
   expect(Math.min(...available)).toBeGreaterThanOrEqual(2);
@@ -98,13 +97,15 @@ test('a ReplicaSet lets go of a pod that its selector has no longer, makes anoth
     );
 
   await relabel(undefined);
-  await eventually(async () =>
-    (await podsOf('claims')).map(({ metadata }) => metadata.ownerReferences?.length ?? 0).sort(),
-  ).toEqual([0, 1]);
+  await expect
+    .poll(async () =>
+      (await podsOf('claims')).map(({ metadata }) => metadata.ownerReferences?.length ?? 0).sort(),
+    )
+    .toEqual([0, 1]);
   await cluster.until(DEPLOYMENTS, namespace, 'claims', { status: { replicas: 1, availableReplicas: 1 } });
 
   await relabel(hash);
-  await eventually(async () => (await podsOf('claims')).length).toBe(1);
+  await expect.poll(async () => (await podsOf('claims')).length).toBe(1);
 });
 
 test('Recreate ends the old pods before it starts new ones', async () => {
@@ -153,7 +154,7 @@ test('a Deployment is scaled through its scale subresource, to zero and back', a
     );
 
   await scale(0);
-  await eventually(() => podsOf('scaled')).toEqual([]);
+  await expect.poll(() => podsOf('scaled')).toEqual([]);
   await scale(3);
   await cluster.until(DEPLOYMENTS, namespace, 'scaled', { status: { replicas: 3, availableReplicas: 3 } });
 });
@@ -165,9 +166,9 @@ test('a deleted pod is replaced', async () => {
 
   await cluster.client.delete(PODS, { namespace, name: first?.metadata.name ?? '' });
 
-  await eventually(async () => (await podsOf('kept')).map((pod) => pod.metadata.uid)).not.toContain(
-    first?.metadata.uid,
-  );
+  await expect
+    .poll(async () => (await podsOf('kept')).map((pod) => pod.metadata.uid))
+    .not.toContain(first?.metadata.uid);
   await cluster.until(DEPLOYMENTS, namespace, 'kept', { status: { replicas: 1, availableReplicas: 1 } });
 });
 
@@ -211,9 +212,9 @@ test('a pod for which no accelerator is free waits, says why, and starts when on
       ],
     },
   });
-  await eventually(async () => (await cluster.client.list(EVENTS, { namespace })).items).toContainEqual(
-    expect.objectContaining({ reason: 'FailedScheduling', type: 'Warning' }),
-  );
+  await expect
+    .poll(async () => (await cluster.client.list(EVENTS, { namespace })).items)
+    .toContainEqual(expect.objectContaining({ reason: 'FailedScheduling', type: 'Warning' }));
 
   await cluster.client.delete(PODS, { namespace, name: 'holder' });
   await cluster.ready(namespace, 'waiter');

@@ -1,5 +1,5 @@
 /** What the operator makes of pools and models, and how it keeps it so. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../../operator/api/types.ts';
 import type { ConfigMap, Deployment, Service } from '../../../operator/controllers/shared/workloads.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
@@ -11,7 +11,8 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '../../../operator/kube/resource-types.ts';
-import { eventually, Harness, type RunningOperator } from './support/harness.ts';
+import { PATIENCE } from '../../support/patience.ts';
+import { Harness, type RunningOperator } from './support/harness.ts';
 
 interface EngineDeployment extends Deployment {
   spec: {
@@ -139,10 +140,15 @@ describe('children of a model', () => {
       { namespace, name: 'own' },
       { merge: { spec: { template: { serviceAccountName: 'existing' } } } },
     );
-    await eventually('the ServiceAccount is pruned', async () => {
-      const { items } = await harness.client.list(SERVICE_ACCOUNTS, { namespace });
-      return items.every(({ metadata }) => metadata.name !== 'vllm-own');
-    });
+    await expect
+      .poll(
+        async () => {
+          const { items } = await harness.client.list(SERVICE_ACCOUNTS, { namespace });
+          return items.every(({ metadata }) => metadata.name !== 'vllm-own');
+        },
+        { message: 'the ServiceAccount is pruned' },
+      )
+      .toBeTruthy();
   });
 
   it('never replace an object of somebody else', async () => {
@@ -179,19 +185,22 @@ describe('a pool', () => {
     );
     await harness.client.get(DEPLOYMENTS, { namespace, name: 'pool-router' });
     await harness.client.delete(INFERENCE_MODELS, { namespace, name: 'chat' });
-    await eventually(
-      'the pool is gone',
-      async () => (await harness.client.list(INFERENCE_POOLS, { namespace })).items.length === 0,
-    );
+    await expect
+      .poll(async () => (await harness.client.list(INFERENCE_POOLS, { namespace })).items.length, {
+        message: 'the pool is gone',
+      })
+      .toBe(0);
   });
 });
 
 async function routerConfigMap(namespace: string): Promise<string> {
-  return await eventually('the router has its immutable ConfigMap', async () => {
+  return await vi.waitFor(async () => {
     const { items } = await harness.client.list<ConfigMap>(CONFIG_MAPS, {
       namespace,
       labelSelector: 'app.kubernetes.io/component=router',
     });
-    return items.find(({ immutable }) => immutable)?.metadata.name;
-  });
+    const files = items.find(({ immutable }) => immutable);
+    if (!files) throw new Error('the router has no immutable ConfigMap');
+    return files.metadata.name;
+  }, PATIENCE);
 }

@@ -9,7 +9,7 @@ import {
   HORIZONTAL_POD_AUTOSCALERS,
   PERSISTENT_VOLUME_CLAIMS,
 } from '../../../operator/kube/resource-types.ts';
-import { eventually, Harness } from './support/harness.ts';
+import { Harness } from './support/harness.ts';
 
 let harness: Harness;
 
@@ -98,12 +98,17 @@ it('an autoscaler of somebody else on the same Deployment is named', async () =>
   await harness.client.create(HORIZONTAL_POD_AUTOSCALERS, hpa as KubeObject);
   const model = await harness.untilCondition(namespace, 'chat', 'ScalingReady', 'False', 'AnotherAutoscaler');
   expect(findCondition(model.status?.conditions, 'ScalingReady')?.message).toContain('keda-hpa-chat');
-  await eventually('there is a warning', async () => {
-    const { items } = await harness.client.list<KubeObject & { type: string; reason: string }>(EVENTS, {
-      namespace,
-    });
-    return items.some(({ type, reason }) => type === 'Warning' && reason === 'AnotherAutoscaler');
-  });
+  await expect
+    .poll(
+      async () => {
+        const { items } = await harness.client.list<KubeObject & { type: string; reason: string }>(EVENTS, {
+          namespace,
+        });
+        return items.some(({ type, reason }) => type === 'Warning' && reason === 'AnotherAutoscaler');
+      },
+      { message: 'there is a warning' },
+    )
+    .toBeTruthy();
   await harness.client.delete(HORIZONTAL_POD_AUTOSCALERS, { namespace, name: 'keda-hpa-chat' });
   await harness.untilCondition(namespace, 'chat', 'ScalingReady', 'True');
 });

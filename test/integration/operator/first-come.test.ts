@@ -4,7 +4,7 @@ import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../..
 import type { ConfigMap, Deployment } from '../../../operator/controllers/shared/workloads.ts';
 import { isTrue } from '../../../operator/kube/conditions.ts';
 import { CONFIG_MAPS, DEPLOYMENTS } from '../../../operator/kube/resource-types.ts';
-import { eventually, Harness, type RunningOperator } from './support/harness.ts';
+import { Harness, type RunningOperator } from './support/harness.ts';
 
 let harness: Harness;
 let operator: RunningOperator;
@@ -104,7 +104,9 @@ describe('a served name', () => {
     };
     expect(await recorded()).toContain('"chat"');
     await edit(b, 'holder', named('talk'));
-    await eventually('the new name is recorded', async () => (await recorded()).includes('"talk"'));
+    await expect
+      .poll(async () => (await recorded()).includes('"talk"'), { message: 'the new name is recorded' })
+      .toBeTruthy();
   });
 });
 
@@ -168,8 +170,10 @@ describe('a namespace', () => {
       },
     );
     await harness.untilCondition(a, 'first', 'Accepted', 'False', 'NamespaceNotAllowed');
-    await eventually('the engines are told to stop', async () => (await replicas(a)) === 0);
-    await eventually('the other team has the room', async () => (await replicas(b)) === 1, 40_000);
+    await expect.poll(async () => await replicas(a), { message: 'the engines are told to stop' }).toBe(0);
+    await expect
+      .poll(async () => await replicas(b), { message: 'the other team has the room', timeout: 40_000 })
+      .toBe(1);
   }, 60_000);
 
   it('may have so many models in a pool, and no more', async () => {

@@ -10,7 +10,7 @@ import { DEPLOYMENTS, PODS, REPLICA_SETS } from '../../../operator/kube/resource
 import { createCa } from '../../../operator/pki/certificates.ts';
 import { poolLabels } from '../../../operator/render/labels.ts';
 import { whichApiServer } from '../support/which-api-server.ts';
-import { eventually, Harness } from './support/harness.ts';
+import { Harness } from './support/harness.ts';
 
 let harness: Harness;
 const servers: Server[] = [];
@@ -100,9 +100,11 @@ describe.skipIf(whichApiServer() === 'existing')('a pod with the labels of a rou
     await startPod(platform, pool, unowned.podIP);
     const set = await replicaSetOf(deployment, pool);
     await startPod(platform, pool, real.podIP, [controllerReference(set)]);
-    await eventually('the real one has its table and is asked', async () =>
-      ['PUT /routes', 'GET /demand'].every((request) => real.requests.includes(request)),
-    );
+    await expect
+      .poll(async () => ['PUT /routes', 'GET /demand'].every((request) => real.requests.includes(request)), {
+        message: 'the real one has its table and is asked',
+      })
+      .toBeTruthy();
     expect({ elsewhere: elsewhere.requests, unowned: unowned.requests }).toEqual({
       elsewhere: [],
       unowned: [],

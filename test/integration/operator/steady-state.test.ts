@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INFERENCE_MODELS, INFERENCE_POOLS } from '../../../operator/api/types.ts';
 import { SERVICES } from '../../../operator/kube/resource-types.ts';
-import { eventually, Harness, type RunningOperator } from './support/harness.ts';
+import { Harness, type RunningOperator } from './support/harness.ts';
 
 /** A pool whose pods no cluster has room for. */
 const NOWHERE = {
@@ -49,7 +49,9 @@ describe('a steady state', () => {
 
     await operator.stop();
     operator = await harness.startOperator();
-    await eventually('the new operator leads', () => Promise.resolve(operator.isLeader()));
+    await expect
+      .poll(() => Promise.resolve(operator.isLeader()), { message: 'the new operator leads' })
+      .toBeTruthy();
     // It finds its Lease and root key, and everything else in place.
     expect(await harness.settled(operator)).toBe(0);
   });
@@ -88,7 +90,7 @@ describe('a steady state', () => {
     expect([operator.isLeader(), second.isLeader()]).toEqual([true, false]);
     expect(await second.writes()).toBe(0);
     await operator.stop();
-    await eventually('the second leads', () => Promise.resolve(second.isLeader()));
+    await expect.poll(() => Promise.resolve(second.isLeader()), { message: 'the second leads' }).toBeTruthy();
     expect(await harness.settled(second)).toBe(0);
     await harness.client.delete(SERVICES, { namespace, name: 'vllm-chat' });
     await harness.until(SERVICES, namespace, 'vllm-chat', 'is back', () => true);

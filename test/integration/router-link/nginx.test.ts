@@ -9,7 +9,7 @@ import {
 import type { DemandReport } from '../../../operator/router/demand-report.ts';
 import { RouterAdmin } from '../../../operator/router/router-admin.ts';
 import { RouterFleet } from '../../../operator/router/router-fleet.ts';
-import { closeAfterTest, never, setUp, table, until } from './support/fixtures.ts';
+import { closeAfterTest, never, setUp, table } from './support/fixtures.ts';
 import { startRealRouter } from './support/real-router.ts';
 
 async function servedModels(url: string): Promise<string[]> {
@@ -103,13 +103,15 @@ describe('with nginx', () => {
     fleet.setRouters([router.endpoint]);
     fleet.publish(table(5));
     await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
-    await until('it was asked once', () => reports.length > 0);
+    await expect.poll(() => reports.length > 0, { message: 'it was asked once' }).toBe(true);
     const answer = request(`${router.url}/v1/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ model: 'llama', prompt: 'hello' }),
     });
-    await until('the hold is known', () => reports.at(-1)?.models['uid-llama']?.held === 1);
+    await expect
+      .poll(() => reports.at(-1)?.models['uid-llama']?.held, { message: 'the hold is known' })
+      .toBe(1);
     const unavailable = { reason: 'Test', message: 'no engine will come' };
     const [model] = table(6).models;
     fleet.publish({ ...table(6), models: model ? [{ ...model, unavailable }] : [] });

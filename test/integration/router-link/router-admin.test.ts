@@ -3,7 +3,7 @@ import { certificatePeriod } from '../../../operator/pki/certificates.ts';
 import { createAuthority, issueClientCertificate, rotateAuthority } from '../../../operator/pki/pki.ts';
 import { RouterAdmin } from '../../../operator/router/router-admin.ts';
 import type { RouterAdminError } from '../../../operator/router/router-admin-error.ts';
-import { closeAfterTest, never, serverCertificate, setUp, table, until } from './support/fixtures.ts';
+import { closeAfterTest, never, serverCertificate, setUp, table } from './support/fixtures.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<RouterAdminError> {
   return await promise.then(
@@ -29,7 +29,9 @@ describe('RouterAdmin', () => {
     const { admin, startRouter } = await setUp();
     const router = await startRouter('a');
     const polled = admin.demand(router.endpoint, { since: router.seq, waitMs: 60_000 }, never);
-    await until('the poll arrived', () => router.requests.includes('GET /demand'));
+    await expect
+      .poll(() => router.requests.includes('GET /demand'), { message: 'the poll arrived' })
+      .toBeTruthy();
     router.hold('uid-llama');
     expect((await polled).seq).toBe(2);
   });
@@ -74,7 +76,9 @@ describe('RouterAdmin', () => {
     const { admin, client, authority, startRouter } = await setUp();
     const router = await startRouter('a');
     const polled = admin.demand(router.endpoint, { since: router.seq, waitMs: 60_000 }, never);
-    await until('the poll arrived', () => router.requests.includes('GET /demand'));
+    await expect
+      .poll(() => router.requests.includes('GET /demand'), { message: 'the poll arrived' })
+      .toBeTruthy();
     client.certificate = await issueClientCertificate(authority, { now: new Date() });
     await admin.putRoutes(router.endpoint, table(5), never);
     router.hold('uid-llama');
@@ -207,7 +211,7 @@ describe('RouterAdmin', () => {
     const admin = new RouterAdmin({ certificate: async () => client.certificate, clock });
     closeAfterTest(() => admin.close());
     const failing = failureOf(admin.putRoutes(router.endpoint, table(5), never));
-    await until('the request arrived', () => router.requests.length > 0);
+    await expect.poll(() => router.requests.length > 0, { message: 'the request arrived' }).toBe(true);
     for (const timer of timers) timer();
     expect((await failing).code).toBe('Timeout');
   });
@@ -217,7 +221,7 @@ describe('RouterAdmin', () => {
     const router = await startRouter('a');
     const caller = new AbortController();
     const polled = admin.demand(router.endpoint, { since: router.seq, waitMs: 60_000 }, caller.signal);
-    await until('the poll arrived', () => router.requests.length > 0);
+    await expect.poll(() => router.requests.length > 0, { message: 'the poll arrived' }).toBe(true);
     const reason = new Error('stopping');
     caller.abort(reason);
     await expect(polled).rejects.toBe(reason);

@@ -8,7 +8,7 @@ import {
   type RouterFleetOptions,
 } from '../../../operator/router/router-fleet.ts';
 import type { FakeRouter } from './support/fake-router.ts';
-import { closeAfterTest, setUp, table, until } from './support/fixtures.ts';
+import { closeAfterTest, setUp, table } from './support/fixtures.ts';
 
 async function setUpFleet(options: Partial<RouterFleetOptions> = {}) {
   const { admin, startRouter } = await setUp();
@@ -60,7 +60,9 @@ describe('routes', () => {
     };
     fleet.setRouters([router.endpoint]);
     fleet.publish(table(1));
-    await until('the first push arrived', () => router.requests.includes('PUT /routes'));
+    await expect
+      .poll(() => router.requests.includes('PUT /routes'), { message: 'the first push arrived' })
+      .toBeTruthy();
     for (let version = 2; version <= 50; version += 1) fleet.publish(table(version));
     release();
     await expect.poll(() => fleet.isConfirmed(50)).toBe(true);
@@ -77,7 +79,7 @@ describe('routes', () => {
     fleet.publish(same);
     fleet.setRouters([router.endpoint]);
     const polls = router.requests.length;
-    await until('some more polls', () => router.requests.length > polls + 5);
+    await expect.poll(() => router.requests.length > polls + 5, { message: 'some more polls' }).toBe(true);
     expect(router.requests.filter((request) => request === 'PUT /routes')).toHaveLength(1);
   });
 
@@ -87,13 +89,17 @@ describe('routes', () => {
     await down.stop();
     fleet.setRouters([down.endpoint, up.endpoint]);
     fleet.publish(table(5));
-    await until('the other has it', () => up.version === 5);
-    await until('the failure is told', () => fleet.status()[0]?.error?.code === 'Unreachable');
+    await expect.poll(() => up.version, { message: 'the other has it' }).toBe(5);
+    await expect
+      .poll(() => fleet.status()[0]?.error?.code, { message: 'the failure is told' })
+      .toBe('Unreachable');
     expect(fleet.isConfirmed(5)).toBe(false);
     await down.start();
     await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
     expect(down.version).toBe(5);
-    await until('the failure is forgotten', () => fleet.status()[0]?.error === undefined);
+    await expect
+      .poll(() => fleet.status()[0]?.error, { message: 'the failure is forgotten' })
+      .toBe(undefined);
   });
 
   it('are sent anew to a router that lost them', async () => {
@@ -104,7 +110,9 @@ describe('routes', () => {
     await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
     await router.stop();
     await router.start();
-    await until('it has the routes again', () => names(router).includes('mistral'));
+    await expect
+      .poll(() => names(router).includes('mistral'), { message: 'it has the routes again' })
+      .toBeTruthy();
   });
 
   it('replace those of a former leader whose clock stood ahead', async () => {
@@ -128,7 +136,7 @@ describe('routes', () => {
     await down.stop();
     fleet.setRouters([up.endpoint, { ...down.endpoint, ready: false }]);
     fleet.publish(table(5));
-    await until('the other has it', () => up.version === 5);
+    await expect.poll(() => up.version, { message: 'the other has it' }).toBe(5);
     await expect.poll(() => errorOf(fleet, 'down')).toBe('Unreachable');
     expect(fleet.isConfirmed(5)).toBe(false);
     offset = 61_000;
@@ -165,7 +173,9 @@ describe('routes', () => {
     fleet.publish(table(5, 'ours'));
     await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
     router.applied.push(table(9, 'theirs'));
-    await until('we saw that and gave way', () => timers.some(({ ms }) => ms === 15_000));
+    await expect
+      .poll(() => timers.some(({ ms }) => ms === 15_000), { message: 'we saw that and gave way' })
+      .toBeTruthy();
     expect(fleet.status()[0]).toMatchObject({ version: undefined, error: { code: 'Superseded' } });
     expect(names(router).at(-1)).toBe('theirs');
     for (const { callback } of timers.filter(({ ms }) => ms === 15_000)) callback();
@@ -190,10 +200,18 @@ describe('demand', () => {
     const { fleet, startRouter, reports, events } = await setUpFleet({ pollWaitMs: 60_000 });
     const [a, b] = [await startRouter('a'), await startRouter('b')];
     fleet.setRouters([a.endpoint, b.endpoint]);
-    await until('both were asked', () => events.includes('report a') && events.includes('report b'));
-    await until('both are asked again', () => a.requests.length === 2 && b.requests.length === 2);
+    await expect
+      .poll(() => events.includes('report a') && events.includes('report b'), { message: 'both were asked' })
+      .toBeTruthy();
+    await expect
+      .poll(() => a.requests.length === 2 && b.requests.length === 2, { message: 'both are asked again' })
+      .toBeTruthy();
     b.hold('uid-llama');
-    await until('the hold is known', () => reports.some(({ models }) => models['uid-llama']?.held === 1));
+    await expect
+      .poll(() => reports.some(({ models }) => models['uid-llama']?.held === 1), {
+        message: 'the hold is known',
+      })
+      .toBeTruthy();
     expect(a.requests).toHaveLength(2);
   });
 
@@ -201,12 +219,12 @@ describe('demand', () => {
     const { fleet, startRouter, events } = await setUpFleet({ pollWaitMs: 20 });
     const router = await startRouter('a');
     fleet.setRouters([router.endpoint]);
-    await until('it answers', () => events.includes('report a'));
+    await expect.poll(() => events.includes('report a'), { message: 'it answers' }).toBeTruthy();
     await router.stop();
     await expect.poll(() => errorOf(fleet, 'a')).toBe('Unreachable');
     events.length = 0;
     await router.start();
-    await until('it answers again', () => events.includes('report a'));
+    await expect.poll(() => events.includes('report a'), { message: 'it answers again' }).toBeTruthy();
     expect(fleet.status()[0]?.lastAnswerMs).toBeGreaterThan(0);
   });
 
@@ -214,10 +232,16 @@ describe('demand', () => {
     const { fleet, startRouter, events } = await setUpFleet({ pollWaitMs: 5 });
     const [a, b] = [await startRouter('a'), await startRouter('b')];
     fleet.setRouters([a.endpoint, b.endpoint]);
-    await until('both were asked', () => events.includes('report a') && events.includes('report b'));
+    await expect
+      .poll(() => events.includes('report a') && events.includes('report b'), { message: 'both were asked' })
+      .toBeTruthy();
     fleet.setRouters([b.endpoint]);
     events.length = 0;
-    await until('the other is asked on', () => events.filter((event) => event === 'report b').length > 10);
+    await expect
+      .poll(() => events.filter((event) => event === 'report b').length > 10, {
+        message: 'the other is asked on',
+      })
+      .toBe(true);
     expect(events).not.toContain('report a');
     expect(fleet.status().map(({ endpoint }) => endpoint.id)).toEqual(['b']);
   });
@@ -245,7 +269,7 @@ describe('demand', () => {
     fleet.setRouters([router.endpoint]);
     fleet.publish(table(5));
     await expect.poll(() => fleet.isConfirmed(5)).toBe(true);
-    await until('later reports arrive', () => reported.length > 3);
+    await expect.poll(() => reported.length > 3, { message: 'later reports arrive' }).toBe(true);
   });
 });
 

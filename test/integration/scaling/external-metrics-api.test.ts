@@ -17,7 +17,6 @@ import {
 import type { ExternalMetricsApiOptions } from '../../../operator/metrics-api/external-metrics-api.ts';
 import type { MetricSample } from '../../../operator/metrics-api/metric-values.ts';
 import { type Authority, createAuthority, trustBundle } from '../../../operator/pki/pki.ts';
-import { eventually } from '../../unit/kube/support/eventually.ts';
 import { backendAddress } from '../support/aggregation.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
 import { isAvailable, startMetricsLeader } from './support/metrics-leader.ts';
@@ -75,9 +74,9 @@ async function values(): Promise<string[] | number> {
 describe('the external metrics API', () => {
   it('is reached through the API server, which finds it available', async () => {
     const { metricsApi, samples } = await startLeader(5);
-    await eventually(() => isAvailable(metricsApi), 'an available API');
+    await expect.poll(() => isAvailable(metricsApi), { message: 'an available API' }).toBeTruthy();
     // The aggregator hears of it a little later than whoever reads the status.
-    await eventually(async () => (await values()).toString() === '5', 'the value');
+    await expect.poll(async () => (await values()).toString(), { message: 'the value' }).toBe('5');
     samples[0] = { model: 'llama', value: 0, known: false };
     expect(await values()).toEqual([]);
     const { text } = await client.raw({ path: '/apis/external.metrics.k8s.io/v1beta1' });
@@ -89,15 +88,17 @@ describe('the external metrics API', () => {
 
   it('hands over to the next leader, and writes nothing while nothing changes', async () => {
     const first = await startLeader(1);
-    await eventually(() => isAvailable(first.metricsApi), 'an available API');
+    await expect.poll(() => isAvailable(first.metricsApi), { message: 'an available API' }).toBeTruthy();
     await first.stop();
     expect(await values()).toBe(503);
     const calls = { reads: 0, writes: 0 };
     const second = await startLeader(2, { client: countingClient(calls) });
-    await eventually(async () => (await values()).toString() === '2', 'the value of the second leader');
-    await eventually(() => isAvailable(second.metricsApi), 'an available API');
+    await expect
+      .poll(async () => (await values()).toString(), { message: 'the value of the second leader' })
+      .toBe('2');
+    await expect.poll(() => isAvailable(second.metricsApi), { message: 'an available API' }).toBeTruthy();
     const { reads, writes } = calls;
-    await eventually(() => calls.reads > reads + 8, 'further checks');
+    await expect.poll(() => calls.reads > reads + 8, { message: 'further checks' }).toBe(true);
     expect(calls.writes).toBe(writes);
   });
 
@@ -109,28 +110,28 @@ describe('the external metrics API', () => {
     await client.create(API_SERVICES, foreign);
     let changes = 0;
     const { metricsApi } = await startLeader(1, { onChange: () => changes++ });
-    await eventually(() => metricsApi.state().owner === 'foreign', 'a foreign API');
+    await expect.poll(() => metricsApi.state().owner, { message: 'a foreign API' }).toBe('foreign');
     expect(metricsApi.state()).toEqual({ owner: 'foreign', by: 'keda/keda-metrics' });
     expect(changes).toBe(1);
     expect((await live()).spec.service?.namespace).toBe('keda');
     await client.delete(API_SERVICES, { name: API_SERVICE_NAME });
-    await eventually(() => isAvailable(metricsApi), 'an available API');
+    await expect.poll(() => isAvailable(metricsApi), { message: 'an available API' }).toBeTruthy();
     // Another adapter's installer takes it over again.
     await client.patch(
       API_SERVICES,
       { name: API_SERVICE_NAME },
       { merge: { spec: { service: foreign.spec.service } } },
     );
-    await eventually(() => metricsApi.state().owner === 'foreign', 'a foreign API');
+    await expect.poll(() => metricsApi.state().owner, { message: 'a foreign API' }).toBe('foreign');
     expect((await live()).spec.service?.namespace).toBe('keda');
   });
 
   it('corrects what is its own', async () => {
     const { metricsApi } = await startLeader(1);
-    await eventually(() => isAvailable(metricsApi), 'an available API');
+    await expect.poll(() => isAvailable(metricsApi), { message: 'an available API' }).toBeTruthy();
     const { caBundle } = (await live()).spec;
     await client.patch(API_SERVICES, { name: API_SERVICE_NAME }, { merge: { spec: { caBundle: 'b2xk' } } });
-    await eventually(async () => (await live()).spec.caBundle === caBundle, 'the CA bundle');
+    await expect.poll(async () => (await live()).spec.caBundle, { message: 'the CA bundle' }).toBe(caBundle);
   });
 
   it('belongs to the ClusterRole that is uninstalled with the operator', async () => {
@@ -141,7 +142,7 @@ describe('the external metrics API', () => {
     };
     const { metadata } = await client.apply(CLUSTER_ROLES, role);
     const { metricsApi } = await startLeader(1, { ownerClusterRole: NAMESPACE });
-    await eventually(() => isAvailable(metricsApi), 'an available API');
+    await expect.poll(() => isAvailable(metricsApi), { message: 'an available API' }).toBeTruthy();
     expect((await live()).metadata.ownerReferences).toMatchObject([
       { kind: 'ClusterRole', name: NAMESPACE, uid: metadata.uid },
     ]);
@@ -151,13 +152,17 @@ describe('the external metrics API', () => {
     const { metricsApi } = await startLeader(1, {
       trustBundle: () => Promise.reject(new Error('the Secret is gone')),
     });
-    await eventually(() => JSON.stringify(metricsApi.state()).includes('the Secret is gone'), 'the reason');
+    await expect
+      .poll(() => JSON.stringify(metricsApi.state()).includes('the Secret is gone'), {
+        message: 'the reason',
+      })
+      .toBeTruthy();
     expect(metricsApi.state()).toMatchObject({ owner: 'unknown' });
   });
 
   it('is asked by kubectl, as whoever RBAC lets in', async () => {
     const { metricsApi } = await startLeader(7);
-    await eventually(() => isAvailable(metricsApi), 'an available API');
+    await expect.poll(() => isAvailable(metricsApi), { message: 'an available API' }).toBeTruthy();
     const kubectl = async (user: string) => {
       const args = ['--kubeconfig', api.kubeconfig, '--as', user, 'get', '--raw', METRIC];
       return await promisify(execFile)(kubectlPath(), args).then(
@@ -183,7 +188,9 @@ describe('the external metrics API', () => {
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: metadata.name },
       subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'jane' }],
     } as KubeObject);
-    await eventually(async () => (await kubectl('jane')).includes('"value":"7"'), 'an answer for jane');
+    await expect
+      .poll(async () => (await kubectl('jane')).includes('"value":"7"'), { message: 'an answer for jane' })
+      .toBeTruthy();
     expect(await kubectl('joe')).toContain('forbidden');
   });
 });

@@ -18,7 +18,6 @@ import type { MetricSample } from '../../../operator/metrics-api/metric-values.t
 import { createAuthority } from '../../../operator/pki/pki.ts';
 import { renderHpa } from '../../../operator/render/hpa.ts';
 import { engineName } from '../../../operator/render/names.ts';
-import { eventually } from '../../unit/kube/support/eventually.ts';
 import { resolved } from '../../unit/model/support/resolve.ts';
 import { model, pool } from '../../unit/render/support/objects.ts';
 import { backendAddress } from '../support/aggregation.ts';
@@ -86,7 +85,7 @@ describe('an HPA of ours', () => {
       authority,
       samples,
     });
-    await eventually(() => isAvailable(metricsApi), 'an available API');
+    await expect.poll(() => isAvailable(metricsApi), { message: 'an available API' }).toBeTruthy();
     await client.create(DEPLOYMENTS, deployment(key));
     const ours = resolved(pool('A100'), llama);
     const hpa = renderHpa(ours, scaling);
@@ -99,20 +98,20 @@ describe('an HPA of ours', () => {
         ({ type }) => type === 'ScalingActive',
       )?.reason;
 
-    await eventually(async () => (await active()) === 'ValidMetricFound', 'a first value');
+    await expect.poll(async () => await active(), { message: 'a first value' }).toBe('ValidMetricFound');
     expect(await replicas()).toBe(1);
     samples[0] = { model: 'llama', value: 35, known: true };
-    await eventually(async () => (await replicas()) === 4, 'four replicas');
+    await expect.poll(async () => await replicas(), { message: 'four replicas' }).toBe(4);
     samples[0] = { model: 'llama', value: 0, known: false };
-    await eventually(async () => (await active()) === 'FailedGetExternalMetric', 'no value');
+    await expect.poll(async () => await active(), { message: 'no value' }).toBe('FailedGetExternalMetric');
     expect(await replicas()).toBe(4);
     samples[0] = { model: 'llama', value: 3, known: true };
-    await eventually(async () => (await replicas()) === 1, 'one replica');
+    await expect.poll(async () => await replicas(), { message: 'one replica' }).toBe(1);
 
     // Sleep: whoever waits now is the operator's to wake, not the HPA's.
     await client.patch(DEPLOYMENTS, key, { merge: { spec: { replicas: 0 } } }, { subresource: 'scale' });
     samples[0] = { model: 'llama', value: 50, known: true };
-    await eventually(async () => (await active()) === 'ScalingDisabled', 'a pause');
+    await expect.poll(async () => await active(), { message: 'a pause' }).toBe('ScalingDisabled');
     expect(await replicas()).toBe(0);
     const live = await client.get<Hpa>(HORIZONTAL_POD_AUTOSCALERS, key);
     const decision = resolveMode({
@@ -123,7 +122,7 @@ describe('an HPA of ours', () => {
     });
     expect(decision).toMatchObject({ mode: 'HPA', condition: { status: 'True', reason: 'HPA' } });
     await client.patch(DEPLOYMENTS, key, { merge: { spec: { replicas: 1 } } }, { subresource: 'scale' });
-    await eventually(async () => (await replicas()) === 4, 'four replicas after the wake');
+    await expect.poll(async () => await replicas(), { message: 'four replicas after the wake' }).toBe(4);
   });
 });
 

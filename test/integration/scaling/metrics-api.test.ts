@@ -4,7 +4,6 @@ import { createConnection, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { issueServingCertificate } from '../../../operator/pki/pki.ts';
-import { eventually } from '../../unit/kube/support/eventually.ts';
 import { FakeClock } from '../../unit/kube/support/fake-clock.ts';
 import { HOST, startHarness } from './support/metrics-api.ts';
 import { accessReviews } from './support/reviewing-api.ts';
@@ -136,7 +135,9 @@ describe('the server', () => {
     await new Promise((resolve) => beyond.once('close', resolve).resume());
     expect((await get('/healthz')).status).toBe(200);
     held[0]?.destroy();
-    await eventually(() => handshake('127.0.0.9', server.port), 'it has room again');
+    await expect
+      .poll(() => handshake('127.0.0.9', server.port), { message: 'it has room again' })
+      .toBeTruthy();
     for (const socket of held) socket.destroy();
   });
 
@@ -154,7 +155,7 @@ describe('the server', () => {
     const asked = Array.from({ length: 8 }, (_, i) =>
       harness.get('/apis', { headers: { authorization: `Bearer token-${i}` } }).catch(() => undefined),
     );
-    await eventually(() => reviews() === 8, 'eight are looked at');
+    await expect.poll(() => reviews(), { message: 'eight are looked at' }).toBe(8);
     const { status } = await harness.get('/apis', { headers: { authorization: 'Bearer one-more' } });
     expect([status, reviews()]).toEqual([429, 8]);
     harness.api.fault = answered;
@@ -180,7 +181,7 @@ describe('the server', () => {
       rejectUnauthorized: false,
     });
     gone.write(`GET ${METRIC} HTTP/1.1\r\nhost: x\r\nx-remote-user: jane\r\n\r\n`);
-    await eventually(() => accessReviews(harness.api).length > 0, 'the review');
+    await expect.poll(() => accessReviews(harness.api).length > 0, { message: 'the review' }).toBe(true);
     gone.destroy();
     harness.api.fault = answered;
     expect((await harness.get('/healthz')).status).toBe(200);

@@ -3,11 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { CustomResourceDefinition } from '../../../operator/api/crd.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
-import { sleep } from '../../../operator/kube/clock.ts';
-import { isKubeError } from '../../../operator/kube/errors.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
 
 const DIRECTORY = new URL('../../../crds/', import.meta.url);
+
+import { eventually } from '../../support/eventually.ts';
 
 export const CUSTOM_RESOURCE_DEFINITIONS: ResourceType = {
   group: 'apiextensions.k8s.io',
@@ -16,8 +16,6 @@ export const CUSTOM_RESOURCE_DEFINITIONS: ResourceType = {
   plural: 'customresourcedefinitions',
   namespaced: false,
 };
-
-const PATIENCE_MS = 60_000;
 
 /** Applies them, those that are there already included, and waits until their objects are served. */
 export async function installDefinitions(client: KubeClient): Promise<void> {
@@ -36,15 +34,5 @@ export async function untilServed(
   const { group, names, scope, versions } = spec;
   const version = versions[0]?.name ?? '';
   const type = { group, version, kind: names.kind, plural: names.plural, namespaced: scope === 'Namespaced' };
-  const end = performance.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      await client.list(type, { pageSize: 1 });
-      return;
-    } catch (error) {
-      if (!isKubeError(error, 'NotFound') || performance.now() > end)
-        throw new Error(`${metadata.name} is not served`, { cause: error });
-      await sleep(25);
-    }
-  }
+  await eventually(`${metadata.name} is served`, () => client.list(type, { pageSize: 1 }));
 }

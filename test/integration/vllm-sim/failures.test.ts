@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createSimServer, type SimServer } from '../../vllm-sim/sim-server.ts';
-import { type ErrorBody, events, post, until } from './http-helpers.ts';
+import { type ErrorBody, events, post } from './http-helpers.ts';
 
 let server: SimServer | undefined;
 
@@ -58,7 +58,7 @@ describe('switches', () => {
       error: { message: 'Internal server error', type: 'InternalServerError', param: null, code: 500 },
     });
     expect(data[4]).toBe('[DONE]');
-    await until(() => server?.sim.running === 0);
+    await expect.poll(() => server?.sim.running).toBe(0);
   });
 
   test('say 503, to requests or to probes', async () => {
@@ -90,7 +90,7 @@ describe('switches', () => {
     const url = await start();
     await post(`${url}/sim/control`, { stall: true });
     const waiting = chat(url);
-    await until(() => server?.sim.waiting === 1);
+    await expect.poll(() => server?.sim.waiting).toBe(1);
     expect((await fetch(`${url}/health`)).status).toBe(200);
     await post(`${url}/sim/control`, { stall: false });
     expect((await waiting).status).toBe(200);
@@ -172,10 +172,10 @@ describe('clients that go away', () => {
     const url = await start({ VLLM_SIM_TIME_SCALE: '1' });
     const abort = new AbortController();
     const request = chat(url, { max_tokens: 30_000 }, { signal: abort.signal });
-    await until(() => server?.sim.running === 1);
+    await expect.poll(() => server?.sim.running).toBe(1);
     abort.abort(new Error('gone'));
     await expect(request).rejects.toThrow('gone');
-    await until(() => server?.sim.running === 0);
+    await expect.poll(() => server?.sim.running).toBe(0);
     expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/finished_reason="abort"\} 1\.0/);
   });
 });

@@ -22,13 +22,6 @@ export async function events(response: Response): Promise<string[]> {
     .map((event) => event.slice(event.indexOf('data: ') + 'data: '.length));
 }
 
-/** Calls until the condition holds; the test's own timeout is the limit. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** Reads a stream until its first event arrived. */
 export async function firstEvent(response: Response): Promise<() => Promise<string>> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();

@@ -1,7 +1,6 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type SimProcess, startSim } from '../../vllm-sim/start.ts';
-import { until } from './http-helpers.ts';
 
 const MODEL = 'Qwen/Qwen3-8B';
 const messages = [{ role: 'user' as const, content: 'What is the weather in Bonn?' }];
@@ -153,7 +152,9 @@ describe('chat', () => {
       break;
     }
     const state = async (): Promise<string> => (await fetch(`${sim.url}/metrics`)).text();
-    await until(async () => /request_success_total\{[^}]*finished_reason="abort"\} 1\.0/.test(await state()));
+    await expect
+      .poll(async () => /request_success_total\{[^}]*finished_reason="abort"\} 1\.0/.test(await state()))
+      .toBeTruthy();
     expect(await state()).toMatch(/num_requests_running\{[^}]*\} 0\.0/);
   });
 

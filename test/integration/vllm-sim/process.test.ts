@@ -9,7 +9,7 @@ import {
   type StartSimOptions,
   startSim,
 } from '../../vllm-sim/start.ts';
-import { type ErrorBody, firstEvent, post, until } from './http-helpers.ts';
+import { type ErrorBody, firstEvent, post } from './http-helpers.ts';
 
 const started: SimProcess[] = [];
 
@@ -86,7 +86,7 @@ describe('start', () => {
     child.stderr.setEncoding('utf8').on('data', (part: string) => {
       text.err += part;
     });
-    await until(() => text.out.includes('Starting to load model'));
+    await expect.poll(() => text.out.includes('Starting to load model')).toBeTruthy();
     await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow(/fetch failed/);
     child.kill('SIGTERM');
     const code = await new Promise((resolve) => child.once('close', resolve));
@@ -128,9 +128,9 @@ describe('SIGTERM', () => {
     });
     const running = await openStream(sim, 1500);
     const waiting = chat(sim, { max_tokens: 3, ignore_eos: true });
-    await until(async () => ((await control(sim)) as { waiting: number }).waiting === 1);
+    await expect.poll(async () => ((await control(sim)) as { waiting: number }).waiting).toBe(1);
     sim.signal();
-    await until(async () => ((await control(sim)) as { status: string }).status === 'draining');
+    await expect.poll(async () => ((await control(sim)) as { status: string }).status).toBe('draining');
     const health = await fetch(`${sim.url}/health`);
     expect([health.status, await health.text()]).toEqual([200, '']);
     const refused = await chat(sim);

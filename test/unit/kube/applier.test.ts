@@ -10,7 +10,6 @@ import type { KubeObject } from '../../../operator/kube/object.ts';
 import { Reflector } from '../../../operator/kube/reflector.ts';
 import { CONFIG_MAPS, SERVICES } from '../../../operator/kube/resource-types.ts';
 import { WriteTracker } from '../../../operator/kube/write-tracker.ts';
-import { eventually } from './support/eventually.ts';
 import { FakeClock } from './support/fake-clock.ts';
 import { type ConfigMap, configMap, MiniApi, ownerNamed } from './support/mini-api.ts';
 
@@ -38,7 +37,7 @@ beforeEach(async () => {
     void reflector.run(abort.signal);
     await reflector.waitForSync();
   }
-  await eventually(() => api.openWatches === 2);
+  await expect.poll(() => api.openWatches).toBe(2);
 });
 afterEach(async () => {
   abort.abort(new Error('test over'));
@@ -77,12 +76,14 @@ async function caughtUp(): Promise<void> {
       .map(({ metadata }) => `${metadata.name}@${metadata.resourceVersion}`)
       .sort()
       .join();
-  await eventually(
-    () =>
-      state(configMaps.store.list()) === state(api.store.list(CONFIG_MAPS)) &&
-      state(services.store.list()) === state(api.store.list(SERVICES)),
-    'the copies',
-  );
+  await expect
+    .poll(
+      () =>
+        state(configMaps.store.list()) === state(api.store.list(CONFIG_MAPS)) &&
+        state(services.store.list()) === state(api.store.list(SERVICES)),
+      { message: 'the copies' },
+    )
+    .toBeTruthy();
 }
 
 const change = async (name: string, edit: object) => {
@@ -113,7 +114,7 @@ describe('applying', () => {
     const applier = newApplier();
     api.fault = ({ query }) => (query.has('watch') ? { status: 503 } : undefined);
     api.dropWatches('end');
-    await eventually(() => api.openWatches === 0);
+    await expect.poll(() => api.openWatches).toBe(0);
     await applier.apply({ owner, desired: [configMap('a')] });
     expect(configMaps.store.get('default/a')).toBeUndefined();
     const { requests } = await applier.apply({ owner, desired: [configMap('a')] });
@@ -323,7 +324,7 @@ test('the next reconcile of the owner waits for what was written', async () => {
   const { changes } = await applier.apply({ owner, desired: [configMap('a')] });
   const ready = tracker.isReady('default/w');
   expect(changes).toHaveLength(1);
-  await eventually(() => tracker.isReady('default/w'));
+  await expect.poll(() => tracker.isReady('default/w')).toBeTruthy();
   expect(ready === true || configMaps.store.get('default/a') !== undefined).toBe(true);
 });
 

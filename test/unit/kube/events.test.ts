@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EventRecorder } from '../../../operator/kube/events.ts';
 import { EVENTS } from '../../../operator/kube/resource-types.ts';
-import { eventually } from './support/eventually.ts';
 import { FakeClock } from './support/fake-clock.ts';
 import { MiniApi, ownerNamed } from './support/mini-api.ts';
 
@@ -34,7 +33,7 @@ const stored = () => api.store.list(EVENTS);
 test('an event has all that events.k8s.io/v1 asks for', async () => {
   const widget = ownerNamed('w');
   recorder.emit(widget, { ...scaled('from 0 to 1'), related: ownerNamed('pool') });
-  await eventually(() => stored().length === 1);
+  await expect.poll(() => stored().length).toBe(1);
   expect(stored()[0]).toMatchObject({
     metadata: { name: expect.stringMatching(/^w\.[0-9a-f]{16}$/), namespace: 'default' },
     eventTime: '2026-01-01T00:00:00.000000Z',
@@ -63,7 +62,7 @@ test('a repetition within two minutes is left out', async () => {
   recorder.emit(ownerNamed('w'), scaled('one'));
   await clock.advance(120_000);
   recorder.emit(widget, scaled('one'));
-  await eventually(() => stored().length === 4);
+  await expect.poll(() => stored().length).toBe(4);
   expect(stored().map(({ note }) => note)).toEqual(['one', 'two', 'one', 'one']);
 });
 
@@ -71,12 +70,12 @@ test('a flood about one object is bounded, and does not silence others', async (
   const [loud, quiet] = [ownerNamed('loud'), ownerNamed('quiet')];
   for (let index = 0; index < 10_000; index++) recorder.emit(loud, scaled(`n${index}`));
   recorder.emit(quiet, scaled('once'));
-  await eventually(() => stored().some(({ note }) => note === 'once'));
+  await expect.poll(() => stored().some(({ note }) => note === 'once')).toBeTruthy();
   expect(stored()).toHaveLength(26);
   await clock.advance(60_000);
   recorder.emit(loud, scaled('later'));
   recorder.emit(loud, scaled('too many'));
-  await eventually(() => stored().length === 27);
+  await expect.poll(() => stored().length).toBe(27);
 });
 
 test('no more than a thousand events wait for the API server', async () => {
@@ -100,13 +99,13 @@ test('an event that is refused is dropped, the next is sent', async () => {
   api.fault = () => (refusals-- > 0 ? { status: 403 } : undefined);
   recorder.emit(ownerNamed('w'), scaled('refused'));
   recorder.emit(ownerNamed('w'), scaled('fine'));
-  await eventually(() => stored().length === 1);
+  await expect.poll(() => stored().length).toBe(1);
   expect(stored()[0]).toMatchObject({ note: 'fine' });
 });
 
 test('a note is cut to what the server takes, between characters', async () => {
   recorder.emit(ownerNamed('w'), scaled('€'.repeat(1_000)));
-  await eventually(() => stored().length === 1);
+  await expect.poll(() => stored().length).toBe(1);
   const note = String(stored()[0]?.note);
   expect(Buffer.byteLength(note)).toBeLessThanOrEqual(1_024);
   expect(note).toMatch(/^€+…$/);

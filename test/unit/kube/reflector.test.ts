@@ -7,7 +7,6 @@ import { type Logger, silentLogger } from '../../../operator/kube/logger.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import { Reflector, type ReflectorOptions, type ReflectorTiming } from '../../../operator/kube/reflector.ts';
 import { CONFIG_MAPS } from '../../../operator/kube/resource-types.ts';
-import { eventually } from './support/eventually.ts';
 import { fastClock } from './support/fake-clock.ts';
 import { type ConfigMap, configMap, MiniApi } from './support/mini-api.ts';
 
@@ -62,7 +61,7 @@ test('lists, then follows from there, and asks for what the protocol needs', asy
   const reflector = start({ labelSelector: 'app=x', random: () => 0.5 });
   await reflector.waitForSync();
   api.store.put(CONFIG_MAPS, configMap('b'));
-  await eventually(() => reflector.store.size === 2);
+  await expect.poll(() => reflector.store.size).toBe(2);
   const { metadata } = reflector.store.get('default/a') ?? configMap('none');
   expect([metadata.managedFields, metadata.annotations]).toEqual([undefined, { kept: 'y' }]);
   expect(Object.fromEntries(watches()[0]?.query ?? [])).toEqual({
@@ -76,12 +75,12 @@ test('lists, then follows from there, and asks for what the protocol needs', asy
 
 test('a bookmark moves the place from which it goes on', async () => {
   const reflector = start();
-  await eventually(() => api.openWatches === 1);
+  await expect.poll(() => api.openWatches).toBe(1);
   api.store.version = 5_000;
   api.bookmark(CONFIG_MAPS);
-  await eventually(() => reflector.store.resourceVersion === '5000');
+  await expect.poll(() => reflector.store.resourceVersion).toBe('5000');
   api.dropWatches('end');
-  await eventually(() => api.openWatches === 1);
+  await expect.poll(() => api.openWatches).toBe(1);
   expect(watches().at(-1)?.query.get('resourceVersion')).toBe('5000');
   expect(lists()).toBe(1);
 });
@@ -91,13 +90,13 @@ describe('failures', () => {
     api.store.put(CONFIG_MAPS, configMap('a'));
     const registry = new Registry();
     const reflector = start({ registry });
-    await eventually(() => api.openWatches === 1);
+    await expect.poll(() => api.openWatches).toBe(1);
     api.fault = ({ query }) =>
       query.has('watch') && query.get('resourceVersion') === '101' ? { status: 410 } : undefined;
     api.dropWatches('reset');
     api.store.remove(CONFIG_MAPS, 'default/a');
     api.store.put(CONFIG_MAPS, configMap('b'));
-    await eventually(() => caughtUp(reflector) && api.openWatches === 1);
+    await expect.poll(() => caughtUp(reflector) && api.openWatches === 1).toBeTruthy();
     expect(lists()).toBe(2);
     expect(await registry.getSingleMetricAsString('reflector_lists_total')).toContain(
       '{resource="configmaps",cause="expired"} 1',
@@ -112,17 +111,17 @@ describe('failures', () => {
     let silent = 1;
     api.fault = ({ query }) =>
       query.has('watch') && silent-- > 0 ? { lines: [], ending: 'hang' } : undefined;
-    await eventually(() => api.openWatches === 1, 'a second watch');
+    await expect.poll(() => api.openWatches, { message: 'a second watch' }).toBe(1);
     api.store.put(CONFIG_MAPS, configMap('a'));
-    await eventually(() => caughtUp(reflector));
+    await expect.poll(() => caughtUp(reflector)).toBeTruthy();
   });
 
   test('a garbage line costs a new watch, no event', async () => {
     const reflector = start();
-    await eventually(() => api.openWatches === 1);
+    await expect.poll(() => api.openWatches).toBe(1);
     api.sendLine('{"type":"ADDED","obj');
     api.store.put(CONFIG_MAPS, configMap('a'));
-    await eventually(() => caughtUp(reflector) && watches().length === 2);
+    await expect.poll(() => caughtUp(reflector) && watches().length === 2).toBeTruthy();
     expect(lists()).toBe(1);
   });
 
@@ -139,12 +138,12 @@ describe('failures', () => {
     };
     api.fault = ({ query }) => (query.has('watch') ? undefined : { status: 200, body: JSON.stringify(list) });
     const reflector = start({ log: logger });
-    await eventually(() => api.openWatches === 1);
+    await expect.poll(() => api.openWatches).toBe(1);
     expect(reflector.store.size).toBe(0);
     for (const object of [unnamed, { ...unnamed, metadata: null }, { ...unnamed, metadata: { name: 'x' } }])
       api.sendLine(JSON.stringify({ type: 'ADDED', object }));
     api.store.put(CONFIG_MAPS, configMap('a'));
-    await eventually(() => reflector.store.size === 1);
+    await expect.poll(() => reflector.store.size).toBe(1);
     expect([lists(), watches().length]).toEqual([1, 1]);
     expect(errors).toEqual(['an object without name or uid is left out']);
   });
@@ -156,14 +155,14 @@ describe('failures', () => {
         ? undefined
         : { status: 403, body: '{"kind":"Status","reason":"Forbidden","message":"may not list"}' };
     const reflector = start();
-    await eventually(() => lists() > 3);
+    await expect.poll(() => lists() > 3).toBe(true);
     expect(reflector.status()).toMatchObject({
       synced: false,
       error: { code: 'Forbidden', message: expect.stringContaining('may not list') },
     });
     allowed = true;
     await reflector.waitForSync();
-    await eventually(() => api.openWatches === 1);
+    await expect.poll(() => api.openWatches).toBe(1);
     expect(reflector.status()).toEqual({ synced: true });
   });
 
@@ -175,7 +174,7 @@ describe('failures', () => {
     start({
       clock,
     });
-    await eventually(() => api.openWatches === 1);
+    await expect.poll(() => api.openWatches).toBe(1);
     expect(waits).toContain(9_000);
   });
 
@@ -190,7 +189,7 @@ describe('failures', () => {
       timing: { healthyMs: 1e9 },
       random: () => 0,
     });
-    await eventually(() => watches().length >= 9);
+    await expect.poll(() => watches().length >= 9).toBe(true);
     const backoff = waits.filter((ms) => ms <= 30_000);
     expect(backoff.slice(0, 8)).toEqual([800, 1_600, 3_200, 6_400, 12_800, 15_000, 15_000, 15_000]);
   });
@@ -315,16 +314,15 @@ test('whatever happens, the store ends up equal to the server, and its handlers 
             refusals = 2;
             break;
           case 'settle':
-            await eventually(() => own.openWatches === 1);
+            await expect.poll(() => own.openWatches).toBe(1);
         }
       }
       const state = (objects: KubeObject[]) =>
         objects.map((item) => `${keyOf(item)} ${item.metadata.uid} ${item.metadata.resourceVersion}`).sort();
       const server = JSON.stringify(state(own.store.list(CONFIG_MAPS)));
-      await eventually(
-        () => JSON.stringify(state(reflector.store.list())) === server,
-        `store equal to ${server}`,
-      );
+      await expect
+        .poll(() => JSON.stringify(state(reflector.store.list())), { message: `store equal to ${server}` })
+        .toBe(server);
       expect([...mirror.keys()].sort()).toEqual(reflector.store.keys().sort());
       stop.abort();
       await running;

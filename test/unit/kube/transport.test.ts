@@ -2,7 +2,6 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KubeError } from '../../../operator/kube/errors.ts';
 import { CONFIG_MAPS, PODS } from '../../../operator/kube/resource-types.ts';
-import { eventually } from './support/eventually.ts';
 import { FakeClock, fastClock } from './support/fake-clock.ts';
 import { configMap, MiniApi } from './support/mini-api.ts';
 
@@ -30,14 +29,14 @@ describe('connections', () => {
     expect(api.requests).toHaveLength(2_000);
     expect(api.connections - before).toBeLessThanOrEqual(8);
     await transport.close();
-    await eventually(() => api.openSockets === 0, 'all sockets closed');
+    await expect.poll(() => api.openSockets, { message: 'all sockets closed' }).toBe(0);
   });
 
   test('no request waits behind a watch', async () => {
     const client = api.client({ connections: 2 });
     const watch = client.watch(CONFIG_MAPS, { resourceVersion: '1' });
     const first = watch.next();
-    await eventually(() => api.openWatches === 1);
+    await expect.poll(() => api.openWatches).toBe(1);
     await Promise.all(Array.from({ length: 50 }, () => client.list(PODS)));
     await client.create(CONFIG_MAPS, configMap('a'));
     expect((await first).value).toMatchObject({ type: 'ADDED' });
@@ -53,16 +52,16 @@ describe('connections', () => {
         // nothing comes
       }
     })();
-    await eventually(() => api.openWatches === 1, 'the watch is open');
+    await expect.poll(() => api.openWatches, { message: 'the watch is open' }).toBe(1);
     abort.abort(new Error('enough'));
     await expect(watching).rejects.toThrow('enough');
-    await eventually(() => api.openWatches === 0, 'the watch is closed');
+    await expect.poll(() => api.openWatches, { message: 'the watch is closed' }).toBe(0);
     api.store.put(CONFIG_MAPS, configMap('a'));
     for await (const event of client.watch(CONFIG_MAPS, { resourceVersion: '1' })) {
       expect(event.type).toBe('ADDED');
       break;
     }
-    await eventually(() => api.openWatches === 0, 'the second watch is closed');
+    await expect.poll(() => api.openWatches, { message: 'the second watch is closed' }).toBe(0);
     await transport.close();
   });
 });
@@ -156,7 +155,7 @@ describe('deadlines', () => {
     api.fault = () => throttled('20');
     const abort = new AbortController();
     const call = api.client().list(PODS, { signal: abort.signal });
-    await eventually(() => api.requests.length === 1);
+    await expect.poll(() => api.requests.length).toBe(1);
     const reason = new Error('shutting down');
     abort.abort(reason);
     await expect(call).rejects.toBe(reason);
@@ -167,10 +166,11 @@ describe('deadlines', () => {
     const client = api.client({ clock, requestTimeoutMs: 200 });
     const watch = client.watch(CONFIG_MAPS, { resourceVersion: '1' });
     const first = watch.next();
-    await eventually(
-      () => api.openWatches === 1 && clock.pending === 0,
-      'the watch is open and its deadline lifted',
-    );
+    await expect
+      .poll(() => api.openWatches === 1 && clock.pending === 0, {
+        message: 'the watch is open and its deadline lifted',
+      })
+      .toBeTruthy();
     await clock.advance(1_000);
     api.store.put(CONFIG_MAPS, configMap('late'));
     expect((await first).value).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'late' } } });

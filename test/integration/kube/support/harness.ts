@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { KubeClient } from '../../../../operator/kube/client.ts';
-import { isKubeError } from '../../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../../operator/kube/load-connection.ts';
 import type { KubeObject } from '../../../../operator/kube/object.ts';
 import { Reflector, type ReflectorOptions } from '../../../../operator/kube/reflector.ts';
 import { NAMESPACES } from '../../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../../operator/kube/transport.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { startTestApiServer } from '../../support/api-server.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../../support/definitions.ts';
 import { WIDGETS, WIDGETS_NAME, type Widget } from './widgets.ts';
@@ -138,25 +138,5 @@ async function installWidgets(client: KubeClient): Promise<void> {
     },
   };
   await client.apply(CUSTOM_RESOURCE_DEFINITIONS, definition);
-  await eventually(() =>
-    client.list(WIDGETS).then(
-      () => true,
-      (error: unknown) => {
-        if (isKubeError(error, 'NotFound')) return false;
-        throw error;
-      },
-    ),
-  );
-}
-
-/** Resolves when the condition holds; rejects after twenty seconds. */
-export async function eventually(
-  condition: () => boolean | Promise<boolean>,
-  what = 'the condition',
-): Promise<void> {
-  const end = Date.now() + 20_000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`${what} did not come true within 20 s`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await eventually('widgets are served', () => client.list(WIDGETS));
 }

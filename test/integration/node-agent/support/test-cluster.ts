@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 import { type Cluster, type ClusterOptions, startCluster } from '../../../../hack/devcluster/cluster.ts';
 import { type Container, isReady, type Pod, type PodSpec } from '../../../../hack/devcluster/node/pod.ts';
 import { KubeClient } from '../../../../operator/kube/client.ts';
@@ -7,7 +8,6 @@ import { isKubeError } from '../../../../operator/kube/errors.ts';
 import type { KubeObject, ResourceType } from '../../../../operator/kube/object.ts';
 import { NAMESPACES, PODS } from '../../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../../operator/kube/transport.ts';
-import { eventually } from './eventually.ts';
 
 const SERVER = fileURLToPath(new URL('./pod-server.ts', import.meta.url));
 
@@ -58,12 +58,12 @@ export class TestCluster {
     name: string,
     expected: object,
   ): Promise<T> {
-    await eventually(() => this.get(type, namespace, name)).toMatchObject(expected);
+    await expect.poll(() => this.get(type, namespace, name)).toMatchObject(expected);
     return this.client.get<T>(type, { namespace, name });
   }
 
   async gone(type: ResourceType, namespace: string, name: string): Promise<void> {
-    await eventually(() => this.get(type, namespace, name)).toBeUndefined();
+    await expect.poll(() => this.get(type, namespace, name)).toBeUndefined();
   }
 
   async createPod(
@@ -77,10 +77,12 @@ export class TestCluster {
   }
 
   async ready(namespace: string, name: string): Promise<Pod> {
-    await eventually(async () => {
-      const pod = await this.get<Pod>(PODS, namespace, name);
-      return pod !== undefined && isReady(pod);
-    }).toBe(true);
+    await expect
+      .poll(async () => {
+        const pod = await this.get<Pod>(PODS, namespace, name);
+        return pod !== undefined && isReady(pod);
+      })
+      .toBe(true);
     return this.client.get<Pod>(PODS, { namespace, name });
   }
 

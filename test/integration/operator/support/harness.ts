@@ -1,7 +1,6 @@
 /** The operator in this process, against the API server of the environment. */
 import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
-import { API_VERSION } from '../../../../operator/api/common.ts';
 import {
   INFERENCE_MODELS,
   INFERENCE_POOLS,
@@ -13,12 +12,19 @@ import type { Deployment } from '../../../../operator/controllers/shared/workloa
 import { KubeClient } from '../../../../operator/kube/client.ts';
 import { type Clock, sleep, systemClock } from '../../../../operator/kube/clock.ts';
 import { findCondition } from '../../../../operator/kube/conditions.ts';
-import { isKubeError } from '../../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../../operator/kube/load-connection.ts';
 import { silentLogger } from '../../../../operator/kube/logger.ts';
 import type { KubeObject, ResourceType } from '../../../../operator/kube/object.ts';
 import { DEPLOYMENTS, NAMESPACES } from '../../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../../operator/kube/transport.ts';
+import { eventually } from '../../../support/eventually.ts';
+import {
+  createModel,
+  createNamespace,
+  createPool,
+  type Spec,
+  untilObject,
+} from '../../../support/objects.ts';
 import { startTestApiServer, type TestApiServer } from '../../support/api-server.ts';
 import { installDefinitions } from '../../support/definitions.ts';
 
@@ -103,31 +109,13 @@ export class Harness {
     return operator;
   }
 
-  async createPool(
-    namespace: string,
-    spec: Record<string, unknown> = {},
-    name = 'pool',
-  ): Promise<InferencePool> {
-    return await this.client.create<InferencePool>(
-      INFERENCE_POOLS,
-      manifest('InferencePool', namespace, name, { accelerator: { type: 'A100' }, ...spec }) as InferencePool,
-    );
+  async createPool(namespace: string, spec: Spec = {}, name = 'pool'): Promise<InferencePool> {
+    return await createPool(this.client, namespace, name, { accelerator: { type: 'A100' }, ...spec });
   }
 
-  async createModel(
-    namespace: string,
-    name: string,
-    spec: Record<string, unknown> = {},
-  ): Promise<InferenceModel> {
-    const full = {
-      poolRef: { name: 'pool' },
-      model: { source: 'hf://mistralai/Mistral-7B-Instruct-v0.3' },
-      ...spec,
-    };
-    return await this.client.create<InferenceModel>(
-      INFERENCE_MODELS,
-      manifest('InferenceModel', namespace, name, full) as InferenceModel,
-    );
+  async createModel(namespace: string, name: string, spec: Spec = {}): Promise<InferenceModel> {
+    const model = { source: 'hf://mistralai/Mistral-7B-Instruct-v0.3' };
+    return await createModel(this.client, namespace, name, { model, ...spec });
   }
 
   /** The object once it satisfies the predicate. */
@@ -138,15 +126,7 @@ export class Harness {
     what: string,
     predicate: (object: T) => boolean,
   ): Promise<T> {
-    return await eventually(`${type.kind} ${namespace}/${name} ${what}`, async () => {
-      try {
-        const object = await this.client.get<T>(type, { namespace, name });
-        return predicate(object) ? object : undefined;
-      } catch (error) {
-        if (isKubeError(error, 'NotFound')) return undefined;
-        throw error;
-      }
-    });
+    return await untilObject<T>(this.client, type, { namespace, name }, what, predicate);
   }
 
   async untilCondition(
@@ -217,43 +197,13 @@ export class Harness {
       await eventually(
         `the pools of ${namespace} are gone`,
         async () => (await this.client.list(INFERENCE_POOLS, { namespace })).items.length === 0,
-        60_000,
       );
     }
   }
 
   async #createNamespace(name: string, labels: Record<string, string> = {}): Promise<string> {
-    await this.client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
+    await createNamespace(this.client, name, labels);
     this.#namespaces.push(name);
     return name;
   }
-}
-
-/** Waits until the check gives something true; fails with what was waited for. */
-export async function eventually<T>(
-  what: string,
-  check: () => Promise<T | undefined | false>,
-  timeoutMs = 20_000,
-): Promise<T> {
-  const end = Date.now() + timeoutMs;
-  let last: unknown;
-  while (Date.now() < end) {
-    try {
-      const result = await check();
-      if (result !== undefined && result !== false) return result;
-    } catch (error) {
-      last = error;
-    }
-    await sleep(25);
-  }
-  throw new Error(`not in time: ${what}`, { cause: last });
-}
-
-function manifest(
-  kind: string,
-  namespace: string,
-  name: string,
-  spec: Record<string, unknown>,
-): KubeObject & { spec: unknown } {
-  return { apiVersion: API_VERSION, kind, metadata: { name, namespace }, spec };
 }

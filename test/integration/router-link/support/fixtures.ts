@@ -1,5 +1,4 @@
 /** What the tests of the link between operator and routers share. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach } from 'vitest';
 import { type CertificateAndKey, createCa } from '../../../../operator/pki/certificates.ts';
 import {
@@ -77,12 +76,3 @@ export function closeAfterTest(close: () => Promise<unknown>): void {
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
-
-/** Waits until a condition holds. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 2000; attempt += 1) {
-    if (condition()) return;
-    await delay(5);
-  }
-  throw new Error(`did not happen: ${what}`);
-}

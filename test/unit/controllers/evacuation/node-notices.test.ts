@@ -5,7 +5,6 @@ import { NodeNotices } from '../../../../operator/controllers/evacuation/node-no
 import type { KubeObject } from '../../../../operator/kube/object.ts';
 import { NODES } from '../../../../operator/kube/resource-types.ts';
 import { Store } from '../../../../operator/kube/store.ts';
-import { eventually } from '../../kube/support/eventually.ts';
 import { fastClock } from '../../kube/support/fake-clock.ts';
 import { MiniApi } from '../../kube/support/mini-api.ts';
 import { aPool } from '../fixtures.ts';
@@ -60,9 +59,9 @@ it('reads nodes from the first pool of spot nodes on, and follows them', async (
   expect(api.requests).toEqual([]);
 
   pools.upsert(spotPool('spot'));
-  await eventually(() => notices.of('gpu-0')?.source === KEY, 'the notice');
+  await expect.poll(() => notices.of('gpu-0')?.source, { message: 'the notice' }).toBe(KEY);
   put([]);
-  await eventually(() => notices.of('gpu-0') === undefined, 'the end of the notice');
+  await expect.poll(() => notices.of('gpu-0'), { message: 'the end of the notice' }).toBe(undefined);
 });
 
 it('says once that it may not read nodes, goes on without, and reads them once it may', async () => {
@@ -81,8 +80,8 @@ it('says once that it may not read nodes, goes on without, and reads them once i
   };
   put([{ key: KEY, effect: 'NoSchedule' }]);
   pools.upsert(spotPool('spot'));
-  await eventually(() => warnings.length > 0, 'the warning');
+  await expect.poll(() => warnings.length > 0, { message: 'the warning' }).toBe(true);
   expect(notices.of('gpu-0')).toBeUndefined();
-  await eventually(() => notices.of('gpu-0')?.source === KEY, 'the notice');
+  await expect.poll(() => notices.of('gpu-0')?.source, { message: 'the notice' }).toBe(KEY);
   expect(warnings).toHaveLength(1);
 });

@@ -1,14 +1,14 @@
-import { sleep } from '../../../operator/kube/clock.ts';
-
-/** Longest that anything awaited here may take: far above what it takes, so that a slow machine fails no test. */
-const PATIENCE_MS = 60_000;
+/** For what tests and benchmarks share: vitest's `expect.poll` and `vi.waitFor` work within vitest only. */
+import { sleep } from '../../operator/kube/clock.ts';
+import { CLUSTER_PATIENCE } from './patience.ts';
 
 /** Waits until the check gives something true; fails with what was waited for and the last error. */
 export async function eventually<T>(
   what: string,
   check: () => Promise<T | undefined | false> | T | undefined | false,
+  intervalMs = CLUSTER_PATIENCE.interval,
 ): Promise<T> {
-  const end = performance.now() + PATIENCE_MS;
+  const end = performance.now() + CLUSTER_PATIENCE.timeout;
   let last: unknown;
   while (performance.now() < end) {
     try {
@@ -18,7 +18,7 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    await sleep(25);
+    await sleep(intervalMs);
   }
   throw new Error(`not in time: ${what}`, { cause: last });
 }
