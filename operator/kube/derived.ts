@@ -34,11 +34,11 @@ export class Derived<V> {
   }
 
   /** What `compute` returns, or returned before for the same object, generation and inputs (by identity). Keeps no error. */
-  of({ metadata }: KubeObject, inputs: readonly unknown[], compute: () => V): V {
-    const { uid = '', generation } = metadata;
+  of<T extends KubeObject>(object: T, inputs: readonly unknown[], compute: (object: T) => V): V {
+    const { uid = '', generation } = object.metadata;
     const known = this.#entries.get(uid);
     if (known && known.generation === generation && isSame(known.inputs, inputs)) return known.value;
-    const value = compute();
+    const value = compute(object);
     this.#entries.set(uid, { generation, inputs, value });
     return value;
   }
@@ -50,5 +50,9 @@ export class Derived<V> {
 }
 
 function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((input, i) => input === b[i]);
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  // Asked for thousands of objects at once.
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

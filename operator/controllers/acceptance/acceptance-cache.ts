@@ -162,11 +162,12 @@ export class AcceptanceCache {
     const holdings = former?.holdings ?? new Holdings(ledger.models(pool));
     const models = state.models.store.byIndex('byPool', key);
     const gone = new Set<Key>();
+    const resolve = resolutions.findInPool(pool);
     const { verdicts, lingering, isSettled } = acceptModels({
       ...resolutions.pool(pool),
       models,
       namespaceLabels: (name) => state.namespaces.store.get(name)?.metadata.labels,
-      resolve: (model) => resolutions.find(pool, model) ?? NOTHING,
+      resolve: (model) => resolve(model) ?? NOTHING,
       holdings,
       isReserved: (holder) => {
         gone.add(holder);

@@ -113,15 +113,16 @@ export class ModelRoutes {
    * has one that cannot be routed by a mistake of ours, which is logged and holds up no other.
    */
   of(pool: InferencePool): RouteModel[] {
-    const { state, acceptance } = this.#options;
+    const { state, resolutions, acceptance } = this.#options;
     const version = versionOf(pool);
     const verdicts = acceptance.verdicts(pool);
     const namesOf = acceptance.names(pool);
+    const resolve = resolutions.inPool(pool);
     return state.models.store.byIndex('byPool', keyOf(pool)).flatMap((model): RouteModel[] => {
       const verdict = verdicts.get(model.metadata.uid ?? '');
       if (!verdict || (!verdict.accepted && verdict.reason === 'NamespaceNotAllowed')) return [];
       try {
-        const resolution = this.#resolve(pool, model);
+        const resolution = this.#attempt(resolve, model);
         const present = verdict.accepted ? resolution?.engine : undefined;
         const engine = this.#granted(model, present, namesOf(model));
         return engine ? [this.#route(pool, version, model, { engine, scaling: resolution?.scaling })] : [];
@@ -235,9 +236,9 @@ export class ModelRoutes {
   }
 
   /** Undefined by a mistake of ours: then it keeps what it had. */
-  #resolve(pool: InferencePool, model: InferenceModel): Resolution | undefined {
+  #attempt(resolve: (model: InferenceModel) => Resolution, model: InferenceModel): Resolution | undefined {
     try {
-      return this.#options.resolutions.of(pool, model);
+      return resolve(model);
     } catch (error) {
       this.#tell(model, error);
       return undefined;

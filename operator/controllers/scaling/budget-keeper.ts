@@ -175,6 +175,7 @@ export class BudgetKeeper {
     const { state, resolutions, acceptance, lives, departures, demand, minReplicas } = this.#options;
     const key = keyOf(pool);
     const { count, resourceName } = resolutions.pool(pool).accelerator;
+    const resolve = resolutions.findInPool(pool);
     // One that has nothing and asks for nothing changes nothing.
     const present = state.models.store.byIndex('byPool', key).flatMap((model): BudgetModel | [] => {
       const uid = model.metadata.uid ?? '';
@@ -188,7 +189,7 @@ export class BudgetKeeper {
           isReleased(pod) ||
           departures.isReleasing(uid, pod.metadata.uid ?? ''),
       ).length;
-      const scaling = resolutions.find(pool, model)?.scaling;
+      const scaling = resolve(model)?.scaling;
       const most = scaling ? mostReplicas(scaling) : given;
       const replicas = ending + Math.max(holding.length - ending, Math.min(given, most));
       const waiting = this.#requests.get(uid);

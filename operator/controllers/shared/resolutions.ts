@@ -6,8 +6,6 @@ import { resolveModel } from '../../model/resolve-model.ts';
 import { resolvePool } from '../../model/resolve-pool.ts';
 import type { Resolution, ResolvedPool } from '../../model/resolved-model.ts';
 
-import { InvalidSpecError } from '../../values/spec-issue.ts';
-
 export interface ResolutionsOptions {
   pools: { store: Watchable<InferencePool> };
   models: { store: Watchable<InferenceModel> };
@@ -29,20 +27,29 @@ export class Resolutions {
 
   /** A model in its pool. Throws InvalidSpecError when no model can run in the pool. */
   of(pool: InferencePool, model: InferenceModel): Resolution {
+    return this.inPool(pool)(model);
+  }
+
+  /** As `of`, for many models of one pool. Throws InvalidSpecError at once when no model can run in the pool. */
+  inPool(pool: InferencePool): (model: InferenceModel) => Resolution {
     const resolved = this.pool(pool);
-    return this.#models.of(model, [resolved], () => resolveModel(resolved, model));
+    const inputs = [resolved];
+    const resolve = (model: InferenceModel) => resolveModel(resolved, model);
+    return (model) => this.#models.of(model, inputs, resolve);
   }
 
   /**
-   * As `of`, and undefined for an error that nobody expected: a model that meets a mistake of ours must not hold up the
+   * As `inPool`, and undefined for an error that nobody expected: a model that meets a mistake of ours must not hold up the
    * others of its pool, and its own reconcile meets the error again, which logs it.
    */
-  find(pool: InferencePool, model: InferenceModel): Resolution | undefined {
-    try {
-      return this.of(pool, model);
-    } catch (error) {
-      if (error instanceof InvalidSpecError) throw error;
-      return undefined;
-    }
+  findInPool(pool: InferencePool): (model: InferenceModel) => Resolution | undefined {
+    const resolve = this.inPool(pool);
+    return (model) => {
+      try {
+        return resolve(model);
+      } catch {
+        return undefined;
+      }
+    };
   }
 }
