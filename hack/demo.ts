@@ -13,7 +13,7 @@ import OpenAI from 'openai';
 import { Narrator } from './demo/narrator.ts';
 import { keepAsking } from './demo/traffic.ts';
 import { startCluster } from './devcluster/cluster.ts';
-import { kubectl } from './kubectl.ts';
+import { kubectl } from './kubectl/kubectl.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** A simulated engine loads in three seconds. */

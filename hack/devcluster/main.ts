@@ -1,6 +1,6 @@
 // `npm run devcluster`: a small Kubernetes on this machine, until Ctrl-C.
 import { Command } from 'commander';
-import { kubectl, kubectlPath } from '../kubectl.ts';
+import { kubectl, kubectlPath } from '../kubectl/kubectl.ts';
 import { type Cluster, type ClusterOptions, startCluster } from './cluster.ts';
 import { consoleLogger } from './console-logger.ts';
 

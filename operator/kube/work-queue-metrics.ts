@@ -28,13 +28,9 @@ const SILENT: QueueObserver = {
 /** Buckets of client-go: powers of ten from 10 ns to 1000 s. */
 const BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000];
 
-/** An observer that keeps the `workqueue_*` metrics; without a registry it does nothing. */
-export function observeQueue(registry: Registry | undefined, name: string, clock: Clock): QueueObserver {
-  if (registry === undefined) {
-    return SILENT;
-  }
+/** The metrics themselves, for all queues of a registry. */
+function queueMetrics(registry: Registry) {
   const labelNames = ['name', 'controller'] as const;
-  const labels = { name, controller: name };
   const depth = gauge(registry, {
     name: 'workqueue_depth',
     help: 'Keys that wait for a worker, by priority.',
@@ -68,6 +64,16 @@ export function observeQueue(registry: Registry | undefined, name: string, clock
     help: 'How long the oldest key has been worked on up to now.',
     labelNames,
   });
+  return { depth, adds, retries, queueTime, workTime, unfinished, longest };
+}
+
+/** An observer that keeps the `workqueue_*` metrics; without a registry it does nothing. */
+export function observeQueue(registry: Registry | undefined, name: string, clock: Clock): QueueObserver {
+  if (registry === undefined) {
+    return SILENT;
+  }
+  const labels = { name, controller: name };
+  const { depth, adds, retries, queueTime, workTime, unfinished, longest } = queueMetrics(registry);
   const addedAt = new Map<Key, number>();
   const startedAt = new Map<Key, number>();
   const running = () => [...startedAt.values()].map((start) => (clock.monotonic() - start) / 1000);

@@ -10,10 +10,11 @@ import { ownerKeys } from '../../kube/owner-keys.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { HORIZONTAL_POD_AUTOSCALERS, PERSISTENT_VOLUME_CLAIMS } from '../../kube/resource-types.ts';
 import { claimNames } from '../../model/shared-claims.ts';
-import { modelKeysOf, scaleTarget } from '../scaling/other-autoscalers.ts';
+import { modelKeysOf } from '../scaling/other-autoscalers.ts';
 import { createApplier } from '../shared/children.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
+import { scaleTarget } from '../shared/scale-target.ts';
 import { ModelReconciler, type ModelReconcilerOptions } from './model-reconciler.ts';
 
 export const MODEL_PERMISSIONS: readonly Permission[] = [

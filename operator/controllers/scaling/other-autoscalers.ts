@@ -9,15 +9,10 @@ import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { engineName } from '../../render/names.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
+import { scaleTarget, targetKey } from '../shared/scale-target.ts';
 import type { Autoscaler } from '../shared/workloads.ts';
 
 const { say } = conditionSet(MODEL_CONDITIONS);
-
-/** What an autoscaler scales, as an index key. */
-export function scaleTarget({ metadata, spec }: Autoscaler): string[] {
-  const { kind, name } = spec?.scaleTargetRef ?? {};
-  return kind === undefined || name === undefined ? [] : [targetKey(kind, metadata.namespace, name)];
-}
 
 /** Keys of the models that an autoscaler may be about. */
 export function modelKeysOf(state: ClusterState, autoscaler: Autoscaler): string[] {
@@ -61,8 +56,4 @@ function targetsOf({ metadata }: InferenceModel): [deployment: string, model: st
     targetKey(DEPLOYMENTS.kind, namespace, engineName(name)),
     targetKey(INFERENCE_MODELS.kind, namespace, name),
   ];
-}
-
-function targetKey(kind: string, namespace = '', name: string): string {
-  return `${kind}/${namespace}/${name}`;
 }

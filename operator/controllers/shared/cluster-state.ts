@@ -30,9 +30,9 @@ import type { ClaimModes } from '../../model/shared-claims.ts';
 import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
 import { API_KEYS_LABEL, type ApiKeyConfigMap, keepApiKeys } from '../../router/api-keys.ts';
 import type { EndpointSlice } from '../../router/endpoints-from-slices.ts';
-import { scaleTarget } from '../scaling/other-autoscalers.ts';
 import { keepConfigMap } from './keep-config-map.ts';
 import { keepPod } from './keep-pod.ts';
+import { scaleTarget } from './scale-target.ts';
 import type { Autoscaler, ConfigMap, Deployment, Pod, Service, VolumeClaim } from './workloads.ts';
 
 export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';
@@ -51,33 +51,29 @@ interface ClusterStateOptions {
 }
 
 /** Declares the reflectors; the manager runs them. */
-export function createClusterState({ client, log, registry }: ClusterStateOptions) {
+export function createClusterState(source: ClusterStateOptions) {
   const managed = <T extends KubeObject>(
     type: ResourceType,
     more: { transform?: (object: T) => T; indexes?: Record<string, (object: T) => string[]> } = {},
-  ) => new Reflector<T>({ client, type, labelSelector: MANAGED_BY_SELECTOR, log, registry, ...more });
+  ) => new Reflector<T>({ ...source, type, labelSelector: MANAGED_BY_SELECTOR, ...more });
 
   const state = {
-    pools: new Reflector<InferencePool>({ client, type: INFERENCE_POOLS, log, registry }),
+    pools: new Reflector<InferencePool>({ ...source, type: INFERENCE_POOLS }),
     models: new Reflector<InferenceModel>({
-      client,
+      ...source,
       type: INFERENCE_MODELS,
       indexes: {
         byPool: (model) => [poolKeyOf(model)],
         byUid: (model) => [model.metadata.uid ?? ''],
         byNamespace: (model) => [model.metadata.namespace ?? ''],
       },
-      log,
-      registry,
     }),
-    namespaces: new Reflector<KubeObject>({ client, type: NAMESPACES, metadataOnly: true, log, registry }),
+    namespaces: new Reflector<KubeObject>({ ...source, type: NAMESPACES, metadataOnly: true }),
     apiKeys: new Reflector<ApiKeyConfigMap>({
-      client,
+      ...source,
       type: CONFIG_MAPS,
       labelSelector: `${API_KEYS_LABEL}=true`,
       transform: keepApiKeys,
-      log,
-      registry,
     }),
     deployments: managed<Deployment>(DEPLOYMENTS, { transform: noteReplicasOwner }),
     pods: managed<Pod>(PODS, {
@@ -91,36 +87,30 @@ export function createClusterState({ client, log, registry }: ClusterStateOption
     }),
     // Only who owns the pods of routers and Redis: their status changes with every pod.
     replicaSets: new Reflector<KubeObject>({
-      client,
+      ...source,
       type: REPLICA_SETS,
       labelSelector: `${MANAGED_BY_SELECTOR},${COMPONENT_LABEL} in (router,cache)`,
       metadataOnly: true,
-      log,
-      registry,
     }),
     services: managed<Service>(SERVICES),
     configMaps: managed<ConfigMap>(CONFIG_MAPS, { transform: keepConfigMap }),
     serviceAccounts: managed<KubeObject>(SERVICE_ACCOUNTS),
     // Claims that users made: of each only the access modes, which never change.
     userClaims: new Reflector<VolumeClaim>({
-      client,
+      ...source,
       type: PERSISTENT_VOLUME_CLAIMS,
       transform: onlyAccessModes,
-      log,
-      registry,
     }),
     volumeClaims: managed<KubeObject>(PERSISTENT_VOLUME_CLAIMS),
     disruptionBudgets: managed<KubeObject>(POD_DISRUPTION_BUDGETS),
     networkPolicies: managed<KubeObject>(NETWORK_POLICIES),
     autoscalers: managed<Autoscaler>(HORIZONTAL_POD_AUTOSCALERS),
     otherAutoscalers: new Reflector<Autoscaler>({
-      client,
+      ...source,
       type: HORIZONTAL_POD_AUTOSCALERS,
       labelSelector: MANAGED_BY_SELECTOR.replace('=', '!='),
       transform: onlyScaleTarget,
       indexes: { byTarget: scaleTarget },
-      log,
-      registry,
     }),
     ingresses: managed<KubeObject>(INGRESSES),
     endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel } }),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import OpenAI from 'openai';
 import { type Cluster, type ClusterOptions, startCluster } from '../../../hack/devcluster/cluster.ts';
 import { Watchdog } from '../../../hack/devcluster/node/watchdog.ts';
-import { type CommandResult, kubectl, tryKubectl } from '../../../hack/kubectl.ts';
+import { type CommandResult, kubectl, tryKubectl } from '../../../hack/kubectl/kubectl.ts';
 import {
   INFERENCE_MODELS,
   INFERENCE_POOLS,

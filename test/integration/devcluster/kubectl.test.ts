@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
-import { kubectl, tryKubectl } from '../../../hack/kubectl.ts';
+import { kubectl, tryKubectl } from '../../../hack/kubectl/kubectl.ts';
 
 const DEFINITION = {
   apiVersion: 'apiextensions.k8s.io/v1',

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
-import { kubectl } from '../../../hack/kubectl.ts';
+import { kubectl } from '../../../hack/kubectl/kubectl.ts';
 import { deploymentOf } from './support/test-cluster.ts';
 
 const MAIN = fileURLToPath(new URL('../../../hack/devcluster/main.ts', import.meta.url));

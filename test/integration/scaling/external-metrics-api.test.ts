@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { kubectlPath } from '../../../hack/kubectl.ts';
+import { kubectlPath } from '../../../hack/kubectl/kubectl.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../operator/kube/load-connection.ts';

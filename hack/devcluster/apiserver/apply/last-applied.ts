@@ -2,8 +2,8 @@ import type { ApiObject } from '../api-object.ts';
 import { type Json, type JsonObject, stringAt } from '../json.ts';
 import type { FieldSet } from './field-set.ts';
 import { type ManagedEntry, withoutManaged } from './managed-fields.ts';
+import type { ManagedWrite } from './managed-write.ts';
 import { compareValues, fieldSetOf } from './typed-value.ts';
-import type { ManagedWrite } from './updater.ts';
 
 const ANNOTATION = 'kubectl.kubernetes.io/last-applied-configuration';
 /** The manager of `kubectl apply --server-side`; only for it does the annotation count. */

@@ -7,12 +7,12 @@ import { type FieldConflict, syncLastApplied, withoutAllowed } from './last-appl
 import {
   decodeManaged,
   type ManagedEntry,
-  type ManagerIdentity,
   sameManager,
   stripUnmanaged,
   withManaged,
   withoutManaged,
 } from './managed-fields.ts';
+import type { ManagedWrite } from './managed-write.ts';
 import {
   type Comparison,
   compareValues,
@@ -24,16 +24,6 @@ import {
 
 /** Most Update entries that an object keeps; older ones are merged (CapManagers of apimachinery). */
 const MAX_UPDATE_MANAGERS = 10;
-
-/** What an update or apply is done with. */
-export interface ManagedWrite {
-  type: TypeNode;
-  identity: ManagerIdentity;
-  /** Paths that this write can't change (status on the main resource, and the reverse). */
-  reset: FieldSet;
-  /** Empty for writes through the scale subresource, which leave it out. */
-  time: string;
-}
 
 function changesOf(type: TypeNode, old: Json, now: Json, reset: FieldSet): Comparison {
   const all = compareValues(type, old, now);

@@ -1,8 +1,8 @@
 import type { ApiObject } from '../api-object.ts';
 import { FieldSet } from '../apply/field-set.ts';
 import { managedTime } from '../apply/managed-fields.ts';
+import type { ManagedWrite } from '../apply/managed-write.ts';
 import { fieldElement } from '../apply/path-element.ts';
-import type { ManagedWrite } from '../apply/updater.ts';
 import { validateCustom } from '../crd/validate-custom.ts';
 import { type JsonObject, objectAt } from '../json.ts';
 import { fieldInvalid, validateMeta } from '../object-meta.ts';

@@ -1,7 +1,8 @@
 /** An API server as far as an aggregated one asks it: whom to believe, whose a token is, and who may do what. */
 import { CONFIG_MAPS } from '../../../../operator/kube/resource-types.ts';
 import type { CertificateAndKey } from '../../../../operator/pki/certificates.ts';
-import { type ConfigMap, type Fault, MiniApi, type Recorded } from '../../../unit/kube/support/mini-api.ts';
+import { type ConfigMap, type Fault, MiniApi } from '../../../unit/kube/support/mini-api.ts';
+import type { Recorded } from '../../../unit/kube/support/mini-store.ts';
 
 export interface Reviews {
   /** Users by token. */

@@ -7,15 +7,7 @@ import { connectionTo } from '../../../../operator/kube/connection.ts';
 import type { KubeObject, ResourceType } from '../../../../operator/kube/object.ts';
 import { collectionPath } from '../../../../operator/kube/resource-path.ts';
 import { Transport, type TransportOptions } from '../../../../operator/kube/transport.ts';
-import { MiniStore, type StoredEvent } from './mini-store.ts';
-
-export interface Recorded {
-  method: string;
-  path: string;
-  query: URLSearchParams;
-  headers: IncomingMessage['headers'];
-  body: string;
-}
+import { MiniStore, type Recorded, type StoredEvent } from './mini-store.ts';
 
 /** What to answer instead: a status with headers and body, silence, or a broken connection. */
 export type Fault =

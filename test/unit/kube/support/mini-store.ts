@@ -1,9 +1,18 @@
 /** What the small API server keeps: objects, their history, and the verbs on them. */
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject, ResourceType } from '../../../../operator/kube/object.ts';
 import { collectionPath } from '../../../../operator/kube/resource-path.ts';
-import type { Recorded } from './mini-api.ts';
+
+/** A request as it came. */
+export interface Recorded {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  headers: IncomingMessage['headers'];
+  body: string;
+}
 
 type Stored = KubeObject & Record<string, unknown>;
 

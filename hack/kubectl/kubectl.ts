@@ -17,7 +17,7 @@ function unpacked(): string {
   const library = dirname(createRequire(import.meta.url).resolve(PACKAGE));
   const manifest: unknown = JSON.parse(readFileSync(join(library, '..', 'package.json'), 'utf8'));
   const version = (manifest as { version: string }).version;
-  const root = fileURLToPath(new URL('..', import.meta.url));
+  const root = fileURLToPath(new URL('../..', import.meta.url));
   const directory = join(root, 'node_modules', '.cache', 'vllm-operator', `kubectl-layer-${version}`);
   const target = join(directory, 'kubectl');
   if (existsSync(target)) return target;
