@@ -1,7 +1,7 @@
 /** An OpenAI client must not notice the router: what it gets through it is compared with what the engine itself says. */
 import OpenAI, { APIError, APIUserAbortError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type SimProcess, startSim } from '../../vllm-sim/start.ts';
+import { type SimProcess, startSim } from '../../../hack/vllm-sim/start.ts';
 import { type Router, startRouter, until } from './support/router.ts';
 import { model, table } from './support/table.ts';
 

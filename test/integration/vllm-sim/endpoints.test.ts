@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createSimServer, type SimServer } from '../../vllm-sim/sim-server.ts';
+import { createSimServer, type SimServer } from '../../../hack/vllm-sim/sim-server.ts';
 import { type ErrorBody, events, post } from './http-helpers.ts';
 
 const SPEED = { VLLM_SIM_TIME_SCALE: '0.01' };

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { Flag } from '../../../hack/vllm-sim/cli/flag.ts';
+import { FLAGS } from '../../../hack/vllm-sim/cli/flags.ts';
+import { parseArguments } from '../../../hack/vllm-sim/cli/parse-arguments.ts';
+import { VLLM_VERSION } from '../../../hack/vllm-sim/http/status.ts';
 import { FLAGS as RENDERED } from '../../../operator/vllm/flag-table.ts';
 import { flagAvailability } from '../../../operator/vllm/flags.ts';
 import { parseVersion } from '../../../operator/vllm/versions.ts';
-import type { Flag } from '../../vllm-sim/cli/flag.ts';
-import { FLAGS } from '../../vllm-sim/cli/flags.ts';
-import { parseArguments } from '../../vllm-sim/cli/parse-arguments.ts';
-import { VLLM_VERSION } from '../../vllm-sim/http/status.ts';
 
 /** Two readings of vLLM's sources, made apart: what one knows of a flag, the other must not deny. */
 const version = parseVersion(VLLM_VERSION);

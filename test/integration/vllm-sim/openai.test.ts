@@ -1,6 +1,6 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type SimProcess, startSim } from '../../vllm-sim/start.ts';
+import { type SimProcess, startSim } from '../../../hack/vllm-sim/start.ts';
 
 const MODEL = 'Qwen/Qwen3-8B';
 const messages = [{ role: 'user' as const, content: 'What is the weather in Bonn?' }];

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { simCommand } from '../../vllm-sim/command.ts';
+import { simCommand } from '../../../hack/vllm-sim/command.ts';
 import {
   type SimExit,
   SimExitedError,
   type SimProcess,
   type StartSimOptions,
   startSim,
-} from '../../vllm-sim/start.ts';
+} from '../../../hack/vllm-sim/start.ts';
 import { type ErrorBody, firstEvent, post } from './http-helpers.ts';
 
 const started: SimProcess[] = [];

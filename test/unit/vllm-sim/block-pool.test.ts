@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BlockHold, BlockPool } from '../../vllm-sim/engine/block-pool.ts';
+import { type BlockHold, BlockPool } from '../../../hack/vllm-sim/engine/block-pool.ts';
 
 describe('block pool', () => {
   test('finds a prefix again after its request ended, until it is evicted', () => {

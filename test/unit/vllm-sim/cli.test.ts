@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { FLAGS, REMOVED_FLAGS } from '../../vllm-sim/cli/flags.ts';
-import { humanInt } from '../../vllm-sim/cli/human-int.ts';
-import { parseArguments } from '../../vllm-sim/cli/parse-arguments.ts';
-import { UsageError } from '../../vllm-sim/cli/usage-error.ts';
+import { FLAGS } from '../../../hack/vllm-sim/cli/flags.ts';
+import { humanInt } from '../../../hack/vllm-sim/cli/human-int.ts';
+import { parseArguments } from '../../../hack/vllm-sim/cli/parse-arguments.ts';
+import { UsageError } from '../../../hack/vllm-sim/cli/usage-error.ts';
+import { REMOVED_FLAGS } from './removed-flags.ts';
 
 function refusal(...argv: string[]): string {
   try {

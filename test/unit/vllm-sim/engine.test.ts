@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { parseArguments } from '../../vllm-sim/cli/parse-arguments.ts';
-import { hashPrompt } from '../../vllm-sim/engine/chain-hash.ts';
-import { Engine } from '../../vllm-sim/engine/engine.ts';
-import { GeneratedSource } from '../../vllm-sim/engine/generated-source.ts';
-import type { Sequence, SequenceEnd } from '../../vllm-sim/engine/sequence.ts';
-import { EngineMetrics } from '../../vllm-sim/metrics/engine-metrics.ts';
-import { resolveSettings } from '../../vllm-sim/settings.ts';
+import { parseArguments } from '../../../hack/vllm-sim/cli/parse-arguments.ts';
+import { hashPrompt } from '../../../hack/vllm-sim/engine/chain-hash.ts';
+import { Engine } from '../../../hack/vllm-sim/engine/engine.ts';
+import { GeneratedSource } from '../../../hack/vllm-sim/engine/generated-source.ts';
+import type { Sequence, SequenceEnd } from '../../../hack/vllm-sim/engine/sequence.ts';
+import { EngineMetrics } from '../../../hack/vllm-sim/metrics/engine-metrics.ts';
+import { resolveSettings } from '../../../hack/vllm-sim/settings.ts';
 import { FakeClock } from './fake-clock.ts';
 
 interface Ask {

@@ -1,4 +1,4 @@
-import type { SimClock } from '../../vllm-sim/clock.ts';
+import type { SimClock } from '../../../hack/vllm-sim/clock.ts';
 
 /** A clock that stands still until told. */
 export class FakeClock implements SimClock {

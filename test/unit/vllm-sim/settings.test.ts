@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { checkEnvironment } from '../../vllm-sim/cli/environment.ts';
-import { parseArguments } from '../../vllm-sim/cli/parse-arguments.ts';
-import { resolveSettings, type SimSettings } from '../../vllm-sim/settings.ts';
+import { checkEnvironment } from '../../../hack/vllm-sim/cli/environment.ts';
+import { parseArguments } from '../../../hack/vllm-sim/cli/parse-arguments.ts';
+import { resolveSettings, type SimSettings } from '../../../hack/vllm-sim/settings.ts';
 
 function settings(argv: readonly string[], env: Record<string, string> = {}): SimSettings {
   return resolveSettings(parseArguments(argv), env);

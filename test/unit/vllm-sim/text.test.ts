@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hashPrompt } from '../../vllm-sim/engine/chain-hash.ts';
-import { GeneratedSource, type GeneratedSourceOptions } from '../../vllm-sim/engine/generated-source.ts';
-import { detokenize, tokenize } from '../../vllm-sim/engine/tokenizer.ts';
+import { hashPrompt } from '../../../hack/vllm-sim/engine/chain-hash.ts';
+import {
+  GeneratedSource,
+  type GeneratedSourceOptions,
+} from '../../../hack/vllm-sim/engine/generated-source.ts';
+import { detokenize, tokenize } from '../../../hack/vllm-sim/engine/tokenizer.ts';
 
 function run(options: Partial<GeneratedSourceOptions>): {
   text: string;

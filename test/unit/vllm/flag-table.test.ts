@@ -2,12 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { FLAGS as SIMULATED } from '../../../hack/vllm-sim/cli/flags.ts';
+import { parseArguments } from '../../../hack/vllm-sim/cli/parse-arguments.ts';
 import type { Flag } from '../../../operator/vllm/flag.ts';
 import { FLAGS } from '../../../operator/vllm/flag-table.ts';
 import { flagAvailability } from '../../../operator/vllm/flags.ts';
 import { PINNED_VERSION } from '../../../operator/vllm/versions.ts';
-import { REMOVED_FLAGS, FLAGS as SIMULATED } from '../../vllm-sim/cli/flags.ts';
-import { parseArguments } from '../../vllm-sim/cli/parse-arguments.ts';
+import { REMOVED_FLAGS } from '../vllm-sim/removed-flags.ts';
 
 const GOLDEN = new URL('../render/golden/', import.meta.url);
 

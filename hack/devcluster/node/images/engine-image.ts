@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type ImageHandler, imageBaseName } from './image-handler.ts';
 
-const SIMULATOR = fileURLToPath(new URL('../../../../test/vllm-sim/main.ts', import.meta.url));
+const SIMULATOR = fileURLToPath(new URL('../../../vllm-sim/main.ts', import.meta.url));
 
 /**
  * vLLM's images: the simulator, or the program given as `vllm`. The images' entrypoint is `vllm serve`.

@@ -1,4 +1,4 @@
-/** `node test/vllm-sim/main.ts serve <model> [flags]`: one simulated vLLM engine process. See README.md. */
+/** `node hack/vllm-sim/main.ts serve <model> [flags]`: one simulated vLLM engine process. See README.md. */
 import { pullConfigFile } from './cli/config-file.ts';
 import { checkEnvironment } from './cli/environment.ts';
 import { parseArguments } from './cli/parse-arguments.ts';
