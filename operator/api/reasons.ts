@@ -144,7 +144,8 @@ export const REASONS = {
   Disabled: { meaning: 'The response cache is off.' },
   External: { meaning: 'Someone else provides it: the Redis of the pool, or the replicas of the model.' },
   Deleting: {
-    meaning: 'The object is being deleted and waits for what the message names.',
+    meaning:
+      'The object is being deleted and waits for what the message names, or its namespace is being deleted.',
     remedy: 'Delete the models that still use the pool, or move them to another.',
   },
 } as const satisfies Record<string, ReasonDoc>;

@@ -110,6 +110,14 @@ export function isKubeError(error: unknown, ...codes: KubeErrorCode[]): error is
   return error instanceof KubeError && (codes.length === 0 || codes.includes(error.code));
 }
 
+/** Whether nothing can be made in a namespace because it is being deleted: the cause that NamespaceLifecycle gives. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  return (
+    isKubeError(error, 'Forbidden') &&
+    (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')
+  );
+}
+
 /**
  * How an API server begins its answer to an apply of fields that a type does not have, or of list items with the same
  * key. It is a 500, and yet the fault of what was sent (apimachinery, structuredmerge.go).

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { KubeClient } from './client.ts';
 import { type Clock, microTime, systemClock } from './clock.ts';
+import { isNamespaceTerminating } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import type { KubeObject } from './object.ts';
 import { EVENTS } from './resource-types.ts';
@@ -143,7 +144,9 @@ export class EventRecorder {
       await this.#options.client.create(EVENTS, this.#object(event));
       return true;
     } catch (error) {
-      this.#log.warn({ err: error, reason: event.input.reason }, 'event could not be written');
+      // Its namespace goes, and events with it.
+      if (!isNamespaceTerminating(error))
+        this.#log.warn({ err: error, reason: event.input.reason }, 'event could not be written');
       return false;
     }
   }

@@ -115,6 +115,21 @@ describe('a pool', () => {
     expect(await stalledPool(other, 'VolumeMountFailed')).toContain('secret "router-tls" not found');
   });
 
+  it('is called neither starting nor broken while its namespace is deleted: Kubernetes ends the pods first', async () => {
+    const namespace = await world.namespace();
+    await world.createPool(namespace);
+    await world.createModel(namespace, 'm7b');
+    await world.modelReady(namespace, 'm7b');
+    await world.client.delete(NAMESPACES, { name: namespace });
+    const isDeleting = ({ status }: InferencePool | InferenceModel) =>
+      findCondition(status?.conditions, 'Ready')?.reason === 'Deleting';
+    await Promise.all([
+      world.until<InferencePool>(INFERENCE_POOLS, namespace, 'pool', 'is Deleting', isDeleting),
+      world.until<InferenceModel>(INFERENCE_MODELS, namespace, 'm7b', 'is Deleting', isDeleting),
+    ]);
+    await world.untilGone(NAMESPACES, '', namespace);
+  });
+
   it('whose namespace is deleted names the models that hold it, which are not available any more', async () => {
     const [platform, team] = [await world.namespace(), await world.namespace()];
     await world.createPool(platform, { allowedNamespaces: { from: 'All' } });
@@ -126,10 +141,10 @@ describe('a pool', () => {
       INFERENCE_POOLS,
       platform,
       'pool',
-      'is Deleting',
-      ({ status }) => findCondition(status?.conditions, 'Ready')?.reason === 'Deleting',
+      'names the model',
+      ({ status }) => findCondition(status?.conditions, 'Ready')?.message.includes(`${team}/m7b`),
     );
-    expect(findCondition(pool.status?.conditions, 'Ready')?.message).toContain(`${team}/m7b`);
+    expect(findCondition(pool.status?.conditions, 'Ready')?.reason).toBe('Deleting');
     expect(findCondition(pool.status?.conditions, 'Stalled')?.status).toBe('False');
     await world.client.delete(INFERENCE_MODELS, { namespace: team, name: 'm7b' });
     await world.untilGone(NAMESPACES, '', platform);

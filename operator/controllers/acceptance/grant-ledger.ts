@@ -4,7 +4,7 @@
  */
 import type { InferencePool } from '../../api/types.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isKubeError } from '../../kube/errors.ts';
+import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
 import { type Key, toKey } from '../../kube/key.ts';
 import { CONFIG_MAPS } from '../../kube/resource-types.ts';
 import type { Grant } from '../../model/grant.ts';
@@ -12,7 +12,6 @@ import { namespaceOf } from '../../model/holdings.ts';
 import { COMPONENT_LABEL } from '../../render/labels.ts';
 import { grantsName } from '../../render/names.ts';
 import { isOfPool } from '../shared/keep-config-map.ts';
-import { isNamespaceTerminating } from '../shared/refusal.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
 import { type GrantRecord, grantConfigMap, readGrants } from './grant-record.ts';
 

@@ -32,7 +32,7 @@ import type { ReplicasWriter } from '../scaling/replicas-writer.ts';
 import { modelCacheCondition } from '../shared/cache-condition.ts';
 import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
-import { REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
+import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import { type Deployment, isReleased } from '../shared/workloads.ts';
 import { engineHealth } from './engine-health.ts';
 import { ModelManifests } from './model-manifests.ts';
@@ -95,9 +95,10 @@ export class ModelReconciler {
     const scope: Scope = { model, assessment: assessments.of(model) };
     const { assessment } = scope;
     const blocker =
-      assessment.kind === 'blocked'
+      namespaceRefusal(state.namespaces.store.get(model.metadata.namespace ?? '')) ??
+      (assessment.kind === 'blocked'
         ? blockerOf(assessment)
-        : await refusalOf(() => this.#apply(scope, assessment.model, context));
+        : await refusalOf(() => this.#apply(scope, assessment.model, context)));
     const lookAgainMs = await this.#lookAtMounts(key, scope, context);
     await this.#report(scope, blocker, context);
     const next = Math.min(this.#next(scope, blocker), lookAgainMs);

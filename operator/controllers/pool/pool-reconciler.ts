@@ -24,7 +24,7 @@ import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { RouterPods } from '../routes/router-pods.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
-import { REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
+import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
 import { cacheProblem, routerProblem } from './pool-health.ts';
@@ -84,14 +84,10 @@ export class PoolReconciler {
     }
     // With foreground deletion the garbage collector already removes the children: making them anew would never end.
     const foreground = pool.metadata.finalizers?.includes('foregroundDeletion');
-    const { namespaces } = state;
-    const going =
-      namespaces.store.get(pool.metadata.namespace ?? '')?.metadata.deletionTimestamp !== undefined;
     const written = new Map<string, Deployment>();
     const refused =
-      foreground || (deleting && going)
-        ? undefined
-        : await refusalOf(() => this.#apply(pool, written, context));
+      namespaceRefusal(state.namespaces.store.get(pool.metadata.namespace ?? '')) ??
+      (foreground ? undefined : await refusalOf(() => this.#apply(pool, written, context)));
     const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
     const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
     const lookAgainMs = await this.#lookAtMounts([pods.router, pods.cache], context.signal);

@@ -1,7 +1,8 @@
 /** What the API server will not take, as something to show instead of something to retry blindly. */
 
 import { NotOwnedError } from '../../kube/applier.ts';
-import { isKubeError } from '../../kube/errors.ts';
+import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
+import type { KubeObject } from '../../kube/object.ts';
 import { InvalidSpecError } from '../../values/spec-issue.ts';
 
 /** Why nothing could be applied. */
@@ -42,6 +43,14 @@ export async function refusalOf(apply: () => Promise<void>): Promise<Refusal | u
   }
 }
 
+/**
+ * Why nothing is applied in a namespace that is being deleted. Kubernetes ends its pods first, for as long as the longest
+ * of them may take, and deletes pools and models after that.
+ */
+export function namespaceRefusal(namespace: KubeObject | undefined): Refusal | undefined {
+  return namespace?.metadata.deletionTimestamp !== undefined ? NAMESPACE_DELETED : undefined;
+}
+
 /** Its namespace goes, and the object with it: nobody has to do anything for that. */
 const NAMESPACE_DELETED: Refusal = {
   condition: 'Ready',
@@ -49,11 +58,3 @@ const NAMESPACE_DELETED: Refusal = {
   message: 'the namespace is being deleted, and takes no new objects',
   needsUser: false,
 };
-
-/** The admission plugin NamespaceLifecycle gives this cause. */
-export function isNamespaceTerminating(error: unknown): boolean {
-  return (
-    isKubeError(error, 'Forbidden') &&
-    (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')
-  );
-}

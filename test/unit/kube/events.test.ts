@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EventRecorder } from '../../../operator/kube/events.ts';
+import { silentLogger } from '../../../operator/kube/logger.ts';
 import { EVENTS } from '../../../operator/kube/resource-types.ts';
 import { FakeClock } from './support/fake-clock.ts';
 import { MiniApi, ownerNamed } from './support/mini-api.ts';
@@ -9,7 +10,9 @@ let clock: FakeClock;
 let abort: AbortController;
 let recorder: EventRecorder;
 let running: Promise<void>;
+let warnings: string[];
 beforeEach(async () => {
+  warnings = [];
   api = await MiniApi.start();
   clock = new FakeClock();
   abort = new AbortController();
@@ -18,6 +21,7 @@ beforeEach(async () => {
     controller: 'example.com/operator',
     instance: 'operator-0',
     clock,
+    log: { ...silentLogger, warn: (_fields, message) => void warnings.push(message) },
   });
   running = recorder.run(abort.signal);
 });
@@ -101,6 +105,20 @@ test('an event that is refused is dropped, the next is sent', async () => {
   recorder.emit(ownerNamed('w'), scaled('fine'));
   await expect.poll(() => stored().length).toBe(1);
   expect(stored()[0]).toMatchObject({ note: 'fine' });
+  expect(warnings).toEqual(['event could not be written']);
+});
+
+test('no event in a namespace that is being deleted is nothing to warn of', async () => {
+  let refusals = 1;
+  const details = {
+    causes: [{ reason: 'NamespaceTerminating', message: 'is being terminated', field: 'metadata.namespace' }],
+  };
+  const body = JSON.stringify({ kind: 'Status', code: 403, reason: 'Forbidden', details });
+  api.fault = () => (refusals-- > 0 ? { status: 403, body } : undefined);
+  recorder.emit(ownerNamed('w'), scaled('refused'));
+  recorder.emit(ownerNamed('w'), scaled('fine'));
+  await expect.poll(() => stored().length).toBe(1);
+  expect(warnings).toEqual([]);
 });
 
 test('a note is cut to what the server takes, between characters', async () => {
