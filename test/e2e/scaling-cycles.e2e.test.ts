@@ -1,15 +1,19 @@
 /** Sleep and wake again and again while requests come at any moment, and what streams see of it. */
+import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { DEPLOYMENTS } from '../../operator/kube/resource-types.ts';
+import { Random } from '../integration/scaling/simulation/random.ts';
 import { control } from './support/engines.ts';
 import { ask, stream, streamFailure } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
 const MODELS = ['ant', 'bee', 'cat', 'dog'];
 const TOKENS = 60;
+/** SEED=… repeats the moments of a run; the test prints it. */
+const seed = Number(process.env.SEED ?? randomInt(1e9));
 
 let world: World;
 
@@ -46,15 +50,15 @@ class Visitors {
   readonly failures: string[] = [];
   answered = 0;
 
-  constructor(client: OpenAI) {
-    this.#loops = MODELS.map((model) => this.#visit(client, model));
+  constructor(client: OpenAI, seed: number) {
+    this.#loops = MODELS.map((model, i) => this.#visit(client, model, new Random(seed + i)));
   }
 
-  async #visit(client: OpenAI, model: string): Promise<void> {
+  async #visit(client: OpenAI, model: string, random: Random): Promise<void> {
     while (!this.#stop.signal.aborted) {
       // As often while they serve and drain as while they sleep.
-      await delay(Math.random() < 0.5 ? Math.random() * 2_000 : 2_500 + Math.random() * 2_000);
-      const prompt = `visit ${Math.random()}`;
+      await delay(random.chance(0.5) ? random.between(0, 2_000) : random.between(2_500, 4_500));
+      const prompt = `visit ${random.next()}`;
       const outcomes = await Promise.all([
         ask(client, model, prompt).catch((error: unknown) => `lost: ${String(error)}`),
         stream(client, model, { tokens: TOKENS, prompt }).then((outcome) => streamFailure(outcome, TOKENS)),
@@ -101,10 +105,10 @@ class SleepCounter {
   }
 }
 
-describe('sleep and wake', () => {
+describe(`sleep and wake (SEED=${seed})`, () => {
   it('lose no request in ten cycles with random arrivals', async () => {
     const { namespace, client } = await sleepers();
-    const visitors = new Visitors(client);
+    const visitors = new Visitors(client, seed);
     const sleeps = new SleepCounter(namespace);
     await expect.poll(() => sleeps.count >= 10, { message: 'models slept ten times' }).toBe(true);
     await Promise.all([visitors.stop(), sleeps.stop()]);
@@ -114,10 +118,11 @@ describe('sleep and wake', () => {
 
   it('lose no request when the operator is killed at random moments', async () => {
     const { namespace, client } = await sleepers();
-    const visitors = new Visitors(client);
+    const visitors = new Visitors(client, seed);
     const sleeps = new SleepCounter(namespace);
+    const random = new Random(seed);
     for (let kills = 0; kills < 3; kills++) {
-      await delay(1_500 + Math.random() * 4_000);
+      await delay(random.between(1_500, 5_500));
       await world.operators[0]?.stop('SIGKILL');
       world.startOperator();
     }

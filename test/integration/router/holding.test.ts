@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
@@ -185,20 +184,21 @@ describe('holding requests for a model without engines', () => {
     test('get errors as events: when time is up, and when the engine dies', async () => {
       const upstream = await engine();
       const router = await start({
-        table: table([model('m', [], rules({ wakeTimeoutMs: 600 }))]),
+        table: table([
+          model('m', [], rules({ wakeTimeoutMs: 600 })),
+          model('n', [], rules({ wakeTimeoutMs: 60_000 })),
+        ]),
         constants,
       });
       const expired = await openStream(router.url, { model: 'm' });
       await expired.ended;
       expect(expired.text()).toMatch(/data: \{"error":\{.*"code":504\}\}\n\n$/);
-      const cut = openStream(router.url, { model: 'm' });
-      await delay(300);
-      await router.put(table([model('m', [upstream.address])]));
+      const cut = await openStream(router.url, { model: 'n' });
+      await router.put(table([model('n', [upstream.address])]));
       await until('the engine has it', () => upstream.streams.size === 1);
       await upstream.kill();
-      const stream = await cut;
-      await stream.ended;
-      expect(stream.text()).toMatch(/data: \{"error":\{.*"code":502\}\}\n\n$/);
+      await cut.ended;
+      expect(cut.text()).toMatch(/data: \{"error":\{.*"code":502\}\}\n\n$/);
     });
   });
 });

@@ -1,36 +1,22 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { renderFiles } from '../../../operator/cli/render.ts';
 import type { Manifest } from '../../../operator/render/manifest.ts';
+import { type CommandResult, fileWriter, withOutput } from './support/command.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples');
 
-let directory: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'render-'));
-});
-afterEach(() => rmSync(directory, { recursive: true }));
+const file = fileWriter();
 
-function file(name: string, content: string): string {
-  const path = join(directory, name);
-  writeFileSync(path, content);
-  return path;
-}
-
-function run(...files: string[]): { code: number; out: string; err: string; manifests: Manifest[] } {
-  const written: string[] = [];
-  const failed: string[] = [];
-  const code = renderFiles(files, {
-    write: (text) => void written.push(text),
-    fail: (text) => void failed.push(text),
-  });
-  const out = written.join('');
-  const err = failed.join('');
-  const manifests = parseAllDocuments(out).flatMap((document) => (document.toJS() as Manifest | null) ?? []);
-  return { code, out, err, manifests };
+function run(...files: string[]): CommandResult & { manifests: Manifest[] } {
+  const result = withOutput((output) => renderFiles(files, output));
+  const documents = parseAllDocuments(result.out);
+  return {
+    ...result,
+    manifests: documents.flatMap((document) => (document.toJS() as Manifest | null) ?? []),
+  };
 }
 
 const pool = `
@@ -173,7 +159,7 @@ describe('renderFiles', () => {
   });
 
   it('refuses a file that is not there', () => {
-    expect(run(join(directory, 'none.yaml'))).toMatchObject({
+    expect(run('/nowhere/none.yaml')).toMatchObject({
       code: 1,
       err: expect.stringMatching(/none\.yaml: cannot be read/),
     });

@@ -1,33 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { planFiles } from '../../../operator/cli/plan.ts';
-import type { CommandOutput } from '../../../operator/cli/render.ts';
 import { validateFiles } from '../../../operator/cli/validate.ts';
+import { fileWriter, withOutput } from './support/command.ts';
 
-let directory: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'validate-'));
-});
-afterEach(() => rmSync(directory, { recursive: true }));
-
-function file(name: string, content: string): string {
-  const path = join(directory, name);
-  writeFileSync(path, content);
-  return path;
-}
-
-function withOutput(action: (output: CommandOutput) => number): { code: number; out: string; err: string } {
-  const written: string[] = [];
-  const failed: string[] = [];
-  const code = action({
-    write: (text) => void written.push(text),
-    fail: (text) => void failed.push(text),
-  });
-  return { code, out: written.join(''), err: failed.join('') };
-}
-
+const file = fileWriter();
 const run = (files: string[], pools: string[] = []) =>
   withOutput((output) => validateFiles(files, output, pools));
 const plan = (files: string[]) => withOutput((output) => planFiles(files, output));
