@@ -6,7 +6,7 @@ import { StatusError } from '../status-error.ts';
 const WRITES = new Set(['create', 'update', 'patch']);
 
 /** Kinds without rules of their own that are nevertheless all there is to them. */
-const PLAIN = new Set(['serviceaccounts', 'networking.k8s.io/ingressclasses']);
+const PLAIN = new Set(['endpoints', 'serviceaccounts', 'networking.k8s.io/ingressclasses']);
 
 /**
  * Throws 501 for writes of built-in kinds whose controller or admission plug-in is missing here, such as Jobs, ResourceQuotas
