@@ -77,16 +77,17 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
 }
 
 /**
- * Tries until the API server answers. A process that ended instead would be started again, and the kubelet waits longer
- * each time: the operator would be away for minutes after the server is back.
+ * Tries until the API server answers; one that has just started forbids everything until it has read its roles. A process
+ * that ended instead would be started again, and the kubelet waits longer each time: the operator would be away for
+ * minutes after the server is back.
  */
 async function whenAnswered(log: Logger, signal: AbortSignal, check: () => Promise<void>): Promise<void> {
   for (let failures = 0; ; failures++) {
     try {
       return await check();
     } catch (error) {
-      if (!isKubeError(error) || !error.retryable) throw error;
-      log.warn({ error: error.message }, 'the API server does not answer; waiting for it');
+      if (!isKubeError(error) || !(error.retryable || error.code === 'Forbidden')) throw error;
+      log.warn({ error: error.message }, 'the API server does not let the operator start yet; trying again');
       await sleep(backoffDelay(failures, { ...BACKOFF, random: Math.random }), { signal });
     }
   }

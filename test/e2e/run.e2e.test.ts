@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,7 +97,21 @@ async function serverThatIsAway() {
     await once(proxy, 'listening');
     cleanup.push(() => proxy.close());
   };
-  return { kubeconfig, open };
+  /** Answers as an API server does that has just started and has not read its roles yet, until the returned function is called. */
+  const refuse = async () => {
+    const body = JSON.stringify({ kind: 'Status', code: 403, reason: 'Forbidden', message: 'not read yet' });
+    const refusing = createHttpServer((_request, response) => {
+      response.writeHead(403, { 'content-type': 'application/json' }).end(body);
+    });
+    refusing.listen(port, target.hostname);
+    await once(refusing, 'listening');
+    return async () => {
+      refusing.close();
+      refusing.closeAllConnections();
+      await once(refusing, 'close');
+    };
+  };
+  return { kubeconfig, open, refuse };
 }
 
 /** Process ids of all that descends from a process. */
@@ -117,6 +132,7 @@ function isAlive(pid: number): boolean {
 }
 
 const WAITING = 'the custom resource definitions are not installed yet; waiting for them';
+const NOT_YET = 'the API server does not let the operator start yet; trying again';
 
 it('waits for the custom resource definitions, and says how to install them', async () => {
   const { child, line } = await startOperator(process.execPath, ['operator/main.ts'], WAITING);
@@ -126,11 +142,21 @@ it('waits for the custom resource definitions, and says how to install them', as
   expect(code).toBe(0);
 });
 
+it('waits while it is forbidden everything, as by an API server that has not read its roles yet', async () => {
+  const { kubeconfig, open, refuse } = await serverThatIsAway();
+  const stopRefusing = await refuse();
+  const { says } = spawnOperator(process.execPath, ['operator/main.ts'], { kubeconfig });
+  await says(NOT_YET);
+  await stopRefusing();
+  await open();
+  await says(WAITING);
+});
+
 it('waits for an API server that is away, and is alive meanwhile: restarts would only make the kubelet wait', async () => {
   const { kubeconfig, open } = await serverThatIsAway();
   const probePort = await freePort();
   const { says } = spawnOperator(process.execPath, ['operator/main.ts'], { kubeconfig, probePort });
-  await says('the API server does not answer; waiting for it');
+  await says(NOT_YET);
   expect((await fetch(`http://127.0.0.1:${probePort}/livez`)).status).toBe(200);
   expect((await fetch(`http://127.0.0.1:${probePort}/readyz`)).status).toBe(500);
   await open();
