@@ -210,3 +210,61 @@ describe('services', () => {
     expect(replaced.spec).toMatchObject({ clusterIP: made.spec.clusterIP, selector: { a: 'b' } });
   });
 });
+
+test.each<[level: string, spec: Record<string, unknown>, violation: string | undefined]>([
+  ['privileged', { hostPID: true }, undefined],
+  ['baseline', { hostPID: true, hostIPC: true }, 'host namespaces (hostPID=true, hostIPC=true)'],
+  ['baseline', { volumes: [{ name: 'v', hostPath: { path: '/' } }] }, 'hostPath volumes (volume "v")'],
+  [
+    'baseline',
+    {
+      initContainers: [
+        { name: 'i', image: 'img:1', securityContext: { capabilities: { add: ['SYS_ADMIN'] } } },
+      ],
+    },
+    'non-default capabilities (container "i" must not include "SYS_ADMIN" in securityContext.capabilities.add)',
+  ],
+  [
+    'baseline',
+    { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '1' }] } },
+    'forbidden sysctls (kernel.msgmax)',
+  ],
+  ['baseline', { securityContext: { runAsUser: 0 } }, undefined],
+  [
+    'restricted',
+    {
+      securityContext: { runAsNonRoot: true, runAsUser: 0, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          name: 'main',
+          image: 'img:1',
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        },
+      ],
+    },
+    'runAsUser=0 (pod must not set runAsUser=0)',
+  ],
+])('pods of a namespace that enforces %s, with %j', async (level, spec, violation) => {
+  const labels = { 'pod-security.kubernetes.io/enforce': level };
+  const { metadata } = await api.create('/api/v1/namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { generateName: 'secure-', labels },
+  });
+  const pods = `/api/v1/namespaces/${metadata.name}/pods`;
+  // A namespace gets its service account a moment later.
+  await expect
+    .poll(async () => (await api.send('POST', `${pods}?dryRun=All`, pod('a', spec))).body)
+    .not.toMatchObject({
+      message: expect.stringContaining('service account'),
+    });
+  const answer = await api.send('POST', pods, pod('a', spec));
+  expect(answer).toMatchObject(
+    violation === undefined
+      ? { status: 201 }
+      : {
+          status: 403,
+          body: { message: `pods "a" is forbidden: violates PodSecurity "${level}:latest": ${violation}` },
+        },
+  );
+});
