@@ -28,10 +28,8 @@ const SECRET_DATA_TEXT =
 /** Columns of the built-in kinds that kubectl shows more than a name and an age of. */
 export function builtinColumns(collection: string): Column[] | undefined {
   if (collection === 'events') return eventColumns();
-  const middle = MIDDLE[collection];
-  if (!middle) return undefined;
-  const { before, after } = middle;
-  return [NAME_COLUMN, ...before, AGE_COLUMN, ...after];
+  const columns = COLUMNS[collection];
+  return columns && [NAME_COLUMN, ...columns, ...(columns.includes(AGE_COLUMN) ? [] : [AGE_COLUMN])];
 }
 
 const count = (object: ApiObject, ...path: string[]): number => numberAt(object, ...path) ?? 0;
@@ -145,157 +143,123 @@ function dataCount(object: ApiObject): number {
   return Object.keys(objectAt(object, 'data')).length + Object.keys(objectAt(object, 'binaryData')).length;
 }
 
-function claimCapacity(object: ApiObject): string {
-  return stringAt(object, 'status', 'capacity', 'storage');
-}
-
 const ROLE_COLUMNS: Column[] = [
   column('Role', (object) => `${stringAt(object, 'roleRef', 'kind')}/${stringAt(object, 'roleRef', 'name')}`),
 ];
 
-interface Middle {
-  before: Column[];
-  after: Column[];
-}
-
-const MIDDLE: Readonly<Record<string, Middle>> = {
+/** What stands between name and age; where more follows, the age is in its place. */
+const COLUMNS: Readonly<Record<string, Column[]>> = {
   pods: podColumns(),
-  configmaps: { before: [column('Data', dataCount, { description: DATA_TEXT })], after: [] },
-  secrets: {
-    before: [
-      column('Type', text('type'), { description: SECRET_TYPE_TEXT }),
-      column('Data', dataCount, { description: SECRET_DATA_TEXT }),
-    ],
-    after: [],
-  },
-  namespaces: { before: [column('Status', text('status', 'phase'))], after: [] },
-  serviceaccounts: { before: [column('Secrets', (object) => arrayAt(object, 'secrets').length)], after: [] },
-  nodes: {
-    before: [column('Status', nodeStatus), column('Roles', nodeRoles)],
-    after: [column('Version', text('status', 'nodeInfo', 'kubeletVersion'))],
-  },
-  services: {
-    before: [
-      column('Type', text('spec', 'type')),
-      column('Cluster-IP', textOrNone('spec', 'clusterIP')),
-      column('External-IP', externalIp),
-      column('Port(s)', servicePorts),
-    ],
-    after: [column('Selector', selector('spec', 'selector'), { wide: true })],
-  },
-  persistentvolumeclaims: {
-    before: [
-      column('Status', text('status', 'phase')),
-      column('Volume', text('spec', 'volumeName')),
-      column('Capacity', claimCapacity),
-      column('Access Modes', (object) => stringsAt(object, 'spec', 'accessModes').join(',')),
-      column('StorageClass', text('spec', 'storageClassName')),
-    ],
-    after: [],
-  },
-  'apps/deployments': {
-    before: [
-      column(
-        'Ready',
-        (object) => `${count(object, 'status', 'readyReplicas')}/${count(object, 'spec', 'replicas')}`,
-      ),
-      column('Up-to-date', (object) => count(object, 'status', 'updatedReplicas'), { type: 'integer' }),
-      column('Available', (object) => count(object, 'status', 'availableReplicas'), { type: 'integer' }),
-    ],
-    after: CONTAINERS,
-  },
-  'apps/replicasets': {
-    before: [
-      column('Desired', (object) => count(object, 'spec', 'replicas'), { type: 'integer' }),
-      column('Current', (object) => count(object, 'status', 'replicas'), { type: 'integer' }),
-      column('Ready', (object) => count(object, 'status', 'readyReplicas'), { type: 'integer' }),
-    ],
-    after: CONTAINERS,
-  },
-  'autoscaling/horizontalpodautoscalers': {
-    before: [
-      column(
-        'Reference',
-        (object) =>
-          `${stringAt(object, 'spec', 'scaleTargetRef', 'kind')}/${stringAt(object, 'spec', 'scaleTargetRef', 'name')}`,
-      ),
-      column('Targets', autoscalerTargets),
-      column('MinPods', (object) => String(count(object, 'spec', 'minReplicas')) || '<unset>'),
-      column('MaxPods', (object) => count(object, 'spec', 'maxReplicas'), { type: 'integer' }),
-      column('Replicas', (object) => count(object, 'status', 'currentReplicas'), { type: 'integer' }),
-    ],
-    after: [],
-  },
-  'policy/poddisruptionbudgets': {
-    before: [
-      column('Min Available', (object) => String(valueAt(object, 'spec', 'minAvailable') ?? 'N/A')),
-      column('Max Unavailable', (object) => String(valueAt(object, 'spec', 'maxUnavailable') ?? 'N/A')),
-      column('Allowed Disruptions', (object) => count(object, 'status', 'disruptionsAllowed'), {
-        type: 'integer',
-      }),
-    ],
-    after: [],
-  },
-  'networking.k8s.io/networkpolicies': {
-    before: [column('Pod-Selector', selector('spec', 'podSelector'))],
-    after: [],
-  },
-  'networking.k8s.io/ingresses': {
-    before: [
-      column('Class', textOrNone('spec', 'ingressClassName')),
-      column(
-        'Hosts',
-        (object) =>
-          objectsAt(object, 'spec', 'rules')
-            .map((rule) => stringAt(rule, 'host') || '*')
-            .join(',') || '*',
-      ),
-      column('Address', (object) =>
-        objectsAt(object, 'status', 'loadBalancer', 'ingress')
-          .map((each) => stringAt(each, 'ip') || stringAt(each, 'hostname'))
-          .join(','),
-      ),
-      column('Ports', (object) => (arrayAt(object, 'spec', 'tls').length > 0 ? '80, 443' : '80')),
-    ],
-    after: [],
-  },
-  'coordination.k8s.io/leases': {
-    before: [column('Holder', text('spec', 'holderIdentity'), { description: HOLDER_TEXT })],
-    after: [],
-  },
-  'discovery.k8s.io/endpointslices': {
-    before: [
-      column('AddressType', text('addressType')),
-      column(
-        'Ports',
-        (object) =>
-          objectsAt(object, 'ports')
-            .map((port) => String(port.port))
-            .join(',') || '<unset>',
-      ),
-      column(
-        'Endpoints',
-        (object) =>
-          objectsAt(object, 'endpoints')
-            .flatMap((each) => stringsAt(each, 'addresses'))
-            .join(',') || '<unset>',
-      ),
-    ],
-    after: [],
-  },
-  'rbac.authorization.k8s.io/rolebindings': { before: ROLE_COLUMNS, after: [] },
-  'rbac.authorization.k8s.io/clusterrolebindings': { before: ROLE_COLUMNS, after: [] },
-  'apiregistration.k8s.io/apiservices': {
-    before: [
-      column('Service', (object) =>
-        isObject(valueAt(object, 'spec', 'service'))
-          ? `${stringAt(object, 'spec', 'service', 'namespace')}/${stringAt(object, 'spec', 'service', 'name')}`
-          : 'Local',
-      ),
-      column('Available', (object) => conditionStatus(object, 'Available')),
-    ],
-    after: [],
-  },
+  configmaps: [column('Data', dataCount, { description: DATA_TEXT })],
+  secrets: [
+    column('Type', text('type'), { description: SECRET_TYPE_TEXT }),
+    column('Data', dataCount, { description: SECRET_DATA_TEXT }),
+  ],
+  namespaces: [column('Status', text('status', 'phase'))],
+  serviceaccounts: [column('Secrets', (object) => arrayAt(object, 'secrets').length)],
+  nodes: [
+    column('Status', nodeStatus),
+    column('Roles', nodeRoles),
+    AGE_COLUMN,
+    column('Version', text('status', 'nodeInfo', 'kubeletVersion')),
+  ],
+  services: [
+    column('Type', text('spec', 'type')),
+    column('Cluster-IP', textOrNone('spec', 'clusterIP')),
+    column('External-IP', externalIp),
+    column('Port(s)', servicePorts),
+    AGE_COLUMN,
+    column('Selector', selector('spec', 'selector'), { wide: true }),
+  ],
+  persistentvolumeclaims: [
+    column('Status', text('status', 'phase')),
+    column('Volume', text('spec', 'volumeName')),
+    column('Capacity', text('status', 'capacity', 'storage')),
+    column('Access Modes', (object) => stringsAt(object, 'spec', 'accessModes').join(',')),
+    column('StorageClass', text('spec', 'storageClassName')),
+  ],
+  'apps/deployments': [
+    column(
+      'Ready',
+      (object) => `${count(object, 'status', 'readyReplicas')}/${count(object, 'spec', 'replicas')}`,
+    ),
+    column('Up-to-date', (object) => count(object, 'status', 'updatedReplicas'), { type: 'integer' }),
+    column('Available', (object) => count(object, 'status', 'availableReplicas'), { type: 'integer' }),
+    AGE_COLUMN,
+    ...CONTAINERS,
+  ],
+  'apps/replicasets': [
+    column('Desired', (object) => count(object, 'spec', 'replicas'), { type: 'integer' }),
+    column('Current', (object) => count(object, 'status', 'replicas'), { type: 'integer' }),
+    column('Ready', (object) => count(object, 'status', 'readyReplicas'), { type: 'integer' }),
+    AGE_COLUMN,
+    ...CONTAINERS,
+  ],
+  'autoscaling/horizontalpodautoscalers': [
+    column(
+      'Reference',
+      (object) =>
+        `${stringAt(object, 'spec', 'scaleTargetRef', 'kind')}/${stringAt(object, 'spec', 'scaleTargetRef', 'name')}`,
+    ),
+    column('Targets', autoscalerTargets),
+    column('MinPods', (object) => String(count(object, 'spec', 'minReplicas')) || '<unset>'),
+    column('MaxPods', (object) => count(object, 'spec', 'maxReplicas'), { type: 'integer' }),
+    column('Replicas', (object) => count(object, 'status', 'currentReplicas'), { type: 'integer' }),
+  ],
+  'policy/poddisruptionbudgets': [
+    column('Min Available', (object) => String(valueAt(object, 'spec', 'minAvailable') ?? 'N/A')),
+    column('Max Unavailable', (object) => String(valueAt(object, 'spec', 'maxUnavailable') ?? 'N/A')),
+    column('Allowed Disruptions', (object) => count(object, 'status', 'disruptionsAllowed'), {
+      type: 'integer',
+    }),
+  ],
+  'networking.k8s.io/networkpolicies': [column('Pod-Selector', selector('spec', 'podSelector'))],
+  'networking.k8s.io/ingresses': [
+    column('Class', textOrNone('spec', 'ingressClassName')),
+    column(
+      'Hosts',
+      (object) =>
+        objectsAt(object, 'spec', 'rules')
+          .map((rule) => stringAt(rule, 'host') || '*')
+          .join(',') || '*',
+    ),
+    column('Address', (object) =>
+      objectsAt(object, 'status', 'loadBalancer', 'ingress')
+        .map((each) => stringAt(each, 'ip') || stringAt(each, 'hostname'))
+        .join(','),
+    ),
+    column('Ports', (object) => (arrayAt(object, 'spec', 'tls').length > 0 ? '80, 443' : '80')),
+  ],
+  'coordination.k8s.io/leases': [
+    column('Holder', text('spec', 'holderIdentity'), { description: HOLDER_TEXT }),
+  ],
+  'discovery.k8s.io/endpointslices': [
+    column('AddressType', text('addressType')),
+    column(
+      'Ports',
+      (object) =>
+        objectsAt(object, 'ports')
+          .map((port) => String(port.port))
+          .join(',') || '<unset>',
+    ),
+    column(
+      'Endpoints',
+      (object) =>
+        objectsAt(object, 'endpoints')
+          .flatMap((each) => stringsAt(each, 'addresses'))
+          .join(',') || '<unset>',
+    ),
+  ],
+  'rbac.authorization.k8s.io/rolebindings': ROLE_COLUMNS,
+  'rbac.authorization.k8s.io/clusterrolebindings': ROLE_COLUMNS,
+  'apiregistration.k8s.io/apiservices': [
+    column('Service', (object) =>
+      isObject(valueAt(object, 'spec', 'service'))
+        ? `${stringAt(object, 'spec', 'service', 'namespace')}/${stringAt(object, 'spec', 'service', 'name')}`
+        : 'Local',
+    ),
+    column('Available', (object) => conditionStatus(object, 'Available')),
+  ],
 };
 
 /** Events start with when they were last seen instead of a name. */

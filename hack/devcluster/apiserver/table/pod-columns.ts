@@ -1,21 +1,24 @@
 import type { ApiObject } from '../api-object.ts';
 import { isObject, type JsonObject, numberAt, objectAt, objectsAt, stringAt } from '../json.ts';
 import { humanDuration, orNone } from './cells.ts';
-import { type Column, column } from './column.ts';
+import { AGE_COLUMN, type Column, column } from './column.ts';
 
 /** Columns of pods around their age: readiness, state as kubectl words it, restarts. */
-export function podColumns(): { before: Column[]; after: Column[] } {
-  return {
-    before: [column('Ready', readyText), column('Status', podStatus), column('Restarts', restarts)],
-    after: [
-      column('IP', (object) => orNone(stringAt(object, 'status', 'podIP')), { wide: true }),
-      column('Node', (object) => orNone(stringAt(object, 'spec', 'nodeName')), { wide: true }),
-      column('Nominated Node', (object) => orNone(stringAt(object, 'status', 'nominatedNodeName')), {
-        wide: true,
-      }),
-      column('Readiness Gates', () => '<none>', { wide: true }),
-    ],
-  };
+export function podColumns(): Column[] {
+  const orNoneAt =
+    (...path: string[]): Column['cell'] =>
+    (object) =>
+      orNone(stringAt(object, ...path));
+  return [
+    column('Ready', readyText),
+    column('Status', podStatus),
+    column('Restarts', restarts),
+    AGE_COLUMN,
+    column('IP', orNoneAt('status', 'podIP'), { wide: true }),
+    column('Node', orNoneAt('spec', 'nodeName'), { wide: true }),
+    column('Nominated Node', orNoneAt('status', 'nominatedNodeName'), { wide: true }),
+    column('Readiness Gates', () => '<none>', { wide: true }),
+  ];
 }
 
 function statuses(object: ApiObject): JsonObject[] {
