@@ -112,6 +112,8 @@ function podProblem<C extends Crashed>(
   }
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   for (const container of [...initContainerStatuses, ...containerStatuses]) {
+    // It runs: what ended before is no reason. Pods of a node that is lost sight of are like that.
+    if (container.ready) continue;
     const found = containerProblem(input, pod, container);
     if (found) return found;
   }

@@ -144,6 +144,22 @@ describe('engineHealth', () => {
     expect(problem?.message).not.toContain('vllm-chat-x');
   });
 
+  it('calls no engine crashed that runs and is ready, on a node that Kubernetes has lost sight of', () => {
+    const lost = pod({
+      conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T10:30:00Z' }],
+      containerStatuses: [
+        {
+          name: 'engine',
+          ready: true,
+          restartCount: 1,
+          state: { running: { startedAt: '2026-01-01T10:10:00Z' } },
+          lastState: { terminated: { exitCode: 137, startedAt: '2026-01-01T10:00:00Z' } },
+        },
+      ],
+    });
+    expect(engineHealth(deployment(), [lost]).problem).toBeUndefined();
+  });
+
   it('quotes the last lines of the log, also for when the pods are gone', () => {
     const log = [
       '(EngineCore_DP0 pid=271) ERROR 07-01 12:00:00 [core.py:710] Traceback (most recent call last):',
