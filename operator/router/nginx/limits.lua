@@ -25,7 +25,8 @@ local function count_here(name, n)
   return ngx.shared.limits:incr(name, n, 0, 2 * WINDOW) or 0
 end
 
---- Adds to counters of all routers and returns what they are then; nil when Redis is out of order.
+--- Adds to counters of all routers and returns what they are then; nil when Redis is out of order, false when it refuses, because
+-- it is full or a counter is none. That is not a failure: other requests need the cache.
 local function count_everywhere(settings, names, amounts)
   return redis.with(settings, function(connection)
     connection:init_pipeline(2 * #names)
@@ -37,6 +38,7 @@ local function count_everywhere(settings, names, amounts)
     local counts = {}
     for i in ipairs(names) do
       counts[i] = answers and answers[2 * i - 1]
+      if type(counts[i]) == "table" and counts[i][1] == false then return false, counts[i][2] end
       if type(counts[i]) ~= "number" then return nil, err or "no number" end
     end
     return counts
@@ -116,7 +118,7 @@ function M.take(ctx, view, n, from, to, p)
   end
   local made, used = count_here(names[1], 1), tokens and count_here(names[2], amounts[2])
   local settings = redis.settings(view)
-  local all = settings and count_everywhere(settings, names, amounts)
+  local all = settings and count_everywhere(settings, names, amounts) or nil
   -- What this router counted is part of what all did, unless Redis lost it or says what is not so.
   if all then made, used = math.max(made, all[1]), tokens and math.max(used, all[2]) end
   if tokens then ctx.reserved.shared, ctx.reserved.settings = all ~= nil, settings end

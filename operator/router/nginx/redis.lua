@@ -1,4 +1,5 @@
 --- Connections to Redis with a breaker: when Redis fails a few times in a row, nobody waits for it for a while.
+local bounded_reader = require "bounded_reader"
 local metrics = require "metrics"
 
 local ok, client = pcall(require, "resty.redis")
@@ -7,7 +8,7 @@ client.add_commands("select", "incrby", "pexpire")
 
 local M = {}
 
-local MAX_VALUE, MAX_VALUES = 65536, 16 -- bytes of a reply, and replies in one: more is not read
+local MAX_VALUE = 65536 -- bytes of a value: more is not read
 local TIMEOUT_MS = 25 -- for one command; Redis answers in less than one
 local FAILURES_TO_OPEN = 3
 local PAUSE, MAX_PAUSE = 1, 30 -- seconds
@@ -58,32 +59,14 @@ local function failed(err, probes)
   end
 end
 
---- Limits what is read of a reply. Returns what says whether that was reached: then there is more on the connection.
-local function limit(socket, most)
-  local receive, state = socket.receive, {}
-  socket.receive = function(self, size)
-    if size then
-      state.reached = size > most or size ~= size
-    else
-      local line, err = receive(self)
-      if not line or line:byte() ~= 42 then return line, err end -- `*`, and how many there are
-      state.reached = (tonumber(line:sub(2)) or MAX_VALUES + 1) > MAX_VALUES
-      if not state.reached then return line end
-    end
-    if state.reached then return nil, "the reply is longer than what routers write" end
-    return receive(self, size)
-  end
-  return state
-end
-
---- A connection, and what says whether the limit of its replies was reached; or nil and the reason.
+--- A connection, and the state of what is read from it; or nil and the reason.
 local function open(settings, most)
   local connection = client:new()
   connection:set_timeout(TIMEOUT_MS)
   local pool = table.concat({ settings.host, settings.port, settings.username or "", settings.database or 0 }, ":")
   local connected, err = connection:connect(settings.host, settings.port, { pool = pool })
   if not connected then return nil, err end
-  local state = limit(connection._sock, most)
+  local state = bounded_reader.bound(connection._sock, most, TIMEOUT_MS / 1000)
   if settings.tls and connection:get_reused_times() == 0 then
     local shaken
     shaken, err = connection._sock:sslhandshake(nil, settings.host, true) -- Debian's client does not do it itself
@@ -124,7 +107,7 @@ function M.with(settings, work, most)
   end
   local result, problem
   ran, result, problem = pcall(work, connection)
-  if state.reached then
+  if state.too_large then
     connection:close()
     return false, problem
   end
@@ -135,7 +118,7 @@ function M.with(settings, work, most)
     return nil, problem
   end
   failures, pause, open_until = 0, PAUSE, 0
-  connection:set_keepalive(IDLE_MS, POOL)
+  if state.rest == "" then connection:set_keepalive(IDLE_MS, POOL) else connection:close() end
   return result, problem
 end
 
