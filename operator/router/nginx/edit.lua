@@ -1,12 +1,14 @@
 --- Small changes to a JSON body, made in its text: all else stays byte for byte as the client wrote it. Changes are
 -- collected first, because the places of members are those of the original.
-local cjson = require "cjson.safe"
 local ffi = require "ffi"
 local scan = require "scan"
 
 local sub = string.sub
 
 local M = {}
+
+local ASK = '"include_usage":true'
+local NULL = ("n"):byte() -- `null`: no other literal begins with n
 
 --- A list of changes to a text.
 function M.new(text)
@@ -38,23 +40,28 @@ function M.apply(edits)
   return table.concat(parts)
 end
 
---- Does vLLM take a value for true?
-local function asks(value)
-  return value == true or value == 1 or type(value) == "string" and scan.is_truth(value)
-end
-
---- Asks for the usage event of a stream. Returns false when the client asks for it itself, or its options are not understood.
-function M.ask_usage(edits, from, to)
+--- Asks for the usage event of a stream. `p`: the text as memory. Returns false when the client asks for it itself, or its options
+-- cannot be read, which is for the engine to say.
+function M.ask_usage(edits, from, to, p)
   local at = from.stream_options
   if not at then
-    insert(edits, '"stream_options":{"include_usage":true}')
+    insert(edits, '"stream_options":{' .. ASK .. "}")
     return true
   end
-  local options = cjson.decode(sub(edits.text, at + 1, to.stream_options + 1))
-  if options == cjson.null then options = {} end
-  if type(options) ~= "table" or asks(options.include_usage) then return false end
-  options.include_usage = true
-  replace(edits, at, to.stream_options, cjson.encode(options))
+  if p[at] == NULL then
+    replace(edits, at, to.stream_options, "{" .. ASK .. "}")
+    return true
+  end
+  local options, ends = scan.members(p + at, to.stream_options - at + 1)
+  if not options then return false end
+  local given = options.include_usage
+  if not given then
+    insert(edits, ASK, at)
+  elseif scan.is_true(p + at, given, ends.include_usage) then
+    return false
+  else
+    replace(edits, at + given, at + ends.include_usage, "true")
+  end
   return true
 end
 

@@ -21,7 +21,7 @@ local function members()
   return {
     model = false, stream = false, stream_options = false, messages = false, prompt = false, input = false,
     prompt_embeds = false, temperature = false, seed = false, max_tokens = false, max_completion_tokens = false, max_output_tokens = false,
-    previous_response_id = false, background = false, n = false, best_of = false, sampling_params = false,
+    previous_response_id = false, background = false, n = false, best_of = false, sampling_params = false, include_usage = false,
   }
 end
 

@@ -69,6 +69,30 @@ describe('token accounts of streams', () => {
 
   test.each([
     [
+      'numbers and lists',
+      '{"large":12345678901234567890, "empty":[]}',
+      '{"include_usage":true,"large":12345678901234567890, "empty":[]}',
+    ],
+    ['a number that is false', '{"include_usage":0 ,"a":[{}]}', '{"include_usage":true ,"a":[{}]}'],
+    [
+      'the last of two',
+      '{"include_usage":true,"include_usage":false}',
+      '{"include_usage":true,"include_usage":true}',
+    ],
+    ['a text that is true', '{"include_usage":"yes","empty":[]}', '{"include_usage":"yes","empty":[]}'],
+    ['too many members', `{${'"a":1,'.repeat(600)}"b":1}`, `{${'"a":1,'.repeat(600)}"b":1}`],
+  ])('nothing else of stream_options changes: %s', async (_, before, after) => {
+    const { engine, router } = await setUp([CHUNK, DONE]);
+    const answer = await fetch(`${router.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: `{"model":"m","stream":true,"stream_options":${before}}`,
+    });
+    await answer.text();
+    expect(engine.requests[0]?.body.toString()).toBe(`{"model":"m","stream":true,"stream_options":${after}}`);
+  });
+
+  test.each([
+    [
       { include_usage: false, continuous_usage_stats: false },
       { include_usage: true, continuous_usage_stats: false },
     ],
