@@ -15,6 +15,7 @@ import type { RouteKey, RouteRedis, RouteTable } from '../../router/route-table.
 import { RouterAdmin } from '../../router/router-admin.ts';
 import { routerEndpoints } from '../../router/router-endpoints.ts';
 import { RouterFleet } from '../../router/router-fleet.ts';
+import { type LeftOut, shareSlots } from '../../router/share-slots.ts';
 import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../../scaling/demand.ts';
 import { describeIssue } from '../../values/spec-issue.ts';
@@ -60,6 +61,9 @@ const AFTER_CHANGE_MS = 50;
 /** `listed`: requests for the model are known and held; `served`: there is an engine to send them to. */
 export type Reach = 'listed' | 'served';
 
+/** Of the names of namespaces in an event, whose note may have 1 KiB. */
+const MAX_TEAMS = 800;
+
 interface PoolRoutes {
   fleet: RouterFleet;
   table: RouteTable | undefined;
@@ -72,6 +76,8 @@ interface PoolRoutes {
   /** What is wrong with API keys, and what was told of that. */
   keyIssues: readonly ApiKeyIssue[];
   toldIssues: ReadonlySet<string>;
+  /** What was told of models and engines that routers have no room for. */
+  toldLeftOut: string;
 }
 
 export class RoutesReconciler {
@@ -132,9 +138,11 @@ export class RoutesReconciler {
     const redis = await this.#redis(pool, signal);
     const keys = this.#apiKeys(pool, routes);
     const unsaved = await this.#saveGrants(pool);
+    const { models, leftOut } = shareSlots(this.#models.of(pool));
+    this.#tellLeftOut(pool, routes, leftOut);
     const table = compileRouteTable({
       pool,
-      models: this.#models.of(pool),
+      models,
       keys: this.#keys.saved(pool, keys),
       previous: routes.table,
       now: clock.now(),
@@ -199,6 +207,7 @@ export class RoutesReconciler {
       reach: new Map(),
       keyIssues: [],
       toldIssues: new Set(),
+      toldLeftOut: '',
     };
     if (routes.table) this.#models.adopt(routes.table);
     this.#pools.set(key, routes);
@@ -227,6 +236,21 @@ export class RoutesReconciler {
       });
     }
     routes.toldIssues = now;
+  }
+
+  /** One event for the namespaces whose models or engines routers have no room for, when they are others than before. */
+  #tellLeftOut(pool: InferencePool, routes: PoolRoutes, leftOut: readonly LeftOut[]): void {
+    const teams = leftOut.map(({ namespace }) => namespace).join(', ');
+    if (teams !== '' && teams !== routes.toldLeftOut) {
+      const note = `Routers have no room for all models and engines of: ${teams.slice(0, MAX_TEAMS)}. Set spec.budget, or use another pool for some.`;
+      this.#options.events.emit(pool, {
+        type: 'Warning',
+        reason: 'RoutersFull',
+        action: 'CompileRoutes',
+        note,
+      });
+    }
+    routes.toldLeftOut = teams;
   }
 
   async #redis(pool: InferencePool, signal: AbortSignal): Promise<RouteRedis | undefined> {

@@ -1,0 +1,76 @@
+/** Routers count what runs at each model and engine in a fixed number of places. Namespaces share them fairly. Pure. */
+import type { RouteModel } from './route-table.ts';
+
+/**
+ * Models and engines that a table may have together. A router has places for a third more (board.lua), because an
+ * engine that is gone keeps its place until its last request has ended.
+ */
+export const MAX_SLOTS = 12_288;
+
+/** Models and engines that a table has no room for. */
+export interface LeftOut {
+  namespace: string;
+  models: number;
+  engines: number;
+}
+
+/**
+ * The models with as many of their engines as there is room for. A namespace that needs no more than its fair share gets all
+ * that it needs; of the others the youngest models are left out, and engines of those that have the most.
+ */
+export function shareSlots(
+  models: readonly RouteModel[],
+  room: number = MAX_SLOTS,
+): { models: readonly RouteModel[]; leftOut: LeftOut[] } {
+  let needed = models.length;
+  for (const { endpoints } of models) needed += endpoints.length;
+  if (needed <= room) return { models, leftOut: [] };
+  const teams = [...Map.groupBy(models, ({ namespace }) => namespace)];
+  const shares = fairShares(
+    teams.map(([, own]) => own.reduce((sum, { endpoints }) => sum + 1 + endpoints.length, 0)),
+    room,
+  );
+  const fitted = new Map<RouteModel, RouteModel>();
+  const leftOut: LeftOut[] = [];
+  for (const [i, [namespace, own]] of teams.entries()) {
+    const kept = withinShare(own, shares[i] ?? 0);
+    let engines = 0;
+    for (const model of own) {
+      const now = kept.get(model);
+      if (now) fitted.set(model, now);
+      engines += model.endpoints.length - (now?.endpoints.length ?? 0);
+    }
+    const gone = own.length - kept.size;
+    if (gone > 0 || engines > 0) leftOut.push({ namespace, models: gone, engines });
+  }
+  return { models: models.flatMap((model) => fitted.get(model) ?? []), leftOut };
+}
+
+/** The models of one namespace within its share, the oldest first, by what they were before. */
+function withinShare(models: readonly RouteModel[], share: number): Map<RouteModel, RouteModel> {
+  const kept = [...models].sort((a, b) => a.created - b.created).slice(0, share);
+  const engines = fairShares(
+    kept.map(({ endpoints }) => endpoints.length),
+    share - kept.length,
+  );
+  return new Map(
+    kept.map((model, i) => {
+      const count = engines[i] ?? 0;
+      if (count >= model.endpoints.length) return [model, model];
+      return [model, { ...model, endpoints: model.endpoints.slice(0, count) }];
+    }),
+  );
+}
+
+/** Max-min fairness: who needs no more than an equal part gets it, and what that leaves is shared by the others. */
+function fairShares(needs: readonly number[], room: number): number[] {
+  const shares = needs.map(() => 0);
+  const order = needs.map((_, i) => i).sort((a, b) => (needs[a] ?? 0) - (needs[b] ?? 0));
+  let left = room;
+  for (const [place, i] of order.entries()) {
+    const share = Math.min(needs[i] ?? 0, Math.floor(left / (order.length - place)));
+    shares[i] = share;
+    left -= share;
+  }
+  return shares;
+}
