@@ -3,7 +3,7 @@ import { quantityValue } from '../values/quantity.ts';
 
 /** Memory limit of a router without one of its own: what 10,000 held requests need several times over. */
 export const ROUTER_MEMORY_LIMIT = '2Gi';
-/** The route table and its snapshot, which lie in the state volume beside large bodies. */
+/** The route table and its snapshot, which lie in the state volume. */
 const TABLE_BYTES = 128 * 2 ** 20;
 
 /**
@@ -15,7 +15,7 @@ export function routerBodiesBytes({ spec: { router } }: Pick<InferencePool, 'spe
   return Math.floor(Math.max(quantityValue(limit) / 4, quantityValue(router.maxBodySize)));
 }
 
-/** Size of a router's state volume, which is memory: nginx puts large bodies there. */
+/** Size of a router's state volume, which is memory: large bodies of streams that waited go through it (relay.lua). */
 export function routerStateSize(pool: Pick<InferencePool, 'spec'>): string {
   return `${Math.ceil((routerBodiesBytes(pool) + TABLE_BYTES) / 2 ** 20)}Mi`;
 }

@@ -99,7 +99,7 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
       fieldEnv('POD_NAME', 'metadata.name'),
       fieldEnv('POD_NAMESPACE', 'metadata.namespace'),
     ],
-    // The state volume is memory too, and large request bodies spill into it.
+    // The state volume is memory too, and large request bodies may go through it.
     resources: mergeResources(
       { requests: { cpu: '500m', memory: '256Mi' }, limits: { memory: ROUTER_MEMORY_LIMIT } },
       router.resources,

@@ -95,6 +95,15 @@ local function count_degraded(ctx, model, status)
   end
 end
 
+--- The status to count and log: of an answer that began, and whose client went away, nginx has that with which it began.
+local function outcome(ctx)
+  local status = ctx.status or ngx.status
+  local whole = ctx.ended or ctx.cut or ctx.broken or ctx.replied or not ctx.peer
+  if whole or status < 200 or status >= 300 then return status end
+  ctx.status = 499
+  return 499
+end
+
 --- Log phase.
 function M.log()
   local ctx = ngx.ctx
@@ -105,7 +114,7 @@ function M.log()
   end
   request_body.release(ctx)
   local model = ctx.model
-  local status = ctx.status or ngx.status
+  local status = outcome(ctx)
   if ctx.reserved then limits.settle(ctx, status) end
   if not model then
     if not ctx.start then return end -- not a client's

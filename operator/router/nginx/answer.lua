@@ -72,11 +72,15 @@ local function error_event(ctx)
   return gap .. reply.event_of(ctx.path.sse, reply.error_body(502, CUT))
 end
 
---- A part of a stream. nginx flushes an empty buffer before it gives up on an engine that broke off; while a response goes
--- on, its time is "-".
+--- Has the engine broken off? nginx flushes an empty buffer before it gives up on it; while a response goes on, its time is "-".
+local function has_broken_off(chunk, eof)
+  return chunk == "" and not eof and ngx.var.upstream_response_time ~= "-"
+end
+
+--- A part of a stream.
 local function stream_part(ctx, chunk, eof)
   if chunk == "" and not eof then
-    if ctx.cut or ngx.var.upstream_response_time == "-" then return end
+    if ctx.cut or not has_broken_off(chunk, eof) then return end
     ctx.cut = true
     ngx.arg[1] = usage.held(ctx) .. error_event(ctx)
     ngx.arg[2] = true
@@ -107,6 +111,7 @@ function M.body()
     ctx.body = ""
   elseif ctx.model and not ctx.replied then
     local chunk, eof = ngx.arg[1], ngx.arg[2]
+    if has_broken_off(chunk, eof) then ctx.broken = true end
     usage.plain(ctx, chunk, eof)
     if ctx.chunks then cache.collect(ctx, chunk) end
     ctx.ended = eof

@@ -6,7 +6,9 @@ local metrics = require "metrics"
 
 local random = math.random
 
-local M = {}
+local M = {
+  MAX_HEADER = 32768, -- bytes of the header of an answer: proxy_buffer_size
+}
 
 local MAX_TRIES = 4
 local FAILURES_TO_EJECT = 3 -- answers that say "not now"; a refused connection ejects at once
@@ -89,6 +91,12 @@ function M.connected()
   local times = ngx.var.upstream_connect_time or "-"
   local last = times:gsub("[%s:,]+%-?$", ""):match("([^,:%s]+)$")
   return last ~= nil and last ~= "-"
+end
+
+--- True when the last engine answered with a header that nginx did not take: it works, and would do the same again.
+function M.sent_large_header()
+  local bytes = (ngx.var.upstream_bytes_received or ""):match("(%d+)%D*$")
+  return bytes ~= nil and tonumber(bytes) >= M.MAX_HEADER
 end
 
 --- May the request that failed be sent again? Yes when no engine can have begun it (no connection, or it answered 502 or

@@ -32,6 +32,9 @@ local M = {
 -- In row 0: version of the route table, rows in use, whether the router is about to end.
 local VERSION, ROWS_USED, DRAINING = 0, 1, 2
 
+-- Fields of what is under way: all that are no totals, and not remembered.
+local UNDER_WAY = { M.IN_FLIGHT, M.HELD, M.QUEUED, M.PENDING, M.BODY_BYTES }
+
 local cells -- double[ROWS][SLOTS][FIELDS]
 local mine -- offset of this worker's row
 
@@ -64,12 +67,10 @@ function M.claim()
       mine = row * ROW
       if row > cells[ROWS_USED] then cells[ROWS_USED] = row end
       if owner then
-        for cell = mine, mine + ROW - 1, FIELDS do
-          if cells[cell] ~= 0 then cells[cell] = 0 end
-          if cells[cell + 1] ~= 0 then cells[cell + 1] = 0 end
-          if cells[cell + 2] ~= 0 then cells[cell + 2] = 0 end
-          if cells[cell + 5] ~= 0 then cells[cell + 5] = 0 end
-          if cells[cell + 6] ~= 0 then cells[cell + 6] = 0 end
+        for slot = mine, mine + ROW - 1, FIELDS do
+          for _, field in ipairs(UNDER_WAY) do
+            if cells[slot + field] ~= 0 then cells[slot + field] = 0 end -- else untouched memory would become used
+          end
         end
       end
       break

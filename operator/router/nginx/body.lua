@@ -19,16 +19,9 @@ local parts = share.new() -- bytes by namespace of keys
 
 local M = {}
 
---- The body as a string, for those few that need one.
+--- The body as a string, for those few that need one. nginx has all of it in memory (client_body_buffer_size).
 function M.text()
-  local text = ngx.req.get_body_data()
-  if text then return text end
-  local name = ngx.req.get_body_file()
-  if not name then return "" end
-  local file = assert(io.open(name, "rb"))
-  text = file:read("*a")
-  file:close()
-  return text
+  return ngx.req.get_body_data() or ""
 end
 
 --- Counts bytes that the router holds for a request: its body, or an answer that is sent from memory.
@@ -79,8 +72,7 @@ local function receive(ctx)
   read_in_time(GRACE + most / SLOWEST)
 end
 
---- Reads the body. Returns a pointer to its bytes, their number, and what keeps them alive beside the request. nginx spills a
--- large body to a file; that one has to become a string. Ends the request with an error when the body is too much, too slow, or
+--- Reads the body. Returns a pointer to its bytes, their number, and what keeps them alive beside the request. Ends the request with an error when the body is too much, too slow, or
 -- no UTF-8, which is what JSON comes in.
 function M.read(ctx)
   receive(ctx)

@@ -5,6 +5,7 @@ local keys = require "keys"
 local reply = require "reply"
 local request_body = require "body"
 local routes = require "routes"
+local trace = require "trace"
 
 local M = {}
 
@@ -24,6 +25,7 @@ end
 
 --- Whether the request only reads; if not, it has got its answer.
 local function reads()
+  trace.name(ngx.var)
   local method = ngx.req.get_method()
   if method == "GET" or method == "HEAD" then return true end
   if cors.preflight() then return end

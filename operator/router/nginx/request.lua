@@ -153,7 +153,7 @@ local function tier_of(model)
 end
 
 --- Changes the body for the engine: a cap on the answer's length while many wait, and usage for the accounts.
-local function edit_body(ctx, model, from, to)
+local function edit_body(ctx, model, from, to, p)
   local usage = ctx.stream and ctx.path.usage
   local tier = model.tiers[1] and ctx.path.sse and tier_of(model)
   if not usage and not tier then return end
@@ -163,7 +163,7 @@ local function edit_body(ctx, model, from, to)
     ctx.tier = tier
     ctx.capped = edit.cap_tokens(edits, from, to, tier.maxTokens, ngx.var.uri)
   end
-  if usage then ctx.strip_usage = edit.ask_usage(edits, from, to) end
+  if usage then ctx.strip_usage = edit.ask_usage(edits, from, to, p) end
   if edits[1] then ngx.req.set_body_data(edit.apply(edits)) end
 end
 
@@ -193,9 +193,7 @@ function M.enter()
   ngx.ctx = ctx
   board.add(0, board.IN_FLIGHT, 1)
   local var = ngx.var
-  local trace_id = trace.new_id()
-  var.trace_id = trace_id
-  stranded.park(trace_id, ctx)
+  stranded.park(trace.name(var), ctx)
   if cors.preflight() then return end
   if board.sum(0, board.IN_FLIGHT) > MAX_IN_FLIGHT then
     return reply.error(503, "The router has as many requests as it can keep. Try again shortly.", nil, RETRY_SOON)
@@ -236,7 +234,7 @@ function M.enter()
   board.set(model.slot, board.LAST, ngx.now() * 1000)
   if from then
     if view.loadBalancing == "PrefixAffinity" and #model.live ~= 1 then ctx.key = affinity.key(from, to, p) end
-    edit_body(ctx, model, from, to)
+    edit_body(ctx, model, from, to, p)
   end
   from, to, p, anchor = nil, nil, nil, nil -- luacheck: ignore 311 (may be large, and the wait may be long)
   return M.admit(ctx, model, name)
@@ -268,6 +266,7 @@ function M.relayed()
   ctx.model, ctx.tenant = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant
   ctx.api_key, ctx.strip_usage = view.by_hash[var.http_x_relay_key or ""], var.http_x_relay_strip == "usage"
   ctx.path, ctx.stream, ctx.inner = path_of(var.uri), true, true
+  var.given_id, var.given_parent = var.http_x_request_id, var.http_traceparent
   limits.take_over(ctx, view, var.http_x_relay_reserved)
   for _, name in ipairs { "model", "tenant", "key", "strip", "reserved" } do ngx.req.clear_header("X-Relay-" .. name) end
   if not ctx.model then return reply.error(404, "The model does not exist any more.") end

@@ -15,6 +15,9 @@ local BREAK = 0.05
 -- Seconds after which a request tries an engine that failed lately; doubles each time.
 local PAUSE = 0.5
 
+local LARGE_HEADER = ("The engine's answer cannot be passed on: the header of its answer is larger than %d KiB. "
+  .. "Ask for fewer embeddings at once, or for base64 in place of bytes."):format(balance.MAX_HEADER / 1024)
+
 local parked = {} -- contexts by trace id: nginx drops ngx.ctx when it redirects a request
 
 --- Keeps the context of a request until it leaves.
@@ -47,6 +50,10 @@ function M.wait()
   local ctx = parked[ngx.var.trace_id]
   if not ctx then return reply.own_error(500) end
   ngx.ctx = ctx
+  if balance.sent_large_header() then
+    balance.settle(ctx, "ok")
+    return reply.error(502, LARGE_HEADER)
+  end
   local status = ctx.verdict or tonumber((ngx.var.upstream_status or ""):match("(%d+)%D*$")) or 500
   local sent = ctx.verdict ~= 503 and balance.connected()
   if not ctx.counted or status < 502 or sent and (status ~= 502 or ctx.lost) then return reply.own_error(status) end

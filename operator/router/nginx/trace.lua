@@ -4,6 +4,8 @@ local random, tohex = math.random, require("bit").tohex
 
 local M = {}
 
+local MAX_ID, PARENT = 128, 55 -- bytes
+
 local prefix -- half of the ids of this worker
 
 local function random_bytes(n)
@@ -20,9 +22,26 @@ function M.start()
   prefix = random_bytes(8):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
 end
 
---- A new id.
-function M.new_id()
-  return prefix .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
+--- Is it an id that may be passed on, logged and given back?
+local function is_id(text)
+  return #text <= MAX_ID and text:find("^[%w_.:@/+=-]+$") ~= nil
+end
+
+--- Is it a value of `traceparent`? https://www.w3.org/TR/trace-context/#traceparent-header
+local function is_parent(text)
+  if #text > MAX_ID or #text > PARENT and text:byte(PARENT + 1) ~= 45 then return false end
+  local version, id, span, flags = text:match("^(%x+)-(%x+)-(%x+)-(%x+)")
+  return version ~= nil and #version == 2 and #id == 32 and #span == 16 and #flags == 2 and not text:find("%u")
+end
+
+--- Gives the request an id, and takes those of its client that are sane (nginx.conf has what becomes of them). Returns its own.
+function M.name(var)
+  local id = prefix .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
+  var.trace_id = id
+  local given_id, given_parent = var.http_x_request_id, var.http_traceparent
+  if given_id and is_id(given_id) then var.given_id = given_id end
+  if given_parent and is_parent(given_parent) then var.given_parent = given_parent end
+  return id
 end
 
 return M

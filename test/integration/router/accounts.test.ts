@@ -73,6 +73,40 @@ describe('what the router counts and logs', () => {
     expect(await router.metrics()).not.toContain('rejected_total{');
   });
 
+  test.each([true, false])(
+    'a client that hangs up in the middle of an answer counts as such (stream: %j)',
+    async (stream) => {
+      const upstream = await engine();
+      const open: (() => void)[] = [];
+      upstream.answer = (_, reply) => {
+        reply.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
+        reply.write('data: {}\n\n');
+        open.push(() => reply.destroy());
+      };
+      const router = await start({ table: table([model('m', [upstream.address])]) });
+      const client = new AbortController();
+      const answer = await fetch(`${router.url}/v1/completions`, {
+        method: 'POST',
+        body: JSON.stringify({ model: 'm', stream }),
+        signal: client.signal,
+      });
+      expect(answer.status).toBe(200);
+      client.abort();
+      await counted(router, 'requests_total{model="m",namespace="team-a",tenant="team-a",code="499"} 1\n');
+      expect(await logged(router, 1)).toMatchObject([{ status: 499, model: 'team-a/m' }]);
+      // An engine that breaks off is not the client's doing.
+      const broken = fetch(`${router.url}/v1/completions`, {
+        method: 'POST',
+        body: JSON.stringify({ model: 'm', stream }),
+      }).then(async (reply) => await reply.text());
+      await until('it is at the engine', () => open.length === 2);
+      open[1]?.();
+      await broken.catch(() => undefined);
+      await counted(router, 'requests_total{model="m",namespace="team-a",tenant="team-a",code="200"} 1\n');
+      expect(await router.metrics()).toContain('code="499"} 1\n');
+    },
+  );
+
   test('what a request waits is no part of its latency', async () => {
     const upstream = await engine();
     const router = await start({ table: table([model('m', [])]) });

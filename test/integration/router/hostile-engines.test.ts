@@ -53,6 +53,37 @@ describe('engines that want more than to answer', () => {
     },
   );
 
+  test('may say much in a header, as embeddings as bytes do, but not without end', async () => {
+    const upstream = await engine();
+    let bytes = 0;
+    upstream.answer = (_, reply) => {
+      reply.writeHead(200, { metadata: 'x'.repeat(bytes) });
+      reply.end('{"mine":true}');
+    };
+    const router = await start({ table: table([model('m', [upstream.address])]) });
+    const embed = async (size: number) => {
+      bytes = size;
+      return await fetch(`${router.url}/v1/embeddings`, {
+        method: 'POST',
+        body: JSON.stringify({ model: 'm', input: ['a'], encoding_format: 'bytes' }),
+      });
+    };
+    for (const size of [9_000, 15_000]) {
+      const answer = await embed(size);
+      expect([answer.status, answer.headers.get('metadata')?.length]).toEqual([200, size]);
+    }
+    for (let i = 0; i < 4; i += 1) {
+      const answer = await embed(70_000);
+      expect(answer.status).toBe(502);
+      expect(await answer.text()).toContain('the header of its answer is larger than 32 KiB');
+    }
+    // Sent once each, and the engine, which works, is not left out for it.
+    expect(upstream.requests.length).toBe(6);
+    expect((await embed(100)).status).toBe(200);
+    expect(await router.metrics()).not.toContain('vllm_router_ejections_total{');
+    await idle(router);
+  });
+
   test('cannot say anything about the host that they share, or of later requests to it', async () => {
     const upstream = await engine();
     const about = {

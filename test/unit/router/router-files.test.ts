@@ -66,6 +66,10 @@ describe('routerFiles', () => {
       `worker_processes ${workers};`,
     );
   });
+
+  it('leaves no decision to regular expressions of nginx, whose captures and maps have had faults', () => {
+    expect(nginxConf().replace(/#.*/g, '')).not.toMatch(/~|\b(rewrite|if)\b/);
+  });
 });
 
 describe('fillTemplate', () => {
