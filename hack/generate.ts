@@ -3,13 +3,19 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { apiFiles } from './generate/api-files.ts';
 import { installFiles } from './generate/install.ts';
+import { routerProtocolFiles } from './generate/router-protocol.ts';
 import { transitionFiles } from './generate/transitions.ts';
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
 
 const stale: string[] = [];
-for (const [path, content] of [...apiFiles(), ...installFiles(), ...transitionFiles()]) {
+for (const [path, content] of [
+  ...apiFiles(),
+  ...installFiles(),
+  ...routerProtocolFiles(),
+  ...transitionFiles(),
+]) {
   const file = join(root, path);
   if ((await readOptional(file)) === content) continue;
   stale.push(path);

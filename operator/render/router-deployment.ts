@@ -1,15 +1,13 @@
 import type { InferencePool } from '../api/types.ts';
 import { routerDrainSeconds } from '../model/router-drain.ts';
 import { ROUTER_MEMORY_LIMIT, routerStateSize } from '../model/router-memory.ts';
+import { ROUTER_PORTS } from '../model/router-ports.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { type Cluster, child, type Manifest, OPERATOR_VERSION } from './manifest.ts';
 import { routerName, routeSnapshotName } from './names.ts';
 import { CONTAINER_SECURITY } from './pod-security.ts';
 import { containerFields, podFields, podMetadata } from './pod-settings.ts';
 import { mergeResources } from './resources.ts';
-
-/** Clients, the operator, and kubelet and Prometheus. */
-export const ROUTER_PORTS = { http: 8080, admin: 8081, metrics: 8082 } as const;
 
 /** Where the pod finds its files. All but `state` are read-only. */
 const ROUTER_PATHS = {

@@ -1,9 +1,9 @@
 import type { InferencePool } from '../api/types.ts';
+import { ROUTER_PORTS } from '../model/router-ports.ts';
 import { type Labels, poolLabels, poolSelector } from './labels.ts';
 import { type Cluster, child, type Manifest } from './manifest.ts';
 import { routerName } from './names.ts';
 import { METRICS_SCRAPERS, podsIn, tcp } from './network-peers.ts';
-import { ROUTER_PORTS } from './router-deployment.ts';
 
 const OPERATOR_LABELS: Labels = { 'app.kubernetes.io/name': 'vllm-operator' };
 

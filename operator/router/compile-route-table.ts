@@ -7,7 +7,7 @@ import { stableHash } from '../kube/stable-hash.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import { quantityValue } from '../values/quantity.ts';
 import { durationSeconds } from '../values/units.ts';
-import { type EndpointSlice, engineEndpoints, hostPort, type LeavingPods } from './endpoints-from-slices.ts';
+import { type EndpointSlice, engineEndpoints, type LeavingPods, urlHost } from './endpoints-from-slices.ts';
 import { isSameHead } from './route-change.ts';
 import type {
   RouteAdmission,
@@ -136,7 +136,7 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
     adapters: [...engine.adapters],
     ...(maxModelLen !== undefined && { maxModelLen }),
     state: input.state,
-    ...(input.unavailable && { unavailable: input.unavailable }),
+    ...(input.unavailable && { unavailable: clip(input.unavailable) }),
     endpoints: engineEndpoints(input.slices, {
       capacity,
       leaving: input.leaving,
@@ -148,12 +148,17 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
   };
 }
 
+/** A message may have what a cluster says, of any length. */
+function clip({ reason, message }: { reason: string; message: string }): RouteModel['unavailable'] {
+  return { reason: reason.slice(0, 256), message: message.slice(0, 4096) };
+}
+
 /** Address of a Service's port `http`; undefined while it has none or is headless. */
-function serviceAddress(service: RouteModelInput['service']): string | undefined {
+function serviceAddress(service: RouteModelInput['service']): RouteModel['fallback'] {
   const { clusterIP, ports } = service?.spec ?? {};
   const port = ports?.find(({ name }) => name === 'http')?.port;
   if (!clusterIP || clusterIP === 'None' || port === undefined) return undefined;
-  return hostPort(clusterIP, port);
+  return { host: urlHost(clusterIP), port };
 }
 
 function mergeCache(pool: InferencePool, model: InferenceModel): RouteCache {
@@ -173,7 +178,7 @@ function mergeAdmission(pool: InferencePool, overrides: AdmissionOverrides | und
     maxQueue: overrides?.maxQueue ?? defaults.maxQueue,
     queueTimeoutMs: milliseconds(overrides?.queueTimeout ?? defaults.queueTimeout),
     wakeTimeoutMs: milliseconds(overrides?.wakeTimeout ?? defaults.wakeTimeout),
-    degradation: [...tiers].sort((a, b) => a.queueAbove - b.queueAbove),
+    degradation: [...tiers].sort((a, b) => b.queueAbove - a.queueAbove),
   };
 }
 

@@ -55,18 +55,23 @@ export function engineEndpoints(
   return serving
     .map((endpoint): RouteEndpoint => {
       const draining = isEnding(endpoint) || (leaves && leaving.pods.has(endpoint.id));
-      return { address: hostPort(endpoint.ip, endpoint.port ?? 0), capacity, draining };
+      return { host: urlHost(endpoint.ip), port: endpoint.port ?? 0, capacity, draining };
     })
-    .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+    .sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : a.port - b.port));
 }
 
 function isEnding({ terminating, serving }: Pick<SliceEndpoint, 'terminating' | 'serving'>): boolean {
   return terminating && serving;
 }
 
-/** `host:port` with the brackets that an IPv6 address needs (RFC 3986). */
+/** A host as URLs have it: an IPv6 address needs brackets (RFC 3986). */
+export function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** `host:port`. */
 export function hostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return `${urlHost(host)}:${port}`;
 }
 
 /**

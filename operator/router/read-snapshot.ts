@@ -1,6 +1,6 @@
 /** The route table of an operator before this one, as a ConfigMap has it. */
 import { z } from 'zod';
-import { routeVersion } from './demand-report.ts';
+import { routeVersion } from './protocol.ts';
 import type { RouteTable } from './route-table.ts';
 
 /** What is read of it again; the rest is only compared with what a new table says. */
@@ -12,7 +12,7 @@ const published = z.looseObject({
       uid: z.string(),
       servedNames: z.array(z.string()),
       adapters: z.array(z.string()),
-      endpoints: z.array(z.looseObject({ capacity: z.number().min(0) })),
+      endpoints: z.array(z.looseObject({ host: z.string(), capacity: z.number().min(0) })),
     }),
   ),
   keys: z.array(z.looseObject({ sha256: z.string(), tenant: z.string() })),

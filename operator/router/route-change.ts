@@ -1,19 +1,14 @@
 /** What has changed from one route table to the next: a table of thousands of models is not sent again for one of them. */
 import { isDeepStrictEqual } from 'node:util';
+import type { z } from 'zod';
+import type { routeChange } from './protocol.ts';
 import type { RouteModel, RouteTable } from './route-table.ts';
 
 /** Applied by a router that runs the version `from`, and by no other. */
-export interface RouteChange {
-  from: number;
-  version: number;
-  /** Models that were added or changed. */
-  models: RouteModel[];
-  /** UIDs of models that are gone. */
-  removed: string[];
-}
+export type RouteChange = z.infer<typeof routeChange>;
 
 /** Above this share of models a whole table costs less. */
-const MOST = 0.5;
+const MAX_CHANGED_SHARE = 0.5;
 
 /**
  * The change between two tables, or undefined when it takes a whole one: something beside the models has changed, or most of
@@ -31,7 +26,9 @@ export function changeBetween(
     before.delete(model.uid);
   }
   const removed = [...before.keys()];
-  return models.length + removed.length > to.models.length * MOST ? undefined : { models, removed };
+  return models.length + removed.length > to.models.length * MAX_CHANGED_SHARE
+    ? undefined
+    : { models, removed };
 }
 
 /** Whether two tables say the same beside their models and versions. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { deadline } from '../kube/abort.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import type { CertificateAndKey } from '../pki/certificates.ts';
-import { type DemandReport, demandReport, routeVersion } from './demand-report.ts';
+import { type DemandReport, demandReport, routeVersion } from './protocol.ts';
 import type { RouteChange } from './route-change.ts';
 import type { RouteTable } from './route-table.ts';
 import { RouterAdminError, type RouterAdminErrorCode } from './router-admin-error.ts';
@@ -14,7 +14,7 @@ import type { RouterEndpoint } from './router-endpoints.ts';
 /** How long a router may take to answer, beyond the wait that was asked for. A table of 5,000 models is read in well under a second. */
 const ANSWER_TIMEOUT_MS = 5_000;
 
-/** What a router says of its models is about 150 bytes for each, and it has room for 16,384 (nginx.conf). */
+/** What a router says of its models is about 150 bytes for each, and it has room for 16,384 (counters.lua). */
 const MAX_DEMAND_BYTES = 4 * 1024 * 1024;
 
 /** A version, or why not. */

@@ -1,5 +1,6 @@
 /** The routers of a pool, as the operator reaches them. */
 import type { KubeObject } from '../kube/object.ts';
+import { ROUTER_PORTS } from '../model/router-ports.ts';
 import { hostPort } from './endpoints-from-slices.ts';
 
 /** One router pod. */
@@ -18,9 +19,6 @@ interface RouterPod extends KubeObject {
   status?: { podIP?: string; phase?: string; conditions?: { type: string; status: string }[] };
 }
 
-/** Port of the routers' admin server (operator/router/nginx/nginx.conf). */
-const ADMIN_PORT = 8081;
-
 /**
  * Every router pod that has an address and has not ended, sorted by name. Readiness does not count: a router becomes
  * ready by the table it is sent, and one that terminates still has requests to report.
@@ -32,7 +30,9 @@ export function routerEndpoints(pods: readonly RouterPod[]): RouterEndpoint[] {
       if (!status?.podIP || ended || !metadata.uid) return [];
       const ready =
         status.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false;
-      return [{ id: metadata.uid, name: metadata.name, address: hostPort(status.podIP, ADMIN_PORT), ready }];
+      return [
+        { id: metadata.uid, name: metadata.name, address: hostPort(status.podIP, ROUTER_PORTS.admin), ready },
+      ];
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

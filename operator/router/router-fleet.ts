@@ -1,8 +1,8 @@
 /** All routers of one pool: each runs the newest table, and is listened to. */
 import { type Clock, systemClock } from '../kube/clock.ts';
 import { type Logger, silentLogger } from '../kube/logger.ts';
-import type { DemandReport } from './demand-report.ts';
 import { Notifier } from './notifier.ts';
+import type { DemandReport } from './protocol.ts';
 import type { RouteTable } from './route-table.ts';
 import type { RouterAdmin } from './router-admin.ts';
 import type { RouterAdminError } from './router-admin-error.ts';

@@ -2,8 +2,8 @@
 import { backoffDelay } from '../kube/backoff.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
-import type { DemandReport } from './demand-report.ts';
 import { Notifier } from './notifier.ts';
+import type { DemandReport } from './protocol.ts';
 import { changeBetween } from './route-change.ts';
 import type { RouteTable } from './route-table.ts';
 import type { RouterAdmin } from './router-admin.ts';

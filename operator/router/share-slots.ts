@@ -2,7 +2,7 @@
 import type { RouteModel } from './route-table.ts';
 
 /**
- * Models and engines that a table may have together. A router has places for a third more (board.lua), because an
+ * Models and engines that a table may have together. A router has places for a third more (counters.lua), because an
  * engine that is gone keeps its place until its last request has ended.
  */
 export const MAX_SLOTS = 12_288;

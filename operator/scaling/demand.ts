@@ -1,6 +1,6 @@
 /** What clients want of each model, summed over the routers of its pool. A lease, not a gauge: the last use counts, not the moment. */
 import type { Clock } from '../kube/clock.ts';
-import type { DemandReport, ModelDemand } from '../router/demand-report.ts';
+import type { DemandReport, ModelDemand } from '../router/protocol.ts';
 
 /** The demand for one model at one moment. Times are of `clock.monotonic()`, in milliseconds. */
 export interface Demand {
@@ -81,11 +81,7 @@ export class DemandTracker {
     const models = Object.entries(report.models).filter(([uid]) => this.#options.isModelOf(poolKey, uid));
     router.models = new Map(models);
     for (const [uid, demand] of models) {
-      const used = isBusy(demand)
-        ? now
-        : demand.lastRequestMs === 0
-          ? Number.NEGATIVE_INFINITY
-          : now - demand.ageMs;
+      const used = isBusy(demand) ? now : now - demand.ageMs;
       pool.lastUsed.set(uid, Math.max(used, pool.lastUsed.get(uid) ?? Number.NEGATIVE_INFINITY));
       const last = before.get(uid);
       if (last && last.held > 0 && demand.held === 0) {

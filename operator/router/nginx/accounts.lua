@@ -1,12 +1,13 @@
 --- The end of every request: undoes what it holds, however it ended, and counts it.
+local admission = require "admission"
 local balance = require "balance"
-local board = require "board"
+local counters = require "counters"
 local cache = require "cache"
+local context = require "context"
 local limits = require "limits"
 local metrics = require "metrics"
-local request = require "request"
 local request_body = require "body"
-local stranded = require "stranded"
+local redispatch = require "redispatch"
 local waiting = require "waiting"
 
 local M = {}
@@ -65,10 +66,10 @@ end
 local function let_go(ctx, model)
   local waiter = ctx.waiter
   if waiter then waiting.leave(waiter) end
-  if ctx.counted or (waiter and waiter.granted) then
-    board.add(model.slot, board.IN_FLIGHT, -1)
-    if not ctx.peer then board.add(model.slot, board.PENDING, -1) end
-    board.set(model.slot, board.LAST, ngx.now() * 1000)
+  if ctx.admitted or (waiter and waiter.granted) then
+    counters.add(model.slot, counters.IN_FLIGHT, -1)
+    if not ctx.at_engine then counters.add(model.slot, counters.PENDING, -1) end
+    counters.set(model.slot, counters.LAST, ngx.now() * 1000)
     waiting.pump(model.uid)
   end
 end
@@ -89,32 +90,22 @@ end
 --- Counts an answer that was made shorter than its client asked for.
 local function count_degraded(ctx, model, status)
   local cap = ctx.tier.maxTokens
-  if ctx.capped and ctx.peer and status < 400 then
+  if ctx.capped and ctx.at_engine and status < 400 then
     metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", cap), 1)
     ngx.var.tier = "max_tokens=" .. cap
   end
 end
 
---- The status to count and log: of an answer that began, and whose client went away, nginx has that with which it began.
-local function outcome(ctx)
-  local status = ctx.status or ngx.status
-  local whole = ctx.ended or ctx.cut or ctx.broken or ctx.replied or not ctx.peer
-  if whole or status < 200 or status >= 300 then return status end
-  ctx.status = 499
-  return 499
-end
-
 --- Log phase.
 function M.log()
   local ctx = ngx.ctx
-  if ctx.start and not ctx.inner then
-    board.add(0, board.IN_FLIGHT, -1)
-    request.leave(ctx)
-    stranded.leave(ngx.var.trace_id, ctx)
+  if ctx.start and not ctx.relayed then
+    admission.leave(ctx)
+    redispatch.leave(ngx.var.trace_id, ctx)
   end
   request_body.release(ctx)
   local model = ctx.model
-  local status = outcome(ctx)
+  local status = context.status(ctx)
   if ctx.reserved then limits.settle(ctx, status) end
   if not model then
     if not ctx.start then return end -- not a client's
@@ -124,11 +115,10 @@ function M.log()
   if ctx.flight then cache.finish(ctx, status) end
   if ctx.prompt_tokens then count_tokens(ctx, model) end
   if ctx.cut then metrics.add(metrics.series("cut_streams_total", "model", model.name, "namespace", model.namespace), 1) end
-  if ctx.inner then return end
+  if ctx.relayed then return end
   let_go(ctx, model)
   observe(ctx, model, status)
   if ctx.tier then count_degraded(ctx, model, status) end
-  if ctx.status then ngx.var.outcome = status end
   ngx.var.model = model.label
   if ctx.tenant ~= model.namespace then ngx.var.tenant = ctx.tenant end
 end

@@ -1,8 +1,8 @@
 --- The admin port: only the operator reaches it (TLS with its client certificate). It sends the routes and asks for demand.
-local board = require "board"
+local counters = require "counters"
 local cjson = require "cjson.safe"
 local metrics = require "metrics"
-local reply = require "reply"
+local own_answer = require "own_answer"
 local request_body = require "body"
 local routes = require "routes"
 
@@ -19,14 +19,14 @@ local PATIENCE_MS = 5000
 function M.routes()
   local method = ngx.req.get_method()
   local apply = method == "PUT" and routes.put or method == "PATCH" and routes.patch
-  if not apply then return reply.error(405, "Method Not Allowed") end
+  if not apply then return own_answer.error(405, "Method Not Allowed") end
   ngx.req.read_body()
   local version, err, running = apply(request_body.text())
-  if version then return reply.json(200, cjson.encode { version = version }) end
+  if version then return own_answer.json(200, cjson.encode { version = version }) end
   local message = "The route table was not applied: " .. err .. "."
-  if not running then return reply.error(400, message) end
+  if not running then return own_answer.error(400, message) end
   local code = err == routes.OTHER_BASE and 412 or 409
-  return reply.json(code, cjson.encode { version = running, error = { message = message, type = "ConflictError", code = code } })
+  return own_answer.json(code, cjson.encode { version = running, error = { message = message, type = "ConflictError", code = code } })
 end
 
 --- Grows with every hold. Never 0, so that an operator that asks since 0 gets an answer at once.
@@ -38,15 +38,13 @@ end
 local function demand()
   local models, now = {}, ngx.now() * 1000
   for _, model in ipairs(routes.current().models) do
-    local last = board.max(model.slot, board.LAST)
+    local last = counters.max(model.slot, counters.LAST)
     if last > 0 then
       models[model.uid] = {
-        inFlight = board.sum(model.slot, board.IN_FLIGHT),
-        held = board.sum(model.slot, board.HELD),
-        queued = board.sum(model.slot, board.QUEUED),
-        lastRequestMs = last,
+        inFlight = counters.sum(model.slot, counters.IN_FLIGHT),
+        held = counters.sum(model.slot, counters.HELD),
+        queued = counters.sum(model.slot, counters.QUEUED),
         ageMs = math.max(0, now - last),
-        requests = board.sum(model.slot, board.REQUESTS),
       }
     end
   end
@@ -62,12 +60,9 @@ function M.demand()
   local deadline = ngx.now() + wait
   while sequence() == since and ngx.now() < deadline and not ngx.worker.exiting() do ngx.sleep(0.005) end
   local seq = sequence()
-  return reply.json(200, cjson.encode {
+  return own_answer.json(200, cjson.encode {
     seq = seq,
     version = routes.version(),
-    router = ngx.var.hostname,
-    startedMs = STARTED,
-    nowMs = ngx.now() * 1000,
     models = demand(),
   })
 end
@@ -77,13 +72,13 @@ function M.metrics()
   local gauges = { in_flight = {}, held = {}, queued = {}, endpoints = {}, route_table_version = {} }
   for _, model in ipairs(routes.current().models) do
     local labels = { "model", model.name, "namespace", model.namespace }
-    gauges.in_flight[metrics.series("in_flight", unpack(labels))] = board.sum(model.slot, board.IN_FLIGHT)
-    gauges.held[metrics.series("held", unpack(labels))] = board.sum(model.slot, board.HELD)
-    gauges.queued[metrics.series("queued", unpack(labels))] = board.sum(model.slot, board.QUEUED)
+    gauges.in_flight[metrics.series("in_flight", unpack(labels))] = counters.sum(model.slot, counters.IN_FLIGHT)
+    gauges.held[metrics.series("held", unpack(labels))] = counters.sum(model.slot, counters.HELD)
+    gauges.queued[metrics.series("queued", unpack(labels))] = counters.sum(model.slot, counters.QUEUED)
     gauges.endpoints[metrics.series("endpoints", unpack(labels))] = #model.live
   end
   gauges.route_table_version["vllm_router_route_table_version"] = routes.version()
-  gauges.draining = { vllm_router_draining = board.draining() and 1 or 0 }
+  gauges.draining = { vllm_router_draining = counters.draining() and 1 or 0 }
   ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
   ngx.print(metrics.text(gauges))
 end

@@ -1,10 +1,10 @@
 --- Chooses the engine for a request, and another one when it fails before the first byte.
 local balancer = require "ngx.balancer"
-local affinity = require "affinity"
-local board = require "board"
+local counters = require "counters"
 local metrics = require "metrics"
+local routes = require "routes"
 
-local random = math.random
+local STRATEGIES = { PrefixAffinity = require "pick_affinity", LeastRequests = require "pick_least_requests" }
 
 local M = {
   MAX_HEADER = 32768, -- bytes of the header of an answer: proxy_buffer_size
@@ -15,43 +15,23 @@ local FAILURES_TO_EJECT = 3 -- answers that say "not now"; a refused connection 
 local EJECTION_MS, MAX_EJECTION_MS = 1000, 30000
 
 local function ejected(endpoint, now)
-  return endpoint.slot and board.shared(endpoint.slot, board.EJECTED_UNTIL) > now
-end
-
---- Requests in flight for each that the engine can run.
-local function load_of(endpoint)
-  return board.sum(endpoint.slot, board.IN_FLIGHT) / (endpoint.capacity or 1)
+  return endpoint.slot and counters.shared(endpoint.slot, counters.EJECTED_UNTIL) > now
 end
 
 local function usable(endpoint, tried, now)
   return not (tried and tried[endpoint.address]) and not ejected(endpoint, now)
 end
 
---- The less loaded of two engines at random, or the least loaded of all when those two cannot be used.
-local function least_requests(live, tried, now)
-  local n = #live
-  if n > 1 then
-    local i, j = random(n), random(n - 1)
-    if j >= i then j = j + 1 end
-    local a, b = live[i], live[j]
-    if usable(a, tried, now) and usable(b, tried, now) then return load_of(b) < load_of(a) and b or a end
-  end
-  local best, least
-  for i = 1, n do
-    local endpoint = live[i]
-    if usable(endpoint, tried, now) then
-      local load = load_of(endpoint)
-      if not best or load < least then best, least = endpoint, load end
-    end
-  end
-  return best
+--- The strategy of a table.
+function M.strategy(view)
+  return STRATEGIES[view.loadBalancing]
 end
 
 --- The engine to try next: one that works, else the model's Service, else one that failed lately; nil when all were tried.
 local function pick(ctx)
   local model, tried = ctx.model, ctx.tried
   local now = ngx.now() * 1000
-  local endpoint = ctx.key and affinity.pick(model, ctx.key, usable, tried, now) or least_requests(model.live, tried, now)
+  local endpoint = M.strategy(routes.current()).pick(ctx, model, usable, now)
   if endpoint then return endpoint end
   local fallback = model.fallback
   -- A request that got lost would most likely meet the same engine there.
@@ -68,18 +48,18 @@ function M.settle(ctx, result)
   ctx.endpoint = nil
   local slot = endpoint and endpoint.slot
   if not slot then return end
-  board.add(slot, board.IN_FLIGHT, -1)
+  counters.add(slot, counters.IN_FLIGHT, -1)
   -- Others that were refused at the same time tell nothing new.
   if result == "refused" and ejected(endpoint, ngx.now() * 1000) then return end
   if result == "ok" then
-    if board.shared(slot, board.FAILURES) > 0 then board.set_shared(slot, board.FAILURES, 0) end
+    if counters.shared(slot, counters.FAILURES) > 0 then counters.set_shared(slot, counters.FAILURES, 0) end
   elseif result ~= "unknown" then
-    local failures = board.shared(slot, board.FAILURES) + 1
-    board.set_shared(slot, board.FAILURES, failures)
+    local failures = counters.shared(slot, counters.FAILURES) + 1
+    counters.set_shared(slot, counters.FAILURES, failures)
     local beyond = result == "refused" and failures or failures - FAILURES_TO_EJECT + 1
     if beyond > 0 then
       local pause = math.min(EJECTION_MS * 2 ^ (beyond - 1), MAX_EJECTION_MS)
-      board.set_shared(slot, board.EJECTED_UNTIL, ngx.now() * 1000 + pause)
+      counters.set_shared(slot, counters.EJECTED_UNTIL, ngx.now() * 1000 + pause)
       metrics.add(metrics.series("ejections_total", "model", ctx.model.name, "namespace", ctx.model.namespace), 1)
     end
   end
@@ -112,7 +92,7 @@ end
 
 --- Gives up. nginx would say 500 for it; the status is put right where the answer's header is made.
 local function give_up(ctx, status)
-  ctx.verdict = status
+  ctx.gave_up = status
   return ngx.exit(ngx.ERROR)
 end
 
@@ -143,9 +123,9 @@ function M.balance()
   end
   local endpoint = pick(ctx)
   if not endpoint then return give_up(ctx, 503) end
-  if not ctx.peer and not ctx.inner then board.add(ctx.model.slot, board.PENDING, -1) end
-  ctx.endpoint, ctx.peer = endpoint, endpoint.address
-  if endpoint.slot then board.add(endpoint.slot, board.IN_FLIGHT, 1) end
+  if not ctx.at_engine and not ctx.relayed then counters.add(ctx.model.slot, counters.PENDING, -1) end
+  ctx.endpoint, ctx.peer, ctx.at_engine = endpoint, endpoint.address, true
+  if endpoint.slot then counters.add(endpoint.slot, counters.IN_FLIGHT, 1) end
   local ok, err = balancer.set_current_peer(endpoint.host, endpoint.port)
   if not ok then
     ngx.log(ngx.ERR, "engine address ", endpoint.address, " not usable: ", err)

@@ -1,21 +1,25 @@
 --- The body of a request, without making a Lua string of it: copying and collecting 64 KiB a request costs as much as
 -- proxying it does. What a router holds of bodies is bounded, in bytes and in time.
 local base = require "resty.core.base"
-local board = require "board"
+local counters = require "counters"
 local ffi = require "ffi"
-local reply = require "reply"
+local own_answer = require "own_answer"
+local routes = require "routes"
 local share = require "share"
 
 local C = ffi.C
 local NAME = "request_body"
 local MAX_AT_ONCE = 1400 -- bytes that come together with the header; larger bodies may have to be waited for
-local GRACE = 30 -- seconds that every body may take
+local MAX_UNWATCHED = 131072 -- bytes
 local SLOWEST = 65536 -- bytes a second that a large one has to come with
 
 local value, lowercase = ffi.new("unsigned char *[1]"), ffi.new("char[?]", #NAME)
 local length, message = ffi.new("size_t[1]"), ffi.new("char *[1]")
+local BYTES = ffi.typeof("const uint8_t *")
+local EMPTY = ffi.cast(BYTES, "")
 
 local parts = share.new() -- bytes by namespace of keys
+local unwatched, unwatched_count = {}, 0 -- requests whose bodies are read without a watch
 
 local M = {}
 
@@ -27,32 +31,48 @@ end
 --- Counts bytes that the router holds for a request: its body, or an answer that is sent from memory.
 function M.hold(ctx, bytes)
   ctx.body_bytes = (ctx.body_bytes or 0) + bytes
-  board.add(0, board.BODY_BYTES, bytes)
+  counters.add(0, counters.BODY_BYTES, bytes)
   if ctx.api_key then share.add(parts, ctx.api_key.namespace, bytes) end
 end
 
 --- Is there room for so many bytes more, for this request's namespace too?
 function M.has_room(ctx, bytes)
-  local free = tonumber(ngx.var.max_bodies_size) - board.sum(0, board.BODY_BYTES)
+  local free = tonumber(ngx.var.max_bodies_size) - counters.sum(0, counters.BODY_BYTES)
   return bytes <= free and (not ctx.api_key or share.allows(parts, ctx.api_key.namespace, bytes, free))
+end
+
+local function forget(ctx)
+  if unwatched[ctx] then unwatched[ctx], unwatched_count = nil, unwatched_count - 1 end
 end
 
 --- Log phase: the router holds nothing of the request any more.
 function M.release(ctx)
+  forget(ctx)
   if ctx.body_bytes then M.hold(ctx, -ctx.body_bytes) end
 end
 
---- Reads the body, while another thread ends the request when that takes too long.
 local function too_slow(seconds)
   ngx.sleep(seconds)
   ngx.header["Connection"] = "close"
-  return reply.own_error(408)
+  return own_answer.own_error(408)
 end
 
+--- Reads the body, while another thread ends the request when that takes too long.
 local function read_in_time(seconds)
   local watch = ngx.thread.spawn(too_slow, seconds)
   ngx.req.read_body()
   ngx.thread.kill(watch)
+end
+
+--- Reads the body. To watch one costs a tenth of what a request costs, and nearly all come at once: a few small ones at a time, in
+-- each worker, are not watched. Their clients may be slow, and have no more than that.
+local function read(ctx, bytes, limits)
+  if unwatched_count >= limits.unwatchedBodies or bytes > MAX_UNWATCHED then
+    return read_in_time(limits.bodyGraceMs / 1000 + (bytes > MAX_AT_ONCE and bytes / SLOWEST or 0))
+  end
+  unwatched[ctx], unwatched_count = true, unwatched_count + 1
+  ngx.req.read_body()
+  forget(ctx)
 end
 
 --- Makes room for the body, reads it, and counts it. One in pieces has no length: it may become as large as any.
@@ -60,40 +80,39 @@ local function receive(ctx)
   local var = ngx.var
   local encoding = var.http_content_encoding
   if encoding and encoding ~= "" and encoding:lower() ~= "identity" then
-    return reply.error(415, "The body is compressed (Content-Encoding): send it as it is.")
+    return own_answer.error(415, "The body is compressed (Content-Encoding): send it as it is.")
   end
-  local bytes = tonumber(var.http_content_length)
-  if bytes and bytes <= MAX_AT_ONCE then return read_in_time(GRACE) end
+  local bytes, limits = tonumber(var.http_content_length), routes.current().limits
+  if bytes and bytes <= MAX_AT_ONCE then return read(ctx, bytes, limits) end
   local most = bytes or tonumber(var.max_body_size)
   if not M.has_room(ctx, most) then
-    return reply.error(503, "The router holds as many large requests as it can. Try again shortly.", nil, 1)
+    return own_answer.error(503, "The router holds as many large requests as it can. Try again shortly.", nil, 1)
   end
   M.hold(ctx, most)
-  read_in_time(GRACE + most / SLOWEST)
+  read(ctx, most, limits)
 end
 
---- Reads the body. Returns a pointer to its bytes, their number, and what keeps them alive beside the request. Ends the request with an error when the body is too much, too slow, or
--- no UTF-8, which is what JSON comes in.
+--- The memory of the body, which belongs to the request, and the number of its bytes.
+local function memory()
+  local found = C.ngx_http_lua_ffi_var_get(base.get_request(), NAME, #NAME, lowercase, 0, value, length, message) == 0
+  if not found then return EMPTY, 0 end
+  return ffi.cast(BYTES, value[0]), tonumber(length[0])
+end
+
+--- Reads the body. Returns its memory, which stays until the body is changed, and the number of its bytes. Ends the request with an
+-- error when the body is too much, too slow, or no UTF-8, which is what JSON comes in.
 function M.read(ctx)
   receive(ctx)
-  local found = C.ngx_http_lua_ffi_var_get(base.get_request(), NAME, #NAME, lowercase, 0, value, length, message) == 0
-  local text, p, n
-  if found and length[0] > 0 then
-    p, n = ffi.cast("const uint8_t *", value[0]), tonumber(length[0])
-  else
-    text = M.text()
-    p, n = ffi.cast("const uint8_t *", text), #text
-  end
+  local p, n = memory()
   if ctx.body_bytes and n ~= ctx.body_bytes then M.hold(ctx, n - ctx.body_bytes) end
   if n >= 3 and p[0] == 0xEF and p[1] == 0xBB and p[2] == 0xBF then -- a byte order mark, which Python skips
-    text = ffi.string(p + 3, n - 3)
-    ngx.req.set_body_data(text)
-    return ffi.cast("const uint8_t *", text), n - 3, text
+    ngx.req.set_body_data(ffi.string(p + 3, n - 3))
+    return memory()
   end
   if n >= 2 and not ctx.path.form and (p[0] == 0 or p[1] == 0 or p[0] >= 0xFE) then
-    return reply.error(400, "The body is in UTF-16 or UTF-32: send it in UTF-8.")
+    return own_answer.error(400, "The body is in UTF-16 or UTF-32: send it in UTF-8.")
   end
-  return p, n, text
+  return p, n
 end
 
 return M

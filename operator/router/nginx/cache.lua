@@ -3,41 +3,25 @@
 -- workers and routers respect, and the others wait for what it stores.
 local credentials = require "credentials"
 local entries = require "entries"
-local ffi = require "ffi"
 local redis = require "redis"
 local relay = require "relay"
+local routes = require "routes"
 local scan = require "scan"
+local sha256 = require "sha256"
 local semaphore = require "ngx.semaphore"
 local share = require "share"
 
-pcall(ffi.cdef, "unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md);")
-
 local M = {}
 
-local LOCK_MS = 6000 -- a lock outlives its router by less
-local LOCK_REFRESH = 2 -- seconds
+local LOCK_REFRESHES = 3 -- times in the life of a lock
 local POLL, MAX_POLL = 0.01, 0.1 -- seconds between looks at another router's work
-local MAX_KEPT = 67108864 -- bytes of answers that are collected, or wait to be written to Redis, in one worker
 local PIECE = 16 -- bytes that a piece of an answer takes beside its text
 local OVERHEAD = 32 * 1024 -- bytes of an entry beside its body, at most
--- Seconds for which an answer that has begun keeps identical requests waiting: its client decides how fast it is read.
-local MAX_LEAD = 30
-local MAX_WATCH = 60 -- seconds for which another router's lock is respected: Redis may say anything
-local LOOK = 1 -- seconds between looks at whether it has
-local MAX_FOLLOWERS = 1024 -- requests of one worker that wait for one
 local MAX_LEADERS = 3 -- requests that one waits for, each after the client of the last went away
 
-local digest = ffi.new("unsigned char[32]")
-local HEX = {}
-for code = 0, 255 do HEX[string.char(code)] = ("%02x"):format(code) end
+local refresh_at = 0
 local flights = {} -- by key: requests of this worker that wait for one of its own
 local locks, kept, kept_parts = {}, 0, share.new() -- `kept` bytes, and their parts by namespace of the model
-
---- SHA-256 in hexadecimal.
-function M.sha256(text)
-  ffi.C.SHA256(text, #text, digest)
-  return (ffi.string(digest, 32):gsub(".", HEX))
-end
 
 --- May the answer be kept? What the model computes without choosing is the same each time; what it writes is so with
 -- `temperature: 0` or a seed, or when the policy says that any answer will do.
@@ -51,11 +35,13 @@ end
 -- engine behind the router may look for credentials there.
 local function key_of(ctx, p, n)
   local model = ctx.model
-  local parts = scan.parts(p, n)
-  if not parts then return nil end
-  local text = table.concat({ ctx.tenant, model.uid, model.generation, model.engine or "", ngx.var.uri, ngx.var.args or "", entries.FORMAT, table.concat(parts, "\0") }, "\1")
-  ffi.C.SHA256(text, #text, digest)
-  return "vllm:answer:" .. ngx.encode_base64(ffi.string(digest, 32))
+  local members = scan.parts(p, n)
+  if not members then return nil end
+  local var = ngx.var
+  local text = table.concat({
+    ctx.tenant, model.uid, model.generation, model.engine, var.uri, var.args or "", entries.FORMAT, table.concat(members, "\0"),
+  }, "\1")
+  return "vllm:answer:" .. ngx.encode_base64(sha256.bytes(text))
 end
 
 local function control(name)
@@ -76,7 +62,7 @@ end
 
 local function lock(settings, key)
   return redis.with(settings, function(connection)
-    local answer, err = connection:set(key .. ":lock", 1, "NX", "PX", LOCK_MS)
+    local answer, err = connection:set(key .. ":lock", 1, "NX", "PX", routes.current().limits.lockMs)
     if answer == nil then return nil, err end
     return answer ~= ngx.null -- `false` is an error of Redis, such as being full: go on without a lock
   end)
@@ -90,12 +76,13 @@ end
 --- Waits until another request of this worker has its answer, but not for a client that reads it slowly. Returns the entry,
 -- "again" when its client went away, or what else became of it.
 local function follow(ctx, flight, deadline)
+  local limits = flight.view.limits
   flight.waiting = flight.waiting + 1
   relay.wait(ctx, deadline, function(seconds)
     local stop = ngx.now() + seconds
     repeat
-      if flight.done:wait(math.min(LOOK, math.max(0.001, stop - ngx.now()))) then return true end
-      if flight.began and ngx.now() > flight.began + MAX_LEAD then return true end
+      if flight.done:wait(math.min(limits.lookMs / 1000, math.max(0.001, stop - ngx.now()))) then return true end
+      if flight.began and ngx.now() > flight.began + limits.maxLeadMs / 1000 then return true end
     until ngx.now() >= stop
   end)
   flight.waiting = flight.waiting - 1
@@ -106,7 +93,7 @@ end
 -- when that took too long, or nil when Redis is out of order.
 local function watch(ctx, view, settings, key, deadline)
   local pause, outcome = POLL, "late"
-  relay.wait(ctx, math.min(deadline, ngx.now() + MAX_WATCH), function(seconds)
+  relay.wait(ctx, math.min(deadline, ngx.now() + view.limits.maxWatchMs / 1000), function(seconds)
     local stop = ngx.now() + seconds
     while ngx.now() < stop do
       ngx.sleep(pause)
@@ -176,7 +163,7 @@ function M.lookup(ctx, view, from, to, p, n)
   for _ = 1, MAX_LEADERS do
     local flight = flights[key]
     if not flight then return lead(ctx, view, settings, key, deadline) end
-    if flight.waiting >= MAX_FOLLOWERS then break end
+    if flight.waiting >= view.limits.maxFollowers then break end
     local outcome = follow(ctx, flight, deadline)
     if type(outcome) == "table" then return outcome, "SHARED" end
     if outcome ~= "again" then break end
@@ -233,7 +220,8 @@ function M.collect(ctx, chunk)
   local chunks = ctx.chunks
   if not chunks or chunk == "" then return end
   if ctx.size + #chunk > ctx.flight.view.cacheMaxEntryBytes then return abandon(ctx) end
-  if kept + #chunk > MAX_KEPT or not share.allows(kept_parts, ctx.model.namespace, #chunk, MAX_KEPT - kept) then return abandon(ctx) end
+  local free = ctx.flight.view.limits.maxKeptBytes - kept
+  if #chunk > free or not share.allows(kept_parts, ctx.model.namespace, #chunk, free) then return abandon(ctx) end
   chunks[#chunks + 1], ctx.size = chunk, ctx.size + #chunk
   keep(ctx.model, #chunk + PIECE)
 end
@@ -274,15 +262,16 @@ function M.finish(ctx, status)
   release(flight)
 end
 
---- Keeps the locks of this worker for as long as their requests run, but not for a client that reads its answer slowly.
+--- Called often: keeps the locks of this worker for as long as their requests run, but not for a client that reads its answer slowly.
 function M.refresh_locks()
-  local now = ngx.now()
+  local now, limits = ngx.now(), routes.current().limits
+  if now < refresh_at then return end
+  refresh_at = now + limits.lockMs / 1000 / LOCK_REFRESHES
   for key, flight in pairs(locks) do
-    if not flight.began or now <= flight.began + MAX_LEAD then
-      redis.with(flight.settings, function(connection) return connection:pexpire(key .. ":lock", LOCK_MS) end)
+    if not flight.began or now <= flight.began + limits.maxLeadMs / 1000 then
+      redis.with(flight.settings, function(connection) return connection:pexpire(key .. ":lock", limits.lockMs) end)
     end
   end
 end
-M.LOCK_REFRESH = LOCK_REFRESH
 
 return M

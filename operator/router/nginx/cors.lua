@@ -1,6 +1,6 @@
 --- Cross-origin requests of browsers, as the pool's `router.cors` has it (https://fetch.spec.whatwg.org/#http-cors-protocol).
 -- Where that is set it stands for the engines too: vLLM lets every origin read its answers unless it is told otherwise.
-local reply = require "reply"
+local own_answer = require "own_answer"
 local routes = require "routes"
 
 local M = {}
@@ -40,7 +40,7 @@ function M.preflight()
   local var, cors = ngx.var, settings()
   if not cors or not var.http_origin or not var.http_access_control_request_method then return false end
   if not is_allowed(cors, var.http_origin) then
-    return reply.error(403, "This origin is not one of router.cors.allowOrigins of the pool.")
+    return own_answer.error(403, "This origin is not one of router.cors.allowOrigins of the pool.")
   end
   local header, asked = ngx.header, var.http_access_control_request_headers
   header["Access-Control-Allow-Methods"] = cors.allowMethods or METHODS

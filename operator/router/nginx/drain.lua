@@ -1,7 +1,8 @@
 --- The end of a router. nginx stops listening at once when it is told to end, and then nobody could tell it where to send what
 -- it holds. So start.sh leaves a file instead, and nginx is told when nothing is under way any more.
-local board = require "board"
+local counters = require "counters"
 local ffi = require "ffi"
+local routes = require "routes"
 local C = ffi.C
 
 pcall(ffi.cdef, [[
@@ -15,8 +16,6 @@ local M = {
 
 local FILE = ngx.config.prefix() .. "draining"
 local QUIT = 3
--- Streams may be long, and clients of HTTP/2 ask on and on: from then on, waiting requests alone keep the router.
-local PATIENCE = 30 -- seconds
 
 -- Seconds for load balancers and proxies to learn that the router goes. Clients may still ask over connections that they have:
 -- each answer ends its connection, because to end one that is idle can hit a request that is just being sent.
@@ -39,10 +38,12 @@ function M.look()
     leave = read_leave()
     if not leave then return end
     since = ngx.now()
-    board.set_draining()
+    counters.set_draining()
   end
   local passed = ngx.now() - since
-  local idle = passed > leave and board.sum(0, passed > PATIENCE and board.HELD or board.IN_FLIGHT) == 0
+  -- Streams may be long, and clients of HTTP/2 ask on and on: after a while waiting requests alone keep the router.
+  local patience = routes.current().limits.drainPatienceMs / 1000
+  local idle = passed > leave and counters.sum(0, passed > patience and counters.HELD or counters.IN_FLIGHT) == 0
   -- Twice, because a request that was just accepted is not counted yet.
   if idle and idle_before then C.kill(C.getppid(), QUIT) end
   idle_before = idle

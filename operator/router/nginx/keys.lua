@@ -1,14 +1,14 @@
 --- API keys. The table has their SHA-256 only; a request's key is hashed and looked up, so that nothing depends on how much of
 -- a guess is right.
-local cache = require "cache"
 local metrics = require "metrics"
-local reply = require "reply"
+local own_answer = require "own_answer"
+local sha256 = require "sha256"
 
 local M = {}
 
 --- The entry of a key in the table; nil without a valid one.
 local function find_key(view, token)
-  return token and view.by_hash[cache.sha256(token)]
+  return token and view.by_hash[sha256.hex(token)]
 end
 
 --- The token of `Authorization: Bearer <token>`; schemes have no case (RFC 9110, 11.1).
@@ -34,7 +34,7 @@ function M.authenticate(view, x_api_key)
   metrics.rejected(nil, "unauthorized")
   ngx.header["WWW-Authenticate"] = "Bearer"
   local how = x_api_key and "`Authorization: Bearer <key>` or `x-api-key: <key>`" or "`Authorization: Bearer <key>`"
-  return reply.error(401, ("Provide a valid API key as %s."):format(how))
+  return own_answer.error(401, ("Provide a valid API key as %s."):format(how))
 end
 
 --- Is the key one of the team that has the model?

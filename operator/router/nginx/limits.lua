@@ -3,7 +3,7 @@
 local ffi = require "ffi"
 local metrics = require "metrics"
 local redis = require "redis"
-local reply = require "reply"
+local own_answer = require "own_answer"
 local scan = require "scan"
 
 local M = {}
@@ -13,6 +13,7 @@ local TEXT, AUDIO = 4, 32 -- bytes of a request that make a token, about
 -- Tokens that are reserved for an answer of no stated length, and the part of the limit that they are at most.
 local UNSTATED, UNSTATED_PART = 1024, 0.1
 local OPEN_BRACE = 123
+local UNCOUNTABLE = "This key has a limit of tokens per minute, and the tokens of %s cannot be counted: use a key without that limit."
 local MAX_NUMBER = 32 -- bytes
 local MAX_PROMPTS = 65536 -- of one request, counted; more make it as large as any
 
@@ -61,7 +62,10 @@ end
 
 --- The length of an answer and the number of answers, as far as one object says.
 local function stated(from, to, p)
-  local length = most(most(number_at(p, from, to, "max_tokens"), number_at(p, from, to, "max_completion_tokens")), number_at(p, from, to, "max_output_tokens"))
+  local length
+  for _, name in ipairs { "max_tokens", "max_completion_tokens", "max_output_tokens" } do
+    length = most(length, number_at(p, from, to, name))
+  end
   return length, most(number_at(p, from, to, "n"), number_at(p, from, to, "best_of"))
 end
 
@@ -107,7 +111,7 @@ function M.take(ctx, view, n, from, to, p)
   if not requests and not tokens then return end
   if tokens and ctx.path.uncounted then
     metrics.rejected(ctx.model, "uncountable")
-    return reply.error(403, ("This key has a limit of tokens per minute, and the tokens of %s cannot be counted: use a key without that limit."):format(ngx.var.uri))
+    return own_answer.error(403, UNCOUNTABLE:format(ngx.var.uri))
   end
   local window = math.floor(ngx.time() / WINDOW)
   local names, amounts = { counter(key, window, "r") }, { 1 }
@@ -127,12 +131,12 @@ function M.take(ctx, view, n, from, to, p)
   metrics.rejected(ctx.model, "rate_limit")
   local again = WINDOW - ngx.time() % WINDOW
   local under_way = reached == "tokens" and ", with what its requests under way may use" or ""
-  return reply.error(429, ("This key has used up its %s per minute%s."):format(reached, under_way), nil, again)
+  return own_answer.error(429, ("This key has used up its %s per minute%s."):format(reached, under_way), nil, again)
 end
 
 --- Tokens that a request costs at its end. An answer that does not say it costs what was reserved, or what came of it if that is more.
 local function spent(ctx, status)
-  if not ctx.peer or status >= 400 and status ~= 499 and status ~= 504 then return 0 end
+  if not ctx.at_engine or status >= 400 and status ~= 499 and status ~= 504 then return 0 end
   local events = ctx.usage and ctx.usage.events or 0
   if ctx.prompt_tokens then
     local completion = ctx.completion_tokens or 0
@@ -170,7 +174,8 @@ function M.take_over(ctx, view, text)
   local amount, window, prompt, shared = (text or ""):match("^(%d+) (%d+) (%d+) (%d)$")
   if not amount or not ctx.api_key then return end
   ctx.reserved = {
-    amount = tonumber(amount), window = tonumber(window), prompt = tonumber(prompt), shared = shared == "1", settings = redis.settings(view),
+    amount = tonumber(amount), window = tonumber(window), prompt = tonumber(prompt), shared = shared == "1",
+    settings = redis.settings(view),
   }
 end
 

@@ -1,10 +1,11 @@
 --- Counters and histograms of all workers. A worker adds up in its own tables and hands over once a second, so that a
 -- request costs a few table writes. Series names are made once and kept (see `series`).
+local routes = require "routes"
+
 local M = {}
 
 local PREFIX = "vllm_router_"
 local BUCKETS = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600 }
-local MAX_SERIES = 20000
 local OTHER = "(other)" -- no name in Kubernetes
 
 local HELP = {
@@ -91,7 +92,7 @@ end
 -- another. What has no series of its own is counted in one of its owner's, and where there is no room at all in one of all owners'.
 local function add_new(shared, series, n)
   local owner = owner_of(series)
-  local free = MAX_SERIES - (shared:get("series") or 0)
+  local free = routes.current().limits.maxSeries - (shared:get("series") or 0)
   local own = "series of " .. owner
   if (shared:get(own) or 0) < free then
     shared:incr(own, 1, 0)

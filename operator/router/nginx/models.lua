@@ -2,7 +2,7 @@
 local cjson = require "cjson.safe"
 local cors = require "cors"
 local keys = require "keys"
-local reply = require "reply"
+local own_answer = require "own_answer"
 local request_body = require "body"
 local routes = require "routes"
 local trace = require "trace"
@@ -15,7 +15,7 @@ local whole = {} -- `text`: the list of all `models`, for keys without a list of
 local function card(model, id, parent)
   return ('{"id":%s,"object":"model","created":%d,"owned_by":%s,"root":%s,"parent":%s,"max_model_len":%s,"permission":[]}'):format(
     cjson.encode(id),
-    model.created or 0,
+    model.created,
     cjson.encode(model.namespace),
     cjson.encode(parent or id),
     parent and cjson.encode(parent) or "null",
@@ -30,7 +30,7 @@ local function reads()
   if method == "GET" or method == "HEAD" then return true end
   if cors.preflight() then return end
   ngx.header["Allow"] = "GET, HEAD"
-  reply.error(405, "Method Not Allowed")
+  own_answer.error(405, "Method Not Allowed")
 end
 
 --- The list for a key, as JSON text. A key that is limited to some models sees only those.
@@ -40,7 +40,7 @@ local function list_for(view, key)
     for _, name in ipairs(model.servedNames) do
       if keys.allows(key, model, name) then list[#list + 1] = card(model, name) end
     end
-    for _, name in ipairs(model.adapters or {}) do
+    for _, name in ipairs(model.adapters) do
       if keys.allows(key, model, name) then list[#list + 1] = card(model, name, model.servedNames[1]) end
     end
   end
@@ -61,10 +61,10 @@ function M.list()
     text = whole.text
   end
   if not request_body.has_room(ctx, #text) then
-    return reply.error(503, "The router holds as many large answers as it can. Try again shortly.", nil, 1)
+    return own_answer.error(503, "The router holds as many large answers as it can. Try again shortly.", nil, 1)
   end
   request_body.hold(ctx, #text)
-  return reply.json(200, text)
+  return own_answer.json(200, text)
 end
 
 --- Content phase of one model.
@@ -74,12 +74,14 @@ function M.get()
   local key = keys.authenticate(view, true)
   local id = ngx.var.uri:match("^/v1/models/(.+)$")
   local model = view.names[id]
-  if not model or not keys.allows(key, model, id) then return reply.error(404, ("The model `%s` does not exist."):format(id or ""), "model") end
+  if not model or not keys.allows(key, model, id) then
+    return own_answer.error(404, ("The model `%s` does not exist."):format(id or ""), "model")
+  end
   local parent = model.servedNames[1]
   for _, name in ipairs(model.servedNames) do
     if name == id then parent = nil end
   end
-  return reply.json(200, card(model, id, parent))
+  return own_answer.json(200, card(model, id, parent))
 end
 
 return M

@@ -3,7 +3,8 @@
 -- events). form: the body is a multipart form. query: the model is named by the query, because there is no body.
 -- messages: the path is of Anthropic's Messages API, with its keys and errors. cache: answers may be kept. usage: its streams can
 -- be asked for the tokens they used. free: the model does not run, so that no tokens are used. uncounted: nothing tells how many tokens
--- are used. upgrade: the connection may become a websocket. responses: it makes a response that could be stored. stored: it is about one that was.
+-- are used. upgrade: the connection may become a websocket. responses: it makes a response that could be stored. stored: it is
+-- about one that was.
 
 local function json(sse, cache)
   return { methods = { POST = true }, allow = "POST", sse = sse, cache = cache }

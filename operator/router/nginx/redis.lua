@@ -1,6 +1,7 @@
 --- Connections to Redis with a breaker: when Redis fails a few times in a row, nobody waits for it for a while.
 local bounded_reader = require "bounded_reader"
 local metrics = require "metrics"
+local routes = require "routes"
 
 local ok, client = pcall(require, "resty.redis")
 if not ok then client = require "nginx.redis" end
@@ -9,7 +10,6 @@ client.add_commands("select", "incrby", "pexpire")
 local M = {}
 
 local MAX_VALUE = 65536 -- bytes of a value: more is not read
-local TIMEOUT_MS = 25 -- for one command; Redis answers in less than one
 local FAILURES_TO_OPEN = 3
 local PAUSE, MAX_PAUSE = 1, 30 -- seconds
 local IDLE_MS, POOL = 60000, 64
@@ -61,12 +61,12 @@ end
 
 --- A connection, and the state of what is read from it; or nil and the reason.
 local function open(settings, most)
-  local connection = client:new()
-  connection:set_timeout(TIMEOUT_MS)
+  local connection, timeout_ms = client:new(), routes.current().limits.redisTimeoutMs
+  connection:set_timeout(timeout_ms)
   local pool = table.concat({ settings.host, settings.port, settings.username or "", settings.database or 0 }, ":")
   local connected, err = connection:connect(settings.host, settings.port, { pool = pool })
   if not connected then return nil, err end
-  local state = bounded_reader.bound(connection._sock, most, TIMEOUT_MS / 1000)
+  local state = bounded_reader.bound(connection._sock, most, timeout_ms / 1000)
   if settings.tls and connection:get_reused_times() == 0 then
     local shaken
     shaken, err = connection._sock:sslhandshake(nil, settings.host, true) -- Debian's client does not do it itself
@@ -97,7 +97,7 @@ function M.with(settings, work, most)
   local now = ngx.now()
   if now < open_until then return nil, "the breaker is open" end
   local probes = pause > PAUSE
-  if probes then open_until = now + 2 * TIMEOUT_MS / 1000 end -- it was open: one request finds out, the others go on
+  if probes then open_until = now + 2 * routes.current().limits.redisTimeoutMs / 1000 end -- it was open: one request finds out
   -- What is no number where the client expects one raises an error in it.
   local ran, connection, state = pcall(open, settings, most or MAX_VALUE)
   if not ran or not connection then

@@ -1,19 +1,20 @@
 --- Carries a stream whose client has been sent comments while it waited. Its answer has begun, so nginx cannot proxy it any
 -- more: the router sends the request to itself, over a socket that only it can reach, and copies the answer.
-local board = require "board"
 local cjson = require "cjson.safe"
+local context = require "context"
+local counters = require "counters"
 local limits = require "limits"
-local reply = require "reply"
+local own_answer = require "own_answer"
 local request_body = require "body"
+local routes = require "routes"
 local target = require "target"
 
-local M = {
-  PATIENCE = 5, -- seconds that a stream waits before the first comment; errors up to then have their own status code
-  INTERVAL = 10, -- seconds between comments; shorter than the idle limits of common proxies
-  LONGEST = 86400, -- seconds of one wait; nginx counts milliseconds in 32 bits
-}
+local M = {}
+
+local LONGEST = 86400 -- seconds of one wait; nginx counts milliseconds in 32 bits
 
 local MAX_ERROR = 65536 -- bytes of an engine's error
+local NO_JSON = "The engine answered with an error that is no JSON object."
 local SOCKET = "unix:relay.sock"
 
 --- Begins the answer.
@@ -34,7 +35,7 @@ end
 
 --- Ends a request whose client is gone.
 local function gone(ctx)
-  ctx.status = 499
+  context.finish(ctx, 499)
   return ngx.exit(ngx.ERROR)
 end
 
@@ -42,15 +43,17 @@ end
 -- deadline. A streaming client is sent comments meanwhile; from the first one on its answer has to come through the relay.
 function M.wait(ctx, deadline, attempt)
   local left = deadline - ngx.now()
-  local streams = ctx.stream and ctx.path.sse
+  local streams, waits = ctx.stream and ctx.path.sse, routes.current().limits
+  -- Errors up to the first comment have their own status code; comments come more often than idle limits of common proxies.
+  local patience, interval = waits.commentAfterMs / 1000, waits.commentEveryMs / 1000
   if not ctx.relay then
-    local done = attempt(math.max(0, math.min(streams and M.PATIENCE or M.LONGEST, left)))
-    if done or not streams or left <= M.PATIENCE then return done end
+    local done = attempt(math.max(0, math.min(streams and patience or LONGEST, left)))
+    if done or not streams or left <= patience then return done end
     M.open(ctx)
   end
   repeat
     left = deadline - ngx.now()
-    local done = left > 0 and attempt(math.max(0.001, math.min(M.INTERVAL, left)))
+    local done = left > 0 and attempt(math.max(0.001, math.min(interval, left)))
     if done then return done end
     if left > 0 and not M.comment() then return gone(ctx) end
   until left <= 0
@@ -59,9 +62,9 @@ end
 
 --- Ends a request with an error: as an event if the answer has begun.
 function M.fail(ctx, status, message, retry_after)
-  if not ctx.relay then return reply.error(status, message, nil, retry_after) end
-  ctx.status = status
-  ngx.print(reply.event_of(ctx.path.sse, reply.error_body(status, message)))
+  if not ctx.relay then return own_answer.error(status, message, nil, retry_after) end
+  context.finish(ctx, status)
+  ngx.print(own_answer.event_of(ctx.path.sse, own_answer.error_body(status, message)))
   ngx.flush(true)
   return ngx.exit(ngx.HTTP_OK)
 end
@@ -86,18 +89,9 @@ local function other_headers()
   return table.concat(lines)
 end
 
---- Sends the request on and copies the answer's events. HTTP/1.0, so that the answer comes without chunks and ends with the connection.
-function M.run(ctx)
+--- Sends the request to the router itself.
+local function send(ctx, socket)
   local var = ngx.var
-  ctx.peer = "relay" -- counted at its engine from here on
-  board.add(ctx.model.slot, board.PENDING, -1)
-  local socket = ngx.socket.tcp()
-  socket:settimeouts(1000, 60000, 24 * 3600 * 1000)
-  local connected, err = socket:connect(SOCKET)
-  if not connected then
-    ngx.log(ngx.ERR, "relay: ", err)
-    return M.fail(ctx, 500, "The router failed to handle the request.")
-  end
   local body, forwarded = request_body.text(), var.http_x_forwarded_for
   request_body.hold(ctx, #body) -- the other end of the socket has it too
   socket:send {
@@ -110,7 +104,20 @@ function M.run(ctx)
     "X-Relay-Reserved: ", limits.hand_over(ctx), "\r\n",
     "X-Relay-Strip: ", ctx.strip_usage and "usage" or "", "\r\n\r\n", body,
   }
-  body = nil -- luacheck: ignore 311 (may be large, and the answer may be long)
+end
+
+--- Sends the request on and copies the answer's events. HTTP/1.0, so that the answer comes without chunks and ends with the connection.
+function M.run(ctx)
+  ctx.at_engine = true -- counted there from here on
+  counters.add(ctx.model.slot, counters.PENDING, -1)
+  local socket = ngx.socket.tcp()
+  socket:settimeouts(1000, 60000, 24 * 3600 * 1000)
+  local connected, err = socket:connect(SOCKET)
+  if not connected then
+    ngx.log(ngx.ERR, "relay: ", err)
+    return M.fail(ctx, 500, "The router failed to handle the request.")
+  end
+  send(ctx, socket)
   local status_line = socket:receive("*l")
   local status = tonumber((status_line or ""):match("^HTTP/%d%.%d (%d+)")) or 502
   repeat local line = socket:receive("*l") until not line or line == ""
@@ -118,9 +125,9 @@ function M.run(ctx)
     local text, _, part = socket:receive(MAX_ERROR)
     text = (text or part or ""):gsub("%s+", " "):gsub("^ ", "")
     local object = text:find("{", 1, true) == 1 and cjson.decode(text)
-    if not object or not next(object) then text = reply.error_body(status, "The engine answered with an error that is no JSON object.") end
-    ctx.status = status
-    ngx.print(reply.event_of(ctx.path.sse, text))
+    if not object or not next(object) then text = own_answer.error_body(status, NO_JSON) end
+    context.finish(ctx, status)
+    ngx.print(own_answer.event_of(ctx.path.sse, text))
     ngx.flush(true)
     return ngx.exit(ngx.HTTP_OK)
   end

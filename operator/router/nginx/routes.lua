@@ -1,9 +1,11 @@
 --- The route table: accepted from the operator by one worker, whole or as what has changed, kept in shared memory and on disk,
--- and read by every worker the moment the revision on the board changes. In shared memory and on disk it is the last whole
+-- and read by every worker the moment the revision on the counters changes. In shared memory and on disk it is the last whole
 -- table and the changes since.
-local board = require "board"
+local check = require "check"
 local cjson = require "cjson.safe"
-local views = require "view"
+local compiled_routes = require "compiled_routes"
+local counters = require "counters"
+local protocol = require "protocol"
 
 local M = {}
 
@@ -11,42 +13,11 @@ local FILE = ngx.config.prefix() .. "routes.json"
 local CHANGES = ngx.config.prefix() .. "routes.changes" -- one a line
 local SNAPSHOT = ngx.config.prefix() .. "snapshot/routes.json" -- start.sh links the directory
 
--- Changes may be as long as the table that they change, or this: then it is time for a whole one, which costs less to read.
-local ENOUGH = 65536
-
 --- Why a change cannot be applied: its sender must send the whole table.
 M.OTHER_BASE = "it changes another table than the one in use, or that one has been changed enough"
 
 local revision = 0
-local view = views.EMPTY
-
-local function check_models(models)
-  for _, model in ipairs(models) do
-    if type(model.uid) ~= "string" or type(model.servedNames) ~= "table" or type(model.endpoints) ~= "table" then
-      return "a model lacks uid, servedNames or endpoints"
-    end
-    for _, endpoint in ipairs(model.endpoints) do
-      if type(endpoint.address) ~= "string" or not endpoint.address:find("^.+:%d+$") then
-        return "an endpoint's address is not ip:port"
-      end
-    end
-  end
-end
-
-local function check(table_)
-  if type(table_) ~= "table" or type(table_.version) ~= "number" or type(table_.models) ~= "table" then
-    return "it is not a route table"
-  end
-  return check_models(table_.models)
-end
-
-local function check_change(change)
-  if type(change) ~= "table" or type(change.version) ~= "number" or type(change.from) ~= "number"
-    or type(change.models) ~= "table" or type(change.removed) ~= "table" then
-    return "it is not a change of a route table"
-  end
-  return check_models(change.models)
-end
+local view = compiled_routes.EMPTY
 
 local function read_file(path)
   local file = io.open(path, "rb")
@@ -81,9 +52,9 @@ end
 --- Tells the workers of what is in shared memory. Only then the operator may hear of it.
 local function publish(version, origin, slots)
   local state = ngx.shared.state
-  for _, slot in pairs(slots) do board.clear(slot) end
+  for _, slot in pairs(slots) do counters.clear(slot) end
   state:set("origin", origin)
-  board.set_revision(board.revision() + 1)
+  counters.set_revision(counters.revision() + 1)
   state:set("version", version)
   return version
 end
@@ -94,20 +65,20 @@ local function apply(text, origin)
   local state = ngx.shared.state
   local table_, err = cjson.decode(text)
   if not table_ then return nil, err end
-  local fault = check(table_)
+  local fault = check.fault(table_, protocol.route_table, "")
   if fault then return nil, fault end
   local version = state:get("version")
   if version and table_.version < version then return nil, "it is older than the table in use", version end
   if version == table_.version and state:get("origin") ~= "snapshot" then return version end
-  local all, new = views.slots_for(M.current(), table_.models)
+  local all, new = compiled_routes.slots_for(M.current(), table_.models)
   if not all then return nil, new end
-  local last = board.revision()
+  local last = counters.revision()
   local stored
   stored, err = state:safe_set("table", last + 1 .. "\n" .. cjson.encode(all) .. "\n" .. text)
   if not stored then return nil, err end
   for number = (state:get("base") or last) + 1, last do state:delete("change" .. number) end
   state:set("base", last + 1)
-  state:set("room", math.max(#text, ENOUGH))
+  state:set("room", math.max(#text, table_.limits and table_.limits.changesBytes or protocol.limits.changesBytes))
   return publish(table_.version, origin, new)
 end
 
@@ -117,17 +88,17 @@ local function apply_change(text)
   local state = ngx.shared.state
   local change, err = cjson.decode(text)
   if not change then return nil, err end
-  local fault = check_change(change)
+  local fault = check.fault(change, protocol.route_change, "")
   if fault then return nil, fault end
   local version, room = M.version(), (state:get("room") or 0) - #text
   if version == change.version then return version end
   if version > change.version then return nil, "it is older than the table in use", version end
   if version == 0 or version ~= change.from or room < 0 then return nil, M.OTHER_BASE, version end
   local slots
-  slots, err = views.new_slots_for(M.current(), change.models)
+  slots, err = compiled_routes.new_slots_for(M.current(), change.models)
   if not slots then return nil, err end
   local stored
-  stored, err = state:safe_set("change" .. board.revision() + 1, cjson.encode(slots) .. "\n" .. text)
+  stored, err = state:safe_set("change" .. counters.revision() + 1, cjson.encode(slots) .. "\n" .. text)
   if not stored then return nil, err end
   state:set("room", room)
   return publish(change.version, state:get("origin"), slots)
@@ -177,7 +148,7 @@ end
 --- Reads the last whole table.
 local function read_table()
   local number, slots, text = ngx.shared.state:get("table"):match("^(%d+)\n([^\n]*)\n(.*)$")
-  view, revision = views.new(cjson.decode(text), cjson.decode(slots)), tonumber(number)
+  view, revision = compiled_routes.new(cjson.decode(text), cjson.decode(slots)), tonumber(number)
 end
 
 local function catch_up(now)
@@ -187,7 +158,7 @@ local function catch_up(now)
     local text = state:get("change" .. revision + 1)
     if text then
       local slots, change = text:match("^([^\n]*)\n(.*)$")
-      views.change(view, cjson.decode(change), cjson.decode(slots))
+      compiled_routes.change(view, cjson.decode(change), cjson.decode(slots))
       revision = revision + 1
     elseif attempts < 3 then -- a whole table came meanwhile
       attempts = attempts + 1
@@ -201,7 +172,7 @@ end
 
 --- The table that this worker runs: always the last one that was applied.
 function M.current()
-  local now = board.revision()
+  local now = counters.revision()
   if now ~= revision then catch_up(now) end
   return view
 end

@@ -11,9 +11,9 @@ conf=$(cd "$(dirname "$0")" && pwd)
 prefix=${VLLM_ROUTER_PREFIX:-/var/lib/vllm-router}
 cd "$prefix"
 
-# listen <port> <options…>: the directives for one port
+# listen <name> <options…>: the directives for one port, whose number protocol.lua has
 listen() {
-  port=$1
+  port=$(sed -n "s/^  $1_port = \([0-9]*\),$/\1/p" "$conf/protocol.lua")
   shift
   if [ -n "${VLLM_ROUTER_ADDRESS:-}" ]; then
     echo "listen $VLLM_ROUTER_ADDRESS:$port $*;"
@@ -28,17 +28,17 @@ ln -sfn "${VLLM_ROUTER_TLS:-/etc/vllm-router-tls}" tls
 
 if [ -s tls/tls.crt ]; then
   {
-    listen 8080 ssl http2 reuseport backlog=4096
+    listen http ssl http2 reuseport backlog=4096
     echo "ssl_certificate tls/tls.crt;"
     echo "ssl_certificate_key tls/tls.key;"
     echo "ssl_protocols TLSv1.2 TLSv1.3;"
     echo "ssl_session_cache shared:clients:10m;"
   } > client-listen.conf
 else
-  listen 8080 reuseport backlog=4096 > client-listen.conf
+  listen http reuseport backlog=4096 > client-listen.conf
 fi
-listen 8081 ssl > admin-listen.conf
-listen 8082 > metrics-listen.conf
+listen admin ssl > admin-listen.conf
+listen metrics > metrics-listen.conf
 
 nginx=$(command -v nginx || command -v openresty)
 # Debian's older packages have security faults that nginx's version number does not show; other builds count by that number.

@@ -27,10 +27,10 @@ local STEP = 32 -- bytes from which on it is faster to ask C for the next of tho
 local function number_behind(text, name, start)
   local _, at = find(text, name, start, true)
   if not at then return false end
-  local n, digits, c = 0, false
+  local n, digits = 0, false
   repeat
     at = at + 1
-    c = byte(text, at)
+    local c = byte(text, at)
     if c and c >= 48 and c <= 57 then n, digits = n * 10 + c - 48, true end
   until not c or (c ~= 32 and (c < 48 or c > 57))
   return digits and math.min(n, MAX_TOKENS)
@@ -200,20 +200,20 @@ end
 
 --- One part of an answer that is no stream. The first one is kept until it is known whether it is all.
 function M.plain(ctx, chunk, eof)
-  local first = ctx.last
+  local first = ctx.first_chunk
   if chunk ~= "" then
     if not first and not ctx.usage then
-      ctx.last = chunk
+      ctx.first_chunk = chunk
     else
       local s = state_of(ctx)
       if first then
-        ctx.last = false
+        ctx.first_chunk = false
         read(ctx, s, first, false)
       end
       read(ctx, s, chunk, false)
     end
   end
-  first = eof and ctx.last
+  first = eof and ctx.first_chunk
   if not first then return end
   local start = usage_at_end(first)
   if start then return note(ctx, first, start) end

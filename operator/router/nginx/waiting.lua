@@ -1,7 +1,7 @@
 --- The waiting room of each model: requests that no engine can take yet. A request is *held* while its model has no engine
 -- (the operator wakes it) and *queued* while all of its engines are full. Tenants take turns, so that one with a thousand
 -- requests does not starve one with a single request. Each worker has its own rooms; the bounds count all workers.
-local board = require "board"
+local counters = require "counters"
 local routes = require "routes"
 local share = require "share"
 local semaphore = require "ngx.semaphore"
@@ -16,26 +16,26 @@ local function announce()
 end
 
 local function kind_of(model)
-  return #model.live == 0 and board.HELD or board.QUEUED
+  return #model.live == 0 and counters.HELD or counters.QUEUED
 end
 
 --- Requests of a model that wait, in all workers.
 function M.count(model)
-  return board.sum(model.slot, board.HELD) + board.sum(model.slot, board.QUEUED)
+  return counters.sum(model.slot, counters.HELD) + counters.sum(model.slot, counters.QUEUED)
 end
 
 --- True when an engine could take one more request. What still runs on engines that drain, or are gone from the table, takes
 -- nothing from the others.
 local function has_room(model)
-  local live, running = model.live, board.sum(model.slot, board.PENDING)
-  for i = 1, #live do running = running + board.sum(live[i].slot, board.IN_FLIGHT) end
+  local live, running = model.live, counters.sum(model.slot, counters.PENDING)
+  for i = 1, #live do running = running + counters.sum(live[i].slot, counters.IN_FLIGHT) end
   return running < model.capacity
 end
 
 --- Counts a request as let in.
 function M.admit(model)
-  board.add(model.slot, board.IN_FLIGHT, 1)
-  board.add(model.slot, board.PENDING, 1)
+  counters.add(model.slot, counters.IN_FLIGHT, 1)
+  counters.add(model.slot, counters.PENDING, 1)
 end
 
 --- True when a request may pass at once: there is capacity and nobody waits for it.
@@ -59,8 +59,8 @@ local function remove(waiter)
     tenant.previous.next, tenant.next.previous = tenant.next, tenant.previous
     if room.turn == tenant then room.turn = tenant.next ~= tenant and tenant.next or nil end
   end
-  board.add(room.slot, room.kind, -1)
-  board.add(0, board.HELD, -1)
+  counters.add(room.slot, room.kind, -1)
+  counters.add(0, counters.HELD, -1)
   if waiter.guest then share.add(room.guests, waiter.guest, -1) end
   room.count = room.count - 1
   if room.count == 0 then rooms[waiter.uid], room_count = nil, room_count - 1 end
@@ -104,9 +104,9 @@ function M.enter(model, tenant_name, key)
   last.previous.next, last.previous = waiter, waiter
   room.count = room.count + 1
   local first = M.count(model) == 0
-  board.add(room.slot, room.kind, 1)
-  board.add(0, board.HELD, 1)
-  if first and room.kind == board.HELD then announce() end
+  counters.add(room.slot, room.kind, 1)
+  counters.add(0, counters.HELD, 1)
+  if first and room.kind == counters.HELD then announce() end
   return waiter
 end
 
@@ -137,10 +137,10 @@ function M.pump(uid)
   if not lost then
     local kind = kind_of(model)
     if kind ~= room.kind then
-      board.add(room.slot, room.kind, -room.count)
-      board.add(room.slot, kind, room.count)
+      counters.add(room.slot, room.kind, -room.count)
+      counters.add(room.slot, kind, room.count)
       room.kind = kind
-      if kind == board.HELD then announce() end
+      if kind == counters.HELD then announce() end
     end
   end
   while room.count > 0 and (lost or has_room(model)) do

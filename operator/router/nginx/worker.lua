@@ -1,5 +1,5 @@
 --- What the processes of nginx do when they start.
-local board = require "board"
+local counters = require "counters"
 local cache = require "cache"
 local drain = require "drain"
 local metrics = require "metrics"
@@ -9,21 +9,22 @@ local waiting = require "waiting"
 
 local M = {}
 
+local LOOK_AT_LOCKS = 0.2 -- seconds
 local GC_PAUSE = 400 -- percent; the tables that live long are small, so that rarer collections cost little memory
 
 --- In the master, before it forks. The entry points of requests become a global: `require` in each phase would cost more
 -- than some of them do.
 function M.init()
-  board.init()
+  counters.init()
   routes.init()
   require "admin" -- which counts from now how long the router runs
-  local request, answer = require "request", require "answer"
+  local request, engine_answer = require "request", require "engine_answer"
   rawset(_G, "router", {
     access = request.access,
     balance = require("balance").balance,
-    header = answer.header,
-    client_header = answer.client_header,
-    body = answer.body,
+    header = engine_answer.header,
+    client_header = engine_answer.client_header,
+    body = engine_answer.body,
     log = require("accounts").log,
   })
 end
@@ -38,13 +39,13 @@ end
 
 --- In each worker.
 function M.start()
-  board.claim()
+  counters.claim()
   collectgarbage("setpause", GC_PAUSE)
   trace.start()
   ngx.timer.at(0, run, waiting.watch)
   ngx.timer.every(1, metrics.flush)
   ngx.timer.every(drain.INTERVAL, drain.look)
-  ngx.timer.every(cache.LOCK_REFRESH, cache.refresh_locks)
+  ngx.timer.every(LOOK_AT_LOCKS, cache.refresh_locks)
 end
 
 return M

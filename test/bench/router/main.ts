@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis } from '../../integration/router/support/redis.ts';
 import { startRouter } from '../../integration/router/support/router.ts';
-import { model, table } from '../../integration/router/support/table.ts';
+import { engineAt, model, table } from '../../integration/router/support/table.ts';
 import { measureHeld } from './held.ts';
 import { startPlainNginx } from './plain-nginx.ts';
 import { measureRedisTrouble } from './redis-trouble.ts';
@@ -19,10 +19,11 @@ export async function run(signal: AbortSignal): Promise<void> {
   const engines = [plain.engine];
   const wide = (name: string, cached: boolean) => ({
     ...model(name, engines),
-    endpoints: engines.map((address) => ({ address, capacity: 1_000_000, draining: false })),
+    endpoints: engines.map((address) => engineAt(address, 1_000_000)),
     cache: { enabled: cached, ttlSeconds: 600, policy: 'Deterministic' as const },
   });
   const router = await startRouter({
+    limits: { redisTimeoutMs: 25 },
     workers: 1,
     table: table([wide('m', false), wide('cached', true)], {
       redis: redis.settings,

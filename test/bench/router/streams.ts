@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { startRouter } from '../../integration/router/support/router.ts';
-import { model, table } from '../../integration/router/support/table.ts';
+import { engineAt, model, table } from '../../integration/router/support/table.ts';
 import { startPlainNginx } from './plain-nginx.ts';
 
 const STREAMS = 1000;
@@ -34,7 +34,7 @@ export async function measureStreams(signal: AbortSignal): Promise<void> {
   const entry = model('m', [address]);
   const router = await startRouter({
     workers: 1,
-    table: table([{ ...entry, endpoints: [{ address, capacity: 100_000, draining: false }] }]),
+    table: table([{ ...entry, endpoints: [engineAt(address, 100_000)] }]),
   });
   try {
     const results: Record<string, number[]> = { plain: [], router: [] };

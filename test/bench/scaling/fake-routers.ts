@@ -21,7 +21,7 @@ const server = await createCa('router', 3_600_000, { now: new Date() });
 const demand = Object.fromEntries(
   Array.from({ length: request.models }, (_, index) => [
     modelUid(index),
-    { inFlight: 3, held: 0, queued: 1, lastRequestMs: Date.now(), ageMs: 12, requests: 123_456 },
+    { inFlight: 3, held: 0, queued: 1, ageMs: 12 },
   ]),
 );
 const routers = await Promise.all(

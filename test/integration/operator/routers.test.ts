@@ -42,7 +42,7 @@ async function startServer(): Promise<{ podIP: string; requests: string[] }> {
     });
     request.on('end', () => {
       const { version = 0 } = JSON.parse(text || '{}') as { version?: number };
-      response.end(JSON.stringify({ version, seq: 0, startedMs: 0, models: {} }));
+      response.end(JSON.stringify({ version, seq: 0, models: {} }));
     });
   });
   servers.push(server);

@@ -6,7 +6,7 @@ import {
   issueServingCertificate,
   trustBundle,
 } from '../../../operator/pki/pki.ts';
-import type { DemandReport } from '../../../operator/router/demand-report.ts';
+import type { DemandReport } from '../../../operator/router/protocol.ts';
 import { RouterAdmin } from '../../../operator/router/router-admin.ts';
 import { RouterFleet } from '../../../operator/router/router-fleet.ts';
 import { closeAfterTest, never, setUp, table } from './support/fixtures.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../operator/kube/clock.ts';
-import type { DemandReport } from '../../../operator/router/demand-report.ts';
+import type { DemandReport } from '../../../operator/router/protocol.ts';
 import {
   type FleetListener,
   RouterFleet,

@@ -3,7 +3,7 @@ import type { RouteModel } from '../../../operator/router/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import { type Router, until } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
+import { engineAt, model, table } from './support/table.ts';
 
 describe('what the router counts and logs', () => {
   const { engine, start } = perTest();
@@ -50,7 +50,7 @@ describe('what the router counts and logs', () => {
   test('a stream that waits and ends as an error counts and is logged as that error', async () => {
     const router = await start({
       table: table([model('m', [], admission({ wakeTimeoutMs: 500 }))]),
-      constants: { 'relay.lua': { PATIENCE: '0.1', INTERVAL: '0.1' } },
+      limits: { commentAfterMs: 100, commentEveryMs: 100 },
     });
     const stream = await openStream(router.url, { model: 'm' });
     await stream.ended;
@@ -132,7 +132,7 @@ describe('what the router counts and logs', () => {
     const entry = model('m', [upstream.address], admission({ degradation, maxQueue: 3 }));
     const router = await start({
       workers: 1,
-      table: table([{ ...entry, endpoints: [{ address: upstream.address, capacity: 1, draining: false }] }]),
+      table: table([{ ...entry, endpoints: [engineAt(upstream.address, 1)] }]),
     });
     const answers: Promise<Response>[] = [];
     for (const [i, max_tokens] of [500, 500, 500, 5].entries()) {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
-import { model, table } from './support/table.ts';
+import { engineAt, model, table } from './support/table.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -30,7 +30,7 @@ describe('admission', () => {
     const entry = model('m', [engine.address]);
     return {
       ...entry,
-      endpoints: [{ address: engine.address, capacity, draining: false }],
+      endpoints: [engineAt(engine.address, capacity)],
       admission: { ...entry.admission, ...admission },
     };
   };
@@ -122,8 +122,8 @@ describe('admission', () => {
   test('as the queue grows, answers get shorter, and clients are told', async () => {
     const { engine, open } = await gated();
     const degradation = [
-      { queueAbove: 0, maxTokens: 100 },
       { queueAbove: 2, maxTokens: 10 },
+      { queueAbove: 0, maxTokens: 100 },
     ];
     const router = await start({ workers: 1, table: table([limited(engine, 1, { degradation })]) });
     const answers: ReturnType<typeof ask>[] = [];
@@ -212,7 +212,7 @@ describe('admission', () => {
       table([
         {
           ...both,
-          endpoints: [...both.endpoints, { address: second.engine.address, capacity: 1, draining: false }],
+          endpoints: [...both.endpoints, engineAt(second.engine.address, 1)],
         },
       ]),
     );
@@ -228,7 +228,7 @@ describe('admission', () => {
     const router = await start({ table: table([limited(old.engine, 2)]) });
     const answers = [ask(router), ask(router)];
     await until('they run', () => old.open.length === 2);
-    const at = (address: string, draining: boolean) => ({ address, capacity: 2, draining });
+    const at = (address: string, draining: boolean) => engineAt(address, 2, draining);
     const entry = limited(old.engine, 2);
     await router.put(
       table([{ ...entry, endpoints: [at(old.engine.address, true), at(fresh.engine.address, false)] }]),

@@ -48,7 +48,7 @@ describe('answers in the memory of a router', () => {
         cacheMaxEntryBytes: 2 * size,
       }),
       maxBodiesSize: 3 * size,
-      constants: { 'redis.lua': { TIMEOUT_MS: '5000' } },
+      limits: { redisTimeoutMs: 5000 },
       workers: 1,
     });
     const body = { model: 'm', input: 'a' };
@@ -89,7 +89,7 @@ describe('answers in the memory of a router', () => {
     );
     const router = await start({
       table: table(names, { redis: redis.settings }),
-      constants: { 'cache.lua': { MAX_KEPT: '500000' } },
+      limits: { maxKeptBytes: 500000 },
       workers: 1,
     });
     const begin = async (name: string, n: number) => {

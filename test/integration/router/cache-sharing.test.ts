@@ -29,12 +29,10 @@ describe('identical requests in flight', () => {
   test('wait for an answer that has begun only so long, at this router and at another', async () => {
     const [store, upstream] = [keep(await startRedis()), await engine()];
     const routes = table([cached(upstream)], { redis: store.settings });
-    const constants = {
-      'cache.lua': { MAX_LEAD: '0.1', LOOK: '0.05', LOCK_MS: '1000', LOCK_REFRESH: '0.3' },
-    };
+    const limits = { maxLeadMs: 100, lookMs: 50, lockMs: 1000 };
     const routers = [
-      await start({ workers: 1, table: routes, constants }),
-      await start({ workers: 1, table: routes, constants }),
+      await start({ workers: 1, table: routes, limits }),
+      await start({ workers: 1, table: routes, limits }),
     ];
     const slow = await openStream(routers[0]?.url ?? '', { model: 'm' });
     const others = await Promise.all(routers.map(async ({ url }) => await openStream(url, { model: 'm' })));
@@ -45,11 +43,11 @@ describe('identical requests in flight', () => {
 
   test('do not wait for a lock in Redis that nobody gives up', async () => {
     const [store, upstream] = [keep(await startRedis()), await engine()];
-    const constants = { 'cache.lua': { MAX_WATCH: '0.1' } };
+    const limits = { maxWatchMs: 100 };
     const router = await start({
       workers: 1,
       table: table([cached(upstream)], { redis: store.settings }),
-      constants,
+      limits,
     });
     await ask(router);
     await until('it is stored', async () => (await ask(router)).cache === 'HIT');
@@ -97,7 +95,7 @@ describe('identical requests in flight', () => {
     const router = await start({
       workers: 1,
       table: table([cached(upstream)], { redis: store.settings }),
-      constants: { 'cache.lua': { MAX_FOLLOWERS: '2' } },
+      limits: { maxFollowers: 2 },
     });
     const waiting: (() => void)[] = [];
     upstream.answer = (_, response) => void waiting.push(() => response.end('{}'));

@@ -84,7 +84,7 @@ describe('changes of the route table', () => {
 
   test('are followed by a whole table when they have become longer than one', async () => {
     const base = table([model('a', [])]);
-    const router = await start({ table: base, constants: { 'routes.lua': { ENOUGH: '2000' } } });
+    const router = await start({ table: base, limits: { changesBytes: 2000 } });
     let last: Pick<RouteTable, 'version'> = base;
     let status = 200;
     let sent = 0;

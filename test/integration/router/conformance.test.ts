@@ -3,7 +3,7 @@ import OpenAI, { APIError, APIUserAbortError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type SimProcess, startSim } from '../../../hack/vllm-sim/start.ts';
 import { type Router, startRouter, until } from './support/router.ts';
-import { model, table } from './support/table.ts';
+import { engineAt, model, table } from './support/table.ts';
 
 const MODEL = 'Qwen/Qwen3-8B';
 const messages = [{ role: 'user' as const, content: 'What is the weather in Bonn?' }];
@@ -201,9 +201,7 @@ describe('with the SDK of OpenAI', () => {
     await router.put(table([entry]));
     const waiting = client.completions.create({ model: MODEL, prompt: 'x', max_tokens: 2 });
     await until('it is held', async () => (await router.demand()).models['uid-chat']?.held === 1);
-    await router.put(
-      table([{ ...entry, endpoints: [{ address: new URL(sim.url).host, capacity: 64, draining: false }] }]),
-    );
+    await router.put(table([{ ...entry, endpoints: [engineAt(new URL(sim.url).host)] }]));
     expect((await waiting).choices.length).toBe(1);
   });
 });

@@ -159,7 +159,7 @@ describe('cross-origin requests', () => {
 
   test('a stream that has to wait has it too', async () => {
     const router = await start({
-      constants: { 'relay.lua': { PATIENCE: '0.05' } },
+      limits: { commentAfterMs: 50 },
       table: table([model('m', [])], { cors: { allowOrigins: ['*'], allowCredentials: false, maxAge: 5 } }),
     });
     const stream = await openStream(router.url, { model: 'm' });

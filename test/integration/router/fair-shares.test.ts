@@ -74,7 +74,7 @@ describe('one namespace', () => {
     ];
     const router = await start({
       table: table(models, { auth: list.length > 0 ? 'APIKey' : 'None', keys: list }),
-      constants: { 'request.lua': { MAX_IN_FLIGHT: '20' } },
+      limits: { maxInFlight: 20 },
       workers: 1,
     });
     const began = Array.from({ length: 20 }, () => begin(router, hostile, whole('taken')));

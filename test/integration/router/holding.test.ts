@@ -39,7 +39,7 @@ describe('holding requests for a model without engines', () => {
     expect(new Set(await answers)).toEqual(new Set([200]));
     expect(upstream.requests.length).toBe(50);
     expect(await router.demand()).toMatchObject({
-      models: { 'uid-m': { held: 0, inFlight: 0, requests: 50 } },
+      models: { 'uid-m': { held: 0, inFlight: 0 } },
     });
   });
 
@@ -109,11 +109,11 @@ describe('holding requests for a model without engines', () => {
 
   describe('streams that wait long', () => {
     // Seconds of the real thing made milliseconds.
-    const constants = { 'relay.lua': { PATIENCE: '0.2', INTERVAL: '0.1' } };
+    const limits = { commentAfterMs: 200, commentEveryMs: 100 };
 
     test('get comments, then the answer; the engine gets the request as it was sent', async () => {
       const upstream = await engine();
-      const router = await start({ table: table([model('m', [])]), constants });
+      const router = await start({ table: table([model('m', [])]), limits });
       const stream = await openStream(router.url, { model: 'm', messages: [{ role: 'user', content: 'ä' }] });
       expect(stream.status).toBe(200);
       expect(stream.headers['content-type']).toContain('text/event-stream');
@@ -129,7 +129,7 @@ describe('holding requests for a model without engines', () => {
       });
       upstream.push('one');
       await until('the event is there', () => stream.text().includes('data: one\n\n'));
-      expect((await router.demand()).models['uid-m']).toMatchObject({ inFlight: 1, requests: 1 });
+      expect((await router.demand()).models['uid-m']).toMatchObject({ inFlight: 1 });
       upstream.finish();
       expect(await stream.ended).toBe('complete');
       expect(stream.text().endsWith('data: [DONE]\n\n')).toBe(true);
@@ -147,7 +147,7 @@ describe('holding requests for a model without engines', () => {
           model('n', [upstream.address]),
           model('o', [other.address]),
         ]),
-        constants: { 'relay.lua': { PATIENCE: '0.1' } },
+        limits: { commentAfterMs: 100 },
       });
       const ask = async (name: string) =>
         await request(`${router.url}/v1/messages`, {
@@ -188,7 +188,7 @@ describe('holding requests for a model without engines', () => {
           model('m', [], rules({ wakeTimeoutMs: 600 })),
           model('n', [], rules({ wakeTimeoutMs: 60_000 })),
         ]),
-        constants,
+        limits,
       });
       const expired = await openStream(router.url, { model: 'm' });
       await expired.ended;

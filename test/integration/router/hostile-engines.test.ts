@@ -28,7 +28,7 @@ describe('engines that want more than to answer', () => {
     return `${host}:${port}`;
   };
 
-  test.each(['/tokenizer_info?model=n', '@last', '@stranded', '/v1/models'])(
+  test.each(['/tokenizer_info?model=n', '@last', '@redispatch', '/v1/models'])(
     'cannot send a request elsewhere in the router: %s',
     async (target) => {
       const [hostile, other] = [await engine(), await engine()];

@@ -6,7 +6,7 @@ import type { RouteModel, RouteTable } from '../../../operator/router/route-tabl
 import { perTest } from './support/per-test.ts';
 import { type Router, until } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
+import { engineAt, model, table } from './support/table.ts';
 
 const sha256 = createHash('sha256').update('a').digest('hex');
 const PATHS = ['/v1/messages', '/v1/messages/count_tokens'];
@@ -74,7 +74,7 @@ describe('the Messages API', () => {
           model('full', [], { admission: { ...SOON, maxQueue: 0 } }),
           model('busy', [upstream.address], {
             admission: { ...SOON, maxQueue: 0 },
-            endpoints: [{ address: upstream.address, capacity: 0, draining: false }],
+            endpoints: [engineAt(upstream.address, 0)],
           }),
           model('stalled', [], { unavailable: { reason: 'NoCapacity', message: 'No.' } }),
           model('dead', [dead.address], { admission: SOON }),
@@ -114,7 +114,7 @@ describe('the Messages API', () => {
     const upstream = await engine();
     const admission = { ...SOON, wakeTimeoutMs: 300 };
     const router = await start({
-      constants: { 'relay.lua': { PATIENCE: '0.05', INTERVAL: '0.05' } },
+      limits: { commentAfterMs: 50, commentEveryMs: 50 },
       table: table([model('m', [], { admission }), model('n', [])]),
     });
     const late = await openStream(router.url, { model: 'm' }, '/v1/messages');
@@ -146,7 +146,7 @@ describe('the Messages API', () => {
     async (said) => {
       const upstream = await engine();
       const router = await start({
-        constants: { 'relay.lua': { PATIENCE: '0.05' } },
+        limits: { commentAfterMs: 50 },
         table: table([model('m', [])]),
       });
       const stream = await openStream(router.url, { model: 'm' }, '/v1/messages');
@@ -161,7 +161,7 @@ describe('the Messages API', () => {
   test('an error of an engine without end is cut where a stream has begun', async () => {
     const upstream = await engine();
     const router = await start({
-      constants: { 'relay.lua': { PATIENCE: '0.05' } },
+      limits: { commentAfterMs: 50 },
       table: table([model('m', [])]),
     });
     const stream = await openStream(router.url, { model: 'm' }, '/v1/messages');

@@ -19,7 +19,7 @@ describe('series of metrics', () => {
         auth: 'APIKey',
         keys: [key('c', 'team-c'), ...names.map((name) => key(name, name))],
       }),
-      constants: { 'metrics.lua': { MAX_SERIES: '200' } },
+      limits: { maxSeries: 200 },
     });
     const ask = async (token: string) => {
       const answer = await fetch(`${router.url}/v1/completions`, {

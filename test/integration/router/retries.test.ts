@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import { type Router, until } from './support/router.ts';
-import { model, table } from './support/table.ts';
+import { addressOf, model, table } from './support/table.ts';
 
 describe('retries', () => {
   const { engine, start } = perTest();
@@ -89,7 +89,7 @@ describe('retries', () => {
     };
     const service = await engine();
     const router = await start({
-      table: table([model('m', [upstream.address], { fallback: service.address })]),
+      table: table([model('m', [upstream.address], { fallback: addressOf(service.address) })]),
     });
     upstream.answer = lose(1);
     expect((await ask(router)).status).toBe(200);
@@ -114,7 +114,9 @@ describe('retries', () => {
   test('the Service is the last resort', async () => {
     const [dead, service] = [await engine(), await engine()];
     await dead.kill();
-    const router = await start({ table: table([model('m', [dead.address], { fallback: service.address })]) });
+    const router = await start({
+      table: table([model('m', [dead.address], { fallback: addressOf(service.address) })]),
+    });
     expect((await ask(router)).status).toBe(200);
     expect(service.requests.length).toBe(1);
   });
@@ -126,7 +128,10 @@ describe('retries', () => {
       table: table([
         {
           ...entry,
-          endpoints: entry.endpoints.map((e) => ({ ...e, draining: e.address === draining.address })),
+          endpoints: entry.endpoints.map((e) => ({
+            ...e,
+            draining: `${e.host}:${e.port}` === draining.address,
+          })),
         },
       ]),
     });

@@ -20,7 +20,7 @@ describe('a router that is told to stop', () => {
     // Streams wait in another way once they have been sent a comment.
     const router = await start({
       table: table([model('m', [])]),
-      constants: { 'relay.lua': { PATIENCE: '0.1', INTERVAL: '0.1' } },
+      limits: { commentAfterMs: 100, commentEveryMs: 100 },
       env: LEAVE_SOON,
     });
     const plain = fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
@@ -45,7 +45,7 @@ describe('a router that is told to stop', () => {
     const upstream = await engine();
     const router = await start({
       table: table([model('m', [upstream.address])]),
-      constants: { 'drain.lua': { PATIENCE: '1' } },
+      limits: { drainPatienceMs: 1000 },
       env: LEAVE_SOON,
     });
     const stream = await openStream(router.url, { model: 'm' });

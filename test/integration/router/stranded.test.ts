@@ -50,7 +50,6 @@ describe('requests that no engine took', () => {
       const { inFlight, held, queued } = (await demand(router)) ?? {};
       return inFlight === 0 && held === 0 && queued === 0;
     });
-    expect((await demand(router))?.requests).toBe(4);
   });
 
   test('try again by themselves: the engine may be back before anybody tells', async () => {

@@ -141,7 +141,7 @@ describe('streaming', () => {
     const upstream = await engine();
     const router = await start({
       table: table([model('m', [upstream.address])]),
-      constants: { 'drain.lua': { PATIENCE: '0.1' } },
+      limits: { drainPatienceMs: 100 },
       env: { VLLM_ROUTER_LEAVE_SECONDS: '0.1' },
     });
     const stream = await openStream(router.url, { model: 'm' });

@@ -187,11 +187,14 @@ describe('tokens per minute', () => {
       async () =>
         await ask(router, '/v1/completions', { max_tokens: 60 }, client.signal).catch(() => undefined),
     );
-    await until('two run', () => upstream.requests.length >= 2);
+    const answers: (Awaited<ReturnType<typeof ask>> | undefined)[] = [];
+    for (const one of asked) void one.then((answer) => answers.push(answer));
+    // Which of them pass depends on whose count comes first to Redis; never more than two.
+    await until('the others are refused', () => answers.length >= 8);
     const refused = await Promise.race(asked);
     expect(refused?.status).toBe(429);
     expect(refused?.text).toContain('tokens per minute, with what its requests under way may use');
-    expect(upstream.requests.length).toBe(2);
+    expect(upstream.requests.length).toBeLessThanOrEqual(2);
     client.abort();
     await Promise.all(asked);
   });
@@ -314,7 +317,7 @@ describe('tokens per minute', () => {
 
   test('a stream that waited, and got comments meanwhile, counts as any other', async () => {
     const { router, upstream, routes } = await setUp(100, undefined, {
-      constants: { 'relay.lua': { PATIENCE: '0.2', INTERVAL: '0.1' } },
+      limits: { commentAfterMs: 200, commentEveryMs: 100 },
     });
     await router.put(table([model('m', [])], { auth: 'APIKey', keys: [limited(100)] }));
     const stream = await openStream(router.url, { model: 'm', max_tokens: 150 }, '/v1/chat/completions', {

@@ -10,6 +10,7 @@ import {
   snapshot,
 } from '../../../operator/router/compile-route-table.ts';
 import type { EndpointSlice } from '../../../operator/router/endpoints-from-slices.ts';
+import { routeTable } from '../../../operator/router/protocol.ts';
 import { resolved } from '../model/support/resolve.ts';
 import { model as aModelOf, pool as aPoolOf } from '../render/support/objects.ts';
 
@@ -69,10 +70,13 @@ type Input = Omit<RouteTableInput, 'models'> & { models: readonly RouteModelInpu
 
 function compile(overrides: Partial<Input> = {}) {
   const input: Input = { pool: pool(), models: [], keys: [], now: NOW, ...overrides };
-  return compileRouteTable({
+  const table = compileRouteTable({
     ...input,
     models: input.models.map((each) => compileRouteModel(input.pool, each)),
   });
+  // What routers would refuse is never compiled.
+  expect(routeTable.safeParse(table).error).toBeUndefined();
+  return table;
 }
 const key = { sha256: 'ab'.repeat(32), tenant: 'team-a' };
 const redis = { host: '10.96.0.9', port: 6379, username: 'router', password: 'secret' };
@@ -147,18 +151,18 @@ describe('compileRouteTable', () => {
           maxModelLen: 32768,
           state: 'Serving',
           endpoints: [
-            { address: '10.0.0.1:8000', capacity: 64, draining: false },
-            { address: '10.0.0.2:8000', capacity: 64, draining: false },
+            { host: '10.0.0.1', port: 8000, capacity: 64, draining: false },
+            { host: '10.0.0.2', port: 8000, capacity: 64, draining: false },
           ],
-          fallback: '10.96.0.7:8000',
+          fallback: { host: '10.96.0.7', port: 8000 },
           cache: { enabled: true, ttlSeconds: 3600, policy: 'Deterministic' },
           admission: {
             maxQueue: 10,
             queueTimeoutMs: 30_000,
             wakeTimeoutMs: 900_000,
             degradation: [
-              { queueAbove: 5, maxTokens: 512 },
               { queueAbove: 50, maxTokens: 128 },
+              { queueAbove: 5, maxTokens: 512 },
             ],
           },
         },
@@ -205,9 +209,13 @@ describe('compileRouteTable', () => {
     ['a headless one', { spec: { clusterIP: 'None', ports: [{ name: 'http', port: 8000 }] } }, undefined],
     ['no address yet', { spec: { ports: [{ name: 'http', port: 8000 }] } }, undefined],
     ['no port of that name', { spec: { clusterIP: '10.96.0.1', ports: [{ port: 8000 }] } }, undefined],
-    ['IPv6', { spec: { clusterIP: 'fd00::7', ports: [{ name: 'http', port: 80 }] } }, '[fd00::7]:80'],
+    [
+      'IPv6',
+      { spec: { clusterIP: 'fd00::7', ports: [{ name: 'http', port: 80 }] } },
+      { host: '[fd00::7]', port: 80 },
+    ],
   ])('falls back to the Service: %s', (_case, service, expected) => {
-    expect(compile({ models: [served(model('a'), { service })] }).models[0]?.fallback).toBe(expected);
+    expect(compile({ models: [served(model('a'), { service })] }).models[0]?.fallback).toEqual(expected);
   });
 
   it('tells why a model cannot serve, and which context length only if it is a number', () => {

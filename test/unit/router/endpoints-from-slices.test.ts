@@ -41,8 +41,8 @@ describe('engineEndpoints', () => {
     };
     const endpoints = engines([slice([{ addresses: ['10.0.0.1'], conditions }])]);
     const wanted = {
-      'takes requests': [{ address: '10.0.0.1:8000', capacity: 64, draining: false }],
-      drains: [{ address: '10.0.0.1:8000', capacity: 64, draining: true }],
+      'takes requests': [{ host: '10.0.0.1', port: 8000, capacity: 64, draining: false }],
+      drains: [{ host: '10.0.0.1', port: 8000, capacity: 64, draining: true }],
       absent: [],
     }[expected];
     expect(endpoints).toEqual(wanted);
@@ -54,7 +54,7 @@ describe('engineEndpoints', () => {
       slice([{ addresses: ['10.0.0.2', '10.0.0.99'] }, { addresses: ['10.0.0.1'] }, { addresses: [] }]),
       slice([{ addresses: ['engine.example.org'] }], { addressType: 'FQDN' }),
     ]);
-    expect(endpoints.map(({ address }) => address)).toEqual([
+    expect(endpoints.map(({ host, port }) => `${host}:${port}`)).toEqual([
       '10.0.0.1:8000',
       '10.0.0.2:8000',
       '[fd00::1]:8000',
@@ -64,8 +64,8 @@ describe('engineEndpoints', () => {
   it('counts a dual-stack pod once, by IPv4, in whatever order its slices come', () => {
     const v4 = slice([{ addresses: ['10.0.0.1'], targetRef: pod('a') }]);
     const v6 = slice([{ addresses: ['fd00::1'], targetRef: pod('a') }], { addressType: 'IPv6' });
-    expect(engines([v4, v6]).map(({ address }) => address)).toEqual(['10.0.0.1:8000']);
-    expect(engines([v6, v4]).map(({ address }) => address)).toEqual(['10.0.0.1:8000']);
+    expect(engines([v4, v6]).map(({ host }) => host)).toEqual(['10.0.0.1']);
+    expect(engines([v6, v4]).map(({ host }) => host)).toEqual(['10.0.0.1']);
   });
 
   it('believes the readier of two slices that have the same pod', () => {
@@ -79,7 +79,7 @@ describe('engineEndpoints', () => {
     const stale = slice([{ addresses: ['10.0.0.1'], conditions: { ready: true }, targetRef: pod('a') }]);
     const conditions = { ready: false, serving: true, terminating: true };
     const fresh = slice([{ addresses: ['10.0.0.1'], conditions, targetRef: pod('a') }]);
-    expect(engines([stale, fresh])).toEqual([{ address: '10.0.0.1:8000', capacity: 64, draining: true }]);
+    expect(engines([stale, fresh])).toEqual([{ host: '10.0.0.1', port: 8000, capacity: 64, draining: true }]);
     expect(engines([fresh, stale])).toEqual(engines([stale, fresh]));
   });
 

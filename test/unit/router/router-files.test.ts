@@ -68,7 +68,7 @@ describe('routerFiles', () => {
   });
 
   it('leaves no decision to regular expressions of nginx, whose captures and maps have had faults', () => {
-    expect(nginxConf().replace(/#.*/g, '')).not.toMatch(/~|\b(rewrite|if)\b/);
+    expect(nginxConf({}).replace(/#.*/g, '')).not.toMatch(/~|\b(rewrite|if)\b/);
   });
 });
 

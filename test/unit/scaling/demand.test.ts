@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { ModelDemand } from '../../../operator/router/demand-report.ts';
+import type { ModelDemand } from '../../../operator/router/protocol.ts';
 import { DemandTracker } from '../../../operator/scaling/demand.ts';
 import { FakeClock } from '../kube/support/fake-clock.ts';
 
@@ -12,11 +12,10 @@ it('takes from a router only what is about models of its pool', () => {
     onBusy: (_, uid) => woken.push(uid),
   });
   tracker.setRouters('a/pool', ['router']);
-  const held: ModelDemand = { inFlight: 0, held: 1, queued: 0, lastRequestMs: 1, ageMs: 0, requests: 1 };
+  const held: ModelDemand = { inFlight: 0, held: 1, queued: 0, ageMs: 0 };
   tracker.report('a/pool', 'router', {
     seq: 1,
     version: 1,
-    startedMs: 0,
     models: { mine: held, theirs: held, busy: { ...held, held: 0, inFlight: 1 } },
   });
   expect(woken).toEqual(['mine']);

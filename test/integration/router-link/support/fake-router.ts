@@ -14,7 +14,6 @@ export class FakeRouter {
   readonly #sockets = new Set<Socket>();
   #port = 0;
   readonly #polls = new Set<() => void>();
-  #startedMs = 0;
   readonly id: string;
 
   /** Tables in the order in which they were applied. */
@@ -45,7 +44,6 @@ export class FakeRouter {
   async start(server: CertificateAndKey = this.#tls.server): Promise<this> {
     this.applied = [];
     this.seq = 1;
-    this.#startedMs = Date.now();
     const listening = createServer(
       {
         cert: server.certificatePem,
@@ -81,7 +79,7 @@ export class FakeRouter {
   /** A request is held for a model. */
   hold(uid: string): void {
     this.seq += 1;
-    this.demand[uid] = { inFlight: 0, held: 1, queued: 0, lastRequestMs: 1, ageMs: 0, requests: 1 };
+    this.demand[uid] = { inFlight: 0, held: 1, queued: 0, ageMs: 0 };
     for (const poll of this.#polls) poll();
   }
 
@@ -135,7 +133,6 @@ export class FakeRouter {
     send(response, 200, {
       seq: this.seq,
       version: this.version,
-      startedMs: this.#startedMs,
       models: this.demand,
     });
   }

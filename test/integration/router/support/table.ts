@@ -3,6 +3,17 @@ import type { RouteModel, RouteTable } from '../../../../operator/router/route-t
 
 let lastVersion = Date.now();
 
+/** `host` and `port` of `host:port`. */
+export function addressOf(address: string): { host: string; port: number } {
+  const at = address.lastIndexOf(':');
+  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
+}
+
+/** An engine at `host:port`. */
+export function engineAt(address: string, capacity = 64, draining = false): RouteModel['endpoints'][number] {
+  return { ...addressOf(address), capacity, draining };
+}
+
 /** A model that runs on the given engines. */
 export function model(
   name: string,
@@ -19,7 +30,7 @@ export function model(
     servedNames: [name],
     adapters: [],
     state: endpoints.length > 0 ? 'Serving' : 'Idle',
-    endpoints: endpoints.map((address) => ({ address, capacity: 64, draining: false })),
+    endpoints: endpoints.map((address) => engineAt(address)),
     cache: { enabled: false, ttlSeconds: 60, policy: 'Deterministic' },
     admission: { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000, degradation: [] },
     ...overrides,

@@ -1,5 +1,5 @@
 /** Routers with the clients in front of them: they route, hold, and tell of it when they are asked. */
-import type { DemandReport } from '../../../../operator/router/demand-report.ts';
+import type { DemandReport } from '../../../../operator/router/protocol.ts';
 import type { SimCluster, SimPod } from './cluster.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -120,21 +120,20 @@ export class SimRouter {
   }
 
   report(): DemandReport {
-    const models = [...this.#traffic].map(([model, { inFlight, held, requests, last }]) => [
-      uidOf(model),
-      {
-        inFlight,
-        held: held.length,
-        queued: 0,
-        lastRequestMs: last,
-        ageMs: this.#timeline.now() - last,
-        requests,
-      },
-    ]);
+    const models = [...this.#traffic]
+      .filter(([, { requests }]) => requests > 0)
+      .map(([model, { inFlight, held, last }]) => [
+        uidOf(model),
+        {
+          inFlight,
+          held: held.length,
+          queued: 0,
+          ageMs: this.#timeline.now() - last,
+        },
+      ]);
     return {
       seq: this.#seq,
       version: this.#table.version,
-      startedMs: 0,
       models: Object.fromEntries(models),
     };
   }

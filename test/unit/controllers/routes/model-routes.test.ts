@@ -91,7 +91,7 @@ describe('an entry', () => {
       ],
     };
     const sent = put(state.endpointSlices.store, slice);
-    expect((await entry('chat'))?.endpoints.map(({ address }) => address)).toEqual(['10.0.0.1:8000']);
+    expect((await entry('chat'))?.endpoints.map(({ host }) => host)).toEqual(['10.0.0.1']);
     const service: Service = {
       apiVersion: 'v1',
       kind: 'Service',
@@ -108,7 +108,7 @@ describe('an entry', () => {
       controller: true,
     };
     put(state.services.store, { ...service, metadata: { ...metadata, ownerReferences: [owner] } });
-    expect((await entry('chat'))?.fallback).toBe('10.96.0.1:8000');
+    expect((await entry('chat'))?.fallback).toEqual({ host: '10.96.0.1', port: 8000 });
     state.endpointSlices.store.remove(sent);
     expect((await entry('chat'))?.endpoints).toEqual([]);
   });

@@ -1,19 +1,24 @@
 --- What a worker makes of the route table: models by name and UID with the engines that take requests, keys by hash, and
--- which slot of the board belongs to whom. A slot keeps its owner, a model (`m:<uid>`) or an engine (`e:<address>`), until
+-- which slot of the counters belongs to whom. A slot keeps its owner, a model (`m:<uid>`) or an engine (`e:<address>`), until
 -- nobody uses it, nothing is in flight on it, and another needs it.
-local board = require "board"
+local counters = require "counters"
+local protocol = require "protocol"
 
 local M = {}
 
-M.EMPTY = { version = 0, models = {}, names = {}, by_uid = {}, by_hash = {}, slots = {}, owners = {}, users = {} }
+M.EMPTY = { version = 0, models = {}, names = {}, by_uid = {}, by_hash = {}, slots = {}, owners = {}, users = {}, limits = protocol.limits }
+
+local function address_of(endpoint)
+  return endpoint.host .. ":" .. endpoint.port
+end
 
 local function each_owner(model, call)
   call("m:" .. model.uid)
-  for _, endpoint in ipairs(model.endpoints) do call("e:" .. endpoint.address) end
+  for _, endpoint in ipairs(model.endpoints) do call("e:" .. address_of(endpoint)) end
 end
 
 local function busy(slot)
-  return board.sum(slot, board.IN_FLIGHT) + board.sum(slot, board.HELD) + board.sum(slot, board.QUEUED) > 0
+  return counters.sum(slot, counters.IN_FLIGHT) + counters.sum(slot, counters.HELD) + counters.sum(slot, counters.QUEUED) > 0
 end
 
 --- Slots for those of the models and their engines that have none. `users` are those in use beside them. Returns the new
@@ -30,7 +35,7 @@ local function assign(view, models, users)
         slot = slot + 1
         former = view.owners[slot]
       until not former or not (wanted[former] or users[former] or busy(slot))
-      if slot >= board.SLOTS then return nil, "it has more models and engines than the router can count" end
+      if slot >= counters.SLOTS then return nil, "it has more models and engines than the router can count" end
       new[owner] = slot
     end
   end
@@ -70,25 +75,16 @@ end
 local function prepare(view, model)
   model.slot = view.slots["m:" .. model.uid]
   model.live, model.capacity, model.series, model.histograms, model.tokens = {}, 0, {}, {}, {}
-  model.label = (model.namespace or "") .. "/" .. (model.name or model.uid)
+  model.label = model.namespace .. "/" .. model.name
   for _, endpoint in ipairs(model.endpoints) do
+    endpoint.address = address_of(endpoint)
     endpoint.slot = view.slots["e:" .. endpoint.address]
-    endpoint.host, endpoint.port = endpoint.address:match("^(.+):(%d+)$")
-    endpoint.port = tonumber(endpoint.port)
     if not endpoint.draining then
       model.live[#model.live + 1] = endpoint
-      model.capacity = model.capacity + (endpoint.capacity or 1)
+      model.capacity = model.capacity + (endpoint.capacity)
     end
   end
-  if model.fallback then
-    local host, port = model.fallback:match("^(.+):(%d+)$")
-    model.fallback = host and { address = model.fallback, host = host, port = tonumber(port) }
-  end
-  if model.state == "Suspended" and not model.unavailable then
-    model.unavailable = { reason = "Suspended", message = "The model is suspended." }
-  end
-  model.tiers = model.admission and model.admission.degradation or {}
-  table.sort(model.tiers, function(a, b) return a.queueAbove > b.queueAbove end)
+  if model.fallback then model.fallback.address = address_of(model.fallback) end
 end
 
 local function add(view, model)
@@ -96,7 +92,7 @@ local function add(view, model)
   prepare(view, model)
   view.by_uid[model.uid] = model
   -- No table has a name twice; if one did, who has it would keep it.
-  for _, list in ipairs { model.servedNames, model.adapters or {} } do
+  for _, list in ipairs { model.servedNames, model.adapters } do
     for _, name in ipairs(list) do view.names[name] = view.names[name] or model end
   end
   each_owner(model, function(owner) users[owner] = (users[owner] or 0) + 1 end)
@@ -106,7 +102,7 @@ local function remove(view, uid)
   local model, names, users = view.by_uid[uid], view.names, view.users
   if not model then return end
   view.by_uid[uid] = nil
-  for _, list in ipairs { model.servedNames, model.adapters or {} } do
+  for _, list in ipairs { model.servedNames, model.adapters } do
     for _, name in ipairs(list) do
       if names[name] == model then names[name] = nil end
     end
@@ -114,12 +110,20 @@ local function remove(view, uid)
   each_owner(model, function(owner) users[owner] = users[owner] > 1 and users[owner] - 1 or nil end)
 end
 
+--- All limits: those of the table, and the defaults of the others.
+local function limits_of(view)
+  local limits = {}
+  for name, value in pairs(protocol.limits) do limits[name] = view.limits and view.limits[name] or value end
+  return limits
+end
+
 --- Makes a decoded table a view.
 function M.new(view, slots)
   view.names, view.by_uid, view.by_hash, view.slots, view.owners, view.users = {}, {}, {}, {}, {}, {}
+  view.limits = limits_of(view)
   take_slots(view, slots)
   for _, model in ipairs(view.models) do add(view, model) end
-  for _, key in ipairs(view.keys or {}) do
+  for _, key in ipairs(view.keys) do
     key.namespace = key.tenant:match("^[^/]*")
     if key.models then
       key.allowed = {}

@@ -20,9 +20,8 @@ local M = {
   HELD = 1,
   QUEUED = 2,
   LAST = 3, -- time of the last request, ms since 1970
-  REQUESTS = 4,
-  PENDING = 5, -- let in, but not at an engine yet
-  BODY_BYTES = 6, -- of slot 0: bytes of request bodies that are held
+  PENDING = 4, -- let in, but not at an engine yet
+  BODY_BYTES = 5, -- of slot 0: bytes of request bodies that are held
   -- Fields of an engine's slot in row 0. Several workers may write them: a lost increment only delays an ejection.
   FAILURES = 0,
   EJECTED_UNTIL = 1, -- ms since 1970
@@ -41,13 +40,13 @@ local mine -- offset of this worker's row
 --- Maps the memory. Called in the master before it forks; a reload finds the memory of before, which old workers still use.
 function M.init()
   local state = ngx.shared.state
-  local address = state:get("board")
+  local address = state:get("counters")
   if not address then
     local size = ROWS * ROW * ffi.sizeof("double")
     local memory = C.mmap(nil, size, PROT_READ_WRITE, MAP_SHARED + MAP_ANONYMOUS + MAP_NORESERVE, -1, 0)
     address = tonumber(ffi.cast("uintptr_t", memory))
     assert(address < 2 ^ 52, "cannot map memory for the counters")
-    state:set("board", address)
+    state:set("counters", address)
   end
   cells = ffi.cast("double *", ffi.cast("uintptr_t", address))
 end
@@ -77,7 +76,7 @@ function M.claim()
     end
   end
   state:delete("claiming")
-  assert(mine, "more workers alive than the board has rows")
+  assert(mine, "more workers alive than there are rows of counters")
 end
 
 --- Adds to a cell of this worker.

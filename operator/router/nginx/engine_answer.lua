@@ -3,7 +3,7 @@
 local balance = require "balance"
 local cache = require "cache"
 local cors = require "cors"
-local reply = require "reply"
+local own_answer = require "own_answer"
 local usage = require "usage"
 
 local M = {}
@@ -33,21 +33,21 @@ function M.header()
   if ctx.replied or not ctx.model and status < 400 then return end
   local header = ngx.header
   if status >= 400 and is_own_error(ctx) then
-    status = ctx.verdict or status
+    status = ctx.gave_up or status
     if status == 502 and not balance.connected() then status = 503 end
-    return replace(ctx, status, reply.default_body(status))
+    return replace(ctx, status, own_answer.default_body(status))
   end
   -- What is no HTTP/1 has 9, and nginx would pass it on as it is. A proxy in front takes what follows a 101 that nobody asked for
   -- for answers, of other clients even.
   if status < 200 and not (status == 101 and ngx.var.http_upgrade) then
-    return replace(ctx, 502, reply.error_body(502, NO_ANSWER))
+    return replace(ctx, 502, own_answer.error_body(502, NO_ANSWER))
   end
   if status >= 300 and status < 400 then -- clients would send the prompt, and maybe their key, wherever the engine says
     header["Location"], header["Content-Encoding"] = nil, nil
-    return replace(ctx, 502, reply.error_body(502, REDIRECT))
+    return replace(ctx, 502, own_answer.error_body(502, REDIRECT))
   end
   if ctx.tier then header["X-Degraded"] = "max_tokens=" .. ctx.tier.maxTokens end
-  if ctx.x_cache then header["X-Cache"] = ctx.x_cache end
+  if ctx.cache_result then header["X-Cache"] = ctx.cache_result end
   if ctx.path.sse or ctx.chunks then
     local content_type = header["Content-Type"]
     ctx.sse = type(content_type) == "string" and content_type:find("text/event-stream", 1, true) == 1
@@ -67,9 +67,9 @@ end
 
 --- The event that tells a client that its stream is cut. The blank line before it ends an event that came in part.
 local function error_event(ctx)
-  local last = ctx.last
+  local last = ctx.last_chunk
   local gap = (not last or last:sub(-2) == "\n\n") and "" or "\n\n"
-  return gap .. reply.event_of(ctx.path.sse, reply.error_body(502, CUT))
+  return gap .. own_answer.event_of(ctx.path.sse, own_answer.error_body(502, CUT))
 end
 
 --- Has the engine broken off? nginx flushes an empty buffer before it gives up on it; while a response goes on, its time is "-".
@@ -91,7 +91,7 @@ local function stream_part(ctx, chunk, eof)
       ngx.update_time()
       ctx.first_byte = ngx.now()
     end
-    ctx.last = chunk
+    ctx.last_chunk = chunk
   end
   if chunk ~= "" then usage.stream(ctx, chunk) end
   if ctx.strip_usage then

@@ -1,10 +1,11 @@
 --- Requests that no engine took: no connection was made, so that no engine can have begun them, or the only one broke it. Routers
 -- may hear of an engine's end a moment after it. Such requests wait until there is an engine, as long as they would for a start.
+local admission = require "admission"
 local balance = require "balance"
-local board = require "board"
+local counters = require "counters"
 local metrics = require "metrics"
 local relay = require "relay"
-local reply = require "reply"
+local own_answer = require "own_answer"
 local routes = require "routes"
 
 local M = {}
@@ -26,42 +27,42 @@ function M.park(trace_id, ctx)
 end
 
 local function count(ctx, n)
-  ctx.stranded = n == 1
-  board.add(ctx.model.slot, board.QUEUED, n)
-  board.add(0, board.HELD, n)
+  ctx.parked = n == 1
+  counters.add(ctx.model.slot, counters.QUEUED, n)
+  counters.add(0, counters.HELD, n)
 end
 
 --- Log phase: undoes what is kept of a request.
 function M.leave(trace_id, ctx)
   parked[trace_id] = nil
-  if ctx.stranded then count(ctx, -1) end
+  if ctx.parked then count(ctx, -1) end
 end
 
 --- Undoes that the request was let in.
 local function take_back(ctx, result)
   if ctx.endpoint then balance.settle(ctx, result) end
-  board.add(ctx.model.slot, board.IN_FLIGHT, -1)
-  if not ctx.peer then board.add(ctx.model.slot, board.PENDING, -1) end
-  ctx.counted, ctx.peer, ctx.waiter, ctx.tried, ctx.verdict = false, false, nil, nil, nil
+  counters.add(ctx.model.slot, counters.IN_FLIGHT, -1)
+  if not ctx.at_engine then counters.add(ctx.model.slot, counters.PENDING, -1) end
+  ctx.admitted, ctx.at_engine, ctx.peer, ctx.waiter, ctx.tried, ctx.gave_up = false, false, false, nil, nil, nil
 end
 
 --- Access phase of a request for which nginx would answer with an error of its own.
 function M.wait()
   local ctx = parked[ngx.var.trace_id]
-  if not ctx then return reply.own_error(500) end
+  if not ctx then return own_answer.own_error(500) end
   ngx.ctx = ctx
   if balance.sent_large_header() then
     balance.settle(ctx, "ok")
-    return reply.error(502, LARGE_HEADER)
+    return own_answer.error(502, LARGE_HEADER)
   end
-  local status = ctx.verdict or tonumber((ngx.var.upstream_status or ""):match("(%d+)%D*$")) or 500
-  local sent = ctx.verdict ~= 503 and balance.connected()
-  if not ctx.counted or status < 502 or sent and (status ~= 502 or ctx.lost) then return reply.own_error(status) end
-  if ngx.var.http_upgrade then return reply.own_error(503) end
+  local status = ctx.gave_up or tonumber((ngx.var.upstream_status or ""):match("(%d+)%D*$")) or 500
+  local sent = ctx.gave_up ~= 503 and balance.connected()
+  if not ctx.admitted or status < 502 or sent and (status ~= 502 or ctx.lost) then return own_answer.own_error(status) end
+  if ngx.var.http_upgrade then return own_answer.own_error(503) end
   ctx.lost = ctx.lost or sent
   take_back(ctx, sent and "failed" or "refused")
-  local uid, again = ctx.model.uid, ngx.now() + PAUSE * 2 ^ (ctx.times or 0)
-  ctx.times = (ctx.times or 0) + 1
+  local uid, again = ctx.model.uid, ngx.now() + PAUSE * 2 ^ (ctx.redispatches or 0)
+  ctx.redispatches = (ctx.redispatches or 0) + 1
   local model
   count(ctx, 1)
   ctx.waits_since = ngx.now()
@@ -82,7 +83,7 @@ function M.wait()
   end
   if not model then return relay.fail(ctx, 404, "The model does not exist any more.") end
   ctx.model = model
-  return require("request").admit(ctx, model, model.servedNames[1] or model.name)
+  return admission.admit(ctx, model, model.servedNames[1] or model.name)
 end
 
 return M

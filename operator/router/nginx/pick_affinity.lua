@@ -1,8 +1,8 @@
---- Consistent hashing with bounded load: requests of one conversation meet the same engine, whose prefix cache knows it,
--- unless that engine has clearly more to do than the others.
-local board = require "board"
-
+--- Picks an engine by consistent hashing with bounded load: requests of one conversation meet the same engine, whose prefix cache
+-- knows it, unless that engine has clearly more to do than the others.
+local counters = require "counters"
 local ffi = require "ffi"
+local least_requests = require "pick_least_requests"
 
 local C, crc32 = ffi.C, ngx.crc32_long
 pcall(ffi.cdef, "void *memmem(const void *haystack, size_t length, const void *needle, size_t needle_length);")
@@ -24,7 +24,7 @@ end
 
 --- Hash of the beginning of a conversation: what comes before the first words of the user, and those. It stays the same when
 -- turns are added. A prompt that is a string counts with its first bytes. nil when there is nothing to hash.
-function M.key(from, to, p)
+local function key_of(from, to, p)
   local start = from.messages or from.prompt or from.input
   if not start then return nil end
   local stop = from.messages and to.messages or from.prompt and to.prompt or to.input
@@ -57,24 +57,33 @@ local function ring_of(model)
   return points
 end
 
---- The first engine on the ring from `key` on that `usable` admits and that has not reached its bound.
-function M.pick(model, key, usable, tried, now)
+--- Access phase: hashes the conversation, unless there is nothing to choose.
+function M.prepare(ctx, model, from, to, p)
+  if #model.live ~= 1 then ctx.affinity_key = key_of(from, to, p) or false end
+end
+
+--- The first engine on the ring from the conversation's place on that `usable` admits and that has not reached its bound; else, or
+-- without a conversation, the one with least to do.
+function M.pick(ctx, model, usable, now)
+  local key, tried = ctx.affinity_key, ctx.tried
+  if not key then return least_requests.pick(ctx, model, usable, now) end
   local ring = model.ring
   if not ring then
     ring = ring_of(model)
     model.ring = ring
   end
   local total, low, high = 1, 1, #ring
-  for _, endpoint in ipairs(model.live) do total = total + board.sum(endpoint.slot, board.IN_FLIGHT) end
+  for _, endpoint in ipairs(model.live) do total = total + counters.sum(endpoint.slot, counters.IN_FLIGHT) end
   while low < high do
     local middle = math.floor((low + high) / 2)
     if ring[middle].at < key then low = middle + 1 else high = middle end
   end
   for step = 0, #ring - 1 do
     local endpoint = ring[(low + step - 1) % #ring + 1].endpoint
-    local bound = math.ceil(BOUND * total * (endpoint.capacity or 1) / model.capacity)
-    if usable(endpoint, tried, now) and board.sum(endpoint.slot, board.IN_FLIGHT) < bound then return endpoint end
+    local bound = math.ceil(BOUND * total * endpoint.capacity / model.capacity)
+    if usable(endpoint, tried, now) and counters.sum(endpoint.slot, counters.IN_FLIGHT) < bound then return endpoint end
   end
+  return least_requests.pick(ctx, model, usable, now)
 end
 
 return M

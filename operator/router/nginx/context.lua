@@ -1,0 +1,93 @@
+--- What is known of one request, in `ngx.ctx` from its access phase to its log phase, and how it ends.
+
+---@class Context
+--- Set by request.lua, before the request is let in:
+---@field start number When its first byte came, in seconds since 1970. Read by all that has a deadline or measures time.
+---@field path table|false What paths.lua says of its path.
+---@field model table|false The model that it asks for, by the table that is in use (compiled_routes.lua). Read by all.
+---@field tenant string|false Whose it is: by its key, else the namespace of the model. Read by waiting, cache, accounts.
+---@field api_key table|nil Entry of its key. Read by limits, keys, body, waiting.
+---@field stream boolean Whether it asks for a stream. Read by relay, and where bodies are edited.
+---@field affinity_key number|false Hash of the conversation. Written and read by pick_affinity.lua.
+---@field strip_usage boolean|nil The usage event was asked for by the router: its client does not get it. Read by engine_answer.
+---@field relayed boolean|nil It comes from the router itself (relay.lua), which counts it where it came from.
+---@field body_bytes number|nil Bytes that the router holds for it. Written and read by body.lua.
+---@field reserved table|nil Tokens that are reserved for it. Written and read by limits.lua.
+--- Set by admission.lua:
+---@field admitted boolean It has a place among those in flight of its model. Read by redispatch, accounts.
+---@field waiter table|nil Its place in the waiting room. Read by accounts, which leaves the room.
+---@field waits_since number|nil Since when it waits for an engine, while it does. Also written by redispatch.lua. Read by accounts.
+---@field waited number|nil Seconds that it has waited. Also written by redispatch.lua. Read by accounts.
+---@field tier table|nil The tier of degradation that was active. Read by engine_answer, accounts.
+---@field capped boolean|nil Its answer was made shorter than it asked for. Read by cache, accounts.
+--- Set by balance.lua and redispatch.lua:
+---@field endpoint table|false|nil The engine that it is counted at. Read by accounts, which has its result noted.
+---@field peer string|false Address of the engine of the last try. Read by accounts and limits: whether it got to an engine.
+---@field at_engine boolean It is counted at an engine, or by the relay, and no longer as pending. Also written by relay.lua.
+---@field tried table|nil Addresses of the engines that were tried.
+---@field gave_up number|nil Status with which the balancer gave up: nginx itself says 500. Read by engine_answer, redispatch.
+---@field lost boolean|nil It got lost with a connection once: it is sent once more at most.
+---@field redispatches number|nil How often it waited because no engine took it.
+---@field parked boolean|nil It waits for that now, and is counted as queued.
+--- Set by relay.lua:
+---@field relay boolean|nil Its answer has begun with comments: what follows goes through the relay.
+--- Set by cache.lua:
+---@field cache_result string|false|nil What the cache did, for `X-Cache`. Read by engine_answer.
+---@field flight table|nil The requests that wait for its answer, which is to be stored.
+---@field chunks table|nil Parts of the answer so far; absent when it is not to be stored.
+---@field size number|nil Bytes of those.
+--- Set by own_answer.lua, cors.lua and whoever answers without an engine:
+---@field replied boolean|nil The answer is the router's own. Read by engine_answer, which leaves that alone.
+--- Set by engine_answer.lua and usage.lua:
+---@field sse boolean The answer is a stream of events. Read by cache.
+---@field body string|nil The router's own body in the place of an engine's.
+---@field first_byte number|nil When the first byte of a stream came. Also written by relay.lua. Read by accounts.
+---@field first_chunk string|false First part of an answer that is no stream, until it is known whether it is all.
+---@field last_chunk string|nil Last part of a stream: how an error event is put behind it.
+---@field ended boolean All of the engine's answer has passed. Read by cache, limits, `status` below.
+---@field cut boolean|nil The engine broke a stream off. Read by cache, limits, accounts, `status` below.
+---@field broken boolean|nil The engine broke another answer off. Read by `status` below.
+---@field prompt_tokens number|false Tokens by the usage object. Read by limits, accounts.
+---@field completion_tokens number|false Likewise.
+---@field usage table|nil State of the reader of usage. Read by limits: how many events there were.
+---@field held table|nil Parts of an event whose end is not there yet, with the field `newline` and `passing` of usage.lua.
+--- Set by `finish` below:
+---@field status number|nil The status to count and log, where nginx has another one.
+
+local M = {}
+
+local CLIENT_CLOSED_REQUEST = 499 -- as nginx has it
+
+--- What is known of a new request. Fields that most requests set have their place from the start, so that the table does not grow;
+-- there are 16, because tables grow in powers of two. Rare ones are added when they come.
+---@return Context
+function M.new()
+  return {
+    start = ngx.req.start_time(), path = false, model = false, tenant = false, stream = false, admitted = false,
+    endpoint = false, peer = false, at_engine = false, affinity_key = false, cache_result = false, sse = false, first_chunk = false,
+    ended = false, prompt_tokens = false, completion_tokens = false,
+  }
+end
+
+--- Says how a request ends whose answer nginx has begun with another status: that one is logged, counted and paid for.
+---@param ctx Context
+---@param status number
+function M.finish(ctx, status)
+  ctx.status = status
+  ngx.var.outcome = status
+end
+
+--- Log phase: the status with which the request has ended. Where a client went away in the middle of an answer, nginx has the
+-- status with which that began.
+---@param ctx Context
+---@return number
+function M.status(ctx)
+  if ctx.status then return ctx.status end
+  local status = ngx.status
+  local whole = ctx.ended or ctx.cut or ctx.broken or ctx.replied or not ctx.peer
+  if whole or status < 200 or status >= 300 then return status end
+  M.finish(ctx, CLIENT_CLOSED_REQUEST)
+  return CLIENT_CLOSED_REQUEST
+end
+
+return M
