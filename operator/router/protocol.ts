@@ -109,7 +109,11 @@ export const routerLimits = z.object({
   commentAfterMs: milliseconds.default(5000).describe('A stream waits as long before its first comment.'),
   commentEveryMs: milliseconds.default(10_000).describe('Between two comments of a stream that waits.'),
   bodyGraceMs: milliseconds.default(30_000).describe('Every body may take as long to come.'),
-  unwatchedBodies: z.int().min(0).default(64).describe('Bodies of up to 128 KiB that may take longer, in each worker.'),
+  unwatchedBodies: z
+    .int()
+    .min(0)
+    .default(64)
+    .describe('Bodies of up to 128 KiB that may take longer, in each worker.'),
   drainPatienceMs: milliseconds
     .default(30_000)
     .describe('A router that drains is kept by waiting requests alone after that.'),

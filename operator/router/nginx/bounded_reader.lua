@@ -43,9 +43,16 @@ local function value(socket, state, size)
     state.rest = sub(rest, size + 1)
     return sub(rest, 1, size)
   end
-  local data, err = getmetatable(socket).__index.receive(socket, size - #rest)
+  local receive_any, deadline = getmetatable(socket).__index.receiveany, ngx.now() + state.seconds
+  local parts, left = { rest }, size - #rest
   state.rest = ""
-  return data and rest .. data, err
+  while left > 0 do
+    if ngx.now() > deadline then return nil, "timeout" end
+    local data, err = receive_any(socket, left)
+    if not data then return nil, err end
+    parts[#parts + 1], left = data, left - #data
+  end
+  return table.concat(parts)
 end
 
 --- `receive` of a bound socket: a line, or `size` bytes.
@@ -54,7 +61,7 @@ local function receive(socket, size)
   return line(socket, socket.bounds)
 end
 
---- Bounds what is read from a socket. `most`: bytes of a value; `seconds`: how long a line may take. Returns a state: `too_large`
+--- Bounds what is read from a socket. `most`: bytes of a value; `seconds`: how long a line or a value may take. Returns a state: `too_large`
 -- when there was a value or list of more than that, and `rest`, what came and was not asked for. With either the connection is
 -- of no more use.
 function M.bound(socket, most, seconds)
