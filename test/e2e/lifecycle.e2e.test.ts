@@ -64,7 +64,9 @@ async function ours(namespace: string): Promise<string[]> {
   return lists.flat().sort();
 }
 
-it.concurrent('a pool and its model go without a trace, in whichever order they are deleted', async () => {
+it.concurrent('a pool and its model go without a trace, in whichever order they are deleted', async ({
+  expect,
+}) => {
   const { namespace } = await serving();
   const pods = (await world.client.list(PODS, { namespace })).items.map(({ metadata }) => metadata.name);
   const processes = () => pods.flatMap((pod) => processesOfPod(pod));
@@ -83,7 +85,9 @@ it.concurrent('a pool and its model go without a trace, in whichever order they 
   expect(items.map(({ metadata }) => metadata.name)).toEqual(['kube-root-ca.crt']);
 });
 
-it.concurrent('a pool in use stays, says why, and serves until its last model is gone', async () => {
+it.concurrent('a pool in use stays, says why, and serves until its last model is gone', async ({
+  expect,
+}) => {
   const { namespace, client } = await serving();
   await world.client.delete(INFERENCE_POOLS, { namespace, name: 'pool' });
 
@@ -104,7 +108,9 @@ it.concurrent('a pool in use stays, says why, and serves until its last model is
     .toBe(0);
 });
 
-it.concurrent('a suspended model holds no accelerators and says so to clients, until it is resumed', async () => {
+it.concurrent('a suspended model holds no accelerators and says so to clients, until it is resumed', async ({
+  expect,
+}) => {
   const { namespace, client } = await serving();
 
   await world.patchModel(namespace, 'model', { suspend: true });
@@ -127,7 +133,9 @@ it.concurrent('a suspended model holds no accelerators and says so to clients, u
   await expect.poll(() => ask(client, 'model'), { message: 'it answers' }).toBeTruthy();
 });
 
-it.concurrent('a model that moves to another pool is served there, and no longer here', async () => {
+it.concurrent('a model that moves to another pool is served there, and no longer here', async ({
+  expect,
+}) => {
   const { namespace, client } = await serving();
   await world.createPool(namespace, { router: { replicas: 1 } }, 'other');
   await world.poolReady(namespace, 'other');
@@ -153,7 +161,9 @@ it.concurrent('a model that moves to another pool is served there, and no longer
   await ask(other, 'model');
 });
 
-it.concurrent('a namespace that a pool does not admit is told so, and served once it does', async () => {
+it.concurrent('a namespace that a pool does not admit is told so, and served once it does', async ({
+  expect,
+}) => {
   const { namespace, client } = await serving({
     allowedNamespaces: { from: 'Selector', selector: { matchLabels: { models: 'allowed' } } },
   });
@@ -174,7 +184,9 @@ it.concurrent('a namespace that a pool does not admit is told so, and served onc
   await expect.poll(() => ask(client, 'stranger'), { message: 'it answers' }).toBeTruthy();
 });
 
-it.concurrent('what is deleted by mistake comes back, and no request fails but for engines', async () => {
+it.concurrent('what is deleted by mistake comes back, and no request fails but for engines', async ({
+  expect,
+}) => {
   const { namespace, client } = await serving();
   const traffic = new Traffic(client, 'model', { askers: 1, streamers: 1 });
   const [configMap] = (await world.client.list(CONFIG_MAPS, { namespace })).items.filter(({ metadata }) =>
@@ -212,7 +224,7 @@ it.concurrent('what is deleted by mistake comes back, and no request fails but f
   await expect.poll(() => ask(client, 'model'), { message: 'it answers' }).toBeTruthy();
 });
 
-it.concurrent('nothing of a cluster outlives it', async () => {
+it.concurrent('nothing of a cluster outlives it', async ({ expect }) => {
   const small = await World.start();
   const namespace = await small.namespace();
   await small.createPool(namespace, { router: { replicas: 1 } });

@@ -232,7 +232,7 @@ describe('kubectl shows', () => {
       'READY',
       'DESIRED',
       'ACCELERATORS',
-      'URL',
+      'REASON',
       'AGE',
     ]);
     expect(models[1]?.split(/\s+/).slice(0, 8)).toEqual([
@@ -243,7 +243,7 @@ describe('kubectl shows', () => {
       '1',
       '1',
       '1',
-      'http://shared-router.platform.svc/v1',
+      'EnginesReady',
     ]);
     expect(pools[0]).toMatch(/^NAME .*ACCELERATOR .*MODELS .*ROUTERS .*URL .*READY .*AGE/);
     expect(pools[1]).toMatch(/^shared +L4 +2 +2 .*http:\/\/shared-router\.platform\.svc\/v1 +True/);
