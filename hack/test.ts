@@ -1,5 +1,6 @@
-/** `npm test`: every check of the project in order, and one closing line with the number of tests. */
+/** `npm test`: every check of the project, and one closing line with the number of tests. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +38,7 @@ interface VitestReport {
   testResults: { name: string; status: string; message: string }[];
 }
 
+/** Runs a command; its output is shown as it comes. */
 function run(command: string[], signal: AbortSignal): Promise<number> {
   const [file, ...args] = command as [string, ...string[]];
   return new Promise((resolve, reject) => {
@@ -46,16 +48,23 @@ function run(command: string[], signal: AbortSignal): Promise<number> {
   });
 }
 
+/** Runs a check beside others; its output is shown when it is over. */
+async function runCheck({ name, command }: Check, signal: AbortSignal): Promise<boolean> {
+  const [file, ...args] = command as [string, ...string[]];
+  const started = Date.now();
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], signal });
+  const output: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => output.push(data));
+  const [code] = (await once(child, 'close')) as [number | null];
+  process.stdout.write(Buffer.concat(output));
+  console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  return code === 0;
+}
+
 async function main(signal: AbortSignal): Promise<number> {
-  let passed = 0;
-  let failed = 0;
-  for (const check of CHECKS) {
-    const started = Date.now();
-    const ok = (await run(check.command, signal)) === 0;
-    console.log(`${ok ? 'ok  ' : 'FAIL'} ${check.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
-    if (ok) passed += 1;
-    else failed += 1;
-  }
+  const checks = await Promise.all(CHECKS.map((check) => runCheck(check, signal)));
+  let passed = checks.filter(Boolean).length;
+  let failed = checks.length - passed;
 
   const dir = mkdtempSync(join(tmpdir(), 'vllm-operator-test-'));
   const report = join(dir, 'report.json');
