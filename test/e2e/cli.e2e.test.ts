@@ -261,21 +261,13 @@ describe('run', () => {
     expect(result.stderr).toContain('A port is a number from 0 to 65535');
   });
 
-  it('logs one line when its kubeconfig is not there, or nobody answers', async () => {
-    const kubeconfig = join(directory, 'kubeconfig');
-    await writeFile(kubeconfig, unreachable());
-    const results = await Promise.all([
-      run(['run', '--kubeconfig', join(directory, 'none'), '--probe-port', '0']),
-      run(['run', '--kubeconfig', kubeconfig, '--probe-port', '0']),
-    ]);
+  it('logs one line when its kubeconfig is not there', async () => {
+    const { code, stderr } = await run(['run', '--kubeconfig', join(directory, 'none'), '--probe-port', '0']);
 
-    const lines = results.map(
-      ({ stderr }) => JSON.parse(stderr) as { level: string; err: { message: string } },
-    );
-    expect(results.map(({ code }) => code)).toEqual([1, 1]);
-    expect(lines.map(({ level }) => level)).toEqual(['error', 'error']);
-    expect(lines[0]?.err.message).toContain(join(directory, 'none'));
-    expect(lines[1]?.err.message).toContain('ECONNREFUSED 127.0.0.1:1');
+    expect(code).toBe(1);
+    const line = JSON.parse(stderr) as { level: string; err: { message: string } };
+    expect(line.level).toBe('error');
+    expect(line.err.message).toContain(join(directory, 'none'));
   });
 });
 
@@ -285,15 +277,3 @@ it('a command that does not exist', async () => {
   expect(result.code).toBe(1);
   expect(result.stderr).toContain("unknown command 'deploy'");
 });
-
-/** A kubeconfig for a port that nothing listens on. */
-function unreachable(): string {
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server: 'http://127.0.0.1:1' } }],
-    users: [{ name: 'u', user: {} }],
-    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'c',
-  });
-}
