@@ -43,7 +43,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'hack/generate': ['operator/*'],
   hack: ['hack/kubectl', 'hack/devcluster', 'hack/generate'],
   'test/support': ['operator/api', 'operator/kube'],
-  'test/unit': ['operator/*', 'hack', 'hack/generate', 'test/support'],
+  'test/unit': ['operator/*', 'hack/vllm-sim', 'hack', 'hack/generate', 'test/support'],
   'test/integration': [
     'operator/*',
     'hack/vllm-sim',
