@@ -80,6 +80,31 @@ describe('administration', () => {
     expect(list.data.length).toBe(5000);
   });
 
+  test('a table with a wrong field is refused with the name of the field', async () => {
+    const router = await start();
+    const [whole, good] = [table([]), model('m', ['10.0.0.1:8000'])];
+    const { servedNames: _, ...nameless } = good;
+    const [engine] = good.endpoints;
+    const wrong: [object, string][] = [
+      [{ ...whole, auth: 'Sometimes' }, 'auth'],
+      [{ ...whole, version: 2 ** 60 }, 'version'],
+      [{ ...whole, models: [good, nameless] }, 'models[1].servedNames'],
+      [{ ...whole, models: [{ ...good, cache: { ...good.cache, enabled: 1 } }] }, 'models[0].cache.enabled'],
+      [
+        { ...whole, models: [{ ...good, endpoints: [{ ...engine, port: 0 }] }] },
+        'models[0].endpoints[0].port',
+      ],
+      [{ ...whole, limits: { lockMs: '6s' } }, 'limits.lockMs'],
+    ];
+    for (const [body, field] of wrong) {
+      const answer = await router.put(JSON.stringify(body));
+      expect(answer.status, field).toBe(400);
+      expect(JSON.stringify(answer.body)).toContain(`not applied: ${field} is missing, or no `);
+    }
+    // What a newer operator says besides is no fault.
+    expect((await router.put({ ...whole, more: [1] } as typeof whole)).status).toBe(200);
+  });
+
   test('routes outlive a crash of a worker, which loses no count', async () => {
     const upstream = await engine();
     const router = await start({ workers: 2, table: table([model('m', [upstream.address])]) });
