@@ -51,20 +51,25 @@ export function routerProtocolFiles(): [string, string][] {
 function lua({ RouteTable, RouteChange }: Record<'RouteTable' | 'RouteChange', Schema>): string {
   const ports = Object.entries(ROUTER_PORTS).map(([name, port]) => `  ${name}_port = ${port},`);
   const limits = Object.entries(routerLimits.parse({})).map(([name, value]) => `    ${name} = ${value},`);
+  // A table and its changes have the same models.
+  const model = luaSchema(RouteTable.properties?.models?.items ?? {}, '');
+  const sharing = (schema: Schema) => luaSchema(schema, '  ', (item) => luaSchema(item, '') === model);
   return `-- ${HEADER}
+local model = ${model}
+
 return {
 ${ports.join('\n')}
   limits = {
 ${limits.join('\n')}
   },
-  route_table = ${luaSchema(RouteTable, '  ')},
-  route_change = ${luaSchema(RouteChange, '  ')},
+  route_table = ${sharing(RouteTable)},
+  route_change = ${sharing(RouteChange)},
 }
 `;
 }
 
-/** A schema as a table that check.lua reads. */
-function luaSchema(schema: Schema, indent: string): string {
+/** A schema as a table that check.lua reads. Items that `isModel` are called by their name. */
+function luaSchema(schema: Schema, indent: string, isModel = (_item: Schema) => false): string {
   const inner = `${indent}  `;
   const { type = 'object', properties, items, required = [] } = schema;
   const parts = [`type = ${JSON.stringify(type)}`];
@@ -73,11 +78,11 @@ function luaSchema(schema: Schema, indent: string): string {
   if (schema.maxLength !== undefined) parts.push(`longest = ${schema.maxLength}`);
   if (schema.minimum !== undefined) parts.push(`min = ${schema.minimum}`);
   if (schema.maximum !== undefined) parts.push(`max = ${schema.maximum}`);
-  if (items) parts.push(`items = ${luaSchema(items, inner)}`);
+  if (items) parts.push(`items = ${isModel(items) ? 'model' : luaSchema(items, inner)}`);
   if (!properties) return `{ ${parts.join(', ')} }`;
   const fields = Object.entries(properties).map(
     ([name, field]) =>
-      `${inner}  { name = ${JSON.stringify(name)}, required = ${required.includes(name)}, schema = ${luaSchema(field, `${inner}  `)} },`,
+      `${inner}  { name = ${JSON.stringify(name)}, required = ${required.includes(name)}, schema = ${luaSchema(field, `${inner}  `, isModel)} },`,
   );
   return `{\n${inner}${parts.join(', ')},\n${inner}fields = {\n${fields.join('\n')}\n${inner}},\n${indent}}`;
 }

@@ -50,7 +50,9 @@
 ---@field prompt_tokens number|false Tokens by the usage object. Read by limits, accounts.
 ---@field completion_tokens number|false Likewise.
 ---@field usage table|nil State of the reader of usage. Read by limits: how many events there were.
----@field held table|nil Parts of an event whose end is not there yet, with the field `newline` and `passing` of usage.lua.
+---@field held table|nil Parts of an event whose end is not there yet. Written and read by usage.lua.
+---@field newline boolean|nil Whether the last part of the stream ended with one. Likewise.
+---@field passing boolean|nil An event is too long to be held back. Likewise.
 --- Set by `finish` below:
 ---@field status number|nil The status to count and log, where nginx has another one.
 
