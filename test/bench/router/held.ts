@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { startRouter, until } from '../../integration/router/support/router.ts';
+import { startRouter } from '../../integration/router/support/router.ts';
 import { model, table } from '../../integration/router/support/table.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const HELD = 10_000;
 
@@ -25,7 +26,7 @@ export async function measureHeld(signal: AbortSignal): Promise<void> {
       socket.on('error', () => {});
       socket.write(message);
       sockets.push(socket);
-      if (i % 500 === 499) await until('they are held', async () => (await held(router)) === i + 1);
+      if (i % 500 === 499) await eventually('they are held', async () => (await held(router)) === i + 1);
     }
     const after = await memoryMiB(router.directory);
     console.log(`router_held_requests ${await held(router)} requests`);

@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loopbackAddress, until } from '../../integration/router/support/router.ts';
+import { loopbackAddress } from '../../integration/router/support/router.ts';
+import { eventually } from '../../support/eventually.ts';
 
 export interface PlainNginx {
   url: string;
@@ -59,7 +60,7 @@ export async function startPlainNginx(directory: string, upstream?: string): Pro
         master && (await readFile(`/proc/${master}/task/${master}/children`, 'utf8').catch(() => '')).trim()
       );
     };
-    await until(`${name} has a worker`, async () => (await worker()) !== '');
+    await eventually(`${name} has a worker`, async () => (await worker()) !== '');
     return Number(await worker());
   };
   await start('engine', engineServer);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
 import { perTest } from './support/per-test.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { engineAt, model, table } from './support/table.ts';
 
@@ -20,16 +20,16 @@ describe('what the router counts and logs', () => {
     return answer;
   };
   const counted = async (router: Router, line: string | RegExp) =>
-    await until(`${line} is counted`, async () =>
-      typeof line === 'string' ? (await router.metrics()).includes(line) : line.test(await router.metrics()),
-    );
+    await expect.poll(async () => await router.metrics()).toMatch(line);
   const lines = async (router: Router) =>
     (await router.accessLog())
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   const logged = async (router: Router, count: number) => {
-    await until('the log is written', async () => (await lines(router)).length >= count);
+    await expect
+      .poll(async () => (await lines(router)).length >= count, { message: 'the log is written' })
+      .toBe(true);
     return await lines(router);
   };
 
@@ -65,7 +65,9 @@ describe('what the router counts and logs', () => {
     const router = await start({ table: table([model('m', [])]) });
     const client = new AbortController();
     const gone = ask(router, {}, client.signal).catch(() => 'aborted');
-    await until('it is held', async () => (await router.demand()).models['uid-m']?.held === 1);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.held, { message: 'it is held' })
+      .toBe(1);
     client.abort();
     expect(await gone).toBe('aborted');
     await counted(router, 'code="499"} 1\n');
@@ -99,7 +101,7 @@ describe('what the router counts and logs', () => {
         method: 'POST',
         body: JSON.stringify({ model: 'm', stream }),
       }).then(async (reply) => await reply.text());
-      await until('it is at the engine', () => open.length === 2);
+      await expect.poll(() => open.length, { message: 'it is at the engine' }).toBe(2);
       open[1]?.();
       await broken.catch(() => undefined);
       await counted(router, 'requests_total{model="m",namespace="team-a",tenant="team-a",code="200"} 1\n');
@@ -111,9 +113,11 @@ describe('what the router counts and logs', () => {
     const upstream = await engine();
     const router = await start({ table: table([model('m', [])]) });
     const answer = ask(router);
-    await until('it is held', async () => (await router.demand()).models['uid-m']?.held === 1);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.held, { message: 'it is held' })
+      .toBe(1);
     const since = Date.now();
-    await until('a while passes', () => Date.now() - since > 1500);
+    await expect.poll(() => Date.now() - since > 1500, { message: 'a while passes' }).toBe(true);
     await router.put(table([model('m', [upstream.address])]));
     expect((await answer).status).toBe(200);
     await counted(router, 'request_seconds_count{model="m",namespace="team-a"} 1\n');
@@ -137,14 +141,19 @@ describe('what the router counts and logs', () => {
     const answers: Promise<Response>[] = [];
     for (const [i, max_tokens] of [500, 500, 500, 5].entries()) {
       answers.push(ask(router, { max_tokens }));
-      await until('it is in', async () => {
-        const demand = (await router.demand()).models['uid-m'];
-        return (demand?.inFlight ?? 0) + (demand?.queued ?? 0) === i + 1;
-      });
+      await expect
+        .poll(
+          async () => {
+            const demand = (await router.demand()).models['uid-m'];
+            return (demand?.inFlight ?? 0) + (demand?.queued ?? 0) === i + 1;
+          },
+          { message: 'it is in' },
+        )
+        .toBeTruthy();
     }
     expect((await ask(router, { max_tokens: 500 })).status).toBe(429);
     for (let i = 0; i < 4; i += 1) {
-      await until('the next is at the engine', () => open.length > i);
+      await expect.poll(() => open.length > i, { message: 'the next is at the engine' }).toBe(true);
       open[i]?.();
     }
     await Promise.all(answers);

@@ -6,7 +6,7 @@ import { Agent, request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import { createAuthority, issueClientCertificate } from '../../../operator/pki/pki.ts';
 import { perTest } from './support/per-test.ts';
-import { type Router, startRouter, until } from './support/router.ts';
+import { type Router, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -115,23 +115,35 @@ describe('administration', () => {
     const workers = await workersOf(router);
     for (const worker of workers) process.kill(worker, 'SIGKILL');
     await Promise.all(streams.map(async (stream) => await stream.ended));
-    await until('there are new workers', async () => {
-      const now = await workersOf(router);
-      return now.length === 2 && now.every((pid) => !workers.includes(pid));
-    });
-    await until(
-      'they answer',
-      async () =>
-        (await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' }).then(
-          (r) => r.status,
-          () => 0,
-        )) === 200,
-    );
+    await expect
+      .poll(
+        async () => {
+          const now = await workersOf(router);
+          return now.length === 2 && now.every((pid) => !workers.includes(pid));
+        },
+        { message: 'there are new workers' },
+      )
+      .toBeTruthy();
+    await expect
+      .poll(
+        async () =>
+          await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' }).then(
+            (r) => r.status,
+            () => 0,
+          ),
+        { message: 'they answer' },
+      )
+      .toBe(200);
     // Each new worker clears what the one that it replaces had, when it starts.
-    await until('what the dead had is forgotten', async () => {
-      const { inFlight, held, queued } = (await router.demand()).models['uid-m'] ?? {};
-      return inFlight === 0 && held === 0 && queued === 0;
-    });
+    await expect
+      .poll(
+        async () => {
+          const { inFlight, held, queued } = (await router.demand()).models['uid-m'] ?? {};
+          return inFlight === 0 && held === 0 && queued === 0;
+        },
+        { message: 'what the dead had is forgotten' },
+      )
+      .toBeTruthy();
   });
 
   test('a reload cuts no stream, keeps the routes and the counts', async () => {
@@ -140,9 +152,11 @@ describe('administration', () => {
     const stream = await openStream(router.url, { model: 'm' });
     const workers = await workersOf(router);
     process.kill(router.pid, 'SIGHUP');
-    await until('there are new workers', async () =>
-      (await workersOf(router)).some((pid) => !workers.includes(pid)),
-    );
+    await expect
+      .poll(async () => (await workersOf(router)).some((pid) => !workers.includes(pid)), {
+        message: 'there are new workers',
+      })
+      .toBeTruthy();
     const second = await openStream(router.url, { model: 'm' });
     expect((await router.demand()).models['uid-m']?.inFlight).toBe(2);
     upstream.push('after');
@@ -150,7 +164,11 @@ describe('administration', () => {
     expect(await stream.ended).toBe('complete');
     expect(stream.text()).toContain('data: after\n\ndata: [DONE]');
     expect(await second.ended).toBe('complete');
-    await until('nothing is in flight', async () => (await router.demand()).models['uid-m']?.inFlight === 0);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.inFlight, {
+        message: 'nothing is in flight',
+      })
+      .toBe(0);
   });
 
   test('routes and key outlive a restart of the container, and are for the owner only', async () => {
@@ -185,7 +203,9 @@ describe('administration', () => {
       method: 'POST',
       body: '{"model":"m","prompt":"my-words"}',
     });
-    await until('it is written', async () => (await router.accessLog()).includes('\n'));
+    await expect
+      .poll(async () => (await router.accessLog()).includes('\n'), { message: 'it is written' })
+      .toBeTruthy();
     const text = await router.accessLog();
     expect(JSON.parse(text)).toMatchObject({
       path: '/v1/completions',
@@ -199,9 +219,13 @@ describe('administration', () => {
     const upstream = await engine();
     const router = await start({ table: table([model('m', [upstream.address])]) });
     await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
-    await until('all workers have handed over', async () =>
-      (await router.metrics()).includes('request_seconds_count{model="m",namespace="team-a"} 1\n'),
-    );
+    await expect
+      .poll(
+        async () =>
+          (await router.metrics()).includes('request_seconds_count{model="m",namespace="team-a"} 1\n'),
+        { message: 'all workers have handed over' },
+      )
+      .toBeTruthy();
     const text = await router.metrics();
     expect(text).toContain(
       'vllm_router_requests_total{model="m",namespace="team-a",tenant="team-a",code="200"} 1\n',

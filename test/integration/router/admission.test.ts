@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
-import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { type Router, type RouterOptions, startRouter } from './support/router.ts';
 import { engineAt, model, table } from './support/table.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -57,24 +57,32 @@ describe('admission', () => {
     const { engine, open } = await gated();
     const router = await start({ table: table([limited(engine, 4, { maxQueue: 8 })]) });
     const answers = Array.from({ length: 12 }, async () => await ask(router));
-    await until('all are in', async () => {
-      const demand = (await router.demand()).models['uid-m'];
-      return demand?.inFlight === 4 && demand.queued === 8;
-    });
-    await until('four are at the engine', () => open.length === 4);
+    await expect
+      .poll(
+        async () => {
+          const demand = (await router.demand()).models['uid-m'];
+          return demand?.inFlight === 4 && demand.queued === 8;
+        },
+        { message: 'all are in' },
+      )
+      .toBeTruthy();
+    await expect.poll(() => open.length, { message: 'four are at the engine' }).toBe(4);
     const refused = await ask(router);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(refused.body).toMatchObject({ error: { type: 'RateLimitError', code: 429 } });
     for (let i = 0; i < 12; i += 1) {
-      await until('the next is at the engine', () => open.length > i);
+      await expect.poll(() => open.length > i, { message: 'the next is at the engine' }).toBe(true);
       expect(open.length).toBeLessThanOrEqual(i + 4);
       open[i]?.answer();
     }
     expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
-    await until('all workers have handed over', async () =>
-      /hold_seconds_count\{model="m",namespace="team-a"\} 8\n/.test(await router.metrics()),
-    );
+    await expect
+      .poll(
+        async () => /hold_seconds_count\{model="m",namespace="team-a"\} 8\n/.test(await router.metrics()),
+        { message: 'all workers have handed over' },
+      )
+      .toBeTruthy();
     expect(await router.metrics()).toMatch(
       /vllm_router_hold_seconds_count\{model="m",namespace="team-a"\} 8\n/,
     );
@@ -84,7 +92,7 @@ describe('admission', () => {
     const { engine, open } = await gated();
     const router = await start({ table: table([limited(engine, 1, { queueTimeoutMs: 200 })]) });
     const first = ask(router);
-    await until('it runs', () => open.length === 1);
+    await expect.poll(() => open.length, { message: 'it runs' }).toBe(1);
     expect((await ask(router)).status).toBe(429);
     open[0]?.answer();
     expect((await first).status).toBe(200);
@@ -104,16 +112,20 @@ describe('admission', () => {
     });
     const as = async (key: string) => await ask(router, { prompt: key }, { authorization: `Bearer ${key}` });
     const many = Array.from({ length: 100 }, async () => await as('many'));
-    await until('they wait', async () => (await router.demand()).models['uid-m']?.queued === 99);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.queued, { message: 'they wait' })
+      .toBe(99);
     const few = as('few');
-    await until('it waits too', async () => (await router.demand()).models['uid-m']?.queued === 100);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.queued, { message: 'it waits too' })
+      .toBe(100);
     for (let i = 0; i < 3; i += 1) {
-      await until('the next is at the engine', () => open.length > i);
+      await expect.poll(() => open.length > i, { message: 'the next is at the engine' }).toBe(true);
       open[i]?.answer();
     }
     expect((await few).status).toBe(200);
     for (let i = 3; i < 101; i += 1) {
-      await until('the next is at the engine', () => open.length > i);
+      await expect.poll(() => open.length > i, { message: 'the next is at the engine' }).toBe(true);
       open[i]?.answer();
     }
     await Promise.all(many);
@@ -137,13 +149,18 @@ describe('admission', () => {
     ];
     for (const [i, body] of bodies.entries()) {
       answers.push(ask(router, { ...body, i }));
-      await until('it is in', async () => {
-        const demand = (await router.demand()).models['uid-m'];
-        return (demand?.inFlight ?? 0) + (demand?.queued ?? 0) === i + 1;
-      });
+      await expect
+        .poll(
+          async () => {
+            const demand = (await router.demand()).models['uid-m'];
+            return (demand?.inFlight ?? 0) + (demand?.queued ?? 0) === i + 1;
+          },
+          { message: 'it is in' },
+        )
+        .toBeTruthy();
     }
     for (let i = 0; i < bodies.length; i += 1) {
-      await until('the next is at the engine', () => open.length > i);
+      await expect.poll(() => open.length > i, { message: 'the next is at the engine' }).toBe(true);
       open[i]?.answer();
     }
     const sent = open.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
@@ -176,13 +193,18 @@ describe('admission', () => {
     ];
     for (const [i, sampling_params] of options.entries()) {
       answers.push(ask(router, { sampling_params }, {}, '/inference/v1/generate'));
-      await until('it is in', async () => {
-        const demand = (await router.demand()).models['uid-m'];
-        return (demand?.inFlight ?? 0) + (demand?.queued ?? 0) === i + 1;
-      });
+      await expect
+        .poll(
+          async () => {
+            const demand = (await router.demand()).models['uid-m'];
+            return (demand?.inFlight ?? 0) + (demand?.queued ?? 0) === i + 1;
+          },
+          { message: 'it is in' },
+        )
+        .toBeTruthy();
     }
     for (let i = 0; i < options.length; i += 1) {
-      await until('the next is at the engine', () => open.length > i);
+      await expect.poll(() => open.length > i, { message: 'the next is at the engine' }).toBe(true);
       open[i]?.answer();
     }
     await Promise.all(answers);
@@ -206,7 +228,9 @@ describe('admission', () => {
     const second = await gated();
     const router = await start({ table: table([limited(engine, 1)]) });
     const answers = [ask(router), ask(router)];
-    await until('one waits', async () => (await router.demand()).models['uid-m']?.queued === 1);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.queued, { message: 'one waits' })
+      .toBe(1);
     const both = limited(engine, 1);
     await router.put(
       table([
@@ -216,7 +240,7 @@ describe('admission', () => {
         },
       ]),
     );
-    await until('it is at the other engine', () => second.open.length === 1);
+    await expect.poll(() => second.open.length, { message: 'it is at the other engine' }).toBe(1);
     open[0]?.answer();
     second.open[0]?.answer();
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200]);
@@ -227,24 +251,33 @@ describe('admission', () => {
     const fresh = await gated();
     const router = await start({ table: table([limited(old.engine, 2)]) });
     const answers = [ask(router), ask(router)];
-    await until('they run', () => old.open.length === 2);
+    await expect.poll(() => old.open.length, { message: 'they run' }).toBe(2);
     const at = (address: string, draining: boolean) => engineAt(address, 2, draining);
     const entry = limited(old.engine, 2);
     await router.put(
       table([{ ...entry, endpoints: [at(old.engine.address, true), at(fresh.engine.address, false)] }]),
     );
     answers.push(ask(router));
-    await until('one runs on the new engine', () => fresh.open.length === 1);
+    await expect.poll(() => fresh.open.length, { message: 'one runs on the new engine' }).toBe(1);
     await router.put(table([{ ...entry, endpoints: [at(fresh.engine.address, false)] }]));
     answers.push(ask(router), ask(router));
-    await until('two run on the new engine, and one waits', async () => {
-      const demand = (await router.demand()).models['uid-m'];
-      return fresh.open.length === 2 && demand?.inFlight === 4 && demand.queued === 1;
-    });
+    await expect
+      .poll(
+        async () => {
+          const demand = (await router.demand()).models['uid-m'];
+          return fresh.open.length === 2 && demand?.inFlight === 4 && demand.queued === 1;
+        },
+        { message: 'two run on the new engine, and one waits' },
+      )
+      .toBeTruthy();
     for (const { answer } of [...old.open, ...fresh.open]) answer();
-    await until('the last one runs', () => fresh.open.length === 3);
+    await expect.poll(() => fresh.open.length, { message: 'the last one runs' }).toBe(3);
     fresh.open[2]?.answer();
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
-    await until('nothing is in flight', async () => (await router.demand()).models['uid-m']?.inFlight === 0);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.inFlight, {
+        message: 'nothing is in flight',
+      })
+      .toBe(0);
   });
 });

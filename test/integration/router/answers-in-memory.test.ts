@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { perTest } from './support/per-test.ts';
 import { startRedis } from './support/redis.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { model, table } from './support/table.ts';
 
 const CACHE = { enabled: true, ttlSeconds: 600, policy: 'All' as const };
@@ -53,13 +53,13 @@ describe('answers in the memory of a router', () => {
     });
     const body = { model: 'm', input: 'a' };
     await ask(router, body);
-    await until('it is in the cache', async () => (await ask(router, body)) === 'HIT');
+    await expect.poll(async () => await ask(router, body), { message: 'it is in the cache' }).toBe('HIT');
     const answers: string[] = [];
     for (let i = 0; i < 5; i += 1) answers.push(await readSlowly(router, post(body)));
     const results = answers.map((text) => /^X-Cache: (.*)\r$/m.exec(text)?.[1]);
     expect(results).toEqual(['HIT', 'HIT', 'HIT', 'BYPASS', 'BYPASS']);
     leave();
-    await until('there is room again', async () => (await ask(router, body)) === 'HIT');
+    await expect.poll(async () => await ask(router, body), { message: 'there is room again' }).toBe('HIT');
   });
 
   test('lists of models are too', async () => {
@@ -73,7 +73,9 @@ describe('answers in the memory of a router', () => {
     for (let i = 0; i < 4; i += 1) answers.push(await readSlowly(router, get));
     expect(answers.map((text) => Number(text.slice(9, 12)))).toEqual([200, 200, 503, 503]);
     leave();
-    await until('there is room again', async () => (await fetch(`${router.url}/v1/models`)).status === 200);
+    await expect
+      .poll(async () => (await fetch(`${router.url}/v1/models`)).status, { message: 'there is room again' })
+      .toBe(200);
   });
 
   test('those that engines write slowly are kept for the cache within bounds, and by namespace', async () => {
@@ -111,8 +113,12 @@ describe('answers in the memory of a router', () => {
     upstream.answer = (_, response) => response.end('{}');
     const cached = async (name: string, n: number) =>
       (await ask(router, { model: name, input: n })) === 'HIT';
-    await until('the first one is in the cache', async () => await cached('m', 0));
-    await until('that of another namespace is', async () => await cached('other', 0));
+    await expect
+      .poll(async () => await cached('m', 0), { message: 'the first one is in the cache' })
+      .toBeTruthy();
+    await expect
+      .poll(async () => await cached('other', 0), { message: 'that of another namespace is' })
+      .toBeTruthy();
     const hits = await Promise.all(Array.from({ length: 6 }, async (_, n) => await cached('m', n)));
     expect(hits).toEqual([true, true, false, false, false, false]);
   });

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import { type Redis, startRedis } from './support/redis.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { model, table } from './support/table.ts';
 
 describe('the response cache as a shared cache of HTTP', () => {
@@ -42,7 +42,7 @@ describe('the response cache as a shared cache of HTTP', () => {
   const entries = async (store: Redis) =>
     (await store.command('KEYS', 'vllm:answer:*')).split('\n').filter((key) => key && !key.endsWith(':lock'));
   const stored = async (store: Redis, n: number) =>
-    await until(`${n} entries`, async () => (await entries(store)).length === n);
+    await expect.poll(async () => (await entries(store)).length).toBe(n);
 
   test.each([
     ['Authorization', 'Bearer sekrit'],
@@ -66,9 +66,9 @@ describe('the response cache as a shared cache of HTTP', () => {
           response.end('{"private":1}');
         });
       const first = ask(router, { a: 1 }, { [name]: value });
-      await until('it is at the engine', () => waiting.length === 1);
+      await expect.poll(() => waiting.length, { message: 'it is at the engine' }).toBe(1);
       const others = [ask(router, { a: 1 }), ask(router, { a: 1 }, { [name]: value })];
-      await until('the others are too', () => waiting.length === 3);
+      await expect.poll(() => waiting.length, { message: 'the others are too' }).toBe(3);
       for (const answer of waiting) answer();
       expect(await first).toMatchObject({ status: 200, cache: 'BYPASS' });
       expect(await Promise.all(others)).toMatchObject([
@@ -191,9 +191,9 @@ describe('the response cache as a shared cache of HTTP', () => {
       open.push(() => response.end());
     };
     const first = ask(router, {});
-    await until('the first is at the engine', () => open.length === 1);
+    await expect.poll(() => open.length, { message: 'the first is at the engine' }).toBe(1);
     const second = ask(router, {});
-    await until('the second is too', () => open.length === 2);
+    await expect.poll(() => open.length, { message: 'the second is too' }).toBe(2);
     for (const end of open) end();
     expect([(await first).cache, (await second).cache]).toEqual(['MISS', 'MISS']);
   });

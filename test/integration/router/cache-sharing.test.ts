@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import { type Redis, startRedis } from './support/redis.ts';
-import { loopbackAddress, type Router, until } from './support/router.ts';
+import { loopbackAddress, type Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -36,7 +36,7 @@ describe('identical requests in flight', () => {
     ];
     const slow = await openStream(routers[0]?.url ?? '', { model: 'm' });
     const others = await Promise.all(routers.map(async ({ url }) => await openStream(url, { model: 'm' })));
-    await until('all are at the engine', () => upstream.streams.size === 3);
+    await expect.poll(() => upstream.streams.size, { message: 'all are at the engine' }).toBe(3);
     upstream.finish();
     await Promise.all([slow, ...others].map(async ({ ended }) => await ended));
   });
@@ -50,7 +50,7 @@ describe('identical requests in flight', () => {
       limits,
     });
     await ask(router);
-    await until('it is stored', async () => (await ask(router)).cache === 'HIT');
+    await expect.poll(async () => (await ask(router)).cache, { message: 'it is stored' }).toBe('HIT');
     const key = (await store.command('KEYS', 'vllm:answer:*'))
       .split('\n')
       .find((name) => !name.endsWith(':lock'));
@@ -82,7 +82,7 @@ describe('identical requests in flight', () => {
           body: '{"model":"m"}',
         }),
     );
-    await until('both are at the engine', () => waiting.length === 2);
+    await expect.poll(() => waiting.length, { message: 'both are at the engine' }).toBe(2);
     for (const answer of waiting) answer();
     for (const answer of await Promise.all(answers)) {
       expect(answer.headers['x-cache']).toBe('MISS');
@@ -100,7 +100,7 @@ describe('identical requests in flight', () => {
     const waiting: (() => void)[] = [];
     upstream.answer = (_, response) => void waiting.push(() => response.end('{}'));
     const answers = Array.from({ length: 5 }, async () => await ask(router));
-    await until('those that are too many are at the engine', () => waiting.length === 3);
+    await expect.poll(() => waiting.length, { message: 'those that are too many are at the engine' }).toBe(3);
     for (const answer of waiting) answer();
     const told = (await Promise.all(answers)).map(({ cache }) => cache).sort();
     expect(told).toEqual(['MISS', 'MISS', 'MISS', 'SHARED', 'SHARED']);
@@ -124,13 +124,15 @@ describe('identical requests in flight', () => {
       return socket;
     };
     const hostile = [await send()];
-    await until('the first leads', () => waiting.length === 1);
+    await expect.poll(() => waiting.length, { message: 'the first leads' }).toBe(1);
     for (let n = 1; n < 5; n += 1) hostile.push(await send());
     const honest = await send();
     const answer = new Promise<string>((resolve) => honest.once('data', (data) => resolve(data.toString())));
     for (const [n, atTheEngine] of [2, 3, 6].entries()) {
       hostile[n]?.destroy();
-      await until(`${atTheEngine} are at the engine`, () => waiting.length === atTheEngine);
+      await expect
+        .poll(() => waiting.length, { message: `${atTheEngine} are at the engine` })
+        .toBe(atTheEngine);
     }
     for (const reply of waiting) reply();
     expect(await answer).toContain('HTTP/1.1 200');
@@ -212,11 +214,11 @@ describe('a Redis that is hostile or broken', () => {
     const [store, upstream] = [keep(await startRedis()), await engine()];
     const router = await setUp(store.settings, upstream);
     const first = await ask(router);
-    await until('it is stored', async () => (await ask(router)).cache === 'HIT');
+    await expect.poll(async () => (await ask(router)).cache, { message: 'it is stored' }).toBe('HIT');
     for (let i = 0; i < 4; i += 1) {
       await spoil(store, await entry(store));
       expect(await ask(router)).toMatchObject({ status: 200, cache: 'MISS', text: first.text });
-      await until('it is stored again', async () => (await ask(router)).cache === 'HIT');
+      await expect.poll(async () => (await ask(router)).cache, { message: 'it is stored again' }).toBe('HIT');
     }
     expect(router.errors()).not.toMatch(/error|left alone/);
   });
@@ -225,7 +227,7 @@ describe('a Redis that is hostile or broken', () => {
     const [store, upstream] = [keep(await startRedis()), await engine()];
     const router = await setUp(store.settings, upstream);
     await ask(router);
-    await until('it is stored', async () => (await ask(router)).cache === 'HIT');
+    await expect.poll(async () => (await ask(router)).cache, { message: 'it is stored' }).toBe('HIT');
     const header =
       'Set-Cookie: a=b\naccess-control-allow-origin: *\nx-accel-redirect: /v1/models\nx-ok: 1\rX-Split: 1\n';
     await store.command(
@@ -279,7 +281,9 @@ describe('a Redis that is hostile or broken', () => {
     const router = await setUp({ host, port: 6379, username: 'router', password: 'x' }, await engine());
     const bodies = Array.from({ length: 40 }, (_, seed) => ({ seed }));
     await Promise.all(bodies.map(async (body) => await ask(router, body)));
-    await until('it is left alone', () => router.errors().includes('left alone for 1 s'));
+    await expect
+      .poll(() => router.errors().includes('left alone for 1 s'), { message: 'it is left alone' })
+      .toBeTruthy();
     expect(router.errors()).not.toMatch(/left alone for (4|8|16|30) s/);
   });
 });

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteCache, RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { type Redis, startRedis } from './support/redis.ts';
-import { type Demand, type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { type Demand, type Router, type RouterOptions, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -50,12 +50,13 @@ describe('the response cache', () => {
     };
   };
   const stored = async (store: Redis, n: number) =>
-    await until(
-      `${n} entries`,
-      async () =>
-        (await store.command('KEYS', 'vllm:answer:*')).split('\n').filter((k) => k && !k.endsWith(':lock'))
-          .length === n,
-    );
+    await expect
+      .poll(async () =>
+        (await store.command('KEYS', 'vllm:answer:*'))
+          .split('\n')
+          .filter((key) => key && !key.endsWith(':lock')),
+      )
+      .toHaveLength(n);
 
   /** Answers with a number that grows with each request. */
   const counting = (upstream: Engine) => {
@@ -170,7 +171,9 @@ describe('the response cache', () => {
     expect((await ask(router, body)).text).toContain('"n":2');
     await stored(store, 1);
     expect((await ask(router, body, { 'cache-control': 'no-cache' })).text).toContain('"n":3');
-    await until('it is refreshed', async () => (await ask(router, body)).text.includes('"n":3'));
+    await expect
+      .poll(async () => (await ask(router, body)).text.includes('"n":3'), { message: 'it is refreshed' })
+      .toBeTruthy();
   });
 
   test('a changed model, another model or another path never answers from old entries', async () => {
@@ -203,7 +206,7 @@ describe('the response cache', () => {
       { length: 100 },
       async (_, i) => await ask(routers[i % 2] as Router, { model: 'm', seed: 1 }),
     );
-    await until('one is at the engine', () => upstream.requests.length > 0);
+    await expect.poll(() => upstream.requests.length > 0, { message: 'one is at the engine' }).toBe(true);
     release();
     const results = await Promise.all(answers);
     expect(upstream.requests.length).toBe(1);
@@ -222,9 +225,9 @@ describe('the response cache', () => {
     const waiting: (() => void)[] = [];
     upstream.answer = (_, response) => void waiting.push(() => response.writeHead(500).end('{}'));
     const failing = Array.from({ length: 5 }, async () => await ask(router, { model: 'm', seed: 1 }));
-    await until('one is at the engine', () => waiting.length === 1);
+    await expect.poll(() => waiting.length, { message: 'one is at the engine' }).toBe(1);
     waiting[0]?.();
-    await until('the others are too', () => waiting.length === 5);
+    await expect.poll(() => waiting.length, { message: 'the others are too' }).toBe(5);
     for (const answer of waiting.slice(1)) answer();
     expect((await Promise.all(failing)).map(({ status }) => status)).toEqual([500, 500, 500, 500, 500]);
 
@@ -237,14 +240,14 @@ describe('the response cache', () => {
       body: '{"model":"m","seed":2}',
       signal: client.signal,
     }).catch(() => 'gone');
-    await until('it is at the engine', () => answers.length === 1);
+    await expect.poll(() => answers.length, { message: 'it is at the engine' }).toBe(1);
     const others = Array.from(
       { length: 5 },
       async () => await ask(router, { model: 'm', seed: 2 }, {}, '/v1/completions'),
     );
     client.abort();
     await first;
-    await until('another is at the engine', () => answers.length === 2);
+    await expect.poll(() => answers.length, { message: 'another is at the engine' }).toBe(2);
     answers[1]?.();
     expect((await Promise.all(others)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
     expect(upstream.requests.length).toBe(seen + 2);
@@ -261,7 +264,10 @@ describe('the response cache', () => {
     const body = { model: 'm', temperature: 0 };
     const first = await openStream(routers[0]?.url ?? '', body);
     const others = await Promise.all(routers.map(async ({ url }) => await openStream(url, body)));
-    for (const other of others) await until('comments', () => (other.text().match(/^: /gm) ?? []).length > 1);
+    for (const other of others)
+      await expect
+        .poll(() => (other.text().match(/^: /gm) ?? []).length > 1, { message: 'comments' })
+        .toBe(true);
     upstream.push('words');
     upstream.finish();
     await first.ended;
@@ -292,10 +298,11 @@ describe('the response cache', () => {
     if (how === 'silent') process.kill(store.pid, 'SIGCONT');
     if (how === 'full') await store.command('CONFIG', 'SET', 'maxmemory', '0');
     if (how === 'stopped') await redis(store.settings.host);
-    await until(
-      'the cache is used again',
-      async () => (await ask(router, { model: 'm', seed: 100 })).cache === 'HIT',
-    );
+    await expect
+      .poll(async () => (await ask(router, { model: 'm', seed: 100 })).cache, {
+        message: 'the cache is used again',
+      })
+      .toBe('HIT');
   });
 
   test('without the secrets of the operator the cache is bypassed', async () => {
@@ -331,7 +338,8 @@ describe('the response cache', () => {
       const as = async (key: string) =>
         await ask(router, { model: 'm', input: path }, { authorization: `Bearer ${key}` }, path);
       const mine = await as('key-a');
-      if (mine.cache === 'MISS') await until('it is stored', async () => (await as('key-a')).cache === 'HIT');
+      if (mine.cache === 'MISS')
+        await expect.poll(async () => (await as('key-a')).cache, { message: 'it is stored' }).toBe('HIT');
       const theirs = await as('key-b');
       expect(theirs.cache, path).not.toBe('HIT');
       expect(theirs.text).not.toBe(mine.text);

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { RouteChange } from '../../../operator/router/route-change.ts';
 import type { RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
 import { perTest } from './support/per-test.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -112,10 +112,15 @@ describe('changes of the route table', () => {
     const master = Number((await readFile(join(router.directory, 'prefix/nginx.pid'), 'utf8')).trim());
     const worker = Number((await readFile(`/proc/${master}/task/${master}/children`, 'utf8')).trim());
     process.kill(worker, 'SIGKILL');
-    await until('another worker answers', async () => {
-      const listed = await names(router).catch(() => []);
-      return listed.join() === 'b,c,d';
-    });
+    await expect
+      .poll(
+        async () => {
+          const listed = await names(router).catch(() => []);
+          return listed.join() === 'b,c,d';
+        },
+        { message: 'another worker answers' },
+      )
+      .toBeTruthy();
 
     const changes = join(router.directory, 'prefix/routes.changes');
     const lines = await readFile(changes, 'utf8');
@@ -160,6 +165,8 @@ describe('changes of the route table', () => {
     expect((await router.demand()).models['uid-x']).toBeUndefined();
     upstream.finish();
     expect(await stream.ended).toBe('complete');
-    await until('it is over', async () => (await router.demand()).models['uid-busy']?.inFlight === 0);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-busy']?.inFlight, { message: 'it is over' })
+      .toBe(0);
   });
 });

@@ -2,7 +2,7 @@
 import OpenAI, { APIError, APIUserAbortError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type SimProcess, startSim } from '../../../hack/vllm-sim/start.ts';
-import { type Router, startRouter, until } from './support/router.ts';
+import { type Router, startRouter } from './support/router.ts';
 import { engineAt, model, table } from './support/table.ts';
 
 const MODEL = 'Qwen/Qwen3-8B';
@@ -183,13 +183,15 @@ describe('with the SDK of OpenAI', () => {
       for await (const _ of stream) abort.abort();
     })();
     await reading.catch((error: unknown) => expect(error).toBeInstanceOf(APIUserAbortError));
-    await until(
-      'nothing runs',
-      async () =>
-        (await (await fetch(`${sim.url}/metrics`)).text()).match(
-          /vllm:num_requests_running\{.*\} 0(\.0)?\n/,
-        ) !== null,
-    );
+    await expect
+      .poll(
+        async () =>
+          (await (await fetch(`${sim.url}/metrics`)).text()).match(
+            /vllm:num_requests_running\{.*\} 0(\.0)?\n/,
+          ) !== null,
+        { message: 'nothing runs' },
+      )
+      .toBe(true);
   });
 
   test('its retries are served: a model that sleeps and wakes costs a client nothing but time', async () => {
@@ -200,7 +202,9 @@ describe('with the SDK of OpenAI', () => {
     await expect(answer).rejects.toMatchObject({ status: 503, headers: expect.anything() });
     await router.put(table([entry]));
     const waiting = client.completions.create({ model: MODEL, prompt: 'x', max_tokens: 2 });
-    await until('it is held', async () => (await router.demand()).models['uid-chat']?.held === 1);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-chat']?.held, { message: 'it is held' })
+      .toBe(1);
     await router.put(table([{ ...entry, endpoints: [engineAt(new URL(sim.url).host)] }]));
     expect((await waiting).choices.length).toBe(1);
   });

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { RouteCors, RouteTable } from '../../../operator/router/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import { startRedis } from './support/redis.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -138,7 +138,9 @@ describe('cross-origin requests', () => {
     );
     const origin = APP;
     const fromCache = async () => await ask(router, { ...key, origin }, { body: '{"model":"c"}' });
-    await until('it is cached', async () => (await fromCache()).headers['x-cache'] === 'HIT');
+    await expect
+      .poll(async () => (await fromCache()).headers['x-cache'], { message: 'it is cached' })
+      .toBe('HIT');
     for (const [status, answer] of [
       [200, await ask(router, { ...key, origin })],
       [200, await fromCache()],

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { Agent, request } from 'undici';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startEngine } from './support/engine.ts';
-import { type Router, type RouterOptions, startRouter, until } from './support/router.ts';
+import { type Router, type RouterOptions, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -89,10 +89,14 @@ describe('edges', () => {
       text += data;
     });
     const ended = new Promise((resolve) => stream.once('end', resolve));
-    await until('the stream is open', () => upstream.streams.size === 1 && text !== '');
+    await expect
+      .poll(() => upstream.streams.size === 1 && text !== '', { message: 'the stream is open' })
+      .toBeTruthy();
 
     await certificate(secret, 'second.example');
-    await until('the new certificate is served', async () => (await subject()) === 'second.example');
+    await expect
+      .poll(async () => await subject(), { message: 'the new certificate is served' })
+      .toBe('second.example');
     upstream.push('late');
     upstream.finish();
     await ended;
@@ -159,12 +163,12 @@ describe('edges', () => {
       `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
     slow.pause();
-    await until('its stream is open', () => upstream.streams.size === 1);
+    await expect.poll(() => upstream.streams.size, { message: 'its stream is open' }).toBe(1);
     const event = 'x'.repeat(10_000);
     for (let i = 0; i < 1000; i += 1) upstream.push(event);
     const other = await openStream(router.url, { model: 'm' });
     upstream.push('for both');
-    await until('the other has it', () => other.text().includes('for both'));
+    await expect.poll(() => other.text().includes('for both'), { message: 'the other has it' }).toBeTruthy();
     upstream.finish();
     let bytes = 0;
     let tail = '';
@@ -173,7 +177,7 @@ describe('edges', () => {
       tail = (tail + data.toString()).slice(-100);
     });
     slow.resume();
-    await until('all of it is there', () => tail.includes('[DONE]'));
+    await expect.poll(() => tail.includes('[DONE]'), { message: 'all of it is there' }).toBeTruthy();
     expect(bytes).toBeGreaterThan(10_000_000);
   });
 
@@ -203,10 +207,10 @@ describe('edges', () => {
     socket.write(
       'GET /v1/realtime?model=m HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
     );
-    await until('it is open', () => text.includes('\r\n\r\n'));
+    await expect.poll(() => text.includes('\r\n\r\n'), { message: 'it is open' }).toBeTruthy();
     expect(text).toMatch(/^HTTP\/1.1 101 /);
     expect(text).toContain('X-Path: /v1/realtime?model=m');
     socket.write('words');
-    await until('it is heard', () => text.endsWith('heard words'));
+    await expect.poll(() => text.endsWith('heard words'), { message: 'it is heard' }).toBeTruthy();
   });
 });

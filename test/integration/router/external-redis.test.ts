@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { createAuthority, issueServingCertificate } from '../../../operator/pki/pki.ts';
 import { startEngine } from './support/engine.ts';
-import { loopbackAddress, startRouter, until } from './support/router.ts';
+import { loopbackAddress, startRouter } from './support/router.ts';
 import { model, table } from './support/table.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -37,7 +37,9 @@ async function tlsRedis(directory: string, host: string): Promise<void> {
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
   });
-  await until('redis serves', () => Promise.resolve(output.includes('Ready to accept connections')));
+  await expect
+    .poll(() => Promise.resolve(output.includes('Ready to accept connections')), { message: 'redis serves' })
+    .toBeTruthy();
 }
 
 it('is used over TLS, as the user and in the database of its URL', async () => {
@@ -62,5 +64,5 @@ it('is used over TLS, as the user and in the database of its URL', async () => {
     return response.headers.get('x-cache');
   };
   expect(await ask()).toBe('MISS');
-  await until('the answer is stored', async () => (await ask()) === 'HIT');
+  await expect.poll(async () => await ask(), { message: 'the answer is stored' }).toBe('HIT');
 });

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteKey } from '../../../operator/router/route-table.ts';
 import { perTest } from './support/per-test.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { model, table } from './support/table.ts';
 
 const key = (token: string, tenant: string): RouteKey => ({
@@ -38,7 +38,7 @@ describe('one namespace', () => {
     return `Content-Length: ${body.length}\r\n\r\n${body}`;
   };
   const statusOf = async (answer: () => string) => {
-    await until('there is an answer', () => answer().includes('\r\n\r\n'));
+    await expect.poll(() => answer().includes('\r\n\r\n'), { message: 'there is an answer' }).toBeTruthy();
     return Number(/^HTTP\/1\.1 (\d+)/.exec(answer())?.[1]);
   };
   const inFlight = async (router: Router, uid: string) => (await router.demand()).models[uid]?.inFlight ?? 0;
@@ -53,7 +53,9 @@ describe('one namespace', () => {
     });
     const slow = 'Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n';
     const began = Array.from({ length: 20 }, (_, i) => begin(router, i % 2 ? 'b' : 'b2', slow));
-    await until('half of them are refused', () => began.filter((answer) => answer() !== '').length === 15);
+    await expect
+      .poll(() => began.filter((answer) => answer() !== '').length, { message: 'half of them are refused' })
+      .toBe(15);
     expect(await statusOf(begin(router, 'b', slow))).toBe(503);
     for (const token of ['a', 'c']) {
       expect(await statusOf(begin(router, token, whole('m', 90_000)))).toBe(200);
@@ -78,11 +80,15 @@ describe('one namespace', () => {
       workers: 1,
     });
     const began = Array.from({ length: 20 }, () => begin(router, hostile, whole('taken')));
-    await until('half of them are refused', () => began.filter((answer) => answer() !== '').length === 10);
+    await expect
+      .poll(() => began.filter((answer) => answer() !== '').length, { message: 'half of them are refused' })
+      .toBe(10);
     expect(began.find((answer) => answer() !== '')?.()).toMatch(/^HTTP\/1\.1 503 .*of one namespace/s);
     for (let i = 0; i < 3; i += 1) expect(await statusOf(begin(router, other, whole('m')))).toBe(200);
     for (const socket of sockets.splice(0)) socket.destroy();
-    await until('nothing is in flight', async () => (await inFlight(router, 'uid-taken')) === 0);
+    await expect
+      .poll(async () => await inFlight(router, 'uid-taken'), { message: 'nothing is in flight' })
+      .toBe(0);
     expect(await statusOf(begin(router, other, whole('m')))).toBe(200);
   });
 
@@ -92,17 +98,19 @@ describe('one namespace', () => {
     const router = await start({ table: table(models, { auth: 'APIKey', keys }), workers: 1 });
     const held = async () => (await router.demand()).models['uid-sleepy']?.held ?? 0;
     const began = Array.from({ length: 12 }, (_, i) => begin(router, i % 2 ? 'b' : 'b2', whole('sleepy')));
-    await until('half of them are refused', () => began.filter((answer) => answer() !== '').length === 6);
+    await expect
+      .poll(() => began.filter((answer) => answer() !== '').length, { message: 'half of them are refused' })
+      .toBe(6);
     expect(await held()).toBe(6);
     begin(router, 'a', whole('sleepy'));
-    await until('another one waits', async () => (await held()) === 7);
+    await expect.poll(async () => await held(), { message: 'another one waits' }).toBe(7);
     for (let i = 0; i < 5; i += 1) begin(router, 'c', whole('sleepy'));
-    await until('its owner has the rest', async () => (await held()) === 12);
+    await expect.poll(async () => await held(), { message: 'its owner has the rest' }).toBe(12);
     expect(await statusOf(begin(router, 'c', whole('sleepy')))).toBe(503);
     for (const socket of sockets.splice(0)) socket.destroy();
-    await until('nobody waits', async () => (await held()) === 0);
+    await expect.poll(async () => await held(), { message: 'nobody waits' }).toBe(0);
     begin(router, 'b', whole('sleepy'));
     begin(router, 'b', whole('sleepy'));
-    await until('it may wait again', async () => (await held()) === 2);
+    await expect.poll(async () => await held(), { message: 'it may wait again' }).toBe(2);
   });
 });

@@ -2,7 +2,7 @@ import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
 import { perTest } from './support/per-test.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -34,7 +34,7 @@ describe('holding requests for a model without engines', () => {
     const demand = await poll;
     expect(demand.seq).toBeGreaterThan(seq);
     expect(demand.models['uid-m']?.held).toBeGreaterThan(0);
-    await until('all are held', async () => (await held(router)) === 50);
+    await expect.poll(async () => await held(router), { message: 'all are held' }).toBe(50);
     await router.put(table([model('m', [upstream.address])]));
     expect(new Set(await answers)).toEqual(new Set([200]));
     expect(upstream.requests.length).toBe(50);
@@ -54,7 +54,7 @@ describe('holding requests for a model without engines', () => {
       table: table([model('m', [], rules({ maxQueue: 1, wakeTimeoutMs: 400 }))]),
     });
     const first = ask(router);
-    await until('it is held', async () => (await held(router)) === 1);
+    await expect.poll(async () => await held(router), { message: 'it is held' }).toBe(1);
     const refused = await ask(router);
     expect(refused.status).toBe(503);
     expect(refused.headers.get('retry-after')).toBeTruthy();
@@ -77,20 +77,25 @@ describe('holding requests for a model without engines', () => {
     const router = await start({ table: table([model('m', [], rules({ maxQueue: 1 }))]) });
     const client = new AbortController();
     const gone = ask(router, client.signal).catch(() => 'aborted');
-    await until('it is held', async () => (await held(router)) === 1);
+    await expect.poll(async () => await held(router), { message: 'it is held' }).toBe(1);
     client.abort();
     expect(await gone).toBe('aborted');
-    await until('its place is free', async () => (await held(router)) === 0);
+    await expect.poll(async () => await held(router), { message: 'its place is free' }).toBe(0);
   });
 
   test('a model that cannot be woken after all, or is removed, lets its requests go with 503 and 404', async () => {
     const router = await start({ table: table([model('m', []), model('n', [])]) });
     const first = ask(router);
     const second = fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"n"}' });
-    await until('both are held', async () => {
-      const { models } = await router.demand();
-      return models['uid-m']?.held === 1 && models['uid-n']?.held === 1;
-    });
+    await expect
+      .poll(
+        async () => {
+          const { models } = await router.demand();
+          return models['uid-m']?.held === 1 && models['uid-n']?.held === 1;
+        },
+        { message: 'both are held' },
+      )
+      .toBeTruthy();
     await router.put(
       table([model('m', [], { unavailable: { reason: 'NoCapacity', message: 'The pool is full.' } })]),
     );
@@ -117,10 +122,12 @@ describe('holding requests for a model without engines', () => {
       const stream = await openStream(router.url, { model: 'm', messages: [{ role: 'user', content: 'ä' }] });
       expect(stream.status).toBe(200);
       expect(stream.headers['content-type']).toContain('text/event-stream');
-      await until('three comments', () => (stream.text().match(/^: /gm) ?? []).length >= 3);
+      await expect
+        .poll(() => (stream.text().match(/^: /gm) ?? []).length >= 3, { message: 'three comments' })
+        .toBe(true);
       expect(stream.text()).not.toContain('data:');
       await router.put(table([model('m', [upstream.address])]));
-      await until('the engine has it', () => upstream.streams.size === 1);
+      await expect.poll(() => upstream.streams.size, { message: 'the engine has it' }).toBe(1);
       expect(JSON.parse(upstream.requests[0]?.body.toString() ?? '')).toEqual({
         stream: true,
         stream_options: { include_usage: true },
@@ -128,15 +135,18 @@ describe('holding requests for a model without engines', () => {
         messages: [{ role: 'user', content: 'ä' }],
       });
       upstream.push('one');
-      await until('the event is there', () => stream.text().includes('data: one\n\n'));
+      await expect
+        .poll(() => stream.text().includes('data: one\n\n'), { message: 'the event is there' })
+        .toBeTruthy();
       expect((await router.demand()).models['uid-m']).toMatchObject({ inFlight: 1 });
       upstream.finish();
       expect(await stream.ended).toBe('complete');
       expect(stream.text().endsWith('data: [DONE]\n\n')).toBe(true);
-      await until(
-        'nothing is in flight',
-        async () => (await router.demand()).models['uid-m']?.inFlight === 0,
-      );
+      await expect
+        .poll(async () => (await router.demand()).models['uid-m']?.inFlight, {
+          message: 'nothing is in flight',
+        })
+        .toBe(0);
     });
 
     test('reach the engine with the headers that they have without waiting', async () => {
@@ -167,7 +177,7 @@ describe('holding requests for a model without engines', () => {
       await router.put(
         table([model('m', [upstream.address]), model('n', [upstream.address]), model('o', [other.address])]),
       );
-      await until('it is at the engine', () => upstream.streams.size === 1);
+      await expect.poll(() => upstream.streams.size, { message: 'it is at the engine' }).toBe(1);
       const direct = await ask('n');
       upstream.finish();
       await Promise.all([late.body.dump(), direct.body.dump()]);
@@ -195,7 +205,7 @@ describe('holding requests for a model without engines', () => {
       expect(expired.text()).toMatch(/data: \{"error":\{.*"code":504\}\}\n\n$/);
       const cut = await openStream(router.url, { model: 'n' });
       await router.put(table([model('n', [upstream.address])]));
-      await until('the engine has it', () => upstream.streams.size === 1);
+      await expect.poll(() => upstream.streams.size, { message: 'the engine has it' }).toBe(1);
       await upstream.kill();
       await cut.ended;
       expect(cut.text()).toMatch(/data: \{"error":\{.*"code":502\}\}\n\n$/);

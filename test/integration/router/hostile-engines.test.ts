@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { perTest } from './support/per-test.ts';
-import { loopbackAddress, type Router, until } from './support/router.ts';
+import { loopbackAddress, type Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -14,7 +14,7 @@ describe('engines that want more than to answer', () => {
       redirect: 'manual',
     });
   const idle = async (router: Router) =>
-    await until('nothing is in flight', async () => (await router.demand()).models['uid-m']?.inFlight === 0);
+    await expect.poll(async () => (await router.demand()).models['uid-m']?.inFlight).toBe(0);
   /** An engine that sends bytes of its own for each request. */
   const raw = async (answer: string) => {
     const host = loopbackAddress();
@@ -135,7 +135,7 @@ describe('engines that want more than to answer', () => {
     socket.on('data', (data) => {
       text += data;
     });
-    await until('there is an answer', () => text !== '');
+    await expect.poll(() => text !== '', { message: 'there is an answer' }).toBe(true);
     expect(text).not.toContain('SSH');
     socket.destroy();
     await idle(router);
@@ -160,7 +160,7 @@ describe('engines that want more than to answer', () => {
     socket.on('data', (data) => {
       text += data;
     });
-    await until('there is an answer', () => text.includes('}}'));
+    await expect.poll(() => text.includes('}}'), { message: 'there is an answer' }).toBeTruthy();
     expect(text).toMatch(/^HTTP\/1\.1 502 /);
     expect(text).not.toContain('POISON');
     socket.destroy();
@@ -173,13 +173,19 @@ describe('engines that want more than to answer', () => {
     const stream = await openStream(router.url, { model: 'm' });
     const piece = 'data: {"usage":'.repeat(1000);
     for (let i = 0; i < 100; i += 1) for (const open of upstream.streams) open.write(piece);
-    await until('most of it is there', () => stream.text().length > piece.length * 90);
+    await expect
+      .poll(() => stream.text().length > piece.length * 90, { message: 'most of it is there' })
+      .toBe(true);
     upstream.push('{"choices":[],"usage":{"prompt_tokens":1}}');
     upstream.push('{"choices":[1]}');
     upstream.push('{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5}}');
     upstream.finish();
     expect(await stream.ended).toBe('complete');
     expect(stream.text().slice(-60)).toMatch(/data: \{"choices":\[1\]\}\n\ndata: \[DONE\]\n\n$/);
-    await until('its usage is read', async () => (await router.metrics()).includes('kind="completion"} 5\n'));
+    await expect
+      .poll(async () => (await router.metrics()).includes('kind="completion"} 5\n'), {
+        message: 'its usage is read',
+      })
+      .toBeTruthy();
   });
 });

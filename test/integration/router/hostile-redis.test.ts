@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { perTest } from './support/per-test.ts';
-import { loopbackAddress, until } from './support/router.ts';
+import { loopbackAddress } from './support/router.ts';
 import { model, table } from './support/table.ts';
 
 const CHUNK = Buffer.alloc(65_536, 120);
@@ -62,7 +62,7 @@ describe('a Redis that is broken or hostile', () => {
       const { redis, sockets } = await endless(begin, flood);
       const { answer } = await ask(redis);
       expect([answer.status, answer.headers.get('x-cache')]).toEqual([200, 'BYPASS']);
-      await until('the router closed its connections', () => sockets.size === 0);
+      await expect.poll(() => sockets.size, { message: 'the router closed its connections' }).toBe(0);
       expect(sent).toBeLessThan(MOST);
     },
   );
@@ -76,7 +76,7 @@ describe('a Redis that is broken or hostile', () => {
       const { redis, sockets } = await endless(begin, drip);
       const { answer } = await ask(redis);
       expect([answer.status, answer.headers.get('x-cache')]).toEqual([200, 'BYPASS']);
-      await until('the router closed its connections', () => sockets.size === 0);
+      await expect.poll(() => sockets.size, { message: 'the router closed its connections' }).toBe(0);
     },
   );
 });

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Engine, startEngine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
-import { type Router, startRouter, until } from './support/router.ts';
+import { type Router, startRouter } from './support/router.ts';
 import { model, table } from './support/table.ts';
 
 /** Sends bytes as they are and returns all that comes back until the connection ends, or until `enough` says so. */
@@ -252,13 +252,15 @@ describe('bodies', () => {
     slow.on('error', () => undefined);
     slow.write('POST /v1/chat/completions HTTP/1.1\r\nHost: router\r\nContent-Length: 90000\r\n\r\n{');
     const large = post('/v1/chat/completions', BODY.replace('hi', 'x'.repeat(80_000)));
-    await until('no room is left', async () => status(await raw(router, large)) === 503);
+    await expect.poll(async () => status(await raw(router, large)), { message: 'no room is left' }).toBe(503);
     const refused = await raw(router, large);
     expect(refused).toMatch(/^Retry-After: 1\r$/m);
     expect(refused).toContain('holds as many large requests as it can');
     expect(status(await raw(router, post('/v1/chat/completions')))).toBe(200);
     slow.destroy();
-    await until('there is room again', async () => status(await raw(router, large)) === 200);
+    await expect
+      .poll(async () => status(await raw(router, large)), { message: 'there is room again' })
+      .toBe(200);
   });
 
   test.each([5000, 500])('one of %i bytes that comes too slowly ends with 408', async (length) => {
@@ -305,10 +307,14 @@ describe('bodies', () => {
       ]);
       const router = await start({ table: routes, workers: 1 });
       const first = raw(router, post('/v1/chat/completions'));
-      await until('one waits', async () => (await router.demand()).models['uid-m']?.held === 1);
+      await expect
+        .poll(async () => (await router.demand()).models['uid-m']?.held, { message: 'one waits' })
+        .toBe(1);
       const body = BODY.replace('{', `{"max_completion_tokens":${asked},`);
       const second = raw(router, post('/v1/chat/completions', body));
-      await until('two wait', async () => (await router.demand()).models['uid-m']?.held === 2);
+      await expect
+        .poll(async () => (await router.demand()).models['uid-m']?.held, { message: 'two wait' })
+        .toBe(2);
       await router.put(
         table([
           model('m', [upstream.address], {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteKey, RouteTable } from '../../../operator/router/route-table.ts';
 import { startEngine } from './support/engine.ts';
 import { startRedis } from './support/redis.ts';
-import { type Router, startRouter, until } from './support/router.ts';
+import { type Router, startRouter } from './support/router.ts';
 import { model, table } from './support/table.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -194,9 +194,15 @@ describe('API keys', () => {
     const refused = await ask(other, 'r');
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect((await ask(router, 't')).status).toBe(200);
-    await until('the tokens are counted', async () => (await redis.command('KEYS', 'vllm:rate:*:t')) !== '');
+    await expect
+      .poll(async () => (await redis.command('KEYS', 'vllm:rate:*:t')) !== '', {
+        message: 'the tokens are counted',
+      })
+      .toBe(true);
     expect((await ask(other, 't')).status).toBe(200);
-    await until('the limit is reached', async () => (await ask(router, 't')).status === 429);
+    await expect
+      .poll(async () => (await ask(router, 't')).status, { message: 'the limit is reached' })
+      .toBe(429);
   });
 
   test('a counter in Redis that is none takes nothing from others', async () => {
@@ -227,19 +233,24 @@ describe('API keys', () => {
   test('requests and tokens are counted for the tenant', async () => {
     const { router } = await setUp([key('a')]);
     await ask(router, 'a');
-    await until('they are there', async () => {
-      const text = await router.metrics();
-      return (
-        text.includes(
-          'vllm_router_requests_total{model="m",namespace="team-a",tenant="tenant-a",code="200"} 1\n',
-        ) &&
-        text.includes(
-          'vllm_router_tokens_total{model="m",namespace="team-a",tenant="tenant-a",kind="prompt"} 30\n',
-        ) &&
-        text.includes(
-          'vllm_router_tokens_total{model="m",namespace="team-a",tenant="tenant-a",kind="completion"} 20\n',
-        )
-      );
-    });
+    await expect
+      .poll(
+        async () => {
+          const text = await router.metrics();
+          return (
+            text.includes(
+              'vllm_router_requests_total{model="m",namespace="team-a",tenant="tenant-a",code="200"} 1\n',
+            ) &&
+            text.includes(
+              'vllm_router_tokens_total{model="m",namespace="team-a",tenant="tenant-a",kind="prompt"} 30\n',
+            ) &&
+            text.includes(
+              'vllm_router_tokens_total{model="m",namespace="team-a",tenant="tenant-a",kind="completion"} 20\n',
+            )
+          );
+        },
+        { message: 'they are there' },
+      )
+      .toBeTruthy();
   });
 });

@@ -4,7 +4,7 @@ import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import type { RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
 import { perTest } from './support/per-test.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { engineAt, model, table } from './support/table.ts';
 
@@ -96,11 +96,16 @@ describe('the Messages API', () => {
       [503, 'overloaded_error', await ask(router, path, key, '{"model":"stalled"}')],
       [502, 'api_error', await ask(router, path, key, '{"model":"dead"}')],
     ];
-    await until('the limit is reached', async () => {
-      const answer = await ask(router, path, key);
-      if (answer.status === 429) cases.push([429, 'rate_limit_error', answer]);
-      return answer.status === 429;
-    });
+    await expect
+      .poll(
+        async () => {
+          const answer = await ask(router, path, key);
+          if (answer.status === 429) cases.push([429, 'rate_limit_error', answer]);
+          return answer.status === 429;
+        },
+        { message: 'the limit is reached' },
+      )
+      .toBeTruthy();
     for (const [status, type, answer] of cases) {
       expect(answer, `${status} ${type}`).toMatchObject({ status, type: 'application/json' });
       expect(JSON.parse(answer.text)).toEqual({
@@ -174,6 +179,8 @@ describe('the Messages API', () => {
     expect(stream.text()).toMatch(
       /event: error\ndata: \{"type":"error","error":\{"type":"api_error",.*\}\}\n\n$/,
     );
-    await until('the engine is left', async () => (await router.demand()).models['uid-m']?.inFlight === 0);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.inFlight, { message: 'the engine is left' })
+      .toBe(0);
   });
 });

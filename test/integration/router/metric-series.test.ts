@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { perTest } from './support/per-test.ts';
-import { until } from './support/router.ts';
 import { model, table } from './support/table.ts';
 
 describe('series of metrics', () => {
@@ -43,15 +42,22 @@ describe('series of metrics', () => {
         upstream.answer = (_, reply) => reply.writeHead(code).end('{}');
         await ask(name);
       }
-      await until('they are counted', async () => (await total(/^team-b/)) === 10 * (i + 1));
+      await expect
+        .poll(async () => await total(/^team-b/), { message: 'they are counted' })
+        .toBe(10 * (i + 1));
     }
     upstream.answer = (_, reply) => reply.end('{}');
     await ask('c');
-    await until('another team has its own', async () =>
-      (await requests()).some(
-        ({ tenant, labels, count }) => tenant === 'team-c' && labels?.includes('model="m"') && count === 1,
-      ),
-    );
+    await expect
+      .poll(
+        async () =>
+          (await requests()).some(
+            ({ tenant, labels, count }) =>
+              tenant === 'team-c' && labels?.includes('model="m"') && count === 1,
+          ),
+        { message: 'another team has its own' },
+      )
+      .toBeTruthy();
     expect((await requests()).filter(({ labels }) => labels?.includes('(other)'))).toMatchObject([
       { labels: 'model="(other)",namespace="team-b",tenant="team-b",code="(other)"' },
     ]);

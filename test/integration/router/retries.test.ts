@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { addressOf, model, table } from './support/table.ts';
 
 describe('retries', () => {
@@ -20,10 +20,15 @@ describe('retries', () => {
     expect(metrics).toContain('vllm_router_ejections_total{model="m",namespace="team-a"} 1');
     expect(metrics).toContain('vllm_router_retries_total{model="m",namespace="team-a"} 1');
     const back = await engine({ host, port: Number(port) });
-    await until('it gets requests again', async () => {
-      expect((await ask(router)).status).toBe(200);
-      return back.requests.length > 0;
-    });
+    await expect
+      .poll(
+        async () => {
+          expect((await ask(router)).status).toBe(200);
+          return back.requests.length > 0;
+        },
+        { message: 'it gets requests again' },
+      )
+      .toBeTruthy();
   });
 
   test('503 before the first byte is tried elsewhere; when all say so, the client gets what they say', async () => {
@@ -152,6 +157,10 @@ describe('retries', () => {
     expect(response.status).toBe(504);
     expect(await response.json()).toMatchObject({ error: { code: 504 } });
     expect(silent.requests.length + other.requests.length).toBe(1);
-    await until('nothing is in flight', async () => (await router.demand()).models['uid-m']?.inFlight === 0);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.inFlight, {
+        message: 'nothing is in flight',
+      })
+      .toBe(0);
   });
 });

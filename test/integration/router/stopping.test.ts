@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { perTest } from './support/per-test.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -25,20 +25,22 @@ describe('a router that is told to stop', () => {
     });
     const plain = fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
     const stream = await openStream(router.url, { model: 'm' });
-    await until('both are held', async () => (await held(router)) === 2);
+    await expect.poll(async () => await held(router), { message: 'both are held' }).toBe(2);
 
     process.kill(router.pid, 'SIGTERM');
-    await until('it knows', async () => (await router.metrics()).includes('vllm_router_draining 1'));
+    await expect
+      .poll(async () => (await router.metrics()).includes('vllm_router_draining 1'), { message: 'it knows' })
+      .toBeTruthy();
     await router.put(table([model('m', [upstream.address])]));
 
     expect((await plain).status).toBe(200);
-    await until('the engine has the stream', () => upstream.streams.size === 1);
+    await expect.poll(() => upstream.streams.size, { message: 'the engine has the stream' }).toBe(1);
     expect((await router.demand()).models['uid-m']).toMatchObject({ inFlight: 1, held: 0 });
     upstream.push('one');
     upstream.finish();
     expect(await stream.ended).toBe('complete');
     expect(stream.text()).toContain('data: one\n\n');
-    await until('it is gone', async () => !(await isUp(router)));
+    await expect.poll(async () => !(await isUp(router)), { message: 'it is gone' }).toBe(true);
   });
 
   test('serves on over connections that clients have, and ends each with its answer', async () => {
@@ -50,12 +52,14 @@ describe('a router that is told to stop', () => {
     });
     const stream = await openStream(router.url, { model: 'm' });
     process.kill(router.pid, 'SIGTERM');
-    await until('it knows', async () => (await router.metrics()).includes('vllm_router_draining 1'));
+    await expect
+      .poll(async () => (await router.metrics()).includes('vllm_router_draining 1'), { message: 'it knows' })
+      .toBeTruthy();
     const answer = await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('connection')).toBe('close');
     expect(await answer.json()).toMatchObject({ path: '/v1/completions' });
-    await until('it listens no more', async () => !(await isUp(router)));
+    await expect.poll(async () => !(await isUp(router)), { message: 'it listens no more' }).toBe(true);
     upstream.push('last');
     upstream.finish();
     expect(await stream.ended).toBe('complete');

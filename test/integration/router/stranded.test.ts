@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
-import { type Router, until } from './support/router.ts';
+import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -21,10 +21,7 @@ describe('requests that no engine took', () => {
     await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m","n":1}' });
   const demand = async (router: Router) => (await router.demand()).models['uid-m'];
   const stranded = async (router: Router, count: number) =>
-    await until(`${count} wait`, async () => {
-      const { queued, inFlight } = (await demand(router)) ?? {};
-      return queued === count && inFlight === 0;
-    });
+    await expect.poll(() => demand(router)).toMatchObject({ queued: count, inFlight: 0 });
   const within = (wakeTimeoutMs: number): Partial<RouteModel> => ({
     admission: { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs, degradation: [] },
   });
@@ -46,10 +43,15 @@ describe('requests that no engine took', () => {
     next.finish();
     expect(await ended).toBe('complete');
     expect(text()).toContain('data: one\n\n');
-    await until('nothing is counted', async () => {
-      const { inFlight, held, queued } = (await demand(router)) ?? {};
-      return inFlight === 0 && held === 0 && queued === 0;
-    });
+    await expect
+      .poll(
+        async () => {
+          const { inFlight, held, queued } = (await demand(router)) ?? {};
+          return inFlight === 0 && held === 0 && queued === 0;
+        },
+        { message: 'nothing is counted' },
+      )
+      .toBeTruthy();
   });
 
   test('try again by themselves: the engine may be back before anybody tells', async () => {
@@ -82,7 +84,9 @@ describe('requests that no engine took', () => {
     expect(expired.headers.get('retry-after')).toBe('1');
     expect(await expired.json()).toMatchObject({ error: { code: 503, type: 'ServiceUnavailableError' } });
     const refused = fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"n"}' });
-    await until('it waits', async () => (await router.demand()).models['uid-n']?.queued === 1);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-n']?.queued, { message: 'it waits' })
+      .toBe(1);
     await router.put(table([model('n', [], { unavailable: { reason: 'Suspended', message: 'No.' } })]));
     expect((await refused).status).toBe(503);
   });

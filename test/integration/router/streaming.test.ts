@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { perTest } from './support/per-test.ts';
-import { until } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -14,7 +13,9 @@ describe('streaming', () => {
     expect(stream.headers['content-type']).toBe('text/event-stream; charset=utf-8');
     for (let i = 0; i < 20; i += 1) {
       upstream.push(`event-${i}`);
-      await until(`event ${i}`, () => stream.text().includes(`event-${i}\n\n`));
+      await expect
+        .poll(() => stream.text().includes(`event-${i}\n\n`), { message: `event ${i}` })
+        .toBeTruthy();
     }
     upstream.finish();
     expect(await stream.ended).toBe('complete');
@@ -43,10 +44,11 @@ describe('streaming', () => {
     expect(Math.abs(onVictim - onSurvivor)).toBeLessThan(40);
     await victim.kill();
     survivor.push('still-here');
-    await until(
-      'the survivors have the event',
-      () => streams.filter((s) => s.text().includes('still-here')).length === onSurvivor,
-    );
+    await expect
+      .poll(() => streams.filter((s) => s.text().includes('still-here')).length, {
+        message: 'the survivors have the event',
+      })
+      .toBe(onSurvivor);
     survivor.finish();
     const ends = await Promise.all(streams.map(async (s) => ({ end: await s.ended, text: s.text() })));
     const cut = ends.filter(({ text }) => text.includes('"error"'));
@@ -59,12 +61,20 @@ describe('streaming', () => {
       });
     }
     expect(ends.filter(({ text }) => text.endsWith('data: [DONE]\n\n')).length).toBe(onSurvivor);
-    await until('nothing is in flight', async () => (await router.demand()).models['uid-m']?.inFlight === 0);
-    await until('the cut streams are counted', async () =>
-      (await router.metrics()).includes(
-        `vllm_router_cut_streams_total{model="m",namespace="team-a"} ${onVictim}`,
-      ),
-    );
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.inFlight, {
+        message: 'nothing is in flight',
+      })
+      .toBe(0);
+    await expect
+      .poll(
+        async () =>
+          (await router.metrics()).includes(
+            `vllm_router_cut_streams_total{model="m",namespace="team-a"} ${onVictim}`,
+          ),
+        { message: 'the cut streams are counted' },
+      )
+      .toBeTruthy();
   });
 
   test('a stream that its engine ends in the middle of an event still ends in an error event of its own', async () => {
@@ -108,8 +118,12 @@ describe('streaming', () => {
     const stream = await openStream(router.url, { model: 'm' });
     expect(upstream.streams.size).toBe(1);
     stream.abort();
-    await until('the engine sees it', () => upstream.streams.size === 0);
-    await until('nothing is in flight', async () => (await router.demand()).models['uid-m']?.inFlight === 0);
+    await expect.poll(() => upstream.streams.size, { message: 'the engine sees it' }).toBe(0);
+    await expect
+      .poll(async () => (await router.demand()).models['uid-m']?.inFlight, {
+        message: 'nothing is in flight',
+      })
+      .toBe(0);
   });
 
   test('routes change without a reload, for the next request, and no stream is cut', async () => {
@@ -146,14 +160,19 @@ describe('streaming', () => {
     });
     const stream = await openStream(router.url, { model: 'm' });
     const closed = router.close('SIGTERM');
-    await until('it takes no more connections', async () => {
-      try {
-        await fetch(`${router.url}/health`);
-        return false;
-      } catch {
-        return true;
-      }
-    });
+    await expect
+      .poll(
+        async () => {
+          try {
+            await fetch(`${router.url}/health`);
+            return false;
+          } catch {
+            return true;
+          }
+        },
+        { message: 'it takes no more connections' },
+      )
+      .toBeTruthy();
     upstream.push('late');
     upstream.finish();
     expect(await stream.ended).toBe('complete');

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { RouteKey } from '../../../operator/router/route-table.ts';
+import { PATIENCE } from '../../support/patience.ts';
 import type { EngineRequest } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import { startRedis } from './support/redis.ts';
-import { type Router, type RouterOptions, until } from './support/router.ts';
+import type { Router, RouterOptions } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -103,7 +104,9 @@ describe('tokens per minute', () => {
   ])('count for %s', async (_, path, body, answer) => {
     const { router, upstream } = await setUp(50, answer);
     expect((await ask(router, path, body)).status).toBe(200);
-    await until('the limit is reached', async () => (await ask(router, path, body)).status === 429);
+    await expect
+      .poll(async () => (await ask(router, path, body)).status, { message: 'the limit is reached' })
+      .toBe(429);
     expect(upstream.requests.length).toBeLessThan(6);
   });
 
@@ -119,10 +122,15 @@ describe('tokens per minute', () => {
       send(0);
     };
     await ask(router, '/v1/responses', {});
-    await until('they are counted', async () => {
-      const metrics = await router.metrics();
-      return /kind="prompt"} 40\n/.test(metrics) && /kind="completion"} 20\n/.test(metrics);
-    });
+    await expect
+      .poll(
+        async () => {
+          const metrics = await router.metrics();
+          return /kind="prompt"} 40\n/.test(metrics) && /kind="completion"} 20\n/.test(metrics);
+        },
+        { message: 'they are counted' },
+      )
+      .toBeTruthy();
   });
 
   test('hanging up before the usage comes costs what was reserved, or what was seen', async () => {
@@ -134,18 +142,25 @@ describe('tokens per minute', () => {
       const { status } = stream;
       if (status === 200) {
         upstream.push('{"choices":[1]}');
-        await until('the client has a token', () => stream.text().includes('[1]'));
+        await expect
+          .poll(() => stream.text().includes('[1]'), { message: 'the client has a token' })
+          .toBeTruthy();
       }
       stream.abort();
       await stream.ended;
       return status;
     };
     const passed: number[] = [];
-    await until('the limit is reached', async () => {
-      const status = await hangUp({ max_tokens: 150 });
-      if (status === 200) passed.push(status);
-      return status === 429;
-    });
+    await expect
+      .poll(
+        async () => {
+          const status = await hangUp({ max_tokens: 150 });
+          if (status === 200) passed.push(status);
+          return status === 429;
+        },
+        { message: 'the limit is reached' },
+      )
+      .toBeTruthy();
     expect(passed.length).toBeLessThanOrEqual(4);
   });
 
@@ -153,20 +168,28 @@ describe('tokens per minute', () => {
     const { router, upstream } = await setUp(400);
     upstream.answer = () => undefined;
     let asked = 0;
-    await until('the limit is reached', async () => {
-      const client = new AbortController();
-      const answer = ask(router, '/v1/completions', { max_tokens: 150 }, client.signal).catch(
-        () => undefined,
-      );
-      asked += 1;
-      const came = until('it is at the engine', () => upstream.requests.length === asked).then(
-        () => undefined,
-      );
-      const first = await Promise.race([answer, came]);
-      client.abort();
-      await Promise.allSettled([answer, came]);
-      return first?.status === 429;
-    });
+    await expect
+      .poll(
+        async () => {
+          const client = new AbortController();
+          const answer = ask(router, '/v1/completions', { max_tokens: 150 }, client.signal).catch(
+            () => undefined,
+          );
+          asked += 1;
+          const came = vi
+            .waitFor(() => expect(upstream.requests.length).toBe(asked), { ...PATIENCE, timeout: 5_000 })
+            .then(
+              () => undefined,
+              () => undefined,
+            );
+          const first = await Promise.race([answer, came]);
+          client.abort();
+          await answer;
+          return first?.status === 429;
+        },
+        { message: 'the limit is reached' },
+      )
+      .toBeTruthy();
     expect(asked).toBeLessThan(6);
   }, 30_000);
 
@@ -190,7 +213,7 @@ describe('tokens per minute', () => {
     const answers: (Awaited<ReturnType<typeof ask>> | undefined)[] = [];
     for (const one of asked) void one.then((answer) => answers.push(answer));
     // Which of them pass depends on whose count comes first to Redis; never more than two.
-    await until('the others are refused', () => answers.length >= 8);
+    await expect.poll(() => answers.length >= 8, { message: 'the others are refused' }).toBe(true);
     const refused = await Promise.race(asked);
     expect(refused?.status).toBe(429);
     expect(refused?.text).toContain('tokens per minute, with what its requests under way may use');
@@ -231,7 +254,7 @@ describe('tokens per minute', () => {
     upstream.answer = () => undefined;
     const client = new AbortController();
     const first = ask(router, path, body, client.signal).catch(() => undefined);
-    await until('it is at the engine', () => upstream.requests.length === 1);
+    await expect.poll(() => upstream.requests.length, { message: 'it is at the engine' }).toBe(1);
     expect((await ask(router, path, body, AbortSignal.timeout(2000)).catch(() => undefined))?.status).toBe(
       429,
     );
@@ -258,9 +281,13 @@ describe('tokens per minute', () => {
         }),
       );
       await Promise.all(many(3, 0).map(async () => await ask(router, '/v1/completions', {})));
-      await until('it is counted', async () => (await ask(router, '/v1/completions', {})).status === 429);
+      await expect
+        .poll(async () => (await ask(router, '/v1/completions', {})).status, { message: 'it is counted' })
+        .toBe(429);
       const name = await redis.command('--scan', '--pattern', '*:t');
-      await until('in Redis too', async () => Number(await redis.command('GET', name)) > 1e9);
+      await expect
+        .poll(async () => Number(await redis.command('GET', name)) > 1e9, { message: 'in Redis too' })
+        .toBe(true);
       expect(await router.metrics()).not.toMatch(/tokens_total\{.* (inf|-)/);
       expect(router.errors()).toBe('');
     },
@@ -277,20 +304,17 @@ describe('tokens per minute', () => {
       }),
     );
     const minute = () => Math.floor(Date.now() / 60_000);
-    await until('all of it happens in one minute', async () => {
-      const began = minute();
-      await until(
-        'the limit is reached',
-        async () => (await ask(router, '/v1/completions', {})).status === 429,
-      );
+    let began: number;
+    let status: number;
+    do {
+      began = minute();
+      await expect.poll(async () => (await ask(router, '/v1/completions', {})).status).toBe(429);
       for (const name of (await redis.command('--scan', '--pattern', '*:t')).split('\n')) {
         await redis.command('SET', name, '-9000000000');
       }
-      const { status } = await ask(router, '/v1/completions', {});
-      if (minute() !== began) return false;
-      expect(status).toBe(429);
-      return true;
-    });
+      status = (await ask(router, '/v1/completions', {})).status;
+    } while (minute() !== began);
+    expect(status).toBe(429);
   });
 
   test('what was reserved and not used is given back, also by a request that was refused', async () => {
@@ -299,9 +323,11 @@ describe('tokens per minute', () => {
       usage: { prompt_tokens: 1, completion_tokens: 1 },
     }));
     const once = async () => (await ask(router, '/v1/completions', { max_tokens: 100_000 })).status;
-    for (let i = 0; i < 5; i += 1) await until('it is let in', async () => (await once()) === 200);
+    for (let i = 0; i < 5; i += 1)
+      await expect.poll(async () => await once(), { message: 'it is let in' }).toBe(200);
     upstream.answer = (_, reply) => reply.writeHead(400).end('{}');
-    for (let i = 0; i < 5; i += 1) await until('the engine refuses it', async () => (await once()) === 400);
+    for (let i = 0; i < 5; i += 1)
+      await expect.poll(async () => await once(), { message: 'the engine refuses it' }).toBe(400);
   });
 
   test('a websocket, whose tokens nobody counts, is not for a key with such a limit', async () => {
@@ -324,12 +350,13 @@ describe('tokens per minute', () => {
       authorization: 'Bearer k',
     });
     await router.put(routes());
-    await until('the engine has it', () => upstream.streams.size === 1);
+    await expect.poll(() => upstream.streams.size, { message: 'the engine has it' }).toBe(1);
     stream.abort();
-    await until('the engine is free', () => upstream.streams.size === 0);
-    await until(
-      'the limit is reached',
-      async () => (await ask(router, '/v1/completions', {})).status === 429,
-    );
+    await expect.poll(() => upstream.streams.size, { message: 'the engine is free' }).toBe(0);
+    await expect
+      .poll(async () => (await ask(router, '/v1/completions', {})).status, {
+        message: 'the limit is reached',
+      })
+      .toBe(429);
   });
 });

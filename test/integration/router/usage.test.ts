@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { PATIENCE } from '../../support/patience.ts';
 import { type Engine, startEngine } from './support/engine.ts';
-import { type Router, startRouter, until } from './support/router.ts';
+import { type Router, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -31,14 +32,12 @@ describe('token accounts of streams', () => {
     return { engine, router };
   };
   const counted = async (router: Router) =>
-    await until('the tokens are counted', async () => {
+    await vi.waitFor(async () => {
       const text = await router.metrics();
-      return (
-        text.includes('kind="prompt"} 7\n') &&
-        text.includes('kind="completion"} 5\n') &&
-        text.includes('token_seconds_count{model="m",namespace="team-a"} 1\n')
-      );
-    });
+      expect(text).toContain('kind="prompt"} 7\n');
+      expect(text).toContain('kind="completion"} 5\n');
+      expect(text).toContain('token_seconds_count{model="m",namespace="team-a"} 1\n');
+    }, PATIENCE);
   const asked = (engine: Engine) =>
     JSON.parse(engine.requests[0]?.body.toString() ?? '') as Record<string, unknown>;
 

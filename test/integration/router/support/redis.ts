@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { usersAcl } from '../../../../operator/render/redis-config.ts';
 import type { RouteRedis } from '../../../../operator/router/route-table.ts';
-import { loopbackAddress, until } from './router.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { loopbackAddress } from './router.ts';
 
 export interface Redis {
   settings: RouteRedis;
@@ -37,14 +38,7 @@ export async function startRedis(at?: string): Promise<Redis> {
         ...args,
       ])
     ).stdout.trim();
-  await until(
-    'redis answers',
-    async () =>
-      await command('PING').then(
-        (text) => text === 'PONG',
-        () => false,
-      ),
-  );
+  await eventually('redis answers', async () => (await command('PING')) === 'PONG', 10);
   return {
     settings,
     pid: child.pid ?? 0,

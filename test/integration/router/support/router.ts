@@ -202,12 +202,3 @@ async function waitUntilUp(url: string, exitCode: () => number | null): Promise<
   }
   throw new Error(`${url} did not answer`);
 }
-
-/** Waits until a condition holds; fails with its description after a while. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt += 1) {
-    if (await condition()) return;
-    await delay(10);
-  }
-  throw new Error(`did not happen: ${what}`);
-}
