@@ -1,6 +1,7 @@
 /** Writes the generated files, or with --check names those that are stale and exits 1. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { acceleratorFiles } from './generate/accelerators.ts';
 import { apiFiles } from './generate/api-files.ts';
 import { installFiles } from './generate/install.ts';
 import { routerProtocolFiles } from './generate/router-protocol.ts';
@@ -11,6 +12,7 @@ const check = process.argv.includes('--check');
 
 const stale: string[] = [];
 for (const [path, content] of [
+  ...acceleratorFiles(),
   ...apiFiles(),
   ...installFiles(),
   ...routerProtocolFiles(),

@@ -137,13 +137,17 @@ function plain(names: string, kind: FlagKind): Flag[] {
   return names.split(' ').map((name) => ({ name, kind, aliases: SHORT_FORMS[name] ?? [] }));
 }
 
-/** Every flag that we know, each once. */
+const TYPED: ReadonlySet<string> = new Set(SETTING_FLAGS.map(({ name }) => name));
+
+/** Every flag that we know, each once: where it has become a setting, only with its field. */
 export const FLAGS: readonly Flag[] = [
   ...SETTING_FLAGS,
-  ...RESERVED,
-  ...REMOVED,
-  ...ADDED,
-  ...plain(VALUES, 'value'),
-  ...plain(SWITCHES, 'switch'),
-  ...plain(LISTS, 'list'),
+  ...[
+    ...RESERVED,
+    ...REMOVED,
+    ...ADDED,
+    ...plain(VALUES, 'value'),
+    ...plain(SWITCHES, 'switch'),
+    ...plain(LISTS, 'list'),
+  ].filter(({ name }) => !TYPED.has(name)),
 ];

@@ -1,4 +1,5 @@
 /** Which quantization methods run where, after vLLM's table of supported hardware and its history. */
+import { ACCELERATORS, type Accelerator } from './accelerators.ts';
 import type { WeightFormat } from './models.ts';
 import { compareVersions, type EngineVersion, parseVersion } from './versions.ts';
 
@@ -29,6 +30,14 @@ const LEAST_CAPABILITY: ReadonlyMap<string, number> = new Map(
 /** Methods built on CUDA-only kernels. */
 const NOT_ON_AMD = new Set(['modelopt', 'modelopt_fp4', 'modelopt_mxfp8', 'modelopt_mixed', 'humming']);
 
+/** Products of the catalog with a compute capability or a higher one, for messages. */
+function productsFrom(capability: number): string {
+  return Object.entries<Accelerator>(ACCELERATORS)
+    .filter(([, facts]) => (facts.capability ?? 0) >= capability)
+    .map(([product]) => product)
+    .join(', ');
+}
+
 /** Why a method cannot run on an accelerator with a stock engine of a version; undefined when nothing speaks against it. */
 export function quantizationObstacle(
   method: string,
@@ -56,7 +65,7 @@ export function quantizationObstacle(
       reason: `${method} needs compute capability ${least.toFixed(1)}, and ${accelerator.product} has ${have}`,
       remedy:
         least > 8
-          ? 'use a pool of L4, L40S, H100, H200 or B200, or AWQ or GPTQ weights'
+          ? `use a pool of ${productsFrom(least)}, or AWQ or GPTQ weights`
           : 'use a newer accelerator, or AWQ or GPTQ weights',
     };
   }

@@ -49,7 +49,7 @@ describe('inheritance', () => {
           pagedAttention: { swapSpaceGiB: 8 },
           batching: { maxNumSeqs: 32 },
           speculative: { method: 'suffix', numSpeculativeTokens: 2 },
-          extraArgs: ['--enforce-eager'],
+          extraArgs: ['--enable-log-requests'],
           env: [{ name: 'B', value: 'model' }],
         },
       }),
@@ -61,7 +61,7 @@ describe('inheritance', () => {
       speculative: { method: 'suffix', numSpeculativeTokens: 2 },
     });
     expect(engine.settings.speculative).not.toHaveProperty('promptLookupMax');
-    expect(engine.extraArgs).toEqual(['--seed=1', '--enforce-eager']);
+    expect(engine.extraArgs).toEqual(['--seed=1', '--enable-log-requests']);
     expect(engine.env).toEqual([
       { name: 'A', value: 'pool' },
       { name: 'B', value: 'model' },
@@ -284,7 +284,7 @@ describe('refused, with field and remedy', () => {
       { quantization: 'modelopt' },
       llama,
       'spec.engine.quantization',
-      /L4, L40S, H100/,
+      /use a pool of .*H100/,
     ],
     [
       'MXFP4 on a T4',

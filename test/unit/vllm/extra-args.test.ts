@@ -80,7 +80,7 @@ describe('extraArgs', () => {
   });
 
   it.each([
-    [['--attention-backend', 'FLASH_ATTN', '--seed=7', '--enforce-eager']],
+    [['--attention-backend', 'FLASH_ATTN', '--seed=7', '--enable-log-requests']],
     [['-O3', '-cc.mode=3', '--no-async-scheduling']],
     [['--cudagraph-capture-sizes', '1', '2', '4', '--seed', '-1']],
     [['--kv-transfer-config', '{"kv_connector":"NixlConnector","kv_role":"kv_both"}']],
@@ -90,9 +90,9 @@ describe('extraArgs', () => {
   it.each([
     [['meta-llama/Llama'], 'only positional argument'],
     [['--seed', '7', '8'], 'only positional argument'],
-    [['--enforce-eager', 'true'], 'only positional argument'],
+    [['--enable-log-requests', 'true'], 'only positional argument'],
     [['--seed'], '--seed needs a value'],
-    [['--seed', '--enforce-eager'], '--seed needs a value'],
+    [['--seed', '--enable-log-requests'], '--seed needs a value'],
     [['--max-l', '1'], 'cannot tell which'],
   ])('refuses %j', (args, reason) => expect(check(args)[0]).toContain(reason));
 
