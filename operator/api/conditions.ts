@@ -1,9 +1,21 @@
 /**
- * The conditions of both kinds, in the order in which status lists them, and the reasons that each may have. Emitters, the
- * field reference and warnings are all made from these two tables, so that no reason can be misspelt or mean two things.
+ * The conditions of both kinds, in the order in which status lists them, and the reasons that each may have. Emitters and the
+ * field reference follow from these tables. A new reason belongs in reasons.ts: in the table, and in one of the groups.
  */
 import type { ConditionStatus } from '../kube/conditions.ts';
-import type { Reason } from './reasons.ts';
+import {
+  BLOCKERS,
+  CACHE_PROBLEMS,
+  ENGINE_PROBLEMS,
+  MODEL_SUMMARY,
+  OUTAGES,
+  POOL_SUMMARY,
+  REFUSALS,
+  type Reason,
+  ROUTER_PROBLEMS,
+  SCALERS,
+  SCALING_PROBLEMS,
+} from './reasons.ts';
 
 /** What a condition says with each reason; `Any` where that depends on more than the reason. */
 export type Polarity = ConditionStatus | 'Any';
@@ -31,73 +43,6 @@ const RECONCILING =
   'The operator, or Kubernetes, is still working towards the spec (kstatus: in progress). False when settled.';
 const STALLED = 'Nothing will change until someone acts (kstatus: failed). The message says what to do.';
 
-const BLOCKERS = [
-  'PoolNotFound',
-  'PoolDeleting',
-  'NamespaceNotAllowed',
-  'QuotaExceeded',
-  'ServedNameConflict',
-  'InvalidSpec',
-] as const satisfies Reason[];
-const REFUSALS = ['NameTaken', 'ApplyRefused'] as const satisfies Reason[];
-const POD_PROBLEMS = [
-  'Unschedulable',
-  'VolumeMountFailed',
-  'PodsRefused',
-  'ImagePullFailed',
-  'ContainerConfigError',
-  'ProgressDeadlineExceeded',
-] as const satisfies Reason[];
-/** What keeps engines from becoming ready. */
-export const ENGINE_PROBLEMS = [...POD_PROBLEMS, 'EngineCrashed'] as const satisfies Reason[];
-const ROUTER_PROBLEMS = [...POD_PROBLEMS, 'RouterCrashed'] as const satisfies Reason[];
-const CACHE_PROBLEMS = [...POD_PROBLEMS, 'CacheCrashed'] as const satisfies Reason[];
-const MODEL_SUMMARY = [
-  'EnginesReady',
-  'EnginesStarting',
-  'RoutesPending',
-  'RolloutInProgress',
-  'ScalingUp',
-  'Idle',
-  'WaitingForAccelerators',
-  'WakeTimeout',
-  'Suspended',
-  ...BLOCKERS,
-  'DoesNotFit',
-  ...REFUSALS,
-  ...ENGINE_PROBLEMS,
-  'Deleting',
-] as const satisfies Reason[];
-const POOL_SUMMARY = [
-  'RoutersReady',
-  'RoutersStarting',
-  'RolloutInProgress',
-  'CacheStarting',
-  'InvalidSpec',
-  ...REFUSALS,
-  ...ROUTER_PROBLEMS,
-  'CacheCrashed',
-  'Deleting',
-] as const satisfies Reason[];
-
-const FAILURES: ReadonlySet<string> = new Set<Reason>([
-  ...BLOCKERS,
-  ...REFUSALS,
-  ...ENGINE_PROBLEMS,
-  'RouterCrashed',
-  'CacheCrashed',
-  'DoesNotFit',
-  'WakeTimeout',
-  'RoutersNotReady',
-  'HPAMetricsUnavailable',
-  'AnotherAutoscaler',
-]);
-
-/** Whether a reason tells of something that went wrong: events of it are warnings. */
-export function isFailure(reason: string): boolean {
-  return FAILURES.has(reason);
-}
-
 /** Conditions of an InferenceModel. */
 export const MODEL_CONDITIONS = {
   Ready: {
@@ -111,7 +56,7 @@ export const MODEL_CONDITIONS = {
       // Requests are held where a request wakes the model, and refused otherwise.
       EnginesStarting: 'Any',
       Idle: 'True',
-      ...all(['NoReplicas', 'RoutersNotReady', 'Suspended', 'WakeTimeout'], 'False'),
+      ...all(OUTAGES, 'False'),
       ...all([...BLOCKERS, ...REFUSALS, 'DoesNotFit', ...ENGINE_PROBLEMS, 'Deleting'], 'False'),
     },
   },
@@ -126,8 +71,8 @@ export const MODEL_CONDITIONS = {
   ScalingReady: {
     meaning: 'What spec.scaling asks for is in force.',
     reasons: {
-      ...all(['FixedReplicas', 'HPA', 'Internal', 'External'], 'True'),
-      ...all(['HPAMetricsUnavailable', 'AnotherAutoscaler'], 'False'),
+      ...all(SCALERS, 'True'),
+      ...all(SCALING_PROBLEMS, 'False'),
     },
   },
   CacheReady: {

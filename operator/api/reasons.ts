@@ -1,4 +1,4 @@
-/** Every reason that a condition of ours can have: what it means, and what to do about it. */
+/** Every reason that a condition of ours can have, what it means, what to do about it, and the groups that conditions have. */
 
 export interface ReasonDoc {
   meaning: string;
@@ -151,3 +151,88 @@ export const REASONS = {
 } as const satisfies Record<string, ReasonDoc>;
 
 export type Reason = keyof typeof REASONS;
+
+/** Why a pool does not take a model. */
+export const BLOCKERS = [
+  'PoolNotFound',
+  'PoolDeleting',
+  'NamespaceNotAllowed',
+  'QuotaExceeded',
+  'ServedNameConflict',
+  'InvalidSpec',
+] as const satisfies Reason[];
+/** Why what a spec leads to cannot be applied. */
+export const REFUSALS = ['NameTaken', 'ApplyRefused'] as const satisfies Reason[];
+/** What keeps pods of every kind from becoming ready. */
+const POD_PROBLEMS = [
+  'Unschedulable',
+  'VolumeMountFailed',
+  'PodsRefused',
+  'ImagePullFailed',
+  'ContainerConfigError',
+  'ProgressDeadlineExceeded',
+] as const satisfies Reason[];
+/** What keeps engines from becoming ready. */
+export const ENGINE_PROBLEMS = [...POD_PROBLEMS, 'EngineCrashed'] as const satisfies Reason[];
+/** What keeps routers from becoming ready. */
+export const ROUTER_PROBLEMS = [...POD_PROBLEMS, 'RouterCrashed'] as const satisfies Reason[];
+/** What keeps the managed Redis from becoming ready. */
+export const CACHE_PROBLEMS = [...POD_PROBLEMS, 'CacheCrashed'] as const satisfies Reason[];
+/** Reasons of Ready, Reconciling and Stalled of a model. */
+export const MODEL_SUMMARY = [
+  'EnginesReady',
+  'EnginesStarting',
+  'RoutesPending',
+  'RolloutInProgress',
+  'ScalingUp',
+  'Idle',
+  'WaitingForAccelerators',
+  'WakeTimeout',
+  'Suspended',
+  ...BLOCKERS,
+  'DoesNotFit',
+  ...REFUSALS,
+  ...ENGINE_PROBLEMS,
+  'Deleting',
+] as const satisfies Reason[];
+/** Reasons of Ready, Reconciling and Stalled of a pool. */
+export const POOL_SUMMARY = [
+  'RoutersReady',
+  'RoutersStarting',
+  'RolloutInProgress',
+  'CacheStarting',
+  'InvalidSpec',
+  ...REFUSALS,
+  ...ROUTER_PROBLEMS,
+  'CacheCrashed',
+  'Deleting',
+] as const satisfies Reason[];
+
+/** Who scales a model. */
+export const SCALERS = ['FixedReplicas', 'HPA', 'Internal', 'External'] as const satisfies Reason[];
+/** What keeps spec.scaling from being in force. */
+export const SCALING_PROBLEMS = ['HPAMetricsUnavailable', 'AnotherAutoscaler'] as const satisfies Reason[];
+/** Why a request would get no answer, besides what keeps engines from running. */
+export const OUTAGES = [
+  'NoReplicas',
+  'RoutersNotReady',
+  'Suspended',
+  'WakeTimeout',
+] as const satisfies Reason[];
+
+const FAILURES: ReadonlySet<string> = new Set<Reason>([
+  ...BLOCKERS,
+  ...REFUSALS,
+  ...ENGINE_PROBLEMS,
+  'RouterCrashed',
+  'CacheCrashed',
+  'DoesNotFit',
+  'WakeTimeout',
+  'RoutersNotReady',
+  ...SCALING_PROBLEMS,
+]);
+
+/** Whether a reason tells of something that went wrong: events of it are warnings. */
+export function isFailure(reason: string): boolean {
+  return FAILURES.has(reason);
+}

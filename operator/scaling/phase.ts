@@ -2,8 +2,9 @@
  * Where a model is in its life between asleep and serving. `transitions.ts` moves it on; status and routes show it.
  * All times are monotonic milliseconds.
  */
-import type { ENGINE_PROBLEMS } from '../api/conditions.ts';
+
 import type { ModelState } from '../api/inference-model.ts';
+import type { ENGINE_PROBLEMS } from '../api/reasons.ts';
 
 export type Phase =
   /** No replicas and no pods. */

@@ -1,7 +1,7 @@
 /** Reconciles one InferenceModel: assess, apply, report. What keeps it from running ends up in status instead of being applied. */
 
-import { isFailure } from '../../api/conditions.ts';
 import type { InferenceModelStatus } from '../../api/inference-model.ts';
+import { isFailure } from '../../api/reasons.ts';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { INFERENCE_MODELS } from '../../api/types.ts';
 import type { Applier } from '../../kube/applier.ts';

@@ -1,6 +1,6 @@
 /** Makes one InferencePool so: finalizer, routers and Redis, status; and lets go of it once no model uses it. */
 
-import { isFailure } from '../../api/conditions.ts';
+import { isFailure } from '../../api/reasons.ts';
 import type { InferencePool } from '../../api/types.ts';
 import { INFERENCE_POOLS } from '../../api/types.ts';
 import type { Applier } from '../../kube/applier.ts';
