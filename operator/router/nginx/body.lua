@@ -115,4 +115,13 @@ function M.read(ctx)
   return p, n
 end
 
+--- Ends a request with an error when it has a body though its path has none: nginx would read it for the engine, uncounted.
+function M.refuse(ctx)
+  local var = ngx.var
+  local bytes = tonumber(var.http_content_length)
+  local has_body = bytes and bytes > 0 or var.http_transfer_encoding ~= nil
+  if not bytes and ngx.req.http_version() >= 2 then has_body = select(2, M.read(ctx)) > 0 end -- there it needs no header
+  if has_body then return own_answer.error(400, ("A request for %s has no body."):format(var.uri)) end
+end
+
 return M

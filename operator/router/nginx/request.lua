@@ -43,7 +43,10 @@ end
 -- number of its bytes. Ends the request with an error when it names none.
 local function read_request(ctx)
   local path = ctx.path
-  if path.query then return query_model() end
+  if path.query then
+    request_body.refuse(ctx)
+    return query_model()
+  end
   local p, n = request_body.read(ctx)
   if path.form then
     local fields, fault = form.fields(request_body.text(), ngx.var.content_type or "", FORM_FIELDS)
@@ -132,6 +135,8 @@ function M.enter()
     return own_answer.error(405, "Method Not Allowed")
   end
   if not path.upgrade and var.http_upgrade then ngx.req.clear_header("Upgrade") end -- else nginx makes it a tunnel when the engine says so
+  -- nginx would copy what the engine says into the connection, where other streams are, and maybe those of other clients.
+  if path.upgrade and ngx.req.http_version() >= 2 then return own_answer.error(400, "Websockets need HTTP/1.1.") end
   local view = routes.current()
   local key = keys.authenticate(view, path.messages)
   if key then

@@ -1,0 +1,137 @@
+/** Requests without a body whose model is in the query: what they bring along must not get around the rules for the others. */
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { perTest } from './support/per-test.ts';
+import { loopbackAddress } from './support/router.ts';
+import { model, table } from './support/table.ts';
+
+const HEADERS = 1;
+const SETTINGS = 4;
+const END_OF_STREAM_AND_HEADERS = 5;
+
+/** A frame of HTTP/2, because no client library sends what a hostile client does. */
+function frame(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** A header as HPACK writes it without compression. */
+function literal([name, value]: readonly [string, string]): Buffer {
+  return Buffer.from(
+    `\0${String.fromCharCode(name.length)}${name}${String.fromCharCode(value.length)}${value}`,
+  );
+}
+
+describe('requests whose model is in the query', () => {
+  const { engine, start, keep } = perTest();
+  const certificate = async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'router-tls-'));
+    keep({ close: async () => await rm(directory, { recursive: true, force: true }) });
+    const files = ['-keyout', join(directory, 'tls.key'), '-out', join(directory, 'tls.crt')];
+    const options = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x'.split(
+      ' ',
+    );
+    await promisify(execFile)('openssl', ['req', ...options, ...files]);
+    return directory;
+  };
+
+  test.each([
+    ['/tokenizer_info', 'Content-Length: 30000000'],
+    ['/tokenizer_info', 'Transfer-Encoding: chunked'],
+    ['/v1/realtime', 'Content-Length: 30000000'],
+  ])('a body is refused, since nobody counts its bytes: %s with %s', async (path, header) => {
+    const upstream = await engine();
+    const router = await start({ table: table([model('m', [upstream.address])]), workers: 1 });
+    const socket = connect(8080, router.address);
+    keep({ close: async () => void socket.destroy() });
+    socket.on('error', () => undefined);
+    socket.write(`GET ${path}?model=m HTTP/1.1\r\nHost: router\r\n${header}\r\n\r\n`);
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1.1 400 /);
+    expect(String(answer)).toContain('has no body');
+    expect(upstream.requests).toEqual([]);
+  });
+
+  test('a body of HTTP/2, which needs no header to come, is refused too', async () => {
+    const upstream = await engine();
+    const router = await start({
+      table: table([model('m', [upstream.address])]),
+      env: { VLLM_ROUTER_TLS: await certificate() },
+    });
+    const session = connectHttp2(router.url.replace('http:', 'https:'), { rejectUnauthorized: false });
+    keep({ close: async () => session.destroy() });
+    const get = async (body: string) => {
+      const stream = session.request({ ':path': '/tokenizer_info?model=m' }, { endStream: body === '' });
+      if (body !== '') stream.end(body);
+      const [head] = await once(stream, 'response');
+      stream.resume();
+      return head[':status'];
+    };
+    expect(await get('x')).toBe(400);
+    expect(upstream.requests).toEqual([]);
+    expect(await get('')).toBe(200);
+  });
+
+  test('a connection of HTTP/2, which others may share, does not become a websocket', async () => {
+    let asked = 0;
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        asked += 1;
+        socket.write(
+          'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nwritten by the engine',
+        );
+      });
+    });
+    const host = loopbackAddress();
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    keep({ close: async () => void server.close() });
+    const { port } = server.address() as { port: number };
+    const router = await start({
+      table: table([model('m', [`${host}:${port}`])]),
+      env: { VLLM_ROUTER_TLS: await certificate() },
+    });
+    const socket = connectTls({
+      host: router.address,
+      port: 8080,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['h2'],
+    });
+    keep({ close: async () => void socket.destroy() });
+    let received = '';
+    socket.setEncoding('latin1').on('data', (data: string) => {
+      received += data;
+    });
+    await once(socket, 'secureConnect');
+    const fields = [
+      [':method', 'GET'],
+      [':scheme', 'https'],
+      [':path', '/v1/realtime?model=m'],
+      [':authority', 'router'],
+      ['upgrade', 'websocket'],
+    ] as const;
+    socket.write(
+      Buffer.concat([
+        Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+        frame(SETTINGS, 0, 0),
+        frame(HEADERS, END_OF_STREAM_AND_HEADERS, 1, Buffer.concat(fields.map(literal))),
+      ]),
+    );
+    await expect.poll(() => received, { message: 'it is answered' }).toMatch(/by the engine|Websockets/);
+    expect(received).not.toContain('written by the engine');
+    expect(received).toContain('Websockets need HTTP');
+    expect(asked).toBe(0);
+  });
+});
