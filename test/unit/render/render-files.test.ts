@@ -108,7 +108,7 @@ describe('renderFiles', () => {
     [
       'an engine that cannot run',
       () => [namespace, pool, model('llama', '  engine: { quantization: modelopt }\n')].join('---'),
-      /spec\.engine\.quantization "modelopt": .*; use a pool of L4/,
+      /spec\.engine\.quantization "modelopt": .*; use a pool of H100/,
     ],
     [
       'a schedule that only the cron library refuses',
