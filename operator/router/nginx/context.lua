@@ -27,6 +27,7 @@
 ---@field tried table|nil Addresses of the engines that were tried.
 ---@field gave_up number|nil Status with which the balancer gave up: nginx itself says 500. Read by engine_answer, redispatch.
 ---@field lost boolean|nil It got lost with a connection once: it is sent once more at most.
+---@field worked boolean|nil The engine answered, and the client gets an error of the router in its place: tokens count all the same.
 ---@field redispatches number|nil How often it waited because no engine took it.
 ---@field parked boolean|nil It waits for that now, and is counted as queued.
 --- Set by relay.lua:

@@ -136,7 +136,8 @@ end
 
 --- Tokens that a request costs at its end. An answer that does not say it costs what was reserved, or what came of it if that is more.
 local function spent(ctx, status)
-  if not ctx.at_engine or status >= 400 and status ~= 499 and status ~= 504 then return 0 end
+  local failed = status >= 400 and status ~= 499 and status ~= 504 and not ctx.worked
+  if not ctx.at_engine or failed then return 0 end
   local events = ctx.usage and ctx.usage.events or 0
   if ctx.prompt_tokens then
     local completion = ctx.completion_tokens or 0

@@ -53,6 +53,7 @@ function M.wait()
   ngx.ctx = ctx
   if balance.sent_large_header() then
     balance.settle(ctx, "ok")
+    ctx.worked = true -- for nothing, but it costs tokens: who has an engine could say anything in a header
     return own_answer.error(502, LARGE_HEADER)
   end
   local status = ctx.gave_up or tonumber((ngx.var.upstream_status or ""):match("(%d+)%D*$")) or 500

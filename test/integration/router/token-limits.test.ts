@@ -317,6 +317,17 @@ describe('tokens per minute', () => {
     expect(status).toBe(429);
   });
 
+  test('an answer whose header is too large to pass on costs what was reserved: the engine has worked', async () => {
+    const { upstream, router } = await setUp(1000);
+    upstream.answer = (_, reply) => {
+      reply.writeHead(200, { metadata: 'x'.repeat(70_000) });
+      reply.end();
+    };
+    const embed = async () => (await ask(router, '/v1/embeddings', { input: 'x'.repeat(8000) })).status;
+    expect(await embed()).toBe(502);
+    expect(await embed()).toBe(429);
+  });
+
   test('what was reserved and not used is given back, also by a request that was refused', async () => {
     const { router, upstream } = await setUp(300, () => ({
       choices: [],
