@@ -45,7 +45,7 @@ const WAKE_PRIORITY = 100;
 export function createViews(context: OperatorContext, metricsApiAddress?: MetricsApiAddress): Views {
   const { client, state, clock } = context;
   const models = state.models.store;
-  const ledger = new GrantLedger(client);
+  const ledger = new GrantLedger(client, state.pools.store);
   const resolutions = new Resolutions(state);
   const acceptance = createAcceptance(context, resolutions, ledger);
   const assessments = new Assessments({ state, resolutions, acceptance, clock });
@@ -113,6 +113,7 @@ function createAcceptance(
 
 function createColdStarts({ state, queues, clock, registry }: OperatorContext): ColdStartRecorder {
   const coldStarts = new ColdStartRecorder({
+    models: state.models.store,
     clock,
     registry,
     onRecorded: (uid) => addModel(queues.inferencemodel, state, uid),
@@ -124,9 +125,6 @@ function createColdStarts({ state, queues, clock, registry }: OperatorContext): 
       coldStarts.pods(uid, state.pods.store.byIndex('byModel', key));
     }
   });
-  state.models.store.subscribe(({ old, new: now }) => {
-    if (old && !now) coldStarts.forget(old.metadata.uid ?? '');
-  });
   return coldStarts;
 }
 
@@ -134,7 +132,8 @@ function createDemand(
   { state, queues, clock }: OperatorContext,
   coldStarts: ColdStartRecorder,
 ): DemandTracker {
-  const demand = new DemandTracker({
+  return new DemandTracker({
+    models: state.models.store,
     clock,
     isModelOf: (poolKey, uid) =>
       state.models.store.byIndex('byUid', uid).some((model) => poolKeyOf(model) === poolKey),
@@ -148,10 +147,6 @@ function createDemand(
     },
     onBusy: (_pool, uid) => addModel(queues.scaling, state, uid),
   });
-  state.models.store.subscribe(({ old, new: now }) => {
-    if (old && !now) demand.forgetModel(poolKeyOf(old), old.metadata.uid ?? '');
-  });
-  return demand;
 }
 
 function createMetricsApi(

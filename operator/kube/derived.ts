@@ -1,5 +1,6 @@
 /** Values computed of objects, kept for as long as what they were computed of is the same. */
 import type { KubeObject } from './object.ts';
+import { PerObject } from './per-object.ts';
 import type { Watchable } from './store.ts';
 
 interface Entry<V> {
@@ -10,16 +11,14 @@ interface Entry<V> {
 
 /**
  * One value for each object of a store. It is computed when it is read, again when the object's generation or one of the
- * other inputs is another, or after a change of a store that was named to `dropOn`, and is forgotten with the object.
+ * other inputs is another, or after a change of a store that was named to `dropOn`, and is forgotten with the object. Of an
+ * object that the store does not have, it is computed each time.
  */
 export class Derived<V> {
-  /** By UID: a recreated object is another one. */
-  readonly #entries = new Map<string, Entry<V>>();
+  readonly #entries: PerObject<Entry<V>>;
 
   constructor(objects: Watchable<KubeObject>) {
-    objects.subscribe(({ old, new: now }) => {
-      if (old && !now) this.drop(old.metadata.uid);
-    });
+    this.#entries = new PerObject(objects);
   }
 
   /** From now on, a change of the store drops the values of the objects whose UIDs are returned for it. */
@@ -35,7 +34,7 @@ export class Derived<V> {
 
   /** What `compute` returns, or returned before for the same object, generation and inputs (by identity). Keeps no error. */
   of<T extends KubeObject>(object: T, inputs: readonly unknown[], compute: (object: T) => V): V {
-    const { uid = '', generation } = object.metadata;
+    const { uid, generation } = object.metadata;
     const known = this.#entries.get(uid);
     if (known && known.generation === generation && isSame(known.inputs, inputs)) return known.value;
     const value = compute(object);
@@ -45,7 +44,7 @@ export class Derived<V> {
 
   /** Forgets the value of one object. */
   drop(uid: string | undefined): void {
-    this.#entries.delete(uid ?? '');
+    this.#entries.delete(uid);
   }
 }
 

@@ -18,7 +18,13 @@ export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 /** The part of a Store that tells of changes. */
 export interface Watchable<T extends KubeObject> {
   subscribe(handler: ChangeHandler<T>): () => void;
+  /** From now on, `values` loses the entry of each object that goes, by UID. */
+  attach(values: Attached): void;
+  hasUid(uid: string): boolean;
 }
+
+/** Values by UID of an object that the store drops with the object. */
+export type Attached = Pick<Map<string, unknown>, 'delete' | 'size'>;
 
 /** What an index files an object under. */
 export type IndexFunction<T extends KubeObject> = (object: T) => Iterable<string>;
@@ -37,6 +43,8 @@ export class Store<T extends KubeObject = KubeObject> {
   readonly #objects = new Map<Key, T>();
   readonly #indexes: ReadonlyMap<string, { of: IndexFunction<T>; keys: Map<string, Set<Key>> }>;
   readonly #handlers = new Set<ChangeHandler<T>>();
+  readonly #uids = new Set<string>();
+  readonly #attached: Attached[] = [];
   readonly #freeze: boolean;
   readonly #log: Logger;
   #hasSynced = false;
@@ -108,6 +116,19 @@ export class Store<T extends KubeObject = KubeObject> {
     return () => this.#handlers.delete(handler);
   }
 
+  attach(values: Attached): void {
+    this.#attached.push(values);
+  }
+
+  /** How many values are attached to objects, in all. */
+  get attachedSize(): number {
+    return this.#attached.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  hasUid(uid: string): boolean {
+    return this.#uids.has(uid);
+  }
+
   /** Takes over the result of a list: what it lacks is removed. */
   replace(objects: readonly T[], resourceVersion: string): void {
     const listed = new Set(objects.map(keyOf));
@@ -171,6 +192,7 @@ export class Store<T extends KubeObject = KubeObject> {
     }
     this.#unindex(key, old);
     this.#objects.set(key, object);
+    this.#uids.add(object.metadata.uid ?? '');
     this.#index(key, object);
     this.#notify({
       key,
@@ -187,6 +209,8 @@ export class Store<T extends KubeObject = KubeObject> {
     }
     this.#unindex(key, old);
     this.#objects.delete(key);
+    this.#uids.delete(old.metadata.uid ?? '');
+    for (const values of this.#attached) values.delete(old.metadata.uid ?? '');
     this.#notify({ key, old, initial });
   }
 

@@ -1,7 +1,10 @@
-/** Measures the cold starts of all models: keeps the last split of each, and histograms of all. */
+/** Measures the cold starts of all models: the last split of each, and histograms of all. */
 import type { Registry } from 'prom-client';
 import type { Clock } from '../kube/clock.ts';
 import { histogram } from '../kube/metrics.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { PerObject } from '../kube/per-object.ts';
+import type { Watchable } from '../kube/store.ts';
 import {
   advanceColdStart,
   COLD_START_PHASES,
@@ -27,6 +30,7 @@ interface Model {
 }
 
 export interface ColdStartRecorderOptions {
+  models: Watchable<KubeObject>;
   clock: Clock;
   registry?: Registry | undefined;
   /** `last(uid)` has changed. */
@@ -36,11 +40,12 @@ export interface ColdStartRecorderOptions {
 /** By model UID. Every method may be called at any time and as often as one likes. */
 export class ColdStartRecorder {
   readonly #options: ColdStartRecorderOptions;
-  readonly #models = new Map<string, Model>();
+  readonly #models: PerObject<Model>;
   readonly #observe: (phase: ColdStartPhase, milliseconds: number) => void;
 
   constructor(options: ColdStartRecorderOptions) {
     this.#options = options;
+    this.#models = new PerObject(options.models);
     this.#observe = observer(options.registry);
   }
 
@@ -83,11 +88,6 @@ export class ColdStartRecorder {
     if (model) model.current = NO_COLD_START;
   }
 
-  /** The model is gone. */
-  forget(uid: string): void {
-    this.#models.delete(uid);
-  }
-
   /** The split of the last cold start that this process has seen to its end. */
   last(uid: string): ColdStartStatus | undefined {
     return this.#models.get(uid)?.last;
@@ -98,8 +98,7 @@ export class ColdStartRecorder {
   }
 
   #apply(uid: string, event: ColdStartEvent): void {
-    const model = this.#models.get(uid) ?? { current: NO_COLD_START, last: undefined };
-    this.#models.set(uid, model);
+    const model = this.#models.getOr(uid, () => ({ current: NO_COLD_START, last: undefined }));
     model.current = advanceColdStart(model.current, event);
     if (isColdStartComplete(model.current)) this.#record(uid, model);
   }

@@ -1,5 +1,8 @@
 /** What clients want of each model, summed over the routers of its pool. A lease, not a gauge: the last use counts, not the moment. */
 import type { Clock } from '../kube/clock.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { PerObject } from '../kube/per-object.ts';
+import type { Watchable } from '../kube/store.ts';
 import type { DemandReport, ModelDemand } from '../router/protocol.ts';
 
 /** The demand for one model at one moment. Times are of `clock.monotonic()`, in milliseconds. */
@@ -25,16 +28,19 @@ interface RouterState {
 }
 
 interface PoolState {
-  /** Which routers there are has been told. */
-  listed: boolean;
   routers: Map<string, RouterState>;
   watchingSince: number;
-  /** Last use by model UID, kept when the router that saw it is gone. */
-  lastUsed: Map<string, number>;
+}
+
+/** Monotonic milliseconds. */
+interface LastUse {
+  poolKey: string;
+  at: number;
 }
 
 export interface DemandTrackerOptions {
   clock: Clock;
+  models: Watchable<KubeObject>;
   /** Whether there is such a model in the pool. What a router says of any other is left out. */
   isModelOf: (poolKey: string, modelUid: string) => boolean;
   /** A model has requests held, or more than before: wake it now. */
@@ -47,18 +53,21 @@ export interface DemandTrackerOptions {
 
 export class DemandTracker {
   readonly #clock: Clock;
-  readonly #options: Omit<DemandTrackerOptions, 'clock'>;
+  readonly #options: Omit<DemandTrackerOptions, 'clock' | 'models'>;
+  /** Those whose routers are known. */
   readonly #pools = new Map<string, PoolState>();
+  /** Of models. It outlives the router that saw it. */
+  readonly #lastUse: PerObject<LastUse>;
 
-  constructor({ clock, ...options }: DemandTrackerOptions) {
+  constructor({ clock, models, ...options }: DemandTrackerOptions) {
     this.#clock = clock;
     this.#options = options;
+    this.#lastUse = new PerObject(models);
   }
 
-  /** Tells which routers a pool has now. What a router that is gone saw last stays in the lease. */
+  /** Sets which routers a pool has now. What a router that is gone saw last stays in the lease. */
   setRouters(poolKey: string, routerIds: readonly string[]): void {
     const pool = this.#pool(poolKey);
-    pool.listed = true;
     for (const id of pool.routers.keys()) {
       if (!routerIds.includes(id)) pool.routers.delete(id);
     }
@@ -70,9 +79,9 @@ export class DemandTracker {
 
   /** Takes in what a router answered. */
   report(poolKey: string, routerId: string, report: DemandReport): void {
-    const pool = this.#pool(poolKey);
-    const router = pool.routers.get(routerId);
-    if (!router) return;
+    const pool = this.#pools.get(poolKey);
+    const router = pool?.routers.get(routerId);
+    if (!pool || !router) return;
     const now = this.#clock.monotonic();
     this.#noteGap(pool, router, now);
     const before = router.models;
@@ -82,7 +91,7 @@ export class DemandTracker {
     router.models = new Map(models);
     for (const [uid, demand] of models) {
       const used = isBusy(demand) ? now : now - demand.ageMs;
-      pool.lastUsed.set(uid, Math.max(used, pool.lastUsed.get(uid) ?? Number.NEGATIVE_INFINITY));
+      this.#lastUse.set(uid, { poolKey, at: Math.max(used, this.#lastUsed(poolKey, uid)) });
       const last = before.get(uid);
       if (last && last.held > 0 && demand.held === 0) {
         this.#options.onReleased?.(poolKey, uid);
@@ -94,12 +103,13 @@ export class DemandTracker {
 
   /**
    * The demand for a model now. A pool without routers has no clients: known, and idle since it is watched. One whose
-   * routers nobody has told of yet, as after a restart, is unknown.
+   * routers are not known yet, as after a restart, is unknown.
    */
   of(poolKey: string, modelUid: string): Demand {
-    const pool = this.#pool(poolKey);
     const now = this.#clock.monotonic();
-    const demand = { known: pool.listed, inFlight: 0, held: 0, queued: 0 };
+    const pool = this.#pools.get(poolKey);
+    if (!pool) return { known: false, inFlight: 0, held: 0, queued: 0, lastUsed: now, watchingSince: now };
+    const demand = { known: true, inFlight: 0, held: 0, queued: 0 };
     for (const router of pool.routers.values()) {
       if (!isFresh(router, now)) demand.known = false;
       const seen = router.models.get(modelUid);
@@ -108,9 +118,7 @@ export class DemandTracker {
       demand.held += seen.held;
       demand.queued += seen.queued;
     }
-    const lastUsed = isBusy(demand)
-      ? now
-      : Math.max(pool.watchingSince, pool.lastUsed.get(modelUid) ?? Number.NEGATIVE_INFINITY);
+    const lastUsed = isBusy(demand) ? now : Math.max(pool.watchingSince, this.#lastUsed(poolKey, modelUid));
     return { ...demand, lastUsed, watchingSince: pool.watchingSince };
   }
 
@@ -118,15 +126,9 @@ export class DemandTracker {
   confirmed(poolKey: string, version: number | undefined): boolean {
     if (version === undefined) return false;
     const now = this.#clock.monotonic();
-    const { listed, routers } = this.#pool(poolKey);
-    return (
-      listed && [...routers.values()].every((router) => isFresh(router, now) && router.version >= version)
-    );
-  }
-
-  /** Drops a model that is gone. */
-  forgetModel(poolKey: string, modelUid: string): void {
-    this.#pools.get(poolKey)?.lastUsed.delete(modelUid);
+    const pool = this.#pools.get(poolKey);
+    if (!pool) return false;
+    return [...pool.routers.values()].every((router) => isFresh(router, now) && router.version >= version);
   }
 
   /** Drops a pool that is gone, or all knowledge when this process stops leading. */
@@ -134,15 +136,16 @@ export class DemandTracker {
     this.#pools.delete(poolKey);
   }
 
+  /** While the model was in this pool. */
+  #lastUsed(poolKey: string, modelUid: string): number {
+    const use = this.#lastUse.get(modelUid);
+    return use?.poolKey === poolKey ? use.at : Number.NEGATIVE_INFINITY;
+  }
+
   #pool(key: string): PoolState {
     let pool = this.#pools.get(key);
     if (!pool) {
-      pool = {
-        listed: false,
-        routers: new Map(),
-        watchingSince: this.#clock.monotonic(),
-        lastUsed: new Map(),
-      };
+      pool = { routers: new Map(), watchingSince: this.#clock.monotonic() };
       this.#pools.set(key, pool);
     }
     return pool;

@@ -3,6 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
+import { isOwnedBy } from '../../kube/owner-reference.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import { type Acceptance, acceptModels, type Verdict } from '../../model/acceptance.ts';
 import type { Grant } from '../../model/grant.ts';
 import { Holdings } from '../../model/holdings.ts';
@@ -31,7 +33,6 @@ export interface AcceptanceCacheOptions {
 }
 
 interface PoolAcceptance {
-  uid: string;
   verdicts: Acceptance['verdicts'];
   holdings: Holdings;
   reservations: Reservations;
@@ -42,12 +43,13 @@ interface PoolAcceptance {
 
 export class AcceptanceCache {
   readonly #options: AcceptanceCacheOptions;
-  readonly #byPool = new Map<Key, PoolAcceptance>();
+  readonly #byPool: PerObject<PoolAcceptance>;
   readonly #engines: EnginesInPool;
 
   constructor(options: AcceptanceCacheOptions) {
     this.#options = options;
     const { state, resolutions } = options;
+    this.#byPool = new PerObject(state.pools.store);
     this.#engines = new EnginesInPool(state, resolutions);
     state.models.store.subscribe(({ old, new: now }) => {
       if (old && now && isSameClaim(old, now)) return;
@@ -56,14 +58,11 @@ export class AcceptanceCache {
     });
     state.pools.store.subscribe(({ key, old, new: now }) => {
       if (old && now && old.metadata.generation === now.metadata.generation) return;
-      if (!now) {
-        this.#byPool.delete(key);
-        options.ledger.forget(old?.metadata.uid ?? '');
-      } else this.#outdate(key);
+      if (now) this.#outdate(key);
     });
     state.namespaces.store.subscribe(({ old, new: now }) => {
       if (old && now && isDeepStrictEqual(old.metadata.labels, now.metadata.labels)) return;
-      for (const key of this.#byPool.keys()) this.#outdate(key);
+      for (const key of state.pools.store.keys()) this.#outdate(key);
     });
     for (const { store } of [state.pods, state.deployments])
       store.subscribe(({ old, new: now }) => {
@@ -71,7 +70,7 @@ export class AcceptanceCache {
       });
     state.configMaps.store.subscribe(({ old, new: now }) => {
       if (!old || now) return;
-      for (const { uid } of old.metadata.ownerReferences ?? []) this.#lost(uid, old);
+      this.#lost(old);
     });
   }
 
@@ -87,9 +86,10 @@ export class AcceptanceCache {
 
   /** By UID, for every model of the pool that is not being deleted. Throws InvalidSpecError. */
   verdicts(pool: InferencePool): ReadonlyMap<string, Verdict> {
-    const known = this.#byPool.get(keyOf(pool));
-    const isCurrent = known && !known.isStale && known.uid === pool.metadata.uid;
-    return isCurrent && known.reservations.endsInMs !== 0 ? known.verdicts : this.#judge(pool, known);
+    const known = this.#byPool.get(pool.metadata.uid);
+    return known && !known.isStale && known.reservations.endsInMs !== 0
+      ? known.verdicts
+      : this.#judge(pool, known);
   }
 
   /** What the model holds, whether its present spec is accepted or not. */
@@ -123,7 +123,7 @@ export class AcceptanceCache {
   hasRoomForAll(pool: InferencePool): boolean {
     this.verdicts(pool);
     const { accelerators, namespaceQuotas = [], overcommit } = pool.spec.capacity;
-    const holdings = this.#byPool.get(keyOf(pool))?.holdings;
+    const holdings = this.#byPool.get(pool.metadata.uid)?.holdings;
     if (overcommit || !holdings) return false;
     const perReplica = this.#options.resolutions.pool(pool).accelerator.count;
     return (
@@ -140,7 +140,7 @@ export class AcceptanceCache {
     const key = keyOf(pool);
     const { state, ledger } = this.#options;
     const grants = ledger.models(pool);
-    return [...(this.#byPool.get(key)?.lingering ?? [])].flatMap((modelKey) => {
+    return [...(this.#byPool.get(pool.metadata.uid)?.lingering ?? [])].flatMap((modelKey) => {
       const model = state.models.store.get(modelKey);
       if (model && poolKeyOf(model) === key) return [];
       const replicas = Math.min(grants.get(modelKey)?.replicas ?? 0, this.#engines.of(pool, modelKey));
@@ -150,16 +150,14 @@ export class AcceptanceCache {
 
   /** Milliseconds until verdicts change by themselves. */
   changesInMs(pool: InferencePool): number | undefined {
-    return this.#byPool.get(keyOf(pool))?.reservations.endsInMs;
+    return this.#byPool.get(pool.metadata.uid)?.reservations.endsInMs;
   }
 
   #judge(pool: InferencePool, known: PoolAcceptance | undefined): ReadonlyMap<string, Verdict> {
     const { state, resolutions, ledger, clock } = this.#options;
     const key = keyOf(pool);
-    const uid = pool.metadata.uid ?? '';
-    const former = known?.uid === uid ? known : undefined;
-    const reservations = former?.reservations ?? new Reservations(clock);
-    const holdings = former?.holdings ?? new Holdings(ledger.models(pool));
+    const reservations = known?.reservations ?? new Reservations(clock);
+    const holdings = known?.holdings ?? new Holdings(ledger.models(pool));
     const models = state.models.store.byIndex('byPool', key);
     const gone = new Set<Key>();
     const resolve = resolutions.findInPool(pool);
@@ -177,13 +175,13 @@ export class AcceptanceCache {
     });
     reservations.retain((holder) => gone.has(holder) && holdings.of(holder) !== undefined);
     ledger.setModels(pool, holdings.grants, holdings.takeChanged());
-    this.#byPool.set(key, { uid, verdicts, holdings, reservations, isStale: !isSettled, lingering });
+    this.#byPool.set(pool.metadata.uid, { verdicts, holdings, reservations, isStale: !isSettled, lingering });
     if (!isSettled) this.#options.onStale?.(key);
-    this.#tell(models, former?.verdicts, verdicts);
+    this.#notify(models, known?.verdicts, verdicts);
     return verdicts;
   }
 
-  #tell(
+  #notify(
     models: readonly InferenceModel[],
     before: ReadonlyMap<string, Verdict> | undefined,
     now: ReadonlyMap<string, Verdict>,
@@ -197,26 +195,29 @@ export class AcceptanceCache {
   }
 
   #outdate(poolKey: Key): void {
-    const known = this.#byPool.get(poolKey);
+    const known = this.#byPool.get(this.#options.state.pools.store.get(poolKey)?.metadata.uid);
     if (known) known.isStale = true;
   }
 
   /** Engines of the model came or went: that matters where it is to give some up. */
   #moved(modelKey: Key): void {
-    for (const [poolKey, known] of this.#byPool) {
-      if (known.isStale || !known.lingering.has(modelKey)) continue;
+    for (const pool of this.#options.state.pools.store.list()) {
+      const known = this.#byPool.get(pool.metadata.uid);
+      if (!known || known.isStale || !known.lingering.has(modelKey)) continue;
       known.isStale = true;
-      this.#options.onStale?.(poolKey);
+      this.#options.onStale?.(keyOf(pool));
     }
   }
 
-  #lost(poolUid: string, configMap: Parameters<GrantLedger['lost']>[1]): void {
+  /** A ConfigMap is gone. Where it was the record of a pool, what is held there has to be written anew. */
+  #lost(configMap: Parameters<GrantLedger['lost']>[1]): void {
     const { state, ledger, onStale } = this.#options;
-    for (const [key, { uid }] of this.#byPool) {
-      const pool = state.pools.store.get(key);
-      if (uid !== poolUid || !pool || pool.metadata.namespace !== configMap.metadata.namespace) continue;
+    for (const pool of state.pools.store.list()) {
+      const { uid, namespace } = pool.metadata;
+      if (!this.#byPool.has(uid) || namespace !== configMap.metadata.namespace) continue;
+      if (!isOwnedBy(configMap, uid ?? '')) continue;
       ledger.lost(pool, configMap);
-      onStale?.(key);
+      onStale?.(keyOf(pool));
     }
   }
 }

@@ -6,7 +6,9 @@ import type { InferencePool } from '../../api/types.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
 import { type Key, toKey } from '../../kube/key.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import { CONFIG_MAPS } from '../../kube/resource-types.ts';
+import type { Watchable } from '../../kube/store.ts';
 import type { Grant } from '../../model/grant.ts';
 import { namespaceOf } from '../../model/holdings.ts';
 import { COMPONENT_LABEL } from '../../render/labels.ts';
@@ -41,12 +43,13 @@ interface PoolGrants {
 
 export class GrantLedger {
   readonly #client: Pick<KubeClient, 'list' | 'apply' | 'delete'>;
-  readonly #pools = new Map<string, PoolGrants>();
+  readonly #pools: PerObject<PoolGrants>;
   #found: ConfigMap[] | undefined;
   #loading: Promise<void> | undefined;
 
-  constructor(client: Pick<KubeClient, 'list' | 'apply' | 'delete'>) {
+  constructor(client: Pick<KubeClient, 'list' | 'apply' | 'delete'>, pools: Watchable<InferencePool>) {
     this.#client = client;
+    this.#pools = new PerObject(pools);
   }
 
   /** Reads what leaders before this one wrote: once, and from the API server, as a local copy may be behind. Throws KubeError. */
@@ -112,7 +115,7 @@ export class GrantLedger {
 
   /** The record of a namespace is gone or is not as it was written. */
   lost(pool: InferencePool, configMap: ConfigMap): void {
-    const grants = this.#pools.get(pool.metadata.uid ?? '');
+    const grants = this.#pools.get(pool.metadata.uid);
     for (const [namespace, saved] of grants?.saved ?? [])
       if (configMap.metadata.name === grantsName(pool.metadata.name, namespace)) saved.isDirty = true;
   }
@@ -137,11 +140,6 @@ export class GrantLedger {
     );
     const results = await Promise.allSettled(dirty.map(([namespace]) => this.save(pool, namespace)));
     for (const result of results) if (result.status === 'rejected') throw result.reason;
-  }
-
-  /** Drops a pool that is gone. */
-  forget(uid: string): void {
-    this.#pools.delete(uid);
   }
 
   async #write(grants: PoolGrants, namespace: string, saved: Saved): Promise<void> {
@@ -190,13 +188,7 @@ export class GrantLedger {
   }
 
   #of(pool: InferencePool): PoolGrants {
-    const uid = pool.metadata.uid ?? '';
-    let grants = this.#pools.get(uid);
-    if (!grants) {
-      grants = read(pool, this.#found ?? []);
-      this.#pools.set(uid, grants);
-    }
-    return grants;
+    return this.#pools.getOr(pool.metadata.uid, () => read(pool, this.#found ?? []));
   }
 }
 

@@ -10,6 +10,7 @@ import { type Key, keyOf } from '../../kube/key.ts';
 import type { Logger } from '../../kube/logger.ts';
 import { counter } from '../../kube/metrics.ts';
 import { controllerReference } from '../../kube/owner-reference.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import { PODS } from '../../kube/resource-types.ts';
 import { drainTimeoutSeconds } from '../../model/drain-timeout.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
@@ -51,11 +52,11 @@ interface Scope {
 }
 
 /** What is known of a pod besides the pod. */
-interface Known {
+interface Notified {
   /** Since when its end is announced, in monotonic milliseconds. */
   since: number;
-  /** What was told of it. */
-  told?: EvacuationStep['do'];
+  /** What was last reported of it. */
+  reported?: EvacuationStep['do'];
   /** Its deletion was asked for. */
   deleted?: boolean;
 }
@@ -69,7 +70,8 @@ const LOOK_AGAIN_MS = 1_000;
 
 export class Evacuation {
   readonly #options: EvacuationOptions;
-  readonly #known = new Map<string, Known>();
+  /** Of pods. */
+  readonly #leaving: PerObject<Notified>;
   readonly #notices: Counter<'source' | 'action'>;
 
   constructor(options: EvacuationOptions) {
@@ -79,9 +81,7 @@ export class Evacuation {
       help: 'Engines whose end was announced, by what announced it and what was done first.',
       labelNames: ['source', 'action'],
     });
-    options.state.pods.store.subscribe(({ old, new: pod }) => {
-      if (old && !pod) this.#known.delete(old.metadata.uid ?? '');
-    });
+    this.#leaving = new PerObject(options.state.pods.store);
   }
 
   /** Looks at the engines of one model. Throws KubeError. */
@@ -105,7 +105,7 @@ export class Evacuation {
     if (notices.size === 0 && !departures.has(uid)) return undefined;
     for (const pod of pods) {
       if (notices.has(pod)) this.#of(pod);
-      else this.#known.delete(pod.metadata.uid ?? '');
+      else this.#leaving.delete(pod.metadata.uid);
     }
     const isDraining = isHeldBack(lives.of(uid).phase);
     const plan = planEvacuation({
@@ -124,7 +124,7 @@ export class Evacuation {
     const replaced = plan.steps.filter((step) => step.do === 'replace');
     // Counts in the budget from now on: others are decided on while the writes are under way.
     departures.setReleasing(uid, stillReleasing(departures.releasing(uid), pods, replaced));
-    for (const step of plan.steps) this.#tell(scope, step, log);
+    for (const step of plan.steps) this.#report(scope, step, log);
     await Promise.all(plan.steps.map((step) => this.#act(scope, step, signal)));
     const waits =
       (isDraining && notices.size > 0) ||
@@ -146,8 +146,8 @@ export class Evacuation {
   }
 
   #notice(pool: InferencePool, pod: Pod): PodNotice | undefined {
-    const told = pod.metadata.annotations?.[NOTICE_ANNOTATION];
-    if (isReleased(pod)) return { source: told ?? EVACUATING_LABEL, certain: true, repelled: true };
+    const source = pod.metadata.annotations?.[NOTICE_ANNOTATION];
+    if (isReleased(pod)) return { source: source ?? EVACUATING_LABEL, certain: true, repelled: true };
     const { nodeName } = pod.spec;
     const notice =
       pool.spec.accelerator.spot === true && nodeName ? this.#options.nodes.of(nodeName) : undefined;
@@ -158,13 +158,8 @@ export class Evacuation {
     return isTarget ? { source: 'DisruptionTarget', certain: true, repelled: false } : undefined;
   }
 
-  #of({ metadata: { uid = '' } }: Pod): Known {
-    let known = this.#known.get(uid);
-    if (!known) {
-      known = { since: this.#options.clock.monotonic() };
-      this.#known.set(uid, known);
-    }
-    return known;
+  #of({ metadata: { uid } }: Pod): Notified {
+    return this.#leaving.getOr(uid, () => ({ since: this.#options.clock.monotonic() }));
   }
 
   #isDrained({ model, pool }: Scope, pod: Pod): boolean {
@@ -174,12 +169,12 @@ export class Evacuation {
   }
 
   /** One event for each thing that is done about a pod, and one count for each pod. */
-  #tell({ model }: Scope, step: EvacuationStep, log: Logger): void {
+  #report({ model }: Scope, step: EvacuationStep, log: Logger): void {
     const { pod, notice } = step;
-    const known = this.#of(pod);
-    if (known.told === step.do) return;
-    const isFirst = known.told === undefined && !isReleased(pod);
-    known.told = step.do;
+    const notified = this.#of(pod);
+    if (notified.reported === step.do) return;
+    const isFirst = notified.reported === undefined && !isReleased(pod);
+    notified.reported = step.do;
     const facts = { pod: pod.metadata.name, node: pod.spec.nodeName, notice: notice.source, action: step.do };
     log.info(facts, 'engine is leaving its node');
     if (isFirst) this.#notices.inc({ source: notice.source, action: step.do });
@@ -229,11 +224,11 @@ export class Evacuation {
 
   async #delete(pod: Pod, signal: AbortSignal): Promise<void> {
     const { name, namespace = '', uid = '' } = pod.metadata;
-    const known = this.#of(pod);
-    if (known.deleted) return;
+    const notified = this.#of(pod);
+    if (notified.deleted) return;
     try {
       await this.#options.client.delete(PODS, { namespace, name }, { preconditions: { uid }, signal });
-      known.deleted = true;
+      notified.deleted = true;
     } catch (error) {
       if (!isKubeError(error, 'NotFound', 'Conflict')) throw error;
     }

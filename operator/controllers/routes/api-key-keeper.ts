@@ -1,7 +1,8 @@
 /** The API keys of each pool, put together anew only when ConfigMaps, namespaces or the pool's spec have changed. */
 import type { InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
-import { type Key, keyOf } from '../../kube/key.ts';
+import { Derived } from '../../kube/derived.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import { admitsNamespace } from '../../model/acceptance.ts';
 import { type ApiKeyIssue, parseApiKeys, rememberingRead } from '../../router/api-keys.ts';
 import type { RouteKey } from '../../router/route-table.ts';
@@ -23,38 +24,30 @@ export interface ApiKeyKeeperOptions {
 export class ApiKeyKeeper {
   readonly #options: ApiKeyKeeperOptions;
   readonly #read = rememberingRead();
-  readonly #kept = new Map<Key, PoolKeys & { of: string }>();
-  /** By UID of the pool. */
-  readonly #holders = new Map<string, KeyHolders>();
-  /** Counts changes of what all pools depend on. */
-  #changes = 0;
+  readonly #keys: Derived<PoolKeys>;
+  readonly #holders: PerObject<KeyHolders>;
 
   constructor(options: ApiKeyKeeperOptions) {
     this.#options = options;
     const { apiKeys, namespaces, pools } = options.state;
-    for (const store of [apiKeys.store, namespaces.store]) {
-      store.subscribe(() => {
-        this.#changes += 1;
-      });
-    }
-    pools.store.subscribe(({ old, new: now }) => {
-      if (old && !now) this.#holders.delete(old.metadata.uid ?? '');
-    });
+    this.#holders = new PerObject(pools.store);
+    this.#keys = new Derived<PoolKeys>(pools.store)
+      .dropOn(apiKeys.store, ({ metadata: { namespace = '' } }) => this.#admitting(namespace))
+      .dropOn(namespaces.store, () => pools.store.list().map(({ metadata }) => metadata.uid));
   }
 
   /** Keys that a pool admits, each with the namespace that holds it, and what is wrong with others. */
   of(pool: InferencePool): PoolKeys {
     if (pool.spec.router.auth.mode !== 'APIKey') return { keys: [], issues: [] };
-    const of = `${pool.metadata.uid}/${pool.metadata.generation}/${this.#changes}`;
-    const kept = this.#kept.get(keyOf(pool));
     const holders = this.#holdersOf(pool);
-    if (kept?.of === of && holders.changesInMs !== 0) return kept;
-    const { apiKeys, namespaces } = this.#options.state;
-    const admitted = apiKeys.store
+    if (holders.changesInMs === 0) this.#keys.drop(pool.metadata.uid);
+    return this.#keys.of(pool, [], () => this.#collect(pool, holders));
+  }
+
+  #collect(pool: InferencePool, holders: KeyHolders): PoolKeys {
+    const admitted = this.#options.state.apiKeys.store
       .list()
-      .filter(({ metadata: { namespace = '' } }) =>
-        admitsNamespace(pool, namespace, namespaces.store.get(namespace)?.metadata.labels),
-      );
+      .filter(({ metadata: { namespace = '' } }) => this.#admits(pool, namespace));
     const parse = () => parseApiKeys(admitted, holders.of(pool), this.#read);
     let found = parse();
     if (holders.settle(pool, found.keys)) {
@@ -62,7 +55,6 @@ export class ApiKeyKeeper {
       found = parse();
       holders.settle(pool, found.keys);
     }
-    this.#kept.set(keyOf(pool), { ...found, of });
     return found;
   }
 
@@ -79,18 +71,19 @@ export class ApiKeyKeeper {
     return pool.spec.router.auth.mode === 'APIKey' ? this.#holdersOf(pool).changesInMs : undefined;
   }
 
-  /** Drops a pool that is gone. */
-  forget(poolKey: Key): void {
-    this.#kept.delete(poolKey);
+  #admits(pool: InferencePool, namespace: string): boolean {
+    const { namespaces } = this.#options.state;
+    return admitsNamespace(pool, namespace, namespaces.store.get(namespace)?.metadata.labels);
+  }
+
+  /** UIDs of the pools that take keys of a namespace. */
+  #admitting(namespace: string): (string | undefined)[] {
+    const pools = this.#options.state.pools.store.list();
+    return pools.filter((pool) => this.#admits(pool, namespace)).map(({ metadata }) => metadata.uid);
   }
 
   #holdersOf(pool: InferencePool): KeyHolders {
-    const { uid = '' } = pool.metadata;
-    let holders = this.#holders.get(uid);
-    if (!holders) {
-      holders = new KeyHolders(this.#options.ledger, this.#options.clock);
-      this.#holders.set(uid, holders);
-    }
-    return holders;
+    const { ledger, clock } = this.#options;
+    return this.#holders.getOr(pool.metadata.uid, () => new KeyHolders(ledger, clock));
   }
 }

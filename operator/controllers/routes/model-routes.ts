@@ -1,4 +1,4 @@
-/** What the route table says of each model of a pool. Entries are kept, and the same object, until they say something else. */
+/** What the route table says of each model of a pool. An entry is the same object until it says something else. */
 import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { findCondition } from '../../kube/conditions.ts';
@@ -6,6 +6,7 @@ import { type Key, keyOf } from '../../kube/key.ts';
 import type { Logger } from '../../kube/logger.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
 import type { Resolution } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
@@ -36,8 +37,8 @@ export interface ModelRoutesOptions {
   log: Logger;
 }
 
-/** An entry, and what it was made of besides children and pods, whose changes are told. */
-interface Kept extends Partial<Remembered> {
+/** An entry, and what it was made of besides children and pods, whose changes are watched. */
+interface CachedRoute extends Partial<Remembered> {
   route: RouteModel;
   /** Undefined: to be made anew. */
   model: InferenceModel | undefined;
@@ -63,18 +64,21 @@ const MAX_MESSAGE = 1_024;
 
 export class ModelRoutes {
   readonly #options: ModelRoutesOptions;
-  /** By model UID. */
-  readonly #kept = new Map<string, Kept>();
-  /** By model UID: the settings under which it was last accepted. */
-  readonly #lastGood = new Map<string, RouteEngine>();
+  /** Of models, as all of this class. */
+  readonly #cached: PerObject<CachedRoute>;
+  /** The settings under which a model was last accepted. */
+  readonly #lastAccepted: PerObject<RouteEngine>;
   /** The list of held names that was last found to have all of an engine's. */
-  readonly #held = new WeakMap<RouteEngine, readonly string[]>();
-  /** By model UID: the error that was told last. */
-  readonly #told = new Map<string, string>();
+  readonly #heldNames = new WeakMap<RouteEngine, readonly string[]>();
+  /** The error that was logged last. */
+  readonly #logged: PerObject<string>;
 
   constructor(options: ModelRoutesOptions) {
     this.#options = options;
     const { models, deployments, pods, endpointSlices, services } = options.state;
+    this.#cached = new PerObject(models.store);
+    this.#lastAccepted = new PerObject(models.store);
+    this.#logged = new PerObject(models.store);
     const children: Watchable<KubeObject>[] = [
       deployments.store,
       pods.store,
@@ -86,19 +90,13 @@ export class ModelRoutes {
         for (const object of [old, now]) if (object) for (const key of byModel(object)) this.#changed(key);
       });
     }
-    models.store.subscribe(({ old, new: now }) => {
-      if (!old || now) return;
-      this.#kept.delete(old.metadata.uid ?? '');
-      this.#lastGood.delete(old.metadata.uid ?? '');
-      this.#told.delete(old.metadata.uid ?? '');
-    });
   }
 
   /** Takes over what an operator before this one published. */
   adopt(table: RouteTable): void {
     for (const route of table.models) {
-      this.#kept.set(route.uid, { route, model: undefined });
-      this.#lastGood.set(route.uid, {
+      this.#cached.set(route.uid, { route, model: undefined });
+      this.#lastAccepted.set(route.uid, {
         servedNames: route.servedNames,
         adapters: route.adapters,
         capacity: route.endpoints[0]?.capacity ?? DEFAULT_CAPACITY,
@@ -127,18 +125,18 @@ export class ModelRoutes {
         const engine = this.#granted(model, present, namesOf(model));
         return engine ? [this.#route(pool, version, model, { engine, scaling: resolution?.scaling })] : [];
       } catch (error) {
-        this.#tell(model, error);
+        this.#logOnce(model, error);
         return [];
       }
     });
   }
 
   /** Logs what nobody expected, once until it is another error: tables are made many times a second. */
-  #tell(model: InferenceModel, err: unknown): void {
+  #logOnce(model: InferenceModel, err: unknown): void {
     const { uid = '' } = model.metadata;
     const message = String(err);
-    if (this.#told.get(uid) === message) return;
-    this.#told.set(uid, message);
+    if (this.#logged.get(uid) === message) return;
+    this.#logged.set(uid, message);
     this.#options.log.error({ err, model: keyOf(model) }, 'the model cannot be routed as its spec says');
   }
 
@@ -150,27 +148,27 @@ export class ModelRoutes {
   ): RouteEngine | undefined {
     if (names.length === 0) return undefined;
     if (present && this.#isHeld(present, names)) {
-      this.#lastGood.set(uid, present);
+      this.#lastAccepted.set(uid, present);
       return present;
     }
-    const last = this.#lastGood.get(uid);
+    const last = this.#lastAccepted.get(uid);
     if (!last || this.#isHeld(last, names)) return last;
     const limited = withNames(last, new Set(names));
-    this.#lastGood.set(uid, limited);
+    this.#lastAccepted.set(uid, limited);
     return limited.servedNames.length > 0 ? limited : undefined;
   }
 
   #isHeld(engine: RouteEngine, names: readonly string[]): boolean {
-    if (this.#held.get(engine) === names) return true;
+    if (this.#heldNames.get(engine) === names) return true;
     const held = new Set(names);
     const isHeld = namesOf(engine).every((name) => held.has(name));
-    if (isHeld) this.#held.set(engine, names);
+    if (isHeld) this.#heldNames.set(engine, names);
     return isHeld;
   }
 
   #changed(modelKey: Key): void {
-    const kept = this.#kept.get(this.#options.state.models.store.get(modelKey)?.metadata.uid ?? '');
-    if (kept) kept.model = undefined;
+    const cached = this.#cached.get(this.#options.state.models.store.get(modelKey)?.metadata.uid ?? '');
+    if (cached) cached.model = undefined;
   }
 
   #route(
@@ -180,22 +178,22 @@ export class ModelRoutes {
     { engine, scaling }: { engine: RouteEngine; scaling: ResolvedScaling | undefined },
   ): RouteModel {
     const uid = model.metadata.uid ?? '';
-    const kept = this.#kept.get(uid);
+    const cached = this.#cached.get(uid);
     const remembered = {
       life: this.#options.lives.of(uid),
       leaving: this.#options.departures.leaving(uid),
     };
     if (
-      kept?.model === model &&
-      kept.engine === engine &&
-      kept.pool === version &&
-      kept.life === remembered.life &&
-      kept.leaving === remembered.leaving
+      cached?.model === model &&
+      cached.engine === engine &&
+      cached.pool === version &&
+      cached.life === remembered.life &&
+      cached.leaving === remembered.leaving
     )
-      return kept.route;
+      return cached.route;
     const made = compileRouteModel(pool, this.#input(model, engine, scaling, remembered));
-    const route = kept && isDeepStrictEqual(kept.route, made) ? kept.route : made;
-    this.#kept.set(uid, { route, model, engine, pool: version, ...remembered });
+    const route = cached && isDeepStrictEqual(cached.route, made) ? cached.route : made;
+    this.#cached.set(uid, { route, model, engine, pool: version, ...remembered });
     return route;
   }
 
@@ -240,7 +238,7 @@ export class ModelRoutes {
     try {
       return resolve(model);
     } catch (error) {
-      this.#tell(model, error);
+      this.#logOnce(model, error);
       return undefined;
     }
   }

@@ -2,20 +2,19 @@
 import type { InferencePool } from '../../api/types.ts';
 import { keyOf } from '../../kube/key.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import { redisName, routerName } from '../../render/names.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { Pod } from '../shared/workloads.ts';
 
 export class RouterPods {
   readonly #state: ClusterState;
-  /** UIDs of pods that were found to be of a pool. A ReplicaSet may be gone before the last of its pods has ended. */
-  readonly #known = new Set<string>();
+  /** Pods that were found to be of a pool. A ReplicaSet may be gone before the last of its pods has ended. */
+  readonly #found: PerObject<true>;
 
   constructor(state: ClusterState) {
     this.#state = state;
-    state.pods.store.subscribe(({ old, new: now }) => {
-      if (old && !now) this.#known.delete(old.metadata.uid ?? '');
-    });
+    this.#found = new PerObject(state.pods.store);
   }
 
   /**
@@ -38,7 +37,7 @@ export class RouterPods {
     const owned = deployment && controllerOf(deployment)?.uid === uid ? deployment.metadata.uid : undefined;
     return pods.store
       .byIndex(index, keyOf(pool))
-      .filter((pod) => this.#known.has(pod.metadata.uid ?? '') || this.#isOf(pod, owned));
+      .filter((pod) => this.#found.has(pod.metadata.uid) || this.#isOf(pod, owned));
   }
 
   #isOf(pod: Pod, deploymentUid: string | undefined): boolean {
@@ -47,7 +46,7 @@ export class RouterPods {
     if (uid === undefined || deploymentUid === undefined || owner?.kind !== 'ReplicaSet') return false;
     const set = this.#state.replicaSets.store.get({ namespace, name: owner.name });
     if (set?.metadata.uid !== owner.uid || controllerOf(set)?.uid !== deploymentUid) return false;
-    this.#known.add(uid);
+    this.#found.set(uid, true);
     return true;
   }
 }

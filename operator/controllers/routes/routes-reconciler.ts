@@ -125,8 +125,6 @@ export class RoutesReconciler {
       const gone = this.#pools.get(key);
       this.#pools.delete(key);
       demand.forget(key);
-      this.#keys.forget(key);
-      snapshots.forget(key);
       await gone?.fleet.close();
       return undefined;
     }
@@ -153,7 +151,7 @@ export class RoutesReconciler {
     routes.fleet.publish(table);
     // Tells of its status, also when there are no routers.
     routes.fleet.setRouters(routerEndpoints(this.#routers.of(pool)));
-    snapshots.offer(key, table);
+    snapshots.offer(pool, table);
     // What could be written is in force; the rest is tried again.
     if (unsaved) throw unsaved;
     return this.#changesByItself(pool);

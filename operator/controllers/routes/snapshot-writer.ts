@@ -8,6 +8,7 @@ import type { Clock } from '../../kube/clock.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import type { Logger } from '../../kube/logger.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import { CONFIG_MAPS } from '../../kube/resource-types.ts';
 import { poolLabels } from '../../render/labels.ts';
 import { routeSnapshotName } from '../../render/names.ts';
@@ -42,12 +43,14 @@ interface Saved {
 
 export class SnapshotWriter {
   readonly #options: SnapshotWriterOptions;
-  readonly #saved = new Map<Key, Saved>();
-  /** Tables that are not saved yet, by pool. */
-  readonly #waiting = new Map<Key, RouteTable>();
+  /** Of pools, as the tables that are not saved yet. */
+  readonly #saved: PerObject<Saved>;
+  readonly #waiting: PerObject<RouteTable>;
 
   constructor(options: SnapshotWriterOptions) {
     this.#options = options;
+    this.#saved = new PerObject(options.state.pools.store);
+    this.#waiting = new PerObject(options.state.pools.store);
   }
 
   /** The table that an operator before this one published, so that versions keep growing. */
@@ -56,7 +59,12 @@ export class SnapshotWriter {
     const text = found?.data?.[FILE];
     if (text === undefined || !isOwnedBy(found as ConfigMap, pool.metadata.uid ?? '')) return undefined;
     const table = readSnapshot(text);
-    if (table) this.#saved.set(keyOf(pool), { table, text: contentOf(table), at: Number.NEGATIVE_INFINITY });
+    if (table)
+      this.#saved.set(pool.metadata.uid, {
+        table,
+        text: contentOf(table),
+        at: Number.NEGATIVE_INFINITY,
+      });
     else
       this.#options.log.warn(
         { pool: keyOf(pool) },
@@ -66,12 +74,12 @@ export class SnapshotWriter {
   }
 
   /** Takes the newest table of a pool. */
-  offer(poolKey: Key, table: RouteTable): void {
-    const { onNew } = this.#options;
-    if (this.#saved.get(poolKey)?.table === table && this.#exists(poolKey)) return;
-    if (this.#waiting.get(poolKey) === table) return;
-    this.#waiting.set(poolKey, table);
-    onNew(poolKey);
+  offer(pool: InferencePool, table: RouteTable): void {
+    const { uid } = pool.metadata;
+    if (this.#saved.get(uid)?.table === table && this.#exists(pool)) return;
+    if (this.#waiting.get(uid) === table) return;
+    this.#waiting.set(uid, table);
+    this.#options.onNew(keyOf(pool));
   }
 
   /** Writes the newest table of a pool if it says something new, at most every half a minute. Throws KubeError. */
@@ -81,18 +89,19 @@ export class SnapshotWriter {
   ): Promise<{ requeueAfterMs?: number } | undefined> {
     const { state, clock } = this.#options;
     const pool = state.pools.store.get(key);
-    const table = this.#waiting.get(key);
+    const uid = pool?.metadata.uid;
+    const table = this.#waiting.get(uid);
     if (!table || !pool || pool.metadata.deletionTimestamp !== undefined) {
-      this.#waiting.delete(key);
+      this.#waiting.delete(uid);
       return undefined;
     }
-    const saved = this.#saved.get(key);
-    if (saved && this.#exists(key)) {
+    const saved = this.#saved.get(uid);
+    if (saved && this.#exists(pool)) {
       const wait = saved.at + INTERVAL_MS - clock.monotonic();
       if (wait > 0) return { requeueAfterMs: wait };
       // The version alone says nothing to a router that starts without the operator.
       if (saved.text === contentOf(table)) {
-        this.#settle(key, { ...saved, table });
+        this.#settle(pool, { ...saved, table });
         return undefined;
       }
     }
@@ -100,43 +109,36 @@ export class SnapshotWriter {
     return undefined;
   }
 
-  /** Drops a pool that is gone. */
-  forget(poolKey: Key): void {
-    this.#saved.delete(poolKey);
-    this.#waiting.delete(poolKey);
-  }
-
   /** Writes what was put off: the next operator is to find the last word of this one. */
   async flush(signal: AbortSignal): Promise<void> {
-    for (const [key, table] of this.#waiting) {
-      const pool = this.#options.state.pools.store.get(key);
-      if (pool && this.#saved.get(key)?.text !== contentOf(table)) await this.#write(pool, table, signal);
+    for (const pool of this.#options.state.pools.store.list()) {
+      const { uid } = pool.metadata;
+      const table = this.#waiting.get(uid);
+      if (table && this.#saved.get(uid)?.text !== contentOf(table)) await this.#write(pool, table, signal);
+      this.#waiting.delete(uid);
     }
-    this.#waiting.clear();
   }
 
-  #exists(poolKey: Key): boolean {
-    const { state } = this.#options;
-    const pool = state.pools.store.get(poolKey);
-    return pool !== undefined && state.configMaps.store.get(this.#key(pool)) !== undefined;
+  #exists(pool: InferencePool): boolean {
+    return this.#options.state.configMaps.store.get(this.#key(pool)) !== undefined;
   }
 
-  #settle(key: Key, saved: Saved): void {
-    this.#saved.set(key, saved);
+  #settle(pool: InferencePool, saved: Saved): void {
+    const { uid } = pool.metadata;
+    this.#saved.set(uid, saved);
     // Another may have come while this one was written.
-    if (this.#waiting.get(key) === saved.table) this.#waiting.delete(key);
-    else if (this.#waiting.has(key)) this.#options.onNew(key);
+    if (this.#waiting.get(uid) === saved.table) this.#waiting.delete(uid);
+    else if (this.#waiting.has(uid)) this.#options.onNew(keyOf(pool));
   }
 
   async #write(pool: InferencePool, table: RouteTable, signal: AbortSignal): Promise<void> {
     const { client, clock, log } = this.#options;
-    const key = keyOf(pool);
     const saved = { table, text: contentOf(table), at: clock.monotonic() };
     const text = JSON.stringify(snapshot(table));
     if (Buffer.byteLength(text) > MAX_BYTES) {
-      this.#settle(key, saved);
+      this.#settle(pool, saved);
       log.warn(
-        { pool: key, models: table.models.length },
+        { pool: keyOf(pool), models: table.models.length },
         'the route table is too large for a snapshot; a router that starts without the operator waits for it',
       );
       return;
@@ -162,7 +164,7 @@ export class SnapshotWriter {
       data: { [FILE]: text },
     };
     await client.apply(CONFIG_MAPS, configMap, { fieldManager: 'vllm-operator-routes', force: true, signal });
-    this.#settle(key, saved);
+    this.#settle(pool, saved);
   }
 
   #key(pool: InferencePool): { namespace: string; name: string } {

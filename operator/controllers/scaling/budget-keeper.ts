@@ -1,6 +1,7 @@
-/** Owns who asks for accelerators, who waits where, and who goes for whom: puts a pool before the arbitration and keeps the answer. */
+/** Owns who asks for accelerators, who waits where, and who goes for whom: lets the arbitration decide for a pool, and holds its answer. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import { mostReplicas } from '../../model/replica-counts.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../../scaling/budget.ts';
@@ -51,20 +52,20 @@ const GRANTED: Answer = { granted: true, touched: [], evictions: [] };
 export class BudgetKeeper {
   readonly #options: BudgetKeeperOptions;
   readonly #workloads: ModelWorkloads;
-  /** By model UID, as all maps here. */
-  readonly #requests = new Map<string, BudgetRequest>();
+  /** Of models, as the two that follow. */
+  readonly #requests: PerObject<BudgetRequest>;
   /** Place in the queue; 1 is next. */
-  readonly #places = new Map<string, number>();
-  /** The waiting model for which one is to go to sleep. */
-  readonly #evictedFor = new Map<string, string>();
+  readonly #places: PerObject<number>;
+  /** UID of the waiting model for which this one is to go to sleep. */
+  readonly #evictedFor: PerObject<string>;
 
   constructor(options: BudgetKeeperOptions) {
     this.#options = options;
     this.#workloads = new ModelWorkloads(options.state);
-    options.state.models.store.subscribe(({ old, new: now }) => {
-      if (!old || now) return;
-      for (const map of [this.#requests, this.#places, this.#evictedFor]) map.delete(old.metadata.uid ?? '');
-    });
+    const models = options.state.models.store;
+    this.#requests = new PerObject(models);
+    this.#places = new PerObject(models);
+    this.#evictedFor = new PerObject(models);
   }
 
   /** Whether the model has asked for accelerators that it has not taken. */
@@ -143,8 +144,8 @@ export class BudgetKeeper {
         const forWhom = byUid.get(waiter);
         if (forWhom) result.evictions.push({ victim: model, waiter: forWhom });
       }
-      setOrDelete(this.#places, uid, position);
-      setOrDelete(this.#evictedFor, uid, waiter);
+      this.#places.set(uid, position);
+      this.#evictedFor.set(uid, waiter);
       result.touched.push(keyOf(model));
     }
     return { ...result, granted: new Set(decision.granted) };
@@ -229,9 +230,4 @@ export class BudgetKeeper {
       leaving: true,
     }));
   }
-}
-
-function setOrDelete<V>(map: Map<string, V>, key: string, value: V | undefined): void {
-  if (value === undefined) map.delete(key);
-  else map.set(key, value);
 }

@@ -1,5 +1,6 @@
 /** The life of every model, as the scaling reconciler has left it. It alone writes; status, routes and budget read. */
 import type { InferenceModel } from '../../api/types.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
 import { type Life, UNKNOWN_LIFE } from '../../scaling/phase.ts';
 
@@ -10,20 +11,17 @@ export interface LivesView {
 }
 
 export class Lives implements LivesView {
-  readonly #byUid = new Map<string, Life>();
+  readonly #lives: PerObject<Life>;
 
-  /** @param models when one of them goes, its life is forgotten */
   constructor(models: Watchable<InferenceModel>) {
-    models.subscribe(({ old, new: now }) => {
-      if (old && !now) this.#byUid.delete(old.metadata.uid ?? '');
-    });
+    this.#lives = new PerObject(models);
   }
 
   of(uid: string): Life {
-    return this.#byUid.get(uid) ?? UNKNOWN_LIFE;
+    return this.#lives.get(uid) ?? UNKNOWN_LIFE;
   }
 
   set(uid: string, life: Life): void {
-    this.#byUid.set(uid, life);
+    this.#lives.set(uid, life);
   }
 }

@@ -1,5 +1,6 @@
 /** How many replicas a model that is awake has: a number of the spec, the minimum in force, or what the own loop finds. */
 import type { InferenceModel } from '../../api/types.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
 import { replicasWithin } from '../../model/replica-counts.ts';
 import type { ExternalScaling, FixedScaling, RangeScaling } from '../../model/resolved-scaling.ts';
@@ -19,7 +20,6 @@ export interface ReplicaSizingOptions {
   budget: BudgetKeeper;
   modes: ModeKeeper;
   metrics: ScalingMetrics;
-  /** When one of them goes, what its loop has seen is forgotten. */
   models: Watchable<InferenceModel>;
 }
 
@@ -30,14 +30,12 @@ const SETTLE_MS = 250;
 
 export class ReplicaSizing {
   readonly #options: ReplicaSizingOptions;
-  /** By model UID. */
-  readonly #autoscalers = new Map<string, InternalAutoscaler>();
+  /** Of models. */
+  readonly #autoscalers: PerObject<InternalAutoscaler>;
 
   constructor(options: ReplicaSizingOptions) {
     this.#options = options;
-    options.models.subscribe(({ old, new: now }) => {
-      if (old && !now) this.#autoscalers.delete(old.metadata.uid ?? '');
-    });
+    this.#autoscalers = new PerObject(options.models);
   }
 
   /** Sets the number of a model that is awake. Returns when to look again, in milliseconds. Throws KubeError. */
@@ -86,7 +84,7 @@ export class ReplicaSizing {
     const { engine } = scope.resolution;
     // Of a spec that no engine can run with nobody knows what a replica is to have.
     if (!engine) return undefined;
-    const autoscaler = this.#autoscaler(uid);
+    const autoscaler = this.#autoscalers.getOr(uid, () => new InternalAutoscaler());
     const load = demand.inFlight + demand.queued + demand.held;
     if (demand.known) autoscaler.record(now, load);
     const least = Math.max(1, minReplicas);
@@ -111,11 +109,5 @@ export class ReplicaSizing {
       );
     // At rest at the minimum there is nothing to do until requests come, and the routers tell of those at once.
     return desired === least && load === 0 && decision.reason === 'Hold' ? undefined : TICK_MS;
-  }
-
-  #autoscaler(uid: string): InternalAutoscaler {
-    const known = this.#autoscalers.get(uid) ?? new InternalAutoscaler();
-    this.#autoscalers.set(uid, known);
-    return known;
   }
 }

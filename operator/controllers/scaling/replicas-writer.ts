@@ -1,6 +1,7 @@
 /** The one place that writes `spec.replicas` of engine Deployments, always as its own field manager. */
 import type { InferenceModel } from '../../api/types.ts';
 import type { KubeClient } from '../../kube/client.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import { compareResourceVersions } from '../../kube/resource-version.ts';
 import type { Watchable } from '../../kube/store.ts';
@@ -28,14 +29,11 @@ interface Written {
 
 export class ReplicasWriter implements ReplicasView {
   readonly #client: Pick<KubeClient, 'apply' | 'patch'>;
-  readonly #byModel = new Map<string, Written>();
+  readonly #byModel: PerObject<Written>;
 
-  /** @param models when one of them goes, its numbers are forgotten */
   constructor(client: Pick<KubeClient, 'apply' | 'patch'>, models: Watchable<InferenceModel>) {
     this.#client = client;
-    models.subscribe(({ old, new: now }) => {
-      if (old && !now) this.#byModel.delete(old.metadata.uid ?? '');
-    });
+    this.#byModel = new PerObject(models);
   }
 
   of(modelUid: string, { metadata, spec }: Deployment): number {

@@ -1,5 +1,6 @@
 /** Which engines are on their way off their nodes. The evacuation alone writes; routes and budget read. */
 import type { InferenceModel } from '../../api/types.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
 import type { LeavingPods } from '../../router/endpoints-from-slices.ts';
 
@@ -17,13 +18,10 @@ interface Departure {
 }
 
 export class Departures implements DeparturesView {
-  readonly #byModel = new Map<string, Departure>();
+  readonly #byModel: PerObject<Departure>;
 
-  /** @param models when one of them goes, its departures are forgotten */
   constructor(models: Watchable<InferenceModel>) {
-    models.subscribe(({ old, new: now }) => {
-      if (old && !now) this.#byModel.delete(old.metadata.uid ?? '');
-    });
+    this.#byModel = new PerObject(models);
   }
 
   leaving(modelUid: string): LeavingPods | undefined {
@@ -56,8 +54,7 @@ export class Departures implements DeparturesView {
   }
 
   #set(modelUid: string, departure: Departure): void {
-    if (departure.leaving || departure.releasing) this.#byModel.set(modelUid, departure);
-    else this.#byModel.delete(modelUid);
+    this.#byModel.set(modelUid, departure.leaving || departure.releasing ? departure : undefined);
   }
 }
 

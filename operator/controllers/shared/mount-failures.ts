@@ -5,6 +5,7 @@
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { KubeObject } from '../../kube/object.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import type { Permission } from '../../kube/permission.ts';
 import { EVENTS } from '../../kube/resource-types.ts';
 import type { Watchable } from '../../kube/store.ts';
@@ -54,19 +55,17 @@ const BEFORE_START: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInit
 
 export class MountFailures {
   readonly #options: MountFailuresOptions;
-  /** By UID of the pod. */
-  readonly #looks = new Map<string, Look>();
+  /** Of pods. */
+  readonly #looks: PerObject<Look>;
 
   constructor(options: MountFailuresOptions) {
     this.#options = options;
-    options.pods.subscribe(({ old, new: now }) => {
-      if (old && old.metadata.uid !== now?.metadata.uid) this.#looks.delete(old.metadata.uid ?? '');
-    });
+    this.#looks = new PerObject(options.pods);
   }
 
   /** Why the volumes of a pod that still waits for them cannot be mounted, as far as it is known. */
   readonly of = (pod: Pod): string | undefined =>
-    isWaiting(pod) ? this.#looks.get(pod.metadata.uid ?? '')?.failure : undefined;
+    isWaiting(pod) ? this.#looks.get(pod.metadata.uid)?.failure : undefined;
 
   /**
    * Looks at the first of the pods, of one workload, that have waited for long. Returns whether an answer has changed, and
@@ -80,7 +79,7 @@ export class MountFailures {
     let changed = false;
     let lookAgainMs: number | undefined;
     for (const pod of pods.filter(isWaiting).slice(0, MAX_PODS)) {
-      const uid = pod.metadata.uid ?? '';
+      const { uid } = pod.metadata;
       const last = this.#looks.get(uid);
       const due = last ? last.at + AGAIN_MS - clock.monotonic() : waitsSince(pod) + PATIENCE_MS - clock.now();
       if (due > 0) {

@@ -4,12 +4,14 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../operator/kube/clock.ts';
+import { Store } from '../../../operator/kube/store.ts';
 import { createAuthority, issueClientCertificate, trustBundle } from '../../../operator/pki/pki.ts';
 import { RouterAdmin } from '../../../operator/router/router-admin.ts';
 import type { RouterEndpoint } from '../../../operator/router/router-endpoints.ts';
 import { RouterFleet } from '../../../operator/router/router-fleet.ts';
 import { DemandTracker } from '../../../operator/scaling/demand.ts';
 import type { FakeRoutersRequest } from './fake-routers.ts';
+import { modelUid } from './model-uid.ts';
 
 export interface PollingLoad {
   routers: number;
@@ -36,6 +38,7 @@ export async function measureDemandPolling(load: PollingLoad, signal: AbortSigna
   const admin = new RouterAdmin({ certificate: async () => certificate });
   const tracker = new DemandTracker({
     clock: systemClock,
+    models: reportedModels(load.models),
     isModelOf: () => true,
     onHeld: () => {},
     onBusy: () => {},
@@ -93,4 +96,14 @@ async function startRouters(
   child.send(request);
   const [endpoints] = (await once(child, 'message', { signal })) as [RouterEndpoint[]];
   return endpoints;
+}
+
+/** The models that the fake routers report on. */
+function reportedModels(count: number): Store {
+  const store = new Store();
+  for (let i = 0; i < count; i++) {
+    const metadata = { name: `m-${i}`, namespace: 'bench', uid: modelUid(i) };
+    store.upsert({ apiVersion: 'v1', kind: 'Model', metadata });
+  }
+  return store;
 }

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createCa } from '../../../operator/pki/certificates.ts';
 import { FakeRouter } from '../../integration/router-link/support/fake-router.ts';
+import { modelUid } from './model-uid.ts';
 
 export interface FakeRoutersRequest {
   routers: number;
@@ -9,11 +10,6 @@ export interface FakeRoutersRequest {
   models: number;
   /** PEM of the CAs whose clients are admitted. */
   clientCa: string;
-}
-
-/** UIDs as long as real ones: they are most of a report. */
-function modelUid(index: number): string {
-  return `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
 }
 
 const [request] = (await once(process, 'message')) as [FakeRoutersRequest];

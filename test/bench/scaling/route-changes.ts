@@ -124,9 +124,8 @@ async function pool(count: number): Promise<{
   );
   state.pools.store.replace([object], '1');
   state.models.store.replace(models, '1');
-  const ledger = new GrantLedger({
-    apply: async (_type: unknown, written: object) => written,
-  } as unknown as KubeClient);
+  const records = { apply: async (_type: unknown, written: object) => written } as unknown as KubeClient;
+  const ledger = new GrantLedger(records, state.pools.store);
   const resolutions = new Resolutions(state);
   const acceptance = new AcceptanceCache({ state, resolutions, clock: systemClock, ledger });
   const options = {

@@ -41,7 +41,7 @@ export function anAcceptance(
     ...more
   }: Partial<AcceptanceCacheOptions> & { store?: ReturnType<typeof aGrantStore> } = {},
 ): AcceptanceCache {
-  const ledger = new GrantLedger(store as unknown as KubeClient);
+  const ledger = new GrantLedger(store as unknown as KubeClient, state.pools.store);
   return new AcceptanceCache({
     state,
     resolutions: new Resolutions(state),

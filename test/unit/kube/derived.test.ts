@@ -21,7 +21,9 @@ function setUp() {
 }
 
 it('computes once for a generation and the same inputs, whatever statuses come', () => {
-  const { of } = setUp();
+  const { objects, of } = setUp();
+  objects.upsert(object('a', 1, 1));
+  objects.upsert(object('b', 1, 1));
   const input = {};
   expect([of(object('a', 1, 1), input), of(object('a', 1, 2), input)]).toEqual([1, 1]);
   expect(of(object('b', 1, 1), input)).toBe(2);
@@ -42,7 +44,9 @@ it('forgets a value with its object, and knows one that was made anew from it', 
 });
 
 it('drops what changes of another store concern, for the object as it was and as it is', () => {
-  const { derived, of } = setUp();
+  const { objects, derived, of } = setUp();
+  objects.upsert(object('a', 1, 1));
+  objects.upsert(object('b', 1, 1));
   const others = new Store();
   derived.dropOn(others, ({ metadata }) => [`uid-${metadata.labels?.for}`]);
   const other = (owner: string, version: number) => {

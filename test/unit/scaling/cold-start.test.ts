@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { inferenceModelStatus } from '../../../operator/api/inference-model.ts';
+import { Store } from '../../../operator/kube/store.ts';
 import {
   advanceColdStart,
   COLD_START_PHASES,
@@ -199,11 +200,23 @@ it('writes durations that the API takes', () => {
 });
 
 describe('the recorder', () => {
+  const model = { apiVersion: 'v1', kind: 'Model', metadata: { name: 'm', namespace: 'ns', uid: 'm' } };
+  const aStore = () => {
+    const models = new Store();
+    models.upsert(model);
+    return models;
+  };
+
   it('keeps the last split of each model and observes its parts', async () => {
     const clock = new FakeClock({ wall: WALL });
     const registry = new Registry();
     const recorded: string[] = [];
-    const recorder = new ColdStartRecorder({ clock, registry, onRecorded: (uid) => recorded.push(uid) });
+    const recorder = new ColdStartRecorder({
+      clock,
+      registry,
+      models: aStore(),
+      onRecorded: (uid) => recorded.push(uid),
+    });
     recorder.held('m');
     await clock.advance(30);
     recorder.scaled('m');
@@ -240,7 +253,8 @@ describe('the recorder', () => {
 
   it('forgets a start that failed, and records one whose client left', async () => {
     const clock = new FakeClock({ wall: WALL });
-    const recorder = new ColdStartRecorder({ clock });
+    const models = aStore();
+    const recorder = new ColdStartRecorder({ clock, models });
     recorder.held('m');
     recorder.scaled('m');
     recorder.gaveUp('m');
@@ -252,7 +266,7 @@ describe('the recorder', () => {
     recorder.routed('m');
     recorder.scaled('m');
     expect(recorder.last('m')).toMatchObject({ detect: '0ms', ready: '0ms' });
-    recorder.forget('m');
+    models.remove(model);
     expect(recorder.last('m')).toBeUndefined();
   });
 });

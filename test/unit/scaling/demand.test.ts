@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { Store } from '../../../operator/kube/store.ts';
 import type { ModelDemand } from '../../../operator/router/protocol.ts';
 import { DemandTracker } from '../../../operator/scaling/demand.ts';
 import { FakeClock } from '../kube/support/fake-clock.ts';
@@ -7,6 +8,7 @@ it('takes from a router only what is about models of its pool', () => {
   const woken: string[] = [];
   const tracker = new DemandTracker({
     clock: new FakeClock(),
+    models: new Store(),
     isModelOf: (poolKey, uid) => poolKey === 'a/pool' && uid === 'mine',
     onHeld: (_, uid) => woken.push(uid),
     onBusy: (_, uid) => woken.push(uid),

@@ -93,9 +93,10 @@ export class SimOperator {
     const enqueueUid = (_pool: string, uid: string) => {
       for (const model of state.models.store.byIndex('byUid', uid)) this.enqueue(keyOf(model));
     };
-    const coldStarts = new ColdStartRecorder({ clock: timeline });
+    const coldStarts = new ColdStartRecorder({ clock: timeline, models: state.models.store });
     this.#demand = new DemandTracker({
       clock: timeline,
+      models: state.models.store,
       isModelOf: () => true,
       onHeld: enqueueUid,
       onBusy: enqueueUid,

@@ -1,9 +1,11 @@
 /** An API key stays with the namespace that had it first (docs/adr/0013). */
 import { expect, it } from 'vitest';
+import type { InferencePool } from '../../../../operator/api/types.ts';
 import { GrantLedger } from '../../../../operator/controllers/acceptance/grant-ledger.ts';
 import { KeyHolders } from '../../../../operator/controllers/acceptance/key-holders.ts';
 import { RESERVATION_MS } from '../../../../operator/controllers/acceptance/reservations.ts';
 import type { KubeClient } from '../../../../operator/kube/client.ts';
+import { Store } from '../../../../operator/kube/store.ts';
 import { type ApiKeyConfigMap, parseApiKeys } from '../../../../operator/router/api-keys.ts';
 import { FakeClock } from '../../kube/support/fake-clock.ts';
 import { aPool } from '../fixtures.ts';
@@ -25,7 +27,9 @@ const thief = claim('team-b');
 
 function setUp(store = aGrantStore()) {
   const clock = new FakeClock();
-  const ledger = new GrantLedger(store as unknown as KubeClient);
+  const pools = new Store<InferencePool>();
+  pools.upsert(pool);
+  const ledger = new GrantLedger(store as unknown as KubeClient, pools);
   const holders = new KeyHolders(ledger, clock);
   /** Tenants of the keys in force with these ConfigMaps, as a reconcile finds them. */
   const tenants = async (...configMaps: ApiKeyConfigMap[]) => {

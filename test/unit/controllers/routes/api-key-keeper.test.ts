@@ -12,10 +12,11 @@ const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 
 function setUp() {
   const state = aState();
-  const ledger = new GrantLedger(aGrantStore() as unknown as KubeClient);
+  const ledger = new GrantLedger(aGrantStore() as unknown as KubeClient, state.pools.store);
   const clock = new FakeClock();
   const keeper = new ApiKeyKeeper({ state, ledger, clock });
   const pool = aPool({ router: { auth: { mode: 'APIKey' } }, allowedNamespaces: { from: 'All' } });
+  put(state.pools.store, pool);
   const keysOf = (namespace: string, data: Record<string, string>) =>
     put(state.apiKeys.store, {
       apiVersion: 'v1',
@@ -44,7 +45,7 @@ it('gives the same keys, as the same list, until something changes that they dep
 
   const selector = { from: 'Selector', selector: { matchLabels: { team: 'yes' } } };
   const some = aPool({ ...own, allowedNamespaces: selector }, { generation: 4 });
-  expect(keeper.of(some).keys).toEqual([]);
+  expect(keeper.of(put(state.pools.store, some)).keys).toEqual([]);
   put(state.namespaces.store, {
     apiVersion: 'v1',
     kind: 'Namespace',

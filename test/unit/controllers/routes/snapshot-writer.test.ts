@@ -32,12 +32,12 @@ function setUp() {
 
 it('writes the first table at once, and the newest of those that follow after half a minute', async () => {
   const { writer, written, asked, clock } = setUp();
-  writer.offer(KEY, table([model('a', [])]));
+  writer.offer(aPool(), table([model('a', [])]));
   expect(asked).toEqual([KEY]);
   expect(await writer.reconcile(KEY, { signal })).toBeUndefined();
   expect(written).toEqual([['a']]);
-  writer.offer(KEY, table([model('b', [])]));
-  writer.offer(KEY, table([model('c', [])]));
+  writer.offer(aPool(), table([model('b', [])]));
+  writer.offer(aPool(), table([model('c', [])]));
   expect(await writer.reconcile(KEY, { signal })).toEqual({ requeueAfterMs: 30_000 });
   await clock.advance(30_000);
   await writer.reconcile(KEY, { signal });
@@ -46,10 +46,10 @@ it('writes the first table at once, and the newest of those that follow after ha
 
 it('writes nothing for a table that differs in its version alone', async () => {
   const { writer, written, clock } = setUp();
-  writer.offer(KEY, table([model('a', [])]));
+  writer.offer(aPool(), table([model('a', [])]));
   await writer.reconcile(KEY, { signal });
   await clock.advance(60_000);
-  writer.offer(KEY, table([model('a', [])]));
+  writer.offer(aPool(), table([model('a', [])]));
   expect(await writer.reconcile(KEY, { signal })).toBeUndefined();
   expect(written).toHaveLength(1);
 });
@@ -57,20 +57,20 @@ it('writes nothing for a table that differs in its version alone', async () => {
 it('writes a snapshot that somebody deleted again', async () => {
   const { writer, written, state } = setUp();
   const same = table([model('a', [])]);
-  writer.offer(KEY, same);
+  writer.offer(aPool(), same);
   await writer.reconcile(KEY, { signal });
   for (const object of state.configMaps.store.list()) state.configMaps.store.remove(object);
-  writer.offer(KEY, same);
+  writer.offer(aPool(), same);
   await writer.reconcile(KEY, { signal });
   expect(written).toHaveLength(2);
 });
 
 it('writes what was put off before it ends, and is continued by the next operator', async () => {
   const { writer, written, state, clock } = setUp();
-  writer.offer(KEY, table([model('a', [])]));
+  writer.offer(aPool(), table([model('a', [])]));
   await writer.reconcile(KEY, { signal });
   const last = table([model('b', [])]);
-  writer.offer(KEY, last);
+  writer.offer(aPool(), last);
   await writer.reconcile(KEY, { signal });
   await writer.flush(signal);
   expect(written).toEqual([['a'], ['b']]);

@@ -73,6 +73,7 @@ function keeper(
     departures,
     demand: new DemandTracker({
       clock: new FakeClock(),
+      models,
       isModelOf: () => true,
       onHeld: () => {},
       onBusy: () => {},

@@ -53,6 +53,7 @@ function aPod(status: Partial<NonNullable<Pod['status']>> = {}): Pod {
 
 it('asks for the events of a pod that has waited for long, and of no other', async () => {
   const pod = aPod();
+  pods.upsert(pod);
   expect(await mounts.look([pod], signal)).toEqual({ changed: false, lookAgainMs: 15_000 });
   await clock.advance(15_000);
   events = [
@@ -109,8 +110,9 @@ it('forgets a pod that is gone', async () => {
 it('asks for the events of a few pods only, however many wait', async () => {
   const many = Array.from({ length: 100 }, (_, i) => {
     const pod = aPod();
-    return { ...pod, metadata: { ...pod.metadata, uid: `uid-${i}` } };
+    return { ...pod, metadata: { ...pod.metadata, name: `x-${i}`, uid: `uid-${i}` } };
   });
+  for (const pod of many) pods.upsert(pod);
   await clock.advance(15_000);
   expect(await mounts.look(many, signal)).toEqual({ changed: false, lookAgainMs: 30_000 });
   expect(asked).toHaveLength(3);
