@@ -4,7 +4,7 @@ import type { MemoryPlan } from '../model/memory-plan.ts';
 import type { Resolution } from '../model/resolved-model.ts';
 import { assessFiles } from './assess-files.ts';
 import { manifestKey, readManifestFiles } from './manifest-files.ts';
-import { type CommandOutput, findProblems, problemsOfMissingPools } from './render.ts';
+import { type CommandOutput, findProblems, problemsOfMissingPools } from './problems.ts';
 
 /** Prints one paragraph per model. Returns 1 if there is none, or if one is wrong or does not fit, else 0. */
 export function planFiles(files: readonly string[], { write, fail }: CommandOutput): number {

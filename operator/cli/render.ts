@@ -1,25 +1,15 @@
 /** `vllm-operator render`: the manifests that the operator would apply, without a cluster. */
 import { stringify } from 'yaml';
-import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { resolveMode, withBudget } from '../controllers/scaling/mode.ts';
 import { type Bounds, boundsAt } from '../model/bounds.ts';
-import { poolKeyOf } from '../model/pool-key.ts';
 import type { ResolvedModel } from '../model/resolved-model.ts';
 import type { Cluster, Manifest } from '../render/manifest.ts';
 import { renderModel } from '../render/model.ts';
 import { renderPool } from '../render/pool.ts';
 import { readRouterTemplates, routerFiles } from '../router/router-files.ts';
-import { describeIssue, type SpecIssue } from '../values/spec-issue.ts';
-import { checkExtraArgs } from '../vllm/extra-args.ts';
-import { imageVersion, PINNED_VERSION, parseVersion } from '../vllm/versions.ts';
 import { type AssessedFiles, assessFiles, claimModesOf } from './assess-files.ts';
-import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
-
-/** Where the output of a command goes. */
-export interface CommandOutput {
-  write: (text: string) => void;
-  fail: (text: string) => void;
-}
+import { type ManifestFiles, readManifestFiles } from './manifest-files.ts';
+import { type CommandOutput, findProblems, problemsOfMissingPools } from './problems.ts';
 
 /** Stand-ins for what only a running operator has. Nobody knows a password with this hash. */
 const NO_PASSWORD = '0'.repeat(64);
@@ -29,52 +19,6 @@ const HEADER = `# What vllm-operator applies for these objects. Three things onl
 # its CA (operator-ca.crt) and the hash of the Redis password (users.acl), and replicas of the engines.
 # HPAs are made where the operator serves external.metrics.k8s.io, with the bounds that schedules give at the time.
 `;
-
-/** What no model of the pool could mend but by overriding it. */
-function problemsOfPool(pool: InferencePool): string[] {
-  const { image, version, extraArgs = [] } = pool.spec.engine ?? {};
-  const known = version === undefined ? image && imageVersion(image) : parseVersion(version);
-  const field = (at: number): string => `spec.engine.extraArgs[${at}]`;
-  return linesOf(pool, checkExtraArgs(extraArgs, known || PINNED_VERSION, field));
-}
-
-/** Issues of an object as lines for people. */
-export function linesOf(object: InferencePool | InferenceModel, issues: readonly SpecIssue[]): string[] {
-  return issues.map((issue) => `${object.kind} ${manifestKey(object)}: ${describeIssue(issue)}`);
-}
-
-/** The models whose pool is not in the files. */
-export function modelsWithoutPool({ pools, models }: ManifestFiles): InferenceModel[] {
-  const keys = new Set(pools.map(manifestKey));
-  return models.filter((model) => !keys.has(poolKeyOf(model)));
-}
-
-/** A line for each of them. */
-export function problemsOfMissingPools(found: ManifestFiles): string[] {
-  return modelsWithoutPool(found).flatMap((model) =>
-    linesOf(model, [
-      {
-        field: 'spec.poolRef',
-        value: undefined,
-        reason: `there is no InferencePool ${poolKeyOf(model)} in the files`,
-        remedy: 'add its file with another -f, or correct the name',
-      },
-    ]),
-  );
-}
-
-/** What would keep a model or pool of the files from running, as lines for people. A model without its pool is passed over. */
-export function findProblems(found: ManifestFiles, { models, wrongPools }: AssessedFiles): string[] {
-  const used = new Set([...found.models.map(poolKeyOf), ...wrongPools.map(({ pool }) => manifestKey(pool))]);
-  return [
-    ...found.problems,
-    ...wrongPools.flatMap(({ pool, issues }) => linesOf(pool, issues)),
-    ...found.pools.filter((pool) => !used.has(manifestKey(pool))).flatMap(problemsOfPool),
-    ...models.flatMap(({ model, assessment }) =>
-      assessment.kind === 'blocked' ? linesOf(model, assessment.issues) : [],
-    ),
-  ];
-}
 
 /** The bounds of its HPA, where the metrics API is the operator's. Which of the bounds of schedules are in force depends on the time. */
 function hpaOf({ pool, scaling }: ResolvedModel, now: number): Bounds | undefined {

@@ -6,7 +6,7 @@ import { poolKeyOf } from '../model/pool-key.ts';
 import { formatVersion, PINNED_VERSION } from '../vllm/versions.ts';
 import { assessFiles, assessIn } from './assess-files.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
-import { type CommandOutput, findProblems, linesOf, modelsWithoutPool } from './render.ts';
+import { type CommandOutput, findProblems, linesOf, modelsWithoutPool } from './problems.ts';
 
 /** Stands in for a pool that is not known: it has room for every model. */
 function anyPool(model: InferenceModel): InferencePool {

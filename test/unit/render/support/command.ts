@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
-import type { CommandOutput } from '../../../../operator/cli/render.ts';
+import type { CommandOutput } from '../../../../operator/cli/problems.ts';
 
 /** Writes files into a directory of each test's own; gives their path. */
 export function fileWriter(): (name: string, content: string) => string {
