@@ -1,6 +1,6 @@
 /** Says conditions by the tables of `conditions.ts`: a reason that a condition does not have does not compile. */
 import type { ConditionStatus, ConditionUpdate } from '../kube/conditions.ts';
-import type { ConditionCatalog, ReasonOf } from './conditions.ts';
+import { type ConditionCatalog, MODEL_CONDITIONS, POOL_CONDITIONS, type ReasonOf } from './conditions.ts';
 import type { Reason } from './reasons.ts';
 
 /** Reasons of a condition whose status follows from them; those with one status, if it is given. */
@@ -12,7 +12,7 @@ export type TellingReason<
   [R in ReasonOf<C, T>]: C[T]['reasons'][R] extends S ? R : never;
 }[ReasonOf<C, T>];
 
-export interface ConditionSet<C extends ConditionCatalog> {
+interface ConditionSet<C extends ConditionCatalog> {
   /** Types, in the order in which status lists them. */
   order: readonly string[];
   /** A condition whose status is the one that the table has for the reason. */
@@ -33,7 +33,7 @@ export interface ConditionSet<C extends ConditionCatalog> {
 }
 
 /** What says the conditions of one kind. */
-export function conditionSet<const C extends ConditionCatalog>(catalog: C): ConditionSet<C> {
+function conditionSet<const C extends ConditionCatalog>(catalog: C): ConditionSet<C> {
   const summary = (
     ready: ConditionStatus,
     underWay: ConditionStatus,
@@ -59,3 +59,9 @@ export function conditionSet<const C extends ConditionCatalog>(catalog: C): Cond
     stalled: (reason, message) => summary('False', 'False', 'True', reason, message),
   };
 }
+
+/** Says the conditions of InferenceModels. */
+export const modelConditions = conditionSet(MODEL_CONDITIONS);
+
+/** Says the conditions of InferencePools. */
+export const poolConditions = conditionSet(POOL_CONDITIONS);

@@ -1,5 +1,6 @@
 /** Names of what the operator makes. Each fits a DNS label, so that it may name a Service, and follows from the owner's name alone. */
 import { createHash } from 'node:crypto';
+import type { KubeObject, ObjectKey } from '../kube/object.ts';
 
 const MAX_LENGTH = 63;
 const HASH_LENGTH = 8;
@@ -27,6 +28,11 @@ function dnsLabel(name: string, maxLength = MAX_LENGTH): string {
 /** Deployment, Service, ServiceAccount, PodDisruptionBudget and NetworkPolicy of a model. */
 export function engineName(model: string): string {
   return dnsLabel(`vllm-${model}`);
+}
+
+/** The key that Deployment, Service, HPA and the like of a model share. */
+export function engineKeyOf({ metadata: { namespace = '', name } }: KubeObject): ObjectKey {
+  return { namespace, name: engineName(name) };
 }
 
 /** The PersistentVolumeClaim that keeps a model's weights. */

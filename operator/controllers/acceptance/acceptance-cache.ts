@@ -75,8 +75,8 @@ export class AcceptanceCache {
   }
 
   /** To be awaited before anything is asked: what leaders before this one have decided. Throws KubeError. */
-  async load(): Promise<void> {
-    await this.#options.ledger.load();
+  async load(signal?: AbortSignal): Promise<void> {
+    await this.#options.ledger.load(signal);
   }
 
   /** What the pool says to the model. Throws InvalidSpecError for a pool that is itself wrong. */
@@ -114,9 +114,9 @@ export class AcceptanceCache {
   }
 
   /** Returns once what the model holds is written. Throws KubeError. */
-  async save(pool: InferencePool, model: InferenceModel): Promise<void> {
+  async save(pool: InferencePool, model: InferenceModel, signal?: AbortSignal): Promise<void> {
     this.verdicts(pool);
-    await this.#options.ledger.save(pool, model.metadata.namespace ?? '');
+    await this.#options.ledger.save(pool, model.metadata.namespace ?? '', signal);
   }
 
   /** Whether everything that models hold can run at once. Not so with overcommit, or once the budget was lowered. */

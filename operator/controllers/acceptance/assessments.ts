@@ -2,7 +2,7 @@
 import type { InferenceModel } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { type Assessment, assess, type Surroundings } from '../../model/assess.ts';
-import { engineName } from '../../render/names.ts';
+import { engineKeyOf } from '../../render/names.ts';
 import { type ClusterState, claimModesOf } from '../shared/cluster-state.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { AcceptanceCache } from './acceptance-cache.ts';
@@ -22,8 +22,7 @@ export class Assessments {
     this.#clock = clock;
     this.#surroundings = {
       pool: (key) => state.pools.store.get(key),
-      hasEngines: ({ metadata: { namespace = '', name } }) =>
-        state.deployments.store.get({ namespace, name: engineName(name) }) !== undefined,
+      hasEngines: (model) => state.deployments.store.get(engineKeyOf(model)) !== undefined,
       resolve: (pool, model) => resolutions.of(pool, model),
       verdict: (pool, model) => acceptance.verdict(pool, model),
       claimModes: (namespace) => claimModesOf(state, namespace),

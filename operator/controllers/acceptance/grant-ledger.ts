@@ -3,6 +3,7 @@
  * pool, so that the next leader knows it. Nothing is acted upon before it is written there.
  */
 import type { InferencePool } from '../../api/types.ts';
+import { orAbort } from '../../kube/abort.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
 import { type Key, toKey } from '../../kube/key.ts';
@@ -52,8 +53,11 @@ export class GrantLedger {
     this.#pools = new PerObject(pools);
   }
 
-  /** Reads what leaders before this one wrote: once, and from the API server, as a local copy may be behind. Throws KubeError. */
-  async load(): Promise<void> {
+  /**
+   * Reads what leaders before this one wrote: once, and from the API server, as a local copy may be behind. What is under
+   * way is for all who wait: the signal ends the wait, not the work, here and below. Throws KubeError.
+   */
+  async load(signal?: AbortSignal): Promise<void> {
     if (this.#found) return;
     this.#loading ??= this.#client
       .list<ConfigMap>(CONFIG_MAPS, {
@@ -66,7 +70,7 @@ export class GrantLedger {
       .finally(() => {
         this.#loading = undefined;
       });
-    await this.#loading;
+    await orAbort(this.#loading, signal);
   }
 
   /** What models of the pool hold. */
@@ -121,7 +125,7 @@ export class GrantLedger {
   }
 
   /** Writes what is new of one namespace, together with whatever else is new there. Throws KubeError. */
-  async save(pool: InferencePool, namespace: string): Promise<void> {
+  async save(pool: InferencePool, namespace: string, signal?: AbortSignal): Promise<void> {
     const grants = this.#of(pool);
     const saved = grants.saved.get(namespace);
     if (!saved) return;
@@ -129,16 +133,16 @@ export class GrantLedger {
       saved.writing ??= this.#write(grants, namespace, saved).finally(() => {
         saved.writing = undefined;
       });
-      await saved.writing;
+      await orAbort(saved.writing, signal);
     }
   }
 
   /** Writes what is new of all namespaces. Throws the first KubeError after it has tried all. */
-  async saveAll(pool: InferencePool): Promise<void> {
+  async saveAll(pool: InferencePool, signal?: AbortSignal): Promise<void> {
     const dirty = [...this.#of(pool).saved].filter(
       ([, { isDirty, writing }]) => isDirty || writing !== undefined,
     );
-    const results = await Promise.allSettled(dirty.map(([namespace]) => this.save(pool, namespace)));
+    const results = await Promise.allSettled(dirty.map(([namespace]) => this.save(pool, namespace, signal)));
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 

@@ -15,7 +15,7 @@ import { PODS } from '../../kube/resource-types.ts';
 import { drainTimeoutSeconds } from '../../model/drain-timeout.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
 import { EVACUATING_LABEL } from '../../render/labels.ts';
-import { engineName } from '../../render/names.ts';
+import { engineKeyOf } from '../../render/names.ts';
 import { isHeldBack } from '../../scaling/phase.ts';
 import type { BudgetKeeper } from '../scaling/budget-keeper.ts';
 import type { LivesView } from '../scaling/lives.ts';
@@ -137,10 +137,7 @@ export class Evacuation {
     const model = state.models.store.get(key);
     if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
     const pool = state.pools.store.get(poolKeyOf(model));
-    const deployment = state.deployments.store.get({
-      namespace: model.metadata.namespace ?? '',
-      name: engineName(model.metadata.name),
-    });
+    const deployment = state.deployments.store.get(engineKeyOf(model));
     if (!pool || !deployment) return undefined;
     return { model, pool, deployment, uid: model.metadata.uid ?? '' };
   }

@@ -1,6 +1,5 @@
 /** The controller that takes engines off nodes that go: what it watches, what it may do, what it is made of. */
 import { isDeepStrictEqual } from 'node:util';
-import { orAbort } from '../../kube/abort.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { keyOf } from '../../kube/key.ts';
 import { type Permission, READ } from '../../kube/permission.ts';
@@ -39,7 +38,7 @@ export function setupEvacuation(
     onChanged: (poolKey) => queues.routes.add(poolKey),
   });
   const controller = createController(context, 'evacuation', {
-    before: (signal) => orAbort(acceptance.load(), signal),
+    before: (signal) => acceptance.load(signal),
     reconcile: (key, run) => evacuation.reconcile(key, run),
   });
   watch(controller, state, nodes.store);

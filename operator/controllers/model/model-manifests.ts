@@ -8,9 +8,8 @@ import type { ResolvedAccelerator } from '../../model/resolve-accelerator.ts';
 import type { ResolvedModel } from '../../model/resolved-model.ts';
 import { isBoundToOneNode } from '../../model/shared-claims.ts';
 import { type ModelCircumstances, renderModel } from '../../render/model.ts';
-import { engineName } from '../../render/names.ts';
+import { engineKeyOf } from '../../render/names.ts';
 import { type ClusterState, claimModesOf, podsOf } from '../shared/cluster-state.ts';
-import type { Deployment } from '../shared/workloads.ts';
 import { rolloutRoom } from './rollout-room.ts';
 
 export interface ModelManifestsOptions {
@@ -54,7 +53,7 @@ export class ModelManifests {
   ): ReturnType<typeof rolloutRoom> {
     const { state, clock } = this.#options;
     const { namespace = '', name } = model.metadata;
-    const deployment = this.#deployment(model);
+    const deployment = state.deployments.store.get(engineKeyOf(model));
     const pods = podsOf(state, { namespace, name });
     const { resourceName = '' } = accelerator ?? {};
     return rolloutRoom({ deployment, pods, resourceName, now: clock.now() });
@@ -68,9 +67,5 @@ export class ModelManifests {
       .byIndex('byPool', keyOf(pool))
       .reduce((sum, model) => sum + (model.status?.desiredReplicas ?? 0) * accelerator.count, 0);
     return held + accelerator.count <= budget;
-  }
-
-  #deployment({ metadata: { namespace = '', name } }: InferenceModel): Deployment | undefined {
-    return this.#options.state.deployments.store.get({ namespace, name: engineName(name) });
   }
 }

@@ -17,7 +17,7 @@ import { initialReplicas } from '../../model/replica-counts.ts';
 import type { ResolvedModel } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { engineSelector } from '../../render/labels.ts';
-import { engineName } from '../../render/names.ts';
+import { engineKeyOf } from '../../render/names.ts';
 import { routerUrl } from '../../render/router-url.ts';
 import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
 import { describeIssues } from '../../values/spec-issue.ts';
@@ -31,6 +31,7 @@ import type { ModeKeeper } from '../scaling/mode-keeper.ts';
 import type { ReplicasWriter } from '../scaling/replicas-writer.ts';
 import { modelCacheCondition } from '../shared/cache-condition.ts';
 import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
+import { earliest, requeueAfter } from '../shared/look-again.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import { type Deployment, isReleased } from '../shared/workloads.ts';
@@ -101,43 +102,41 @@ export class ModelReconciler {
         : await refusalOf(() => this.#apply(scope, assessment.model, context)));
     const lookAgainMs = await this.#lookAtMounts(key, scope, context);
     await this.#report(scope, blocker, context);
-    const next = Math.min(this.#next(scope, blocker), lookAgainMs);
-    return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;
+    return requeueAfter(earliest(this.#next(scope, blocker), lookAgainMs));
   }
 
   /** When something changes by itself, in milliseconds from now. */
-  #next({ model, assessment }: Scope, blocker: Blocker | undefined): number {
+  #next({ model, assessment }: Scope, blocker: Blocker | undefined): number | undefined {
     const { clock, modes, bounds } = this.#options;
     const isBlocked = assessment.kind === 'blocked';
     if (isBlocked && assessment.lookAgainMs !== undefined) return assessment.lookAgainMs;
     if (!isBlocked && blocker) return REFUSED_RETRY_MS;
     const resolution = isBlocked ? assessment.resolution : assessment.model;
     const now = clock.now();
-    const { nextChange = Number.POSITIVE_INFINITY } = resolution ? bounds.of(resolution.scaling, now) : {};
-    const mode = isBlocked ? undefined : modes.of(assessment.model);
-    const next = Math.min(
-      nextChange - now,
-      mode?.lookAgainMs ?? Number.POSITIVE_INFINITY,
-      this.#manifests.lookAgainMs(model, resolution?.accelerator) ?? Number.POSITIVE_INFINITY,
+    const nextChange = resolution && bounds.of(resolution.scaling, now).nextChange;
+    const next = earliest(
+      nextChange === undefined ? undefined : nextChange - now,
+      isBlocked ? undefined : modes.of(assessment.model).lookAgainMs,
+      this.#manifests.lookAgainMs(model, resolution?.accelerator),
     );
-    return Number.isFinite(next) ? Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS) : next;
+    return next === undefined ? undefined : Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS);
   }
 
   /** Returns when to look again, in milliseconds from now. */
-  async #lookAtMounts(key: Key, { model }: Scope, { signal }: Context): Promise<number> {
+  async #lookAtMounts(key: Key, { model }: Scope, { signal }: Context): Promise<number | undefined> {
     const { mounts, onMountFailure, state } = this.#options;
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
-    const { changed, lookAgainMs = Number.POSITIVE_INFINITY } = await mounts.look(pods, signal);
+    const { changed, lookAgainMs } = await mounts.look(pods, signal);
     if (changed) onMountFailure(key);
-    return lookAgainMs + AFTER_CHANGE_MS;
+    return lookAgainMs === undefined ? undefined : lookAgainMs + AFTER_CHANGE_MS;
   }
 
   async #apply(scope: Scope, resolved: ResolvedModel, { signal }: Context): Promise<void> {
     const { pool, model, scaling } = resolved;
     const { acceptance, applier, replicas, modes, clock, state, bounds } = this.#options;
     // The next leader has to know it before anything runs.
-    await acceptance.save(pool, model);
-    const live = state.deployments.store.get(this.#deploymentKey(scope));
+    await acceptance.save(pool, model, signal);
+    const live = state.deployments.store.get(engineKeyOf(model));
     // With overcommit, or more taken than there is room for, the budget decides who starts, so everything starts asleep.
     const initial = acceptance.hasRoomForAll(pool) ? initialReplicas(scaling, model.spec.suspend) : 0;
     scope.desiredReplicas =
@@ -190,7 +189,7 @@ export class ModelReconciler {
       model.metadata.uid ?? '',
       pods.filter((pod) => !isReleased(pod)),
     );
-    const live = scope.written ?? state.deployments.store.get(this.#deploymentKey(scope));
+    const live = scope.written ?? state.deployments.store.get(engineKeyOf(model));
     const view: ModelView = {
       model,
       now: clock.now(),
@@ -270,10 +269,6 @@ export class ModelReconciler {
       leastReplicas: minReplicas,
       schedule: { open, ...(nextChange !== undefined && { nextChange: new Date(nextChange).toISOString() }) },
     };
-  }
-
-  #deploymentKey({ model }: Pick<Scope, 'model'>): { namespace: string; name: string } {
-    return { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
   }
 }
 

@@ -1,15 +1,15 @@
 /** The status of an InferenceModel from what a reconcile found. Pure, and free of anything that changes by itself. */
-
-import { conditionSet, type TellingReason } from '../../api/condition-set.ts';
-import { MODEL_CONDITIONS } from '../../api/conditions.ts';
+import { modelConditions, type TellingReason } from '../../api/condition-set.ts';
+import type { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferenceModelStatus } from '../../api/inference-model.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { setConditions } from '../../kube/conditions.ts';
 import type { MemoryPlan } from '../../model/memory-plan.ts';
-import { type Phase, STATE_OF, settle, type WakeFailure } from '../../scaling/phase.ts';
+import { type Phase, STATE_OF, type WakeFailure } from '../../scaling/phase.ts';
 import { decimalText } from '../../values/decimal-text.ts';
 import type { EngineHealth } from './engine-health.ts';
+import { phaseSeen } from './phase-seen.ts';
 
 /** What stopped a reconcile before anything was applied. */
 export type Blocker = {
@@ -57,8 +57,7 @@ export interface ModelView {
   schedule?: { open: string[]; nextChange?: string };
 }
 
-const CONDITIONS = conditionSet(MODEL_CONDITIONS);
-const { settled, reconciling, stalled, say, sayAs } = CONDITIONS;
+const { settled, reconciling, stalled, say, sayAs } = modelConditions;
 
 /** Builds the whole status; times of conditions that did not change are kept. */
 export function modelStatus(view: ModelView): InferenceModelStatus {
@@ -73,7 +72,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
   const known = blocker ? previous : undefined;
   return {
     observedGeneration: generation,
-    conditions: setConditions(previous.conditions, updates, { now: view.now, order: CONDITIONS.order }),
+    conditions: setConditions(previous.conditions, updates, { now: view.now, order: modelConditions.order }),
     state: STATE_OF[phaseOf(view).is],
     replicas: health.pods,
     readyReplicas: health.ready,
@@ -90,8 +89,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
 }
 
 function phaseOf({ model, health, phase = { is: 'Idle' }, waiting = false, now }: ModelView): Phase {
-  const { desired: replicas, pods, ready } = health;
-  return settle(phase, { now, suspended: model.spec.suspend, replicas, pods, ready, waiting });
+  return phaseSeen(phase, { model, health, waiting, now });
 }
 
 function summary(view: ModelView): ConditionUpdate[] {

@@ -2,7 +2,7 @@
 import type { InferenceModel } from '../../api/types.ts';
 import { Derived } from '../../kube/derived.ts';
 import { type Key, keyOf, toKey } from '../../kube/key.ts';
-import { engineName } from '../../render/names.ts';
+import { engineKeyOf } from '../../render/names.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
 import { type EngineHealth, engineHealth } from './engine-health.ts';
@@ -31,14 +31,10 @@ export class ModelWorkloads {
   /** As the local copies have them. */
   of(model: InferenceModel): ModelWorkload {
     const { deployments, pods } = this.#state;
-    const deployment = deployments.store.get(this.#keys.of(model, [], () => deploymentKey(model)));
+    const deployment = deployments.store.get(this.#keys.of(model, [], () => toKey(engineKeyOf(model))));
     return this.#workloads.of(model, [deployment], () => {
       const engines = pods.store.byIndex('byModel', keyOf(model));
       return { deployment, pods: engines, health: engineHealth(deployment, engines) };
     });
   }
-}
-
-function deploymentKey({ metadata: { namespace = '', name } }: InferenceModel): Key {
-  return toKey({ namespace, name: engineName(name) });
 }

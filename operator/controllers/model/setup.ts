@@ -1,7 +1,6 @@
 /** The controller of InferenceModels: what it watches, what it may do, what it is made of. */
 import { isDeepStrictEqual } from 'node:util';
 import { INFERENCE_MODELS } from '../../api/types.ts';
-import { orAbort } from '../../kube/abort.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
@@ -55,7 +54,7 @@ export function setupModels(context: OperatorContext, dependencies: ModelDepende
   const controller = createController(context, 'inferencemodel', {
     concurrency: 8,
     waitsForOwnWrites: true,
-    before: (signal) => orAbort(dependencies.acceptance.load(), signal),
+    before: (signal) => dependencies.acceptance.load(signal),
     reconcile: (key, run) => reconciler.reconcile(key, run),
   });
   watch(controller, state, ownerKeys('InferenceModel'));

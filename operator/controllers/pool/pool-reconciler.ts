@@ -1,5 +1,4 @@
 /** Makes one InferencePool so: finalizer, routers and Redis, status; and lets go of it once no model uses it. */
-
 import { isFailure } from '../../api/reasons.ts';
 import type { InferencePool } from '../../api/types.ts';
 import { INFERENCE_POOLS } from '../../api/types.ts';
@@ -23,6 +22,7 @@ import { readRouterTemplates, routerFiles } from '../../router/router-files.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { RouterPods } from '../routes/router-pods.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
+import { earliest, requeueAfter } from '../shared/look-again.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
@@ -92,15 +92,17 @@ export class PoolReconciler {
     const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
     const lookAgainMs = await this.#lookAtMounts([pods.router, pods.cache], context.signal);
     await this.#report(pool, written, pods, found, context);
-    const retryMs = refused && refused.reason !== 'InvalidSpec' ? REFUSED_RETRY_MS : Number.POSITIVE_INFINITY;
-    const next = Math.min(retryMs, lookAgainMs);
-    return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;
+    const retryMs = refused && refused.reason !== 'InvalidSpec' ? REFUSED_RETRY_MS : undefined;
+    return requeueAfter(earliest(retryMs, lookAgainMs));
   }
 
   /** Returns when to look again, in milliseconds. */
-  async #lookAtMounts(workloads: readonly (readonly Pod[])[], signal: AbortSignal): Promise<number> {
+  async #lookAtMounts(
+    workloads: readonly (readonly Pod[])[],
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
     const found = await Promise.all(workloads.map((pods) => this.#options.mounts.look(pods, signal)));
-    return Math.min(...found.map(({ lookAgainMs = Number.POSITIVE_INFINITY }) => lookAgainMs));
+    return earliest(...found.map(({ lookAgainMs }) => lookAgainMs));
   }
 
   #users(key: Key): string[] {

@@ -1,6 +1,6 @@
 /** The status of an InferencePool from what a reconcile found. Pure. */
-import { conditionSet } from '../../api/condition-set.ts';
-import { POOL_CONDITIONS, type PoolReason } from '../../api/conditions.ts';
+import { poolConditions } from '../../api/condition-set.ts';
+import type { PoolReason } from '../../api/conditions.ts';
 import type { InferencePoolStatus } from '../../api/inference-pool.ts';
 import type { InferencePool } from '../../api/types.ts';
 import { type ConditionUpdate, setConditions } from '../../kube/conditions.ts';
@@ -28,8 +28,7 @@ export interface PoolView {
   usedBy?: string[];
 }
 
-const CONDITIONS = conditionSet(POOL_CONDITIONS);
-const { settled, reconciling, stalled, say } = CONDITIONS;
+const { settled, reconciling, stalled, say } = poolConditions;
 
 /** Builds the whole status; times of conditions that did not change are kept. */
 export function poolStatus(view: PoolView): InferencePoolStatus {
@@ -42,7 +41,10 @@ export function poolStatus(view: PoolView): InferencePoolStatus {
   const { hourlyCost } = pool.spec.accelerator;
   return {
     observedGeneration: generation,
-    conditions: setConditions(pool.status?.conditions, updates, { now: view.now, order: CONDITIONS.order }),
+    conditions: setConditions(pool.status?.conditions, updates, {
+      now: view.now,
+      order: poolConditions.order,
+    }),
     url: view.url,
     models: view.models,
     accelerators: view.accelerators,

@@ -1,6 +1,5 @@
 /** The controller of InferencePools: what it watches, what it may do, what it is made of. */
 import { INFERENCE_POOLS } from '../../api/types.ts';
-import { orAbort } from '../../kube/abort.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
@@ -40,7 +39,7 @@ export function setupPools(context: OperatorContext, dependencies: PoolDependenc
   });
   const controller = createController(context, 'inferencepool', {
     waitsForOwnWrites: true,
-    before: (signal) => orAbort(dependencies.acceptance.load(), signal),
+    before: (signal) => dependencies.acceptance.load(signal),
     reconcile: (key, run) => reconciler.reconcile(key, run),
   });
   watch(controller, state, ownerKeys('InferencePool'));

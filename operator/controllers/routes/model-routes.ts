@@ -10,7 +10,7 @@ import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
 import type { Resolution } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
-import { engineName } from '../../render/names.ts';
+import { engineKeyOf } from '../../render/names.ts';
 import {
   compileRouteModel,
   type RouteEngine,
@@ -18,10 +18,11 @@ import {
 } from '../../router/compile-route-table.ts';
 import type { LeavingPods } from '../../router/endpoints-from-slices.ts';
 import type { RouteModel, RouteTable } from '../../router/route-table.ts';
-import { isHeldBack, type Life, STATE_OF, settle } from '../../scaling/phase.ts';
+import { isHeldBack, type Life, STATE_OF } from '../../scaling/phase.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { type EngineHealth, engineHealth } from '../model/engine-health.ts';
 import { NO_REPLICAS } from '../model/model-status.ts';
+import { phaseSeen } from '../model/phase-seen.ts';
 import type { LivesView } from '../scaling/lives.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
@@ -205,20 +206,12 @@ export class ModelRoutes {
   ): RouteModelInput {
     const { state } = this.#options;
     const key = keyOf(model);
-    const name = { namespace: model.metadata.namespace ?? '', name: engineName(model.metadata.name) };
+    const engineKey = engineKeyOf(model);
     const pods = state.pods.store.byIndex('byModel', key);
-    const service = state.services.store.get(name);
-    const health = engineHealth(state.deployments.store.get(name), pods);
-    const { desired: replicas, ready } = health;
-    const seen = {
-      now: 0,
-      suspended: model.spec.suspend,
-      replicas,
-      pods: health.pods,
-      ready,
-      waiting: false,
-    };
-    const phase = settle(remembered.life.phase, seen);
+    const service = state.services.store.get(engineKey);
+    const health = engineHealth(state.deployments.store.get(engineKey), pods);
+    // A table says neither since when nor for what a model waits.
+    const phase = phaseSeen(remembered.life.phase, { model, health, waiting: false, now: 0 });
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     return {
       model,

@@ -24,6 +24,7 @@ import type { GrantLedger } from '../acceptance/grant-ledger.ts';
 import type { LivesView } from '../scaling/lives.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
+import { earliest } from '../shared/look-again.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { ApiKeyKeeper } from './api-key-keeper.ts';
 import { HoldVersions } from './hold-versions.ts';
@@ -135,7 +136,7 @@ export class RoutesReconciler {
     routes.compiledAt = clock.monotonic();
     const redis = await this.#redis(pool, signal);
     const keys = this.#apiKeys(pool, routes);
-    const unsaved = await this.#saveGrants(pool);
+    const unsaved = await this.#saveGrants(pool, signal);
     const { models, leftOut } = shareSlots(this.#models.of(pool));
     this.#tellLeftOut(pool, routes, leftOut);
     const table = compileRouteTable({
@@ -158,11 +159,11 @@ export class RoutesReconciler {
   }
 
   /** Writes what models and keys hold before routers act on it. Returns why that did not work. */
-  async #saveGrants(pool: InferencePool): Promise<KubeError | undefined> {
+  async #saveGrants(pool: InferencePool, signal: AbortSignal): Promise<KubeError | undefined> {
     const { acceptance, ledger } = this.#options;
     acceptance.verdicts(pool);
     try {
-      await ledger.saveAll(pool);
+      await ledger.saveAll(pool, signal);
       return undefined;
     } catch (error) {
       if (error instanceof KubeError) return error;
@@ -172,10 +173,8 @@ export class RoutesReconciler {
 
   /** When what is kept for holders that are gone becomes free. */
   #changesByItself(pool: InferencePool): { requeueAfterMs: number } | undefined {
-    const names = this.#options.acceptance.changesInMs(pool) ?? Number.POSITIVE_INFINITY;
-    const keys = this.#keys.changesInMs(pool) ?? Number.POSITIVE_INFINITY;
-    const next = Math.min(names, keys);
-    return Number.isFinite(next) ? { requeueAfterMs: next + AFTER_CHANGE_MS } : undefined;
+    const next = earliest(this.#options.acceptance.changesInMs(pool), this.#keys.changesInMs(pool));
+    return next === undefined ? undefined : { requeueAfterMs: next + AFTER_CHANGE_MS };
   }
 
   #open(key: Key, pool: InferencePool): PoolRoutes {

@@ -1,5 +1,4 @@
 /** The controllers of route tables and their snapshots: what they watch, what they may do, what they are made of. */
-import { orAbort } from '../../kube/abort.ts';
 import type { Controller } from '../../kube/controller.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
@@ -41,7 +40,7 @@ export function setupRoutes(
     onRouted: (modelKey) => queues.inferencemodel.add(modelKey),
   });
   const tables = createController(context, 'routes', {
-    before: (signal) => orAbort(acceptance.load(), signal),
+    before: (signal) => acceptance.load(signal),
     reconcile: (key, run) => routes.reconcile(key, run),
   });
   const written = createController(context, 'snapshots', {

@@ -4,7 +4,7 @@ import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { ApiServiceState } from '../../metrics-api/api-service.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
-import { engineName } from '../../render/names.ts';
+import { engineKeyOf } from '../../render/names.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import { isSettled, type ModeDecision, resolveMode, withBudget } from './mode.ts';
 import { otherAutoscaler } from './other-autoscalers.ts';
@@ -37,10 +37,7 @@ export class ModeKeeper {
     const metricsApi = this.#options.metricsApi();
     if (isSettled(metricsApi)) this.#unsettledSince = undefined;
     else this.#unsettledSince ??= clock.now();
-    const live = state.autoscalers.store.get({
-      namespace: model.metadata.namespace ?? '',
-      name: engineName(model.metadata.name),
-    });
+    const live = state.autoscalers.store.get(engineKeyOf(model));
     const decision = resolveMode({
       scaling,
       metricsApi,

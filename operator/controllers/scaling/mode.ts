@@ -1,7 +1,7 @@
 /** Who moves a model between one replica and the most, and what to say about it. Pure. */
 
-import { conditionSet, type TellingReason } from '../../api/condition-set.ts';
-import { MODEL_CONDITIONS } from '../../api/conditions.ts';
+import { modelConditions, type TellingReason } from '../../api/condition-set.ts';
+import type { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferencePool } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import type { ApiServiceState } from '../../metrics-api/api-service.ts';
@@ -32,7 +32,7 @@ export interface ModeInput {
   now: number;
 }
 
-const { say } = conditionSet(MODEL_CONDITIONS);
+const { say } = modelConditions;
 
 export interface ModeDecision {
   mode: ScalingMode;

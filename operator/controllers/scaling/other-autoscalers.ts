@@ -1,6 +1,5 @@
 /** HorizontalPodAutoscalers that somebody else made for a model: two that scale one Deployment undo each other's work. */
-import { conditionSet } from '../../api/condition-set.ts';
-import { MODEL_CONDITIONS } from '../../api/conditions.ts';
+import { modelConditions } from '../../api/condition-set.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import { INFERENCE_MODELS } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
@@ -12,7 +11,7 @@ import type { ClusterState } from '../shared/cluster-state.ts';
 import { scaleTarget, targetKey } from '../shared/scale-target.ts';
 import type { Autoscaler } from '../shared/workloads.ts';
 
-const { say } = conditionSet(MODEL_CONDITIONS);
+const { say } = modelConditions;
 
 /** Keys of the models that an autoscaler may be about. */
 export function modelKeysOf(state: ClusterState, autoscaler: Autoscaler): string[] {

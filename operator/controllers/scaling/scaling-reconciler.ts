@@ -6,7 +6,7 @@ import type { EventRecorder } from '../../kube/events.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
 import { isBoundToOneNode } from '../../model/shared-claims.ts';
-import { engineName } from '../../render/names.ts';
+import { engineKeyOf } from '../../render/names.ts';
 import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../../scaling/demand.ts';
 import type { WakeFailure } from '../../scaling/phase.ts';
@@ -15,6 +15,7 @@ import { type Effect, type Observation, type SleepCause, transition } from '../.
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { engineHealth } from '../model/engine-health.ts';
 import { type ClusterState, claimModesOf, podsOf } from '../shared/cluster-state.ts';
+import { earliest } from '../shared/look-again.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { isFinished, isReleased, type Pod } from '../shared/workloads.ts';
 import { type BoundsKeeper, LONGEST_WAIT_MS } from './bounds-keeper.ts';
@@ -24,7 +25,7 @@ import type { ModeKeeper } from './mode-keeper.ts';
 import { counted, ReplicaChanges } from './replica-changes.ts';
 import { ReplicaSizing } from './replica-sizing.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
-import { earliest, type ScalingContext, type ScalingScope } from './scaling-scope.ts';
+import type { ScalingContext, ScalingScope } from './scaling-scope.ts';
 
 export interface ScalingReconcilerOptions {
   state: ClusterState;
@@ -84,7 +85,7 @@ export class ScalingReconciler {
       return undefined;
     }
     if (!acceptance.verdict(scope.pool, scope.model).accepted) return undefined;
-    await acceptance.save(scope.pool, scope.model);
+    await acceptance.save(scope.pool, scope.model, context.signal);
     const wait = await this.#live(scope, context);
     const next = earliest(wait, scope.boundsChangeMs);
     return next === undefined
@@ -97,7 +98,7 @@ export class ScalingReconciler {
     const { namespace = '', name, uid = '' } = model.metadata;
     const poolKey = poolKeyOf(model);
     const pool = state.pools.store.get(poolKey);
-    const deployment = state.deployments.store.get({ namespace, name: engineName(name) });
+    const deployment = state.deployments.store.get(engineKeyOf(model));
     // Until ownership of the replicas is handed over, a change here could be undone there.
     if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
     const resolution = resolutions.of(pool, model);
@@ -129,11 +130,12 @@ export class ScalingReconciler {
   /** One step of its life, and a second one if that only asked the budget and was granted. */
   async #live(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
     const { lives } = this.#options;
-    let step = transition(lives.of(scope.uid), this.#observe(scope, false));
+    const seen = this.#observe(scope);
+    let step = transition(lives.of(scope.uid), seen);
     const effects = [...step.effects];
     const asked = effects.find((effect) => effect.do === 'askBudget');
     if (asked && this.#changes.granted(scope, asked.replicas)) {
-      step = transition(step.life, this.#observe(scope, true));
+      step = transition(step.life, { ...seen, granted: true });
       effects.push(...step.effects);
     }
     lives.set(scope.uid, step.life);
@@ -142,7 +144,7 @@ export class ScalingReconciler {
     return earliest(step.lookAgainMs, await this.#sizing.size(scope, context));
   }
 
-  #observe(scope: ScalingScope, granted: boolean): Observation {
+  #observe(scope: ScalingScope): Observation {
     const { budget, demand, heldBackSince } = this.#options;
     const { model, uid, poolKey, health, pods, resolution } = scope;
     const { scaling, drainTimeoutMs, wakeTimeoutMs } = resolution;
@@ -167,7 +169,7 @@ export class ScalingReconciler {
         message: problem.lastingMessage,
         needsUser: problem.needsUser,
       },
-      granted,
+      granted: false,
       evicted: budget.evictedFor(uid) !== undefined,
       generation: model.status?.observedGeneration,
     };

@@ -33,9 +33,3 @@ export interface ScalingContext {
   signal: AbortSignal;
   log: Logger;
 }
-
-/** The earliest of some waits, in milliseconds; absent when there is nothing to wait for. */
-export function earliest(...waits: readonly (number | undefined)[]): number | undefined {
-  const known = waits.filter((wait) => wait !== undefined);
-  return known.length > 0 ? Math.min(...known) : undefined;
-}

@@ -1,5 +1,4 @@
 /** The controller that scales models: what it watches, what it may do, what it is made of. */
-import { orAbort } from '../../kube/abort.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import { OWN, type Permission } from '../../kube/permission.ts';
@@ -52,7 +51,7 @@ export function setupScaling(context: OperatorContext, dependencies: ScalingDepe
   });
   const controller = createController(context, 'scaling', {
     concurrency: WAKES_AT_ONCE,
-    before: (signal) => orAbort(acceptance.load(), signal),
+    before: (signal) => acceptance.load(signal),
     reconcile: (key, run) => reconciler.reconcile(key, run),
   });
   watchForScaling(controller, state, (poolKey) => budget.waiting(poolKey));

@@ -1,10 +1,9 @@
 /** What CacheReady says of a model: whether the response cache is as the specs of it and its pool want it. */
-import { conditionSet } from '../../api/condition-set.ts';
-import { MODEL_CONDITIONS } from '../../api/conditions.ts';
+import { modelConditions } from '../../api/condition-set.ts';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { type ConditionUpdate, isTrue } from '../../kube/conditions.ts';
 
-const { say } = conditionSet(MODEL_CONDITIONS);
+const { say } = modelConditions;
 
 /** The condition of a model, after that of its pool. */
 export function modelCacheCondition(model: InferenceModel, pool: InferencePool): ConditionUpdate {

@@ -1,9 +1,6 @@
 import { expect, it } from 'vitest';
-import { conditionSet } from '../../../operator/api/condition-set.ts';
-import { MODEL_CONDITIONS, POOL_CONDITIONS } from '../../../operator/api/conditions.ts';
+import { modelConditions as model, poolConditions as pool } from '../../../operator/api/condition-set.ts';
 
-const model = conditionSet(MODEL_CONDITIONS);
-const pool = conditionSet(POOL_CONDITIONS);
 const statuses = (updates: readonly { type: string; status: string }[]) =>
   Object.fromEntries(updates.map(({ type, status }) => [type, status]));
 
