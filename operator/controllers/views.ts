@@ -9,11 +9,11 @@ import { DemandTracker } from '../scaling/demand.ts';
 import { AcceptanceCache } from './acceptance/acceptance-cache.ts';
 import { Assessments } from './acceptance/assessments.ts';
 import { GrantLedger } from './acceptance/grant-ledger.ts';
-import { BoundsKeeper } from './scaling/bounds-keeper.ts';
-import { BudgetKeeper } from './scaling/budget-keeper.ts';
+import { AcceleratorBudget } from './scaling/accelerator-budget.ts';
+import { BoundsCache } from './scaling/bounds-cache.ts';
 import { Lives } from './scaling/lives.ts';
-import { ModeKeeper } from './scaling/mode-keeper.ts';
 import { ReplicasWriter } from './scaling/replicas-writer.ts';
+import { ScalingModes } from './scaling/scaling-modes.ts';
 import { byModel } from './shared/cluster-state.ts';
 import { addModel, type OperatorContext } from './shared/context.ts';
 import { Departures } from './shared/departures.ts';
@@ -28,11 +28,11 @@ export interface Views {
   lives: Lives;
   departures: Departures;
   replicas: ReplicasWriter;
-  bounds: BoundsKeeper;
+  bounds: BoundsCache;
   coldStarts: ColdStartRecorder;
   demand: DemandTracker;
-  budget: BudgetKeeper;
-  modes: ModeKeeper;
+  budget: AcceleratorBudget;
+  modes: ScalingModes;
   mounts: MountFailures;
   /** Absent where this process serves no metrics. */
   metricsApi: ExternalMetricsApi | undefined;
@@ -52,10 +52,10 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   const lives = new Lives(models);
   const departures = new Departures(models);
   const replicas = new ReplicasWriter(client, models);
-  const bounds = new BoundsKeeper();
+  const bounds = new BoundsCache();
   const coldStarts = createColdStarts(context);
   const demand = createDemand(context, coldStarts);
-  const budget = new BudgetKeeper({
+  const budget = new AcceleratorBudget({
     state,
     resolutions,
     acceptance,
@@ -66,7 +66,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     minReplicas: (scaling) => bounds.of(scaling, clock.now()).minReplicas,
   });
   const metricsApi = metricsApiAddress && createMetricsApi(context, metricsApiAddress, demand);
-  const modes = new ModeKeeper({ state, clock, metricsApi: () => metricsApi?.state() ?? NO_METRICS_API });
+  const modes = new ScalingModes({ state, clock, metricsApi: () => metricsApi?.state() ?? NO_METRICS_API });
   const mounts = new MountFailures({ client, pods: state.pods.store, clock });
   return {
     ledger,

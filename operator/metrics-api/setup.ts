@@ -5,7 +5,7 @@ import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { Permission } from '../kube/permission.ts';
 import { API_SERVICES, CLUSTER_ROLES, ENDPOINT_SLICES, ENDPOINTS } from '../kube/resource-types.ts';
-import { CertificateKeeper } from '../pki/certificate-keeper.ts';
+import { CertificateRotator } from '../pki/certificate-rotator.ts';
 import type { Identity } from '../pki/identity.ts';
 import { issueServingCertificate } from '../pki/pki.ts';
 import { API_SERVICE_NAME } from './api-service.ts';
@@ -61,7 +61,7 @@ export function setupMetricsApi(
 ): ExternalMetricsApi {
   const now = () => new Date(clock.now());
   const dnsNames = metricsDnsNames(namespace);
-  const certificates = new CertificateKeeper({
+  const certificates = new CertificateRotator({
     issue: (authority) => issueServingCertificate(authority, { dnsNames }, { now: now() }),
     now,
   });

@@ -1,7 +1,7 @@
 /** The operator's own root key and what follows from it, loaded once and renewed in the background of use. */
 import type { Clock } from '../kube/clock.ts';
 import type { AuthorityStore } from './authority-store.ts';
-import { CertificateKeeper } from './certificate-keeper.ts';
+import { CertificateRotator } from './certificate-rotator.ts';
 import type { CertificateAndKey } from './certificates.ts';
 import { type Authority, issueClientCertificate, trustBundle } from './pki.ts';
 
@@ -17,13 +17,13 @@ export interface LoadedAuthority {
 export class Identity {
   readonly #store: AuthorityStore;
   readonly #clock: Clock;
-  readonly #client: CertificateKeeper;
+  readonly #client: CertificateRotator;
   #loaded: { authority: Authority; at: number } | undefined;
 
   constructor(options: { store: AuthorityStore; clock: Clock }) {
     this.#store = options.store;
     this.#clock = options.clock;
-    this.#client = new CertificateKeeper({
+    this.#client = new CertificateRotator({
       issue: (authority) => issueClientCertificate(authority, { now: new Date(options.clock.now()) }),
       now: () => new Date(options.clock.now()),
     });

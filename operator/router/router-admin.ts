@@ -35,7 +35,7 @@ export class RouterAdmin {
   readonly #texts = new WeakMap<RouteTable, string>();
 
   constructor(options: {
-    /** The operator's client certificate; called for every request, so it should be kept (CertificateKeeper). */
+    /** The operator's client certificate; called for every request, so it should be kept (CertificateRotator). */
     certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
     clock?: Clock;
   }) {

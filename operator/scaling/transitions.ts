@@ -46,7 +46,7 @@ export type Effect =
   | { do: 'askBudget'; replicas: number }
   | { do: 'withdrawFromBudget' }
   /** The route table says something else now. */
-  | { do: 'tellRouters' }
+  | { do: 'updateRoutes' }
   | { do: 'wake'; replicas: number; because: WakeCause }
   | { do: 'sleep'; because: SleepCause }
   | { do: 'reportFailure'; failure: WakeFailure };
@@ -162,7 +162,7 @@ export const RULES: readonly Rule[] = [
     when: '`spec.suspend`',
     outcome: '**drains**: the routers hold new requests → Draining',
     applies: ({ seen }) => seen.suspended,
-    step: ({ seen }) => ({ ...drain(seen), effects: [...withdraw(seen), { do: 'tellRouters' }] }),
+    step: ({ seen }) => ({ ...drain(seen), effects: [...withdraw(seen), { do: 'updateRoutes' }] }),
   }),
   rule({
     from: ['Starting'],
@@ -250,7 +250,7 @@ export function transition(life: Life, seen: Observation): Transition {
   if (!found) throw new Error(`no rule for a model that is ${phase.is}`);
   const step = found.step(it);
   const next = { phase: step.phase ?? phase, failure: step.failure ?? failure };
-  const news: Effect[] = failure === life.failure ? [] : [{ do: 'tellRouters' }];
+  const news: Effect[] = failure === life.failure ? [] : [{ do: 'updateRoutes' }];
   return {
     // The same object while nothing changes: who has read it needs not look again.
     life: next.phase === life.phase && next.failure === life.failure ? life : next,
@@ -319,19 +319,19 @@ function untilStartIsOver(
 }
 
 function drain({ now }: Observation): Step {
-  return { phase: { is: 'Draining', since: now }, effects: [{ do: 'tellRouters' }], lookAgainMs: POLL_MS };
+  return { phase: { is: 'Draining', since: now }, effects: [{ do: 'updateRoutes' }], lookAgainMs: POLL_MS };
 }
 
 function resume({ seen }: Case): Step {
   return {
     phase: seen.ready > 0 ? { is: 'Serving' } : { is: 'Starting', since: seen.now },
-    effects: [{ do: 'tellRouters' }],
+    effects: [{ do: 'updateRoutes' }],
     lookAgainMs: seen.sleeps && seen.minReplicas === 0 ? seen.idleTimeoutMs : AT_ONCE_MS,
   };
 }
 
 function sleep({ since }: Extract<Phase, { is: 'Draining' }>, because: SleepCause): Step {
-  return { phase: { is: 'Stopping', since }, effects: [{ do: 'sleep', because }, { do: 'tellRouters' }] };
+  return { phase: { is: 'Stopping', since }, effects: [{ do: 'sleep', because }, { do: 'updateRoutes' }] };
 }
 
 function withdraw({ waiting }: Observation): Effect[] {

@@ -17,7 +17,7 @@ import { poolKeyOf } from '../../model/pool-key.ts';
 import { EVACUATING_LABEL } from '../../render/labels.ts';
 import { engineKeyOf } from '../../render/names.ts';
 import { isHeldBack } from '../../scaling/phase.ts';
-import type { BudgetKeeper } from '../scaling/budget-keeper.ts';
+import type { AcceleratorBudget } from '../scaling/accelerator-budget.ts';
 import type { LivesView } from '../scaling/lives.ts';
 import type { ReplicasView } from '../scaling/replicas-writer.ts';
 import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
@@ -31,7 +31,7 @@ export interface EvacuationOptions {
   client: KubeClient;
   state: ClusterState;
   nodes: Pick<NodeNotices, 'of'>;
-  budget: BudgetKeeper;
+  budget: AcceleratorBudget;
   lives: LivesView;
   replicas: ReplicasView;
   departures: Departures;

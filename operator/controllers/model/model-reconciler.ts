@@ -24,11 +24,11 @@ import { describeIssues } from '../../values/spec-issue.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import type { Assessments } from '../acceptance/assessments.ts';
 import type { Reach } from '../routes/routes-reconciler.ts';
-import { type BoundsKeeper, LONGEST_WAIT_MS } from '../scaling/bounds-keeper.ts';
-import type { BudgetKeeper } from '../scaling/budget-keeper.ts';
+import type { AcceleratorBudget } from '../scaling/accelerator-budget.ts';
+import { type BoundsCache, LONGEST_WAIT_MS } from '../scaling/bounds-cache.ts';
 import type { LivesView } from '../scaling/lives.ts';
-import type { ModeKeeper } from '../scaling/mode-keeper.ts';
 import type { ReplicasWriter } from '../scaling/replicas-writer.ts';
+import type { ScalingModes } from '../scaling/scaling-modes.ts';
 import { modelCacheCondition } from '../shared/cache-condition.ts';
 import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
 import { earliest, requeueAfter } from '../shared/look-again.ts';
@@ -45,8 +45,8 @@ export interface ModelReconcilerOptions {
   acceptance: AcceptanceCache;
   applier: Applier;
   replicas: ReplicasWriter;
-  modes: ModeKeeper;
-  bounds: BoundsKeeper;
+  modes: ScalingModes;
+  bounds: BoundsCache;
   /** How far the routers know a model. */
   reachOf: (poolKey: Key, modelUid: string) => Reach | undefined;
   coldStarts: ColdStartRecorder;
@@ -55,7 +55,7 @@ export interface ModelReconcilerOptions {
   onMountFailure: (key: Key) => void;
   /** What scaling remembers of each model. */
   lives: LivesView;
-  budget: Pick<BudgetKeeper, 'isWaiting' | 'placeOf'>;
+  budget: Pick<AcceleratorBudget, 'isWaiting' | 'placeOf'>;
   status: StatusWriter;
   events: EventRecorder;
   clock: Clock;
@@ -152,10 +152,10 @@ export class ModelReconciler {
     const applied = await applier.apply({ owner: model, desired, prune: true, signal });
     for (const { type, action, object } of applied.changes)
       if (type.kind === DEPLOYMENTS.kind && action !== 'deleted') scope.written = object as Deployment;
-    this.#tell(model, applied);
+    this.#emitChildEvents(model, applied);
   }
 
-  #tell(model: InferenceModel, { changes, fights }: Awaited<ReturnType<Applier['apply']>>): void {
+  #emitChildEvents(model: InferenceModel, { changes, fights }: Awaited<ReturnType<Applier['apply']>>): void {
     const { events } = this.#options;
     for (const change of changes) {
       if (change.type.kind !== DEPLOYMENTS.kind) continue;
@@ -214,10 +214,10 @@ export class ModelReconciler {
       store: state.models.store,
       signal,
     });
-    if (changed) this.#tellOfConditions(model, next);
+    if (changed) this.#emitConditionEvents(model, next);
   }
 
-  #tellOfConditions(model: InferenceModel, next: InferenceModelStatus): void {
+  #emitConditionEvents(model: InferenceModel, next: InferenceModelStatus): void {
     for (const type of ['Ready', 'ScalingReady']) {
       const before = findCondition(model.status?.conditions, type);
       const after = findCondition(next.conditions, type);

@@ -26,9 +26,9 @@ import type { ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
 import { earliest } from '../shared/look-again.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
-import { ApiKeyKeeper } from './api-key-keeper.ts';
 import { HoldVersions } from './hold-versions.ts';
 import { ModelRoutes } from './model-routes.ts';
+import { PoolApiKeys } from './pool-api-keys.ts';
 import { RouterPods } from './router-pods.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 
@@ -76,9 +76,9 @@ interface PoolRoutes {
   reach: Map<string, Reach>;
   /** What is wrong with API keys, and what was told of that. */
   keyIssues: readonly ApiKeyIssue[];
-  toldIssues: ReadonlySet<string>;
+  reportedIssues: ReadonlySet<string>;
   /** What was told of models and engines that routers have no room for. */
-  toldLeftOut: string;
+  reportedLeftOut: string;
 }
 
 export class RoutesReconciler {
@@ -88,13 +88,13 @@ export class RoutesReconciler {
   readonly #pools = new Map<Key, PoolRoutes>();
   readonly #models: ModelRoutes;
   readonly #routers: RouterPods;
-  readonly #keys: ApiKeyKeeper;
+  readonly #keys: PoolApiKeys;
 
   constructor(options: RoutesReconcilerOptions) {
     this.#options = options;
     this.#models = new ModelRoutes(options);
     this.#routers = new RouterPods(options.state);
-    this.#keys = new ApiKeyKeeper(options);
+    this.#keys = new PoolApiKeys(options);
     this.#admin = new RouterAdmin({
       certificate: (signal) => options.identity.clientCertificate(signal),
       clock: options.clock,
@@ -138,7 +138,7 @@ export class RoutesReconciler {
     const keys = this.#apiKeys(pool, routes);
     const unsaved = await this.#saveGrants(pool, signal);
     const { models, leftOut } = shareSlots(this.#models.of(pool));
-    this.#tellLeftOut(pool, routes, leftOut);
+    this.#reportLeftOut(pool, routes, leftOut);
     const table = compileRouteTable({
       pool,
       models,
@@ -203,8 +203,8 @@ export class RoutesReconciler {
       noted: undefined,
       reach: new Map(),
       keyIssues: [],
-      toldIssues: new Set(),
-      toldLeftOut: '',
+      reportedIssues: new Set(),
+      reportedLeftOut: '',
     };
     if (routes.table) this.#models.adopt(routes.table);
     this.#pools.set(key, routes);
@@ -213,18 +213,18 @@ export class RoutesReconciler {
 
   #apiKeys(pool: InferencePool, routes: PoolRoutes): RouteKey[] {
     const { keys, issues } = this.#keys.of(pool);
-    if (issues !== routes.keyIssues) this.#tellIssues(pool, routes, issues);
+    if (issues !== routes.keyIssues) this.#reportIssues(pool, routes, issues);
     routes.keyIssues = issues;
     return keys;
   }
 
   /** One event for each key that is not in force, when that is new. */
-  #tellIssues(pool: InferencePool, routes: PoolRoutes, issues: readonly ApiKeyIssue[]): void {
+  #reportIssues(pool: InferencePool, routes: PoolRoutes, issues: readonly ApiKeyIssue[]): void {
     const now = new Set(
       issues.map((issue) => `ConfigMap ${issue.namespace}/${issue.configMap}: ${describeIssue(issue)}`),
     );
     for (const note of now) {
-      if (routes.toldIssues.has(note)) continue;
+      if (routes.reportedIssues.has(note)) continue;
       this.#options.events.emit(pool, {
         type: 'Warning',
         reason: 'InvalidAPIKey',
@@ -232,13 +232,13 @@ export class RoutesReconciler {
         note,
       });
     }
-    routes.toldIssues = now;
+    routes.reportedIssues = now;
   }
 
   /** One event for the namespaces whose models or engines routers have no room for, when they are others than before. */
-  #tellLeftOut(pool: InferencePool, routes: PoolRoutes, leftOut: readonly LeftOut[]): void {
+  #reportLeftOut(pool: InferencePool, routes: PoolRoutes, leftOut: readonly LeftOut[]): void {
     const teams = leftOut.map(({ namespace }) => namespace).join(', ');
-    if (teams !== '' && teams !== routes.toldLeftOut) {
+    if (teams !== '' && teams !== routes.reportedLeftOut) {
       const note = `Routers have no room for all models and engines of: ${teams.slice(0, MAX_TEAMS)}. Set spec.budget, or use another pool for some.`;
       this.#options.events.emit(pool, {
         type: 'Warning',
@@ -247,7 +247,7 @@ export class RoutesReconciler {
         note,
       });
     }
-    routes.toldLeftOut = teams;
+    routes.reportedLeftOut = teams;
   }
 
   async #redis(pool: InferencePool, signal: AbortSignal): Promise<RouteRedis | undefined> {

@@ -6,13 +6,13 @@ import type { Key } from '../../kube/key.ts';
 import { keyOf } from '../../kube/key.ts';
 import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
 import type { ScalingMetrics } from '../../scaling/scaling-metrics.ts';
-import type { Arbitration, BudgetKeeper } from './budget-keeper.ts';
+import type { AcceleratorBudget, Arbitration } from './accelerator-budget.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
 import type { ScalingContext, ScalingScope } from './scaling-scope.ts';
 
 export interface ReplicaChangesOptions {
   replicas: ReplicasWriter;
-  budget: BudgetKeeper;
+  budget: AcceleratorBudget;
   events: EventRecorder;
   coldStarts: ColdStartRecorder;
   metrics: ScalingMetrics;
@@ -57,7 +57,7 @@ export class ReplicaChanges {
   /** Whether the budget grants so many replicas in all; if not, the model waits in the queue from now on. */
   granted({ pool, model, now }: ScalingScope, replicas: number): boolean {
     const { granted, ...arbitration } = this.#options.budget.ask(pool, model, replicas, now);
-    this.#tell(arbitration);
+    this.#publish(arbitration);
     return granted;
   }
 
@@ -71,10 +71,10 @@ export class ReplicaChanges {
   /** Lets the budget decide anew, after something was given up. */
   arbitrate(pool: InferencePool, now: number): void {
     const { budget } = this.#options;
-    if (budget.applies(pool)) this.#tell(budget.decide(pool, now));
+    if (budget.applies(pool)) this.#publish(budget.decide(pool, now));
   }
 
-  #tell({ touched, evictions }: Arbitration): void {
+  #publish({ touched, evictions }: Arbitration): void {
     const { events, metrics, onTouched } = this.#options;
     metrics.evicted(evictions.length);
     for (const { victim, waiter } of evictions) {

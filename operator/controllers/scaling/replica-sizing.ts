@@ -8,17 +8,17 @@ import { scalingTarget } from '../../model/scaling-target.ts';
 import { InternalAutoscaler } from '../../scaling/internal-autoscaler.ts';
 import type { ScalingMetrics } from '../../scaling/scaling-metrics.ts';
 import { QUEUE_MS } from '../../scaling/transitions.ts';
-import type { BudgetKeeper } from './budget-keeper.ts';
-import type { ModeKeeper } from './mode-keeper.ts';
+import type { AcceleratorBudget } from './accelerator-budget.ts';
 import { counted, type ReplicaChanges } from './replica-changes.ts';
 import type { ReplicasView } from './replicas-writer.ts';
+import type { ScalingModes } from './scaling-modes.ts';
 import type { ScalingContext, ScalingScope } from './scaling-scope.ts';
 
 export interface ReplicaSizingOptions {
   changes: ReplicaChanges;
   replicas: ReplicasView;
-  budget: BudgetKeeper;
-  modes: ModeKeeper;
+  budget: AcceleratorBudget;
+  modes: ScalingModes;
   metrics: ScalingMetrics;
   models: Watchable<InferenceModel>;
 }

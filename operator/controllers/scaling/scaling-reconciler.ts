@@ -18,13 +18,13 @@ import { type ClusterState, claimModesOf, podsOf } from '../shared/cluster-state
 import { earliest } from '../shared/look-again.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { isFinished, isReleased, type Pod } from '../shared/workloads.ts';
-import { type BoundsKeeper, LONGEST_WAIT_MS } from './bounds-keeper.ts';
-import type { BudgetKeeper } from './budget-keeper.ts';
+import type { AcceleratorBudget } from './accelerator-budget.ts';
+import { type BoundsCache, LONGEST_WAIT_MS } from './bounds-cache.ts';
 import type { Lives } from './lives.ts';
-import type { ModeKeeper } from './mode-keeper.ts';
 import { counted, ReplicaChanges } from './replica-changes.ts';
 import { ReplicaSizing } from './replica-sizing.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
+import type { ScalingModes } from './scaling-modes.ts';
 import type { ScalingContext, ScalingScope } from './scaling-scope.ts';
 
 export interface ScalingReconcilerOptions {
@@ -33,12 +33,12 @@ export interface ScalingReconcilerOptions {
   acceptance: AcceptanceCache;
   lives: Lives;
   replicas: ReplicasWriter;
-  budget: BudgetKeeper;
+  budget: AcceleratorBudget;
   demand: DemandTracker;
   events: EventRecorder;
   clock: Clock;
-  modes: ModeKeeper;
-  bounds: BoundsKeeper;
+  modes: ScalingModes;
+  bounds: BoundsCache;
   coldStarts: ColdStartRecorder;
   /** What the kubelet says of a pod whose volumes it cannot mount. */
   mountFailure: (pod: Pod) => string | undefined;
@@ -183,7 +183,7 @@ export class ScalingReconciler {
       case 'withdrawFromBudget':
         this.#changes.stopWaiting(scope);
         return;
-      case 'tellRouters':
+      case 'updateRoutes':
         this.#options.onChanged(keyOf(model), poolKey);
         return;
       case 'wake': {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { CertificateKeeper } from '../../../operator/pki/certificate-keeper.ts';
+import { CertificateRotator } from '../../../operator/pki/certificate-rotator.ts';
 import { certificatePeriod, renewalTime } from '../../../operator/pki/certificates.ts';
 import {
   type Authority,
@@ -171,11 +171,11 @@ describe('storage of the authority', () => {
   });
 });
 
-describe('CertificateKeeper', () => {
+describe('CertificateRotator', () => {
   it('reissues at two thirds of the life, when another authority signs, and when the clock went back', async () => {
     let now = START;
     const authority = await createAuthority({ now });
-    const keeper = new CertificateKeeper({
+    const keeper = new CertificateRotator({
       issue: (signer) => issueClientCertificate(signer, { now }),
       now: () => now,
     });

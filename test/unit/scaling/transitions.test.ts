@@ -107,7 +107,7 @@ describe('transition', () => {
       [],
     ],
     ['serves', { is: 'Serving' }, { demand: demand({ lastUsed: 999_000 }) }, 'Serving', []],
-    ['drains when idle for long enough', { is: 'Serving' }, {}, 'Draining', [{ do: 'tellRouters' }]],
+    ['drains when idle for long enough', { is: 'Serving' }, {}, 'Draining', [{ do: 'updateRoutes' }]],
     ['never drains below a minimum', { is: 'Serving' }, { minReplicas: 1 }, 'Serving', []],
     [
       'never drains on unknown demand',
@@ -129,35 +129,35 @@ describe('transition', () => {
       draining,
       { heldBack: true },
       'Stopping',
-      [{ do: 'sleep', because: 'Idle' }, { do: 'tellRouters' }],
+      [{ do: 'sleep', because: 'Idle' }, { do: 'updateRoutes' }],
     ],
     [
       'serves again when a request came meanwhile',
       draining,
       { heldBack: true, demand: demand({ held: 1 }) },
       'Serving',
-      [{ do: 'tellRouters' }],
+      [{ do: 'updateRoutes' }],
     ],
     [
       'serves again when a minimum came meanwhile',
       draining,
       { heldBack: true, minReplicas: 1 },
       'Serving',
-      [{ do: 'tellRouters' }],
+      [{ do: 'updateRoutes' }],
     ],
     [
       'serves again when its number was fixed meanwhile',
       draining,
       { heldBack: true, sleeps: false },
       'Serving',
-      [{ do: 'tellRouters' }],
+      [{ do: 'updateRoutes' }],
     ],
     [
       'drains for another although requests wait',
       { is: 'Serving' },
       { evicted: true, demand: demand({ inFlight: 1 }) },
       'Draining',
-      [{ do: 'tellRouters' }],
+      [{ do: 'updateRoutes' }],
     ],
     [
       'lets running streams end before it gives way',
@@ -171,15 +171,15 @@ describe('transition', () => {
       draining,
       { evicted: true, heldBack: true, demand: demand({ held: 3 }) },
       'Stopping',
-      [{ do: 'sleep', because: 'Evicted' }, { do: 'tellRouters' }],
+      [{ do: 'sleep', because: 'Evicted' }, { do: 'updateRoutes' }],
     ],
-    ['drains when suspended', { is: 'Serving' }, { suspended: true }, 'Draining', [{ do: 'tellRouters' }]],
+    ['drains when suspended', { is: 'Serving' }, { suspended: true }, 'Draining', [{ do: 'updateRoutes' }]],
     [
       'stops after the drain timeout when suspended',
       { is: 'Draining', since: 0 },
       { suspended: true, heldBack: true, demand: demand({ inFlight: 1 }) },
       'Stopping',
-      [{ do: 'sleep', because: 'Suspended' }, { do: 'tellRouters' }],
+      [{ do: 'sleep', because: 'Suspended' }, { do: 'updateRoutes' }],
     ],
     [
       'stays suspended whatever is asked',
@@ -212,7 +212,7 @@ describe('transition', () => {
     const early = transition(failed.life, seen({ ...wanted, now: NOW + 10_000 }));
     expect(early).toMatchObject({ effects: [], lookAgainMs: 20_000 });
     const due = transition(early.life, seen({ ...wanted, now: NOW + 30_000 }));
-    expect(due.effects).toEqual([{ do: 'tellRouters' }, { do: 'askBudget', replicas: 1 }]);
+    expect(due.effects).toEqual([{ do: 'updateRoutes' }, { do: 'askBudget', replicas: 1 }]);
     const again = transition(
       { ...due.life, phase: { is: 'Starting', since: NOW } },
       seen({ ...STARTING, problem: broken }),
@@ -227,7 +227,7 @@ describe('transition', () => {
     const { life } = next({ is: 'Starting', since: NOW }, { ...STARTING, problem: broken });
     const after = transition({ ...life, phase: { is: 'Starting', since: NOW } }, at);
     expect(after.life.failure).toBeUndefined();
-    expect(after.effects).toContainEqual({ do: 'tellRouters' });
+    expect(after.effects).toContainEqual({ do: 'updateRoutes' });
   });
 
   it('says when idleness will be complete', () => {

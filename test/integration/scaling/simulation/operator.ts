@@ -3,11 +3,11 @@ import { Registry } from 'prom-client';
 import type { InferenceModel, InferencePool } from '../../../../operator/api/types.ts';
 import { engineHealth } from '../../../../operator/controllers/model/engine-health.ts';
 import { HoldVersions } from '../../../../operator/controllers/routes/hold-versions.ts';
-import { BoundsKeeper } from '../../../../operator/controllers/scaling/bounds-keeper.ts';
-import { BudgetKeeper } from '../../../../operator/controllers/scaling/budget-keeper.ts';
+import { AcceleratorBudget } from '../../../../operator/controllers/scaling/accelerator-budget.ts';
+import { BoundsCache } from '../../../../operator/controllers/scaling/bounds-cache.ts';
 import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
-import { ModeKeeper } from '../../../../operator/controllers/scaling/mode-keeper.ts';
 import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
+import { ScalingModes } from '../../../../operator/controllers/scaling/scaling-modes.ts';
 import { ScalingReconciler } from '../../../../operator/controllers/scaling/scaling-reconciler.ts';
 import { watchForScaling } from '../../../../operator/controllers/scaling/setup.ts';
 import {
@@ -58,10 +58,10 @@ export class SimOperator {
   readonly #state: ClusterState;
   readonly #demand: DemandTracker;
   readonly #lives: Lives;
-  readonly #budget: BudgetKeeper;
+  readonly #budget: AcceleratorBudget;
   readonly #holds = new HoldVersions();
   readonly #scaling: ScalingReconciler;
-  readonly #modes: ModeKeeper;
+  readonly #modes: ScalingModes;
   readonly #resolutions: Resolutions;
   readonly #due = new Map<string, { at: number; cancel: () => void }>();
   readonly #poolKey: string;
@@ -87,7 +87,7 @@ export class SimOperator {
     state.deployments.store.replace(options.deployments, options.resourceVersion);
     state.pods.store.replace(options.pods, options.resourceVersion);
     const acceptance = anAcceptance(state, { clock: timeline });
-    const bounds = new BoundsKeeper();
+    const bounds = new BoundsCache();
     this.#resolutions = new Resolutions(state);
     const resolutions = this.#resolutions;
     const enqueueUid = (_pool: string, uid: string) => {
@@ -101,7 +101,7 @@ export class SimOperator {
       onHeld: enqueueUid,
       onBusy: enqueueUid,
     });
-    this.#modes = new ModeKeeper({
+    this.#modes = new ScalingModes({
       state,
       clock: timeline,
       metricsApi: () => ({ owner: 'ours', available: true, since: 0, message: '' }),
@@ -113,7 +113,7 @@ export class SimOperator {
     };
     const replicas = new ReplicasWriter({ patch } as unknown as KubeClient, state.models.store);
     this.#lives = new Lives(state.models.store);
-    this.#budget = new BudgetKeeper({
+    this.#budget = new AcceleratorBudget({
       state,
       resolutions,
       acceptance,

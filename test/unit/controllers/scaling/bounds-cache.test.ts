@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { BoundsKeeper } from '../../../../operator/controllers/scaling/bounds-keeper.ts';
+import { BoundsCache } from '../../../../operator/controllers/scaling/bounds-cache.ts';
 import { CronEdge } from '../../../../operator/model/cron-edge.ts';
 import { resolveScaling } from '../../../../operator/model/resolve-scaling.ts';
 
@@ -12,21 +12,21 @@ const resolve = (schedule: typeof office) =>
 
 it('looks at schedules once, until one of them changes the bounds or the spec is another', () => {
   const looks = vi.spyOn(CronEdge.prototype, 'last');
-  const keeper = new BoundsKeeper();
+  const bounds = new BoundsCache();
   const { scaling } = resolve(office);
-  expect(keeper.of(scaling, at('2026-01-14T09:00:00Z')).minReplicas).toBe(2);
+  expect(bounds.of(scaling, at('2026-01-14T09:00:00Z')).minReplicas).toBe(2);
   const once = looks.mock.calls.length;
-  expect(keeper.of(scaling, at('2026-01-14T17:59:59Z')).minReplicas).toBe(2);
+  expect(bounds.of(scaling, at('2026-01-14T17:59:59Z')).minReplicas).toBe(2);
   expect(looks.mock.calls.length).toBe(once);
-  expect(keeper.of(scaling, at('2026-01-14T18:00:00Z')).minReplicas).toBe(0);
+  expect(bounds.of(scaling, at('2026-01-14T18:00:00Z')).minReplicas).toBe(0);
   const { scaling: edited } = resolve({ ...office, end: '0 20 * * *' });
-  expect(keeper.of(edited, at('2026-01-14T18:00:00Z')).minReplicas).toBe(2);
+  expect(bounds.of(edited, at('2026-01-14T18:00:00Z')).minReplicas).toBe(2);
   // Clocks are set back.
-  expect(keeper.of(edited, at('2026-01-14T07:00:00Z')).minReplicas).toBe(0);
+  expect(bounds.of(edited, at('2026-01-14T07:00:00Z')).minReplicas).toBe(0);
 });
 
 it('goes without schedules that cannot be read', () => {
   const { scaling, issues } = resolve({ ...office, end: '0 0 31 4 *' });
-  expect(new BoundsKeeper().of(scaling, 0)).toMatchObject({ minReplicas: 0, maxReplicas: 1 });
+  expect(new BoundsCache().of(scaling, 0)).toMatchObject({ minReplicas: 0, maxReplicas: 1 });
   expect(issues).toMatchObject([{ reason: 'no such date ever comes' }]);
 });

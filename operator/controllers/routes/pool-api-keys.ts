@@ -15,19 +15,19 @@ interface PoolKeys {
   issues: readonly ApiKeyIssue[];
 }
 
-export interface ApiKeyKeeperOptions {
+export interface PoolApiKeysOptions {
   state: ClusterState;
   ledger: GrantLedger;
   clock: Clock;
 }
 
-export class ApiKeyKeeper {
-  readonly #options: ApiKeyKeeperOptions;
+export class PoolApiKeys {
+  readonly #options: PoolApiKeysOptions;
   readonly #read = rememberingRead();
   readonly #keys: Derived<PoolKeys>;
   readonly #holders: PerObject<KeyHolders>;
 
-  constructor(options: ApiKeyKeeperOptions) {
+  constructor(options: PoolApiKeysOptions) {
     this.#options = options;
     const { apiKeys, namespaces, pools } = options.state;
     this.#holders = new PerObject(pools.store);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { InferencePool } from '../../../../operator/api/types.ts';
 import type { AcceptanceCache } from '../../../../operator/controllers/acceptance/acceptance-cache.ts';
-import { BudgetKeeper } from '../../../../operator/controllers/scaling/budget-keeper.ts';
+import { AcceleratorBudget } from '../../../../operator/controllers/scaling/accelerator-budget.ts';
 import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
 import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
 import { byModel, type ClusterState } from '../../../../operator/controllers/shared/cluster-state.ts';
@@ -19,8 +19,8 @@ import { aModel, aPool } from '../fixtures.ts';
 const pool = aPool({ capacity: { accelerators: 4 } });
 const model = aModel('chat', { scaling: { minReplicas: 0, maxReplicas: 2 } });
 
-/** A keeper of a pool of four accelerators whose one model is to have two engines of one each. */
-function keeper(
+/** The budget of a pool of four accelerators whose one model is to have two engines of one each. */
+function budgetOf(
   pods: {
     name: string;
     released?: boolean;
@@ -64,7 +64,7 @@ function keeper(
   }
   const departures = new Departures(models);
   const state = { models: { store: models }, deployments: { store: deployments }, pods: { store: engines } };
-  const budget = new BudgetKeeper({
+  const budget = new AcceleratorBudget({
     state: state as unknown as ClusterState,
     resolutions: new Resolutions({ pools: { store: new Store<InferencePool>() }, models: { store: models } }),
     acceptance: { verdict: () => ({ accepted: true }), leaving: () => [] } as unknown as AcceptanceCache,
@@ -84,28 +84,28 @@ function keeper(
 }
 
 it('counts an engine that leaves its node beside those that are to be there', () => {
-  expect(keeper([{ name: 'a' }, { name: 'b' }]).room()).toBe(2);
-  expect(keeper([{ name: 'a', released: true }, { name: 'b' }]).room()).toBe(1);
-  expect(keeper([{ name: 'a', released: true }, { name: 'b' }, { name: 'c' }]).room()).toBe(1);
-  expect(keeper([{ name: 'a', released: true, ending: true }, { name: 'b' }]).room()).toBe(1);
-  expect(keeper([{ name: 'a', released: true, phase: 'Failed' }, { name: 'b' }]).room()).toBe(2);
+  expect(budgetOf([{ name: 'a' }, { name: 'b' }]).room()).toBe(2);
+  expect(budgetOf([{ name: 'a', released: true }, { name: 'b' }]).room()).toBe(1);
+  expect(budgetOf([{ name: 'a', released: true }, { name: 'b' }, { name: 'c' }]).room()).toBe(1);
+  expect(budgetOf([{ name: 'a', released: true, ending: true }, { name: 'b' }]).room()).toBe(1);
+  expect(budgetOf([{ name: 'a', released: true, phase: 'Failed' }, { name: 'b' }]).room()).toBe(2);
 });
 
 it('counts of other pods with the labels of its engines only those that hold accelerators', () => {
   const engines = [{ name: 'a' }, { name: 'b' }];
-  expect(keeper([...engines, { name: 'c', accelerators: '0' }]).room()).toBe(2);
-  expect(keeper([...engines, { name: 'c', started: false }]).room()).toBe(2);
-  expect(keeper([...engines, { name: 'c', started: false, ending: true }]).room()).toBe(2);
-  expect(keeper([...engines, { name: 'c', accelerators: '0', released: true }]).room()).toBe(2);
-  expect(keeper([...engines, { name: 'c' }]).room()).toBe(1);
+  expect(budgetOf([...engines, { name: 'c', accelerators: '0' }]).room()).toBe(2);
+  expect(budgetOf([...engines, { name: 'c', started: false }]).room()).toBe(2);
+  expect(budgetOf([...engines, { name: 'c', started: false, ending: true }]).room()).toBe(2);
+  expect(budgetOf([...engines, { name: 'c', accelerators: '0', released: true }]).room()).toBe(2);
+  expect(budgetOf([...engines, { name: 'c' }]).room()).toBe(1);
 });
 
 it('charges no more replicas than a model may have, whatever its Deployment says for a moment', () => {
-  expect(keeper([{ name: 'a' }, { name: 'b' }], 1_000).room()).toBe(2);
+  expect(budgetOf([{ name: 'a' }, { name: 'b' }], 1_000).room()).toBe(2);
 });
 
 it('counts it before the local copy shows that it leaves', () => {
-  const { departures, room } = keeper([{ name: 'a' }, { name: 'b' }]);
+  const { departures, room } = budgetOf([{ name: 'a' }, { name: 'b' }]);
   departures.setReleasing(model.metadata.uid ?? '', new Set(['a']));
   expect(room()).toBe(1);
 });

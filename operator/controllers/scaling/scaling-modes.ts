@@ -9,7 +9,7 @@ import type { ClusterState } from '../shared/cluster-state.ts';
 import { isSettled, type ModeDecision, resolveMode, withBudget } from './mode.ts';
 import { otherAutoscaler } from './other-autoscalers.ts';
 
-export interface ModeKeeperOptions {
+export interface ScalingModesOptions {
   state: ClusterState;
   clock: Clock;
   /** Whose the external metrics API of the cluster is. */
@@ -23,11 +23,11 @@ interface Scaled {
   scaling: ResolvedScaling;
 }
 
-export class ModeKeeper {
-  readonly #options: ModeKeeperOptions;
+export class ScalingModes {
+  readonly #options: ScalingModesOptions;
   #unsettledSince: number | undefined;
 
-  constructor(options: ModeKeeperOptions) {
+  constructor(options: ScalingModesOptions) {
     this.#options = options;
   }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { GrantLedger } from '../../../../operator/controllers/acceptance/grant-ledger.ts';
 import { RESERVATION_MS } from '../../../../operator/controllers/acceptance/reservations.ts';
-import { ApiKeyKeeper } from '../../../../operator/controllers/routes/api-key-keeper.ts';
+import { PoolApiKeys } from '../../../../operator/controllers/routes/pool-api-keys.ts';
 import type { KubeClient } from '../../../../operator/kube/client.ts';
 import { FakeClock } from '../../kube/support/fake-clock.ts';
 import { aPool } from '../fixtures.ts';
@@ -14,7 +14,7 @@ function setUp() {
   const state = aState();
   const ledger = new GrantLedger(aGrantStore() as unknown as KubeClient, state.pools.store);
   const clock = new FakeClock();
-  const keeper = new ApiKeyKeeper({ state, ledger, clock });
+  const apiKeys = new PoolApiKeys({ state, ledger, clock });
   const pool = aPool({ router: { auth: { mode: 'APIKey' } }, allowedNamespaces: { from: 'All' } });
   put(state.pools.store, pool);
   const keysOf = (namespace: string, data: Record<string, string>) =>
@@ -24,40 +24,40 @@ function setUp() {
       metadata: { namespace, name: 'keys' },
       data,
     });
-  return { state, keeper, pool, keysOf, clock };
+  return { state, apiKeys, pool, keysOf, clock };
 }
 
 it('gives the same keys, as the same list, until something changes that they depend on', () => {
-  const { state, keeper, pool, keysOf } = setUp();
+  const { state, apiKeys, pool, keysOf } = setUp();
   keysOf('team-a', { ci: `sha256: ${hash('a')}` });
-  const { keys } = keeper.of(pool);
+  const { keys } = apiKeys.of(pool);
   expect(keys).toEqual([{ sha256: hash('a'), tenant: 'team-a' }]);
-  expect(keeper.of({ ...pool, status: {} } as typeof pool).keys).toBe(keys);
+  expect(apiKeys.of({ ...pool, status: {} } as typeof pool).keys).toBe(keys);
 
   keysOf('team-a', { ci: `sha256: ${hash('b')}` });
-  expect(keeper.of(pool).keys).toEqual([{ sha256: hash('b'), tenant: 'team-a' }]);
+  expect(apiKeys.of(pool).keys).toEqual([{ sha256: hash('b'), tenant: 'team-a' }]);
 
   const open = aPool({ router: { auth: { mode: 'None' } } }, { generation: 2 });
-  expect(keeper.of(open).keys).toEqual([]);
+  expect(apiKeys.of(open).keys).toEqual([]);
 
   const own = { router: { auth: { mode: 'APIKey' } }, allowedNamespaces: { from: 'Same' } };
-  expect(keeper.of(aPool(own, { generation: 3 })).keys).toEqual([]);
+  expect(apiKeys.of(aPool(own, { generation: 3 })).keys).toEqual([]);
 
   const selector = { from: 'Selector', selector: { matchLabels: { team: 'yes' } } };
   const some = aPool({ ...own, allowedNamespaces: selector }, { generation: 4 });
-  expect(keeper.of(put(state.pools.store, some)).keys).toEqual([]);
+  expect(apiKeys.of(put(state.pools.store, some)).keys).toEqual([]);
   put(state.namespaces.store, {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: { name: 'team-a', labels: { team: 'yes' } },
   });
-  expect(keeper.of(some).keys).toHaveLength(1);
+  expect(apiKeys.of(some).keys).toHaveLength(1);
 });
 
 it('gives a key to its holder only, also after a time without keys, and to another once that has given it up', async () => {
-  const { state, keeper, pool, keysOf, clock } = setUp();
+  const { state, apiKeys, pool, keysOf, clock } = setUp();
   const owner = keysOf('team-b', { ci: `sha256: ${hash('a')}` });
-  const tenants = (of = pool) => keeper.of(of).keys.map(({ tenant }) => tenant);
+  const tenants = (of = pool) => apiKeys.of(of).keys.map(({ tenant }) => tenant);
   expect(tenants()).toEqual(['team-b']);
   const open = aPool({ router: { auth: { mode: 'None' } } }, { generation: 2 });
   expect(tenants(open)).toEqual([]);
@@ -66,7 +66,7 @@ it('gives a key to its holder only, also after a time without keys, and to anoth
   expect(tenants()).toEqual(['team-b']);
   state.apiKeys.store.remove(owner);
   expect(tenants()).toEqual([]);
-  expect(keeper.changesInMs(pool)).toBe(RESERVATION_MS);
+  expect(apiKeys.changesInMs(pool)).toBe(RESERVATION_MS);
   await clock.advance(RESERVATION_MS);
   expect(tenants()).toEqual(['team-a']);
 });

@@ -16,7 +16,7 @@ import { holdsAccelerators, isReleased } from '../shared/workloads.ts';
 import type { LivesView } from './lives.ts';
 import type { ReplicasView } from './replicas-writer.ts';
 
-export interface BudgetKeeperOptions {
+export interface AcceleratorBudgetOptions {
   state: ClusterState;
   resolutions: Resolutions;
   acceptance: AcceptanceCache;
@@ -49,8 +49,8 @@ interface BudgetRequest {
 
 const GRANTED: Answer = { granted: true, touched: [], evictions: [] };
 
-export class BudgetKeeper {
-  readonly #options: BudgetKeeperOptions;
+export class AcceleratorBudget {
+  readonly #options: AcceleratorBudgetOptions;
   readonly #workloads: ModelWorkloads;
   /** Of models, as the two that follow. */
   readonly #requests: PerObject<BudgetRequest>;
@@ -59,7 +59,7 @@ export class BudgetKeeper {
   /** UID of the waiting model for which this one is to go to sleep. */
   readonly #evictedFor: PerObject<string>;
 
-  constructor(options: BudgetKeeperOptions) {
+  constructor(options: AcceleratorBudgetOptions) {
     this.#options = options;
     this.#workloads = new ModelWorkloads(options.state);
     const models = options.state.models.store;

@@ -13,7 +13,7 @@ interface KeptCertificate {
  * Hands out the same certificate until two thirds of its life are over or another CA signs; then issues a new one.
  * Compare by identity to learn whether it changed.
  */
-export class CertificateKeeper {
+export class CertificateRotator {
   readonly #issue: (authority: Authority) => Promise<CertificateAndKey>;
   readonly #now: () => Date;
   #kept: Promise<KeptCertificate> | undefined;

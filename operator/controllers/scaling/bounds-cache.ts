@@ -12,7 +12,7 @@ interface Known {
   bounds: Bounds;
 }
 
-export class BoundsKeeper {
+export class BoundsCache {
   readonly #known = new WeakMap<ResolvedScaling, Known>();
 
   /** The bounds at `now`, in milliseconds since 1970. */
