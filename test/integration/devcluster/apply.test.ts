@@ -11,9 +11,10 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 let server: ApiServer;
 let api: Api;
+let later = 0;
 
 beforeAll(async () => {
-  server = await startApiServer();
+  server = await startApiServer({ now: () => new Date(Date.now() + later) });
   api = new Api(server.url);
   await api.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -103,5 +104,13 @@ describe('an apply', () => {
     const { body } = await api.send('PATCH', `${CONFIG_MAPS}/bare?fieldManager=one`, config, APPLY);
     const { managedFields } = body.metadata as unknown as { managedFields: { manager: string }[] };
     expect(managedFields.map(({ manager }) => manager)).toEqual(['one', 'before-first-apply']);
+  });
+
+  test('that changes nothing writes nothing, however late it comes, with empty labels too', async () => {
+    const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'same', labels: {} } };
+    const send = () => api.send('PATCH', `${CONFIG_MAPS}/same?fieldManager=one`, config, APPLY);
+    const { body: first } = await send();
+    later += 5_000;
+    expect((await send()).body.metadata).toEqual(first.metadata);
   });
 });

@@ -1,5 +1,5 @@
 import { type ApiObject, timestamp } from '../api-object.ts';
-import { type Json, type JsonObject, objectAt, objectsAt, stringAt } from '../json.ts';
+import { isObject, type Json, type JsonObject, objectAt, objectsAt, stringAt } from '../json.ts';
 import { FieldSet } from './field-set.ts';
 
 /** One entry of metadata.managedFields, decoded. */
@@ -104,6 +104,16 @@ export function withManaged(object: ApiObject, entries: readonly ManagedEntry[])
   const bare = withoutManaged(object);
   if (entries.length === 0) return bare;
   return { ...bare, metadata: { ...bare.metadata, managedFields: encodeManaged(entries) } };
+}
+
+/**
+ * The object without the times of metadata.managedFields: objects that are otherwise equal are not written again
+ * (IgnoreManagedFieldsTimestampsTransformer of apiserver).
+ */
+export function withoutManagedTimes(object: ApiObject): ApiObject {
+  const { managedFields = [], ...metadata } = object.metadata;
+  const entries = managedFields.map((entry) => (isObject(entry) ? { ...entry, time: null } : entry));
+  return { ...object, metadata: { ...metadata, managedFields: entries } };
 }
 
 /** Now, as managedFields writes it. */

@@ -1,5 +1,6 @@
 import { admit } from '../admission/admit.ts';
 import type { ApiObject } from '../api-object.ts';
+import { withoutManagedTimes } from '../apply/managed-fields.ts';
 import { trackUpdate } from '../apply/updater.ts';
 import { assertNoEscalation } from '../auth/escalation.ts';
 import { clone, equal, type JsonObject } from '../json.ts';
@@ -119,7 +120,7 @@ export function storeUpdate(
     resource.behaviour.deleted?.(last);
     return object;
   }
-  if (equal(live, object)) return live;
+  if (equal(withoutManagedTimes(live), withoutManagedTimes(object))) return live;
   return resource.fromStored(server.store.put(resource.collection, resource.toStored(object)));
 }
 
