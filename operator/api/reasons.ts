@@ -61,6 +61,11 @@ export const REASONS = {
   },
   RolloutInProgress: { meaning: 'Pods are being replaced after a change.' },
   ScalingUp: { meaning: 'Some engines serve, and more are starting.' },
+  Degraded: {
+    meaning:
+      'It serves, and a part of it does not run: engines, routers or the cache. The message names the reason of that and what to do.',
+    remedy: 'Look up the reason that the message begins with.',
+  },
   Idle: { meaning: 'The model sleeps at zero replicas, as it may. The next request wakes it.' },
   WaitingForAccelerators: {
     meaning: 'The budget of the pool is used up by others. The model wakes when its turn comes.',
@@ -185,6 +190,7 @@ export const MODEL_SUMMARY = [
   'RoutesPending',
   'RolloutInProgress',
   'ScalingUp',
+  'Degraded',
   'Idle',
   'WaitingForAccelerators',
   'WakeTimeout',
@@ -201,6 +207,7 @@ export const POOL_SUMMARY = [
   'RoutersStarting',
   'RolloutInProgress',
   'CacheStarting',
+  'Degraded',
   'InvalidSpec',
   ...REFUSALS,
   ...ROUTER_PROBLEMS,
@@ -226,6 +233,7 @@ const FAILURES: ReadonlySet<string> = new Set<Reason>([
   ...ENGINE_PROBLEMS,
   'RouterCrashed',
   'CacheCrashed',
+  'Degraded',
   'DoesNotFit',
   'WakeTimeout',
   'RoutersNotReady',

@@ -127,7 +127,7 @@ function summary(view: ModelView): ConditionUpdate[] {
     return needsUser ? stalled(reason, message) : reconciling('False', reason, message);
   }
   if (view.reach !== 'served') return reconciling('False', 'RoutesPending', ROUTES_PENDING);
-  if (problem) return reconciling('True', problem.reason, problem.message);
+  if (problem) return reconciling('True', 'Degraded', `${problem.reason}: ${problem.message}`);
   if (health.ready < health.desired)
     return reconciling('True', 'ScalingUp', 'some engines are not ready yet');
   return settled('EnginesReady', 'all engines are ready');

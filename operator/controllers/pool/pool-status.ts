@@ -82,16 +82,15 @@ function summary(view: PoolView): ConditionUpdate[] {
     return reconciling('False', reason, message);
   }
   if (ready < wanted) {
-    const { reason, message } = routerProblem ?? {
-      reason: 'RoutersStarting',
-      message: 'some routers are not ready yet',
-    };
-    return reconciling('True', reason, message);
+    return routerProblem
+      ? reconciling('True', 'Degraded', `${routerProblem.reason}: ${routerProblem.message}`)
+      : reconciling('True', 'RoutersStarting', 'some routers are not ready yet');
   }
   if (redis && (redis.status?.readyReplicas ?? 0) === 0) {
-    const { reason, message, needsUser } = cacheProblem ?? { reason: 'CacheStarting', message: NO_CACHE };
-    const text = cacheProblem ? `${message}. Requests are answered without the cache` : message;
-    return needsUser ? stalled(reason, text) : reconciling('True', reason, text);
+    if (!cacheProblem) return reconciling('True', 'CacheStarting', NO_CACHE);
+    const { reason, needsUser } = cacheProblem;
+    const text = `${cacheProblem.message}. Requests are answered without the cache`;
+    return needsUser ? stalled(reason, text) : reconciling('True', 'Degraded', `${reason}: ${text}`);
   }
   return settled('RoutersReady', 'all routers are ready');
 }

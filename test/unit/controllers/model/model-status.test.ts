@@ -80,6 +80,23 @@ describe('a model whose engines are replaced', () => {
   });
 });
 
+it('a model of which one engine serves and another has crashed is Ready, and says so with a reason that fits', () => {
+  const problem = {
+    reason: 'EngineCrashed' as const,
+    message: 'vLLM ended',
+    lastingMessage: 'vLLM ended',
+    needsUser: true,
+  };
+  const health = { desired: 2, pods: 2, ready: 1, rolling: false, problem };
+  const { conditions } = modelStatus({ model: aModel('chat'), now: 0, health, reach: 'served' });
+  expect(conditions?.find(({ type }) => type === 'Ready')?.message).toBe('EngineCrashed: vLLM ended');
+  expect(asleep({ health, routersReady: true, reach: 'served' })).toMatchObject({
+    Ready: 'True Degraded',
+    Reconciling: 'True Degraded',
+    Available: 'True EnginesReady',
+  });
+});
+
 describe('a model that no router of the pool serves', () => {
   it.each([
     ['with engines', { desired: 1, pods: 1, ready: 1, rolling: false }],

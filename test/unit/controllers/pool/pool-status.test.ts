@@ -100,6 +100,24 @@ it('a pool whose Redis crashes says so, and that requests are answered', () => {
   expect(status.message).toContain('Requests are answered without the cache');
 });
 
+it('a pool of which a part does not run for now is Ready, and says so with a reason that fits', () => {
+  const problem = { message: 'no node', lastingMessage: 'no node', needsUser: false };
+  const routerProblem = { ...problem, reason: 'Unschedulable' as const };
+  const router = { ...deployment('pool-router', 1), spec: { replicas: 2 } };
+  router.status = { ...router.status, replicas: 2, updatedReplicas: 2 };
+  expect(statusOf({ router, routerProblem })).toMatchObject({
+    Ready: 'True Degraded',
+    message: 'Unschedulable: no node',
+  });
+  const redis = deployment('pool-redis', 0);
+  const cacheProblem = { ...problem, reason: 'CacheCrashed' as const };
+  expect(statusOf({ router: deployment('pool-router', 1), redis, cacheProblem })).toMatchObject({
+    Ready: 'True Degraded',
+    CacheReady: 'False CacheCrashed',
+    message: 'CacheCrashed: no node. Requests are answered without the cache',
+  });
+});
+
 it('a pool that is deleted names its models, whatever the API server refuses meanwhile', () => {
   const refused = { reason: 'ApplyRefused' as const, message: 'x', needsUser: true };
   const status = statusOf({ refused, usedBy: ['t7b/m7b'] });
