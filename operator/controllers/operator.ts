@@ -1,4 +1,4 @@
-/** Puts the operator together: caches, controllers, leader election, servers. Nothing runs until `run`. */
+/** The composition root: wires caches, controllers, leader election and servers. Nothing runs until `run`. */
 import type { Registry } from 'prom-client';
 import type { KubeClient } from '../kube/client.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
@@ -18,28 +18,28 @@ import { createViews } from './views.ts';
 
 export interface OperatorOptions {
   client: KubeClient;
-  /** Where the operator keeps its Lease and its root key. */
+  /** Namespace of the operator's Lease and root key. */
   namespace: string;
-  /** Unique to this process, such as the pod's name. */
+  /** Unique per process, for example the pod name. */
   identity: string;
   log: Logger;
   registry: Registry;
   clock?: Clock;
   leaderElection: boolean;
-  /** Port of probes and metrics; 0 lets the system choose. */
+  /** Port of probes and metrics; 0 selects a free one. */
   probePort: number;
   probeHost?: string;
-  /** What has to be done before the caches fill; probes answer meanwhile. */
+  /** Runs before the caches fill. Probes already answer meanwhile. */
   prepare?: (signal: AbortSignal) => Promise<void>;
   exit: (code: number) => void;
-  /** Serve the external metrics API that HPAs read; absent: the operator's own loop scales. */
+  /** Address of the external metrics API for HPAs. If absent, the operator's own autoscaler scales. */
   metricsApi?: MetricsApiAddress | undefined;
 }
 
-/** How long an ordered stop may take; below the grace period of the operator's pod. */
+/** Time limit of a graceful shutdown. Shorter than the termination grace period of the operator's pod. */
 const STOP_TIMEOUT_MS = 30_000;
 
-/** The operator, ready to run. `probes.port` is known once it does. */
+/** Creates the operator. `probes.port` is known once it runs. */
 export function createOperator(options: OperatorOptions): { manager: Manager; probes: ProbeServer } {
   const { client, namespace, identity, log, registry, exit, clock = systemClock } = options;
   const context = createContext({ client, namespace, identity, clock, log, registry });

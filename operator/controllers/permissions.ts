@@ -1,4 +1,4 @@
-/** All that the operator may do: what its parts say beside their code, in one list. The roles are generated from it. */
+/** All permissions of the operator, collected from the parts that declare them. The RBAC roles are generated from this list. */
 
 import type { Permission } from '../kube/permission.ts';
 import { LEASES } from '../kube/resource-types.ts';
@@ -13,7 +13,7 @@ import { CHILDREN_PERMISSIONS } from './shared/children.ts';
 import { CONTEXT_PERMISSIONS } from './shared/context.ts';
 import { MOUNT_PERMISSIONS } from './shared/mount-failures.ts';
 
-/** Of the Lease that operators in one namespace compete for. */
+/** The Lease that operator replicas in one namespace compete for. */
 export const LEASE_NAME = 'vllm-operator';
 
 const ELECTION_PERMISSIONS: readonly Permission[] = [

@@ -1,4 +1,4 @@
-/** What the controllers know of each other: each has one owner who writes it, and readers. */
+/** State that controllers share. Each part has one writer and several readers. */
 import { keyOf } from '../kube/key.ts';
 import type { ExternalMetricsApi } from '../metrics-api/external-metrics-api.ts';
 import { type MetricsApiAddress, setupMetricsApi } from '../metrics-api/setup.ts';
@@ -34,14 +34,14 @@ export interface Views {
   budget: AcceleratorBudget;
   modes: ScalingModes;
   mounts: MountFailures;
-  /** Absent where this process serves no metrics. */
+  /** Absent if this process does not serve the metrics API. */
   metricsApi: ExternalMetricsApi | undefined;
 }
 
-/** A held request goes before whatever else waits to be looked at. */
+/** A request that waits for a model takes precedence over all other work in the queue. */
 const WAKE_PRIORITY = 100;
 
-/** Makes them in the order in which they need each other. */
+/** Creates the parts in dependency order. */
 export function createViews(context: OperatorContext, metricsApiAddress?: MetricsApiAddress): Views {
   const { client, state, clock } = context;
   const models = state.models.store;
@@ -88,7 +88,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
 
 const NO_METRICS_API = {
   owner: 'off',
-  message: 'this operator serves no metrics (--metrics-api-address is not set)',
+  message: 'this operator does not serve the metrics API (--metrics-api-address is not set)',
 } as const;
 
 function createAcceptance(
@@ -118,7 +118,7 @@ function createColdStarts({ state, queues, clock, registry }: OperatorContext): 
     registry,
     onRecorded: (uid) => addModel(queues.inferencemodel, state, uid),
   });
-  // At once, because it measures.
+  // Not through a work queue, because that would delay what is measured.
   state.pods.store.subscribe(({ new: pod }) => {
     for (const key of pod ? byModel(pod) : []) {
       const uid = state.models.store.get(key)?.metadata.uid ?? '';

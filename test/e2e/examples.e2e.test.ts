@@ -61,7 +61,7 @@ it('a model that no node can take says so, and that it is being waited for', asy
     expect(model.status?.state).toBe('Starting');
     expect(findCondition(model.status?.conditions, 'Ready')).toMatchObject({
       status: 'False',
-      message: expect.stringContaining('no node can take an engine'),
+      message: expect.stringContaining('an engine cannot be scheduled'),
     });
   }
 });

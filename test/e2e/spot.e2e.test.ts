@@ -132,7 +132,7 @@ it('without room in the budget the engine finishes what it has first, and reques
   await control(engine, SLOW);
 
   await node(engine.spec.nodeName ?? '', { taints: [NOTICE] });
-  expect(await told(namespace, 'EvictionNotice')).toContain('no room for a replacement first');
+  expect(await told(namespace, 'EvictionNotice')).toContain('no room for a replacement');
   const answers = new Set<string>();
   const waiting = vi.waitFor(async () => {
     const pod = await ask(client, 'chat');

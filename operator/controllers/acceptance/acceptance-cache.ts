@@ -1,4 +1,7 @@
-/** What each pool says to its models, computed once until something that decides it changes: thousands of models ask after a restart. */
+/**
+ * Caches the verdicts of each pool about its models until something changes them. After a restart, thousands of models
+ * ask at once.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
@@ -18,7 +21,7 @@ import { Reservations } from './reservations.ts';
 
 const ACCEPTED: Verdict = { accepted: true };
 
-/** A model that cannot be resolved is given nothing, and keeps what it has. */
+/** For a model that cannot be resolved: it requests nothing and keeps its grant. */
 const NOTHING = { claim: { names: [], replicas: 0 }, fault: { why: INVALID_SPEC, issues: [] } };
 
 export interface AcceptanceCacheOptions {
@@ -26,9 +29,9 @@ export interface AcceptanceCacheOptions {
   resolutions: Resolutions;
   ledger: GrantLedger;
   clock: Clock;
-  /** The pool has to be judged anew, for which somebody has to ask. */
+  /** Called when the verdicts of a pool are stale and have to be computed again. */
   onStale?: (poolKey: Key) => void;
-  /** The verdicts of these models are others than before. */
+  /** Called with the keys of the models whose verdict has changed. */
   onChanged?: (modelKeys: readonly Key[]) => void;
 }
 
@@ -37,7 +40,7 @@ interface PoolAcceptance {
   holdings: Holdings;
   reservations: Reservations;
   isStale: boolean;
-  /** Models with engines that they are to give up. */
+  /** Models that still have engines beyond their grant. */
   lingering: ReadonlySet<Key>;
 }
 
@@ -74,17 +77,17 @@ export class AcceptanceCache {
     });
   }
 
-  /** To be awaited before anything is asked: what leaders before this one have decided. Throws KubeError. */
+  /** Loads what previous leaders granted. Must be awaited before any other call. Throws KubeError. */
   async load(signal?: AbortSignal): Promise<void> {
     await this.#options.ledger.load(signal);
   }
 
-  /** What the pool says to the model. Throws InvalidSpecError for a pool that is itself wrong. */
+  /** The verdict of the pool about the model. Throws InvalidSpecError if the pool itself is invalid. */
   verdict(pool: InferencePool, model: InferenceModel): Verdict {
     return this.verdicts(pool).get(model.metadata.uid ?? '') ?? ACCEPTED;
   }
 
-  /** By UID, for every model of the pool that is not being deleted. Throws InvalidSpecError. */
+  /** Verdicts by UID, for every model of the pool that is not being deleted. Throws InvalidSpecError. */
   verdicts(pool: InferencePool): ReadonlyMap<string, Verdict> {
     const known = this.#byPool.get(pool.metadata.uid);
     return known && !known.isStale && known.reservations.endsInMs !== 0
@@ -92,13 +95,13 @@ export class AcceptanceCache {
       : this.#judge(pool, known);
   }
 
-  /** What the model holds, whether its present spec is accepted or not. */
+  /** What the model is granted, whether or not its present spec is accepted. */
   grant(pool: InferencePool, model: InferenceModel): Grant | undefined {
     this.verdicts(pool);
     return this.#options.ledger.models(pool).get(keyOf(model));
   }
 
-  /** Whether the model may have engines: it is accepted, or was before its last edit. */
+  /** Whether the model may have engines: it is accepted, or was accepted before its last change. */
   mayRun(pool: InferencePool, model: InferenceModel): boolean {
     const verdict = this.verdict(pool, model);
     return (
@@ -106,20 +109,20 @@ export class AcceptanceCache {
     );
   }
 
-  /** Names under which routers may serve each model: what it holds, as far as that is written. */
+  /** The names under which routers may serve each model: those that are granted and persisted. */
   names(pool: InferencePool): (model: InferenceModel) => readonly string[] {
     this.verdicts(pool);
     const savedNames = this.#options.ledger.savedNames(pool);
     return (model) => savedNames(keyOf(model));
   }
 
-  /** Returns once what the model holds is written. Throws KubeError. */
+  /** Resolves once the grants of the model's namespace are persisted. Throws KubeError. */
   async save(pool: InferencePool, model: InferenceModel, signal?: AbortSignal): Promise<void> {
     this.verdicts(pool);
     await this.#options.ledger.save(pool, model.metadata.namespace ?? '', signal);
   }
 
-  /** Whether everything that models hold can run at once. Not so with overcommit, or once the budget was lowered. */
+  /** Whether all granted replicas can run at once. False with overcommit, or if the budget was lowered below the grants. */
   hasRoomForAll(pool: InferencePool): boolean {
     this.verdicts(pool);
     const { accelerators, namespaceQuotas = [], overcommit } = pool.spec.capacity;
@@ -134,7 +137,7 @@ export class AcceptanceCache {
     );
   }
 
-  /** Engines in the pool of models that are not in it any more. */
+  /** Engines in the pool that belong to models which were deleted or moved to another pool. */
   leaving(pool: InferencePool): { key: Key; replicas: number }[] {
     this.verdicts(pool);
     const key = keyOf(pool);
@@ -148,7 +151,7 @@ export class AcceptanceCache {
     });
   }
 
-  /** Milliseconds until verdicts change by themselves. */
+  /** Milliseconds until verdicts change because a reservation expires. */
   changesInMs(pool: InferencePool): number | undefined {
     return this.#byPool.get(pool.metadata.uid)?.reservations.endsInMs;
   }
@@ -199,7 +202,7 @@ export class AcceptanceCache {
     if (known) known.isStale = true;
   }
 
-  /** Engines of the model came or went: that matters where it is to give some up. */
+  /** The number of engines of the model has changed. This matters if it still has engines beyond its grant. */
   #moved(modelKey: Key): void {
     for (const pool of this.#options.state.pools.store.list()) {
       const known = this.#byPool.get(pool.metadata.uid);
@@ -209,7 +212,7 @@ export class AcceptanceCache {
     }
   }
 
-  /** A ConfigMap is gone. Where it was the record of a pool, what is held there has to be written anew. */
+  /** A ConfigMap was deleted. If it was the grant record of a pool, it has to be written again. */
   #lost(configMap: Parameters<GrantLedger['lost']>[1]): void {
     const { state, ledger, onStale } = this.#options;
     for (const pool of state.pools.store.list()) {
@@ -222,7 +225,7 @@ export class AcceptanceCache {
   }
 }
 
-/** Whether a change of a model leaves what it asks of its pool: statuses change far more often. */
+/** Whether a change of a model leaves its claim on the pool as it was. Most changes are of status. */
 function isSameClaim(old: InferenceModel, now: InferenceModel): boolean {
   return (
     old.metadata.generation === now.metadata.generation &&

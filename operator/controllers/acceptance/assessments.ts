@@ -1,4 +1,4 @@
-/** Whether models may run, by the local copies and by what pools have granted. */
+/** Assesses models against the caches and the grants of their pools. */
 import type { InferenceModel } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { type Assessment, assess, type Surroundings } from '../../model/assess.ts';

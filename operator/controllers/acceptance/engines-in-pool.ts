@@ -1,4 +1,4 @@
-/** Engines of a model in one pool: pods that hold accelerators, or that are asked for. */
+/** Counts the engines of a model in one pool: pods that hold accelerators, or desired replicas, whichever is higher. */
 import type { InferencePool } from '../../api/types.ts';
 import type { Key } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
@@ -17,7 +17,7 @@ export class EnginesInPool {
     this.#resolutions = resolutions;
   }
 
-  /** As the local copies have them. Anybody may write such labels in the namespace, so bound it by what is held. */
+  /** The count from the caches. Anyone can set these labels in the namespace, so callers cap it at the granted replicas. */
   of(pool: InferencePool, modelKey: Key): number {
     const [namespace = '', name = ''] = modelKey.split('/');
     const { resourceName } = this.#resolutions.pool(pool).accelerator;

@@ -1,6 +1,6 @@
 /**
- * What models and API keys hold in each pool: in memory for the leader, and in a ConfigMap for each namespace beside the
- * pool, so that the next leader knows it. Nothing is acted upon before it is written there.
+ * The grants of models and API keys in each pool. The leader has them in memory and persists them in one ConfigMap per
+ * namespace beside the pool, so that the next leader knows them. A grant takes effect only after it is persisted.
  */
 import type { InferencePool } from '../../api/types.ts';
 import { orAbort } from '../../kube/abort.ts';
@@ -24,7 +24,7 @@ const SELECTOR = `app.kubernetes.io/managed-by=vllm-operator,${COMPONENT_LABEL}=
 
 const NO_NAMES: readonly string[] = [];
 
-/** What the ConfigMap of a namespace says, and what is under way. */
+/** The persisted record of a namespace, and the write in flight. */
 interface Saved {
   models: ReadonlyMap<Key, Grant>;
   keys: ReadonlySet<string>;
@@ -54,8 +54,9 @@ export class GrantLedger {
   }
 
   /**
-   * Reads what leaders before this one wrote: once, and from the API server, as a local copy may be behind. What is under
-   * way is for all who wait: the signal ends the wait, not the work, here and below. Throws KubeError.
+   * Reads what previous leaders persisted. Runs once, and against the API server, because a cache may be stale.
+   * Concurrent callers share the request. Here and below, the signal ends the wait but not the request. Throws
+   * KubeError.
    */
   async load(signal?: AbortSignal): Promise<void> {
     if (this.#found) return;
@@ -73,24 +74,24 @@ export class GrantLedger {
     await orAbort(this.#loading, signal);
   }
 
-  /** What models of the pool hold. */
+  /** The grants of the models of the pool. */
   models(pool: InferencePool): ReadonlyMap<Key, Grant> {
     return this.#of(pool).models;
   }
 
-  /** Namespace by SHA-256 of each API key that is held in the pool. */
+  /** Namespace by SHA-256 of each granted API key of the pool. */
   keys(pool: InferencePool): ReadonlyMap<string, string> {
     return this.#of(pool).keys;
   }
 
-  /** Takes note of what models hold from now on, and of which of them that is new. */
+  /** Sets the grants of the models. `changed` holds the keys of those that differ. */
   setModels(pool: InferencePool, next: ReadonlyMap<Key, Grant>, changed: ReadonlySet<Key>): void {
     const grants = this.#of(pool);
     for (const key of changed) touch(grants, namespaceOf(key));
     grants.models = next;
   }
 
-  /** Takes note of which namespace holds which API key from now on. */
+  /** Sets which namespace holds which API key. */
   setKeys(pool: InferencePool, next: ReadonlyMap<string, string>): void {
     const grants = this.#of(pool);
     for (const [hash, namespace] of next) if (grants.keys.get(hash) !== namespace) touch(grants, namespace);
@@ -98,7 +99,7 @@ export class GrantLedger {
     grants.keys = next;
   }
 
-  /** Names that each model holds, as far as that is written: the same list while nothing changes. Two models never share one. */
+  /** The granted and persisted names of each model: the same list until they change. Two models never share a name. */
   savedNames(pool: InferencePool): (key: Key) => readonly string[] {
     const { models, saved } = this.#of(pool);
     return (key) => {
@@ -111,20 +112,20 @@ export class GrantLedger {
     };
   }
 
-  /** Whether it is written that the namespace holds the API key. */
+  /** Whether it is persisted that the namespace holds the API key. */
   isKeySaved(pool: InferencePool, hash: string, namespace: string): boolean {
     const { keys, saved } = this.#of(pool);
     return keys.get(hash) === namespace && saved.get(namespace)?.keys.has(hash) === true;
   }
 
-  /** The record of a namespace is gone or is not as it was written. */
+  /** The record of a namespace was deleted or changed by someone else. */
   lost(pool: InferencePool, configMap: ConfigMap): void {
     const grants = this.#pools.get(pool.metadata.uid);
     for (const [namespace, saved] of grants?.saved ?? [])
       if (configMap.metadata.name === grantsName(pool.metadata.name, namespace)) saved.isDirty = true;
   }
 
-  /** Writes what is new of one namespace, together with whatever else is new there. Throws KubeError. */
+  /** Persists all changes of one namespace. Throws KubeError. */
   async save(pool: InferencePool, namespace: string, signal?: AbortSignal): Promise<void> {
     const grants = this.#of(pool);
     const saved = grants.saved.get(namespace);
@@ -137,7 +138,7 @@ export class GrantLedger {
     }
   }
 
-  /** Writes what is new of all namespaces. Throws the first KubeError after it has tried all. */
+  /** Persists the changes of all namespaces. Tries all of them, then throws the first KubeError. */
   async saveAll(pool: InferencePool, signal?: AbortSignal): Promise<void> {
     const dirty = [...this.#of(pool).saved].filter(
       ([, { isDirty, writing }]) => isDirty || writing !== undefined,
@@ -154,7 +155,7 @@ export class GrantLedger {
       if (models.size === 0 && keys.size === 0) await this.#remove(grants.pool, namespace);
       else await this.#apply(grants, { namespace, models, keys });
     } catch (error) {
-      // The pool goes with its namespace: nobody will read what is held in it.
+      // The pool is deleted with its namespace, so its grants no longer matter.
       if (!isNamespaceTerminating(error)) {
         saved.isDirty = true;
         throw error;
@@ -196,7 +197,7 @@ export class GrantLedger {
   }
 }
 
-/** Of two records with one name or key, the later counts: whoever wrote it knew that the other had given it up. */
+/** If two records contain the same name or key, the one with the higher version wins, because its writer knew the other one. */
 function read(pool: InferencePool, configMaps: readonly ConfigMap[]): PoolGrants {
   const records = configMaps
     .flatMap((configMap) => readGrants(pool, configMap) ?? [])

@@ -1,4 +1,4 @@
-/** What the models and API keys of one namespace hold in a pool, as a ConfigMap beside the pool keeps it. */
+/** The ConfigMap that persists the grants of one namespace in a pool. */
 import { z } from 'zod';
 import type { InferencePool } from '../../api/types.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
@@ -10,12 +10,12 @@ import type { ConfigMap } from '../shared/workloads.ts';
 const FILE = 'grants.json';
 
 const record = z.object({
-  /** Grows with each write for the pool: of two records that name one holder each, the later knew that the earlier was over. */
+  /** Increases with every write for the pool. If two records claim the same name or key, the higher version wins. */
   version: z.int().min(0),
   namespace: z.string(),
-  /** By name of the model. */
+  /** By model name. */
   models: z.record(z.string(), z.object({ names: z.array(z.string()), replicas: z.int().min(0) })),
-  /** SHA-256 of API keys. */
+  /** SHA-256 hashes of API keys. */
   keys: z.array(z.string()),
 });
 
@@ -26,7 +26,7 @@ export interface GrantRecord {
   keys: string[];
 }
 
-/** The ConfigMap of a record. It goes with the pool. */
+/** Renders a record as a ConfigMap. The garbage collector deletes it with the pool. */
 export function grantConfigMap(pool: InferencePool, content: GrantRecord): ConfigMap {
   const { name, namespace = '', uid = '' } = pool.metadata;
   return {
@@ -36,7 +36,7 @@ export function grantConfigMap(pool: InferencePool, content: GrantRecord): Confi
       name: grantsName(name, content.namespace),
       namespace,
       labels: poolLabels('grants', pool.metadata),
-      // Not as controller: the applier prunes what it did not render.
+      // Not a controller reference, because the applier prunes controlled objects that it did not render.
       ownerReferences: [{ apiVersion: pool.apiVersion, kind: pool.kind, name, uid }],
     },
     data: { [FILE]: JSON.stringify(content) },
@@ -44,8 +44,8 @@ export function grantConfigMap(pool: InferencePool, content: GrantRecord): Confi
 }
 
 /**
- * Reads a record of the pool. Undefined when the ConfigMap is none: only where the pool is, under the one name that it can
- * have there, and with the pool as owner, so that no team can write itself one.
+ * Reads a record of the pool. Returns undefined unless the ConfigMap is in the pool's namespace, has the one valid name
+ * and is owned by the pool, so that no team can forge a grant.
  */
 export function readGrants(pool: InferencePool, { metadata, data }: ConfigMap): GrantRecord | undefined {
   if (metadata.namespace !== pool.metadata.namespace) return undefined;

@@ -1,4 +1,4 @@
-/** Which namespace holds each API key of a pool: by the same rule as models hold their names. */
+/** Which namespace holds each API key of a pool. The rule is the same as for model names: the first holder keeps it. */
 import type { InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { MAX_KEYS_PER_NAMESPACE } from '../../router/api-keys.ts';
@@ -15,15 +15,15 @@ export class KeyHolders {
     this.#reservations = new Reservations(clock);
   }
 
-  /** Namespace by hash of the keys that are held. */
+  /** Namespace by hash of each key that is held. */
   of(pool: InferencePool): ReadonlyMap<string, string> {
     return this.#ledger.keys(pool);
   }
 
   /**
-   * Takes note of the keys that are in force now. What a namespace held and does not claim any more is kept for it a while,
-   * at most as many keys as it may have. Not to be called while the pool asks for no keys: nobody loses any by that. Returns
-   * whether any key has become free.
+   * Records the keys in force. A key that its namespace no longer claims stays reserved for it for a while, up to the
+   * limit of keys per namespace. Do not call this while the pool requires no keys, because that must not free any.
+   * Returns whether a key has become free.
    */
   settle(pool: InferencePool, keys: readonly RouteKey[]): boolean {
     const next = new Map(keys.map((key) => [key.sha256, namespaceOf(key)]));
@@ -45,18 +45,18 @@ export class KeyHolders {
     return isAnyFree;
   }
 
-  /** Whether routers may take the key for its tenant: it is written who holds it. */
+  /** Whether routers may accept the key for its tenant: its holder is persisted. */
   isSaved(pool: InferencePool, key: RouteKey): boolean {
     return this.#ledger.isKeySaved(pool, key.sha256, namespaceOf(key));
   }
 
-  /** Milliseconds until a key becomes free by itself. */
+  /** Milliseconds until a reservation expires and a key becomes free. */
   get changesInMs(): number | undefined {
     return this.#reservations.endsInMs;
   }
 }
 
-/** A tenant is a namespace or a part of one. */
+/** A tenant is a namespace, or a namespace and a part of it. */
 function namespaceOf({ tenant }: RouteKey): string {
   return tenant.split('/', 1)[0] ?? tenant;
 }

@@ -1,24 +1,24 @@
-/** How long what was held is kept for a holder that is gone: one that is replaced is deleted and made anew. */
+/** Reserves names and keys of a deleted holder for a short time, because an object may be deleted only to be created again. */
 import type { Clock } from '../../kube/clock.ts';
 
 /**
- * Longer than `kubectl replace --force`, or a pipeline that deletes and applies, takes in between; short for those who wait
- * for what is free. Counts anew for a new leader, which does not know since when the holder is gone.
+ * Longer than the gap in `kubectl replace --force` or in a pipeline that deletes and applies, but short for those who
+ * wait for the name. A new leader starts over, because it does not know when the holder was deleted.
  */
 export const RESERVATION_MS = 15_000;
 
 export class Reservations {
   readonly #clock: Clock;
-  /** Monotonic milliseconds, by holder. */
+  /** By holder, in monotonic milliseconds. */
   readonly #goneSince = new Map<string, number>();
-  /** Holders that are gone for longer. */
+  /** Holders whose reservation has expired. */
   readonly #over = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Whether what the holder had is still kept; asked for the first time, that begins now. */
+  /** Whether the reservation of a deleted holder is still in force. The first call starts it. */
   isKept(holder: string): boolean {
     if (this.#over.has(holder)) return false;
     const now = this.#clock.monotonic();
@@ -32,15 +32,15 @@ export class Reservations {
     return false;
   }
 
-  /** Forgets all holders but those that are still gone. */
+  /** Removes all holders that `isGone` does not confirm. */
   retain(isGone: (holder: string) => boolean): void {
     for (const holder of this.#goneSince.keys()) if (!isGone(holder)) this.#goneSince.delete(holder);
     for (const holder of this.#over) if (!isGone(holder)) this.#over.delete(holder);
   }
 
-  /** Milliseconds until the next reservation is over; undefined when there is none. */
+  /** Milliseconds until the next reservation expires; undefined if there is none. */
   get endsInMs(): number | undefined {
-    // The first that was put in is the oldest.
+    // A Map keeps insertion order, so the first entry is the oldest.
     const [first] = this.#goneSince.values();
     return first === undefined ? undefined : Math.max(0, first + RESERVATION_MS - this.#clock.monotonic());
   }

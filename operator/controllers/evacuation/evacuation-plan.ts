@@ -1,51 +1,51 @@
-/** What becomes of the engines of one model whose end is announced: who is replaced first, who goes, who takes no more. Pure. */
+/** Decides what happens to the engine pods of one model that have an eviction notice: replace, drain, keep or delete. Pure. */
 import type { LeavingPods } from '../../router/endpoints-from-slices.ts';
 import { isFinished, isReady, type Pod } from '../shared/workloads.ts';
 
 export interface PodNotice {
-  /** A taint's key, or a condition's type. */
+  /** Key of the taint, or type of the condition. */
   source: string;
-  /** False where the pod is only more likely to end than others. */
+  /** False if the pod is only more likely to be evicted than others. */
   certain: boolean;
-  /** A replacement would not come to the same node. */
+  /** Whether the node repels a replacement pod. */
   repelled: boolean;
 }
 
 export interface EvacuationInput {
   pods: readonly Pod[];
   noticeOf: (pod: Pod) => PodNotice | undefined;
-  /** Whether it is out of its ReplicaSet, which makes another. */
+  /** Whether the pod was released from its ReplicaSet, which then creates a replacement. */
   isReleased: (pod: Pod) => boolean;
-  /** Engines that there are to be. */
+  /** Desired number of engines. */
   desired: number;
-  /** The model drains to go to sleep: what it has is enough. */
+  /** The model drains to go to sleep, so no replacement is needed. */
   isDraining: boolean;
-  /** How many more engines the budget allows. Asked for only when it matters. */
+  /** How many more engines the budget allows. Only called if the answer matters. */
   room: () => number;
-  /** Whether a pod that cannot be replaced first has finished what it had, or has had its time. */
+  /** Whether a pod without a replacement has finished its requests, or its drain timeout has passed. */
   isDrained: (pod: Pod) => boolean;
 }
 
 export type EvacuationStep =
-  /** A replacement starts now; the engine goes once enough others are ready. */
+  /** Start a replacement now. The engine is deleted once enough others are ready. */
   | { do: 'replace'; pod: Pod; notice: PodNotice }
-  /** There is no room for a replacement: it takes no new requests and finishes what it has. */
+  /** There is no room for a replacement. The engine gets no new requests and finishes those in flight. */
   | { do: 'drain'; pod: Pod; notice: PodNotice }
-  /** There is no room, and it may well stay: it goes on serving. */
+  /** There is no room, and the node may stay. The engine keeps serving. */
   | { do: 'keep'; pod: Pod; notice: PodNotice }
-  /** It is deleted, which makes its replacement start where it has none. */
+  /** Delete the pod. Its ReplicaSet then creates a replacement, unless there is one. */
   | { do: 'delete'; pod: Pod; notice: PodNotice };
 
 export interface EvacuationPlan {
   steps: EvacuationStep[];
-  /** For the route table; absent without any. */
+  /** For the route table; absent if no pod leaves. */
   leaving?: LeavingPods;
 }
 
 /**
- * Another replica first, where the budget allows. A pod that was released from its ReplicaSet is replaced already: a
- * notice that is taken back afterwards changes nothing. A pod that is deleted anyway (DisruptionTarget) is only drained
- * in the routes: its ReplicaSet replaces it.
+ * Starts a replacement first if the budget allows. A released pod already has a replacement, so withdrawing the notice
+ * changes nothing. A pod that is deleted anyway (DisruptionTarget) is only drained in the routes, because its
+ * ReplicaSet replaces it.
  */
 export function planEvacuation(input: EvacuationInput): EvacuationPlan {
   const { pods, noticeOf, isReleased, desired, isDraining, room, isDrained } = input;
@@ -64,11 +64,11 @@ export function planEvacuation(input: EvacuationInput): EvacuationPlan {
     if (isReleased(pod)) {
       if (enough || isFinished(pod)) steps.push({ do: 'delete', pod, notice });
     } else if (enough || isDraining || !notice.repelled || isFinished(pod)) {
-      // What holds it, or who deletes it, takes care of it.
+      // Nothing to do: the other engines suffice, or another controller deletes and replaces the pod.
     } else if (!isReady(pod)) {
       if (notice.certain) steps.push({ do: 'delete', pod, notice });
     } else if (missing <= 0) {
-      // Others start already.
+      // Enough replacements are starting.
     } else {
       left ??= room();
       if (left >= 1) {

@@ -1,4 +1,7 @@
-/** Takes the engines of a model off nodes that are about to go: another first where the budget allows, else after they have drained. */
+/**
+ * Moves the engines of a model off nodes that are about to be removed. Starts a replacement first if the budget allows,
+ * and drains the engine otherwise.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import type { Counter, Registry } from 'prom-client';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
@@ -38,9 +41,9 @@ export interface EvacuationOptions {
   events: EventRecorder;
   clock: Clock;
   registry: Registry;
-  /** Whether no engine of the model takes new requests, as every router has confirmed, and none has any in flight. */
+  /** Whether all routers have confirmed that no engine of the model gets new requests, and none has requests in flight. */
   isIdle: (poolKey: Key, modelUid: string) => boolean;
-  /** The route table has to say something else. */
+  /** Called when the route table of the pool has to change. */
   onChanged: (poolKey: Key) => void;
 }
 
@@ -51,26 +54,26 @@ interface Scope {
   uid: string;
 }
 
-/** What is known of a pod besides the pod. */
+/** State recorded for a pod with a notice. */
 interface Notified {
-  /** Since when its end is announced, in monotonic milliseconds. */
+  /** When the notice was first seen, in monotonic milliseconds. */
   since: number;
-  /** What was last reported of it. */
+  /** The last step that was reported in an event. */
   reported?: EvacuationStep['do'];
-  /** Its deletion was asked for. */
+  /** The pod has been deleted by this process. */
   deleted?: boolean;
 }
 
-/** Says for `kubectl describe pod` what the label's pod goes for. */
+/** Shows in `kubectl describe pod` why the pod has the evacuating label. */
 const NOTICE_ANNOTATION = 'vllm-operator.dev/eviction-notice';
-/** What makes a pod its ReplicaSet's. */
+/** The label by which a ReplicaSet selects its pods. */
 const TEMPLATE_HASH_LABEL = 'pod-template-hash';
-/** Wait for what no watch tells: room in the budget, and requests that end. */
+/** Interval for changes that no watch reports: room in the budget, and requests that end. */
 const LOOK_AGAIN_MS = 1_000;
 
 export class Evacuation {
   readonly #options: EvacuationOptions;
-  /** Of pods. */
+  /** By pod. */
   readonly #leaving: PerObject<Notified>;
   readonly #notices: Counter<'source' | 'action'>;
 
@@ -84,7 +87,7 @@ export class Evacuation {
     this.#leaving = new PerObject(options.state.pods.store);
   }
 
-  /** Looks at the engines of one model. Throws KubeError. */
+  /** Reconciles the engine pods of one model. Throws KubeError. */
   async reconcile(
     key: Key,
     { signal, log }: { signal: AbortSignal; log: Logger },
@@ -122,7 +125,7 @@ export class Evacuation {
       this.#options.onChanged(keyOf(pool));
     }
     const replaced = plan.steps.filter((step) => step.do === 'replace');
-    // Counts in the budget from now on: others are decided on while the writes are under way.
+    // The budget counts the release from now on, because other models are decided on while the writes are in flight.
     departures.setReleasing(uid, stillReleasing(departures.releasing(uid), pods, replaced));
     for (const step of plan.steps) this.#report(scope, step, log);
     await Promise.all(plan.steps.map((step) => this.#act(scope, step, signal)));
@@ -165,7 +168,7 @@ export class Evacuation {
     return this.#options.isIdle(keyOf(pool), model.metadata.uid ?? '');
   }
 
-  /** One event for each thing that is done about a pod, and one count for each pod. */
+  /** Emits one event per step and pod, and counts each pod once. */
   #report({ model }: Scope, step: EvacuationStep, log: Logger): void {
     const { pod, notice } = step;
     const notified = this.#of(pod);
@@ -191,9 +194,9 @@ export class Evacuation {
   }
 
   /**
-   * Makes the Deployment the pod's owner in its ReplicaSet's place, which then makes another. As with a pod of a
-   * ReplicaSet, the PodDisruptionBudget counts the Deployment's replicas, `kubectl drain` sees a controller, and the pod
-   * goes with the Deployment. Its Service goes on selecting it.
+   * Makes the Deployment the owner of the pod instead of its ReplicaSet, which then creates a replacement. As before,
+   * the PodDisruptionBudget counts the Deployment's replicas, `kubectl drain` finds a controller, and the pod is
+   * deleted with the Deployment. The Service keeps selecting the pod.
    */
   async #release(
     { deployment, uid: modelUid }: Scope,
@@ -201,7 +204,7 @@ export class Evacuation {
     signal: AbortSignal,
   ): Promise<void> {
     const { name, namespace = '', uid = '', resourceVersion } = pod.metadata;
-    // Nobody's deletion waits for the pod's, which would take the right to finalize Deployments.
+    // blockOwnerDeletion would need permission to update the finalizers of Deployments, and nothing waits for this pod.
     const owner = { ...controllerReference(deployment), blockOwnerDeletion: false };
     const metadata = {
       uid,
@@ -232,16 +235,16 @@ export class Evacuation {
   }
 }
 
-const OVER = 'it finishes what it has and goes';
+const OVER = 'it finishes its requests and is deleted';
 const NOTES: Record<EvacuationStep['do'], string> = {
-  replace: 'a replacement starts now; until it is ready, this engine stays',
+  replace: 'a replacement starts now; this engine serves until it is ready',
   drain:
-    'the budget has no room for a replacement first; it takes no new requests, finishes what it has and goes',
-  keep: 'it may be taken away, but the budget has no room for a replacement; it goes on serving',
-  delete: 'it was not ready yet and is replaced at once',
+    'the accelerator budget has no room for a replacement; the engine gets no new requests, finishes those in flight and is deleted',
+  keep: 'the node may be removed, but the accelerator budget has no room for a replacement; the engine keeps serving',
+  delete: 'the engine was not ready yet and is replaced at once',
 };
 
-/** Those before that the local copy does not show as released yet, and the new ones. */
+/** UIDs recorded before that the cache does not show as released yet, and the new ones. */
 function stillReleasing(
   before: ReadonlySet<string>,
   pods: readonly Pod[],

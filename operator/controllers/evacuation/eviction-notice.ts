@@ -1,4 +1,4 @@
-/** What announces that a node is about to be taken away, and with it its engines. Pure. */
+/** Detects taints and conditions that announce the removal of a node. Pure. */
 import type { KubeObject } from '../../kube/object.ts';
 import type { Pod } from '../shared/workloads.ts';
 
@@ -15,53 +15,54 @@ export interface Node extends KubeObject {
 }
 
 export interface NodeNotice {
-  /** The taint's key or the condition's type. */
+  /** Key of the taint, or type of the condition. */
   source: string;
-  /** False where the node is only more likely to go than others. */
+  /** False if the node is only more likely to be removed than others. */
   certain: boolean;
-  /** Taints that keep new pods away. */
+  /** Taints that repel new pods. */
   taints: readonly Taint[];
 }
 
-/** What is kept of a Node. */
+/** A Node as it is cached. */
 export interface NoticedNode extends KubeObject {
   notice?: NodeNotice;
 }
 
 /**
- * Taints that say so. A plain cordon (`node.kubernetes.io/unschedulable`) does not: people cordon nodes that stay, and
- * `DeletionCandidateOfClusterAutoscaler` is taken back as often as not.
+ * Taints that announce a removal. A plain cordon (`node.kubernetes.io/unschedulable`) does not, because cordoned nodes
+ * often stay. `DeletionCandidateOfClusterAutoscaler` does not either, because it is often withdrawn.
  */
 const TAINTS: ReadonlyMap<string, { certain: boolean }> = new Map([
-  // aws-node-termination-handler, --taint-node (pkg/node/node.go). A spot interruption comes 2 min ahead.
+  // aws-node-termination-handler, --taint-node (pkg/node/node.go). A spot interruption is announced 2 minutes ahead.
   ['aws-node-termination-handler/spot-itn', { certain: true }],
   ['aws-node-termination-handler/asg-lifecycle-termination', { certain: true }],
   ['aws-node-termination-handler/scheduled-maintenance', { certain: true }],
-  // Only a higher risk (EC2: rebalance recommendations), but early enough to load a model elsewhere.
+  // Only an elevated risk (EC2 rebalance recommendation), but early enough to load the model on another node.
   ['aws-node-termination-handler/rebalance-recommendation', { certain: false }],
-  // GKE and GoogleCloudPlatform/k8s-node-termination-handler, 30 s ahead.
+  // GKE and GoogleCloudPlatform/k8s-node-termination-handler, 30 seconds ahead.
   ['cloud.google.com/impending-node-termination', { certain: true }],
   // AKS node auto-drain, for Preempt, Terminate and Redeploy events (learn.microsoft.com/azure/aks/node-auto-drain).
   ['remediator.kubernetes.azure.com/unschedulable', { certain: true }],
-  // Karpenter from v1 on, and before it; put on nodes before they are drained, interruptions included.
+  // Karpenter since v1, and before v1. Set before a node is drained, also for interruptions.
   ['karpenter.sh/disrupted', { certain: true }],
   ['karpenter.sh/disruption', { certain: true }],
   // cluster-autoscaler, utils/taints.
   ['ToBeDeletedByClusterAutoscaler', { certain: true }],
-  // The machine is off already, and its kubelet cannot say so (k8s.io/cloud-provider/api; well-known taints).
+  // The machine is already off, and its kubelet cannot report that (k8s.io/cloud-provider/api; well-known taints).
   ['node.cloudprovider.kubernetes.io/shutdown', { certain: true }],
   ['node.kubernetes.io/out-of-service', { certain: true }],
 ]);
 
 /**
- * Conditions of the node problem detector of AKS: scheduled events of the machine (30 s ahead for Preempt). The message
- * tells which; those that AKS itself answers with a drain count (learn.microsoft.com/azure/aks/node-auto-drain).
+ * Conditions set by the AKS node problem detector for scheduled events of the machine (30 seconds ahead for Preempt).
+ * The message names the event. Only the events that AKS answers with a drain count
+ * (learn.microsoft.com/azure/aks/node-auto-drain).
  */
 const CONDITIONS: ReadonlySet<string> = new Set(['VMEventScheduled', 'PreemptionScheduled']);
 const CERTAIN_EVENT = /^\s*(Preempt|Terminate|Redeploy)\b/;
 const LIKELY_EVENT = /^\s*SpotRebalanceRecommendation\b/;
 
-/** The notice of a node, if there is one. A certain one comes before a likely one. */
+/** The notice of a node, if it has one. A certain notice takes precedence over a likely one. */
 export function nodeNotice({ spec, status }: Node): NodeNotice | undefined {
   const found = [
     ...(spec?.taints ?? []).flatMap(ofTaint),
@@ -70,7 +71,7 @@ export function nodeNotice({ spec, status }: Node): NodeNotice | undefined {
   const notice = found.find(({ certain }) => certain) ?? found[0];
   if (!notice) return undefined;
   const taints = (spec?.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule');
-  // The taint of a cordon follows the field a moment later.
+  // The taint of a cordon is set a moment after the field.
   if (spec?.unschedulable) taints.push({ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' });
   return {
     ...notice,
@@ -78,7 +79,7 @@ export function nodeNotice({ spec, status }: Node): NodeNotice | undefined {
   };
 }
 
-/** A Node without what nobody reads: a cluster has thousands, and their status is most of it. */
+/** Trims a Node before it is cached. A cluster has thousands of nodes, and most of their size is status. */
 export function keepNotice(node: NoticedNode): NoticedNode {
   const { apiVersion, kind, metadata } = node;
   const { name, uid, resourceVersion } = metadata;
@@ -91,7 +92,7 @@ export function keepNotice(node: NoticedNode): NoticedNode {
   };
 }
 
-/** Whether a pod like this one would not come to the node again. */
+/** Whether the taints would keep a pod with these tolerations from being scheduled to the node again. */
 export function repels({ taints }: NodeNotice, { spec: { tolerations = [] } }: Pod): boolean {
   return taints.some(
     (taint) =>

@@ -1,4 +1,4 @@
-/** Which nodes are about to be taken away. Nodes are read only while there is a pool of spot nodes. */
+/** Nodes that are about to be removed. Nodes are only watched while a pool of spot nodes exists. */
 import type { Registry } from 'prom-client';
 import type { InferencePool } from '../../api/types.ts';
 import { orAbort } from '../../kube/abort.ts';
@@ -18,7 +18,7 @@ export interface NodeNoticesOptions {
   clock?: Clock;
 }
 
-/** No cache of the manager: an operator that may not read nodes works, without the notices that only nodes show. */
+/** Not one of the manager's caches: an operator without permission to read nodes still works, without these notices. */
 export class NodeNotices {
   readonly name = 'node notices';
   readonly #reflector: Reflector<NoticedNode>;
@@ -33,12 +33,12 @@ export class NodeNotices {
     return this.#reflector.store;
   }
 
-  /** The notice of a node, if there is one. */
+  /** The notice of a node, if it has one. */
   of(nodeName: string): NodeNotice | undefined {
     return this.store.get({ name: nodeName })?.notice;
   }
 
-  /** Watches nodes from the first pool of spot nodes on, until the signal aborts. */
+  /** Starts to watch nodes when the first pool of spot nodes appears. Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const unsubscribe = this.#pools.subscribe(({ new: pool }) => {

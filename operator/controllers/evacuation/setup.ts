@@ -1,4 +1,4 @@
-/** The controller that takes engines off nodes that go: what it watches, what it may do, what it is made of. */
+/** Sets up the evacuation controller: its permissions, dependencies and watches. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Controller } from '../../kube/controller.ts';
 import { keyOf } from '../../kube/key.ts';
@@ -13,13 +13,13 @@ import type { NoticedNode } from './eviction-notice.ts';
 import { NodeNotices } from './node-notices.ts';
 
 export const EVACUATION_PERMISSIONS: readonly Permission[] = [
-  // Engines are taken out of their ReplicaSet, so that it makes another first, and deleted.
+  // To release engine pods from their ReplicaSet, which then creates a replacement, and to delete them.
   { type: PODS, verbs: [...READ, 'patch', 'delete'] },
-  // What announces that a node goes. Read only for pools of spot nodes, and not needed otherwise.
+  // To read eviction notices of nodes. Only used for pools of spot nodes.
   { type: NODES, verbs: READ },
 ];
 
-/** What others give to this controller. */
+/** Dependencies that other controllers own. */
 export type EvacuationDependencies = Pick<
   EvacuationOptions,
   'budget' | 'lives' | 'replicas' | 'departures' | 'isIdle'
@@ -45,7 +45,7 @@ export function setupEvacuation(
   return { controller, nodes };
 }
 
-/** Engines whose end is announced: pods, what their number should be, their nodes, and whether nodes matter to the pool. */
+/** Watches engine pods, their Deployments and nodes, and whether the pool uses spot nodes. */
 function watch(controller: Controller, state: ClusterState, nodes: Watchable<NoticedNode>): void {
   controller.watch(state.pods.store, { map: byModel });
   controller.watch(state.deployments.store, { map: byModel });

@@ -1,4 +1,4 @@
-/** What the Deployment and pods of a model say about it, in words that a user can act on. Pure. */
+/** Summarizes the Deployment and pods of a model, including problems that a user can act on. Pure. */
 import { type WorkloadProblem, type WorkloadWords, workloadProblem } from '../shared/workload-problem.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
 import { isFinished, isReady } from '../shared/workloads.ts';
@@ -6,10 +6,10 @@ import { isFinished, isReady } from '../shared/workloads.ts';
 export interface EngineHealth {
   /** `spec.replicas` of the Deployment. */
   desired: number;
-  /** Pods that exist, the ones being stopped included, because they hold accelerators. */
+  /** Existing pods, including terminating ones, because those still hold accelerators. */
   pods: number;
   ready: number;
-  /** A rollout is under way: not every pod has the present template yet. */
+  /** A rollout is in progress: some pods have an older template. */
   rolling: boolean;
   problem?: WorkloadProblem<'EngineCrashed'>;
 }
@@ -27,8 +27,8 @@ const WORDS: WorkloadWords<'EngineCrashed'> = {
 };
 
 /**
- * Reads a Deployment and its pods; an absent Deployment counts as one with nothing running.
- * @param mountFailure what the kubelet says of a pod whose volumes it cannot mount
+ * Reads a Deployment and its pods. A missing Deployment counts as zero replicas.
+ * @param mountFailure why the volumes of a pod cannot be mounted, if known
  */
 export function engineHealth(
   deployment: Deployment | undefined,
@@ -39,7 +39,8 @@ export function engineHealth(
   const status = deployment?.status ?? {};
   const observed =
     deployment !== undefined && (status.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0);
-  // Before the controller has seen the spec, another number of replicas tells of scaling, and the same one of another template.
+  // Until the Deployment controller has observed the spec, a different number of replicas means scaling, and the same
+  // number means a new template.
   const { replicas = 0, updatedReplicas = 0 } = status;
   const rolling = deployment !== undefined && (observed ? replicas > updatedReplicas : replicas === desired);
   const problem =

@@ -1,4 +1,4 @@
-/** The manifests of each model, as its pool, its claims and a rollout under way want them. */
+/** Caches the rendered manifests of each model. They depend on its pool, its volume claims and a rollout in progress. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { Derived } from '../../kube/derived.ts';
@@ -26,7 +26,7 @@ export class ModelManifests {
     this.#manifests = new Derived(options.state.models.store);
   }
 
-  /** All children of the model. Not to be changed. */
+  /** All children of the model. Do not modify the result. */
   of(
     resolved: ResolvedModel,
     { hpa, replicas }: Pick<ModelCircumstances, 'hpa' | 'replicas'>,
@@ -42,7 +42,7 @@ export class ModelManifests {
     );
   }
 
-  /** When a rollout under way is to go on in another way, in milliseconds from now. */
+  /** When the progress of a rollout has to be checked again, in milliseconds from now. */
   lookAgainMs(model: InferenceModel, accelerator: ResolvedAccelerator | undefined): number | undefined {
     return this.#rolloutRoom(model, accelerator).lookAgainMs;
   }
@@ -59,7 +59,7 @@ export class ModelManifests {
     return rolloutRoom({ deployment, pods, resourceName, now: clock.now() });
   }
 
-  /** With a budget, a rollout may start another replica beside the present ones only if it fits. */
+  /** Whether the budget has room for one more replica, which a rollout needs to surge. */
   #hasBudget(pool: InferencePool, accelerator: ResolvedAccelerator): boolean {
     const budget = pool.spec.capacity.accelerators;
     if (budget === undefined) return true;

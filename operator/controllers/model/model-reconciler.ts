@@ -1,4 +1,7 @@
-/** Reconciles one InferenceModel: assess, apply, report. What keeps it from running ends up in status instead of being applied. */
+/**
+ * Reconciles one InferenceModel: assess, apply, report status. A model that is blocked gets a condition, and nothing is
+ * applied.
+ */
 
 import type { InferenceModelStatus } from '../../api/inference-model.ts';
 import { isFailure } from '../../api/reasons.ts';
@@ -47,13 +50,13 @@ export interface ModelReconcilerOptions {
   replicas: ReplicasWriter;
   modes: ScalingModes;
   bounds: BoundsCache;
-  /** How far the routers know a model. */
+  /** The state of the model's routes, as confirmed by the routers of the pool. */
   reachOf: (poolKey: Key, modelUid: string) => Reach | undefined;
   coldStarts: ColdStartRecorder;
   mounts: MountFailures;
-  /** The reason why engines do not start has changed. */
+  /** Called when the reason why engines do not start has changed. */
   onMountFailure: (key: Key) => void;
-  /** What scaling remembers of each model. */
+  /** The lifecycle of each model, as scaling left it. */
   lives: LivesView;
   budget: Pick<AcceleratorBudget, 'isWaiting' | 'placeOf'>;
   status: StatusWriter;
@@ -61,12 +64,12 @@ export interface ModelReconcilerOptions {
   clock: Clock;
 }
 
-/** What one reconcile finds out, in the order in which it does. */
+/** What one reconcile finds out. The fields are filled in this order. */
 interface Scope {
   model: InferenceModel;
   assessment: Assessment;
   desiredReplicas?: number;
-  /** As the server returned it, if it was written just now: the cache may not have it yet. */
+  /** The Deployment as the server returned it, if this reconcile wrote it. The cache may still hold the previous one. */
   written?: Deployment;
 }
 
@@ -75,7 +78,7 @@ interface Context {
   log: Logger;
 }
 
-/** Past the moment at which something changes by itself, so that it has. */
+/** Margin after a scheduled change, so that the change has taken effect when the reconcile runs. */
 const AFTER_CHANGE_MS = 100;
 
 export class ModelReconciler {
@@ -87,11 +90,11 @@ export class ModelReconciler {
     this.#manifests = new ModelManifests(options);
   }
 
-  /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
+  /** Reconciles one key. Throws KubeError. Problems that a user has to fix are reported in status instead. */
   async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
     const { state, assessments } = this.#options;
     const model = state.models.store.get(key);
-    // Children go with the model, by their owner references.
+    // The garbage collector deletes the children through their owner references.
     if (!model || model.metadata.deletionTimestamp !== undefined) return undefined;
     const scope: Scope = { model, assessment: assessments.of(model) };
     const { assessment } = scope;
@@ -105,7 +108,7 @@ export class ModelReconciler {
     return requeueAfter(earliest(this.#next(scope, blocker), lookAgainMs));
   }
 
-  /** When something changes by itself, in milliseconds from now. */
+  /** Milliseconds until the next change that no watch reports. */
   #next({ model, assessment }: Scope, blocker: Blocker | undefined): number | undefined {
     const { clock, modes, bounds } = this.#options;
     const isBlocked = assessment.kind === 'blocked';
@@ -122,7 +125,7 @@ export class ModelReconciler {
     return next === undefined ? undefined : Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS);
   }
 
-  /** Returns when to look again, in milliseconds from now. */
+  /** Returns after how many milliseconds to check again. */
   async #lookAtMounts(key: Key, { model }: Scope, { signal }: Context): Promise<number | undefined> {
     const { mounts, onMountFailure, state } = this.#options;
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
@@ -134,10 +137,11 @@ export class ModelReconciler {
   async #apply(scope: Scope, resolved: ResolvedModel, { signal }: Context): Promise<void> {
     const { pool, model, scaling } = resolved;
     const { acceptance, applier, replicas, modes, clock, state, bounds } = this.#options;
-    // The next leader has to know it before anything runs.
+    // Persist the grant before anything runs, so that the next leader knows it.
     await acceptance.save(pool, model, signal);
     const live = state.deployments.store.get(engineKeyOf(model));
-    // With overcommit, or more taken than there is room for, the budget decides who starts, so everything starts asleep.
+    // With overcommit, or when grants exceed the capacity, the budget decides which models start. So create them with 0
+    // replicas.
     const initial = acceptance.hasRoomForAll(pool) ? initialReplicas(scaling, model.spec.suspend) : 0;
     scope.desiredReplicas =
       scaling.kind === 'Range'
@@ -173,7 +177,7 @@ export class ModelReconciler {
         type: 'Warning',
         reason: 'Contended',
         action: 'Apply',
-        note: `${fight.type.kind} ${fight.key} is changed again and again by ${fight.managers.join(', ') || 'someone else'}; backing off`,
+        note: `${fight.type.kind} ${fight.key} is repeatedly changed by ${fight.managers.join(', ') || 'another client'}; backing off`,
       });
     }
   }
@@ -184,7 +188,7 @@ export class ModelReconciler {
     const resolution = assessment.kind === 'blocked' ? assessment.resolution : assessment.model;
     const { state, clock, status, modes, coldStarts } = this.#options;
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
-    // One that leaves its node is of an earlier start.
+    // A pod that was released from its ReplicaSet belongs to an earlier start.
     coldStarts.pods(
       model.metadata.uid ?? '',
       pods.filter((pod) => !isReleased(pod)),
@@ -223,7 +227,7 @@ export class ModelReconciler {
       const after = findCondition(next.conditions, type);
       if (!after || (before?.reason === after.reason && before.status === after.status)) continue;
       const failed = isFailure(after.reason);
-      // Who scales is no news as long as it works.
+      // A change of the autoscaler is only an event if it fails.
       if (type !== 'Ready' && !failed) continue;
       const { reason, message: note } = after;
       this.#options.events.emit(model, {
@@ -235,14 +239,17 @@ export class ModelReconciler {
     }
   }
 
-  /** How far clients get. Once Ready, one router that starts or does not answer is no reason to say otherwise. */
+  /**
+   * The state of the model's routes. Once a model is Ready, one router that restarts or does not answer does not make
+   * it unready.
+   */
   #reach(model: InferenceModel, pool: InferencePool | undefined): Reach | undefined {
     if (!pool || !isTrue(pool.status?.conditions, 'RouterReady')) return undefined;
     if (isTrue(model.status?.conditions, 'Ready')) return 'served';
     return this.#options.reachOf(keyOf(pool), model.metadata.uid ?? '');
   }
 
-  /** What scaling knows: the queue, schedules, a wake that failed, and whether a request would wake the model. */
+  /** The scaling part of the status: queue position, schedule, a failed wake, and whether a request would wake the model. */
   #scalingView(model: InferenceModel, scaling: ResolvedScaling | undefined): Partial<ModelView> {
     const { uid = '' } = model.metadata;
     const { lives, budget } = this.#options;

@@ -1,4 +1,4 @@
-/** The status of an InferenceModel from what a reconcile found. Pure, and free of anything that changes by itself. */
+/** Computes the status of an InferenceModel from what a reconcile found. Pure, and without values that change on their own. */
 import { modelConditions, type TellingReason } from '../../api/condition-set.ts';
 import type { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferenceModelStatus } from '../../api/inference-model.ts';
@@ -11,19 +11,19 @@ import { decimalText } from '../../values/decimal-text.ts';
 import type { EngineHealth } from './engine-health.ts';
 import { phaseSeen } from './phase-seen.ts';
 
-/** What stopped a reconcile before anything was applied. */
+/** What blocked a reconcile before it applied anything. */
 export type Blocker = {
   message: string;
-  /** False while waiting may help, such as for a pool that is applied a moment later. */
+  /** False if waiting may help, for example until the pool has been created. */
   needsUser: boolean;
 } & (
   | { condition: 'Accepted'; reason: TellingReason<typeof MODEL_CONDITIONS, 'Accepted', 'False'> }
   | { condition: 'MemoryFit'; reason: 'DoesNotFit' }
-  /** Only the summary says it. */
+  /** Has no condition of its own, so only the Ready condition reports it. */
   | { condition: 'Ready'; reason: 'NameTaken' | 'ApplyRefused' | 'Deleting' }
 );
 
-/** What a reconcile knows of a model. Fields after `health` are absent when it was blocked before them. */
+/** What a reconcile knows about a model. Fields after `health` are absent if the model was blocked before they were known. */
 export interface ModelView {
   model: InferenceModel;
   now: number;
@@ -37,29 +37,29 @@ export interface ModelView {
   hourlyCost?: string;
   scaling?: ConditionUpdate;
   cache?: ConditionUpdate;
-  /** How far the routers know the model: absent while not all of them do. */
+  /** The state of the model's routes; absent until all routers have confirmed it. */
   reach?: 'listed' | 'served' | undefined;
-  /** A router of the pool is ready; absent while the pool is not known. */
+  /** Whether a router of the pool is ready; absent while the pool is unknown. */
   routersReady?: boolean;
-  /** At zero replicas, a request wakes the model. */
+  /** Whether a request wakes the model at zero replicas. */
   wakes?: boolean;
-  /** Where it is in its life, as far as that is remembered. */
+  /** The phase that scaling last recorded. */
   phase?: Phase;
-  /** It has asked the budget for accelerators. */
+  /** Whether the model has a pending request for accelerators. */
   waiting?: boolean;
-  /** Lower bound in force, or the fixed number. */
+  /** Lower bound in force, or the fixed number of replicas. */
   leastReplicas?: number;
-  /** The last wake did not end in service; kept until one does. */
+  /** Why the last wake failed. Retained until a wake succeeds. */
   wakeFailure?: Pick<WakeFailure, 'reason' | 'message'>;
   queuePosition?: number;
-  /** The last cold start that this process saw. */
+  /** The last cold start that this process observed. */
   coldStart?: NonNullable<InferenceModelStatus['coldStart']>;
   schedule?: { open: string[]; nextChange?: string };
 }
 
 const { settled, reconciling, stalled, say, sayAs } = modelConditions;
 
-/** Builds the whole status; times of conditions that did not change are kept. */
+/** Builds the whole status. Conditions that did not change keep their transition time. */
 export function modelStatus(view: ModelView): InferenceModelStatus {
   const { model, health, blocker } = view;
   const generation = model.metadata.generation ?? 0;
@@ -104,7 +104,7 @@ function summary(view: ModelView): ConditionUpdate[] {
     return reconciling(
       mustRun(view) ? 'False' : 'True',
       'WaitingForAccelerators',
-      `waits for accelerators of the pool, place ${queuePosition} in the queue`,
+      `waiting for accelerators of the pool; position ${queuePosition} in the queue`,
     );
   }
   if (health.desired === 0 && mustRun(view)) return reconciling('False', 'EnginesStarting', TOO_FEW);
@@ -133,17 +133,17 @@ function summary(view: ModelView): ConditionUpdate[] {
   return settled('EnginesReady', 'all engines are ready');
 }
 
-/** A moment after it was made or woken; for longer only where someone else scaled it. */
+/** Holds for a moment after the model was created or woken, and for longer only if something else scales the Deployment. */
 const TOO_FEW = 'the Deployment has 0 replicas, and spec.scaling asks for more';
-/** Of a number that is fixed at zero, so that nothing wakes the model. */
+/** For a fixed number of zero replicas, which no request changes. */
 export const NO_REPLICAS =
-  'spec.scaling.replicas is 0, and no request changes that; raise it, or set minReplicas: 0 and maxReplicas instead to wake on requests';
-const NO_ROUTER = 'no router of the pool is ready; the conditions of the pool say why';
-const OLD_ONES_SERVE = 'The engines of before go on serving';
+  'spec.scaling.replicas is 0, so requests do not wake the model; raise it, or set minReplicas: 0 and maxReplicas instead to wake on requests';
+const NO_ROUTER = 'no router of the pool is ready; see the conditions of the pool';
+const OLD_ONES_SERVE = 'The previous engines keep serving';
 const NO_ROOM =
-  'The engines of before go on serving, and hold accelerators. One of them is given up for the new one when accelerators were lacking for 10 minutes; with spec.capacity.accelerators in the pool that is done at once';
-const ROLLING = 'engines are being replaced; those of before go on serving';
-const ROUTES_PENDING = 'waiting for the routers of the pool to start and to learn of it';
+  'The previous engines keep serving and hold accelerators. If there is still no room after 10 minutes, one of them is stopped to make room; if the pool sets spec.capacity.accelerators, this happens at once';
+const ROLLING = 'engines are being replaced; the previous ones keep serving';
+const ROUTES_PENDING = 'waiting for the routers of the pool to start and to load the route of this model';
 
 function mustRun({ leastReplicas = 0 }: ModelView): boolean {
   return leastReplicas > 0;
@@ -168,20 +168,20 @@ function available(view: ModelView): ConditionUpdate {
     : sayAs('Available', 'False', 'EnginesStarting', 'no engine is ready');
 }
 
-const HELD = 'requests are held until the first engine is ready';
+const HELD = 'requests wait in the router until the first engine is ready';
 
-/** The pods are gone by now, and their logs with them. */
+/** The pods and their logs are gone by now. */
 function wakeFailureText({ reason, message }: Pick<WakeFailure, 'reason' | 'message'>): string {
   const log =
     reason === 'EngineCrashed' || reason === 'WakeTimeout'
-      ? '; to read the whole log, set scaling.minReplicas to 1 for a while: then the engine is started again and again, and its pod stays'
+      ? '; to read the whole log, set spec.scaling.minReplicas to 1: the engine is then restarted and its pod is kept'
       : '';
-  return `the last wake failed: ${message}. The next request tries again${log}`;
+  return `the last wake failed: ${message}. The next request retries the wake${log}`;
 }
 
 function details({ blocker, plan, scaling, cache }: ModelView): ConditionUpdate[] {
   if (blocker?.condition === 'Accepted') return [say('Accepted', blocker.reason, blocker.message)];
-  const accepted = say('Accepted', 'Accepted', 'the pool takes this model');
+  const accepted = say('Accepted', 'Accepted', 'the pool accepts this model');
   if (blocker?.condition === 'MemoryFit')
     return [accepted, say('MemoryFit', blocker.reason, blocker.message)];
   const memory = plan
@@ -191,7 +191,7 @@ function details({ blocker, plan, scaling, cache }: ModelView): ConditionUpdate[
 }
 
 const UNKNOWN_SHAPE =
-  'the shape of this model is not in the catalog: describe it in spec.model.facts to have its memory planned';
+  'this model is not in the catalog, so its memory is not planned; set spec.model.facts to plan it';
 
 function planStatus(plan: MemoryPlan): NonNullable<InferenceModelStatus['plan']> {
   return {
@@ -202,7 +202,7 @@ function planStatus(plan: MemoryPlan): NonNullable<InferenceModelStatus['plan']>
   };
 }
 
-/** Cost of an hour, to the cent, without a float in the API. */
+/** Cost per hour with two decimals, as a string because the API has no floats. */
 function cost(perAccelerator: string, accelerators: number): string {
   return decimalText(Number(perAccelerator) * accelerators, 2);
 }

@@ -1,4 +1,7 @@
-/** Deployment and pods of each model, looked at once until they change: the budget asks for those of a whole pool at each wake. */
+/**
+ * Caches the Deployment, pods and health of each model until they change. The budget reads those of a whole pool on
+ * each wake.
+ */
 import type { InferenceModel } from '../../api/types.ts';
 import { Derived } from '../../kube/derived.ts';
 import { type Key, keyOf, toKey } from '../../kube/key.ts';
@@ -16,7 +19,7 @@ export interface ModelWorkload {
 export class ModelWorkloads {
   readonly #state: ClusterState;
   readonly #workloads: Derived<ModelWorkload>;
-  /** Keys of the Deployments: to work them out for thousands of models takes longer than to find them. */
+  /** Keys of the Deployments. Computing them for thousands of models takes longer than looking them up. */
   readonly #keys: Derived<Key>;
 
   constructor(state: ClusterState) {
@@ -28,7 +31,7 @@ export class ModelWorkloads {
     );
   }
 
-  /** As the local copies have them. */
+  /** The workload of the model, from the cache. */
   of(model: InferenceModel): ModelWorkload {
     const { deployments, pods } = this.#state;
     const deployment = deployments.store.get(this.#keys.of(model, [], () => toKey(engineKeyOf(model))));

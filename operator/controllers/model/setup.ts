@@ -1,4 +1,4 @@
-/** The controller of InferenceModels: what it watches, what it may do, what it is made of. */
+/** Sets up the InferenceModel controller: its permissions, dependencies and watches. */
 import { isDeepStrictEqual } from 'node:util';
 import { INFERENCE_MODELS } from '../../api/types.ts';
 import { findCondition } from '../../kube/conditions.ts';
@@ -19,13 +19,13 @@ import { ModelReconciler, type ModelReconcilerOptions } from './model-reconciler
 export const MODEL_PERMISSIONS: readonly Permission[] = [
   { type: INFERENCE_MODELS, verbs: READ },
   { type: INFERENCE_MODELS, subresource: 'status', verbs: ['patch'] },
-  // For blockOwnerDeletion of children, where OwnerReferencesPermissionEnforcement is on.
+  // Needed to set blockOwnerDeletion on children where the admission plugin OwnerReferencesPermissionEnforcement is enabled.
   { type: INFERENCE_MODELS, subresource: 'finalizers', verbs: ['update'] },
   { type: PERSISTENT_VOLUME_CLAIMS, verbs: OWN },
   { type: HORIZONTAL_POD_AUTOSCALERS, verbs: OWN },
 ];
 
-/** What others give to this controller. */
+/** Dependencies that other controllers own. */
 export type ModelDependencies = Pick<
   ModelReconcilerOptions,
   | 'assessments'
@@ -61,10 +61,13 @@ export function setupModels(context: OperatorContext, dependencies: ModelDepende
   return controller;
 }
 
-/** A start or a stop changes a Deployment and its pods several times within milliseconds: the status tells of it once. */
+/** Starting or stopping changes a Deployment and its pods several times within milliseconds. One status write covers them. */
 const TELL_AFTER_MS = 50;
 
-/** Models: themselves, their children and pods, their pool, and their namespace. Verdicts that change tell by themselves. */
+/**
+ * Watches models, their children and pods, their pool and their namespace. Changed verdicts are queued by the
+ * acceptance cache.
+ */
 function watch(controller: Controller, state: ClusterState, owners: (object: KubeObject) => Key[]): void {
   controller.watch(state.models.store);
   controller.watch(state.pools.store, {

@@ -1,4 +1,4 @@
-/** Why the routers or the Redis of a pool do not become ready. Pure. */
+/** Explains why the routers or the Redis of a pool do not become ready. Pure. */
 import { type WorkloadProblem, type WorkloadWords, workloadProblem } from '../shared/workload-problem.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
 
@@ -26,7 +26,7 @@ const CACHE: WorkloadWords<'CacheCrashed'> = {
   startRemedy: 'check that its node can run it',
 };
 
-/** What keeps pods of the router Deployment from getting ready. */
+/** Why pods of the router Deployment do not become ready. */
 export function routerProblem(
   deployment: Deployment,
   pods: readonly Pod[],
@@ -35,7 +35,7 @@ export function routerProblem(
   return workloadProblem({ deployment, pods, words: ROUTER, observed: isObserved(deployment), mountFailure });
 }
 
-/** What keeps the pod of the Redis Deployment from getting ready. */
+/** Why the pod of the Redis Deployment does not become ready. */
 export function cacheProblem(
   deployment: Deployment,
   pods: readonly Pod[],

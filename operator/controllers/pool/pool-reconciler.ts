@@ -1,4 +1,4 @@
-/** Makes one InferencePool so: finalizer, routers and Redis, status; and lets go of it once no model uses it. */
+/** Reconciles one InferencePool: finalizer, routers, Redis and status. Removes the finalizer once no model uses the pool. */
 import { isFailure } from '../../api/reasons.ts';
 import type { InferencePool } from '../../api/types.ts';
 import { INFERENCE_POOLS } from '../../api/types.ts';
@@ -30,7 +30,7 @@ import type { Deployment, Pod } from '../shared/workloads.ts';
 import { cacheProblem, routerProblem } from './pool-health.ts';
 import { type PoolView, poolStatus } from './pool-status.ts';
 
-/** Keeps a pool from vanishing under the models that it serves. */
+/** Blocks the deletion of a pool while models use it. */
 export const POOL_FINALIZER = 'vllm-operator.dev/pool-in-use';
 
 export interface PoolReconcilerOptions {
@@ -57,7 +57,7 @@ export class PoolReconciler {
 
   readonly #pods: RouterPods;
   readonly #manifests: Derived<readonly KubeObject[]>;
-  /** As they were when this operator started: routers do not change because a file of it does. */
+  /** Read once, so that the routers do not change if a file changes on disk. */
   readonly #templates = readRouterTemplates();
 
   constructor(options: PoolReconcilerOptions) {
@@ -66,7 +66,7 @@ export class PoolReconciler {
     this.#pods = new RouterPods(options.state);
   }
 
-  /** Reconciles one key. Throws KubeError; what a user has to change ends up in status instead. */
+  /** Reconciles one key. Throws KubeError. Problems that a user has to fix are reported in status instead. */
   async reconcile(key: Key, context: Context): Promise<{ requeueAfterMs?: number } | undefined> {
     const { state, client } = this.#options;
     const pool = state.pools.store.get(key);
@@ -82,7 +82,7 @@ export class PoolReconciler {
       await addFinalizer(client, INFERENCE_POOLS, pool, POOL_FINALIZER, context.signal);
       return undefined;
     }
-    // With foreground deletion the garbage collector already removes the children: making them anew would never end.
+    // With foreground deletion the garbage collector deletes the children first. Applying them again would block it forever.
     const foreground = pool.metadata.finalizers?.includes('foregroundDeletion');
     const written = new Map<string, Deployment>();
     const refused =
@@ -96,7 +96,7 @@ export class PoolReconciler {
     return requeueAfter(earliest(retryMs, lookAgainMs));
   }
 
-  /** Returns when to look again, in milliseconds. */
+  /** Returns after how many milliseconds to check again. */
   async #lookAtMounts(
     workloads: readonly (readonly Pod[])[],
     signal: AbortSignal,
@@ -110,8 +110,8 @@ export class PoolReconciler {
   }
 
   /**
-   * Applies routers and Redis, and collects by name the Deployments that were written. Throws InvalidSpecError, having
-   * applied nothing, when the spec is wrong.
+   * Applies routers and Redis, and adds the written Deployments to `written` by name. Throws InvalidSpecError before it
+   * applies anything if the spec is invalid.
    */
   async #apply(pool: InferencePool, written: Map<string, Deployment>, { signal }: Context): Promise<void> {
     const { applier, identity, resolutions } = this.#options;
@@ -137,7 +137,7 @@ export class PoolReconciler {
     );
   }
 
-  /** The cache may not have yet what was written just now, so `written` comes first. */
+  /** `written` takes precedence over the cache, which may not show the last write yet. */
   async #report(
     pool: InferencePool,
     written: ReadonlyMap<string, Deployment>,

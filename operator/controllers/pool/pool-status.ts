@@ -1,4 +1,4 @@
-/** The status of an InferencePool from what a reconcile found. Pure. */
+/** Computes the status of an InferencePool from what a reconcile found. Pure. */
 import { poolConditions } from '../../api/condition-set.ts';
 import type { PoolReason } from '../../api/conditions.ts';
 import type { InferencePoolStatus } from '../../api/inference-pool.ts';
@@ -12,17 +12,17 @@ export interface PoolView {
   pool: InferencePool;
   now: number;
   url: string;
-  /** Models that the pool has accepted. */
+  /** Number of models that the pool has accepted. */
   models: number;
-  /** Accelerators that their pods hold. */
+  /** Number of accelerators that their pods hold. */
   accelerators: number;
   router?: Deployment;
   /** Absent when the pool has no managed Redis. */
   redis?: Deployment;
-  /** What keeps pods of them from getting ready. */
+  /** Why router pods do not become ready. */
   routerProblem?: WorkloadProblem<'RouterCrashed'>;
   cacheProblem?: WorkloadProblem<'CacheCrashed'>;
-  /** Why nothing, or not everything, was applied; whether a user has to change that. */
+  /** Why the apply failed, and whether the user has to change something. */
   refused?: { reason: PoolReason; message: string; needsUser: boolean };
   /** Models that still use a pool that is being deleted, as `namespace/name`. */
   usedBy?: string[];
@@ -30,7 +30,7 @@ export interface PoolView {
 
 const { settled, reconciling, stalled, say } = poolConditions;
 
-/** Builds the whole status; times of conditions that did not change are kept. */
+/** Builds the whole status. Conditions that did not change keep their transition time. */
 export function poolStatus(view: PoolView): InferencePoolStatus {
   const { pool, router } = view;
   const generation = pool.metadata.generation ?? 0;
@@ -61,7 +61,7 @@ function summary(view: PoolView): ConditionUpdate[] {
     return reconciling(
       'False',
       'Deleting',
-      `waits for the models that use it: ${some}; delete them or move them to another pool`,
+      `still used by models: ${some}; delete them or move them to another pool`,
     );
   }
   if (refused) {
@@ -95,7 +95,7 @@ function summary(view: PoolView): ConditionUpdate[] {
   return settled('RoutersReady', 'all routers are ready');
 }
 
-const ROLLING = 'routers are being replaced; those of before go on serving';
+const ROLLING = 'routers are being replaced; the previous ones keep serving';
 const NO_CACHE = 'the response cache is not ready yet; requests are answered without it';
 
 function routerCondition({ router, routerProblem }: PoolView): ConditionUpdate {
@@ -107,7 +107,7 @@ function routerCondition({ router, routerProblem }: PoolView): ConditionUpdate {
 
 function cacheCondition({ pool, redis, cacheProblem }: PoolView): ConditionUpdate {
   const { enabled, redis: settings } = pool.spec.responseCache;
-  if (!enabled) return say('CacheReady', 'Disabled', 'the response cache is off');
+  if (!enabled) return say('CacheReady', 'Disabled', 'the response cache is disabled');
   if (settings?.external)
     return say('CacheReady', 'External', 'the routers use the Redis of spec.responseCache.redis.external');
   if ((redis?.status?.readyReplicas ?? 0) > 0) return say('CacheReady', 'CacheReady', 'answers are cached');

@@ -1,4 +1,4 @@
-/** The controller of InferencePools: what it watches, what it may do, what it is made of. */
+/** Sets up the InferencePool controller: its permissions, dependencies and watches. */
 import { INFERENCE_POOLS } from '../../api/types.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
@@ -13,18 +13,18 @@ import { createController, type OperatorContext } from '../shared/context.ts';
 import { PoolReconciler, type PoolReconcilerOptions } from './pool-reconciler.ts';
 
 export const POOL_PERMISSIONS: readonly Permission[] = [
-  // Its finalizer is written with a merge patch.
+  // The finalizer is written with a merge patch.
   { type: INFERENCE_POOLS, verbs: [...READ, 'patch'] },
   { type: INFERENCE_POOLS, subresource: 'status', verbs: ['patch'] },
-  // For blockOwnerDeletion of children, where OwnerReferencesPermissionEnforcement is on.
+  // Needed to set blockOwnerDeletion on children where the admission plugin OwnerReferencesPermissionEnforcement is enabled.
   { type: INFERENCE_POOLS, subresource: 'finalizers', verbs: ['update'] },
   { type: CONFIG_MAPS, verbs: OWN },
   { type: INGRESSES, verbs: OWN },
-  // Metadata only, for allowedNamespaces; `get` for the one that the operator itself is in.
+  // Metadata only, for allowedNamespaces. `get` is for the operator's own namespace.
   { type: NAMESPACES, verbs: ['get', ...READ] },
 ];
 
-/** What others give to this controller. */
+/** Dependencies that other controllers own. */
 export type PoolDependencies = Pick<PoolReconcilerOptions, 'resolutions' | 'acceptance' | 'mounts'>;
 
 export function setupPools(context: OperatorContext, dependencies: PoolDependencies): Controller {
@@ -46,10 +46,10 @@ export function setupPools(context: OperatorContext, dependencies: PoolDependenc
   return controller;
 }
 
-/** Many models wake or sleep at once, and the pool counts them: it is enough to count when that is over. */
+/** Many models can wake or sleep at once. Their pool counts them once, after the burst. */
 const COUNT_AFTER_MS = 200;
 
-/** Pools: themselves, their children, and the models that use them. */
+/** Watches pools, their children, and the models that use them. */
 function watch(controller: Controller, state: ClusterState, owners: (object: KubeObject) => Key[]): void {
   controller.watch(state.pools.store);
   controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)], afterMs: COUNT_AFTER_MS });
@@ -57,7 +57,7 @@ function watch(controller: Controller, state: ClusterState, owners: (object: Kub
     map: (pod) => [...routerPoolKeys(pod), ...cachePoolKeys(pod)],
     afterMs: COUNT_AFTER_MS,
   });
-  // Its deletion is the pool's.
+  // A pool is deleted with its namespace.
   controller.watch(state.namespaces.store, {
     map: ({ metadata }) =>
       state.pools.store

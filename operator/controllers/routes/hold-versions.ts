@@ -1,19 +1,19 @@
-/** Since which version of a pool's route table no engine of a model takes new requests. */
+/** The route table version from which on no engine of a model gets new requests. */
 
-/** The part of a route table that matters here. */
+/** The relevant part of a route table. */
 export interface HeldBackModels {
   version: number;
   models: readonly { uid: string; endpoints: readonly { draining: boolean }[] }[];
 }
 
 /**
- * Tables follow each other while other models wake and sleep: a model is held back from the first version on that says so,
- * and waits for no later one.
+ * Newer tables follow while other models wake and sleep. The first version that holds a model back is enough, so
+ * nothing has to wait until all routers confirm the newest one.
  */
 export class HoldVersions {
   readonly #since = new Map<string, number>();
 
-  /** Takes note of a table that is about to be published. Tables come in the order of their versions. */
+  /** Records a table that is about to be published. Tables must come in version order. */
   note({ version, models }: HeldBackModels): void {
     const known = new Set(this.#since.keys());
     for (const { uid, endpoints } of models) {
@@ -24,7 +24,7 @@ export class HoldVersions {
     for (const uid of known) this.#since.delete(uid);
   }
 
-  /** The first of the versions, up to the newest, that hold the model back. Absent when the newest does not. */
+  /** The first version since which the model is held back; undefined if the newest table does not hold it back. */
   since(uid: string): number | undefined {
     return this.#since.get(uid);
   }

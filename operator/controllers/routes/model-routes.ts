@@ -1,4 +1,4 @@
-/** What the route table says of each model of a pool. An entry is the same object until it says something else. */
+/** Builds and caches the route table entry of each model of a pool. An entry is the same object until its content changes. */
 import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { findCondition } from '../../kube/conditions.ts';
@@ -38,40 +38,40 @@ export interface ModelRoutesOptions {
   log: Logger;
 }
 
-/** An entry, and what it was made of besides children and pods, whose changes are watched. */
+/** An entry and its inputs, except children and pods, whose changes are watched. */
 interface CachedRoute extends Partial<Remembered> {
   route: RouteModel;
-  /** Undefined: to be made anew. */
+  /** Undefined if the entry is stale. */
   model: InferenceModel | undefined;
   engine?: RouteEngine;
   pool?: string;
 }
 
-/** What scaling remembers that clients notice. */
+/** State owned by other controllers that affects an entry. */
 interface Remembered {
   life: Life;
-  /** Engines whose end is announced. */
+  /** Engine pods with an eviction notice. */
   leaving: LeavingPods | undefined;
 }
 
-/** Capacity of an engine of which nothing is known any more: vLLM's own default on smaller accelerators. */
+/** Capacity of an engine whose settings are unknown: vLLM's default on smaller accelerators. */
 const DEFAULT_CAPACITY = 256;
 
 /**
- * Longest reason that clients are told. A condition may quote 32 kB of a spec, and the table of a pool is in the memory of
- * every router and in one ConfigMap for all its teams.
+ * Longest reason that clients get, in characters. A condition can quote 32 kB of a spec, and every router and one
+ * ConfigMap hold the table of the whole pool.
  */
 const MAX_MESSAGE = 1_024;
 
 export class ModelRoutes {
   readonly #options: ModelRoutesOptions;
-  /** Of models, as all of this class. */
+  /** By model. */
   readonly #cached: PerObject<CachedRoute>;
-  /** The settings under which a model was last accepted. */
+  /** By model: the settings with which it was last accepted. */
   readonly #lastAccepted: PerObject<RouteEngine>;
-  /** The list of held names that was last found to have all of an engine's. */
+  /** The list of granted names that was last found to cover all names of an engine. */
   readonly #heldNames = new WeakMap<RouteEngine, readonly string[]>();
-  /** The error that was logged last. */
+  /** By model: the error that was logged last. */
   readonly #logged: PerObject<string>;
 
   constructor(options: ModelRoutesOptions) {
@@ -93,7 +93,7 @@ export class ModelRoutes {
     }
   }
 
-  /** Takes over what an operator before this one published. */
+  /** Starts from the table that a previous leader published. */
   adopt(table: RouteTable): void {
     for (const route of table.models) {
       this.#cached.set(route.uid, { route, model: undefined });
@@ -107,9 +107,10 @@ export class ModelRoutes {
   }
 
   /**
-   * The entries of a pool, under the names that each model holds and no others. A model that the pool takes is routed as its
-   * spec says; one whose new spec is refused keeps what it had; one of a namespace that is not admitted has no route. Nor
-   * has one that cannot be routed by a mistake of ours, which is logged and holds up no other.
+   * The entries of a pool. Each model is routed only under the names that it is granted. An accepted model is routed
+   * according to its spec. A model whose new spec is rejected keeps its previous route. A model in a namespace that the
+   * pool does not allow has no route. A model that cannot be routed because of a bug is logged and does not affect the
+   * others.
    */
   of(pool: InferencePool): RouteModel[] {
     const { state, resolutions, acceptance } = this.#options;
@@ -132,16 +133,19 @@ export class ModelRoutes {
     });
   }
 
-  /** Logs what nobody expected, once until it is another error: tables are made many times a second. */
+  /** Logs an unexpected error once until it changes, because tables are compiled many times per second. */
   #logOnce(model: InferenceModel, err: unknown): void {
     const { uid = '' } = model.metadata;
     const message = String(err);
     if (this.#logged.get(uid) === message) return;
     this.#logged.set(uid, message);
-    this.#options.log.error({ err, model: keyOf(model) }, 'the model cannot be routed as its spec says');
+    this.#options.log.error({ err, model: keyOf(model) }, 'cannot build the route of the model');
   }
 
-  /** What to route of a model: its present spec if it holds all names of that, else what it had before under names that it holds. */
+  /**
+   * The settings to route: the present spec if all its names are granted, else the last accepted one limited to granted
+   * names.
+   */
   #granted(
     { metadata: { uid = '' } }: InferenceModel,
     present: RouteEngine | undefined,
@@ -210,7 +214,7 @@ export class ModelRoutes {
     const pods = state.pods.store.byIndex('byModel', key);
     const service = state.services.store.get(engineKey);
     const health = engineHealth(state.deployments.store.get(engineKey), pods);
-    // A table says neither since when nor for what a model waits.
+    // A table contains neither timestamps nor what a model waits for.
     const phase = phaseSeen(remembered.life.phase, { model, health, waiting: false, now: 0 });
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     return {
@@ -226,7 +230,7 @@ export class ModelRoutes {
     };
   }
 
-  /** Undefined by a mistake of ours: then it keeps what it had. */
+  /** Returns undefined on an unexpected error, so that the model keeps its previous route. */
   #attempt(resolve: (model: InferenceModel) => Resolution, model: InferenceModel): Resolution | undefined {
     try {
       return resolve(model);
@@ -246,12 +250,12 @@ function withNames(engine: RouteEngine, held: ReadonlySet<string>): RouteEngine 
   return { ...engine, servedNames: own(engine.servedNames), adapters: own(engine.adapters) };
 }
 
-/** Changes with the spec of a pool, and not with its status. */
+/** Changes with the spec of a pool, but not with its status. */
 function versionOf({ metadata }: InferencePool): string {
   return `${metadata.uid}/${metadata.generation}`;
 }
 
-/** Why a request for the model should not even wait: nothing is coming that would answer it. */
+/** Why routers reject a request for the model at once, because no engine is coming that could answer it. */
 function unavailable(
   model: InferenceModel,
   scaling: ResolvedScaling | undefined,

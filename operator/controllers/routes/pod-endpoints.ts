@@ -1,10 +1,10 @@
-/** Endpoints that are pods for certain. Pure. */
+/** Filters EndpointSlices by the addresses of known pods. Pure. */
 import type { EndpointSlice } from '../../router/endpoints-from-slices.ts';
 import type { Pod } from '../shared/workloads.ts';
 
 /**
- * The slices without the endpoints that are not addresses of these pods. Routers reach what teams do not, and who may
- * write EndpointSlices could otherwise have them ask any server; only a kubelet writes the address of a pod.
+ * Drops endpoints whose address does not belong to one of these pods. Routers reach targets that teams cannot, so
+ * anyone who may write EndpointSlices could direct requests anywhere. Only a kubelet sets the address of a pod.
  */
 export function podEndpoints(slices: readonly EndpointSlice[], pods: readonly Pod[]): EndpointSlice[] {
   const addresses = new Map(

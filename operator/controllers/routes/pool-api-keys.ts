@@ -1,4 +1,4 @@
-/** The API keys of each pool, put together anew only when ConfigMaps, namespaces or the pool's spec have changed. */
+/** Caches the API keys of each pool until ConfigMaps, namespaces or the pool's spec change. */
 import type { InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { Derived } from '../../kube/derived.ts';
@@ -36,7 +36,7 @@ export class PoolApiKeys {
       .dropOn(namespaces.store, () => pools.store.list().map(({ metadata }) => metadata.uid));
   }
 
-  /** Keys that a pool admits, each with the namespace that holds it, and what is wrong with others. */
+  /** The keys that the pool accepts, each with its namespace, and the problems of rejected keys. */
   of(pool: InferencePool): PoolKeys {
     if (pool.spec.router.auth.mode !== 'APIKey') return { keys: [], issues: [] };
     const holders = this.#holdersOf(pool);
@@ -51,14 +51,14 @@ export class PoolApiKeys {
     const parse = () => parseApiKeys(admitted, holders.of(pool), this.#read);
     let found = parse();
     if (holders.settle(pool, found.keys)) {
-      // What one has given up may be what another claims.
+      // A key that one namespace has given up may be claimed by another.
       found = parse();
       holders.settle(pool, found.keys);
     }
     return found;
   }
 
-  /** Those of the keys that routers may take: it is written who holds them. */
+  /** The keys that routers may accept, because their holder is persisted. */
   saved(pool: InferencePool, keys: RouteKey[]): RouteKey[] {
     const holders = this.#holdersOf(pool);
     return keys.every((key) => holders.isSaved(pool, key))
@@ -66,7 +66,7 @@ export class PoolApiKeys {
       : keys.filter((key) => holders.isSaved(pool, key));
   }
 
-  /** Milliseconds until keys of the pool become free by themselves. */
+  /** Milliseconds until a reserved key of the pool becomes free. */
   changesInMs(pool: InferencePool): number | undefined {
     return pool.spec.router.auth.mode === 'APIKey' ? this.#holdersOf(pool).changesInMs : undefined;
   }
@@ -76,7 +76,7 @@ export class PoolApiKeys {
     return admitsNamespace(pool, namespace, namespaces.store.get(namespace)?.metadata.labels);
   }
 
-  /** UIDs of the pools that take keys of a namespace. */
+  /** UIDs of the pools that accept keys of a namespace. */
   #admitting(namespace: string): (string | undefined)[] {
     const pools = this.#options.state.pools.store.list();
     return pools.filter((pool) => this.#admits(pool, namespace)).map(({ metadata }) => metadata.uid);

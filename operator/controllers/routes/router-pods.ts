@@ -1,4 +1,4 @@
-/** Which pods are the routers of a pool, or its Redis. Anybody may write a label, so namespace and owners decide. */
+/** Finds the router and Redis pods of a pool. Anyone can set labels, so namespace and owner references decide. */
 import type { InferencePool } from '../../api/types.ts';
 import { keyOf } from '../../kube/key.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
@@ -9,7 +9,7 @@ import type { Pod } from '../shared/workloads.ts';
 
 export class RouterPods {
   readonly #state: ClusterState;
-  /** Pods that were found to be of a pool. A ReplicaSet may be gone before the last of its pods has ended. */
+  /** Pods that were verified. A ReplicaSet may be deleted before the last of its pods has terminated. */
   readonly #found: PerObject<true>;
 
   constructor(state: ClusterState) {
@@ -18,14 +18,14 @@ export class RouterPods {
   }
 
   /**
-   * The pods that Kubernetes made for the pool's own Deployment: by UID from pod to ReplicaSet to Deployment to pool, all
-   * in the pool's namespace. Who may write there may also change the Deployment itself.
+   * The pods of the pool's router Deployment, verified by owner UID from pod to ReplicaSet to Deployment to pool, all
+   * in the pool's namespace. Anyone who may write there may change the Deployment itself anyway.
    */
   of(pool: InferencePool): Pod[] {
     return this.#find(pool, routerName(pool.metadata.name), 'byRouterPool');
   }
 
-  /** The pods of its Redis, found in the same way. */
+  /** The pods of its Redis, verified in the same way. */
   cacheOf(pool: InferencePool): Pod[] {
     return this.#find(pool, redisName(pool.metadata.name), 'byCachePool');
   }

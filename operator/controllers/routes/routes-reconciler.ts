@@ -1,4 +1,7 @@
-/** Keeps the routers of every pool on the newest route table, and a snapshot of it in a ConfigMap for routers that start alone. */
+/**
+ * Keeps the routers of every pool on the newest route table, and a snapshot of it for routers that start while the
+ * operator is down.
+ */
 import type { InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { KubeError } from '../../kube/errors.ts';
@@ -46,23 +49,26 @@ export interface RoutesReconcilerOptions {
   coldStarts: ColdStartRecorder;
   lives: LivesView;
   departures: DeparturesView;
-  /** What the routers know of a model has changed. */
+  /** Called when the confirmed route state of a model has changed. */
   onRouted: (modelKey: Key) => void;
 }
 
-/** A stop must not wait long for a server that does not answer. */
+/** Shutdown must not wait long for a server that does not answer. */
 const FLUSH_TIMEOUT_MS = 3_000;
 
-/** Between two tables of a pool. Short beside what a client notices, long beside compiling a table of thousands of models. */
+/**
+ * Shortest interval between two tables of a pool. Clients do not notice it, and it is long compared with compiling a
+ * table of thousands of models.
+ */
 const PAUSE_MS = 20;
 
-/** Past the moment at which something changes by itself, so that it has. */
+/** Margin after a scheduled change, so that the change has taken effect when the reconcile runs. */
 const AFTER_CHANGE_MS = 50;
 
-/** `listed`: requests for the model are known and held; `served`: there is an engine to send them to. */
+/** `listed`: routers know the model and queue its requests. `served`: it also has an engine to send them to. */
 export type Reach = 'listed' | 'served';
 
-/** Of the names of namespaces in an event, whose note may have 1 KiB. */
+/** Longest list of namespaces in an event, in characters. An event note is limited to 1 KiB. */
 const MAX_TEAMS = 800;
 
 interface PoolRoutes {
@@ -70,14 +76,14 @@ interface PoolRoutes {
   table: RouteTable | undefined;
   holds: HoldVersions;
   compiledAt: number;
-  /** The last table of which `reach` tells. */
+  /** The table that `reach` describes. */
   noted: RouteTable | undefined;
-  /** By model UID, of the last table that every router has confirmed. */
+  /** By model UID: the route state in the last table that all routers have confirmed. */
   reach: Map<string, Reach>;
-  /** What is wrong with API keys, and what was told of that. */
+  /** Problems of API keys, and those that were reported already. */
   keyIssues: readonly ApiKeyIssue[];
   reportedIssues: ReadonlySet<string>;
-  /** What was told of models and engines that routers have no room for. */
+  /** The namespaces that were last reported to exceed the capacity of the routers. */
   reportedLeftOut: string;
 }
 
@@ -101,7 +107,7 @@ export class RoutesReconciler {
     });
   }
 
-  /** Holds the connections to the routers until the signal aborts. The routers keep their tables. */
+  /** Maintains the connections to the routers until the signal aborts. Routers keep their tables after that. */
   async run(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     signal.addEventListener('abort', () => resolve(), { once: true });
@@ -110,12 +116,12 @@ export class RoutesReconciler {
     const { snapshots, log } = this.#options;
     await snapshots
       .flush(AbortSignal.timeout(FLUSH_TIMEOUT_MS))
-      .catch((err: unknown) => log.warn({ err }, 'the last route snapshot could not be written'));
+      .catch((err: unknown) => log.warn({ err }, 'cannot write the last route snapshot'));
     this.#pools.clear();
     await this.#admin.close();
   }
 
-  /** Compiles the table of one pool and publishes it. */
+  /** Compiles and publishes the route table of one pool. */
   async reconcile(
     key: Key,
     { signal }: { signal: AbortSignal },
@@ -130,7 +136,7 @@ export class RoutesReconciler {
       return undefined;
     }
     const routes = this.#pools.get(key) ?? this.#open(key, pool);
-    // The first of many changes goes at once, and those that follow go together.
+    // The first of a burst of changes is published at once, and the following ones together.
     const early = routes.compiledAt + PAUSE_MS - clock.monotonic();
     if (early > 0) return { requeueAfterMs: early };
     routes.compiledAt = clock.monotonic();
@@ -150,15 +156,15 @@ export class RoutesReconciler {
     routes.table = table;
     routes.holds.note(table);
     routes.fleet.publish(table);
-    // Tells of its status, also when there are no routers.
+    // Also reports the fleet status if there are no routers.
     routes.fleet.setRouters(routerEndpoints(this.#routers.of(pool)));
     snapshots.offer(pool, table);
-    // What could be written is in force; the rest is tried again.
+    // Grants that could be persisted are in force. The rest is retried.
     if (unsaved) throw unsaved;
     return this.#changesByItself(pool);
   }
 
-  /** Writes what models and keys hold before routers act on it. Returns why that did not work. */
+  /** Persists grants before routers act on them. Returns the error if that failed. */
   async #saveGrants(pool: InferencePool, signal: AbortSignal): Promise<KubeError | undefined> {
     const { acceptance, ledger } = this.#options;
     acceptance.verdicts(pool);
@@ -171,7 +177,7 @@ export class RoutesReconciler {
     }
   }
 
-  /** When what is kept for holders that are gone becomes free. */
+  /** When the next reservation expires. */
   #changesByItself(pool: InferencePool): { requeueAfterMs: number } | undefined {
     const next = earliest(this.#options.acceptance.changesInMs(pool), this.#keys.changesInMs(pool));
     return next === undefined ? undefined : { requeueAfterMs: next + AFTER_CHANGE_MS };
@@ -218,7 +224,7 @@ export class RoutesReconciler {
     return keys;
   }
 
-  /** One event for each key that is not in force, when that is new. */
+  /** Emits one event for each rejected key when the problem is new. */
   #reportIssues(pool: InferencePool, routes: PoolRoutes, issues: readonly ApiKeyIssue[]): void {
     const now = new Set(
       issues.map((issue) => `ConfigMap ${issue.namespace}/${issue.configMap}: ${describeIssue(issue)}`),
@@ -235,11 +241,11 @@ export class RoutesReconciler {
     routes.reportedIssues = now;
   }
 
-  /** One event for the namespaces whose models or engines routers have no room for, when they are others than before. */
+  /** Emits one event when the set of namespaces that exceed the capacity of the routers changes. */
   #reportLeftOut(pool: InferencePool, routes: PoolRoutes, leftOut: readonly LeftOut[]): void {
     const teams = leftOut.map(({ namespace }) => namespace).join(', ');
     if (teams !== '' && teams !== routes.reportedLeftOut) {
-      const note = `Routers have no room for all models and engines of: ${teams.slice(0, MAX_TEAMS)}. Set spec.budget, or use another pool for some.`;
+      const note = `The routers of this pool have no room for all models and engines of namespaces: ${teams.slice(0, MAX_TEAMS)}. Limit them with spec.capacity, or move some models to another pool.`;
       this.#options.events.emit(pool, {
         type: 'Warning',
         reason: 'RoutersFull',
@@ -257,7 +263,7 @@ export class RoutesReconciler {
       namespace: pool.metadata.namespace ?? '',
       name: redisName(pool.metadata.name),
     });
-    // The password goes to nobody else's.
+    // The password must not be sent to a Service that the pool does not own.
     if (!service || !isOwnedBy(service, pool.metadata.uid ?? '')) return undefined;
     const host = service.spec.clusterIP;
     const port = service.spec.ports?.[0]?.port;
@@ -267,7 +273,7 @@ export class RoutesReconciler {
     return { host, port, username, password };
   }
 
-  /** Notes which models every router knows by now, and with an engine to send requests to. */
+  /** Records which models all routers know, and which of those have an engine. */
   #noteRouted(key: Key): void {
     const { coldStarts, onRouted } = this.#options;
     const routes = this.#pools.get(key);
@@ -284,12 +290,12 @@ export class RoutesReconciler {
     routes.reach = reach;
   }
 
-  /** How far the routers of a pool know a model; undefined when not all of them have confirmed that they do. */
+  /** The route state of a model; undefined until all routers of the pool have confirmed it. */
   reachOf(poolKey: Key, modelUid: string): Reach | undefined {
     return this.#pools.get(poolKey)?.reach.get(modelUid);
   }
 
-  /** Since which version of the table, confirmed by every router, no engine of the model takes new requests. */
+  /** First route table version, confirmed by all routers, in which no engine of the model gets new requests. */
   heldBackSince(poolKey: Key, modelUid: string): number | undefined {
     const routes = this.#pools.get(poolKey);
     const version = routes?.holds.since(modelUid);

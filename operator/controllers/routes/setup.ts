@@ -1,4 +1,4 @@
-/** The controllers of route tables and their snapshots: what they watch, what they may do, what they are made of. */
+/** Sets up the controllers of route tables and their snapshots: permissions, dependencies and watches. */
 import type { Controller } from '../../kube/controller.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
@@ -14,13 +14,13 @@ import { SnapshotWriter } from './snapshot-writer.ts';
 export const ROUTES_PERMISSIONS: readonly Permission[] = [
   { type: ENDPOINT_SLICES, verbs: READ },
   { type: PODS, verbs: READ },
-  // Metadata only: whether the pod that says it is a router is one of the pool's Deployment.
+  // Metadata only, to verify that a router pod belongs to the pool's Deployment.
   { type: REPLICA_SETS, verbs: READ },
-  // Snapshots of route tables, and records of grants; API keys are read.
+  // Written: route snapshots and grant records. Read: API keys.
   { type: CONFIG_MAPS, verbs: OWN },
 ];
 
-/** What others give to these controllers. */
+/** Dependencies that other controllers own. */
 export type RoutesDependencies = Pick<
   RoutesReconcilerOptions,
   'resolutions' | 'acceptance' | 'ledger' | 'demand' | 'lives' | 'departures' | 'coldStarts'
@@ -51,14 +51,14 @@ export function setupRoutes(
   return { controllers: [tables, written], routes };
 }
 
-/** Routes of a pool: whatever ends up in its route table, and its routers. */
+/** Watches everything that the route table of a pool depends on, and its routers. */
 function watch(controller: Controller, state: ClusterState): void {
   controller.watch(state.pools.store);
   controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)] });
   const ofModel = (object: KubeObject) => poolKeysOfModel(state, object);
   controller.watch(state.endpointSlices.store, { map: ofModel });
   controller.watch(state.services.store, { map: (service) => [...poolKeys(service), ...ofModel(service)] });
-  // The addresses of engines count only if they are of their model's pods.
+  // The address of an endpoint only counts if it belongs to a pod of the model.
   controller.watch(state.pods.store, {
     map: (pod) => (pod.status?.podIP === undefined ? [] : ofModel(pod)),
     changed: isElsewhere,

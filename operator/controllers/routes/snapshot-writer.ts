@@ -1,6 +1,7 @@
 /**
- * Keeps the last route table of a pool, without secrets, where a router finds it that starts while the operator is down.
- * At its own pace: routers must not wait for the API server to take a large ConfigMap.
+ * Writes the last route table of a pool, without secrets, to a ConfigMap for routers that start while the operator is
+ * down. It has a work queue of its own, because routers must not wait until the API server has accepted a large
+ * ConfigMap.
  */
 import type { InferencePool } from '../../api/types.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -18,10 +19,10 @@ import type { RouteTable } from '../../router/route-table.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
 
-/** Endpoints come and go during a rollout; a snapshot half a minute old still has the Services as last resort. */
+/** Endpoints change during a rollout. A snapshot that is half a minute old still has the Services as last resort. */
 const INTERVAL_MS = 30_000;
 
-/** The API server refuses objects above 1.5 MiB (etcd's limit); metadata needs some of that. */
+/** The API server rejects objects above 1.5 MiB (limit of etcd), and metadata needs a part of that. */
 const MAX_BYTES = 1_000_000;
 
 const FILE = 'routes.json';
@@ -31,7 +32,7 @@ export interface SnapshotWriterOptions {
   state: ClusterState;
   clock: Clock;
   log: Logger;
-  /** A pool has a table that was not saved yet. */
+  /** Called when a pool has a table that is not saved yet. */
   onNew: (poolKey: Key) => void;
 }
 
@@ -43,7 +44,7 @@ interface Saved {
 
 export class SnapshotWriter {
   readonly #options: SnapshotWriterOptions;
-  /** Of pools, as the tables that are not saved yet. */
+  /** By pool. */
   readonly #saved: PerObject<Saved>;
   readonly #waiting: PerObject<RouteTable>;
 
@@ -53,7 +54,7 @@ export class SnapshotWriter {
     this.#waiting = new PerObject(options.state.pools.store);
   }
 
-  /** The table that an operator before this one published, so that versions keep growing. */
+  /** The table that a previous leader published. Versions continue from it. */
   load(pool: InferencePool): RouteTable | undefined {
     const found = this.#options.state.configMaps.store.get(this.#key(pool));
     const text = found?.data?.[FILE];
@@ -65,15 +66,11 @@ export class SnapshotWriter {
         text: contentOf(table),
         at: Number.NEGATIVE_INFINITY,
       });
-    else
-      this.#options.log.warn(
-        { pool: keyOf(pool) },
-        'the route snapshot is no route table; it is written anew',
-      );
+    else this.#options.log.warn({ pool: keyOf(pool) }, 'the route snapshot is invalid; it will be rewritten');
     return table;
   }
 
-  /** Takes the newest table of a pool. */
+  /** Queues the newest table of a pool. */
   offer(pool: InferencePool, table: RouteTable): void {
     const { uid } = pool.metadata;
     if (this.#saved.get(uid)?.table === table && this.#exists(pool)) return;
@@ -82,7 +79,7 @@ export class SnapshotWriter {
     this.#options.onNew(keyOf(pool));
   }
 
-  /** Writes the newest table of a pool if it says something new, at most every half a minute. Throws KubeError. */
+  /** Writes the newest table of a pool if its content has changed, at most every 30 seconds. Throws KubeError. */
   async reconcile(
     key: Key,
     { signal }: { signal: AbortSignal },
@@ -99,7 +96,7 @@ export class SnapshotWriter {
     if (saved && this.#exists(pool)) {
       const wait = saved.at + INTERVAL_MS - clock.monotonic();
       if (wait > 0) return { requeueAfterMs: wait };
-      // The version alone says nothing to a router that starts without the operator.
+      // A new version number alone is of no use to a router that starts while the operator is down.
       if (saved.text === contentOf(table)) {
         this.#settle(pool, { ...saved, table });
         return undefined;
@@ -109,7 +106,7 @@ export class SnapshotWriter {
     return undefined;
   }
 
-  /** Writes what was put off: the next operator is to find the last word of this one. */
+  /** Writes the pending tables, so that the next leader starts from the last state of this one. */
   async flush(signal: AbortSignal): Promise<void> {
     for (const pool of this.#options.state.pools.store.list()) {
       const { uid } = pool.metadata;
@@ -126,7 +123,7 @@ export class SnapshotWriter {
   #settle(pool: InferencePool, saved: Saved): void {
     const { uid } = pool.metadata;
     this.#saved.set(uid, saved);
-    // Another may have come while this one was written.
+    // A newer table may have been queued during the write.
     if (this.#waiting.get(uid) === saved.table) this.#waiting.delete(uid);
     else if (this.#waiting.has(uid)) this.#options.onNew(keyOf(pool));
   }
@@ -139,7 +136,7 @@ export class SnapshotWriter {
       this.#settle(pool, saved);
       log.warn(
         { pool: keyOf(pool), models: table.models.length },
-        'the route table is too large for a snapshot; a router that starts without the operator waits for it',
+        'the route table is too large for a snapshot; routers that start while the operator is down wait for it',
       );
       return;
     }
@@ -151,7 +148,7 @@ export class SnapshotWriter {
         name,
         namespace,
         labels: poolLabels('router', pool.metadata),
-        // Not as controller: the applier prunes what it did not render, and this is written at another pace.
+        // Not a controller reference, because the applier prunes controlled objects that it did not render.
         ownerReferences: [
           {
             apiVersion: pool.apiVersion,
@@ -172,7 +169,7 @@ export class SnapshotWriter {
   }
 }
 
-/** What a snapshot says, but for its version. */
+/** The content of a snapshot without its version. */
 function contentOf(table: RouteTable): string {
   return JSON.stringify({ ...snapshot(table), version: 0 });
 }

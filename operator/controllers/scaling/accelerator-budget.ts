@@ -1,4 +1,4 @@
-/** Owns who asks for accelerators, who waits where, and who goes for whom: lets the arbitration decide for a pool, and holds its answer. */
+/** Owns the accelerator requests, the queue and the evictions of each pool. Runs the arbitration and stores its result. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import { PerObject } from '../../kube/per-object.ts';
@@ -24,15 +24,15 @@ export interface AcceleratorBudgetOptions {
   replicas: ReplicasView;
   departures: DeparturesView;
   demand: DemandTracker;
-  /** Lower bound in force, schedules included. */
+  /** Lower bound in force, including schedules. */
   minReplicas: (scaling: ResolvedScaling) => number;
 }
 
-/** Models whose place changed, to be looked at again, and who has to go for whom. */
+/** The changes of one arbitration. */
 export interface Arbitration {
-  /** Keys of models that were granted, evicted or moved in the queue. */
+  /** Keys of the models that were granted accelerators, evicted, or moved in the queue. They have to be reconciled. */
   touched: string[];
-  /** New evictions, as model and the model that it makes room for. */
+  /** New evictions: the model that has to sleep, and the model that waits for its accelerators. */
   evictions: { victim: InferenceModel; waiter: InferenceModel }[];
 }
 
@@ -40,10 +40,10 @@ export interface Answer extends Arbitration {
   granted: boolean;
 }
 
-/** Times are monotonic milliseconds. */
+/** A pending request. Times are in monotonic milliseconds. */
 interface BudgetRequest {
   since: number;
-  /** In all. */
+  /** Total number, not the increase. */
   replicas: number;
 }
 
@@ -52,11 +52,11 @@ const GRANTED: Answer = { granted: true, touched: [], evictions: [] };
 export class AcceleratorBudget {
   readonly #options: AcceleratorBudgetOptions;
   readonly #workloads: ModelWorkloads;
-  /** Of models, as the two that follow. */
+  /** By model. */
   readonly #requests: PerObject<BudgetRequest>;
-  /** Place in the queue; 1 is next. */
+  /** By model: position in the queue; 1 is next. */
   readonly #places: PerObject<number>;
-  /** UID of the waiting model for which this one is to go to sleep. */
+  /** By model: UID of the waiting model for which it has to sleep. */
   readonly #evictedFor: PerObject<string>;
 
   constructor(options: AcceleratorBudgetOptions) {
@@ -68,22 +68,22 @@ export class AcceleratorBudget {
     this.#evictedFor = new PerObject(models);
   }
 
-  /** Whether the model has asked for accelerators that it has not taken. */
+  /** Whether the model has a pending request for accelerators. */
   isWaiting(uid: string): boolean {
     return this.#requests.has(uid);
   }
 
-  /** Place in the queue, from 1; absent while the model does not wait. */
+  /** Position in the queue, starting at 1; undefined if the model does not wait. */
   placeOf(uid: string): number | undefined {
     return this.#places.get(uid);
   }
 
-  /** UID of the waiting model for which this one is to go to sleep. */
+  /** UID of the waiting model for which this model has to sleep. */
   evictedFor(uid: string): string | undefined {
     return this.#evictedFor.get(uid);
   }
 
-  /** Asks for so many replicas in all. Who is not granted them waits from its first request on. */
+  /** Requests a total number of replicas. A model that is not granted them keeps its place from its first request on. */
   ask(
     pool: InferencePool,
     { metadata: { uid = '' } }: InferenceModel,
@@ -96,13 +96,13 @@ export class AcceleratorBudget {
     return { granted: granted.has(uid), ...arbitration };
   }
 
-  /** Takes a request back, or settles it: what was asked for is taken. */
+  /** Removes a request, because it is granted or no longer needed. */
   withdraw({ metadata: { uid = '' } }: InferenceModel): void {
     this.#requests.delete(uid);
     this.#places.delete(uid);
   }
 
-  /** Whether the pool has a budget at all. */
+  /** Whether the pool limits accelerators at all. */
   applies(pool: InferencePool): boolean {
     return (
       pool.spec.capacity.accelerators !== undefined || (pool.spec.capacity.namespaceQuotas ?? []).length > 0
@@ -120,14 +120,14 @@ export class AcceleratorBudget {
       .map(keyOf);
   }
 
-  /** Replicas that the model may have beside those that it has, without end where there is no budget; none while somebody waits for the pool. */
+  /** How many more replicas the model may start: infinite without a budget, and 0 while another model waits for the pool. */
   room(pool: InferencePool, model: InferenceModel, now: number): number {
     if (!this.applies(pool)) return Number.POSITIVE_INFINITY;
     const { count } = this.#options.resolutions.pool(pool).accelerator;
     return Math.max(0, Math.floor(roomFor(model.metadata.namespace ?? '', this.#input(pool, now)) / count));
   }
 
-  /** Decides anew for the whole pool and keeps it: who may wake, who waits and where, and who goes to sleep for whom. */
+  /** Arbitrates for the whole pool and stores the result: which models may wake, the queue, and which models are evicted. */
   decide(pool: InferencePool, now: number): Arbitration & { granted: ReadonlySet<string> } {
     const candidates = this.#options.state.models.store.byIndex('byPool', keyOf(pool));
     const byUid = new Map(candidates.map((model) => [model.metadata.uid ?? '', model]));
@@ -151,7 +151,7 @@ export class AcceleratorBudget {
     return { ...result, granted: new Set(decision.granted) };
   }
 
-  /** An eviction holds for as long as that model waits and the victim has not gone. */
+  /** An eviction stays in force while the waiting model waits and the evicted model still has replicas. */
   #stillEvicted(
     victim: InferenceModel,
     waiter: string | undefined,
@@ -161,7 +161,7 @@ export class AcceleratorBudget {
     return this.#replicas(victim) > 0 ? waiter : undefined;
   }
 
-  /** What the model was last given. */
+  /** The number of replicas that the operator last set. */
   #replicas(model: InferenceModel): number {
     const { deployment } = this.#workloads.of(model);
     return deployment ? this.#options.replicas.of(model.metadata.uid ?? '', deployment) : 0;
@@ -177,7 +177,7 @@ export class AcceleratorBudget {
     const key = keyOf(pool);
     const { count, resourceName } = resolutions.pool(pool).accelerator;
     const resolve = resolutions.findInPool(pool);
-    // One that has nothing and asks for nothing changes nothing.
+    // Models that hold nothing and request nothing do not affect the arbitration.
     const present = state.models.store.byIndex('byPool', key).flatMap((model): BudgetModel | [] => {
       const uid = model.metadata.uid ?? '';
       const namespace = model.metadata.namespace ?? '';
@@ -215,7 +215,7 @@ export class AcceleratorBudget {
     return [...present, ...this.#gone(pool, count)];
   }
 
-  /** Engines of models that are gone, or have moved to another pool: they hold their accelerators until they end. */
+  /** Engines of models that were deleted or moved to another pool. They hold accelerators until they have terminated. */
   #gone(pool: InferencePool, count: number): BudgetModel[] {
     return this.#options.acceptance.leaving(pool).map(({ key, replicas }) => ({
       uid: key,

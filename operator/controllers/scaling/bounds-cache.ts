@@ -1,12 +1,12 @@
-/** The bounds in force of each model, looked for anew only when its spec has changed or a schedule changes them. */
+/** Caches the replica bounds in force for each model until its spec or a schedule changes them. */
 import { type Bounds, boundsAt } from '../../model/bounds.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 
-/** Longest wait for the next change of bounds: timers of Node hold 24 days, and a look in between costs nothing. */
+/** Longest delay until the next change of bounds. Node limits timers to 24 days, and one extra reconcile is cheap. */
 export const LONGEST_WAIT_MS = 3_600_000;
 
 interface Known {
-  /** From when until when this holds, in milliseconds since 1970. */
+  /** Validity of the entry, in milliseconds since 1970. */
   from: number;
   until: number;
   bounds: Bounds;

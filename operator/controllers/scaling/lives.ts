@@ -1,12 +1,12 @@
-/** The life of every model, as the scaling reconciler has left it. It alone writes; status, routes and budget read. */
+/** The lifecycle of every model. Only the scaling reconciler writes; status, routes and budget read. */
 import type { InferenceModel } from '../../api/types.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
 import { type Life, UNKNOWN_LIFE } from '../../scaling/phase.ts';
 
-/** What others may see of the lives of models. */
+/** Read-only view for other controllers. */
 export interface LivesView {
-  /** The life of a model by its UID; the same object until something of it changes. */
+  /** The lifecycle of the model with this UID. The same object until it changes. */
   of(uid: string): Life;
 }
 

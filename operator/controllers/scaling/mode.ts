@@ -1,4 +1,4 @@
-/** Who moves a model between one replica and the most, and what to say about it. Pure. */
+/** Decides what scales a model between one replica and the maximum, and the condition that reports it. Pure. */
 
 import { modelConditions, type TellingReason } from '../../api/condition-set.ts';
 import type { MODEL_CONDITIONS } from '../../api/conditions.ts';
@@ -8,10 +8,10 @@ import type { ApiServiceState } from '../../metrics-api/api-service.ts';
 import { leavesNoChoice } from '../../model/replica-counts.ts';
 import type { RangeScaling, ResolvedScaling } from '../../model/resolved-scaling.ts';
 
-/** `Fixed`: nobody, there is nothing to decide. */
+/** `Fixed`: the number of replicas does not change. */
 export type ScalingMode = 'Fixed' | 'HPA' | 'Internal' | 'External';
 
-/** A condition of a live HorizontalPodAutoscaler. */
+/** A condition of an existing HorizontalPodAutoscaler. */
 export interface HpaCondition {
   type: string;
   status: string;
@@ -22,11 +22,14 @@ export interface HpaCondition {
 
 export interface ModeInput {
   scaling: ResolvedScaling;
-  /** Whose the external metrics API is. */
+  /** Who serves the external metrics API. */
   metricsApi: ApiServiceState;
-  /** Conditions of the model's HPA, where it has one; none yet is an empty list. */
+  /** Conditions of the model's HPA: undefined if it has no HPA, empty if the HPA has no conditions yet. */
   hpa?: readonly HpaCondition[] | undefined;
-  /** Since when this process has not seen the metrics API settled, in milliseconds since 1970; absent while it is. */
+  /**
+   * Since when this process has not seen the metrics API settled, in milliseconds since 1970; undefined while it is
+   * settled.
+   */
   unsettledSince?: number | undefined;
   /** Milliseconds since 1970. */
   now: number;
@@ -36,51 +39,55 @@ const { say } = modelConditions;
 
 export interface ModeDecision {
   mode: ScalingMode;
-  /** For the condition ScalingReady. */
+  /** The condition ScalingReady. */
   condition: ConditionUpdate;
-  /** When the answer can become another although nothing else changes, in milliseconds from now. */
+  /** When the decision can change although nothing else does, in milliseconds from now. */
   lookAgainMs?: number;
 }
 
 /**
- * Trouble that is younger than this is passed over: a new leader takes up to 15 s, kube-proxy and the API server's check
- * up to 30 s more, and an HPA asks every 15 s. Replicas stay as they are meanwhile.
+ * Problems are ignored until they have lasted this long: a new leader takes up to 15 s, kube-proxy and the availability
+ * check of the API server up to 30 s more, and an HPA polls every 15 s. Meanwhile the replicas stay as they are.
  */
 const PATIENCE_MS = 120_000;
 
-/** Decides the mode in force. `Auto` never fights for the metrics API: what is someone else's is left alone. */
+/** Decides the mode in force. `Auto` never takes the metrics API away from another server. */
 export function resolveMode(input: ModeInput): ModeDecision {
   const { scaling } = input;
   if (scaling.kind === 'External')
-    return ready('External', 'External', 'replicas are whatever is written to /scale, within the bounds');
-  if (scaling.kind === 'Fixed') return ready('Fixed', 'FixedReplicas', 'a fixed number of replicas');
+    return ready(
+      'External',
+      'External',
+      'replicas follow the scale subresource of the model, within the bounds',
+    );
+  if (scaling.kind === 'Fixed') return ready('Fixed', 'FixedReplicas', 'the number of replicas is fixed');
   if (leavesNoChoice(scaling)) return ready('Fixed', 'FixedReplicas', fixedMessage(scaling));
   if (scaling.by === 'Internal')
-    return ready('Internal', 'Internal', "the operator's own loop scales, as spec.scaling.mode says");
+    return ready('Internal', 'Internal', "the operator's autoscaler scales, as set in spec.scaling.mode");
   return kept(input) ?? (scaling.by === 'HPA' ? explicitHpa(input) : automatic(input));
 }
 
-/** The decision in its pool: an overcommitted one needs every new replica to be granted, which an HPA does not ask for. */
+/** Applies the budget of the pool. With overcommit every new replica needs a grant, and an HPA does not request grants. */
 export function withBudget(decision: ModeDecision, pool: InferencePool): ModeDecision {
   const { overcommit, accelerators, namespaceQuotas = [] } = pool.spec.capacity;
   const isBounded = accelerators !== undefined || namespaceQuotas.length > 0;
   if (decision.mode !== 'HPA' || !overcommit || !isBounded) return decision;
-  return internal(`pool ${pool.metadata.name} is overcommitted and an HPA does not ask its budget`);
+  return internal(`pool ${pool.metadata.name} is overcommitted, and an HPA ignores its budget`);
 }
 
 function fixedMessage({ minReplicas }: RangeScaling): string {
-  return minReplicas === 0 ? 'one replica while it is awake' : 'a fixed number of replicas';
+  return minReplicas === 0 ? 'one replica while it is awake' : 'the number of replicas is fixed';
 }
 
-/** Whether HPAs get values from us, or for certain do not. */
+/** Whether it is certain that HPAs get values from this operator, or that they do not. */
 export function isSettled(metricsApi: ApiServiceState): boolean {
   const { owner } = metricsApi;
   return owner === 'foreign' || owner === 'off' || (owner === 'ours' && metricsApi.available === true);
 }
 
 /**
- * An HPA that there is stays for a while: a new leader knows nothing at first, or finds that the one before it cannot be
- * reached. To delete it and make it anew would lose what it remembers.
+ * Keeps an existing HPA for a while: a new leader knows nothing at first, or finds the previous one unreachable. An HPA that
+ * is deleted and created again loses its history.
  */
 function kept(input: ModeInput): ModeDecision | undefined {
   if (input.hpa === undefined || isSettled(input.metricsApi)) return undefined;
@@ -109,16 +116,18 @@ function automatic(input: ModeInput): ModeDecision {
   }
 }
 
-/** Who asks for the HPA by name gets it, and is told why it does not work. */
+/** With `mode: HPA` the model gets an HPA in any case, and the condition reports why it does not work. */
 function explicitHpa(input: ModeInput): ModeDecision {
   const { metricsApi, now } = input;
   switch (metricsApi.owner) {
     case 'foreign':
       return unavailable(
-        `external.metrics.k8s.io is served by ${metricsApi.by}, so the HPA gets no value and keeps the replicas; set spec.scaling.mode to Auto or Internal`,
+        `external.metrics.k8s.io is served by ${metricsApi.by}, so the HPA gets no metric and does not change the replicas; set spec.scaling.mode to Auto or Internal`,
       );
     case 'absent':
-      return unavailable('external.metrics.k8s.io is not registered yet, so the HPA keeps the replicas');
+      return unavailable(
+        'external.metrics.k8s.io is not registered yet, so the HPA does not change the replicas',
+      );
     case 'unknown':
     case 'off':
       return unavailable(`${metricsApi.message}; set spec.scaling.mode to Auto or Internal`);
@@ -126,13 +135,13 @@ function explicitHpa(input: ModeInput): ModeDecision {
       if (metricsApi.available) return hpa(input);
       const left = metricsApi.available === undefined ? 0 : patience(metricsApi.since, now);
       if (left > 0) return { ...hpa(input), lookAgainMs: left };
-      const found = metricsApi.message || 'it has not tried yet';
+      const found = metricsApi.message || 'not checked yet';
       return unavailable(`the API server cannot reach the metrics API of the operator: ${found}`);
     }
   }
 }
 
-/** The HPA is in charge. It reports trouble of its own, but at zero replicas it pauses by design. */
+/** The HPA scales. It reports its own problems, but at zero replicas it is disabled by design. */
 function hpa({ hpa: conditions = [], now }: ModeInput): ModeDecision {
   const good = ready('HPA', 'HPA', 'a HorizontalPodAutoscaler scales');
   const trouble = conditions.find(
@@ -146,7 +155,7 @@ function hpa({ hpa: conditions = [], now }: ModeInput): ModeDecision {
   const left = patience(Number.isNaN(since) ? undefined : since, now);
   if (left > 0) return { ...good, lookAgainMs: left };
   return unavailable(
-    `the HPA keeps the replicas: ${trouble.reason ?? trouble.type}: ${trouble.message ?? ''}`,
+    `the HPA does not change the replicas: ${trouble.reason ?? trouble.type}: ${trouble.message ?? ''}`,
   );
 }
 
@@ -155,7 +164,7 @@ function patience(since: number | undefined, now: number): number {
 }
 
 function internal(because: string): ModeDecision {
-  return ready('Internal', 'Internal', `the operator's own loop scales, because ${because}`);
+  return ready('Internal', 'Internal', `the operator's autoscaler scales, because ${because}`);
 }
 
 function unavailable(message: string): ModeDecision {

@@ -1,4 +1,7 @@
-/** HorizontalPodAutoscalers that somebody else made for a model: two that scale one Deployment undo each other's work. */
+/**
+ * HorizontalPodAutoscalers that target a model but were not created by the operator. Two autoscalers of one Deployment
+ * undo each other's changes.
+ */
 import { modelConditions } from '../../api/condition-set.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import { INFERENCE_MODELS } from '../../api/types.ts';
@@ -13,7 +16,7 @@ import type { Autoscaler } from '../shared/workloads.ts';
 
 const { say } = modelConditions;
 
-/** Keys of the models that an autoscaler may be about. */
+/** Keys of the models that an autoscaler may target. */
 export function modelKeysOf(state: ClusterState, autoscaler: Autoscaler): string[] {
   const namespace = autoscaler.metadata.namespace ?? '';
   const targets = scaleTarget(autoscaler);
@@ -24,8 +27,8 @@ export function modelKeysOf(state: ClusterState, autoscaler: Autoscaler): string
 }
 
 /**
- * The condition ScalingReady while somebody else scales the model too; undefined where nobody does. With `mode: External`
- * the InferenceModel is scaled by others, as it should be, and its Deployment is not.
+ * The condition ScalingReady if another autoscaler scales the model too, else undefined. With `mode: External` an
+ * autoscaler may target the InferenceModel, but not its Deployment.
  */
 export function otherAutoscaler(
   state: ClusterState,

@@ -1,4 +1,4 @@
-/** Changes the replicas of a model and says so: the write, the budget's book, the event, the count. */
+/** Changes the replicas of a model: writes them, settles the budget request, emits an event and counts the change. */
 
 import type { InferencePool } from '../../api/types.ts';
 import type { EventRecorder } from '../../kube/events.ts';
@@ -16,9 +16,9 @@ export interface ReplicaChangesOptions {
   events: EventRecorder;
   coldStarts: ColdStartRecorder;
   metrics: ScalingMetrics;
-  /** Something that the route table or the status shows has changed. */
+  /** Called when something that the route table or the status shows has changed. */
   onChanged: (modelKey: Key, poolKey: Key) => void;
-  /** Other models that have to be looked at again. */
+  /** Called with the keys of other models that have to be reconciled. */
   onTouched: (modelKeys: readonly Key[]) => void;
 }
 
@@ -29,7 +29,7 @@ export class ReplicaChanges {
     this.#options = options;
   }
 
-  /** Writes the number, where it is another one. Throws KubeError. */
+  /** Writes the number of replicas if it differs. Throws KubeError. */
   async to(
     scope: ScalingScope,
     replicas: number,
@@ -54,21 +54,21 @@ export class ReplicaChanges {
     onChanged(keyOf(model), poolKey);
   }
 
-  /** Whether the budget grants so many replicas in all; if not, the model waits in the queue from now on. */
+  /** Whether the budget grants this total number of replicas. If not, the model waits in the queue. */
   granted({ pool, model, now }: ScalingScope, replicas: number): boolean {
     const { granted, ...arbitration } = this.#options.budget.ask(pool, model, replicas, now);
     this.#publish(arbitration);
     return granted;
   }
 
-  /** Takes back what the model has asked for. */
+  /** Withdraws the pending request of the model. */
   stopWaiting({ pool, model, uid, now }: ScalingScope): void {
     if (!this.#options.budget.isWaiting(uid)) return;
     this.#options.budget.withdraw(model);
     this.arbitrate(pool, now);
   }
 
-  /** Lets the budget decide anew, after something was given up. */
+  /** Repeats the arbitration after accelerators have become free. */
   arbitrate(pool: InferencePool, now: number): void {
     const { budget } = this.#options;
     if (budget.applies(pool)) this.#publish(budget.decide(pool, now));
@@ -87,7 +87,6 @@ export class ReplicaChanges {
   }
 }
 
-/** `1 replica` or `N replicas`. */
 export function counted(replicas: number): string {
   return replicas === 1 ? '1 replica' : `${replicas} replicas`;
 }

@@ -1,4 +1,4 @@
-/** How many replicas a model that is awake has: a number of the spec, the minimum in force, or what the own loop finds. */
+/** Sizes a model that is awake: a fixed number, the lower bound in force, or the result of the operator's autoscaler. */
 import type { InferenceModel } from '../../api/types.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
@@ -23,14 +23,14 @@ export interface ReplicaSizingOptions {
   models: Watchable<InferenceModel>;
 }
 
-/** Pace of the own loop, as Knative's tick. */
+/** Interval of the autoscaler, like the tick of Knative. */
 const TICK_MS = 2_000;
-/** Wait until the Deployment shows the new number. */
+/** Delay until the Deployment shows the new number. */
 const SETTLE_MS = 250;
 
 export class ReplicaSizing {
   readonly #options: ReplicaSizingOptions;
-  /** Of models. */
+  /** By model. */
   readonly #autoscalers: PerObject<InternalAutoscaler>;
 
   constructor(options: ReplicaSizingOptions) {
@@ -38,7 +38,7 @@ export class ReplicaSizing {
     this.#autoscalers = new PerObject(options.models);
   }
 
-  /** Sets the number of a model that is awake. Returns when to look again, in milliseconds. Throws KubeError. */
+  /** Sets the replicas of a model that is awake. Returns after how many milliseconds to check again. Throws KubeError. */
   async size(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
     const { health, replicas, minReplicas, resolution } = scope;
     const { scaling } = resolution;
@@ -55,7 +55,7 @@ export class ReplicaSizing {
     return await this.#autoscale(scope, scaling, context);
   }
 
-  /** The number of the spec is written when it changes, and not when somebody else changed the Deployment's. */
+  /** Writes the number in the spec when it changes, but does not undo changes that others make to the Deployment. */
   async #toNumber(
     scope: ScalingScope,
     scaling: FixedScaling | ExternalScaling,
@@ -82,7 +82,7 @@ export class ReplicaSizing {
     const { budget, changes, metrics } = this.#options;
     const { now, health, model, uid, pool, poolKey, demand, replicas: current, minReplicas } = scope;
     const { engine } = scope.resolution;
-    // Of a spec that no engine can run with nobody knows what a replica is to have.
+    // Without a valid engine spec, the target load of a replica is unknown.
     if (!engine) return undefined;
     const autoscaler = this.#autoscalers.getOr(uid, () => new InternalAutoscaler());
     const load = demand.inFlight + demand.queued + demand.held;
@@ -107,7 +107,7 @@ export class ReplicaSizing {
         `from ${current} to ${desired}: ${decision.message}`,
         context,
       );
-    // At rest at the minimum there is nothing to do until requests come, and the routers tell of those at once.
+    // At the lower bound and without load there is nothing to do until a request arrives, which the routers report at once.
     return desired === least && load === 0 && decision.reason === 'Hold' ? undefined : TICK_MS;
   }
 }

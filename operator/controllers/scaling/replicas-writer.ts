@@ -1,4 +1,4 @@
-/** The one place that writes `spec.replicas` of engine Deployments, always as its own field manager. */
+/** The only writer of `spec.replicas` of engine Deployments. It has its own field manager. */
 import type { InferenceModel } from '../../api/types.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { PerObject } from '../../kube/per-object.ts';
@@ -8,22 +8,22 @@ import type { Watchable } from '../../kube/store.ts';
 import { SCALING_FIELD_MANAGER } from '../shared/cluster-state.ts';
 import type { Deployment } from '../shared/workloads.ts';
 
-/** What others may see of the numbers that were written. */
+/** Read-only view of the numbers that were written. */
 export interface ReplicasView {
-  /** `spec.replicas` of the Deployment, of the local copy or of the operator's last write, whichever is newer. */
+  /** `spec.replicas` of the Deployment: from the cache or from the operator's last write, whichever is newer. */
   of(modelUid: string, deployment: Deployment): number;
-  /** As `of`, or the number of a write that is under way if that is higher. */
+  /** Like `of`, but the number of a write in flight if that is higher. */
   claimed(modelUid: string, deployment: Deployment | undefined): number;
-  /** The number that the operator last wrote or left as it was, in this process. */
+  /** The number that this process last wrote or confirmed. */
   lastDesired(modelUid: string): number | undefined;
 }
 
 interface Written {
   desired: number;
-  /** Of the Deployment, from the last write on. */
+  /** Resource version of the Deployment after the last write. */
   resourceVersion?: string | undefined;
   replicas?: number;
-  /** Replicas of a write that is under way. */
+  /** Replicas of a write in flight. */
   pending?: number | undefined;
 }
 
@@ -54,8 +54,9 @@ export class ReplicasWriter implements ReplicasView {
   }
 
   /**
-   * Takes over the ownership of `spec.replicas` from the apply that created the Deployment, without changing its value.
-   * Must come before an apply that leaves the field out: dropping the only owner resets it to 1. Throws KubeError.
+   * Takes over the ownership of `spec.replicas` from the apply that created the Deployment, without changing the value.
+   * Must come before an apply that omits the field, because a field without an owner is reset to its default, 1. Throws
+   * KubeError.
    */
   async takeOver(deployment: Deployment, signal: AbortSignal): Promise<Deployment> {
     const { name, namespace = '' } = deployment.metadata;
@@ -72,7 +73,7 @@ export class ReplicasWriter implements ReplicasView {
     });
   }
 
-  /** Sets the replicas through the scale subresource, unless there are as many; says whether it wrote. Throws KubeError. */
+  /** Sets the replicas through the scale subresource if they differ. Returns whether it wrote. Throws KubeError. */
   async scale(
     modelUid: string,
     deployment: Deployment,
@@ -83,7 +84,7 @@ export class ReplicasWriter implements ReplicasView {
     this.#byModel.set(modelUid, written);
     if (this.of(modelUid, deployment) === replicas) return false;
     const { name, namespace = '' } = deployment.metadata;
-    // Counts for the budget from now on: others are decided on while this write is under way.
+    // The budget counts the new number from now on, because other models are decided on while this write is in flight.
     written.pending = replicas;
     try {
       const { metadata } = await this.#client.patch(

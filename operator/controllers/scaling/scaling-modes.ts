@@ -1,4 +1,4 @@
-/** Who decides between 1 and N for each model, from what the cluster offers now. */
+/** The scaling mode of each model, given what the cluster offers now. */
 
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
@@ -12,11 +12,11 @@ import { otherAutoscaler } from './other-autoscalers.ts';
 export interface ScalingModesOptions {
   state: ClusterState;
   clock: Clock;
-  /** Whose the external metrics API of the cluster is. */
+  /** Who serves the external metrics API of the cluster. */
   metricsApi: () => ApiServiceState;
 }
 
-/** A model in its pool, and how it scales there. */
+/** A model, its pool and its scaling settings. */
 interface Scaled {
   model: InferenceModel;
   pool: InferencePool;

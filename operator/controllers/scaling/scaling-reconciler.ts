@@ -1,4 +1,7 @@
-/** Moves one model through its life: sees, lets the pure rules decide, stores, and does what they say. */
+/**
+ * Moves one model through its lifecycle: observes it, applies the pure transition, stores the result and executes the
+ * effects.
+ */
 import type { Registry } from 'prom-client';
 import type { InferenceModel } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
@@ -40,18 +43,18 @@ export interface ScalingReconcilerOptions {
   modes: ScalingModes;
   bounds: BoundsCache;
   coldStarts: ColdStartRecorder;
-  /** What the kubelet says of a pod whose volumes it cannot mount. */
+  /** Why the volumes of a pod cannot be mounted, if known. */
   mountFailure: (pod: Pod) => string | undefined;
   registry?: Registry | undefined;
-  /** Since which version of the route table, confirmed by every router, no engine of the model takes new requests. */
+  /** First route table version, confirmed by all routers, in which no engine of the model gets new requests. */
   heldBackSince: (poolKey: Key, modelUid: string) => number | undefined;
-  /** Something that the route table or the status shows has changed. */
+  /** Called when something that the route table or the status shows has changed. */
   onChanged: (modelKey: Key, poolKey: Key) => void;
-  /** Other models that have to be looked at again. */
+  /** Called with the keys of other models that have to be reconciled. */
   onTouched: (modelKeys: readonly Key[]) => void;
 }
 
-/** Shortest wait before a model is looked at again without a change. */
+/** Shortest delay before a model is reconciled again. */
 const SHORTEST_WAIT_MS = 10;
 
 export class ScalingReconciler {
@@ -72,16 +75,16 @@ export class ScalingReconciler {
     });
   }
 
-  /** Looks at one model. Throws KubeError. */
+  /** Reconciles the scaling of one model. Throws KubeError. */
   async reconcile(key: Key, context: ScalingContext): Promise<{ requeueAfterMs?: number } | undefined> {
     const { state, acceptance } = this.#options;
     const model = state.models.store.get(key);
     const scope = model && model.metadata.deletionTimestamp === undefined ? this.#scope(model) : undefined;
     if (!scope) return undefined;
     if (!acceptance.mayRun(scope.pool, scope.model)) {
-      // What it has is of another pool, or of a time when its namespace was admitted: others have the room now.
+      // Its replicas were granted in another pool or before its namespace lost access, so their accelerators may go to others.
       if (scope.replicas > 0)
-        await this.#changes.to(scope, 0, 'Slept', 'because the pool does not take it', context);
+        await this.#changes.to(scope, 0, 'Slept', 'because the pool does not accept it', context);
       return undefined;
     }
     if (!acceptance.verdict(scope.pool, scope.model).accepted) return undefined;
@@ -99,13 +102,13 @@ export class ScalingReconciler {
     const poolKey = poolKeyOf(model);
     const pool = state.pools.store.get(poolKey);
     const deployment = state.deployments.store.get(engineKeyOf(model));
-    // Until ownership of the replicas is handed over, a change here could be undone there.
+    // Until ownership of the replicas is handed over, the apply could undo a change made here.
     if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
     const resolution = resolutions.of(pool, model);
     const inForce = bounds.of(resolution.scaling, clock.now());
     const pods = podsOf(state, { namespace, name });
     const current = replicas.of(uid, deployment);
-    // A replica more could wait for its volume for ever. Those that run are let be.
+    // Another replica could wait forever for a volume that is bound to one node. Existing replicas are kept.
     const most = isBoundToOneNode(model.spec, claimModesOf(state, namespace))
       ? Math.max(1, current)
       : Number.POSITIVE_INFINITY;
@@ -127,7 +130,7 @@ export class ScalingReconciler {
     };
   }
 
-  /** One step of its life, and a second one if that only asked the budget and was granted. */
+  /** Makes one transition, and a second one if the first requested accelerators and got them. */
   async #live(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
     const { lives } = this.#options;
     const seen = this.#observe(scope);
@@ -188,7 +191,7 @@ export class ScalingReconciler {
         return;
       case 'wake': {
         const { replicas, because } = effect;
-        const cause = because === 'Demand' ? 'for a held request' : 'for its minimum';
+        const cause = because === 'Demand' ? 'for a waiting request' : 'for its minimum';
         await this.#changes.to(scope, replicas, 'Woken', `${cause}, to ${counted(replicas)}`, context);
         return;
       }
@@ -208,7 +211,7 @@ export class ScalingReconciler {
       type: 'Warning',
       reason: 'WakeFailed',
       action: 'Wake',
-      note: `${reason}: ${message}; next try in ${(retryAt - now) / 1_000} s`,
+      note: `${reason}: ${message}; next attempt in ${(retryAt - now) / 1_000} s`,
     });
   }
 
@@ -218,7 +221,7 @@ export class ScalingReconciler {
       case 'Suspended':
         return 'because spec.suspend is true';
       case 'Failed':
-        return 'after a wake that failed';
+        return 'after a failed wake';
       case 'Idle':
         return `after ${idleTimeoutOf(scope)} without a request`;
       case 'Evicted': {
@@ -230,10 +233,10 @@ export class ScalingReconciler {
 }
 
 function idleTimeoutOf({ resolution: { scaling } }: ScalingScope): string {
-  return scaling.kind === 'Fixed' ? 'no time' : scaling.idleTimeout;
+  return scaling.kind === 'Fixed' ? '0s' : scaling.idleTimeout;
 }
 
-/** Whether nobody has told the pod to end yet. */
+/** Whether the pod has not been asked to terminate. */
 function isStaying(pod: Pod): boolean {
   return pod.metadata.deletionTimestamp === undefined && !isFinished(pod) && !isReleased(pod);
 }

@@ -1,4 +1,4 @@
-/** What one look at a model's scaling is made of. */
+/** The inputs of one reconcile of a model's scaling. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Key } from '../../kube/key.ts';
 import type { Logger } from '../../kube/logger.ts';
@@ -11,21 +11,21 @@ export interface ScalingScope {
   model: InferenceModel;
   uid: string;
   pool: InferencePool;
-  /** What its spec comes to there; it may have faults, while engines of an earlier spec run. */
+  /** The resolved spec. It may be invalid while engines of an earlier spec run. */
   resolution: Resolution;
   poolKey: Key;
   deployment: Deployment;
   pods: readonly Pod[];
   health: EngineHealth;
   demand: Demand;
-  /** `spec.replicas`, the operator's own last write included. */
+  /** `spec.replicas`, including the operator's own last write. */
   replicas: number;
   /** Monotonic milliseconds. */
   now: number;
-  /** Bounds in force now, schedules included. */
+  /** Bounds in force, including schedules. */
   minReplicas: number;
   maxReplicas: number;
-  /** When the bounds change by themselves, in milliseconds from now. */
+  /** Time until a schedule changes the bounds, in milliseconds. */
   boundsChangeMs: number | undefined;
 }
 

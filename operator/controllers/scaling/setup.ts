@@ -1,4 +1,4 @@
-/** The controller that scales models: what it watches, what it may do, what it is made of. */
+/** Sets up the scaling controller: its permissions, dependencies and watches. */
 import type { Controller } from '../../kube/controller.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import { OWN, type Permission } from '../../kube/permission.ts';
@@ -13,10 +13,10 @@ export const SCALING_PERMISSIONS: readonly Permission[] = [
   { type: DEPLOYMENTS, subresource: 'scale', verbs: ['patch'] },
 ];
 
-/** Where the API server is slow, held requests have more of it than statuses, which eight workers write. */
+/** More workers than the model controller has (8), so that wakes get a larger share of a slow API server than status writes. */
 const WAKES_AT_ONCE = 32;
 
-/** What others give to this controller. */
+/** Dependencies that other controllers own. */
 export type ScalingDependencies = Pick<
   ScalingReconcilerOptions,
   | 'resolutions'
@@ -59,8 +59,8 @@ export function setupScaling(context: OperatorContext, dependencies: ScalingDepe
 }
 
 /**
- * Scaling of a model: itself, its Deployment and pods, and its pool's capacity. Demand comes from the routers. Pods that
- * come or go also concern the models that wait for their accelerators.
+ * Watches models, their Deployments and pods, and the capacity of pools. The routers report demand. A pod that appears
+ * or disappears also concerns the models that wait for its accelerators.
  */
 export function watchForScaling(
   controller: Controller,
@@ -80,7 +80,7 @@ export function watchForScaling(
   });
 }
 
-/** Whether the budget counts the pod in another way. Each who waits asks for a decision about the whole pool then. */
+/** Whether the budget counts the pod differently now. Every waiting model then triggers an arbitration of the whole pool. */
 function holdsOtherwise(old: Pod, now: Pod): boolean {
   return (
     old.status?.startTime !== now.status?.startTime ||

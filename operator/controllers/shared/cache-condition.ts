@@ -1,14 +1,17 @@
-/** What CacheReady says of a model: whether the response cache is as the specs of it and its pool want it. */
+/**
+ * The CacheReady condition of a model: whether the response cache is in the state that the specs of the model and its
+ * pool ask for.
+ */
 import { modelConditions } from '../../api/condition-set.ts';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { type ConditionUpdate, isTrue } from '../../kube/conditions.ts';
 
 const { say } = modelConditions;
 
-/** The condition of a model, after that of its pool. */
+/** CacheReady of a model. It follows CacheReady of the pool unless the cache is disabled for this model. */
 export function modelCacheCondition(model: InferenceModel, pool: InferencePool): ConditionUpdate {
   const enabled = pool.spec.responseCache.enabled && (model.spec.responseCache?.enabled ?? true);
-  if (!enabled) return say('CacheReady', 'Disabled', 'the response cache is off for this model');
+  if (!enabled) return say('CacheReady', 'Disabled', 'the response cache is disabled for this model');
   if (isTrue(pool.status?.conditions, 'CacheReady'))
     return say('CacheReady', 'CacheReady', 'answers are cached');
   return say('CacheReady', 'CacheUnavailable', UNAVAILABLE);

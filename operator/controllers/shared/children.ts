@@ -1,4 +1,4 @@
-/** Children that models and pools both have, and what applies them. */
+/** The child types that models and pools have in common, and the applier that writes them. */
 import { Applier, type ChildType } from '../../kube/applier.ts';
 import { OWN, type Permission } from '../../kube/permission.ts';
 import {
@@ -15,7 +15,7 @@ const SHARED_TYPES = [DEPLOYMENTS, SERVICES, SERVICE_ACCOUNTS, POD_DISRUPTION_BU
 
 export const CHILDREN_PERMISSIONS: readonly Permission[] = SHARED_TYPES.map((type) => ({ type, verbs: OWN }));
 
-/** Applies and prunes the children of one kind: those that both kinds have, and `more`. */
+/** Applies and prunes the children of one owner kind: the common types and `more`. */
 export function createApplier(context: OperatorContext, more: readonly ChildType[]): Applier {
   const { client, tracker, log, registry, state } = context;
   return new Applier({

@@ -1,4 +1,4 @@
-/** Everything the controllers read, kept up to date by one watch a kind. */
+/** The informer caches that all controllers read. There is one watch per resource type and selector. */
 import type { Registry } from 'prom-client';
 import {
   INFERENCE_MODELS,
@@ -37,7 +37,7 @@ import type { Autoscaler, ConfigMap, Deployment, Pod, Service, VolumeClaim } fro
 
 export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';
 
-/** Field managers: one per concern, so that nobody's fields are taken by accident. */
+/** One field manager per concern, so that server-side apply never takes over a field by accident. */
 export const FIELD_MANAGER = 'vllm-operator';
 export const SCALING_FIELD_MANAGER = 'vllm-operator-scaling';
 export const STATUS_FIELD_MANAGER = 'vllm-operator-status';
@@ -50,7 +50,7 @@ interface ClusterStateOptions {
   registry: Registry;
 }
 
-/** Declares the reflectors; the manager runs them. */
+/** Declares the reflectors. The manager runs them. */
 export function createClusterState(source: ClusterStateOptions) {
   const managed = <T extends KubeObject>(
     type: ResourceType,
@@ -85,7 +85,7 @@ export function createClusterState(source: ClusterStateOptions) {
         byCachePool: cachePoolKeys,
       },
     }),
-    // Only who owns the pods of routers and Redis: their status changes with every pod.
+    // Metadata only: owner references are all that is read, and the status of a ReplicaSet changes with every pod.
     replicaSets: new Reflector<KubeObject>({
       ...source,
       type: REPLICA_SETS,
@@ -95,7 +95,7 @@ export function createClusterState(source: ClusterStateOptions) {
     services: managed<Service>(SERVICES),
     configMaps: managed<ConfigMap>(CONFIG_MAPS, { transform: keepConfigMap }),
     serviceAccounts: managed<KubeObject>(SERVICE_ACCOUNTS),
-    // Claims that users made: of each only the access modes, which never change.
+    // PersistentVolumeClaims that users created. Only the access modes are cached, and those never change.
     userClaims: new Reflector<VolumeClaim>({
       ...source,
       type: PERSISTENT_VOLUME_CLAIMS,
@@ -118,7 +118,7 @@ export function createClusterState(source: ClusterStateOptions) {
   return state;
 }
 
-/** Access modes of the claims of a namespace. */
+/** Looks up the access modes of PersistentVolumeClaims in a namespace. */
 export function claimModesOf(state: ClusterState, namespace: string): ClaimModes {
   return (name) => state.userClaims.store.get({ namespace, name })?.spec.accessModes;
 }
@@ -143,29 +143,32 @@ function onlyAccessModes({ apiVersion, kind, metadata, spec }: VolumeClaim): Vol
   };
 }
 
-/** Keys of the pool that an object says it is a child of. Its labels count in its own namespace only, as anybody may write them. */
+/**
+ * Key of the pool that the labels of an object name. Labels count only in the pool's own namespace, because anyone can
+ * set them elsewhere.
+ */
 export function poolKeys({ metadata: { labels, namespace } }: KubeObject): string[] {
   const name = labels?.[POOL_LABEL];
   return name && labels[POOL_NAMESPACE_LABEL] === namespace ? [`${namespace}/${name}`] : [];
 }
 
-/** Keys of the pool whose router an object says it is, or belongs to. */
+/** Key of the pool whose router the object is, or belongs to, according to its labels. */
 export function routerPoolKeys(object: KubeObject): string[] {
   return object.metadata.labels?.[COMPONENT_LABEL] === 'router' ? poolKeys(object) : [];
 }
 
-/** Keys of the pool whose Redis an object says it is, or belongs to. */
+/** Key of the pool whose Redis the object is, or belongs to, according to its labels. */
 export function cachePoolKeys(object: KubeObject): string[] {
   return object.metadata.labels?.[COMPONENT_LABEL] === 'cache' ? poolKeys(object) : [];
 }
 
-/** Keys of the model that an object says it is a child of, in its own namespace. */
+/** Key of the model that the labels of an object name, in the object's namespace. */
 export function byModel({ metadata: { labels, namespace } }: KubeObject): string[] {
   const name = labels?.[MODEL_LABEL];
   return name ? [`${namespace}/${name}`] : [];
 }
 
-/** Keys of the pools of the models that an object says it is a child of. */
+/** Keys of the pools whose models the object belongs to, according to its labels. */
 export function poolKeysOfModel(state: ClusterState, object: KubeObject): string[] {
   return byModel(object).flatMap((key) => {
     const model = state.models.store.get(key);
@@ -173,7 +176,7 @@ export function poolKeysOfModel(state: ClusterState, object: KubeObject): string
   });
 }
 
-/** Pods of a model that match the label, whatever their phase. */
+/** All pods with the label of the model, in any phase. */
 export function podsOf(state: ClusterState, model: ObjectKey): Pod[] {
   return state.pods.store.byIndex('byModel', `${model.namespace}/${model.name}`);
 }
@@ -184,7 +187,7 @@ interface ManagedFieldsEntry {
   fieldsV1?: { 'f:spec'?: { 'f:replicas'?: unknown } };
 }
 
-/** Keeps of a Deployment's managedFields the one thing that matters here: whether our apply still owns the replicas. */
+/** Reduces managedFields of a Deployment to one fact: whether the operator's apply still owns `spec.replicas`. */
 export function noteReplicasOwner<T extends KubeObject>(deployment: T): T {
   const managedFields = deployment.metadata.managedFields ?? [];
   const ownsReplicas = (managedFields as ManagedFieldsEntry[]).some(

@@ -1,4 +1,4 @@
-/** What every controller is made with: the API, the caches, the queues, and the means to say something. */
+/** The dependencies that all controllers share: API client, caches, work queues, event recorder, status writer. */
 import type { Registry } from 'prom-client';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../kube/clock.ts';
@@ -15,7 +15,7 @@ import { AuthorityStore } from '../../pki/authority-store.ts';
 import { Identity } from '../../pki/identity.ts';
 import { type ClusterState, createClusterState, STATUS_FIELD_MANAGER } from './cluster-state.ts';
 
-/** Names of the controllers, as their metrics and log lines have them. */
+/** Controller names, as they appear in metrics and logs. */
 export const QUEUES = [
   'inferencepool',
   'inferencemodel',
@@ -28,13 +28,13 @@ export type QueueName = (typeof QUEUES)[number];
 
 export interface OperatorContext {
   client: KubeClient;
-  /** Where the operator keeps its Lease and its root key. */
+  /** Namespace of the operator's Lease and root key. */
   operatorNamespace: string;
   clock: Clock;
   log: Logger;
   registry: Registry;
   state: ClusterState;
-  /** One for each controller. Whoever knows that a key has to be looked at adds it there. */
+  /** One queue per controller. Any part of the operator may add a key to it. */
   queues: Record<QueueName, WorkQueue>;
   tracker: WriteTracker;
   events: EventRecorder;
@@ -45,7 +45,7 @@ export interface OperatorContext {
 export interface ContextOptions {
   client: KubeClient;
   namespace: string;
-  /** Unique to this process, such as the pod's name. */
+  /** Unique per process, for example the pod name. */
   identity: string;
   clock: Clock;
   log: Logger;
@@ -58,7 +58,7 @@ const RECONCILE_TIMEOUT_MS = 60_000;
 
 export const CONTEXT_PERMISSIONS: readonly Permission[] = [{ type: EVENTS, verbs: ['create'] }];
 
-/** Makes the context; nothing in it runs yet. */
+/** Creates the context. Nothing in it runs yet. */
 export function createContext({ namespace, identity, ...options }: ContextOptions): OperatorContext {
   const { client, clock, log, registry } = options;
   const tracker = new WriteTracker();
@@ -81,13 +81,13 @@ export function createContext({ namespace, identity, ...options }: ContextOption
 export interface ControllerSettings {
   reconcile: (key: Key, context: ReconcileContext) => Promise<ReconcileResult | undefined>;
   concurrency?: number;
-  /** What has to be known before anything is decided, such as what the leader before this one has decided. */
+  /** Runs before each reconcile, for example to load what the previous leader granted. */
   before?: (signal: AbortSignal) => Promise<void>;
-  /** Whether to wait until the local copies show this key's own last writes. */
+  /** Whether to wait until the cache shows the last writes made for this key. */
   waitsForOwnWrites?: boolean;
 }
 
-/** The controller that works on one of the queues. */
+/** Creates the controller that works on one of the queues. */
 export function createController(
   { queues, tracker, log, registry }: OperatorContext,
   name: QueueName,
@@ -108,7 +108,7 @@ export function createController(
   });
 }
 
-/** Adds the models of a UID to a queue. */
+/** Adds the models with this UID to a queue. */
 export function addModel(queue: WorkQueue, state: ClusterState, uid: string, options?: AddOptions): void {
   for (const model of state.models.store.byIndex('byUid', uid)) queue.add(keyOf(model), options);
 }

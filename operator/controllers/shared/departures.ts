@@ -1,14 +1,14 @@
-/** Which engines are on their way off their nodes. The evacuation alone writes; routes and budget read. */
+/** Engine pods that are leaving their nodes. Only the evacuation controller writes; routes and budget read. */
 import type { InferenceModel } from '../../api/types.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
 import type { LeavingPods } from '../../router/endpoints-from-slices.ts';
 
-/** What others may see of departures. */
+/** Read-only view for other controllers. */
 export interface DeparturesView {
-  /** Pods of a model whose end is announced, as the route table is to have it; the same object until they change. */
+  /** Pods of a model that have an eviction notice, for the route table. The same object until they change. */
   leaving(modelUid: string): LeavingPods | undefined;
-  /** Whether the pod is being released from its ReplicaSet: the budget has to have room for the one that follows. */
+  /** Whether the pod is being released from its ReplicaSet. The budget then needs room for its replacement. */
   isReleasing(modelUid: string, podUid: string): boolean;
 }
 
@@ -32,12 +32,12 @@ export class Departures implements DeparturesView {
     return this.releasing(modelUid).has(podUid);
   }
 
-  /** UIDs of the pods that are being released. */
+  /** UIDs of the pods that are being released from their ReplicaSet. */
   releasing(modelUid: string): ReadonlySet<string> {
     return this.#byModel.get(modelUid)?.releasing ?? NONE;
   }
 
-  /** Whether anything is remembered of the model. */
+  /** Whether any departure is recorded for the model. */
   has(modelUid: string): boolean {
     return this.#byModel.has(modelUid);
   }

@@ -1,16 +1,19 @@
-/** What is kept of a ConfigMap in memory. Anybody may put the operator's labels on one of a megabyte, and make thousands. */
+/** Trims ConfigMaps before they are cached. Anyone can put the operator's labels on thousands of ConfigMaps of 1 MiB. */
 import { dropBulk } from '../../kube/reflector.ts';
 import { POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
 import type { ConfigMap } from './workloads.ts';
 
-/** The ConfigMap, without data unless it may be that of a pool in its namespace. */
+/** Drops the data of a ConfigMap unless it can belong to a pool in its namespace. */
 export function keepConfigMap(configMap: ConfigMap): ConfigMap {
   if (isOfPool(configMap)) return dropBulk(configMap);
   const { apiVersion, kind, metadata } = dropBulk(configMap);
   return { apiVersion, kind, metadata };
 }
 
-/** Whether it says that it belongs to a pool in its namespace. The garbage collector deletes those of pools that do not exist. */
+/**
+ * Whether the labels and owner references name a pool in the same namespace. The garbage collector deletes objects
+ * whose owner does not exist.
+ */
 export function isOfPool({ metadata: { labels, namespace, ownerReferences = [] } }: ConfigMap): boolean {
   return (
     labels?.[POOL_NAMESPACE_LABEL] === namespace &&

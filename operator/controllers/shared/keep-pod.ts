@@ -1,10 +1,10 @@
-/** What is kept of a pod in memory. Anybody may put the operator's labels on pods of any size, and a megabyte into each. */
+/** Trims pods before they are cached. Anyone can put the operator's labels on pods of up to 1 MiB. */
 import type { Pod } from './workloads.ts';
 
 const LABELS = ['vllm-operator.dev/', 'app.kubernetes.io/'];
 const ANNOTATIONS = ['vllm-operator.dev/'];
 
-/** A pod with the fields that the controllers read (`Pod`), and no others. */
+/** Keeps only the fields of a pod that the controllers read (`Pod`). */
 export function keepPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
   const { managedFields: _, finalizers: __, labels, annotations, ownerReferences, ...identity } = metadata;
   return {

@@ -1,12 +1,12 @@
-/** When to look at an object again although nothing changes. */
+/** Delays after which a reconcile has to run again although no watched object has changed. */
 
-/** The earliest of some waits, in milliseconds; absent when there is nothing to wait for. */
+/** The shortest of the delays in milliseconds; undefined if there is none. */
 export function earliest(...waits: readonly (number | undefined)[]): number | undefined {
   const known = waits.filter((wait) => wait !== undefined);
   return known.length > 0 ? Math.min(...known) : undefined;
 }
 
-/** What a reconcile returns: after how many milliseconds it is to be called again, if at all. */
+/** The result of a reconcile that has to run again after `wait` milliseconds; undefined if it does not. */
 export function requeueAfter(wait: number | undefined): { requeueAfterMs: number } | undefined {
   return wait === undefined ? undefined : { requeueAfterMs: wait };
 }

@@ -1,6 +1,6 @@
 /**
- * What the kubelet says of pods whose volumes it cannot mount. It says so in Events only, which are asked for when a pod
- * waits for its volumes for long: to watch them would mean to read those of the whole cluster.
+ * Why the kubelet cannot mount the volumes of a pod. It reports this only in Events. They are listed for pods that have
+ * waited for long, because a watch would read the Events of the whole cluster.
  */
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../kube/clock.ts';
@@ -31,31 +31,31 @@ export interface MountFailuresOptions {
   clock: Clock;
 }
 
-/** Volumes of ConfigMaps, Secrets and bound claims take seconds. */
+/** Mounting ConfigMaps, Secrets and bound claims takes seconds. */
 const PATIENCE_MS = 15_000;
 
-/** How often the events of one pod are asked for. The kubelet tries again at intervals of up to two minutes. */
+/** Interval between two lists of the Events of one pod. The kubelet retries a mount with a backoff of up to two minutes. */
 const AGAIN_MS = 30_000;
 
 /**
- * Pods of one workload whose events are asked for. They are of one template, so a few tell what keeps all from starting;
- * and a team may make any number that wait on a node that does not exist.
+ * Most pods of one workload whose Events are listed. They share a template, so a few explain all of them. The limit
+ * matters because a team can create any number of pods for a node that does not exist.
  */
 const MAX_PODS = 3;
 
-/** A pod has a handful of them; whoever may write events could add any number. */
+/** A pod has a handful of Events. The limit guards against anyone who may create more. */
 const MAX_EVENTS = 50;
 
 const REASONS: ReadonlySet<string> = new Set(['FailedMount', 'FailedAttachVolume', 'FailedMapVolume']);
 
-/** What the kubelet says after two minutes, with names of volumes but without the cause. */
+/** The summary that the kubelet emits after two minutes. It names the volumes but not the cause. */
 const SUMMARY = 'Unable to attach or mount volumes';
 
 const BEFORE_START: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing']);
 
 export class MountFailures {
   readonly #options: MountFailuresOptions;
-  /** Of pods. */
+  /** By pod. */
   readonly #looks: PerObject<Look>;
 
   constructor(options: MountFailuresOptions) {
@@ -63,13 +63,13 @@ export class MountFailures {
     this.#looks = new PerObject(options.pods);
   }
 
-  /** Why the volumes of a pod that still waits for them cannot be mounted, as far as it is known. */
+  /** Why the volumes of a waiting pod cannot be mounted; undefined if that is unknown or the pod does not wait. */
   readonly of = (pod: Pod): string | undefined =>
     isWaiting(pod) ? this.#looks.get(pod.metadata.uid)?.failure : undefined;
 
   /**
-   * Looks at the first of the pods, of one workload, that have waited for long. Returns whether an answer has changed, and
-   * when to look again in milliseconds, if a pod waits. Throws KubeError.
+   * Lists the Events of the first few pods of one workload that have waited for long. Returns whether a result has
+   * changed, and after how many milliseconds to check again if a pod still waits. Throws KubeError.
    */
   async look(
     pods: readonly Pod[],
@@ -107,7 +107,10 @@ export class MountFailures {
   }
 }
 
-/** Whether a pod is on a node and its volumes are not mounted: only then the kubelet makes it ready to start containers. */
+/**
+ * Whether a pod is bound to a node and its volumes are not mounted yet. The kubelet sets PodReadyToStartContainers once
+ * they are.
+ */
 function isWaiting(pod: Pod): boolean {
   if (!pod.spec.nodeName || pod.metadata.deletionTimestamp !== undefined || isFinished(pod)) return false;
   const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
@@ -120,7 +123,7 @@ function hasNotStarted({ state, lastState }: ContainerStatus): boolean {
   return BEFORE_START.has(state?.waiting?.reason ?? '') && lastState?.terminated === undefined;
 }
 
-/** When the kubelet took the pod on, in milliseconds since 1970. */
+/** When the kubelet accepted the pod, in milliseconds since 1970. */
 function waitsSince({ status, metadata }: Pod): number {
   return Date.parse(status?.startTime ?? metadata.creationTimestamp ?? '') || 0;
 }

@@ -1,24 +1,24 @@
-/** What the API server will not take, as something to show instead of something to retry blindly. */
+/** Turns errors of an apply that retrying cannot fix into a condition and a message for the user. */
 
 import { NotOwnedError } from '../../kube/applier.ts';
 import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { InvalidSpecError } from '../../values/spec-issue.ts';
 
-/** Why nothing could be applied. */
+/** Why nothing was applied. */
 export type Refusal = {
   message: string;
-  /** Whether a user has to change something. */
+  /** Whether the user has to change something. */
   needsUser: boolean;
 } & (
   | { condition: 'Accepted'; reason: 'InvalidSpec' }
   | { condition: 'Ready'; reason: 'NameTaken' | 'ApplyRefused' | 'Deleting' }
 );
 
-/** What the API server refused is tried again at this pace: the policy or object in the way is not watched. */
+/** Retry interval after the API server has rejected an object. The policy or object in the way is not watched. */
 export const REFUSED_RETRY_MS = 30_000;
 
-/** Runs an apply; returns why it was refused, if a user has to change that. Throws everything else. */
+/** Runs an apply. Returns the reason if it was refused for a cause that shows in status, and rethrows every other error. */
 export async function refusalOf(apply: () => Promise<void>): Promise<Refusal | undefined> {
   try {
     await apply();
@@ -35,7 +35,7 @@ export async function refusalOf(apply: () => Promise<void>): Promise<Refusal | u
       return {
         condition: 'Ready',
         reason: 'ApplyRefused',
-        message: `the API server refuses what the spec leads to: ${error.message}`,
+        message: `the API server rejected an object made from this spec: ${error.message}`,
         needsUser: true,
       };
     }
@@ -44,17 +44,17 @@ export async function refusalOf(apply: () => Promise<void>): Promise<Refusal | u
 }
 
 /**
- * Why nothing is applied in a namespace that is being deleted. Kubernetes ends its pods first, for as long as the longest
- * of them may take, and deletes pools and models after that.
+ * The refusal for objects in a namespace that is being deleted. Kubernetes first terminates the pods in it, which takes
+ * up to the longest grace period, and deletes pools and models only after that.
  */
 export function namespaceRefusal(namespace: KubeObject | undefined): Refusal | undefined {
   return namespace?.metadata.deletionTimestamp !== undefined ? NAMESPACE_DELETED : undefined;
 }
 
-/** Its namespace goes, and the object with it: nobody has to do anything for that. */
+/** The object goes away with its namespace. No user action is needed. */
 const NAMESPACE_DELETED: Refusal = {
   condition: 'Ready',
   reason: 'Deleting',
-  message: 'the namespace is being deleted, and takes no new objects',
+  message: 'the namespace is being deleted and accepts no new objects',
   needsUser: false,
 };

@@ -1,4 +1,4 @@
-/** What the specs of pools and models come to, worked out once for each of their generations. */
+/** Caches the resolved specs of pools and models. Each generation is resolved once. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { Derived } from '../../kube/derived.ts';
 import type { Watchable } from '../../kube/store.ts';
@@ -20,17 +20,17 @@ export class Resolutions {
     this.#models = new Derived(models.store);
   }
 
-  /** Throws InvalidSpecError when no model can run in the pool. */
+  /** Resolves a pool. Throws InvalidSpecError if no model can run in it. */
   pool(pool: InferencePool): ResolvedPool {
     return this.#pools.of(pool, [], () => resolvePool(pool));
   }
 
-  /** A model in its pool. Throws InvalidSpecError when no model can run in the pool. */
+  /** Resolves a model in its pool. Throws InvalidSpecError if no model can run in the pool. */
   of(pool: InferencePool, model: InferenceModel): Resolution {
     return this.inPool(pool)(model);
   }
 
-  /** As `of`, for many models of one pool. Throws InvalidSpecError at once when no model can run in the pool. */
+  /** Like `of`, for many models of one pool. Throws InvalidSpecError at once if no model can run in the pool. */
   inPool(pool: InferencePool): (model: InferenceModel) => Resolution {
     const resolved = this.pool(pool);
     const inputs = [resolved];
@@ -39,8 +39,8 @@ export class Resolutions {
   }
 
   /**
-   * As `inPool`, and undefined for an error that nobody expected: a model that meets a mistake of ours must not hold up the
-   * others of its pool, and its own reconcile meets the error again, which logs it.
+   * Like `inPool`, but returns undefined on an unexpected error. A bug that one model triggers must not block the other
+   * models of its pool. The reconcile of that model meets the error again and logs it.
    */
   findInPool(pool: InferencePool): (model: InferenceModel) => Resolution | undefined {
     const resolve = this.inPool(pool);

@@ -1,11 +1,11 @@
-/** Why the pods of a Deployment do not become ready, in words that a user can act on. Pure. */
+/** Explains why the pods of a Deployment do not become ready, in terms that a user can act on. Pure. */
 import { logTail } from './log-tail.ts';
 import type { ContainerStatus, Deployment, Pod } from './workloads.ts';
 import { isReady, isReleased } from './workloads.ts';
 
 export type Crashed = 'EngineCrashed' | 'RouterCrashed' | 'CacheCrashed';
 
-/** Why pods do not become ready. Messages carry no pod names, so that they stay the same while pods come and go. */
+/** Why pods do not become ready. Messages contain no pod names, so that they stay the same while pods are replaced. */
 export interface WorkloadProblem<C extends Crashed = Crashed> {
   reason:
     | 'Unschedulable'
@@ -16,24 +16,24 @@ export interface WorkloadProblem<C extends Crashed = Crashed> {
     | 'ProgressDeadlineExceeded'
     | C;
   message: string;
-  /** The same without commands that need the pods: for when they are gone. */
+  /** The message without commands that need the pods to exist. Used once the pods are gone. */
   lastingMessage: string;
-  /** True when waiting will not help: a user has to change something. */
+  /** Whether the user has to change something. False if waiting may help. */
   needsUser: boolean;
 }
 
-/** How messages call the parts of one kind of workload. */
+/** Terms that messages use for one kind of workload. */
 export interface WorkloadWords<C extends Crashed = Crashed> {
-  /** One of its pods, such as `an engine`. */
+  /** A noun phrase for one of its pods, such as `an engine`. */
   one: string;
-  /** Several, such as `engines`. */
+  /** The plural, such as `engines`. */
   many: string;
-  /** Name of its main container, and what runs in it. */
+  /** Name of the main container, and of the program in it. */
   container: string;
   program: string;
-  /** Reason when that program ends by itself. */
+  /** Reason to report when that program exits. */
   crashed: C;
-  /** Fields to look at: of the image, of the memory limit, and what to do when the start takes too long. */
+  /** Fields that messages refer to: image, memory limit, arguments; and the remedy if the start takes too long. */
   imageFields: string;
   memoryField: string;
   argumentFields: string;
@@ -44,19 +44,19 @@ export interface WorkloadProblemInput<C extends Crashed = Crashed> {
   deployment: Deployment;
   pods: readonly Pod[];
   words: WorkloadWords<C>;
-  /** Whether the Deployment's controller has seen the present spec: before, its conditions tell of the last start. */
+  /** Whether the Deployment controller has observed the current generation. Until then its conditions describe an older one. */
   observed: boolean;
-  /** What the kubelet says of a pod whose volumes it cannot mount. */
+  /** Why the volumes of a pod cannot be mounted, if known. */
   mountFailure?: ((pod: Pod) => string | undefined) | undefined;
 }
 
 const IMAGE_REASONS = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull']);
 const CONFIG_REASONS = new Set(['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError']);
 
-/** Longest part of a message that a container runtime or the kubelet wrote. */
+/** Longest quote from a container runtime, the kubelet or an admission plugin, in characters. */
 const MAX_QUOTE = 400;
 
-/** kube-scheduler's words for claims that do not exist, are lost or are not bound (plugin VolumeBinding). */
+/** How kube-scheduler reports claims that are missing, lost or terminating (plugin VolumeBinding). */
 const CLAIM_MISSING = /^ (not found|bound to non-existent|is being deleted)/;
 
 function missingClaim(said: string): string | undefined {
@@ -71,7 +71,7 @@ function missingClaim(said: string): string | undefined {
 
 const CLAIM_UNBOUND = /unbound immediate PersistentVolumeClaims/;
 
-/** The first problem found: of pods, then of the Deployment. */
+/** The first problem found: in the pods, then in the conditions of the Deployment. */
 export function workloadProblem<C extends Crashed>(
   input: WorkloadProblemInput<C>,
 ): WorkloadProblem<C> | undefined {
@@ -91,7 +91,7 @@ function deploymentProblem<C extends Crashed>({
   const refused = conditions.find((c) => c.type === 'ReplicaFailure' && c.status === 'True');
   if (refused) {
     const why = refused.message ?? refused.reason ?? 'no reason given';
-    return problem('PodsRefused', `Kubernetes refuses to create the pods: ${why}`);
+    return problem('PodsRefused', `Kubernetes rejects the pods: ${why}`);
   }
   const stuck = conditions.find((c) => c.type === 'Progressing' && c.reason === 'ProgressDeadlineExceeded');
   if (!stuck) return undefined;
@@ -107,12 +107,12 @@ function podProblem<C extends Crashed>(
   if (unscheduled) return unscheduled;
   const mount = input.mountFailure?.(pod);
   if (mount !== undefined) {
-    const message = `the volumes of ${input.words.one} cannot be mounted: ${quote(mount)}; create what is missing, or correct the volume`;
+    const message = `the volumes of ${input.words.one} cannot be mounted: ${quote(mount)}; create the missing object, or correct the volume in the spec`;
     return problem('VolumeMountFailed', message);
   }
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   for (const container of [...initContainerStatuses, ...containerStatuses]) {
-    // It runs: what ended before is no reason. Pods of a node that is lost sight of are like that.
+    // A ready container is running, so an earlier exit is not the problem. Pods on an unreachable node look like this.
     if (container.ready) continue;
     const found = containerProblem(input, pod, container);
     if (found) return found;
@@ -131,10 +131,10 @@ function unschedulable<C extends Crashed>(
   if (missing !== undefined)
     return problem('VolumeMountFailed', `${missing}; create the claim, or correct the name in the spec`);
   if (CLAIM_UNBOUND.test(said)) {
-    const message = `a PersistentVolumeClaim of ${words.one} has no volume yet; if it stays so, check its StorageClass: kubectl describe pvc`;
+    const message = `a PersistentVolumeClaim of ${words.one} is not bound to a volume yet; if this persists, check its StorageClass: kubectl describe pvc`;
     return { ...problem('VolumeMountFailed', message), needsUser: false };
   }
-  return { ...problem('Unschedulable', `no node can take ${words.one}: ${said}`), needsUser: false };
+  return { ...problem('Unschedulable', `${words.one} cannot be scheduled: ${said}`), needsUser: false };
 }
 
 function containerProblem<C extends Crashed>(
@@ -145,7 +145,7 @@ function containerProblem<C extends Crashed>(
   const isMain = container.name === words.container;
   const { waiting } = container.state ?? {};
   if (waiting?.reason && IMAGE_REASONS.has(waiting.reason)) {
-    // The kubelet alternates between ErrImagePull and ImagePullBackOff, each with words of its own: only what stays is shown.
+    // The kubelet alternates between ErrImagePull and ImagePullBackOff with different texts. Quote only the stable part.
     const { containers = [], initContainers = [] } = pod.spec;
     const image = [...containers, ...initContainers].find(({ name }) => name === container.name)?.image;
     const fields = isMain ? words.imageFields : 'the image in spec.template';
@@ -163,7 +163,7 @@ function containerProblem<C extends Crashed>(
     container.state?.terminated ?? (container.restartCount > 0 ? container.lastState?.terminated : undefined);
   if (!ended || ended.exitCode === 0) return undefined;
   const tail = logTail(ended.message);
-  const message = `${isMain ? words.program : name} ended with ${exitText(words, ended.exitCode, ended.reason)}${tail && `; its last lines: ${tail}`}`;
+  const message = `${isMain ? words.program : name} exited with ${exitText(words, ended.exitCode, ended.reason)}${tail && `; its last lines: ${tail}`}`;
   const command = `${logsCommand(deployment)}${isMain ? '' : ` -c ${container.name}`} --previous`;
   return {
     ...problem(words.crashed, message, `; read ${tail ? 'more' : 'why'}: ${command}`),
@@ -180,7 +180,7 @@ function quote(text: string): string {
   return line.length > MAX_QUOTE ? `${line.slice(0, MAX_QUOTE)}…` : line;
 }
 
-/** Whether a run of the container that began then had become ready before it ended: starting it again may well help. */
+/** Whether the container run that started at this time became ready before it ended. If so, a restart may help. */
 function wasReady(pod: Pod, startedAt: string | undefined): boolean {
   const lost = pod.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime;
   return startedAt !== undefined && lost !== undefined && lost > startedAt;
@@ -189,7 +189,7 @@ function wasReady(pod: Pod, startedAt: string | undefined): boolean {
 function exitText(words: WorkloadWords, code: number, reason: string | undefined): string {
   if (reason === 'OOMKilled' || code === 137)
     return `exit code ${code} (out of memory or killed: raise ${words.memoryField})`;
-  if (code === 2) return `exit code 2 (it refused its arguments: check ${words.argumentFields})`;
+  if (code === 2) return `exit code 2 (invalid arguments: check ${words.argumentFields})`;
   return `exit code ${code}`;
 }
 
@@ -197,7 +197,7 @@ function logsCommand(deployment: Deployment): string {
   return `kubectl logs -n ${deployment.metadata.namespace} deploy/${deployment.metadata.name}`;
 }
 
-/** Labels that tell the pods of this workload from others of the namespace. */
+/** A label selector for the pods of this workload only. */
 function podSelector({ metadata }: Pod): string {
   const names = ['vllm-operator.dev/model', 'vllm-operator.dev/pool', 'app.kubernetes.io/component'];
   const model = metadata.labels?.['vllm-operator.dev/model'];

@@ -10,7 +10,7 @@ interface WorkloadCondition {
 }
 
 export interface Deployment extends KubeObject {
-  /** Set when the object enters the store: `spec.replicas` is still owned by the apply that created it. */
+  /** Set by the reflector: the apply that created the Deployment still owns `spec.replicas`. */
   replicasOwnedByApply?: boolean;
   spec: { replicas?: number; strategy?: { rollingUpdate?: { maxSurge?: number | string } } };
   status?: {
@@ -87,7 +87,7 @@ export interface ConfigMap extends KubeObject {
   immutable?: boolean;
 }
 
-/** Whether a pod's Ready condition is true and it is not being deleted. */
+/** Whether the pod is Ready and not being deleted. */
 export function isReady(pod: Pod): boolean {
   return (
     pod.metadata.deletionTimestamp === undefined &&
@@ -97,14 +97,14 @@ export function isReady(pod: Pod): boolean {
   );
 }
 
-/** Whether all its containers have ended for good. */
+/** Whether all containers of the pod have terminated for good. */
 export function isFinished({ status }: Pod): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 /**
- * Whether the pod keeps accelerators from others: a kubelet has taken it with some, and it has not ended. Labels say
- * nothing, as a team may put them on any pod. Without a resource every pod counts.
+ * Whether the pod occupies accelerators: a kubelet has accepted it, it requests some, and it has not terminated. Labels
+ * are not consulted, because a team can set them on any pod. If `resourceName` is undefined, every running pod counts.
  */
 export function holdsAccelerators(pod: Pod, resourceName: string | undefined): boolean {
   if (pod.status?.startTime === undefined || isFinished(pod)) return false;
@@ -114,7 +114,7 @@ export function holdsAccelerators(pod: Pod, resourceName: string | undefined): b
   );
 }
 
-/** Whether the operator has taken the pod out of its ReplicaSet, which has made another since. */
+/** Whether the operator has released the pod from its ReplicaSet, which has created a replacement. */
 export function isReleased({ metadata }: Pod): boolean {
   return metadata.labels?.[EVACUATING_LABEL] !== undefined;
 }

@@ -97,7 +97,7 @@ describe('engineHealth', () => {
           },
         ],
       }),
-      /no node can take an engine: 0\/3 nodes/,
+      /an engine cannot be scheduled: 0\/3 nodes/,
       false,
     ],
     [
@@ -133,7 +133,7 @@ describe('engineHealth', () => {
     [
       'EngineCrashed',
       crashed(2, 1),
-      /refused its arguments.*kubectl logs -n team-a deploy\/vllm-chat --previous/,
+      /invalid arguments.*kubectl logs -n team-a deploy\/vllm-chat --previous/,
       false,
     ],
     ['EngineCrashed', crashed(137, 3), /out of memory/, true],
@@ -169,16 +169,16 @@ describe('engineHealth', () => {
     const { problem } = engineHealth(deployment(), [crashed(1, 3, log)]);
     const lines =
       'its last lines: Traceback (most recent call last): | ValueError: no access to gated repo, token …';
-    expect(problem?.lastingMessage).toBe(`vLLM ended with exit code 1; ${lines}`);
+    expect(problem?.lastingMessage).toBe(`vLLM exited with exit code 1; ${lines}`);
     expect(problem?.message).toBe(
-      `vLLM ended with exit code 1; ${lines}; read more: kubectl logs -n team-a deploy/vllm-chat --previous`,
+      `vLLM exited with exit code 1; ${lines}; read more: kubectl logs -n team-a deploy/vllm-chat --previous`,
     );
   });
 
   it('names containers of the template', () => {
     const init = { name: 'fetch', ready: false, restartCount: 3, state: { terminated: { exitCode: 7 } } };
     const { problem } = engineHealth(deployment(), [pod({ initContainerStatuses: [init] })]);
-    expect(problem?.message).toMatch(/^container fetch ended with exit code 7.*-c fetch --previous$/);
+    expect(problem?.message).toMatch(/^container fetch exited with exit code 7.*-c fetch --previous$/);
   });
 
   it.each([
@@ -205,7 +205,7 @@ describe('engineHealth', () => {
     });
   });
 
-  it('explains pods that Kubernetes refuses to create', () => {
+  it('explains pods that Kubernetes rejects', () => {
     const refused = deployment({
       conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota' }],
     });

@@ -110,7 +110,7 @@ describe('a model that no router of the pool serves', () => {
 });
 
 it('says after a failed wake how to get at the log, as the pods are gone', () => {
-  const wakeFailure = { reason: 'EngineCrashed' as const, message: 'vLLM ended with exit code 1' };
+  const wakeFailure = { reason: 'EngineCrashed' as const, message: 'vLLM exited with exit code 1' };
   const health = { desired: 0, pods: 0, ready: 0, rolling: false };
   const status = modelStatus({ model: aModel('chat'), now: 0, health, wakes: true, wakeFailure });
   const message = status.conditions?.find(({ type }) => type === 'Stalled')?.message;

@@ -145,7 +145,7 @@ describe('resolveMode', () => {
   it('says who has the API', () => {
     const { condition } = resolveMode({ scaling: scalingOf(range), metricsApi: foreign, now });
     expect(condition.message).toBe(
-      "the operator's own loop scales, because external.metrics.k8s.io is served by keda/keda-metrics",
+      "the operator's autoscaler scales, because external.metrics.k8s.io is served by keda/keda-metrics",
     );
   });
 
