@@ -1,4 +1,5 @@
 /** Runs a reconcile function for keys of one kind: what controller-runtime's Controller does. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { aborted, type Deadline, deadline } from './abort.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -142,6 +143,8 @@ export class Controller {
       } finally {
         this.#queue.done(key);
       }
+      // Most reconciles make no request. Thousands in a row would keep the lease, the probes and all watches waiting.
+      await nextTurn();
     }
   }
 
