@@ -13,6 +13,7 @@ import type { Logger } from '../../kube/logger.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
+import { admitsNamespace } from '../../model/acceptance.ts';
 import type { Identity, LoadedAuthority } from '../../pki/identity.ts';
 import { redisName, routerName } from '../../render/names.ts';
 import { renderPool } from '../../render/pool.ts';
@@ -72,7 +73,7 @@ export class PoolReconciler {
     const pool = state.pools.store.get(key);
     if (!pool) return undefined;
     const deleting = pool.metadata.deletionTimestamp !== undefined;
-    const users = deleting ? this.#users(key) : [];
+    const users = deleting ? this.#users(pool) : [];
     if (deleting && users.length === 0) {
       if (pool.metadata.finalizers?.includes(POOL_FINALIZER))
         await removeFinalizer(client, INFERENCE_POOLS, pool, POOL_FINALIZER, context.signal);
@@ -105,8 +106,16 @@ export class PoolReconciler {
     return earliest(...found.map(({ lookAgainMs }) => lookAgainMs));
   }
 
-  #users(key: Key): string[] {
-    return this.#options.state.models.store.byIndex('byPool', key).map(keyOf).sort();
+  /** Models that it serves or may serve: anybody else could keep it, and the namespace that goes with it, for ever. */
+  #users(pool: InferencePool): string[] {
+    const { models, namespaces } = this.#options.state;
+    return models.store
+      .byIndex('byPool', keyOf(pool))
+      .filter(({ metadata: { namespace = '' } }) =>
+        admitsNamespace(pool, namespace, namespaces.store.get(namespace)?.metadata.labels),
+      )
+      .map(keyOf)
+      .sort();
   }
 
   /**

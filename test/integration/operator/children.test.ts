@@ -191,6 +191,15 @@ describe('a pool', () => {
       })
       .toBe(0);
   });
+
+  it('is kept by no model of a namespace that it does not admit', async () => {
+    const [platform, stranger] = [await harness.namespace(), await harness.namespace()];
+    await harness.createPool(platform);
+    await harness.createModel(stranger, 'chat', { poolRef: { name: 'pool', namespace: platform } });
+    await harness.untilCondition(stranger, 'chat', 'Accepted', 'False', 'NamespaceNotAllowed');
+    await harness.client.delete(INFERENCE_POOLS, { namespace: platform, name: 'pool' });
+    await harness.untilCondition(stranger, 'chat', 'Accepted', 'False', 'PoolNotFound');
+  });
 });
 
 async function routerConfigMap(namespace: string): Promise<string> {
