@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
-import { isOwnedBy } from '../../kube/owner-reference.ts';
+import type { ObjectMeta } from '../../kube/object.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import { type Acceptance, acceptModels, type Verdict } from '../../model/acceptance.ts';
 import type { Grant } from '../../model/grant.ts';
@@ -15,6 +15,7 @@ import { poolKeyOf } from '../../model/pool-key.ts';
 import { INVALID_SPEC } from '../../model/resolved-model.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
+import type { ConfigMap } from '../shared/workloads.ts';
 import { EnginesInPool } from './engines-in-pool.ts';
 import type { GrantLedger } from './grant-ledger.ts';
 import { Reservations } from './reservations.ts';
@@ -72,8 +73,8 @@ export class AcceptanceCache {
         for (const object of [old, now]) for (const key of object ? byModel(object) : []) this.#moved(key);
       });
     state.configMaps.store.subscribe(({ old, new: now }) => {
-      if (!old || now) return;
-      this.#lost(old);
+      const { metadata } = now ?? old ?? {};
+      if (metadata) this.#seen(metadata, now);
     });
   }
 
@@ -212,15 +213,12 @@ export class AcceptanceCache {
     }
   }
 
-  /** A ConfigMap was deleted. If it was the grant record of a pool, it has to be written again. */
-  #lost(configMap: Parameters<GrantLedger['lost']>[1]): void {
+  /** A ConfigMap is there, or gone. Where it is the record of a pool and not as written, that has to be written anew. */
+  #seen(metadata: ObjectMeta, now: ConfigMap | undefined): void {
     const { state, ledger, onStale } = this.#options;
     for (const pool of state.pools.store.list()) {
-      const { uid, namespace } = pool.metadata;
-      if (!this.#byPool.has(uid) || namespace !== configMap.metadata.namespace) continue;
-      if (!isOwnedBy(configMap, uid ?? '')) continue;
-      ledger.lost(pool, configMap);
-      onStale?.(keyOf(pool));
+      if (pool.metadata.namespace === metadata.namespace && ledger.seen(pool, metadata, now))
+        onStale?.(keyOf(pool));
     }
   }
 }

@@ -7,8 +7,10 @@ import { orAbort } from '../../kube/abort.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
 import { type Key, toKey } from '../../kube/key.ts';
+import type { ObjectMeta } from '../../kube/object.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import { CONFIG_MAPS } from '../../kube/resource-types.ts';
+import { compareResourceVersions } from '../../kube/resource-version.ts';
 import type { Watchable } from '../../kube/store.ts';
 import type { Grant } from '../../model/grant.ts';
 import { namespaceOf } from '../../model/holdings.ts';
@@ -16,7 +18,7 @@ import { COMPONENT_LABEL } from '../../render/labels.ts';
 import { grantsName } from '../../render/names.ts';
 import { isOfPool } from '../shared/keep-config-map.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
-import { type GrantRecord, grantConfigMap, readGrants } from './grant-record.ts';
+import { type GrantRecord, grantConfigMap, readGrants, recordText } from './grant-record.ts';
 
 const FIELD_MANAGER = 'vllm-operator-grants';
 
@@ -30,6 +32,10 @@ interface Saved {
   keys: ReadonlySet<string>;
   isDirty: boolean;
   writing?: Promise<void> | undefined;
+  /** Content of the last request to write it; undefined where that was to delete it. */
+  text?: string | undefined;
+  /** Of the ConfigMap, from the last write that was answered on. */
+  resourceVersion?: string | undefined;
 }
 
 interface PoolGrants {
@@ -118,11 +124,18 @@ export class GrantLedger {
     return keys.get(hash) === namespace && saved.get(namespace)?.keys.has(hash) === true;
   }
 
-  /** The record of a namespace was deleted or changed by someone else. */
-  lost(pool: InferencePool, configMap: ConfigMap): void {
-    const grants = this.#pools.get(pool.metadata.uid);
-    for (const [namespace, saved] of grants?.saved ?? [])
-      if (configMap.metadata.name === grantsName(pool.metadata.name, namespace)) saved.isDirty = true;
+  /**
+   * A ConfigMap is there as given, or gone. Returns whether it is the record of a namespace and not as it was last written:
+   * a person may have edited it, and a request of a former leader may come late. It is written anew then.
+   */
+  seen(pool: InferencePool, { name, resourceVersion = '' }: ObjectMeta, now: ConfigMap | undefined): boolean {
+    const [, namespace = ''] = name.split('.');
+    const saved = this.#pools.get(pool.metadata.uid)?.saved.get(namespace);
+    if (!saved || name !== grantsName(pool.metadata.name, namespace)) return false;
+    if (now && compareResourceVersions(resourceVersion, saved.resourceVersion ?? '') <= 0) return false;
+    if ((now && recordText(pool, now)) === saved.text) return false;
+    saved.isDirty = true;
+    return true;
   }
 
   /** Persists all changes of one namespace. Throws KubeError. */
@@ -152,8 +165,8 @@ export class GrantLedger {
     const models = new Map([...grants.models].filter(([key]) => namespaceOf(key) === namespace));
     const keys = new Set([...grants.keys].filter(([, holder]) => holder === namespace).map(([hash]) => hash));
     try {
-      if (models.size === 0 && keys.size === 0) await this.#remove(grants.pool, namespace);
-      else await this.#apply(grants, { namespace, models, keys });
+      if (models.size === 0 && keys.size === 0) await this.#remove(grants.pool, namespace, saved);
+      else await this.#apply(grants, saved, { namespace, models, keys });
     } catch (error) {
       // The pool is deleted with its namespace, so its grants no longer matter.
       if (!isNamespaceTerminating(error)) {
@@ -167,6 +180,7 @@ export class GrantLedger {
 
   async #apply(
     grants: PoolGrants,
+    saved: Saved,
     { namespace, models, keys }: { namespace: string; models: Map<Key, Grant>; keys: Set<string> },
   ): Promise<void> {
     grants.version += 1;
@@ -177,14 +191,18 @@ export class GrantLedger {
       models: Object.fromEntries(named),
       keys: [...keys].sort(),
     };
-    await this.#client.apply(CONFIG_MAPS, grantConfigMap(grants.pool, content), {
+    const configMap = grantConfigMap(grants.pool, content);
+    saved.text = recordText(grants.pool, configMap);
+    const { metadata } = await this.#client.apply(CONFIG_MAPS, configMap, {
       fieldManager: FIELD_MANAGER,
       force: true,
     });
+    saved.resourceVersion = metadata.resourceVersion;
   }
 
-  async #remove(pool: InferencePool, namespace: string): Promise<void> {
+  async #remove(pool: InferencePool, namespace: string, saved: Saved): Promise<void> {
     const name = grantsName(pool.metadata.name, namespace);
+    saved.text = undefined;
     try {
       await this.#client.delete(CONFIG_MAPS, { namespace: pool.metadata.namespace ?? '', name });
     } catch (error) {
@@ -200,13 +218,17 @@ export class GrantLedger {
 /** If two records contain the same name or key, the one with the higher version wins, because its writer knew the other one. */
 function read(pool: InferencePool, configMaps: readonly ConfigMap[]): PoolGrants {
   const records = configMaps
-    .flatMap((configMap) => readGrants(pool, configMap) ?? [])
+    .flatMap((configMap) => {
+      const record = readGrants(pool, configMap);
+      const { resourceVersion } = configMap.metadata;
+      return record ? [{ ...record, text: recordText(pool, configMap), resourceVersion }] : [];
+    })
     .sort((a, b) => b.version - a.version);
   const models = new Map<Key, Grant>();
   const keys = new Map<string, string>();
   const saved = new Map<string, Saved>();
   const taken = new Set<string>();
-  for (const { namespace, models: granted, keys: hashes } of records) {
+  for (const { namespace, models: granted, keys: hashes, text, resourceVersion } of records) {
     const own = new Map<Key, Grant>();
     for (const [name, { names, replicas }] of Object.entries(granted)) {
       const free = names.filter((candidate) => !taken.has(candidate));
@@ -216,7 +238,7 @@ function read(pool: InferencePool, configMaps: readonly ConfigMap[]): PoolGrants
     const ownKeys = hashes.filter((hash) => !keys.has(hash));
     for (const hash of ownKeys) keys.set(hash, namespace);
     for (const [key, grant] of own) models.set(key, grant);
-    saved.set(namespace, { models: own, keys: new Set(ownKeys), isDirty: false });
+    saved.set(namespace, { models: own, keys: new Set(ownKeys), isDirty: false, text, resourceVersion });
   }
   return { pool, models, keys, version: records[0]?.version ?? 0, saved };
 }

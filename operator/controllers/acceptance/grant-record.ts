@@ -43,16 +43,21 @@ export function grantConfigMap(pool: InferencePool, content: GrantRecord): Confi
   };
 }
 
+/** The record as it is written; undefined in a ConfigMap that the pool does not own, of which nobody reads it. */
+export function recordText(pool: InferencePool, { metadata, data }: ConfigMap): string | undefined {
+  const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
+  return isOwnedBy(configMap, pool.metadata.uid ?? '') ? data?.[FILE] : undefined;
+}
+
 /**
  * Reads a record of the pool. Returns undefined unless the ConfigMap is in the pool's namespace, has the one valid name
  * and is owned by the pool, so that no team can forge a grant.
  */
-export function readGrants(pool: InferencePool, { metadata, data }: ConfigMap): GrantRecord | undefined {
+export function readGrants(pool: InferencePool, configMap: ConfigMap): GrantRecord | undefined {
+  const { metadata } = configMap;
   if (metadata.namespace !== pool.metadata.namespace) return undefined;
-  if (!isOwnedBy({ apiVersion: 'v1', kind: 'ConfigMap', metadata }, pool.metadata.uid ?? ''))
-    return undefined;
   try {
-    const content = record.parse(JSON.parse(data?.[FILE] ?? ''));
+    const content = record.parse(JSON.parse(recordText(pool, configMap) ?? ''));
     return metadata.name === grantsName(pool.metadata.name, content.namespace) ? content : undefined;
   } catch {
     return undefined;

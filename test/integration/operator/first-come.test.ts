@@ -110,6 +110,30 @@ describe('a served name', () => {
   });
 });
 
+describe('a record of what is held', () => {
+  it('is written anew when somebody else writes it, such as a former leader whose request was late', async () => {
+    const { b, platform } = await contested();
+    await harness.settled(operator);
+    const name = `grants.${b}.pool`;
+    const before = await harness.client.get<ConfigMap>(CONFIG_MAPS, { namespace: platform, name });
+    const late = JSON.stringify({ version: 1, namespace: b, models: {}, keys: [] });
+    await harness.client.patch(
+      CONFIG_MAPS,
+      { namespace: platform, name },
+      { merge: { data: { 'grants.json': late } } },
+    );
+    const { data = {} } = await harness.until<ConfigMap>(
+      CONFIG_MAPS,
+      platform,
+      name,
+      'has the name again',
+      (record) => record.data?.['grants.json'] !== late,
+    );
+    const held = (text = '{}') => JSON.parse(text).models;
+    expect(held(data['grants.json'])).toEqual(held(before.data?.['grants.json']));
+  });
+});
+
 /** Engines that the Deployments of these models ask for. */
 async function replicas(namespace: string): Promise<number> {
   const { items } = await harness.client.list<Deployment>(DEPLOYMENTS, {

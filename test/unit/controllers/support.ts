@@ -24,8 +24,11 @@ export function aGrantStore(objects = new Map<string, ConfigMap>()) {
     objects,
     list: async () => ({ items: structuredClone([...objects.values()]), resourceVersion: '1' }),
     apply: async (_type: unknown, object: ConfigMap) => {
-      objects.set(object.metadata.name, structuredClone(object));
-      return object;
+      const stored = structuredClone(object);
+      version += 1;
+      stored.metadata.resourceVersion = String(version);
+      objects.set(object.metadata.name, stored);
+      return structuredClone(stored);
     },
     delete: async (_type: unknown, { name }: { name: string }) => {
       objects.delete(name);
