@@ -12,6 +12,8 @@ import { World } from './support/world.ts';
 let world: World;
 let namespace: string;
 let client: OpenAI;
+/** Of the model `single`; every change of it is to another one. */
+let priority = 0;
 
 beforeAll(async () => {
   world = await World.start();
@@ -58,9 +60,8 @@ async function whatRuns(): Promise<string[]> {
 
 /** Resolves once the leading operator has taken note of a change: it is at work. */
 async function operatorActs(): Promise<void> {
-  const { metadata } = await world.patchModel(namespace, 'single', {
-    priority: Math.floor(Math.random() * 1e6),
-  });
+  priority += 1;
+  const { metadata } = await world.patchModel(namespace, 'single', { priority });
   await world.modelReady(namespace, metadata.name);
 }
 

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { DEPLOYMENTS } from '../../operator/kube/resource-types.ts';
 import { Random } from '../integration/scaling/simulation/random.ts';
@@ -43,7 +43,7 @@ async function sleepers(): Promise<{ namespace: string; client: OpenAI }> {
   return { namespace, client };
 }
 
-/** Clients of every model that come at random moments, asleep or not, until they are stopped. */
+/** Clients of every model that come at random moments, asleep or not, until they are stopped or the test ends. */
 class Visitors {
   readonly #stop = new AbortController();
   readonly #loops: Promise<void>[];
@@ -52,6 +52,7 @@ class Visitors {
 
   constructor(client: OpenAI, seed: number) {
     this.#loops = MODELS.map((model, i) => this.#visit(client, model, new Random(seed + i)));
+    onTestFinished(() => this.stop());
   }
 
   async #visit(client: OpenAI, model: string, random: Random): Promise<void> {
@@ -75,7 +76,7 @@ class Visitors {
   }
 }
 
-/** Counts how often Deployments of a namespace went to zero. */
+/** Counts how often Deployments of a namespace went to zero, until it is stopped or the test ends. */
 class SleepCounter {
   readonly #end = new AbortController();
   readonly #watching: Promise<void>;
@@ -83,6 +84,7 @@ class SleepCounter {
 
   constructor(namespace: string) {
     this.#watching = this.#watch(namespace);
+    onTestFinished(() => this.stop());
   }
 
   async #watch(namespace: string): Promise<void> {

@@ -6,9 +6,12 @@ import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../op
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
 import { DEPLOYMENTS, EVENTS } from '../../operator/kube/resource-types.ts';
+import { Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
 let world: World;
+/** Tells requests apart: none is answered from the cache. */
+let chats = 0;
 
 beforeAll(async () => {
   world = await World.start();
@@ -19,9 +22,10 @@ const sleepy = { minReplicas: 0, maxReplicas: 1, idleTimeout: '2s' };
 
 async function chat(namespace: string, model: string): Promise<string> {
   const client = await world.openai(namespace);
+  chats += 1;
   const answer = await client.chat.completions.create({
     model,
-    messages: [{ role: 'user', content: `hello ${Math.random()}` }],
+    messages: [{ role: 'user', content: `hello ${chats}` }],
     max_tokens: 4,
   });
   return answer.choices[0]?.message.content ?? '';
@@ -141,16 +145,8 @@ describe('between one and N', () => {
       scaling: { minReplicas: 1, maxReplicas: 3, target: 2, mode: 'Internal' },
     });
     await world.modelReady(namespace, 'chat');
-    const client = await world.openai(namespace);
-    const stop = new AbortController();
-    const load = Array.from({ length: 8 }, async (_, i) => {
-      while (!stop.signal.aborted)
-        await client.chat.completions.create({
-          model: 'chat',
-          messages: [{ role: 'user', content: `${i} ${Math.random()}` }],
-          max_tokens: 200,
-        });
-    });
+    const load = { askers: 0, streamers: 8, tokens: 200 };
+    const traffic = new Traffic(await world.openai(namespace), 'chat', load);
     await world.until<InferenceModel>(
       INFERENCE_MODELS,
       namespace,
@@ -158,8 +154,8 @@ describe('between one and N', () => {
       'has 3 replicas ready',
       ({ status }) => status?.readyReplicas === 3,
     );
-    stop.abort();
-    await Promise.all(load);
+    await traffic.stop();
+    expect(traffic.failures).toEqual([]);
     expect(await reasons(namespace, 'chat')).toContain('Scaled');
   });
 

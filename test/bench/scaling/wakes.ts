@@ -28,11 +28,7 @@ const SELECTOR = 'app.kubernetes.io/component=engine';
 
 /** One call of a model; its failure is the caller's to look at. */
 function ask(client: OpenAI, model: string, signal: AbortSignal) {
-  const body = {
-    model,
-    messages: [{ role: 'user' as const, content: `wake ${Math.random()}` }],
-    max_tokens: 1,
-  };
+  const body = { model, messages: [{ role: 'user' as const, content: 'wake' }], max_tokens: 1 };
   return client.chat.completions.create(body, { signal });
 }
 

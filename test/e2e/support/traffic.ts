@@ -1,5 +1,6 @@
 /** Requests as clients make them, and what became of each. */
 import type OpenAI from 'openai';
+import { onTestFinished } from 'vitest';
 
 /** What became of one streamed answer. */
 export interface StreamOutcome {
@@ -67,7 +68,7 @@ export async function ask(client: OpenAI, model: string, prompt = 'Say hello.'):
   return response.headers.get('x-vllm-sim-pod') ?? '';
 }
 
-/** Clients that ask without a pause, some for streams, and count what went wrong. */
+/** Clients that ask without a pause, some for streams, and count what went wrong; they end with the test at the latest. */
 export class Traffic {
   readonly #stop = new AbortController();
   readonly #clients: Promise<void>[];
@@ -91,6 +92,7 @@ export class Traffic {
       ...Array.from({ length: askers }, () => this.#repeat(asker)),
       ...Array.from({ length: streamers }, () => this.#repeat(streamer)),
     ];
+    onTestFinished(async () => void (await this.stop()));
   }
 
   async #repeat(action: () => Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { EndpointSlice, Service } from '../../../hack/devcluster/network/service.ts';
 import type { Pod } from '../../../hack/devcluster/node/pod.ts';
 import { DEPLOYMENTS, ENDPOINT_SLICES, PODS, SERVICES } from '../../../operator/kube/resource-types.ts';
@@ -104,6 +104,10 @@ test('a ClusterIP reaches all ready pods, refuses without any, and survives a ro
   const asked = (async () => {
     while (!asking.signal.aborted) await ask().catch((error: unknown) => failures.push(error));
   })();
+  onTestFinished(() => {
+    asking.abort();
+    return asked;
+  });
   const containers = [server({ readinessProbe, lifecycle, env: [{ name: 'V', value: '2' }] })];
   await cluster.client.patch(
     DEPLOYMENTS,
