@@ -1,24 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { RouteModel } from '../../../operator/router/route-table.ts';
+import { answerEach, ask, askInTurn, hold, limited, rules, untilDemand } from './support/admission.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { engineAt, model, table } from './support/table.ts';
+import { model, table } from './support/table.ts';
 
 describe('what the router counts and logs', () => {
   const { engine, start } = perTest();
-  const admission = (more: Partial<RouteModel['admission']>) => ({
-    admission: { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000, degradation: [], ...more },
-  });
-  const ask = async (router: Router, body: object = {}, signal?: AbortSignal) => {
-    const answer = await fetch(`${router.url}/v1/completions`, {
-      method: 'POST',
-      body: JSON.stringify({ model: 'm', ...body }),
-      ...(signal && { signal }),
-    });
-    await answer.text();
-    return answer;
-  };
   const counted = async (router: Router, line: string | RegExp) =>
     await expect.poll(async () => await router.metrics()).toMatch(line);
   const lines = async (router: Router) =>
@@ -49,7 +37,7 @@ describe('what the router counts and logs', () => {
 
   test('a stream that waits and ends as an error counts and is logged as that error', async () => {
     const router = await start({
-      table: table([model('m', [], admission({ wakeTimeoutMs: 500 }))]),
+      table: table([model('m', [], { admission: rules({ wakeTimeoutMs: 500 }) })]),
       limits: { commentAfterMs: 100, commentEveryMs: 100 },
     });
     const stream = await openStream(router.url, { model: 'm' });
@@ -64,10 +52,8 @@ describe('what the router counts and logs', () => {
   test('a client that goes away while it waits is not refused, and its wait is known', async () => {
     const router = await start({ table: table([model('m', [])]) });
     const client = new AbortController();
-    const gone = ask(router, {}, client.signal).catch(() => 'aborted');
-    await expect
-      .poll(async () => (await router.demand()).models['uid-m']?.held, { message: 'it is held' })
-      .toBe(1);
+    const gone = ask(router, {}, { signal: client.signal }).catch(() => 'aborted');
+    await untilDemand(router, { held: 1 });
     client.abort();
     expect(await gone).toBe('aborted');
     await counted(router, 'code="499"} 1\n');
@@ -113,9 +99,7 @@ describe('what the router counts and logs', () => {
     const upstream = await engine();
     const router = await start({ table: table([model('m', [])]) });
     const answer = ask(router);
-    await expect
-      .poll(async () => (await router.demand()).models['uid-m']?.held, { message: 'it is held' })
-      .toBe(1);
+    await untilDemand(router, { held: 1 });
     const since = Date.now();
     await expect.poll(() => Date.now() - since > 1500, { message: 'a while passes' }).toBe(true);
     await router.put(table([model('m', [upstream.address])]));
@@ -130,32 +114,18 @@ describe('what the router counts and logs', () => {
 
   test('an answer counts as shortened when there is one and it is shorter, and the log says so', async () => {
     const upstream = await engine();
-    const open: (() => void)[] = [];
-    upstream.answer = (_, reply) => void open.push(() => reply.end('{}'));
+    const open = hold(upstream);
     const degradation = [{ queueAbove: 0, maxTokens: 10 }];
-    const entry = model('m', [upstream.address], admission({ degradation, maxQueue: 3 }));
     const router = await start({
       workers: 1,
-      table: table([{ ...entry, endpoints: [engineAt(upstream.address, 1)] }]),
+      table: table([limited(upstream, 1, { degradation, maxQueue: 3 })]),
     });
-    const answers: Promise<Response>[] = [];
-    for (const [i, max_tokens] of [500, 500, 500, 5].entries()) {
-      answers.push(ask(router, { max_tokens }));
-      await expect
-        .poll(
-          async () => {
-            const demand = (await router.demand()).models['uid-m'];
-            return (demand?.inFlight ?? 0) + (demand?.queued ?? 0) === i + 1;
-          },
-          { message: 'it is in' },
-        )
-        .toBeTruthy();
-    }
+    const answers = await askInTurn(
+      router,
+      [500, 500, 500, 5].map((max_tokens) => ({ max_tokens })),
+    );
     expect((await ask(router, { max_tokens: 500 })).status).toBe(429);
-    for (let i = 0; i < 4; i += 1) {
-      await expect.poll(() => open.length > i, { message: 'the next is at the engine' }).toBe(true);
-      open[i]?.();
-    }
+    await answerEach(open, 0, 4);
     await Promise.all(answers);
     await counted(router, 'degraded_total{model="m",namespace="team-a",tier="10"} 1\n');
     await counted(router, 'rejected_total{model="m",namespace="team-a",reason="queue_full"} 1\n');

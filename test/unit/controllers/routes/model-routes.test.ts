@@ -18,14 +18,14 @@ function setUp() {
   const acceptance = anAcceptance(state);
   const errors: object[] = [];
   const log = { ...silentLogger, error: (fields: object) => errors.push(fields) } as Logger;
-  const routes = new ModelRoutes({
-    state,
-    resolutions: new Resolutions(state),
-    lives,
-    departures,
-    acceptance,
-    log,
-  });
+  /** The routes as an operator has them that starts with the table of the one before it. */
+  const another = (published: readonly RouteModel[] = []) => {
+    const resolutions = new Resolutions(state);
+    const made = new ModelRoutes({ state, resolutions, lives, departures, acceptance, log });
+    made.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
+    return made;
+  };
+  const routes = another();
   const pool = put(state.pools.store, aPool());
   for (const name of ['chat', 'other']) put(state.models.store, aModel(name));
   const all = async (of = pool): Promise<RouteModel[]> => {
@@ -40,7 +40,7 @@ function setUp() {
     uid: 'child',
     labels: engineLabels({ name: 'chat', namespace: 'platform' }, pool.metadata),
   };
-  return { state, lives, departures, acceptance, pool, all, entry, metadata, errors };
+  return { state, lives, acceptance, pool, all, entry, another, metadata, errors };
 }
 
 describe('an entry', () => {
@@ -151,17 +151,9 @@ describe('an entry', () => {
   });
 
   it('keeps what another operator published for as long as it says the same', async () => {
-    const { all, acceptance, state, lives, departures, pool } = setUp();
+    const { all, another, pool } = setUp();
     const published = structuredClone(await all());
-    const next = new ModelRoutes({
-      state,
-      resolutions: new Resolutions(state),
-      lives,
-      departures,
-      acceptance,
-      log: silentLogger,
-    });
-    next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
+    const next = another(published);
     expect(next.of(pool).every((route) => published.includes(route))).toBe(true);
   });
 });
@@ -185,7 +177,7 @@ describe('a model that is refused', () => {
   });
 
   it('gives up adapters that it holds no longer, whatever the last table says', async () => {
-    const { state, all, acceptance, lives, departures, pool } = setUp();
+    const { state, all, another, acceptance, pool } = setUp();
     put(state.models.store, aModel('chat', lora('golden'), { generation: 2 }));
     const published = structuredClone(await all());
     expect(published.find(({ name }) => name === 'chat')?.adapters).toEqual(['golden']);
@@ -196,15 +188,7 @@ describe('a model that is refused', () => {
     put(state.models.store, aModel('chat', wrong, { generation: 4 }));
     for (const model of state.models.store.list()) await acceptance.save(pool, model);
     // The next leader finds a snapshot that is older than what it knows of names.
-    const next = new ModelRoutes({
-      state,
-      resolutions: new Resolutions(state),
-      lives,
-      departures,
-      acceptance,
-      log: silentLogger,
-    });
-    next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
+    const next = another(published);
     const adapters = next.of(pool).map(({ name, adapters: own }) => [name, own]);
     expect(adapters.sort()).toEqual([
       ['chat', []],
@@ -213,19 +197,11 @@ describe('a model that is refused', () => {
   });
 
   it('keeps its adapters when another operator takes over', async () => {
-    const { state, all, acceptance, lives, departures, pool } = setUp();
+    const { state, all, another, pool } = setUp();
     put(state.models.store, aModel('chat', lora('golden'), { generation: 2 }));
     const published = structuredClone(await all());
     put(state.models.store, aModel('chat', lora('golden', 'other'), { generation: 3 }));
-    const next = new ModelRoutes({
-      state,
-      resolutions: new Resolutions(state),
-      lives,
-      departures,
-      acceptance,
-      log: silentLogger,
-    });
-    next.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
+    const next = another(published);
     expect(next.of(pool).find(({ name }) => name === 'chat')).toMatchObject({
       servedNames: ['chat'],
       adapters: ['golden'],
@@ -245,15 +221,8 @@ describe('a model that is refused', () => {
   });
 
   it('has no route under a name before it is written that it holds it', async () => {
-    const { state, acceptance, lives, departures, pool } = setUp();
-    const routes = new ModelRoutes({
-      state,
-      resolutions: new Resolutions(state),
-      lives,
-      departures,
-      acceptance,
-      log: silentLogger,
-    });
+    const { state, another, acceptance, pool } = setUp();
+    const routes = another();
     expect(routes.of(pool)).toEqual([]);
     for (const model of state.models.store.list()) await acceptance.save(pool, model);
     expect(
