@@ -49,6 +49,10 @@ function M.wait(ctx, deadline, attempt)
   if not ctx.relay then
     local done = attempt(math.max(0, math.min(streams and patience or LONGEST, left)))
     if done or not streams or left <= patience then return done end
+    -- Both ends of the relay have the body. Where there is no room for that, the client waits without comments.
+    local body = ctx.body_bytes or 0
+    if not request_body.has_room(ctx, body) then return attempt(math.max(0, deadline - ngx.now())) end
+    request_body.hold(ctx, body)
     M.open(ctx)
   end
   repeat
@@ -93,7 +97,6 @@ end
 local function send(ctx, socket)
   local var = ngx.var
   local body, forwarded = request_body.text(), var.http_x_forwarded_for
-  request_body.hold(ctx, #body) -- the other end of the socket has it too
   socket:send {
     "POST ", var.uri, target.query(var), " HTTP/1.0\r\nHost: ", var.host, "\r\n",
     other_headers(), "X-Forwarded-For: ", forwarded and forwarded .. ", " or "", var.remote_addr, "\r\n",

@@ -149,6 +149,32 @@ describe('holding requests for a model without engines', () => {
         .toBe(0);
     });
 
+    test('get none where there is no room for their body twice, and the answer all the same', async () => {
+      const upstream = await engine();
+      const router = await start({
+        table: table([model('m', [])]),
+        limits,
+        workers: 1,
+        maxBodySize: 100_000,
+        maxBodiesSize: 150_000,
+      });
+      const stream = async (text: string) =>
+        await openStream(router.url, { model: 'm', messages: [{ role: 'user', content: text }] });
+      const large = stream('x'.repeat(90_000));
+      await expect
+        .poll(async () => (await router.demand()).models['uid-m']?.held, { message: 'it is held' })
+        .toBe(1);
+      const small = await stream('x');
+      expect(small.headers['content-type']).toContain('text/event-stream');
+      await router.put(table([model('m', [upstream.address])]));
+      await expect.poll(() => upstream.streams.size, { message: 'the engine has both' }).toBe(2);
+      upstream.finish();
+      expect([await small.ended, await (await large).ended]).toEqual(['complete', 'complete']);
+      expect(small.text()).toContain(': waiting');
+      expect((await large).text()).not.toContain(': waiting');
+      expect(upstream.requests.map(({ body }) => body.length > 90_000).sort()).toEqual([false, true]);
+    });
+
     test('reach the engine with the headers that they have without waiting', async () => {
       const [upstream, other] = [await engine(), await engine()];
       const router = await start({
