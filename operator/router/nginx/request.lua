@@ -25,6 +25,7 @@ local M = {}
 
 local FORM_FIELDS = { model = true, stream = true }
 local MAX_ARGUMENTS = 100 -- of a query that names the model; those behind would not be seen
+local OPEN_BRACE = ("{"):byte()
 local MAX_MODEL_NAME = 1024 -- bytes as written; served names are far shorter
 
 --- Name of the model that the query names. Of several an engine could take another one than the router does.
@@ -37,6 +38,15 @@ local function query_model()
     return own_answer.error(400, "Name the model in the query: ?model=<name>", "model")
   end
   return name
+end
+
+--- What is wrong with the options that `/inference/v1/generate` has in an object of their own: what routers cannot read they can neither
+-- count nor cap.
+local function options_fault(from, to, p)
+  local at = from.sampling_params
+  if not at or p[at] ~= OPEN_BRACE then return nil end
+  local options, fault = scan.members(p + at, to.sampling_params - at + 1)
+  return not options and fault
 end
 
 --- Name of the model that the request asks for; for JSON also where the members of its body are, and the body: its memory and the
@@ -62,6 +72,8 @@ local function read_request(ctx)
     local refusal, member = stored.refusal(from, p)
     if refusal then return own_answer.error(400, refusal, member) end
   end
+  local fault = options_fault(from, to, p)
+  if fault then return own_answer.error(400, "sampling_params cannot be read: " .. fault .. ".", "sampling_params") end
   local name = to.model - from.model < MAX_MODEL_NAME and scan.string(p, from.model, to.model)
   if not name then
     return own_answer.error(400, ("The model's name must be a string of at most %d bytes."):format(MAX_MODEL_NAME), "model")

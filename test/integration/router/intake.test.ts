@@ -278,12 +278,12 @@ describe('bodies', () => {
     expect((await router.demand()).models['uid-m']).toBeUndefined();
   });
 
-  test('more members than any request has are refused', async () => {
-    const members = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`k${i}`, 1]));
-    const answer = await raw(
-      router(),
-      post('/v1/chat/completions', JSON.stringify({ ...members, model: 'm' })),
-    );
+  const members = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`k${i}`, 1]));
+  test.each([
+    ['/v1/chat/completions', members],
+    ['/inference/v1/generate', { sampling_params: { ...members, max_tokens: 9 } }],
+  ])('more members than any request has are refused: %s', async (path, body) => {
+    const answer = await raw(router(), post(path, JSON.stringify({ ...body, model: 'm' })));
     expect(status(answer)).toBe(400);
     expect(answer).toContain('more than 512 members');
   });
