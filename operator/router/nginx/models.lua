@@ -1,13 +1,18 @@
 --- GET /v1/models and /v1/models/{id}: from the route table, so that models at zero are listed like any other.
+local admission = require "admission"
 local cjson = require "cjson.safe"
+local context = require "context"
 local cors = require "cors"
 local keys = require "keys"
+local limits = require "limits"
 local own_answer = require "own_answer"
 local request_body = require "body"
 local routes = require "routes"
 local trace = require "trace"
 
 local M = {}
+
+local PATH = { free = true } -- as paths.lua has those that forward
 
 local whole = {} -- `text`: the list of all `models`, for keys without a list of their own; it takes milliseconds to make
 
@@ -23,14 +28,27 @@ local function card(model, id, parent)
   )
 end
 
---- Whether the request only reads; if not, it has got its answer.
-local function reads()
+--- Counts a request and lets it in, as request.lua does. Returns the table and the key that it may read with, or nil when it has got
+-- its answer.
+local function enter()
+  local ctx = context.new()
+  ngx.ctx, ctx.path = ctx, PATH
   trace.name(ngx.var)
+  admission.enter()
   local method = ngx.req.get_method()
-  if method == "GET" or method == "HEAD" then return true end
-  if cors.preflight() then return end
-  ngx.header["Allow"] = "GET, HEAD"
-  own_answer.error(405, "Method Not Allowed")
+  if method ~= "GET" and method ~= "HEAD" then
+    if cors.preflight() then return end
+    ngx.header["Allow"] = "GET, HEAD"
+    return own_answer.error(405, "Method Not Allowed")
+  end
+  local view = routes.current()
+  local key = keys.authenticate(view, true)
+  if key then
+    ctx.api_key = key
+    admission.take_part(key.namespace)
+    limits.take(ctx, view)
+  end
+  return view, key, ctx
 end
 
 --- The list for a key, as JSON text. A key that is limited to some models sees only those.
@@ -49,10 +67,8 @@ end
 
 --- Content phase.
 function M.list()
-  if not reads() then return end
-  local view, ctx = routes.current(), ngx.ctx
-  local key = keys.authenticate(view, true)
-  ctx.api_key = key
+  local view, key, ctx = enter()
+  if not view then return end
   local text
   if key and key.allowed then
     text = list_for(view, key)
@@ -69,9 +85,8 @@ end
 
 --- Content phase of one model.
 function M.get()
-  if not reads() then return end
-  local view = routes.current()
-  local key = keys.authenticate(view, true)
+  local view, key = enter()
+  if not view then return end
   local id = ngx.var.uri:match("^/v1/models/(.+)$")
   local model = view.names[id]
   if not model or not keys.allows(key, model, id) then

@@ -78,6 +78,22 @@ describe('answers in the memory of a router', () => {
       .toBe(200);
   });
 
+  test('lists of models count among the requests that a router can keep', async () => {
+    const upstream = await engine();
+    upstream.answer = () => undefined;
+    const names = ['m', 'other'];
+    const router = await start({
+      table: table(names.map((name) => model(name, [upstream.address], { namespace: `team-${name}` }))),
+      limits: { maxInFlight: 2 },
+      workers: 1,
+    });
+    const status = async (path: string) => (await fetch(router.url + path)).status;
+    expect([await status('/v1/models'), await status('/v1/models/m')]).toEqual([200, 200]);
+    for (const name of names) void ask(router, { model: name }).catch(() => undefined);
+    await expect.poll(() => upstream.requests.length, { message: 'two are at the engine' }).toBe(2);
+    expect([await status('/v1/models'), await status('/v1/models/m')]).toEqual([503, 503]);
+  });
+
   test('those that engines write slowly are kept for the cache within bounds, and by namespace', async () => {
     const [upstream, redis] = [await engine(), keep(await startRedis())];
     const ends: (() => void)[] = [];

@@ -205,6 +205,14 @@ describe('API keys', () => {
       .toBe(429);
   });
 
+  test('to list models counts as a request too', async () => {
+    const { router } = await setUp([key('a', { requestsPerMinute: 3 })]);
+    const list = async (path: string) =>
+      (await fetch(router.url + path, { headers: { authorization: 'Bearer a' } })).status;
+    await expect.poll(async () => await list('/v1/models'), { message: 'the limit is reached' }).toBe(429);
+    expect([200, 429]).toContain(await list('/v1/models/m'));
+  });
+
   test('a counter in Redis that is none takes nothing from others', async () => {
     const redis = keep(await startRedis());
     const { router } = await setUp([key('r', { requestsPerMinute: 2 })], { redis: redis.settings });
