@@ -57,6 +57,10 @@ function M.header()
     end
     if ctx.chunks then cache.begin(ctx, ngx.status) end
   end
+  if not ctx.path.sse then
+    local metadata = header["metadata"]
+    if type(metadata) == "string" then usage.header(ctx, metadata) end
+  end
 end
 
 --- Header phase of answers to clients, not to the router's own relay.

@@ -22,6 +22,8 @@ local function members()
     model = false, stream = false, stream_options = false, messages = false, prompt = false, input = false,
     prompt_embeds = false, temperature = false, seed = false, max_tokens = false, max_completion_tokens = false, max_output_tokens = false,
     previous_response_id = false, background = false, n = false, best_of = false, sampling_params = false, include_usage = false,
+    inputs = false, images = false, token_ids = false, query = false, queries = false, documents = false, items = false,
+    text_1 = false, text_2 = false, data_1 = false, data_2 = false,
   }
 end
 
@@ -168,11 +170,12 @@ function M.string(p, from, to)
   if from and p[from] == QUOTE then return text(p, from, to) end
 end
 
---- Number of the strings or lists in a list, counted no further than to `most`; 1 for every other value, lists of numbers and
--- objects too.
-function M.count(p, from, to, most)
+M.skip = skip_value
+
+--- Number of the values in a list, counted no further than to `most`; 1 for what is no list.
+function M.length(p, from, to, most)
   local n, i, count = to + 1, skip_space(p, from + 1, to + 1), 0
-  if p[from] ~= OPEN_BRACKET or p[i] ~= QUOTE and p[i] ~= OPEN_BRACKET then return 1 end
+  if p[from] ~= OPEN_BRACKET then return 1 end
   while i and i < to and count < most do
     count = count + 1
     i = skip_value(p, i, n)
@@ -180,6 +183,33 @@ function M.count(p, from, to, most)
     if i and p[i] == COMMA then i = skip_space(p, i + 1, n) end
   end
   return count
+end
+
+--- Number of the strings or lists in a list, counted likewise; 1 for every other value, lists of numbers and objects too.
+function M.count(p, from, to, most)
+  local i = skip_space(p, from + 1, to + 1)
+  if p[from] ~= OPEN_BRACKET or p[i] ~= QUOTE and p[i] ~= OPEN_BRACKET then return 1 end
+  return M.length(p, from, to, most)
+end
+
+--- Walks over the members of all objects in a value, however deep: `visit(name, p, first, n, state)` with the place of the member's
+-- value, and that behind the whole. Returns false when there are more than `most`.
+function M.each_member(p, from, to, most, visit, state)
+  local n, count = to + 1, 0
+  local quote = next_quote(p, from, n)
+  while quote do
+    local behind = skip_string(p, quote + 1, n)
+    if not behind then return true end
+    local colon = skip_space(p, behind, n)
+    if colon < n and p[colon] == COLON then
+      count = count + 1
+      if count > most then return false end
+      local name = behind - quote <= MAX_NAME and text(p, quote, behind - 1)
+      if name then visit(name, p, skip_space(p, colon + 1, n), n, state) end
+    end
+    quote = next_quote(p, behind, n)
+  end
+  return true
 end
 
 local TRUE = { ["1"] = true, on = true, t = true, ["true"] = true, y = true, yes = true }

@@ -20,6 +20,7 @@ local MAX_NAME = 8 -- bytes of the longest name above
 local MAX_TOKENS = 1e9 -- of one answer; what an engine says beyond is no number to count with
 local MAX_USAGE = 4096 -- bytes of a usage object
 local MAX_EVENT = 65536 -- bytes of an event that may be the usage event
+local MAX_PIECES = 128 -- that are kept of either, each of which takes memory of its own
 local STRUCTURE = '"{}[],\n' -- all bytes that mean something outside of strings
 local STEP = 32 -- bytes from which on it is faster to ask C for the next of those
 
@@ -104,10 +105,19 @@ local function close(s)
   if depth < s.level then s.level, s.name = 1, "" end
 end
 
+--- Adds a piece to a list. Many become one.
+local function append(pieces, piece)
+  local n = #pieces + 1
+  pieces[n] = piece
+  if n < MAX_PIECES then return end
+  pieces[1] = concat(pieces)
+  for i = n, 2, -1 do pieces[i] = nil end
+end
+
 --- Takes what the chunk has of a usage object, from `from` to `to`, which count from 0.
 local function keep(s, chunk, from, to)
   s.size = s.size + to - from
-  if s.size <= MAX_USAGE then s.parts[#s.parts + 1] = sub(chunk, from + 1, to) end
+  if s.size <= MAX_USAGE then append(s.parts, sub(chunk, from + 1, to)) end
 end
 
 --- Place of the next byte that means something, from `i` on.
@@ -164,6 +174,12 @@ local function state_of(ctx)
     ctx.usage = s
   end
   return s
+end
+
+--- The header of an answer in which embeddings as bytes say what they are.
+function M.header(ctx, text)
+  local at = find(text, '"usage"', -MAX_USAGE, true)
+  if at then note(ctx, text, at) end
 end
 
 --- One part of a stream, as the engine sent it. Whole events without usage, which most are, are only counted.
@@ -276,7 +292,8 @@ function M.strip(ctx, chunk, eof)
   end
   if ctx.passing then return out .. chunk end
   held = held or { size = 0 }
-  held[#held + 1], held.size, ctx.held = chunk, held.size + #chunk, held
+  append(held, chunk)
+  held.size, ctx.held = held.size + #chunk, held
   if held.size <= MAX_EVENT then return out end
   ctx.passing = true
   return out .. M.held(ctx)

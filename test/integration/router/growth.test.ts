@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
 const ROUTER = join(import.meta.dirname, '../../../operator/router/nginx');
-const SCRIPT = join(import.meta.dirname, 'support/growth.lua');
+const SUPPORT = join(import.meta.dirname, 'support');
 const run = promisify(execFile);
 
-/** What a script prints that runs in nginx's Lua, with the router's modules. */
+/** What a script of the folder `support` prints that runs in nginx's Lua, with the router's modules. */
 async function runInNginx(script: string): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'growth-'));
   try {
@@ -26,7 +26,7 @@ http {
   lua_package_path "${ROUTER}/?.lua;;";
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   access_log off;
-  init_by_lua_block { dofile("${script}") os.exit(0) }
+  init_by_lua_block { dofile("${join(SUPPORT, script)}") os.exit(0) }
 }`;
     await writeFile(join(directory, 'nginx.conf'), conf);
     const { stdout } = await run('nginx', [
@@ -44,11 +44,17 @@ http {
 }
 
 test('the work of every parser of client input grows with its size, not with its square', async () => {
-  const lines = (await runInNginx(SCRIPT)).trim().split('\n');
+  const lines = (await runInNginx('growth.lua')).trim().split('\n');
   expect(lines.length).toBeGreaterThan(10);
   for (const line of lines) {
     const [name, once, twice, four] = line.split('\t');
     expect(Number(twice), name).toBeLessThan(2.5 * Number(once));
     expect(Number(four), name).toBeLessThan(5 * Number(once));
   }
+});
+
+test('what is kept of an event or usage takes memory by its bytes, not by its pieces', async () => {
+  const [event, object] = (await runInNginx('pieces.lua')).split('\t').map(Number);
+  expect(event).toBeLessThan(128);
+  expect(object).toBeLessThan(16);
 });

