@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The command line: run · render · validate · plan · key. */
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { label, port } from './cli/arguments.ts';
 import { endWithParent } from './cli/end-with-parent.ts';
 import { keyCommand } from './cli/key.ts';
 import { planFiles } from './cli/plan.ts';
@@ -42,6 +43,7 @@ program
   .option(
     '--namespace <name>',
     'namespace of the operator, for its Lease and root key',
+    label,
     process.env.POD_NAMESPACE ?? 'vllm-operator-system',
   )
   .option('--probe-port <port>', 'port of /livez, /readyz and /metrics; 0 lets the system choose', port, 8080)
@@ -108,11 +110,4 @@ function filesCommand(
 
 function collect(value: string, all: string[] | undefined): string[] {
   return [...(all ?? []), value];
-}
-
-function port(value: string): number {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 0 || number > 65535)
-    throw new InvalidArgumentError('A port is a number from 0 to 65535.');
-  return number;
 }

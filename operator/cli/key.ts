@@ -1,9 +1,9 @@
 /** `vllm-operator key create`: makes an API key, shows it once, and prints the ConfigMap that makes it valid. */
 import { Command, InvalidArgumentError } from 'commander';
 import { stringify } from 'yaml';
-import { dnsLabel } from '../api/common.ts';
 import { MAX_LIMIT } from '../router/api-key-entry.ts';
 import { API_KEYS_LABEL, type ApiKeyConfigMap, createKey, parseApiKeys } from '../router/api-keys.ts';
+import { label } from './arguments.ts';
 
 /** Where the command writes. */
 export interface KeyCommandOutput {
@@ -59,13 +59,6 @@ function apiKeyConfigMap(options: KeyOptions, sha256: string): ApiKeyConfigMap {
     metadata: { name: `vllm-api-key-${name}`, namespace, labels: { [API_KEYS_LABEL]: 'true' } },
     data: { [name]: stringify({ sha256, ...rules }) },
   };
-}
-
-function label(value: string): string {
-  if (!dnsLabel.safeParse(value).success) {
-    throw new InvalidArgumentError('Lower-case letters, digits and hyphens, at most 63 of them.');
-  }
-  return value;
 }
 
 function list(value: string): string[] {

@@ -6,6 +6,7 @@ import { createOperator } from '../controllers/operator.ts';
 import { backoffDelay } from '../kube/backoff.ts';
 import { KubeClient } from '../kube/client.ts';
 import { sleep } from '../kube/clock.ts';
+import { ConnectionConfigError } from '../kube/connection.ts';
 import { isKubeError } from '../kube/errors.ts';
 import { isInCluster } from '../kube/in-cluster.ts';
 import { loadConnection } from '../kube/load-connection.ts';
@@ -69,11 +70,24 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     return 0;
   } catch (error) {
     if (signal.aborted) return 0;
-    log.error({ err: error }, 'the operator ended with an error');
+    const mistake = mistakeIn(error, options);
+    if (mistake) log.error({ error: mistake }, 'the operator cannot start');
+    else log.error({ err: error }, 'the operator ended with an error');
     return 1;
   } finally {
     await transport?.close();
   }
+}
+
+/** What the user has to change; undefined for other errors, whose stack traces are worth a look. */
+function mistakeIn(error: unknown, { probePort, metricsApiPort }: RunOptions): string | undefined {
+  if (error instanceof ConnectionConfigError) return error.message;
+  const { syscall, code, port } = error as NodeJS.ErrnoException & { port?: number };
+  if (syscall !== 'listen') return undefined;
+  const reason =
+    code === 'EADDRINUSE' ? 'another process listens there' : `the port cannot be used (${code})`;
+  const option = port === metricsApiPort && port !== probePort ? '--metrics-api-port' : '--probe-port';
+  return `${option} ${port}: ${reason}; choose another port, or 0 to let the system choose`;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +18,15 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'cli-test-'));
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
+
+/** A cluster at a port that nothing listens on. */
+const UNREACHABLE = `apiVersion: v1
+kind: Config
+clusters: [{ name: none, cluster: { server: 'https://127.0.0.1:1' } }]
+contexts: [{ name: none, context: { cluster: none, user: none } }]
+users: [{ name: none, user: {} }]
+current-context: none
+`;
 
 interface Result {
   code: number | null;
@@ -261,13 +271,36 @@ describe('run', () => {
     expect(result.stderr).toContain('A port is a number from 0 to 65535');
   });
 
-  it('logs one line when its kubeconfig is not there', async () => {
+  it('refuses a namespace that cannot be one', async () => {
+    const result = await run(['run', '--namespace', 'X_y']);
+
+    expect(result.code).toBe(1);
+    expect(result.stderr).toContain("argument 'X_y' is invalid");
+  });
+
+  it('logs one line without a stack trace when its kubeconfig is not there', async () => {
     const { code, stderr } = await run(['run', '--kubeconfig', join(directory, 'none'), '--probe-port', '0']);
 
     expect(code).toBe(1);
-    const line = JSON.parse(stderr) as { level: string; err: { message: string } };
+    const line = JSON.parse(stderr) as { level: string; error: string };
     expect(line.level).toBe('error');
-    expect(line.err.message).toContain(join(directory, 'none'));
+    expect(line.error).toContain(join(directory, 'none'));
+    expect(stderr).not.toContain('    at ');
+  });
+
+  it('names the option when its port is taken', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const kubeconfig = join(directory, 'unreachable');
+    await writeFile(kubeconfig, UNREACHABLE);
+    const ports = ['--probe-host', '127.0.0.1', '--probe-port', String(port)];
+    const { code, stderr } = await run(['run', '--kubeconfig', kubeconfig, ...ports]);
+    other.close();
+
+    expect(code).toBe(1);
+    expect(stderr).toContain(`--probe-port ${port}`);
+    expect(stderr).not.toContain('    at ');
   });
 });
 
