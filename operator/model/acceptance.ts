@@ -1,7 +1,7 @@
 /**
- * Which models a pool takes: namespace, served names, number, budget and quota. The one rule for all that is first come,
- * first served (docs/adr/0013): what a model holds stays its own until it asks for something else and gets it, or is gone;
- * a model that is refused is given nothing. Pure, and the same whatever order models are looked at.
+ * Which models a pool accepts: namespace, served names, number of models, budget and quota. Everything is first come, first
+ * served (docs/adr/0013): a model keeps its grant until it requests and gets another one, or is deleted. A rejected model
+ * gets nothing. Pure, and independent of the order of the models.
  */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { type Key, keyOf } from '../kube/key.ts';
@@ -12,7 +12,7 @@ import { type Holdings, isSame, MAX_NAME_LENGTH_PER_NAMESPACE, nameLength, names
 import type { Resolution, ResolvedPool } from './resolved-model.ts';
 import { type HoldingsView, withoutReserved } from './without-reserved.ts';
 
-/** What a pool says to one model. */
+/** The decision of a pool about one model. */
 export type Verdict =
   | { accepted: true }
   | {
@@ -22,36 +22,42 @@ export type Verdict =
     };
 
 export interface AcceptanceInput extends ResolvedPool {
-  /** Every model whose poolRef names the pool, those that are being deleted included: they hold until they are gone. */
+  /**
+   * Every model whose poolRef names the pool, including models that are being deleted, because they keep their grant until
+   * they are gone.
+   */
   models: readonly InferenceModel[];
-  /** Labels of the models' namespaces; a namespace that is not known yet is not allowed yet. */
+  /** Labels of the models' namespaces. A namespace that is not cached yet is not allowed yet. */
   namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | undefined;
-  /** What a model asks for, and whether its spec could run: one that cannot is given nothing. */
+  /** The claim of a model, and the fault of its spec. A model with a fault is granted nothing. */
   resolve: (model: InferenceModel) => Pick<Resolution, 'claim' | 'fault'>;
-  /** What models hold: brought to what they hold from now on. */
+  /** The grants so far. They are updated in place. */
   holdings: Holdings;
-  /** Whether what a model held that is gone, or may no longer use the pool, is kept for its namespace. */
+  /** Whether the grant of a model that was deleted, or lost access to the pool, is still reserved for its namespace. */
   isReserved?: (key: Key) => boolean;
-  /** Pods of a model that hold accelerators of this pool. */
+  /** Number of pods of a model that hold accelerators of this pool. */
   podsOf?: (key: Key) => number;
 }
 
 export interface Acceptance {
   /** By UID, for every model that is not being deleted. */
   verdicts: Map<string, Verdict>;
-  /** Models that hold more than they ask for, or are gone: until their engines are. */
+  /** Models that hold more than they claim, or are deleted, until their engines have terminated. */
   lingering: Set<Key>;
-  /** False: some who were refused may be accepted when asked again. */
+  /** False if some rejected models may be accepted in another run. */
   isSettled: boolean;
 }
 
-/** How often those that were refused are looked at again at once, so that a long chain of exchanges holds up nobody else. */
+/** Most rounds over the rejected models in one run, so that a long chain of exchanges does not block other work. */
 const MAX_ROUNDS = 8;
 
 const NOTHING: Grant = { names: [], replicas: 0 };
 const ACCEPTED: Verdict = { accepted: true };
 
-/** Whether a pool takes models, and API keys, of a namespace. One that is not known yet is not admitted yet, but for the pool's own. */
+/**
+ * Whether a pool accepts models and API keys of a namespace. A namespace that is not cached yet is not allowed yet, except
+ * the pool's own.
+ */
 export function admitsNamespace(
   pool: Pick<InferencePool, 'metadata' | 'spec'>,
   namespace: string,
@@ -62,7 +68,7 @@ export function admitsNamespace(
   return from === 'Selector' && labels !== undefined && matchesSelector(selector, labels);
 }
 
-/** A verdict for every model, and what each holds then. */
+/** Decides on every model and updates the grants. */
 export function acceptModels(input: AcceptanceInput): Acceptance {
   return new Judge(input).judge();
 }
@@ -71,13 +77,13 @@ class Judge {
   readonly #input: AcceptanceInput;
   readonly #holdings: Holdings;
   readonly #podsOf: (key: Key) => number;
-  /** Models by key that may hold something. */
+  /** By key: models that may hold a grant. */
   readonly #present = new Map<Key, InferenceModel>();
-  /** By namespace: models that are gone, and what of theirs is kept for that namespace. */
+  /** By namespace: deleted models whose grant is reserved for that namespace. */
   readonly #reserved = new Map<string, Key[]>();
-  /** By namespace: what there would be without that, until some of it is used up. */
+  /** By namespace: the holdings without these reservations. Valid until one of them is used. */
   readonly #withoutReserved = new Map<string, HoldingsView>();
-  /** How often something that was held may have become free. */
+  /** How often a name or replica may have become free. */
   #releases = 0;
 
   constructor(input: AcceptanceInput) {
@@ -102,7 +108,7 @@ class Judge {
       if (refusal) continue;
       const { claim } = this.#input.resolve(model);
       const held = this.#holdings.of(key);
-      // Most have what they ask for, and that is never taken from them.
+      // Most models hold exactly their claim, which is never taken away.
       if (!held || (held !== claim && !isSame(held, claim))) claimants.push({ key, model, claim });
     }
     this.#letGo(lingering);
@@ -114,7 +120,7 @@ class Judge {
   }
 
   #decideAll(claimants: Claimant[], verdicts: Map<string, Verdict>): boolean {
-    // Who asks for no more than before is not in anybody's way, and may make room.
+    // A model that claims no more than it holds conflicts with nobody and may free something, so it is first.
     let undecided = claimants.sort(byStanding((key) => this.#holdings.of(key)));
     for (let round = 0; undecided.length > 0 && round < MAX_ROUNDS; round++) {
       const before = this.#releases;
@@ -123,13 +129,13 @@ class Judge {
         verdicts.set(candidate.model.metadata.uid ?? '', verdict);
         return !verdict.accepted;
       });
-      // What one gave up in exchange may be what another was refused.
+      // What one model gave up may be what another was denied.
       undecided = this.#releases === before ? [] : refused;
     }
     return undecided.length === 0;
   }
 
-  /** What is held by models that are gone. Their pods hold accelerators for as long as they run. */
+  /** Handles the grants of deleted models. Their pods hold accelerators for as long as they run. */
   #letGo(lingering: Set<Key>): void {
     const gone = [...this.#holdings.grants].filter(([key]) => !this.#present.has(key));
     for (const [key, grant] of gone) {
@@ -148,12 +154,15 @@ class Judge {
     this.#holdings.set(key, left > 0 ? { names: [], replicas: left } : undefined);
   }
 
-  /** Replicas of a model that is gone whose engines still run. */
+  /** Replicas of a deleted model whose engines still run. */
   #leftOf(key: Key, { replicas } = this.#holdings.of(key) ?? NOTHING): number {
     return replicas > 0 ? Math.min(replicas, this.#podsOf(key)) : 0;
   }
 
-  /** Why the claim is refused, even with what is kept for its namespace, which is used up as far as that helps. */
+  /**
+   * Why the claim is rejected even if the reservations of its namespace are counted as free. Uses reservations only if that
+   * helps.
+   */
   #refusalInSpiteOfReserved(key: Key, claim: Grant): Verdict | undefined {
     let refusal = this.#refusal(key, claim);
     const namespace = namespaceOf(key);
@@ -188,7 +197,7 @@ class Judge {
   }
 
   #decide({ key, model, claim }: Claimant): Verdict {
-    // What is wrong with the spec is said elsewhere.
+    // Faults of the spec are reported separately.
     if (this.#input.resolve(model).fault) return ACCEPTED;
     const refusal = this.#refusalInSpiteOfReserved(key, claim);
     if (refusal) return refusal;
@@ -223,7 +232,7 @@ class Judge {
       issue: {
         field: 'spec.poolRef',
         value: undefined,
-        reason: `pool ${this.#pool} does not admit models of namespace "${namespace}" (allowedNamespaces.from is ${from})`,
+        reason: `pool ${this.#pool} does not allow models of namespace "${namespace}" (allowedNamespaces.from is ${from})`,
         remedy,
       },
     };
@@ -235,7 +244,7 @@ class Judge {
       if (holder === undefined || holder === key) continue;
       const reason = this.#present.has(holder)
         ? `it is already served in pool ${this.#pool} by ${holder}`
-        : `it is kept in pool ${this.#pool} for ${holder}, which was served there seconds ago`;
+        : `it is reserved in pool ${this.#pool} for ${holder}, which was deleted seconds ago`;
       return {
         accepted: false,
         reason: 'ServedNameConflict',
@@ -255,7 +264,7 @@ class Judge {
       return quota(
         'spec.poolRef',
         `${subject} ${share.models} of the ${modelsPerNamespace} models that it may have in pool ${this.#pool}`,
-        'delete some, or raise capacity.modelsPerNamespace',
+        'delete a model, or raise spec.capacity.modelsPerNamespace of the pool',
       );
     const before = nameLength(held?.names ?? []);
     const length = nameLength(names);
@@ -263,8 +272,8 @@ class Judge {
       return undefined;
     return quota(
       'spec.poolRef',
-      `${subject} served names and LoRA adapters of ${share.nameLength} characters in pool ${this.#pool}, and may have ${MAX_NAME_LENGTH_PER_NAMESPACE}`,
-      'remove some or shorten them',
+      `${subject} served names and LoRA adapters of ${share.nameLength} characters in pool ${this.#pool}; the limit is ${MAX_NAME_LENGTH_PER_NAMESPACE}`,
+      'remove or shorten some of them',
     );
   }
 
@@ -285,14 +294,14 @@ class Judge {
       return quota(
         'spec.scaling',
         `${need} namespace "${namespace}" has ${Math.max(0, quotaOf - ofNamespace)} of its ${quotaOf} left in pool ${this.#pool}`,
-        `${remedy} or raise capacity.namespaceQuotas`,
+        `${remedy}, or raise spec.capacity.namespaceQuotas of the pool`,
       );
     const ofPool = others(holdings.replicas);
     if (accelerators !== undefined && ofPool + needed > accelerators)
       return quota(
         'spec.scaling',
         `${need} pool ${this.#pool} has ${Math.max(0, accelerators - ofPool)} of ${accelerators} left`,
-        `${remedy}, raise capacity.accelerators or set capacity.overcommit`,
+        `${remedy}, or raise spec.capacity.accelerators or set spec.capacity.overcommit of the pool`,
       );
     return undefined;
   }
@@ -316,7 +325,10 @@ function quota(field: string, reason: string, remedy: string): Verdict {
   return { accepted: false, reason: 'QuotaExceeded', issue: { field, value: undefined, reason, remedy } };
 }
 
-/** First those that ask for no more than they hold, then by age, then by name: one second may bring many. */
+/**
+ * Models that claim no more than they hold come first, then older ones, then by name, because many may be created within a
+ * second.
+ */
 function byStanding(held: (key: Key) => Grant | undefined) {
   const rank = new Map<Key, number>();
   const rankOf = ({ key, claim }: Claimant) => {
@@ -336,7 +348,7 @@ function asksForMore(held: Grant | undefined, claim: Grant): boolean {
   return claim.names.some((name) => !own.has(name));
 }
 
-/** Whether something of `before` is not in `now`. */
+/** Whether `before` contains something that `now` does not. */
 function isLess(now: Grant, before: Grant): boolean {
   const names = new Set(now.names);
   return now.replicas < before.replicas || before.names.some((name) => !names.has(name));

@@ -1,4 +1,7 @@
-/** Whether a model may run in its pool, and if not, why: the one pipeline of admission, for controllers and commands. Pure. */
+/**
+ * Decides whether a model may run in its pool, and if not, why. The single admission pipeline of controllers and commands.
+ * Pure.
+ */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import { InvalidSpecError, type SpecIssue } from '../values/spec-issue.ts';
@@ -15,17 +18,17 @@ export type Obstacle =
   | { condition: 'Accepted'; reason: 'PoolNotFound' | 'PoolDeleting' | Refused['reason'] | 'InvalidSpec' }
   | { condition: 'MemoryFit'; reason: 'DoesNotFit' };
 
-/** What keeps a model from running. */
+/** Why a model may not run. */
 export interface Blocked {
   kind: 'blocked';
   why: Obstacle;
   issues: readonly SpecIssue[];
-  /** False while waiting may help, such as for a pool that is applied a moment later. */
+  /** False if waiting may help, for example until the pool has been created. */
   needsUser: boolean;
-  /** When the answer becomes another by itself, in milliseconds from now. */
+  /** Delay after which the result can change although nothing else does, in milliseconds. */
   lookAgainMs?: number;
   pool: InferencePool | undefined;
-  /** What the spec comes to in the pool, as far as that is known. */
+  /** The resolved spec, as far as it is known. */
   resolution: Resolution | undefined;
 }
 
@@ -34,11 +37,11 @@ export type Assessment = { kind: 'accepted'; model: ResolvedModel } | Blocked;
 /** What a model is assessed against. */
 export interface Surroundings {
   pool: (key: Key) => InferencePool | undefined;
-  /** A pool that is being deleted is still the pool of a model that has engines there. */
+  /** Whether the model has engines. If so, a pool that is being deleted still serves it. */
   hasEngines: (model: InferenceModel) => boolean;
-  /** `resolveModel`, perhaps cached. Throws InvalidSpecError when no model can run in the pool. */
+  /** `resolveModel`, possibly cached. Throws InvalidSpecError if no model can run in the pool. */
   resolve: (pool: InferencePool, model: InferenceModel) => Resolution;
-  /** What the pool says beside its other models: whether it admits the namespace, names are free and the quota holds. */
+  /** The verdict of the pool given its other models: namespace allowed, names free, quota not exceeded. */
   verdict: (pool: InferencePool, model: InferenceModel) => Verdict;
   /** Access modes of claims in the model's namespace. */
   claimModes: (namespace: string) => ClaimModes;
@@ -46,15 +49,15 @@ export interface Surroundings {
   now: number;
 }
 
-/** A pool that does not exist is waited for this long before a user has to do something: GitOps applies both in any order. */
+/** How long a missing pool counts as not created yet. GitOps tools apply pools and models in any order. */
 const POOL_GRACE_MS = 60_000;
-/** Shortest wait for it. */
+/** Shortest delay before the next check. */
 const SHORTEST_WAIT_MS = 1_000;
 
 /**
- * In this order: the pool exists, stays and is valid; it admits the namespace, the names are free and the quota holds; the
- * engine resolves, claims can be shared and schedules are real; the memory fits. The first that fails gives the reason; of a
- * spec that the pool does not refuse, all issues are named.
+ * Checks in this order: the pool exists, is not being deleted and is valid; it allows the namespace, the names are free and
+ * the quota is not exceeded; the engine resolves, claims can be shared and schedules are valid; the memory fits. The first
+ * failure gives the reason. If the pool accepts the model, the result lists all issues of the spec.
  */
 export function assess(model: InferenceModel, surroundings: Surroundings): Assessment {
   const pool = surroundings.pool(poolKeyOf(model));
@@ -84,7 +87,7 @@ function accepted(pool: InferencePool, model: InferenceModel, resolution: Resolu
   return { kind: 'accepted', model: { ...resolution, pool, model, engine, target } };
 }
 
-/** The issues of claims, of which some were found without the cluster, beside the others. */
+/** Adds the issues of claims to the others. Some of them were already found without the cluster. */
 function withClaims(fault: SpecFault | undefined, claims: readonly SpecIssue[]): SpecFault | undefined {
   const known = fault?.issues ?? [];
   const more = claims.filter(
@@ -113,8 +116,8 @@ function poolNotFound(model: InferenceModel, now: number): Blocked {
   const issue = {
     field: 'spec.poolRef',
     value: undefined,
-    reason: `there is no InferencePool ${poolKeyOf(model)}`,
-    remedy: 'create it or name another',
+    reason: `InferencePool ${poolKeyOf(model)} does not exist`,
+    remedy: 'create it, or set another pool',
   };
   const lookAgainMs = Math.max(SHORTEST_WAIT_MS, POOL_GRACE_MS - age);
   const found = blocked(notAccepted('PoolNotFound'), [issue]);
@@ -126,6 +129,6 @@ function poolDeleting(pool: InferencePool): SpecIssue {
     field: 'spec.poolRef',
     value: undefined,
     reason: `InferencePool ${keyOf(pool)} is being deleted`,
-    remedy: 'name another',
+    remedy: 'set another pool',
   };
 }

@@ -1,4 +1,4 @@
-/** Fewest and most replicas that are in force at a moment, schedules included. Pure. */
+/** The replica bounds in force at a given time, including schedules. Pure. */
 import { CronEdge } from './cron-edge.ts';
 import type { ResolvedScaling, Schedule } from './resolved-scaling.ts';
 
@@ -8,21 +8,21 @@ export interface Bounds {
   maxReplicas: number;
   /** Names of the schedules whose window is open. */
   open: string[];
-  /** When the bounds become others by themselves, in milliseconds since 1970. Absent when no schedule will change them. */
+  /** When a schedule next changes the bounds, in milliseconds since 1970; absent if none will. */
   nextChange?: number;
 }
 
-/** Windows that open or close without changing the bounds are looked past, at most this many of them. */
+/** Most schedule edges to look past that open or close a window without changing the bounds. */
 const MAX_STEPS = 64;
 
-/** Dates that are looked for at most: each costs about a tenth of a millisecond. */
+/** Most dates to compute. Each takes about 0.1 ms. */
 const MAX_LOOKS = 128;
 
 /**
- * The bounds at `now` (milliseconds since 1970). A window is open from each `start` until the next `end`; where both
- * fall on one moment it is open. One that never ends stays open, one that has not started yet is closed. Among open
- * windows the highest minimum and the highest maximum hold, in place of the model's own; what no window sets stays the
- * model's. A minimum above the maximum that results raises it: capacity that someone planned for is not taken away.
+ * The bounds at `now` (milliseconds since 1970). A window is open from each `start` until the next `end`; if both coincide,
+ * it is open. A window without a past `start` is closed, and one without a later `end` stays open. The highest minimum and
+ * the highest maximum of the open windows replace those of the model. A minimum above the resulting maximum raises the
+ * maximum, because planned capacity must not be taken away.
  */
 export function boundsAt(scaling: ResolvedScaling, now: number): Bounds {
   if (scaling.kind === 'Fixed')
@@ -46,7 +46,7 @@ function withOpen(own: OwnBounds, windows: readonly Window[]): Bounds {
   };
 }
 
-/** One schedule at a moment, and how to go on from there. Infinity stands for never. */
+/** One schedule at a point in time, and its next edges. Infinity means never. */
 interface Window {
   schedule: Schedule;
   start: CronEdge;
@@ -71,7 +71,7 @@ function windowAt(schedule: Schedule, now: number): Window {
   };
 }
 
-/** Goes from one edge to the next until the bounds are others. */
+/** Moves from edge to edge until the bounds change. */
 function nextDifference(own: OwnBounds, windows: readonly Window[], bounds: Bounds): number | undefined {
   let at = Number.POSITIVE_INFINITY;
   let current = windows;
@@ -83,7 +83,7 @@ function nextDifference(own: OwnBounds, windows: readonly Window[], bounds: Boun
     const then = withOpen(own, current);
     if (then.minReplicas !== bounds.minReplicas || then.maxReplicas !== bounds.maxReplicas) return at;
   }
-  // Not a difference, but a moment to look again, so that nothing is missed.
+  // Not a change, but a time to check again.
   return at;
 }
 

@@ -4,7 +4,7 @@ import { committedMemoryGiB } from './host-memory.ts';
 import { estimateMemory } from './memory-estimate.ts';
 import type { MergedEngine } from './merged-engine.ts';
 
-/** Whole GiB for the KV cache: what the plan leaves, or half of the memory for a model of unknown shape. */
+/** KV cache in whole GiB: what the plan leaves, or half of the memory if the model is unknown. */
 function kvCacheGiB(engine: MergedEngine): number {
   const planned =
     engine.model === undefined
@@ -14,8 +14,8 @@ function kvCacheGiB(engine: MergedEngine): number {
 }
 
 /**
- * What vLLM's CPU backend has to be told in a pod, empty on accelerators. It would size the KV cache by the memory of the
- * node, and bind a thread to each of its cores. One core is left to the API server.
+ * Environment for vLLM's CPU backend, empty on accelerators. By default it would size the KV cache by the memory of the
+ * node and bind a thread to each of its cores. One core is reserved for the API server process.
  */
 export function cpuEnv(engine: MergedEngine): EnvVar[] {
   const { vendor, cpu } = engine.accelerator;

@@ -1,26 +1,26 @@
-/** When a schedule starts or ends: one of its two cron expressions. */
+/** One of the two cron expressions of a schedule: its start or its end. */
 import { Cron } from 'croner';
 import { DEFAULTS } from '../values/defaults.ts';
 import { InvalidSpecError } from '../values/spec-issue.ts';
 
-/** Cron works in whole seconds: a look back from here sees what happens at this very moment. */
+/** Cron has a resolution of one second. Searching back from one second later includes the current second. */
 const SECOND_MS = 1_000;
 
-/** Any year with a 29th of February. */
+/** Any leap year. */
 const LEAP_YEAR = 2028;
 
 const NO_DATE = {
-  reason: 'no such date ever comes',
+  reason: 'the expression never matches a date',
   remedy:
-    'give a day that one of the months has; a window without an end is what minReplicas and maxReplicas say',
+    'use a day that exists in one of the months; for a window that never ends, set minReplicas and maxReplicas of the model',
 };
 
 export class CronEdge {
   readonly #cron: Cron;
 
   /**
-   * @param field where the schedule is, such as `spec.scaling.schedules[office]`
-   * @throws {InvalidSpecError} for an expression or a time zone that matches the schema's pattern but does not exist
+   * @param field path of the schedule, such as `spec.scaling.schedules[office]`
+   * @throws {InvalidSpecError} for an expression or time zone that matches the pattern of the schema but is invalid
    */
   constructor(
     field: string,
@@ -30,26 +30,26 @@ export class CronEdge {
   ) {
     const place = { field: `${field}.${edge}`, value: expression };
     if (!isTimeZone(timeZone)) {
-      const remedy = 'give a name of the IANA database, such as Europe/Berlin';
-      const reason = 'there is no such time zone';
+      const remedy = 'use a name from the IANA time zone database, such as Europe/Berlin';
+      const reason = 'the time zone does not exist';
       throw new InvalidSpecError([{ field: `${field}.timeZone`, value: timeZone, reason, remedy }]);
     }
     try {
       this.#cron = new Cron(expression, { paused: true, timezone: timeZone });
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const remedy = 'give minute, hour, day, month and weekday, such as "0 8 * * 1-5"';
+      const remedy = 'use minute, hour, day, month and weekday, such as "0 8 * * 1-5"';
       throw new InvalidSpecError([{ ...place, reason, remedy }], { cause });
     }
     if (!comes(expression)) throw new InvalidSpecError([{ ...place, ...NO_DATE }]);
   }
 
-  /** When it is next after a moment, both in milliseconds since 1970. */
+  /** The next time after `after`, both in milliseconds since 1970. */
   next(after: number): number {
     return this.#cron.nextRun(new Date(after))?.getTime() ?? Number.POSITIVE_INFINITY;
   }
 
-  /** When it last was, `now` included. */
+  /** The last time up to and including `now`. */
   last(now: number): number {
     const reference = new Date(Math.floor(now / SECOND_MS) * SECOND_MS + SECOND_MS);
     return this.#cron.previousRuns(1, reference)[0]?.getTime() ?? Number.NEGATIVE_INFINITY;
@@ -57,18 +57,18 @@ export class CronEdge {
 }
 
 /**
- * Whether there is ever a day that an expression means: none has the 31st of April. Asked before any search, because one
- * for a date that never comes goes on for eight thousand years.
+ * Whether the expression matches any date; none matches April 31. Checked before any search, because a search for a date
+ * that never occurs covers eight thousand years.
  */
 function comes(expression: string): boolean {
   const [, , days = '*', months = '*', weekdays = '*'] = expression.trim().split(/ +/);
-  // A weekday comes in every month, and so do the first 28 days.
+  // Every weekday occurs in every month, and so do the first 28 days.
   if (weekdays !== '*' || days.split(',').some((day) => !(Number.parseInt(day, 10) > 28))) return true;
   const cron = new Cron(`0 0 ${days} ${months} *`, { paused: true, timezone: 'UTC' });
   return lateDays().some((day) => cron.match(day));
 }
 
-/** The days of a leap year from the 29th of each month on. */
+/** The days from the 29th on of each month of a leap year. */
 function lateDays(): Date[] {
   return Array.from({ length: 12 }, (_, month) =>
     [29, 30, 31]

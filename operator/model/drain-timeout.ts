@@ -1,7 +1,7 @@
 import { DEFAULTS } from '../values/defaults.ts';
 import { durationSeconds } from '../values/units.ts';
 
-/** How long an engine may go on with what it has once it is to end, in seconds: of the first settings that say so. */
+/** How long a terminating engine may finish its requests, in seconds. The first of the settings that has a value wins. */
 export function drainTimeoutSeconds(
   ...settings: readonly ({ drainTimeout?: string | undefined } | undefined)[]
 ): number {

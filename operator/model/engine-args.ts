@@ -5,13 +5,13 @@ import { SETTINGS } from '../vllm/settings.ts';
 import type { EngineVersion } from '../vllm/versions.ts';
 import { type MergedEngine, worldSize } from './merged-engine.ts';
 
-/** One flag that a setting asks for. */
+/** One flag that results from a setting. */
 export interface FlagRequest extends FlagValue {
-  /** Setting below `spec.engine` or `spec.model`, for issues. */
+  /** Path of the setting below `spec.engine` or `spec.model`, for issues. */
   field: string;
 }
 
-/** Every flag that the settings of an engine come to, in the order they are rendered. */
+/** All flags that result from the settings of an engine, in rendering order. */
 export function flagRequests(engine: MergedEngine): FlagRequest[] {
   const { revision, trustRemoteCode, servedNames } = engine;
   const context: RenderContext = {
@@ -37,7 +37,7 @@ export function flagRequests(engine: MergedEngine): FlagRequest[] {
   ];
 }
 
-/** The merged settings with what was resolved in the place of what may be left out. */
+/** The merged settings with resolved values for the optional ones. */
 function settingsInForce(engine: MergedEngine): object {
   const { settings, tensorParallelSize, pipelineParallelSize, dataParallelSize, expertParallel } = engine;
   return {
@@ -57,7 +57,7 @@ function valueAt(settings: object, path: string): unknown {
     .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], settings);
 }
 
-/** Whether the engine ends running requests by itself after SIGTERM; an older one aborts them at once. */
+/** Whether the engine finishes running requests after SIGTERM. Older versions abort them at once. */
 export function drainsItself(version: EngineVersion): boolean {
   return flagAvailability(flagNamed('shutdown-timeout'), version) === 'available';
 }
@@ -68,9 +68,8 @@ function format({ flag, value }: FlagValue): string[] {
 }
 
 /**
- * Arguments for a container whose entrypoint is `vllm serve`: the model first, as vLLM demands, then typed flags, then
- * `extraArgs`. Throws RangeError rather than render a flag that the engine's version lacks; `resolveEngine` has refused
- * such settings.
+ * Arguments for a container whose entrypoint is `vllm serve`: the model first, as vLLM requires, then typed flags, then
+ * `extraArgs`. Throws RangeError for a flag that the engine version lacks, which `mergeEngine` has already rejected.
  */
 export function renderFlags(engine: MergedEngine): string[] {
   const requests = flagRequests(engine);

@@ -1,4 +1,4 @@
-/** What speaks against a merged engine configuration. Each check returns issues; none throws. */
+/** Checks of a merged engine configuration. Each check returns issues; none throws. */
 
 import type { SpecIssue } from '../values/spec-issue.ts';
 import { checkExtraArgs, flagsIn } from '../vllm/extra-args.ts';
@@ -27,7 +27,7 @@ const checkVersion: Check = (engine, input) => {
   return [{ field: settingField(input, 'image'), value: engine.image, reason, remedy }];
 };
 
-/** Both lists by themselves, so that an issue names the place where the argument was written. */
+/** Checks both lists separately, so that an issue names the list in which the argument was written. */
 function checkArguments(version: EngineVersion, { pool, model }: EngineInput): SpecIssue[] {
   const all = pool.spec.engine?.extraArgs ?? [];
   const own = model.spec.engine?.extraArgs ?? [];
@@ -49,7 +49,7 @@ const checkFlags: Check = (engine, input) => {
       {
         field: settingField(input, field.replace(/^engine\./, '')),
         value: undefined,
-        reason: `it needs --${flag}, which vLLM has ${since}; the engine is ${formatVersion(engine.version)}`,
+        reason: `it needs --${flag}, which vLLM has ${since}; the engine has version ${formatVersion(engine.version)}`,
         remedy: availability === 'notYet' ? 'remove it or use a newer image' : 'remove it',
       },
     ];
@@ -83,14 +83,14 @@ const checkContext: Check = (engine, input) => {
   const allowed = engine.env.some(
     (variable) => variable.name === 'VLLM_ALLOW_LONG_MAX_MODEL_LEN' && variable.value === '1',
   );
-  // Overrides of the model's configuration may stretch its context (RoPE scaling).
+  // Overrides of the model's configuration may extend its context (RoPE scaling).
   const stretched = flagsIn(engine.extraArgs, engine.version).has('hf-overrides');
   if (allowed || stretched) return [];
   return [
     {
       field: settingField(input, 'maxModelLen'),
       value: length,
-      reason: `the model reaches ${most} tokens, and vLLM refuses to start above`,
+      reason: `the model reaches ${most} tokens, and vLLM does not start with more`,
       remedy: `set engine.maxModelLen of the InferenceModel to ${most} or less`,
     },
   ];
@@ -101,12 +101,12 @@ const checkAdapters: Check = (engine, input) => {
   return names.flatMap((name, at): SpecIssue[] => {
     const field = `${settingField(input, 'lora.adapters')}[${at}].name`;
     if (!engine.servedNames.includes(name) && names.indexOf(name) === at) return [];
-    const reason = 'the name already stands for the model or another adapter';
+    const reason = 'the name is already used by the model or another adapter';
     return [{ field, value: name, reason, remedy: 'choose another name' }];
   });
 };
 
-/** Ids that vLLM looks up by itself, where it takes no revision and no scheme of ours. */
+/** Ids that vLLM resolves itself, so they must not have a revision or a scheme of this operator. */
 const checkIds: Check = ({ settings }, input) => {
   const ids: [field: string, id: string | undefined][] = [
     ...(settings.lora?.adapters ?? []).map(({ source }, at): [string, string] => [
@@ -117,15 +117,15 @@ const checkIds: Check = ({ settings }, input) => {
   ];
   return ids.flatMap(([field, id]): SpecIssue[] => {
     if (id === undefined || !/^(hf:\/\/|[-\w.]+\/[-\w.]+[@:])/.test(id)) return [];
-    const reason = 'vLLM takes org/name here, or a path in the container, without a scheme and a revision';
-    const remedy = 'write org/name, or mount the revision with template.volumes and give its path';
+    const reason = 'vLLM accepts only org/name or a path in the container here, without a scheme or revision';
+    const remedy = 'use org/name, or mount the revision with spec.template.volumes and use its path';
     return [{ field, value: id, reason, remedy }];
   });
 };
 
 const checkRevision: Check = (engine) => {
   if (engine.revision === undefined || engine.source.kind === 'hf') return [];
-  const reason = 'only models of the Hugging Face hub have revisions';
+  const reason = 'only models from the Hugging Face Hub have revisions';
   return [{ field: 'spec.model.revision', value: engine.revision, reason, remedy: 'remove it' }];
 };
 
@@ -141,7 +141,7 @@ const CHECKS: readonly Check[] = [
   checkRevision,
 ];
 
-/** All that speaks against an engine before it is rendered. */
+/** All issues of an engine configuration. */
 export function checkEngine(engine: MergedEngine, input: EngineInput): SpecIssue[] {
   return CHECKS.flatMap((check) => check(engine, input));
 }

@@ -5,25 +5,28 @@ import { mergeEnv } from './merge-settings.ts';
 import type { MergedEngine } from './merged-engine.ts';
 import { ENGINE_HOME } from './template-volumes.ts';
 
-/** Environment of the engine: ours, over it the settings' and over that the template's. */
+/**
+ * Environment of the engine: the operator's variables, overridden by those of the engine settings, then by those of the
+ * template.
+ */
 export function engineEnv(engine: MergedEngine, spec: InferenceModelSpec): EnvVar[] {
   const cache = `${ENGINE_HOME}/.cache`;
   const token = spec.model.tokenSecretRef;
   const own: EnvVar[] = [
-    // Images before v0.23 have no user of ours, so that nothing says where its home is.
+    // Images before v0.23 have no user with this UID, so nothing else sets the home directory.
     { name: 'HOME', value: ENGINE_HOME },
     { name: 'USER', value: 'vllm' },
     { name: 'HF_HOME', value: `${cache}/huggingface` },
     { name: 'VLLM_CACHE_ROOT', value: `${cache}/vllm` },
     { name: 'TRITON_CACHE_DIR', value: `${cache}/triton` },
     { name: 'VLLM_NO_USAGE_STATS', value: '1' },
-    // vLLM ends itself after 600 s otherwise, long before a large model is loaded.
+    // By default vLLM exits after 600 s, long before a large model is loaded.
     { name: 'VLLM_ENGINE_READY_TIMEOUT_S', value: String(engine.startupTimeoutSeconds) },
     ...cpuEnv(engine),
     ...(token === undefined ? [] : [{ name: 'HF_TOKEN', valueFrom: { secretKeyRef: { ...token } } }]),
   ];
   return mergeEnv(own, engine.env, spec.template?.env).map(({ value, ...rest }) =>
-    // The API server leaves out an empty value, which means the same.
+    // The API server drops an empty value, which has the same meaning.
     value ? { ...rest, value } : rest,
   );
 }

@@ -4,11 +4,11 @@ import { estimateMemory } from './memory-estimate.ts';
 import type { MergedEngine } from './merged-engine.ts';
 import { tensorParallelSizes } from './parallelism-checks.ts';
 
-/** Accelerator types such as `H200x8` that would hold a model, the cheapest first and one for each product, at most three. */
+/** Accelerator types such as `H200x8` that can hold a model: cheapest first, one per product, at most three. */
 export function fittingAccelerators(engine: MergedEngine, model: KnownModel): string[] {
   const types = ACCELERATOR_PRODUCTS.flatMap((product) => {
     const facts: Accelerator = ACCELERATORS[product];
-    // MXFP4 and NVFP4 weights need Ampere; tensor parallelism needs fast links to be worth its price.
+    // MXFP4 and NVFP4 weights need Ampere or newer. Tensor parallelism is only worth its price with fast links.
     const fourBitFloat = model.format === 'mxfp4' || model.format === 'nvfp4';
     if (fourBitFloat && facts.capability !== undefined && facts.capability < 8) return [];
     const counts = facts.fastLinks ? [1, 2, 4, 8] : [1];

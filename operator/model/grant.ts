@@ -1,7 +1,7 @@
-/** What a model asks of a pool, or holds in it until it asks for something else and gets it, or is gone. */
+/** What a model claims from a pool, or holds in it until it gets another grant or is deleted. */
 export interface Grant {
-  /** Names in the OpenAI API, those of LoRA adapters included. */
+  /** Names in the OpenAI API, including those of LoRA adapters. */
   readonly names: readonly string[];
-  /** Replicas whose accelerators are charged. */
+  /** Number of replicas whose accelerators are charged. */
   readonly replicas: number;
 }

@@ -1,8 +1,8 @@
-/** Who holds what of one pool while its models are judged. Each name has one holder: that is what the route table rests on. */
+/** The grants of one pool while its models are judged. Each name has exactly one holder, which the route table relies on. */
 import type { Key } from '../kube/key.ts';
 import type { Grant } from './grant.ts';
 
-/** Names of one namespace, in characters: they take room in the memory of every router. */
+/** Total length of the names of one namespace, in characters. Every router holds them in memory. */
 export const MAX_NAME_LENGTH_PER_NAMESPACE = 262_144;
 
 interface Share {
@@ -41,12 +41,12 @@ export class Holdings {
     return this.#replicas;
   }
 
-  /** What the models of a namespace hold together. */
+  /** Totals of a namespace. */
   share(namespace: string): Readonly<Share> {
     return this.#shares.get(namespace) ?? { models: 0, replicas: 0, nameLength: 0 };
   }
 
-  /** Replaces what a model holds; with undefined it holds nothing. The names must be free, or its own. */
+  /** Replaces the grant of a model; undefined removes it. The names must be free or held by this model. */
   set(key: Key, grant: Grant | undefined): void {
     const before = this.#grants.get(key);
     if (before && grant && isSame(before, grant)) return;
@@ -58,7 +58,7 @@ export class Holdings {
     this.#count(key, grant, 1);
   }
 
-  /** Models whose holdings have changed since this was asked last. */
+  /** Keys of the models whose grant has changed since the last call. */
   takeChanged(): ReadonlySet<Key> {
     const changed = this.#changed;
     this.#changed = new Set();
@@ -81,7 +81,7 @@ export class Holdings {
   }
 }
 
-/** Characters of names together. */
+/** Total length of the names. */
 export function nameLength(names: readonly string[]): number {
   return names.reduce((sum, name) => sum + name.length, 0);
 }
@@ -91,7 +91,7 @@ export function namespaceOf(key: Key): string {
   return key.slice(0, key.indexOf('/'));
 }
 
-/** Whether two grants say the same. */
+/** Whether two grants are equal. */
 export function isSame(a: Grant, b: Grant): boolean {
   return (
     a.replicas === b.replicas &&

@@ -1,4 +1,4 @@
-/** What speaks against init containers and sidecars of a template. They are opaque to the schema, so all of it is here. */
+/** Checks of init containers and sidecars of a template. The schema does not cover them. */
 import { POD_FIELDS } from '../api/pod-fields.ts';
 import { isNative, SELINUX_TYPES } from '../api/pod-settings.ts';
 import type { SpecIssue } from '../values/spec-issue.ts';
@@ -7,7 +7,7 @@ type Fields = Record<string, unknown>;
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** A field below the container, what is wrong with it, and what to do. */
+/** A field below the container, its value, what is wrong with it, and the remedy. */
 type Finding = [field: string, value: unknown, reason: string, remedy: string];
 
 function fieldsOf(value: unknown): Fields {
@@ -18,9 +18,9 @@ function itemsOf(value: unknown): Fields[] {
   return Array.isArray(value) ? value.map(fieldsOf) : [];
 }
 
-const RESTRICTED = 'it would give more rights than the Pod Security Standard restricted admits';
+const RESTRICTED = 'the Pod Security Standard restricted does not allow it';
 
-/** Values of a container's security context that `restricted` admits; a field that is not here is refused. */
+/** Checks of the fields of a container's security context that `restricted` allows. All other fields are rejected. */
 const ADMITTED = new Map<string, (value: unknown) => boolean>(
   Object.entries({
     allowPrivilegeEscalation: (value) => value === false,
@@ -42,7 +42,7 @@ const ADMITTED = new Map<string, (value: unknown) => boolean>(
 function checkSecurity(context: unknown): Finding[] {
   if (context === undefined) return [];
   if (Object.keys(fieldsOf(context)).length === 0)
-    return [['securityContext', context, 'it is no object with fields', 'correct it, or remove it']];
+    return [['securityContext', context, 'it is not an object with fields', 'correct it, or remove it']];
   return Object.entries(fieldsOf(context)).flatMap(([field, value]): Finding[] => {
     if (field === 'capabilities') {
       const { add, ...others } = fieldsOf(value);
@@ -87,36 +87,36 @@ function checkContainer(
   const { name, image, restartPolicy, securityContext, resources } = container;
   const findings: Finding[] = [];
   if (typeof name !== 'string' || !DNS_LABEL.test(name) || name === 'engine' || names.includes(name)) {
-    const reason = 'a container needs a name of its own, a DNS label, and engine is that of the engine';
+    const reason = 'the name must be a unique DNS label, and not engine, which is reserved';
     findings.push(['name', name, reason, 'choose another name']);
   }
   if (typeof image !== 'string' || image === '')
-    findings.push(['image', image, 'a container needs an image', 'name one']);
+    findings.push(['image', image, 'a container needs an image', 'set it']);
   for (const field of Object.keys(container)) {
     if (!Object.hasOwn(POD_FIELDS.Container, field))
       findings.push([
         field,
         container[field],
-        'no container has such a field',
-        'correct its name, or remove it',
+        'containers have no such field',
+        'correct the name, or remove it',
       ]);
   }
   if (restartPolicy !== undefined && restartPolicy !== 'Always')
-    findings.push(['restartPolicy', restartPolicy, 'init containers admit Always only', 'remove it']);
+    findings.push(['restartPolicy', restartPolicy, 'init containers allow only Always', 'remove it']);
   findings.push(...checkSecurity(securityContext), ...checkResources(resources));
   itemsOf(container.ports).forEach(({ hostPort }, at) => {
     if (hostPort === undefined) return;
-    findings.push([`ports[${at}].hostPort`, hostPort, 'it would take a port of the node', 'remove it']);
+    findings.push([`ports[${at}].hostPort`, hostPort, 'it would occupy a port of the node', 'remove it']);
   });
   itemsOf(container.volumeMounts).forEach((mount, at) => {
     if (volumes.has(mount.name)) return;
     const remedy = 'add it to spec.template.volumes';
-    findings.push([`volumeMounts[${at}].name`, mount.name, 'there is no volume of that name', remedy]);
+    findings.push([`volumeMounts[${at}].name`, mount.name, 'there is no volume with this name', remedy]);
   });
   return findings;
 }
 
-/** Issues of all of them. `volumes` are the names of the pod's volumes. */
+/** Issues of all init containers. `volumes` are the names of the pod's volumes. */
 export function checkInitContainers(
   containers: readonly Fields[],
   volumes: ReadonlySet<unknown>,

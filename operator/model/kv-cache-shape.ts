@@ -1,11 +1,11 @@
-/** How much KV cache a sequence takes on one accelerator, after vllm/v1/kv_cache_interface.py. */
+/** How much KV cache a sequence takes on one accelerator, modelled on vllm/v1/kv_cache_interface.py. */
 import type { KnownModel } from '../vllm/models.ts';
 import type { MergedEngine } from './merged-engine.ts';
 
 export interface KvCacheShape {
-  /** Bytes that a sequence of that many tokens takes on one accelerator, whole blocks. */
+  /** Bytes of a sequence with this number of tokens on one accelerator, in whole blocks. */
   sequenceBytes(tokens: number): number;
-  /** Longest sequence that fits into that many bytes, 0 if none. One block is vLLM's null block. */
+  /** Longest sequence that fits into this number of bytes; 0 if none fits. One block is vLLM's null block. */
   longestSequence(bytes: number): number;
 }
 
@@ -17,7 +17,10 @@ function bytesPerValue(engine: MergedEngine): number {
   return dtype === 'auto' && full ? 4 : 2;
 }
 
-/** Bytes of one token in one layer. Key-value heads fewer than the tensor-parallel size are replicated; a latent cache (MLA) is whole on every rank. */
+/**
+ * Bytes of one token in one layer. With fewer key-value heads than tensor-parallel ranks, heads are replicated. A latent
+ * cache (MLA) is complete on every rank.
+ */
 function tokenLayerBytes(engine: MergedEngine, model: KnownModel): number {
   const bytes = bytesPerValue(engine);
   if (model.latent !== undefined) return (model.latent.kvLoraRank + model.latent.qkRopeHeadDim) * bytes;
@@ -25,8 +28,8 @@ function tokenLayerBytes(engine: MergedEngine, model: KnownModel): number {
 }
 
 /**
- * The shape for an engine that computes `batchedTokens` a step. Without `useWindows` all layers grow, which is what
- * vLLM falls back to where its hybrid KV cache manager is off.
+ * The shape for an engine that computes `batchedTokens` per step. Without `useWindows` all layers grow with the sequence,
+ * as in vLLM when its hybrid KV cache manager is disabled.
  */
 export function kvCacheShape(
   engine: MergedEngine,
@@ -40,7 +43,7 @@ export function kvCacheShape(
   const growing = Math.ceil((model.layers - (sliding?.layers ?? 0)) / stages);
   const windowed = Math.ceil((sliding?.layers ?? 0) / stages);
   const blocks = (tokens: number): number => Math.ceil(tokens / block) * block;
-  // Tokens in flight are kept beside the window, twice with asynchronous scheduling.
+  // Tokens in flight are stored in addition to the window, twice with asynchronous scheduling.
   const window = blocks((sliding?.window ?? 0) + 2 * batchedTokens) + block;
   const sequenceBytes = (tokens: number): number =>
     layerBytes * (growing * blocks(tokens) + windowed * Math.min(blocks(tokens), window));

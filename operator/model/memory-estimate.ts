@@ -1,4 +1,4 @@
-/** The arithmetic behind the memory plan: what one accelerator's memory goes to. */
+/** The arithmetic of the memory plan: how the memory of one accelerator is used. */
 
 import { GIB } from '../values/units.ts';
 import type { KnownModel } from '../vllm/models.ts';
@@ -10,7 +10,7 @@ import { weightsPerAccelerator } from './weights.ts';
 
 /** Sizes in GiB on one accelerator. */
 export interface MemoryEstimate {
-  /** What vLLM may use. */
+  /** Memory that vLLM may use. */
   budgetGiB: number;
   weightsGiB: number;
   /** Activations, CUDA graphs, communication buffers. */
@@ -18,13 +18,16 @@ export interface MemoryEstimate {
   kvCacheGiB: number;
   /** Longest single sequence that fits, in tokens. */
   longest: number;
-  /** Context length that is asked for; `auto` and a model without a limit take the longest that fits. */
+  /** Requested context length. For `auto` and for a model without a limit, the longest that fits. */
   maxModelLen: number;
-  /** GiB of KV cache that one sequence of maxModelLen takes. */
+  /** KV cache of one sequence of maxModelLen, in GiB. */
   sequenceGiB: number;
-  /** Whether one sequence of maxModelLen fits, with the expected overhead and windows only where they are certain. */
+  /**
+   * Whether one sequence of maxModelLen fits, with the expected overhead, and with windows only if vLLM certainly uses
+   * them.
+   */
   fits: boolean;
-  /** Whether it does not fit either with half the overhead and all windows: nothing but a change helps. */
+  /** Whether it does not even fit with half the overhead and all windows. */
   hopeless: boolean;
 }
 
@@ -46,7 +49,7 @@ function batchedTokens(engine: MergedEngine): number {
   return engine.settings.performanceMode === 'throughput' ? 2 * base : base;
 }
 
-/** Room for adapters: rank times the inputs and outputs of the seven projections of a layer, about 20 hidden sizes. */
+/** Memory of LoRA adapters: rank times inputs and outputs of the seven projections of a layer, about 20 hidden sizes. */
 function adaptersGiB(engine: MergedEngine, model: KnownModel): number {
   const lora = engine.settings.lora;
   if (lora === undefined) return 0;
@@ -55,7 +58,7 @@ function adaptersGiB(engine: MergedEngine, model: KnownModel): number {
   return ((lora.maxLoras ?? 1) * (lora.maxRank ?? 16) * perRank) / engine.tensorParallelSize / GIB;
 }
 
-/** Memory beside weights and KV cache, after what KAITO and aiconfigurator measured. */
+/** Memory besides weights and KV cache, based on measurements of KAITO and aiconfigurator. */
 function overheadGiB(engine: MergedEngine, model: KnownModel, weightsGiB: number): number {
   const wide = batchedTokens(engine) >= 8192 || (model.vocabulary ?? 0) > 200_000;
   const communication = engine.tensorParallelSize > 1 ? 0.4 : 0;
@@ -68,7 +71,7 @@ function contextLength(engine: MergedEngine, model: KnownModel, longest: number)
   return wanted === 'auto' ? Math.min(most, longest) : (wanted ?? most);
 }
 
-/** vLLM's V1 engine: utilization x memory - weights - overhead is left for KV blocks, and one sequence of maxModelLen must fit. */
+/** vLLM's V1 engine uses utilization x memory - weights - overhead for KV blocks, and one sequence of maxModelLen must fit. */
 export function estimateMemory(engine: MergedEngine, model: KnownModel): MemoryEstimate {
   const weightsGiB = weightsPerAccelerator(engine, model);
   const overhead = overheadGiB(engine, model, weightsGiB);

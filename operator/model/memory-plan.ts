@@ -1,4 +1,7 @@
-/** Whether a model fits the accelerators of a replica, and what is left for its KV cache, before anything is started. */
+/**
+ * Whether a model fits the accelerators of a replica, and how much remains for its KV cache. Computed before anything
+ * starts.
+ */
 
 import type { SpecIssue } from '../values/spec-issue.ts';
 import { flagsIn } from '../vllm/extra-args.ts';
@@ -7,25 +10,25 @@ import { fittingAccelerators } from './fitting-accelerators.ts';
 import { estimateMemory, type MemoryEstimate } from './memory-estimate.ts';
 import type { MergedEngine } from './merged-engine.ts';
 
-/** The plan of one replica. Sizes are GiB on one accelerator. */
+/** The plan of one replica. Sizes are in GiB on one accelerator. */
 export interface MemoryPlan {
   weightsGiB: number;
   /** Activations, CUDA graphs, communication buffers. */
   overheadGiB: number;
   kvCacheGiB: number;
-  /** Tokens that the KV cache of the whole replica holds. */
+  /** Capacity of the KV cache of the whole replica, in tokens. */
   kvCacheTokens: number;
-  /** Context length that the plan is for. */
+  /** Context length of the plan. */
   maxModelLen: number;
-  /** Sequences of that length that the whole replica holds at once. */
+  /** Sequences of that length that fit into the whole replica at once. */
   sequencesAtFullLength: number;
-  /** One sentence for people. */
+  /** One sentence for users. */
   summary: string;
-  /** Set when the model cannot run, not even with half the overhead that is expected. */
+  /** Set if the model cannot run even with half the expected overhead. */
   issue?: SpecIssue;
 }
 
-/** Flags that change what the plan computes with; where one is set, there is no plan. */
+/** Flags that change the inputs of the plan. If one is set, there is no plan. */
 const UNPLANNED_FLAGS = [
   'cpu-offload-gb',
   'offload-group-size',
@@ -45,7 +48,7 @@ function remedyFor(engine: MergedEngine, model: KnownModel, estimate: MemoryEsti
         : `use a pool with more memory than ${count} x ${product}`;
   const choices = [
     ...(estimate.longest > 0 ? [`set engine.maxModelLen to ${estimate.longest} or less`] : []),
-    // vLLM's CPU backend refuses it beside chunked prefill, its default.
+    // vLLM's CPU backend rejects it in combination with chunked prefill, its default.
     ...(vendor !== 'cpu' && estimate.longest > 0 && engine.settings.pagedAttention?.kvCacheDtype === undefined
       ? ['set engine.pagedAttention.kvCacheDtype to fp8']
       : []),
@@ -57,7 +60,7 @@ function remedyFor(engine: MergedEngine, model: KnownModel, estimate: MemoryEsti
   return choices.join(', or ');
 }
 
-/** Undefined for a model of unknown shape, and where extraArgs change what counts. */
+/** Plans the memory. Undefined if the model is unknown or extraArgs change the inputs of the plan. */
 export function planMemory(engine: MergedEngine): MemoryPlan | undefined {
   const { model, accelerator } = engine;
   if (model === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** From the specs of a pool and a model to what the engine runs with. */
+/** Merges the specs of a pool and a model into the configuration of the engine. */
 
 import type { EngineSettings } from '../api/engine-settings.ts';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
@@ -26,7 +26,7 @@ import { type EngineInput, settingField } from './setting-field.ts';
 import { checkTemplate } from './template-checks.ts';
 import { ownSharedMemoryGiB } from './template-volumes.ts';
 
-/** Engine images where neither pool nor model names one. */
+/** Engine images if neither pool nor model sets one. */
 const DEFAULT_IMAGES = {
   nvidia: `vllm/vllm-openai:v${formatVersion(PINNED_VERSION)}`,
   amd: `vllm/vllm-openai-rocm:v${formatVersion(PINNED_VERSION)}`,
@@ -34,7 +34,7 @@ const DEFAULT_IMAGES = {
   cpu: `vllm/vllm-openai-cpu:v${formatVersion(PINNED_VERSION)}`,
 } as const;
 
-/** vLLM's own default for an API server, made explicit so that the router knows the capacity. */
+/** vLLM's default for an API server, set explicitly so that the router knows the capacity. */
 function defaultMaxNumSeqs(accelerator: ResolvedAccelerator, settings: EngineSettings): number {
   const base = accelerator.vendor === 'cpu' ? 128 : accelerator.largeBatches ? 1024 : 256;
   return base * (settings.performanceMode === 'throughput' ? 2 : 1);
@@ -52,9 +52,9 @@ function resolveVersion(
     field: settingField(input, 'image'),
     value: image,
     reason: isOfficialImage(image)
-      ? 'its tag does not tell the vLLM version, which decides the flags'
-      : "it is not one of vLLM's own, so its tag need not be the vLLM version, which decides the flags",
-    remedy: `set ${settingField(input, 'version')} to the vLLM version in it, such as v${formatVersion(PINNED_VERSION)}`,
+      ? 'its tag does not contain the vLLM version, which determines the flags'
+      : 'it is not an official vLLM image, so its tag may differ from the vLLM version, which determines the flags',
+    remedy: `set ${settingField(input, 'version')} to the vLLM version in the image, such as v${formatVersion(PINNED_VERSION)}`,
   });
   return PINNED_VERSION;
 }
@@ -75,7 +75,7 @@ function resolveSource(spec: InferenceModelSpec, issues: SpecIssue[]): ModelSour
   }
 }
 
-/** Tensor-parallel size that uses all accelerators next to the other sizes; 1 with an issue if there is none. */
+/** Tensor-parallel size that uses all accelerators given the other sizes; 1 and an issue if there is none. */
 function defaultTensorParallelSize(
   input: EngineInput,
   accelerators: number,
@@ -93,8 +93,8 @@ function defaultTensorParallelSize(
 }
 
 /**
- * Merges the engine settings of pool and model, applies defaults and checks the result against the accelerator, the
- * engine version and the facts of the model. Throws InvalidSpecError with every issue found.
+ * Merges the engine settings of pool and model, applies defaults and checks the result against the accelerator, the engine
+ * version and the facts of the model. Throws InvalidSpecError with all issues.
  */
 export function mergeEngine(
   { pool, accelerator }: ResolvedPool,
@@ -149,7 +149,7 @@ function withDefaults(
   const streamed = source.kind === 's3' || source.kind === 'gs';
   return {
     ...settings,
-    // vLLM reads object storage through the Run:ai streamer only.
+    // vLLM reads object storage only through the Run:ai streamer.
     ...(streamed && settings.loadFormat === undefined ? { loadFormat: 'runai_streamer' } : {}),
     ...(accelerator.bf16 === false && settings.dtype === undefined ? { dtype: 'half' as const } : {}),
   };

@@ -10,26 +10,29 @@ interface Named {
   name: string;
 }
 
-/** Items of several levels: a later one replaces an earlier one of the same name, order is kept. */
+/** Merges lists by name. A later level replaces an item of an earlier one; the order stays. */
 function mergeByName<T extends Named>(...levels: readonly (readonly T[] | undefined)[]): T[] {
   const byName = new Map<string, T>();
   for (const item of levels.flatMap((level) => level ?? [])) byName.set(item.name, item);
   return [...byName.values()];
 }
 
-/** Environment variables of several levels, by name. */
+/** Merges environment variables by name. */
 export function mergeEnv(...levels: readonly (readonly EnvVar[] | undefined)[]): EnvVar[] {
   return mergeByName(...levels);
 }
 
-/** Which flag an argument sets, the same for all its spellings; undefined for the value of the flag before it. */
+/**
+ * The flag that an argument sets, normalized over its spellings; undefined if the argument is the value of the previous
+ * flag.
+ */
 function flagOf(argument: string): string | undefined {
   const match = matchFlag(argument, PINNED_VERSION);
   if (match.kind === 'flag') return `--${match.flag.name}`;
   return match.kind === 'value' ? undefined : flagName(argument);
 }
 
-/** Positions of the pool's arguments whose flags the model does not set: those it inherits. */
+/** Positions of the pool's arguments that the model inherits, because it does not set their flags. */
 export function inheritedArguments(pool: readonly string[], model: readonly string[]): number[] {
   const set = new Set(model.map(flagOf));
   let current: string | undefined;
@@ -39,7 +42,7 @@ export function inheritedArguments(pool: readonly string[], model: readonly stri
   });
 }
 
-/** Adapters of a pool and a model, by name. */
+/** Merges the LoRA adapters of a pool and a model by name. */
 export function mergeAdapters(
   pool: EngineSettings | undefined,
   model: EngineSettings | undefined,
@@ -49,7 +52,7 @@ export function mergeAdapters(
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Each setting of the model over the pool's, as its entry in the table says: groups member by member, lists by name. */
+/** Merges settings of the model over those of the pool, as their table entries define: groups by member, lists by name. */
 function mergeTree(tree: SettingTree, pool: Values, model: Values): Values {
   const merged: Record<string, unknown> = { ...pool, ...model };
   for (const [name, entry] of Object.entries(tree)) {
@@ -62,8 +65,9 @@ function mergeTree(tree: SettingTree, pool: Values, model: Values): Values {
 }
 
 /**
- * A model's engine settings over its pool's: those of the table by their entries, `env` by name, `extraArgs` by flag. A
- * model that names an image inherits neither `version` nor `command`, which belong to the pool's image.
+ * Merges the engine settings of a model over those of its pool: typed settings by their table entries, `env` by name,
+ * `extraArgs` by flag. A model that sets an image inherits neither `version` nor `command`, which belong to the pool's
+ * image.
  */
 export function mergeSettings(
   pool: EngineSettings | undefined,

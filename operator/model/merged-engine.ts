@@ -5,13 +5,13 @@ import type { KnownModel } from '../vllm/models.ts';
 import type { EngineVersion } from '../vllm/versions.ts';
 import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 
-/** Engine settings of pool and model merged, with defaults: what checks, flags and the memory plan read. */
+/** Merged engine settings of pool and model, with defaults. Input of checks, flags and the memory plan. */
 export interface MergedEngine {
   image: string;
   version: EngineVersion;
   accelerator: ResolvedAccelerator;
   source: ModelSource;
-  /** Names in the OpenAI API, the first being the one in responses and metrics. */
+  /** Names in the OpenAI API. The first one appears in responses and metrics. */
   servedNames: readonly string[];
   revision?: string;
   trustRemoteCode: boolean;
@@ -19,21 +19,24 @@ export interface MergedEngine {
   pipelineParallelSize: number;
   dataParallelSize: number;
   expertParallel: boolean;
-  /** Sequences that one data-parallel rank runs at once. */
+  /** Number of sequences that one data-parallel rank runs at once. */
   maxNumSeqs: number;
   startupTimeoutSeconds: number;
   drainTimeoutSeconds: number;
-  /** The merged settings: what is absent is vLLM's default, but `loadFormat` and `dtype` where the operator has to choose. */
+  /**
+   * The merged settings. What is absent has vLLM's default, except `loadFormat` and `dtype`, which the operator has to
+   * choose sometimes.
+   */
   settings: EngineSettings;
   extraArgs: readonly string[];
   env: readonly EnvVar[];
-  /** GiB that a volume of the template at /dev/shm takes of the memory; absent where the operator makes that volume. */
+  /** GiB of pod memory that a volume of the template at /dev/shm takes; absent if the operator creates that volume. */
   ownSharedMemoryGiB?: number;
-  /** Shape of the model, if it is known. */
+  /** Shape of the model, if known. */
   model?: KnownModel;
 }
 
-/** Accelerators that the engine's ranks take. */
+/** Number of accelerators that the engine's ranks use. */
 export function worldSize(
   engine: Pick<MergedEngine, 'tensorParallelSize' | 'pipelineParallelSize' | 'dataParallelSize'>,
 ): number {

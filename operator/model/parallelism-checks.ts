@@ -1,10 +1,10 @@
-/** Whether the parallel sizes fit the accelerators of a replica and the shape of the model. */
+/** Checks the parallel sizes against the accelerators of a replica and the shape of the model. */
 
 import type { SpecIssue } from '../values/spec-issue.ts';
 import { type MergedEngine, worldSize } from './merged-engine.ts';
 import { type EngineInput, settingField } from './setting-field.ts';
 
-/** Tensor-parallel sizes up to a limit that split the heads of a model evenly. */
+/** Tensor-parallel sizes up to `limit` that split the heads of the model evenly. */
 export function tensorParallelSizes(
   model: { attentionHeads: number; kvHeads: number },
   limit: number,
@@ -64,18 +64,18 @@ function checkStages(engine: MergedEngine, input: EngineInput): SpecIssue[] {
 }
 
 function checkExperts(engine: MergedEngine, input: EngineInput): SpecIssue[] {
-  // Facts that users give do not say whether there are experts.
+  // Facts from users do not include experts.
   const { model, expertParallel } = engine;
   const dense = model?.experts === undefined && input.model.spec.model.facts === undefined;
   if (!expertParallel || model === undefined || !dense) return [];
-  const reason = 'the model has no experts, and vLLM refuses to start';
+  const reason = 'the model has no experts, and vLLM does not start';
   return [{ field: settingField(input, 'expertParallel'), value: true, reason, remedy: 'remove it' }];
 }
 
 /** Issues of the parallel sizes. */
 export function checkParallelism(engine: MergedEngine, input: EngineInput): SpecIssue[] {
   const count = checkCount(engine, input);
-  // A size that does not fit the replica need not split the heads as well.
+  // If the sizes exceed the replica, the other checks are pointless.
   return count.length > 0
     ? count
     : [...checkHeads(engine, input), ...checkStages(engine, input), ...checkExperts(engine, input)];

@@ -1,4 +1,4 @@
-/** From `spec.accelerator` of a pool to what one replica holds. */
+/** Resolves `spec.accelerator` of a pool to the accelerators of one replica. */
 import type { InferencePoolSpec } from '../api/inference-pool.ts';
 import { InvalidSpecError } from '../values/spec-issue.ts';
 import {
@@ -11,11 +11,14 @@ import {
   NVIDIA_PRODUCT_LABEL,
 } from '../vllm/accelerators.ts';
 
-/** What one replica holds. Capabilities are absent for a custom accelerator: nothing is known, so nothing is refused. */
+/**
+ * The accelerators of one replica. Capabilities are absent for a custom accelerator, so nothing is rejected because of
+ * them.
+ */
 export interface ResolvedAccelerator {
-  /** Name in the catalog, `custom`, or `CPU` for none. */
+  /** Name in the catalog, `custom`, or `CPU` if there are no accelerators. */
   product: AcceleratorProduct | 'custom' | 'CPU';
-  /** Accelerators of one replica. */
+  /** Number of accelerators per replica. */
   count: number;
   /** Absent without accelerators. */
   resourceName?: string;
@@ -24,7 +27,7 @@ export interface ResolvedAccelerator {
   capability?: number;
   bf16?: boolean;
   fp8?: boolean;
-  /** vLLM's defaults for large accelerators apply. */
+  /** Whether vLLM's defaults for large accelerators apply. */
   largeBatches: boolean;
   fastLinks?: boolean;
   maxPerNode?: number;
@@ -32,13 +35,13 @@ export interface ResolvedAccelerator {
   cpu: number;
   hostMemoryGiB: number;
   hourlyCostHint?: string;
-  /** Further extended resources of one replica, by name. */
+  /** Additional extended resources of one replica, by name. */
   furtherResources: Readonly<Record<string, string>>;
 }
 
 type OneAccelerator = Omit<ResolvedAccelerator, 'furtherResources'>;
 
-/** A replica without accelerators: its memory is that of the pod. */
+/** A replica without accelerators. Its memory is that of the pod. */
 function resolveCpu(spec: InferencePoolSpec['accelerator']): OneAccelerator {
   const { cores, memoryGiB } = spec.cpu ?? { cores: 4, memoryGiB: 16 };
   return {
@@ -59,7 +62,7 @@ function resolveCustom(spec: InferencePoolSpec['accelerator']): OneAccelerator {
       {
         field: 'spec.accelerator.custom of the InferencePool',
         value: undefined,
-        reason: 'type is custom, so nothing is known about the accelerator',
+        reason: 'type is custom, so the accelerator has to be described',
         remedy: 'set custom.resourceName, custom.count and custom.memoryGiB',
       },
     ]);
@@ -79,7 +82,7 @@ function resolveCustom(spec: InferencePoolSpec['accelerator']): OneAccelerator {
   };
 }
 
-/** An extended resource, as Kubernetes has them. */
+/** Name of an extended resource in Kubernetes. */
 const EXTENDED_RESOURCE =
   /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 
@@ -92,9 +95,11 @@ function furtherResources(
     if (EXTENDED_RESOURCE.test(name) && name !== own) return [];
     const field = 'spec.accelerator.resources of the InferencePool';
     const reason =
-      name === own ? 'it is the accelerator itself' : 'it is no extended resource, which is domain/name';
+      name === own
+        ? 'it is the accelerator itself'
+        : 'it is not an extended resource, which has the form domain/name';
     const remedy =
-      name === own ? 'remove it, and choose the count in type' : 'write it such as rdma/hca_shared';
+      name === own ? 'remove it, and set the count in type' : 'use a name such as rdma/hca_shared';
     return [{ field, value: name, reason, remedy }];
   });
   if (issues.length > 0) throw new InvalidSpecError(issues);
@@ -102,9 +107,8 @@ function furtherResources(
 }
 
 /**
- * Accelerators of one replica from `spec.accelerator` of a pool.
- * Throws InvalidSpecError for an unknown product, one that no node has enough of, `custom` without facts, and resources
- * that are none.
+ * Resolves the accelerators of one replica. Throws InvalidSpecError for an unknown product, a count that no node has,
+ * `custom` without its fields, and names that are not extended resources.
  */
 export function resolveAccelerator(spec: InferencePoolSpec['accelerator']): ResolvedAccelerator {
   const accelerator = resolveType(spec);

@@ -5,7 +5,7 @@ import { podMemoryGiB, sharedMemoryGiB } from './host-memory.ts';
 import type { MergedEngine } from './merged-engine.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
 
-/** Settings that were checked, as arguments, environment and numbers. */
+/** Converts checked settings to arguments, environment and numbers. */
 export function resolveEngine(engine: MergedEngine, spec: InferenceModelSpec): ResolvedEngine {
   const { settings, image, accelerator, source, servedNames } = engine;
   const { maxModelLen, command, lora } = settings;

@@ -21,7 +21,7 @@ import type { ResolvedScaling } from './resolved-scaling.ts';
 
 type ModelSpec = Pick<InferenceModel, 'metadata' | 'spec'>;
 
-/** What the spec of a model comes to in its pool, and everything that is wrong with it. */
+/** Resolves the spec of a model in its pool, including everything that is wrong with it. */
 export function resolveModel(resolved: ResolvedPool, model: ModelSpec): Resolution {
   const { pool, accelerator } = resolved;
   const { scaling, issues: schedules } = resolveScaling(model.spec.scaling);

@@ -5,7 +5,7 @@ import { CronEdge } from './cron-edge.ts';
 import { NO_LIMIT } from './replica-counts.ts';
 import type { ResolvedScaling, ScalingSpec, Schedule } from './resolved-scaling.ts';
 
-/** How a model scales by its spec. Schedules of which one has issues are all left out. */
+/** Resolves `spec.scaling`. If one schedule has issues, all of them are ignored. */
 export function resolveScaling(spec: ScalingSpec | undefined): {
   scaling: ResolvedScaling;
   issues: SpecIssue[];
@@ -26,7 +26,7 @@ function withSchedules(spec: ScalingSpec, schedules: readonly Schedule[]): Resol
       kind: 'External',
       ...sleep,
       replicas: number,
-      // Who writes 0 to /scale, and sets no minimum, wants the model to go to sleep.
+      // Without a minimum, writing 0 to the scale subresource puts the model to sleep.
       minReplicas: spec.minReplicas ?? Math.min(DEFAULTS.scaling.minReplicas, number),
       maxReplicas: spec.maxReplicas ?? NO_LIMIT,
       isBounded: spec.maxReplicas !== undefined,
@@ -38,14 +38,14 @@ function withSchedules(spec: ScalingSpec, schedules: readonly Schedule[]): Resol
   return { kind: 'Range', ...sleep, by: mode, minReplicas, maxReplicas, target, behavior };
 }
 
-/** Expressions and time zones that pass the schema and do not exist. */
+/** Issues of expressions and time zones that match the schema but do not exist. */
 function issuesOf({ name, start, end, timeZone }: Schedule): SpecIssue[] {
   const field = `spec.scaling.schedules[${name}]`;
   const found = [
     ...issuesIn(() => new CronEdge(field, 'start', start, timeZone)),
     ...issuesIn(() => new CronEdge(field, 'end', end, timeZone)),
   ];
-  // Both edges name a wrong time zone.
+  // Both edges report an invalid time zone.
   return found.filter((issue, at) => found.findIndex((other) => other.field === issue.field) === at);
 }
 

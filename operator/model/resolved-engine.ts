@@ -2,28 +2,28 @@ import type { EnvVar } from '../api/common.ts';
 import type { ModelSource } from '../vllm/model-source.ts';
 import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 
-/** What an engine pod runs with, and what routers and scaling have to know of it. Nothing in it is left to decide. */
+/** The complete configuration of an engine pod, and what routers and scaling need to know about it. */
 export interface ResolvedEngine {
   image: string;
-  /** Entrypoint; absent: the image's. */
+  /** Entrypoint; if absent, the image's. */
   command?: readonly string[];
   args: readonly string[];
   env: readonly EnvVar[];
   accelerator: ResolvedAccelerator;
   source: ModelSource;
-  /** Names in the OpenAI API, the first being the one in responses and metrics. */
+  /** Names in the OpenAI API. The first one appears in responses and metrics. */
   servedNames: readonly string[];
   /** Names of LoRA adapters in the OpenAI API. */
   adapters: readonly string[];
-  /** Context length, where a setting says it. */
+  /** Context length, if a setting defines it. */
   maxModelLen?: number;
-  /** Sequences that one replica runs at once. */
+  /** Number of sequences that one replica runs at once. */
   capacity: number;
-  /** Memory of the pod, and of it the volume for shared memory, in GiB. */
+  /** Memory of the pod, and the part of it for shared memory, in GiB. */
   memoryGiB: number;
   sharedMemoryGiB: number;
   startupTimeoutSeconds: number;
   drainTimeoutSeconds: number;
-  /** Whether the engine ends running requests by itself after SIGTERM; an older one aborts them at once. */
+  /** Whether the engine finishes running requests after SIGTERM. Older versions abort them at once. */
   drainsItself: boolean;
 }

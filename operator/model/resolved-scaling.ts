@@ -1,39 +1,39 @@
-/** How a model scales, with every default filled in. */
+/** How a model scales, with all defaults. */
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 
 export type ScalingSpec = NonNullable<InferenceModelSpec['scaling']>;
 
-/** A window of time with bounds of its own. Its expressions and its time zone are known to exist. */
+/** A time window with its own bounds. Its expressions and time zone are valid. */
 export type Schedule = NonNullable<ScalingSpec['schedules']>[number];
 
 type Behavior = NonNullable<ScalingSpec['behavior']>;
 
-/** One number that nothing but the spec changes: there is nothing to decide, and no sleep. */
+/** A number of replicas that only the spec changes. The model never sleeps. */
 export interface FixedScaling {
   kind: 'Fixed';
   replicas: number;
 }
 
 interface Bounded {
-  /** Outside of schedules. */
+  /** Bounds outside of schedules. */
   minReplicas: number;
   maxReplicas: number;
   schedules: readonly Schedule[];
-  /** Silence after which it is put to sleep, as written. */
+  /** Time without requests after which the model sleeps, as written in the spec. */
   idleTimeout: string;
   idleTimeoutMs: number;
 }
 
-/** The operator, or an HPA for it, finds the number between two bounds. */
+/** The operator or its HPA chooses the number between two bounds. */
 export interface RangeScaling extends Bounded {
   kind: 'Range';
   by: 'Auto' | 'HPA' | 'Internal';
-  /** `spec.scaling.target`: requests in flight or queued per replica; absent where it follows from the engine. */
+  /** `spec.scaling.target`: requests in flight or queued per replica; absent if it is derived from the engine. */
   target: number | undefined;
   behavior: Behavior;
 }
 
-/** Whoever writes `/scale` finds the number of a model that is awake. */
+/** Whatever writes the scale subresource chooses the number while the model is awake. */
 export interface ExternalScaling extends Bounded {
   kind: 'External';
   replicas: number;

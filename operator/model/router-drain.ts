@@ -2,15 +2,12 @@ import type { InferencePool } from '../api/types.ts';
 import { durationSeconds } from '../values/units.ts';
 import { drainTimeoutSeconds } from './drain-timeout.ts';
 
-/**
- * A bound for what routers cannot know ahead: models set a `drainTimeout` of their own, and must not restart the routers of
- * their pool with it.
- */
+/** Lower limit, because models set their own `drainTimeout`, and a change of one must not restart the routers of its pool. */
 const LEAST_SECONDS = 3_600;
 
 /**
- * How long a router that is told to stop may go on, in seconds: a request that it holds waits for its model, and then has
- * the time that running requests have. It ends as soon as nothing is under way.
+ * How long a terminating router may finish its requests, in seconds: a request may wait for its model to wake and then run
+ * for the drain timeout. The router exits as soon as it has no requests.
  */
 export function routerDrainSeconds({ spec }: Pick<InferencePool, 'spec'>): number {
   const wake = durationSeconds(spec.admission.wakeTimeout);

@@ -2,7 +2,7 @@ import { DEFAULTS } from '../values/defaults.ts';
 import type { ResolvedEngine } from './resolved-engine.ts';
 import type { ResolvedScaling } from './resolved-scaling.ts';
 
-/** Requests in flight or queued that each replica is to have: `scaling.target`, else 70 % of what it runs at once. */
+/** Target number of requests in flight or queued per replica: `scaling.target`, else 70 % of what a replica runs at once. */
 export function scalingTarget(
   scaling: ResolvedScaling,
   { capacity }: Pick<ResolvedEngine, 'capacity'>,

@@ -2,7 +2,7 @@ import type { EngineSettings } from '../api/engine-settings.ts';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import type { InferencePoolSpec } from '../api/inference-pool.ts';
 
-/** What resolving an engine needs of the two objects. */
+/** The parts of pool and model that are needed to resolve an engine. */
 export interface EngineInput {
   pool: { metadata: { name: string; namespace?: string }; spec: InferencePoolSpec };
   model: { metadata: { name: string; namespace?: string }; spec: InferenceModelSpec };
@@ -15,7 +15,7 @@ function isSet(settings: EngineSettings | undefined, path: string): boolean {
   return found !== undefined;
 }
 
-/** Names the field of an engine setting: the model's, unless only the pool has set it. */
+/** Path of an engine setting for messages: in the model, unless only the pool sets it. */
 export function settingField(input: EngineInput, path: string): string {
   const inherited = !isSet(input.model.spec.engine, path) && isSet(input.pool.spec.engine, path);
   return `spec.engine.${path}${inherited ? ` of InferencePool ${input.pool.metadata.name}` : ''}`;

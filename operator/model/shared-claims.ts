@@ -1,4 +1,4 @@
-/** The claims that all engine pods of a model mount, and what their access modes allow. Pure. */
+/** PersistentVolumeClaims that all engine pods of a model mount, and what their access modes allow. Pure. */
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import type { SpecIssue } from '../values/spec-issue.ts';
 import { parseModelSource } from '../vllm/model-source.ts';
@@ -8,31 +8,34 @@ import type { ResolvedScaling } from './resolved-scaling.ts';
 /** A claim in the spec of a model. */
 interface SharedClaim {
   field: string;
-  /** Name of a claim that somebody made; absent for one that the operator makes. */
+  /** Name of a claim that a user created; absent for one that the operator creates. */
   name?: string;
-  /** Access modes of a claim that the operator makes. */
+  /** Access modes of a claim that the operator creates. */
   modes?: readonly string[];
   readOnly: boolean;
   isCache: boolean;
 }
 
-/** Access modes of a claim in the model's namespace; undefined while it is not known. */
+/** Access modes of a claim in the model's namespace; undefined if unknown. */
 export type ClaimModes = (claimName: string) => readonly string[] | undefined;
 
-/** What the API server takes where a claim has none. */
+/** The API server requires access modes, so this is the default. */
 const DEFAULT_MODES = ['ReadWriteOnce'];
 
-/** Names of the claims that somebody made for the model. */
+/** Names of the claims in the spec that users created. */
 export function claimNames(spec: InferenceModelSpec): string[] {
   return sharedClaims(spec).flatMap(({ name }) => name ?? []);
 }
 
-/** Whether only one node, or one pod, can mount one of the claims: a replica more may never start, and a rollout stops the old pod first. */
+/**
+ * Whether only one node or one pod can mount one of the claims. Another replica may then never start, and a rollout has to
+ * stop the old pod first.
+ */
 export function isBoundToOneNode(spec: InferenceModelSpec, modesOf: ClaimModes): boolean {
   return sharedClaims(spec).some((claim) => isSingle(claim, claim.modes ?? modesOf(claim.name ?? '')));
 }
 
-/** Issues of claims that cannot be used as the spec wants it. Those whose modes are not known are passed over. */
+/** Issues of claims that do not allow what the spec needs. Claims with unknown access modes are skipped. */
 export function checkSharedClaims(
   spec: InferenceModelSpec,
   scaling: ResolvedScaling,
@@ -49,9 +52,8 @@ export function checkSharedClaims(
     const value = claim.modes ?? claim.name;
     const shown = `${claim.name === undefined ? 'it' : `claim ${claim.name}`} is ${modes.join(', ')}`;
     if (claim.isCache && modes.every((mode) => mode === 'ReadOnlyMany')) {
-      const reason = `${shown}, and a cache is written to`;
-      const remedy =
-        'use ReadWriteMany, or mount weights that are there already with model.source pvc://claim/path';
+      const reason = `${shown}, but a cache has to be writable`;
+      const remedy = 'use ReadWriteMany, or mount existing weights with spec.model.source pvc://claim/path';
       return [{ field: claim.field, value, reason, remedy }];
     }
     if (most <= 1 || !isSingle(claim, modes)) return [];
@@ -62,9 +64,9 @@ export function checkSharedClaims(
 
 function remedyFor({ modes, readOnly }: SharedClaim): string {
   if (modes !== undefined)
-    return 'set accessModes to [ReadWriteMany] with a StorageClass that has it, use emptyDir, or let scaling have at most 1 replica';
+    return 'set accessModes to [ReadWriteMany] with a StorageClass that supports it, use emptyDir, or limit spec.scaling to 1 replica';
   const mode = readOnly ? 'ReadOnlyMany or ReadWriteMany' : 'ReadWriteMany';
-  return `use a claim with ${mode}, or let scaling have at most 1 replica`;
+  return `use a claim with ${mode}, or limit spec.scaling to 1 replica`;
 }
 
 function isSingle({ readOnly }: SharedClaim, modes: readonly string[] | undefined): boolean {
@@ -94,7 +96,7 @@ function sourceClaim({ model }: InferenceModelSpec): SharedClaim[] {
     if (source.kind !== 'pvc') return [];
     return [{ field: 'spec.model.source', name: source.claimName, readOnly: true, isCache: false }];
   } catch (error) {
-    // Another check refuses the source.
+    // Another check rejects the source.
     if (error instanceof RangeError) return [];
     throw error;
   }

@@ -1,4 +1,4 @@
-/** What speaks against a pod template or a cache, beyond what the schema can say. */
+/** Checks of pod template and cache that the schema cannot express. */
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import type { InferencePoolSpec } from '../api/inference-pool.ts';
 import { quantityValue } from '../values/quantity.ts';
@@ -21,19 +21,19 @@ function checkVolumes(engine: MergedEngine, spec: InferenceModelSpec): SpecIssue
     ...names.flatMap((name, at): SpecIssue[] => {
       if (typeof name === 'string' && !own.has(name) && names.indexOf(name) === at) return [];
       const field = `spec.template.volumes[${at}].name`;
-      const reason = `a volume needs a name of its own, and ${[...own.keys()].join(', ')} belong to the operator`;
+      const reason = `the name must be unique, and ${[...own.keys()].join(', ')} are reserved`;
       return [{ field, value: name, reason, remedy: 'choose another name' }];
     }),
     ...(template?.volumeMounts ?? []).flatMap((mount, at): SpecIssue[] => {
       const path = mountPath(mount);
       const field = `spec.template.volumeMounts[${at}]`;
       if (path === '/' || paths.has(path)) {
-        const reason = 'the path is missing or one that the operator mounts itself';
-        const remedy = path === ENGINE_HOME ? 'use model.cache for it' : 'choose another path';
+        const reason = 'the path is missing or mounted by the operator';
+        const remedy = path === ENGINE_HOME ? 'use spec.model.cache instead' : 'choose another path';
         return [{ field: `${field}.mountPath`, value: mount.mountPath, reason, remedy }];
       }
       if (known.has(mount.name)) return [];
-      const reason = 'there is no volume of that name';
+      const reason = 'there is no volume with this name';
       return [
         { field: `${field}.name`, value: mount.name, reason, remedy: 'add it to spec.template.volumes' },
       ];
@@ -42,7 +42,7 @@ function checkVolumes(engine: MergedEngine, spec: InferenceModelSpec): SpecIssue
   ];
 }
 
-/** What the pool sets about its nodes, a model cannot change. */
+/** A model cannot change the node placement that its pool sets. */
 function checkPlacement(pool: InferencePoolSpec, { template }: InferenceModelSpec): SpecIssue[] {
   const { nodeSelector = {}, priorityClassName, runtimeClassName } = pool.accelerator;
   const pairs: [field: string, model: string | undefined, pool: string | undefined][] = [
@@ -58,7 +58,7 @@ function checkPlacement(pool: InferencePoolSpec, { template }: InferenceModelSpe
   ];
   return pairs.flatMap(([field, value, set]): SpecIssue[] => {
     if (value === undefined || set === undefined || value === set) return [];
-    const reason = `the pool has set ${set} in spec.accelerator`;
+    const reason = `the pool sets ${set} in spec.accelerator`;
     return [{ field: `spec.template.${field}`, value, reason, remedy: 'remove it, or use another pool' }];
   });
 }
@@ -81,13 +81,13 @@ function checkMemory(engine: MergedEngine, spec: InferenceModelSpec): SpecIssue[
     {
       field: 'spec.template.resources.limits.memory',
       value: limit,
-      reason: `/dev/shm and swap space alone count ${committed} GiB against it`,
+      reason: `/dev/shm and swap space alone use ${committed} GiB of it`,
       remedy: `set more than ${committed}Gi, or lower engine.pagedAttention.swapSpaceGiB`,
     },
   ];
 }
 
-/** Issues of everything that is rendered beside the engine's own settings. */
+/** Issues of everything that is rendered besides the engine settings. */
 export function checkTemplate(
   engine: MergedEngine,
   pool: InferencePoolSpec,
@@ -98,7 +98,7 @@ export function checkTemplate(
     ...checkVolumes(engine, spec),
     ...checkPlacement(pool, spec),
     ...checkMemory(engine, spec),
-    // Of claims that somebody made only the cluster knows.
+    // The access modes of claims that users created are known only in the cluster.
     ...checkSharedClaims(spec, scaling, () => undefined),
   ];
 }

@@ -1,11 +1,11 @@
-/** How the volumes of a template stand to those that the operator makes for engine pods. */
+/** How the volumes of a template relate to those that the operator adds to engine pods. */
 import { posix } from 'node:path';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import { quantityValue } from '../values/quantity.ts';
 import { GIB } from '../values/units.ts';
 import { MODEL_MOUNT, type ModelSource } from '../vllm/model-source.ts';
 
-/** Home of the user `vllm` in vLLM's images: downloads, compiled kernels and CUDA graphs are below its .cache. */
+/** Home of the user `vllm` in vLLM's images. Downloads, compiled kernels and CUDA graphs are in .cache below it. */
 export const ENGINE_HOME = '/home/vllm';
 
 export const SHARED_MEMORY_MOUNT = '/dev/shm';
@@ -13,12 +13,12 @@ export const TEMPORARY_MOUNT = '/tmp';
 
 type Template = InferenceModelSpec['template'];
 
-/** The path of a mount without detours; `/` for one that is missing. */
+/** The normalized path of a mount; `/` if it is missing. */
 export function mountPath(mount: Readonly<Record<string, unknown>>): string {
   return typeof mount.mountPath === 'string' ? posix.resolve('/', mount.mountPath) : '/';
 }
 
-/** The operator's volumes by name with the path of each. A mount of the template replaces /dev/shm and /tmp. */
+/** The operator's volumes: path by name. A mount of the template replaces /dev/shm and /tmp. */
 export function operatorVolumes(source: ModelSource, template: Template): Map<string, string> {
   const replaced = new Set((template?.volumeMounts ?? []).map(mountPath));
   const all: [name: string, path: string, there: boolean][] = [
@@ -31,8 +31,8 @@ export function operatorVolumes(source: ModelSource, template: Template): Map<st
 }
 
 /**
- * GiB that the template's own volume at /dev/shm may take of the pod's memory; undefined where it has none, or one whose
- * size it does not say.
+ * GiB of pod memory that the template's volume at /dev/shm may use; undefined if there is no such volume or its size is
+ * unknown.
  */
 export function ownSharedMemoryGiB(template: Template): number | undefined {
   const mount = (template?.volumeMounts ?? []).find((found) => mountPath(found) === SHARED_MEMORY_MOUNT);

@@ -1,11 +1,11 @@
-/** How much memory the weights of a model take. */
+/** Memory of the weights of a model. */
 
 import { GIB } from '../values/units.ts';
 import type { KnownModel, WeightFormat } from '../vllm/models.ts';
 import { quantizedFormat } from '../vllm/quantization.ts';
 import type { MergedEngine } from './merged-engine.ts';
 
-/** Bytes of one parameter; the four-bit formats with their scales and the layers that stay at 16 bits. */
+/** Bytes per parameter. Four-bit formats include scales and the layers that stay at 16 bits. */
 const BYTES: Readonly<Record<WeightFormat, number>> = {
   fp32: 4,
   bf16: 2,
@@ -22,14 +22,14 @@ function loadedFormat(engine: MergedEngine, model: KnownModel): WeightFormat {
   return model.format === 'bf16' && (dtype === 'float' || dtype === 'float32') ? 'fp32' : model.format;
 }
 
-/** Weights of one copy of the model in GiB, in the format that the engine loads them in. */
+/** Weights of one copy of the model in GiB, in the format in which the engine loads them. */
 export function weightsGiB(engine: MergedEngine, model: KnownModel): number {
   const format = loadedFormat(engine, model);
   if (model.weightsGiB !== undefined && format === model.format) return model.weightsGiB;
   return (model.parametersBillions * 1e9 * BYTES[format]) / GIB;
 }
 
-/** Share of the parameters that are experts: all but those that every token uses. */
+/** Share of the parameters that belongs to experts: all but those that every token uses. */
 function expertShare(model: KnownModel): number {
   if (model.experts === undefined) return 0;
   const { count, perToken, activeBillions } = model.experts;
@@ -39,8 +39,8 @@ function expertShare(model: KnownModel): number {
 }
 
 /**
- * Weights on one accelerator in GiB. Tensor and pipeline ranks split them; data-parallel ranks each hold a copy, but
- * share the experts. 2 % on top for what does not split evenly (KAITO).
+ * Weights on one accelerator in GiB. Tensor and pipeline ranks split them. Data-parallel ranks each hold a copy, but share
+ * the experts. 2 % are added for what does not split evenly (KAITO).
  */
 export function weightsPerAccelerator(engine: MergedEngine, model: KnownModel): number {
   const { tensorParallelSize, pipelineParallelSize, dataParallelSize } = engine;

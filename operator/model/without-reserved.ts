@@ -1,15 +1,15 @@
-/** What could be held in a pool if what is kept for models of one namespace that are gone were given up. */
+/** The holdings of a pool as if the reservations of one namespace were released. */
 import type { Key } from '../kube/key.ts';
 import { type Holdings, nameLength } from './holdings.ts';
 
-/** What a verdict asks of holdings. */
+/** The part of Holdings that a verdict reads. */
 export type HoldingsView = Pick<Holdings, 'of' | 'holder' | 'share' | 'replicas'>;
 
 /**
- * The holdings without what is kept, as they are at the moment of each question. Adds up once what would become free, so
- * that any number of claims can be refused without a try for each.
- * @param kept holders of the namespace that are gone
- * @param leftOf replicas that stay charged to one of them while its engines run
+ * A live view of the holdings without the reservations. The totals are computed once, so that any number of claims can be
+ * rejected without trying each one.
+ * @param kept deleted holders of the namespace
+ * @param leftOf replicas that stay charged to a holder while its engines run
  */
 export function withoutReserved(
   holdings: Holdings,

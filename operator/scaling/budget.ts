@@ -1,22 +1,22 @@
-/** Who of an overcommitted pool gets accelerators, and who gives them up. Pure. */
+/** Decides which models of an overcommitted pool get accelerators, and which give them up. Pure. */
 
-/** One model of the pool, as the budget sees it. Times are monotonic milliseconds. */
+/** One model of the pool, as the budget sees it. Times are in monotonic milliseconds. */
 export interface BudgetModel {
   uid: string;
   namespace: string;
   priority: number;
-  /** Accelerators that its pods hold, those of pods that still terminate and of replicas that are asked for included. */
+  /** Accelerators that it holds, including terminating pods and replicas that have no pod yet. */
   held: number;
-  /** Accelerators that it asks for, to wake or for another replica; 0 for none. */
+  /** Accelerators that it requests, to wake or to add a replica; 0 for none. */
   wants: number;
-  /** Since when it asks. */
+  /** Start of the wait. */
   waitingSince: number;
-  /** Requests are in flight, or nobody knows. */
+  /** Whether requests are in flight, or the demand is unknown. */
   inUse: boolean;
   lastUsed: number;
-  /** It may go to zero, and is neither starting nor draining for another reason. */
+  /** Whether it may scale to zero, and is neither starting nor draining for another reason. */
   mayGiveUp: boolean;
-  /** It is on its way out for a waiting model already. */
+  /** Whether it already gives up its accelerators. */
   leaving: boolean;
 }
 
@@ -30,27 +30,27 @@ export interface BudgetInput {
 
 export interface Waiting {
   uid: string;
-  /** From 1. */
+  /** Starts at 1. */
   position: number;
   reason: 'PoolFull' | 'NamespaceQuota';
 }
 
 export interface BudgetDecision {
-  /** May take what they ask for, all of them at once. */
+  /** Models that may take what they request, all of them at once. */
   granted: string[];
-  /** Are to be put to sleep, and for whom. Those that are leaving already stay in the list. */
+  /** Models that have to sleep, and for which model. Models that are already leaving are not repeated. */
   evict: { uid: string; for: string }[];
-  /** Have to wait, in the order in which they are served. */
+  /** Models that have to wait, in the order in which they will be served. */
   queue: Waiting[];
 }
 
-/** Waiting this long counts as one more priority, so that nobody waits for ever behind equals or betters. */
+/** Waiting this long counts as one more priority level, so that no model starves behind others. */
 export const AGING_MS = 60_000;
 
 /**
- * Serves those that wait in the order of priority (aged), then of time. Evicts for the first that does not fit: idle models
- * first, lowest priority and oldest use; then ones in use, but only for a waiter of higher (aged) priority. A smaller
- * request never overtakes one that waits before it, or large models would starve.
+ * Serves waiting models by priority (with aging), then by waiting time. Evicts models for the first one that does not fit:
+ * idle models first, by lowest priority and oldest use; then models in use, but only for a waiting model of higher (aged)
+ * priority. A smaller request never overtakes an earlier one, because large models would starve.
  */
 export function arbitrate({ now, accelerators, namespaceQuotas, models }: BudgetInput): BudgetDecision {
   const decision: BudgetDecision = { granted: [], evict: [], queue: [] };
@@ -67,7 +67,7 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
   for (const waiter of models.filter(({ wants }) => wants > 0).sort(byClaim(now))) {
     const quota = quotas.get(waiter.namespace);
     if (quota !== undefined && (used.get(waiter.namespace) ?? 0) + waiter.wants > quota) {
-      // Only its own namespace can help it, so it holds up nobody else.
+      // Only models of its own namespace can make room for it, so it does not block other namespaces.
       const need = (used.get(waiter.namespace) ?? 0) + waiter.wants - quota;
       evictFor(waiter, need, (model) => model.namespace === waiter.namespace);
       decision.queue.push({ uid: waiter.uid, position: decision.queue.length + 1, reason: 'NamespaceQuota' });
@@ -88,7 +88,7 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
   }
   return decision;
 
-  /** Chooses victims until `need` is covered; none if it cannot be, because a sleep that helps nobody helps nobody. */
+  /** Selects victims until `need` is covered. Selects none if it cannot be covered, because evictions would then be useless. */
   function evictFor(waiter: BudgetModel, need: number, eligible: (model: BudgetModel) => boolean): void {
     if (need <= 0) return;
     const chosen: BudgetModel[] = [];
@@ -109,8 +109,8 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
 }
 
 /**
- * Accelerators that a model of the namespace may take for further replicas: what nobody holds, none while somebody waits
- * for the pool, and not above the namespace's quota.
+ * Accelerators that a model of the namespace may take for more replicas: those that are free, but none while a model waits
+ * for the pool, and not beyond the quota of the namespace.
  */
 export function roomFor(namespace: string, input: BudgetInput): number {
   const { accelerators, models, namespaceQuotas } = input;
@@ -125,7 +125,7 @@ export function roomFor(namespace: string, input: BudgetInput): number {
   );
 }
 
-/** Priority with the time waited, in whole steps so that ties stay ties for a while. */
+/** Priority plus aging, in whole steps, so that equal priorities stay equal for a while. */
 function claim({ priority, waitingSince }: BudgetModel, now: number): number {
   return priority + Math.floor(Math.max(0, now - waitingSince) / AGING_MS);
 }

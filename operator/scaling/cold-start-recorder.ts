@@ -1,4 +1,4 @@
-/** Measures the cold starts of all models: the last split of each, and histograms of all. */
+/** Measures the cold starts of all models: the phases of the last one of each model, and histograms over all models. */
 import type { Registry } from 'prom-client';
 import type { Clock } from '../kube/clock.ts';
 import { histogram } from '../kube/metrics.ts';
@@ -18,10 +18,10 @@ import {
   splitColdStart,
 } from './cold-start.ts';
 
-/** From what an operator can make good to what a large model takes to load. */
+/** From the overhead of the operator to the load time of a large model. */
 const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
 
-/** What `status.coldStart` holds. */
+/** The content of `status.coldStart`. */
 export type ColdStartStatus = Partial<Record<ColdStartPhase, string>>;
 
 interface Model {
@@ -33,11 +33,11 @@ export interface ColdStartRecorderOptions {
   models: Watchable<KubeObject>;
   clock: Clock;
   registry?: Registry | undefined;
-  /** `last(uid)` has changed. */
+  /** Called when `last(uid)` has changed. */
   onRecorded?: (uid: string) => void;
 }
 
-/** By model UID. Every method may be called at any time and as often as one likes. */
+/** By model UID. All methods are idempotent and may be called in any order. */
 export class ColdStartRecorder {
   readonly #options: ColdStartRecorderOptions;
   readonly #models: PerObject<Model>;
@@ -49,12 +49,12 @@ export class ColdStartRecorder {
     this.#observe = observer(options.registry);
   }
 
-  /** A request is held for a model without engines. */
+  /** A request waits for a model without engines. */
   held(uid: string): void {
     this.#apply(uid, { type: 'held', at: this.#at() });
   }
 
-  /** Nobody waits for the model. */
+  /** No request waits for the model any more. */
   released(uid: string): void {
     if (this.#models.has(uid)) this.#apply(uid, { type: 'released' });
   }
@@ -66,29 +66,29 @@ export class ColdStartRecorder {
     this.#apply(uid, { type: 'scaled', at: this.#at() });
   }
 
-  /** The pods of the model, at each change of one. Costs nothing while no start is under way. */
+  /** Observes the pods of the model. Call it whenever one of them changes; it is cheap if no start is in progress. */
   pods(uid: string, pods: readonly StartingPod[]): void {
     if (this.#models.get(uid)?.current.scaled === undefined) return;
     this.#apply(uid, { type: 'pods', at: this.#at(), wall: this.#options.clock.now(), pods });
   }
 
-  /** All routers have confirmed a table with an engine of the model. */
+  /** All routers have confirmed a route table with an engine of the model. */
   routed(uid: string): void {
     if (this.#models.has(uid)) this.#apply(uid, { type: 'routed', at: this.#at() });
   }
 
-  /** A held request is being answered. */
+  /** A waiting request is being answered. */
   firstByte(uid: string): void {
     if (this.#models.has(uid)) this.#apply(uid, { type: 'firstByte', at: this.#at() });
   }
 
-  /** The start did not end in service. */
+  /** The start failed. */
   gaveUp(uid: string): void {
     const model = this.#models.get(uid);
     if (model) model.current = NO_COLD_START;
   }
 
-  /** The split of the last cold start that this process has seen to its end. */
+  /** The phases of the last cold start that this process observed to its end. */
   last(uid: string): ColdStartStatus | undefined {
     return this.#models.get(uid)?.last;
   }
@@ -119,7 +119,7 @@ function observer(registry: Registry | undefined): (phase: ColdStartPhase, milli
   if (!registry) return () => {};
   const metric = histogram(registry, {
     name: 'vllm_operator_cold_start_seconds',
-    help: 'Parts of cold starts: detect, schedule, pull, load, ready, firstByte.',
+    help: 'Phases of cold starts: detect, schedule, pull, load, ready, firstByte.',
     labelNames: ['phase'],
     buckets: BUCKETS,
   });

@@ -1,17 +1,17 @@
 /**
- * Where the time of one cold start goes. Pure: fed with events, it yields the split. Times are monotonic milliseconds of
- * the operator; what a pod says of itself comes in whole seconds of other clocks, so it is used only for what the
- * operator did not see happen.
+ * Splits the duration of a cold start into phases. Pure. Times are the operator's monotonic milliseconds. Timestamps in pod
+ * status have a resolution of one second and come from other clocks, so they are only used for steps that the operator did
+ * not observe.
  */
 
-/** The parts, in order; each begins where the one before ends. */
+/** The phases in order. Each begins where the previous one ends. */
 export const COLD_START_PHASES = ['detect', 'schedule', 'pull', 'load', 'ready', 'firstByte'] as const;
 export type ColdStartPhase = (typeof COLD_START_PHASES)[number];
 
-/** Milliseconds of each part that is known. */
+/** Milliseconds of each phase that is known. */
 export type ColdStartSplit = Partial<Record<ColdStartPhase, number>>;
 
-/** What is read of a pod. */
+/** The fields of a pod that are read. */
 export interface StartingPod {
   metadata: { uid?: string; deletionTimestamp?: string };
   status?: {
@@ -21,17 +21,17 @@ export interface StartingPod {
 }
 
 export type ColdStartEvent =
-  /** The first request is held. */
+  /** The first request waits. */
   | { type: 'held'; at: number }
-  /** Nobody waits any more. */
+  /** No request waits any more. */
   | { type: 'released' }
   /** Replicas were raised from zero. */
   | { type: 'scaled'; at: number }
-  /** The model's pods as they are at `at`, which is `wall` in milliseconds since 1970. */
+  /** The model's pods at `at`, which is `wall` in milliseconds since 1970. */
   | { type: 'pods'; at: number; wall: number; pods: readonly StartingPod[] }
   /** Every router has an engine to send requests to. */
   | { type: 'routed'; at: number }
-  /** The first held request has been answered, or its answer has begun. */
+  /** The answer to the first waiting request has begun or is complete. */
   | { type: 'firstByte'; at: number };
 
 interface PodTimes {
@@ -40,7 +40,7 @@ interface PodTimes {
   ready?: number;
 }
 
-/** A cold start under way. */
+/** A cold start in progress. */
 export interface ColdStart {
   held?: number;
   scaled?: number;
@@ -49,10 +49,10 @@ export interface ColdStart {
   firstByte?: number;
 }
 
-/** None under way. */
+/** No cold start in progress. */
 export const NO_COLD_START: ColdStart = { pods: {} };
 
-/** Takes in what happened. */
+/** Applies an event. */
 export function advanceColdStart(start: ColdStart, event: ColdStartEvent): ColdStart {
   switch (event.type) {
     case 'held':
@@ -70,7 +70,7 @@ export function advanceColdStart(start: ColdStart, event: ColdStartEvent): ColdS
         ? start
         : { ...start, routed: event.at };
     case 'firstByte': {
-      // A router that answers may tell so before the others have confirmed their table.
+      // A router may report its answer before the other routers have confirmed their table.
       const up =
         start.routed !== undefined || Object.values(start.pods).some(({ ready }) => ready !== undefined);
       if (start.scaled === undefined || start.firstByte !== undefined || !up) return start;
@@ -79,12 +79,12 @@ export function advanceColdStart(start: ColdStart, event: ColdStartEvent): ColdS
   }
 }
 
-/** Whether nothing is missing: the first answer has begun, or the model serves and nobody had waited. */
+/** Whether the cold start is complete: the first answer has begun, or the model serves and no request waited. */
 export function isColdStartComplete({ held, routed, firstByte }: ColdStart): boolean {
   return firstByte !== undefined || (routed !== undefined && held === undefined);
 }
 
-/** The parts as far as they are known. No part is negative, and together they are the whole. */
+/** The known phases. None is negative, and they add up to the total. */
 export function splitColdStart(start: ColdStart): ColdStartSplit {
   const { scheduled, started, ready } = firstReady(start);
   const marks = [start.held, start.scaled, scheduled, started, ready, start.routed, start.firstByte];
@@ -97,7 +97,7 @@ export function splitColdStart(start: ColdStart): ColdStartSplit {
   return split;
 }
 
-/** Durations as the API writes them, such as `1s200ms`: exact to the millisecond below ten seconds, then to a tenth of a second. */
+/** Formats durations like the API, such as `1s200ms`: in milliseconds below ten seconds, then in tenths of a second. */
 export function formatColdStart(split: ColdStartSplit): Partial<Record<ColdStartPhase, string>> {
   return Object.fromEntries(Object.entries(split).map(([phase, ms]) => [phase, durationText(ms)]));
 }
@@ -128,8 +128,8 @@ function observe(
 }
 
 /**
- * What is new since the last look happened just now, if it is one step. Of several steps at once, and of a pod seen for
- * the first time, the pod's own times tell, within the limits of what is known.
+ * A single new step since the last observation has happened just now. For several new steps, and for a pod that is seen for
+ * the first time, uses the timestamps in the pod's status, bounded by what was observed.
  */
 function follow(
   known: PodTimes | undefined,
@@ -152,7 +152,7 @@ function follow(
   return times;
 }
 
-/** When a step was taken by the pod's own account, in milliseconds since 1970. */
+/** When the pod's status says that a step happened, in milliseconds since 1970. */
 function saidBy({ status }: StartingPod, step: keyof PodTimes): number | undefined {
   if (step === 'started') return startOf(status?.containerStatuses ?? []);
   const type = step === 'scheduled' ? 'PodScheduled' : 'Ready';
@@ -160,7 +160,7 @@ function saidBy({ status }: StartingPod, step: keyof PodTimes): number | undefin
   return condition && parseTime(condition.lastTransitionTime);
 }
 
-/** Start of the container that started last, once all run. */
+/** Start time of the last container, once all of them are running. */
 function startOf(
   statuses: NonNullable<NonNullable<StartingPod['status']>['containerStatuses']>,
 ): number | undefined {
@@ -168,15 +168,15 @@ function startOf(
   return Math.max(...statuses.map(({ state }) => parseTime(state?.running?.startedAt)));
 }
 
-/** A time that is missing or unreadable counts as long ago, which the limits of what is known then correct. */
+/** A missing or invalid timestamp counts as long ago. The observed bounds correct it. */
 function parseTime(text: string | undefined): number {
   const time = Date.parse(text ?? '');
   return Number.isNaN(time) ? 0 : time;
 }
 
 /**
- * The pod that was ready first; while none is, the one that is furthest. Routers may learn of it before we do, and a pod
- * may tell its steps out of order: no step is later than the one after it.
+ * The pod that became ready first, or while none is, the one that has progressed furthest. Routers may see it before the
+ * operator, and timestamps of a pod may be out of order. So no step is later than the one after it.
  */
 function firstReady({ pods, routed }: ColdStart): PodTimes {
   const [first = {}] = Object.values(pods).sort(

@@ -1,4 +1,4 @@
-/** Average of a value over the last seconds, weighted by how long it held. One bucket a second, as in Knative's autoscaler. */
+/** Average of a value over the last seconds. It has one bucket per second, like Knative's autoscaler. */
 
 const BUCKET_MS = 1_000;
 
@@ -13,7 +13,7 @@ export class ConcurrencyWindow {
   readonly #size: number;
   readonly #buckets: (Bucket | undefined)[];
 
-  /** @param windowMs the longest window that will be asked for. */
+  /** @param windowMs longest window that is requested. */
   constructor(windowMs: number) {
     this.#size = Math.ceil(windowMs / BUCKET_MS) + 1;
     this.#buckets = new Array(this.#size);
@@ -32,7 +32,7 @@ export class ConcurrencyWindow {
     }
   }
 
-  /** Average over the seconds of the window that have data; undefined when none has: no data is not zero. */
+  /** Average over the seconds of the window that have data; undefined if none has, because no data is not zero. */
   average(now: number, windowMs: number): number | undefined {
     const last = Math.floor(now / BUCKET_MS);
     const first = last - Math.ceil(windowMs / BUCKET_MS) + 1;

@@ -1,24 +1,24 @@
-/** What clients want of each model, summed over the routers of its pool. A lease, not a gauge: the last use counts, not the moment. */
+/** Demand for each model, summed over the routers of its pool. The time of the last use counts, not only the present load. */
 import type { Clock } from '../kube/clock.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { PerObject } from '../kube/per-object.ts';
 import type { Watchable } from '../kube/store.ts';
 import type { DemandReport, ModelDemand } from '../router/protocol.ts';
 
-/** The demand for one model at one moment. Times are of `clock.monotonic()`, in milliseconds. */
+/** The demand for one model. Times are `clock.monotonic()` in milliseconds. */
 export interface Demand {
-  /** False while any router of the pool has not answered lately: its requests are unknown, so nothing may go down. */
+  /** False if a router of the pool has not answered recently. Its requests are then unknown, so nothing may scale down. */
   known: boolean;
   inFlight: number;
   held: number;
   queued: number;
-  /** When a router last saw a request; requests in flight, held or queued count as now. Never before `watchingSince`. */
+  /** When a router last saw a request. Requests in flight, held or queued count as now. Never before `watchingSince`. */
   lastUsed: number;
-  /** Since when every router of the pool has been watched without a gap. Nothing is idle for longer than this. */
+  /** Since when all routers of the pool have been watched without a gap. Nothing counts as idle for longer than this. */
   watchingSince: number;
 }
 
-/** A router that has not answered for this long is unknown: three long polls of one second and some. */
+/** Demand of a router is stale after this time: three long polls of one second, and a margin. */
 const STALE_MS = 4_000;
 
 interface RouterState {
@@ -41,22 +41,22 @@ interface LastUse {
 export interface DemandTrackerOptions {
   clock: Clock;
   models: Watchable<KubeObject>;
-  /** Whether there is such a model in the pool. What a router says of any other is left out. */
+  /** Whether the pool has this model. Reports about other models are ignored. */
   isModelOf: (poolKey: string, modelUid: string) => boolean;
-  /** A model has requests held, or more than before: wake it now. */
+  /** Called when more requests of a model wait for its start: wake it now. */
   onHeld: (poolKey: string, modelUid: string) => void;
-  /** A router sees requests for a model that it saw none for a moment ago. */
+  /** Called when a router sees requests for a model that was idle there. */
   onBusy: (poolKey: string, modelUid: string) => void;
-  /** Requests that a router held are on their way to an engine, or have ended. */
+  /** Called when the waiting requests of a router were sent to an engine or have ended. */
   onReleased?: (poolKey: string, modelUid: string) => void;
 }
 
 export class DemandTracker {
   readonly #clock: Clock;
   readonly #options: Omit<DemandTrackerOptions, 'clock' | 'models'>;
-  /** Those whose routers are known. */
+  /** Pools whose routers are known. */
   readonly #pools = new Map<string, PoolState>();
-  /** Of models. It outlives the router that saw it. */
+  /** By model. Survives the router that reported it. */
   readonly #lastUse: PerObject<LastUse>;
 
   constructor({ clock, models, ...options }: DemandTrackerOptions) {
@@ -65,7 +65,7 @@ export class DemandTracker {
     this.#lastUse = new PerObject(models);
   }
 
-  /** Sets which routers a pool has now. What a router that is gone saw last stays in the lease. */
+  /** Sets the current routers of a pool. The last use that a removed router reported still counts. */
   setRouters(poolKey: string, routerIds: readonly string[]): void {
     const pool = this.#pool(poolKey);
     for (const id of pool.routers.keys()) {
@@ -77,7 +77,7 @@ export class DemandTracker {
     }
   }
 
-  /** Takes in what a router answered. */
+  /** Records the report of a router. */
   report(poolKey: string, routerId: string, report: DemandReport): void {
     const pool = this.#pools.get(poolKey);
     const router = pool?.routers.get(routerId);
@@ -102,8 +102,8 @@ export class DemandTracker {
   }
 
   /**
-   * The demand for a model now. A pool without routers has no clients: known, and idle since it is watched. One whose
-   * routers are not known yet, as after a restart, is unknown.
+   * The current demand for a model. A pool without routers has no clients, so the demand is known, and the model is idle
+   * since the pool is watched. If the routers are not known yet, for example after a restart, the demand is unknown.
    */
   of(poolKey: string, modelUid: string): Demand {
     const now = this.#clock.monotonic();
@@ -122,7 +122,7 @@ export class DemandTracker {
     return { ...demand, lastUsed, watchingSince: pool.watchingSince };
   }
 
-  /** Whether every router of the pool runs the table of this version or a later one. Unknown is no, and so is no version. */
+  /** Whether all routers of the pool run this version of the table or a later one. False if that is unknown. */
   confirmed(poolKey: string, version: number | undefined): boolean {
     if (version === undefined) return false;
     const now = this.#clock.monotonic();
@@ -131,12 +131,12 @@ export class DemandTracker {
     return [...pool.routers.values()].every((router) => isFresh(router, now) && router.version >= version);
   }
 
-  /** Drops a pool that is gone, or all knowledge when this process stops leading. */
+  /** Forgets a pool that was deleted. */
   forget(poolKey: string): void {
     this.#pools.delete(poolKey);
   }
 
-  /** While the model was in this pool. */
+  /** The last use while the model was in this pool. */
   #lastUsed(poolKey: string, modelUid: string): number {
     const use = this.#lastUse.get(modelUid);
     return use?.poolKey === poolKey ? use.at : Number.NEGATIVE_INFINITY;
@@ -151,7 +151,7 @@ export class DemandTracker {
     return pool;
   }
 
-  /** A router that was silent may have served requests that no report shows: its pool is watched anew from here. */
+  /** A router that did not answer may have served requests that no report shows, so watching its pool starts over. */
   #noteGap(pool: PoolState, router: RouterState, now: number): void {
     if (router.answeredAt !== undefined && now - router.answeredAt > STALE_MS) pool.watchingSince = now;
   }

@@ -1,22 +1,26 @@
 /**
- * The operator's own loop between 1 and N, after Knative's (knative/serving pkg/autoscaler/scaling/autoscaler.go): a stable
- * window of 60 s, a panic window of 6 s, rate limits, and no decision without data. Never to zero: that is sleep's.
+ * The operator's autoscaler between 1 and N, modelled on Knative's (knative/serving pkg/autoscaler/scaling/autoscaler.go):
+ * a stable window of 60 s, a panic window of 6 s, rate limits, and no decision without data. Scaling to zero is decided
+ * elsewhere.
  */
 import { ConcurrencyWindow } from './concurrency-window.ts';
 
 const STABLE_WINDOW_MS = 60_000;
 const PANIC_WINDOW_MS = 6_000;
-/** Panic starts when the panic window wants this many times what is ready (Knative panic-threshold-percentage 200). */
+/**
+ * Panic mode starts when the panic window asks for this multiple of the ready replicas (Knative panic-threshold-percentage
+ * 200).
+ */
 const PANIC_THRESHOLD = 2;
-/** Knative's defaults: up by a factor of 1000 at once, down to half. */
+/** Knative's defaults: up by a factor of 1000 at once, down by half. */
 const MAX_SCALE_UP_RATE = 1_000;
 const MAX_SCALE_DOWN_RATE = 2;
 /**
- * As the HPA's default (kube-controller-manager --horizontal-pod-autoscaler-downscale-stabilization): an engine takes minutes
- * to load, so that one given up too early costs more than one kept too long.
+ * The default of the HPA (kube-controller-manager --horizontal-pod-autoscaler-downscale-stabilization). An engine takes
+ * minutes to load, so stopping one too early costs more than keeping it too long.
  */
 const DEFAULT_DOWN_WINDOW_S = 300;
-/** As the HPA's default tolerance: what is this close to the target is left alone. */
+/** The default tolerance of the HPA. Smaller deviations from the target are ignored. */
 const DEFAULT_TOLERANCE = 0.1;
 
 /** One rule of `scaling.behavior`, as in autoscaling/v2. */
@@ -28,17 +32,17 @@ export interface ScalingRules {
 }
 
 export interface AutoscalerSettings {
-  /** Requests in flight or queued that one replica is to have. */
+  /** Target number of requests in flight or queued per replica. */
   target: number;
   minReplicas: number;
   maxReplicas: number;
   scaleUp?: ScalingRules | undefined;
   scaleDown?: ScalingRules | undefined;
-  /** Somebody waits for what is not needed here: it is given up without the default window. */
+  /** Whether another model waits for accelerators. Scaling down then skips the default window. */
   neededElsewhere?: boolean;
 }
 
-/** What the loop wants, and why, in words for an event. */
+/** The desired replicas and the reason, as text for an event. */
 export interface AutoscalerDecision {
   replicas: number;
   reason: 'Hold' | 'NoData' | 'Stable' | 'Panic' | 'Limits';
@@ -54,18 +58,18 @@ export class InternalAutoscaler {
   readonly #window = new ConcurrencyWindow(STABLE_WINDOW_MS);
   #panicSince: number | undefined;
   #panicMax = 0;
-  /** Recommendations, for stabilization windows; the newest last. */
+  /** Recommendations within the stabilization windows, newest last. */
   #wanted: Change[] = [];
-  /** Replica counts as they were, for policies per period; the newest last. */
+  /** Replica counts over time, for policies per period, newest last. */
   #history: Change[] = [];
   #started = false;
 
-  /** Adds what clients have in flight or queued now. Only known demand may be recorded. */
+  /** Records the requests in flight or queued. Do not record unknown demand. */
   record(now: number, concurrency: number): void {
     this.#window.record(now, concurrency);
   }
 
-  /** What the model should have now. Call it every second or two; time is monotonic, in milliseconds. */
+  /** The desired replicas. Call it every second or two. `now` is in monotonic milliseconds. */
   decide(now: number, ready: number, current: number, settings: AutoscalerSettings): AutoscalerDecision {
     this.#remember(now, current);
     const stable = this.#window.average(now, STABLE_WINDOW_MS);
@@ -74,7 +78,7 @@ export class InternalAutoscaler {
       return {
         replicas: clamp(current, settings),
         reason: 'NoData',
-        message: 'no data of the last seconds: replicas are kept',
+        message: 'no data for the last seconds; the replicas do not change',
       };
     }
     const base = Math.max(1, ready);
@@ -88,7 +92,7 @@ export class InternalAutoscaler {
     const average = this.#panicSince === undefined ? stable : panic;
     const tolerated = this.#panicSince === undefined ? this.#tolerate(raw, average, current, settings) : raw;
     const steadied = this.#stabilize(now, tolerated, current, settings);
-    // After the window, or each halving would wait for a whole one.
+    // Applied after the stabilization, because each halving would otherwise wait for a whole window.
     const halved = Math.max(steadied, Math.min(current, Math.floor(base / MAX_SCALE_DOWN_RATE)));
     const allowed = this.#limitByPolicies(now, halved, current, settings);
     const replicas = clamp(allowed, settings);
@@ -98,14 +102,14 @@ export class InternalAutoscaler {
       return {
         replicas,
         reason: 'Limits',
-        message: `${text}; ${tolerated} wanted, limited by bounds or behavior`,
+        message: `${text}; ${tolerated} desired, limited by bounds or behavior`,
       };
     return { replicas, reason: this.#panicSince === undefined ? 'Stable' : 'Panic', message: text };
   }
 
   #remember(now: number, current: number): void {
     if (!this.#started) {
-      // Restarted with history lost: more than one replica must not shrink on a few seconds of data.
+      // After a restart the history is empty. Do not scale down on a few seconds of data.
       this.#started = true;
       this.#wanted.push({ at: now, replicas: current });
       if (current > 1) {
@@ -135,7 +139,7 @@ export class InternalAutoscaler {
     return Math.abs(average / (settings.target * current) - 1) <= tolerance ? current : raw;
   }
 
-  /** Down: the most wanted within the window; up: the least. As the HPA does. */
+  /** Like the HPA: down to the highest recommendation within the window, up to the lowest. */
   #stabilize(
     now: number,
     wanted: number,
@@ -182,7 +186,7 @@ export class InternalAutoscaler {
   }
 }
 
-/** The longest period that a policy may have (autoscaling/v2: 1800 s). */
+/** Longest period of a policy (autoscaling/v2: 1800 s). */
 const MAX_PERIOD_MS = 1_800_000;
 
 function clamp(replicas: number, { minReplicas, maxReplicas }: AutoscalerSettings): number {

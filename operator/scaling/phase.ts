@@ -1,6 +1,6 @@
 /**
- * Where a model is in its life between asleep and serving. `transitions.ts` moves it on; status and routes show it.
- * All times are monotonic milliseconds.
+ * The lifecycle phases of a model between asleep and serving. `transitions.ts` changes them; status and routes show them.
+ * All times are in monotonic milliseconds.
  */
 
 import type { ModelState } from '../api/inference-model.ts';
@@ -9,64 +9,64 @@ import type { ENGINE_PROBLEMS } from '../api/reasons.ts';
 export type Phase =
   /** No replicas and no pods. */
   | { is: 'Idle' }
-  /** As Idle, and it has asked the budget for accelerators that are not free yet. */
+  /** Like Idle, with a pending request for accelerators. */
   | { is: 'Waiting' }
-  /** Replicas, none of which is ready. */
+  /** Has replicas, none of which is ready. */
   | { is: 'Starting'; since: number }
   /** An engine is ready. */
   | { is: 'Serving' }
-  /** The routers are told to hold new requests, so that it can go to zero. */
+  /** The routers hold new requests, so that the model can scale to zero. */
   | { is: 'Draining'; since: number }
-  /** No replicas, and pods that still end. `since`: the routers hold new requests from then on, as after a drain. */
+  /** No replicas, but terminating pods. `since`: since when the routers hold new requests, if a drain came before. */
   | { is: 'Stopping'; since?: number }
   /** `spec.suspend`, and all pods are gone. */
   | { is: 'Suspended' };
 
 export type PhaseName = Phase['is'];
 
-/** Why wakes fail: what keeps engines from becoming ready, or time. */
+/** Why wakes fail: a problem of the engines, or a timeout. */
 export type WakeFailureReason = (typeof ENGINE_PROBLEMS)[number] | 'WakeTimeout';
 
-/** The last wake that did not end in service. It is over once a wake does, or once another spec is applied. */
+/** The last failed wake. Cleared once a wake succeeds or another spec is applied. */
 export interface WakeFailure {
   reason: WakeFailureReason;
   message: string;
-  /** Wakes in a row that failed. */
+  /** Number of consecutive failures. */
   attempts: number;
-  /** Before this nothing is tried again. */
+  /** Earliest time of the next attempt. */
   retryAt: number;
-  /** `retryAt` has passed, and the routers have been told that requests may wake the model again. */
+  /** `retryAt` has passed, and the route table lets requests wake the model again. */
   retryable: boolean;
   /** `status.observedGeneration` of the spec that failed. */
   generation: number | undefined;
 }
 
-/** What the operator remembers of a model's life. Lost with the process, and safe to lose: `settle` finds the phase again. */
+/** What the operator remembers of a model. Safe to lose with the process, because `settle` restores the phase. */
 export interface Life {
   phase: Phase;
   failure?: WakeFailure | undefined;
 }
 
-/** Life of a model that nothing is known of yet. */
+/** The lifecycle of a model of which nothing is known yet. */
 export const UNKNOWN_LIFE: Life = { phase: { is: 'Idle' } };
 
-/** What is seen of a model in the cluster, as far as its phase follows from it. */
+/** The observed state of a model that determines its phase. */
 export interface Sighting {
   now: number;
   /** `spec.suspend`. */
   suspended: boolean;
-  /** `spec.replicas` of the Deployment, the operator's own last write included. */
+  /** `spec.replicas` of the Deployment, including the operator's own last write. */
   replicas: number;
-  /** Pods that exist, those that end included. */
+  /** Existing pods, including terminating ones. */
   pods: number;
   ready: number;
-  /** It has a request for accelerators with the budget. */
+  /** Whether it has a pending request for accelerators. */
   waiting: boolean;
 }
 
 /**
- * The phase that follows from what is seen: others scale too, and a process that starts knows nothing. Only the drain has
- * to be remembered, and since when a start is under way.
+ * Corrects the phase by the observed state, because others scale too and a new process knows nothing. Only a drain and the
+ * start time of a start have to be remembered.
  */
 export function settle(phase: Phase, seen: Sighting): Phase {
   if (seen.replicas === 0) {
@@ -74,7 +74,7 @@ export function settle(phase: Phase, seen: Sighting): Phase {
     return same(phase, seen.suspended ? 'Suspended' : seen.waiting ? 'Waiting' : 'Idle');
   }
   if (phase.is === 'Draining') return phase;
-  // Somebody else scaled it up while its last pods ended: the routers still hold.
+  // Something else scaled it up while its last pods terminated, so the routers still hold requests.
   if (phase.is === 'Stopping' && phase.since !== undefined) return { is: 'Draining', since: phase.since };
   if (seen.ready > 0) return same(phase, 'Serving');
   return phase.is === 'Starting' ? phase : { is: 'Starting', since: seen.now };
@@ -89,12 +89,12 @@ function stopping(phase: Phase): Phase {
   return phase.is === 'Draining' ? { is: 'Stopping', since: phase.since } : { is: 'Stopping' };
 }
 
-/** Whether the routers are to hold new requests for the model although it has engines. */
+/** Whether the routers have to hold new requests although the model has engines. */
 export function isHeldBack(phase: Phase): boolean {
   return phase.is === 'Draining' || (phase.is === 'Stopping' && phase.since !== undefined);
 }
 
-/** `status.state`, and the state of a route: the phase, in the words of the API. */
+/** Maps the phase to `status.state`, which is also the state of a route. */
 export const STATE_OF: Readonly<Record<PhaseName, ModelState>> = {
   Idle: 'Idle',
   Waiting: 'Idle',

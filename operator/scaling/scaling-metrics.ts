@@ -1,47 +1,47 @@
-/** What the scaling of all models did, counted. Events say it of each model. */
+/** Metrics of the scaling of all models. Events report the same for each model. */
 import type { Registry } from 'prom-client';
 import { counter } from '../kube/metrics.ts';
 import type { AutoscalerDecision } from './internal-autoscaler.ts';
 
 type Change = 'Woken' | 'Slept' | 'Scaled';
 
-/** Names are those of the events. */
+/** Label values match the reasons of the events. */
 export interface ScalingMetrics {
-  /** The operator wrote another number of replicas. */
+  /** The operator changed the replicas. */
   changed: (reason: Change) => void;
-  /** A wake was given up. */
+  /** A wake failed. */
   failed: (reason: string) => void;
-  /** The own loop decided. */
+  /** The operator's autoscaler decided. */
   decided: (reason: AutoscalerDecision['reason']) => void;
-  /** Models were put to sleep for others. */
+  /** Models were put to sleep for other models. */
   evicted: (models: number) => void;
 }
 
 const CHANGES: readonly Change[] = ['Woken', 'Slept', 'Scaled'];
 const DECISIONS: readonly AutoscalerDecision['reason'][] = ['Hold', 'NoData', 'Stable', 'Panic', 'Limits'];
 
-/** Counters in the registry, zero from the start where their labels are known; without a registry nothing is counted. */
+/** Registers the counters. Series with known labels start at zero. Without a registry nothing is counted. */
 export function scalingMetrics(registry: Registry | undefined): ScalingMetrics {
   if (!registry) return { changed: () => {}, failed: () => {}, decided: () => {}, evicted: () => {} };
   const labelNames = ['reason'] as const;
   const changes = counter(registry, {
     name: 'vllm_operator_replica_changes_total',
-    help: 'Changes of replicas that the operator made: Woken, Slept, or Scaled between one and the most.',
+    help: 'Replica changes by the operator: Woken, Slept, or Scaled between one and the maximum.',
     labelNames,
   });
   const failures = counter(registry, {
     name: 'vllm_operator_wake_failures_total',
-    help: 'Wakes that did not end in service, by reason.',
+    help: 'Failed wakes, by reason.',
     labelNames,
   });
   const decisions = counter(registry, {
     name: 'vllm_operator_autoscaler_decisions_total',
-    help: "Decisions of the operator's own loop: Hold, NoData, Stable, Panic, or Limits (by bounds or behavior).",
+    help: "Decisions of the operator's autoscaler: Hold, NoData, Stable, Panic, or Limits (by bounds or behavior).",
     labelNames,
   });
   const evictions = counter(registry, {
     name: 'vllm_operator_budget_evictions_total',
-    help: 'Models put to sleep to make room for others.',
+    help: 'Models put to sleep to free accelerators for other models.',
     labelNames: [],
   });
   for (const reason of CHANGES) changes.inc({ reason }, 0);

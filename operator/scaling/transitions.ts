@@ -1,6 +1,6 @@
 /**
- * Sleep and wake of one model, as a table of rules: from where it is and what is seen to where it is next and what is done.
- * Between 1 and N somebody else decides; this decides 0, 1 and not. docs/reference/transitions.md is generated from these rules.
+ * The sleep and wake of one model as a table of rules: from phase and observation to next phase and effects. Sizing between
+ * 1 and N happens elsewhere. docs/reference/transitions.md is generated from these rules.
  */
 import type { Demand } from './demand.ts';
 import {
@@ -13,39 +13,39 @@ import {
   type WakeFailureReason,
 } from './phase.ts';
 
-/** All that a transition depends on. Times are monotonic milliseconds. */
+/** All inputs of a transition. Times are in monotonic milliseconds. */
 export interface Observation extends Sighting {
-  /** Whether sleep and wake are the operator's to decide: not for a fixed number of replicas. */
+  /** Whether the operator decides on sleep and wake. False for a fixed number of replicas. */
   sleeps: boolean;
-  /** Lower bound in force now, schedules included. 0 allows sleep. */
+  /** Lower bound in force, including schedules. 0 allows sleep. */
   minReplicas: number;
   idleTimeoutMs: number;
   drainTimeoutMs: number;
   wakeTimeoutMs: number;
-  /** Pods that nobody has told to end yet. */
+  /** Pods that have not been asked to terminate. */
   staying: number;
   demand: Demand;
-  /** Every router has confirmed a table that holds the model's requests back. */
+  /** Whether all routers have confirmed a table that holds the model's requests back. */
   heldBack: boolean;
-  /** What keeps engines from becoming ready. `needsUser`: waiting does not change it. */
+  /** Why engines do not become ready. `needsUser`: waiting does not help. */
   problem?: { reason: WakeFailureReason; message: string; needsUser: boolean } | undefined;
-  /** The budget has answered that the first replicas may start. */
+  /** Whether the budget has granted the first replicas. */
   granted: boolean;
-  /** The budget wants the accelerators of this model for another. */
+  /** Whether the budget wants the accelerators of this model for another one. */
   evicted: boolean;
-  /** `status.observedGeneration`: which spec the engines have. */
+  /** `status.observedGeneration`, which identifies the spec of the engines. */
   generation: number | undefined;
 }
 
 export type SleepCause = 'Idle' | 'Suspended' | 'Evicted' | 'Failed';
 export type WakeCause = 'Demand' | 'Minimum';
 
-/** What the reconciler does, in this order, once the new life is stored. */
+/** What the reconciler executes, in this order, after it has stored the new lifecycle. */
 export type Effect =
-  /** Ask the budget for so many replicas in all. If it grants them, `transition` is called again. */
+  /** Request this total number of replicas from the budget. If it grants them, `transition` is called again. */
   | { do: 'askBudget'; replicas: number }
   | { do: 'withdrawFromBudget' }
-  /** The route table says something else now. */
+  /** The route table has to change. */
   | { do: 'updateRoutes' }
   | { do: 'wake'; replicas: number; because: WakeCause }
   | { do: 'sleep'; because: SleepCause }
@@ -54,32 +54,32 @@ export type Effect =
 export interface Transition {
   life: Life;
   effects: readonly Effect[];
-  /** When to look again although nothing changes, in milliseconds from now. */
+  /** Delay until the next reconcile if nothing changes, in milliseconds. */
   lookAgainMs?: number;
-  /** Neither asleep nor on its way there or back: what is between 1 and N may be decided. */
+  /** Whether the model is neither asleep nor on the way to or from sleep, so that it may be sized between 1 and N. */
   awake: boolean;
 }
 
-/** Wait for what no watch tells: routers that confirm, requests that end. */
+/** Interval for changes that no watch reports: confirmations of routers, and requests that end. */
 const POLL_MS = 250;
-/** Wait for the watch to bring the deletion of the pods of before. */
+/** Delay until the watch shows that the previous pods are being deleted. */
 const AT_ONCE_MS = 20;
-/** Wait for accelerators: priority grows with the time waited, so look again. */
+/** Interval while waiting for accelerators, because priority grows with the waiting time. */
 export const QUEUE_MS = 2_000;
-/** Wait for routers that do not answer. */
+/** Interval while routers do not answer. */
 const UNKNOWN_DEMAND_MS = 1_000;
-/** Wait after the first failed wake; doubles with each further one. */
+/** Delay after the first failed wake. It doubles with each further one. */
 const WAKE_BACKOFF_MS = 30_000;
 const MAX_WAKE_BACKOFF_MS = 300_000;
 
-/** The case that a rule looks at. */
+/** The case that a rule is applied to. */
 interface Case<P extends Phase = Phase> {
   phase: P;
   failure: WakeFailure | undefined;
   seen: Observation;
 }
 
-/** What a rule leads to; what is left out stays as it is. */
+/** The result of a rule. Omitted fields do not change. */
 interface Step {
   phase?: Phase;
   failure?: WakeFailure;
@@ -89,7 +89,7 @@ interface Step {
 
 interface Rule<N extends PhaseName = PhaseName> {
   from: readonly N[];
-  /** In words, for the table in the documentation. */
+  /** For the generated documentation. */
   when: string;
   outcome: string;
   applies: (it: Case<Extract<Phase, { is: N }>>) => boolean;
@@ -102,7 +102,7 @@ function rule<N extends PhaseName>(rule: Rule<N>): Rule {
 
 const AT_ZERO = ['Idle', 'Waiting', 'Stopping', 'Suspended'] as const;
 
-/** The first rule of a phase that applies is followed. */
+/** The first rule that applies to the phase wins. */
 export const RULES: readonly Rule[] = [
   rule({
     from: AT_ZERO,
@@ -114,7 +114,7 @@ export const RULES: readonly Rule[] = [
   rule({
     from: AT_ZERO,
     when: '`spec.suspend`, or no minimum and no request',
-    outcome: 'stays at zero, and waits for accelerators no longer',
+    outcome: 'stays at zero; a pending request for accelerators is withdrawn',
     applies: ({ seen }) => seen.suspended || wakeCause(seen) === undefined,
     step: ({ seen, failure, phase }) => ({
       phase: phase.is === 'Waiting' ? { is: 'Idle' } : phase,
@@ -124,15 +124,15 @@ export const RULES: readonly Rule[] = [
   }),
   rule({
     from: AT_ZERO,
-    when: 'a minimum or a request, and the last wake failed a short while ago',
-    outcome: 'stays at zero until the next try is due; requests get 503 with the reason',
+    when: 'a minimum or a request, and the last wake failed recently',
+    outcome: 'stays at zero until the next attempt is due; requests get 503 with the reason',
     applies: ({ failure }) => failure !== undefined && !failure.retryable,
     step: ({ seen, failure }) => ({ effects: withdraw(seen), lookAgainMs: untilRetry(seen, failure) }),
   }),
   rule({
     from: AT_ZERO,
     when: 'a minimum or a request, and the budget has not granted the accelerators',
-    outcome: '**asks the budget**; not granted: waits in the queue',
+    outcome: '**requests accelerators**; waits in the queue until they are granted',
     applies: ({ seen }) => !seen.granted,
     step: ({ seen, phase }) => ({
       phase: phase.is === 'Stopping' ? phase : { is: 'Waiting' },
@@ -142,8 +142,8 @@ export const RULES: readonly Rule[] = [
   }),
   rule({
     from: ['Stopping'],
-    when: 'granted, and pods of before are not told to end yet',
-    outcome: 'waits: a request must not reach an engine that is on its way out',
+    when: 'granted, and previous pods have not been asked to terminate yet',
+    outcome: 'waits, because a request must not reach an engine that is about to terminate',
     applies: ({ phase, seen }) => phase.since !== undefined && seen.staying > 0,
     step: () => ({ lookAgainMs: AT_ONCE_MS }),
   }),
@@ -166,8 +166,8 @@ export const RULES: readonly Rule[] = [
   }),
   rule({
     from: ['Starting'],
-    when: 'the model may sleep, and the start cannot end well, or has taken longer than `admission.wakeTimeout`',
-    outcome: '**gives up** → Stopping, with the reason',
+    when: 'the model may sleep, and the start cannot succeed or has taken longer than `admission.wakeTimeout`',
+    outcome: '**fails** → Stopping, with the reason',
     applies: (it) => it.seen.sleeps && it.seen.minReplicas === 0 && startFailure(it) !== undefined,
     step: giveUp,
   }),
@@ -188,14 +188,14 @@ export const RULES: readonly Rule[] = [
   rule({
     from: ['Serving'],
     when: 'a minimum above 0, or a fixed number',
-    outcome: 'serves on',
+    outcome: 'keeps serving',
     applies: ({ seen }) => !seen.sleeps || seen.minReplicas > 0,
     step: () => ({}),
   }),
   rule({
     from: ['Serving'],
-    when: 'requests, or routers that do not answer, or used within `idleTimeout`',
-    outcome: 'serves on',
+    when: 'has requests or had one within `idleTimeout`, or a router does not answer',
+    outcome: 'keeps serving',
     applies: ({ seen }) => !isIdle(seen),
     step: ({ seen }) => ({ lookAgainMs: untilIdle(seen) }),
   }),
@@ -208,7 +208,7 @@ export const RULES: readonly Rule[] = [
   }),
   rule({
     from: ['Draining'],
-    when: '`spec.suspend`, and nothing is in flight as every router has confirmed, or `drainTimeout` has passed',
+    when: '`spec.suspend`, and all routers have confirmed that nothing is in flight, or `drainTimeout` has passed',
     outcome: '**sleeps**: zero replicas → Stopping',
     applies: ({ phase, seen }) =>
       seen.suspended && (isDrained(seen) || seen.now >= phase.since + seen.drainTimeoutMs),
@@ -216,7 +216,7 @@ export const RULES: readonly Rule[] = [
   }),
   rule({
     from: ['Draining'],
-    when: 'not suspended or evicted, and it must run or was used again',
+    when: 'neither suspended nor evicted, and it has a minimum or was used again',
     outcome: '**resumes**: the routers send requests → Serving or Starting',
     applies: ({ seen }) =>
       !seen.suspended && (!seen.sleeps || (!seen.evicted && (seen.minReplicas > 0 || !wasIdle(seen)))),
@@ -224,14 +224,14 @@ export const RULES: readonly Rule[] = [
   }),
   rule({
     from: ['Draining'],
-    when: 'idle or evicted, and nothing is in flight as every router has confirmed',
+    when: 'idle or evicted, and all routers have confirmed that nothing is in flight',
     outcome: '**sleeps**: zero replicas → Stopping',
     applies: ({ seen }) => !seen.suspended && isDrained(seen),
     step: ({ phase, seen }) => sleep(phase, seen.evicted ? 'Evicted' : 'Idle'),
   }),
   rule({
     from: ['Draining'],
-    when: 'requests in flight, or routers that have not confirmed',
+    when: 'requests in flight, or a router that has not confirmed',
     outcome: 'waits for them',
     applies: () => true,
     step: () => ({ lookAgainMs: POLL_MS }),
@@ -239,8 +239,9 @@ export const RULES: readonly Rule[] = [
 ];
 
 /**
- * Where the model is next, and what is done about it. Total: every case has a rule, and the same case has the same one.
- * @param life as stored by the call before, or `UNKNOWN_LIFE`
+ * The next phase of the model and the effects. Every case has exactly one rule, and the result depends on the arguments
+ * only.
+ * @param life result of the previous call, or `UNKNOWN_LIFE`
  */
 export function transition(life: Life, seen: Observation): Transition {
   const phase = settle(life.phase, seen);
@@ -252,7 +253,7 @@ export function transition(life: Life, seen: Observation): Transition {
   const next = { phase: step.phase ?? phase, failure: step.failure ?? failure };
   const news: Effect[] = failure === life.failure ? [] : [{ do: 'updateRoutes' }];
   return {
-    // The same object while nothing changes: who has read it needs not look again.
+    // The same object if nothing has changed, so that readers can compare by identity.
     life: next.phase === life.phase && next.failure === life.failure ? life : next,
     effects: [...news, ...(step.effects ?? [])],
     ...(step.lookAgainMs !== undefined && { lookAgainMs: step.lookAgainMs }),
@@ -265,7 +266,7 @@ function isAwake(next: Phase, { is }: Phase, { suspended, sleeps }: Observation)
   return is === 'Serving' || is === 'Starting' || (!sleeps && is !== 'Draining');
 }
 
-/** A wake that failed counts until one ends in service or the engines have another spec. */
+/** A failed wake counts until a wake succeeds or the engines have another spec. */
 function stillFailing(failure: WakeFailure | undefined, seen: Observation): WakeFailure | undefined {
   if (!failure || seen.ready > 0 || failure.generation !== seen.generation) return undefined;
   return failure.retryable || seen.now < failure.retryAt ? failure : { ...failure, retryable: true };
@@ -294,7 +295,7 @@ function giveUp(it: Case<Extract<Phase, { is: 'Starting' }>>): Step {
   };
 }
 
-/** Why the start under way will not end in service: what a user must mend, or more time than clients wait. */
+/** Why the present start fails: a problem that a user has to fix, or a start that takes longer than clients wait. */
 function startFailure({
   phase,
   seen,
@@ -355,7 +356,7 @@ function isWanted({ inFlight, held, queued }: Demand): boolean {
   return inFlight > 0 || held > 0 || queued > 0;
 }
 
-/** Nobody has wanted it for a whole timeout, as far as is known. */
+/** Whether no request was seen for a whole timeout, as far as is known. */
 function wasIdle({ demand, now, idleTimeoutMs }: Observation): boolean {
   return !isWanted(demand) && now - demand.lastUsed >= idleTimeoutMs;
 }
@@ -364,7 +365,7 @@ function isIdle(seen: Observation): boolean {
   return seen.demand.known && wasIdle(seen);
 }
 
-/** Nothing tells when the last request ends; before a whole timeout from now the model cannot have been idle for one. */
+/** No watch reports the end of the last request. The model cannot be idle before a whole timeout from now. */
 function untilIdle({ demand, now, idleTimeoutMs }: Observation): number {
   if (!demand.known) return UNKNOWN_DEMAND_MS;
   return isWanted(demand) ? idleTimeoutMs : demand.lastUsed + idleTimeoutMs - now;

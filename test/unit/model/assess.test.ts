@@ -43,8 +43,20 @@ const WRONG_POOL = aPool({ accelerator: { type: 'A100', resources: { 'nvidia.com
 
 describe('each check', () => {
   it.each<[string, Parameters<typeof assessed>, string, string, string]>([
-    ['the pool exists', [{}, { pool: () => undefined }], 'Accepted', 'PoolNotFound', 'create it or name'],
-    ['the pool stays', [{}, { found: going }], 'Accepted', 'PoolDeleting', 'is being deleted; name another'],
+    [
+      'the pool exists',
+      [{}, { pool: () => undefined }],
+      'Accepted',
+      'PoolNotFound',
+      'create it, or set another pool',
+    ],
+    [
+      'the pool stays',
+      [{}, { found: going }],
+      'Accepted',
+      'PoolDeleting',
+      'is being deleted; set another pool',
+    ],
     [
       'the pool is valid',
       [{}, { found: WRONG_POOL }],
@@ -75,7 +87,7 @@ describe('each check', () => {
       [{ scaling: { schedules: [schedule('never')] } }],
       'Accepted',
       'InvalidSpec',
-      'spec.scaling.schedules[never].start "0 0 31 4 *": no such date ever comes',
+      'spec.scaling.schedules[never].start "0 0 31 4 *": the expression never matches a date',
     ],
     ['the memory fits', [TOO_LARGE], 'MemoryFit', 'DoesNotFit', 'spec.model.source'],
   ])('%s', (_name, input, condition, reason, text) => {

@@ -70,7 +70,7 @@ describe('a window', () => {
       const searched = vi.spyOn(Cron.prototype, 'nextRun');
       for (const edge of ['start', 'end']) {
         expect(() => boundsAt({ schedules: [{ ...office, [edge]: never }] }, 0)).toThrow(
-          `spec.scaling.schedules[office].${edge} "${never}": no such date ever comes; give a day`,
+          `spec.scaling.schedules[office].${edge} "${never}": the expression never matches a date; use a day`,
         );
       }
       expect(searched).not.toHaveBeenCalled();
@@ -120,12 +120,12 @@ describe('a window', () => {
     [
       'expression',
       { end: '0 99 * * *' },
-      'spec.scaling.schedules[office].end "0 99 * * *": CronPattern: Invalid value for hour: 99; give minute,',
+      'spec.scaling.schedules[office].end "0 99 * * *": CronPattern: Invalid value for hour: 99; use minute,',
     ],
     [
       'time zone',
       { timeZone: 'Europe/Atlantis' },
-      'spec.scaling.schedules[office].timeZone "Europe/Atlantis": there is no such time zone; give a name',
+      'spec.scaling.schedules[office].timeZone "Europe/Atlantis": the time zone does not exist; use a name',
     ],
   ])('names schedule, field and remedy of an %s that there is not', (_name, change, message) => {
     const ask = () => boundsAt({ schedules: [{ ...office, ...change }] }, 0);

@@ -121,7 +121,7 @@ describe('renderFiles', () => {
             "  scaling: { maxReplicas: 2, schedules: [{ name: day, start: '0 8 * * *', end: '0 25 * * *', minReplicas: 2 }] }\n",
           ),
         ].join('---'),
-      /InferenceModel team-a\/llama: spec\.scaling\.schedules\[day\]\.end "0 25 \* \* \*": .*hour: 25; give /,
+      /InferenceModel team-a\/llama: spec\.scaling\.schedules\[day\]\.end "0 25 \* \* \*": .*hour: 25; use /,
     ],
     [
       'a model that does not fit',

@@ -39,7 +39,7 @@ describe('validateFiles of a team that does not own the pool', () => {
   it.each([
     ['  engine: { extraArgs: [--limit-mm-per-prompt, image=2] }\n', /takes JSON/],
     ['  engine: { extraArgs: [--no-such-flag] }\n', /no such flag/],
-    ['  template: { volumeMounts: [{ name: a, mountPath: /a }] }\n', /no volume of that name/],
+    ['  template: { volumeMounts: [{ name: a, mountPath: /a }] }\n', /no volume with this name/],
     [
       '  scaling: { maxReplicas: 1, schedules: [{ name: day, start: 0 8 * * *, end: 0 20 * * *, maxReplicas: 3 }] }\n  model: { source: hf://a/b, cache: { pvc: { size: 10Gi } } }\n',
       /up to 3 replicas share the claim/,

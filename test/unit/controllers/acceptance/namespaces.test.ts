@@ -13,7 +13,7 @@ describe('a namespace', () => {
       'QuotaExceeded',
       'accepted',
     ]);
-    expect(message('a/three')).toContain('raise capacity.modelsPerNamespace');
+    expect(message('a/three')).toContain('raise spec.capacity.modelsPerNamespace');
     editPool({ capacity: { modelsPerNamespace: 1 } });
     expect(['a/one', 'a/two', 'a/three'].map(verdict)).toEqual(['accepted', 'accepted', 'QuotaExceeded']);
     remove('a/one');

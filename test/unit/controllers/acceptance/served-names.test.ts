@@ -25,7 +25,7 @@ describe('a name', () => {
   it('stays with a model that is replaced, and is free some time after a deletion', async () => {
     const { model, remove, verdict, message, clock, acceptance, pool } = contested();
     remove('b/holder');
-    expect(message('a/older')).toContain('"chat": it is kept in pool platform/pool for b/holder');
+    expect(message('a/older')).toContain('"chat": it is reserved in pool platform/pool for b/holder');
     await clock.advance(RESERVATION_MS - 1);
     model('b/holder', names('chat'));
     expect([verdict('b/holder'), verdict('a/older')]).toEqual(['accepted', 'ServedNameConflict']);

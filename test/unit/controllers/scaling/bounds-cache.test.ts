@@ -28,5 +28,5 @@ it('looks at schedules once, until one of them changes the bounds or the spec is
 it('goes without schedules that cannot be read', () => {
   const { scaling, issues } = resolve({ ...office, end: '0 0 31 4 *' });
   expect(new BoundsCache().of(scaling, 0)).toMatchObject({ minReplicas: 0, maxReplicas: 1 });
-  expect(issues).toMatchObject([{ reason: 'no such date ever comes' }]);
+  expect(issues).toMatchObject([{ reason: 'the expression never matches a date' }]);
 });
