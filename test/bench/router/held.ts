@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { startRouter } from '../../integration/router/support/router.ts';
-import { model, table } from '../../integration/router/support/table.ts';
 import { eventually } from '../../support/eventually.ts';
+import { model, table } from '../../support/route-table.ts';
 
 const HELD = 10_000;
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis } from '../../integration/router/support/redis.ts';
 import { startRouter } from '../../integration/router/support/router.ts';
-import { engineAt, model, table } from '../../integration/router/support/table.ts';
+import { engineAt, model, table } from '../../support/route-table.ts';
 import { measureHeld } from './held.ts';
 import { startPlainNginx } from './plain-nginx.ts';
 import { measureRedisTrouble } from './redis-trouble.ts';

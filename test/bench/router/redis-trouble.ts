@@ -4,7 +4,7 @@ import { Agent, request } from 'undici';
 import { startEngine } from '../../integration/router/support/engine.ts';
 import { startRedis } from '../../integration/router/support/redis.ts';
 import { startRouter } from '../../integration/router/support/router.ts';
-import { model, table } from '../../integration/router/support/table.ts';
+import { model, table } from '../../support/route-table.ts';
 
 const CLIENTS = 32;
 const PHASE_MS = 4000;

@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { startRouter } from '../../integration/router/support/router.ts';
-import { engineAt, model, table } from '../../integration/router/support/table.ts';
+import { engineAt, model, table } from '../../support/route-table.ts';
 import { startPlainNginx } from './plain-nginx.ts';
 
 const STREAMS = 1000;

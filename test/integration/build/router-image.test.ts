@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from '../router/support/per-test.ts';
 import { startRedis } from '../router/support/redis.ts';
-import { model, table } from '../router/support/table.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const run = promisify(execFile);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { answerEach, ask, askInTurn, hold, limited, rules, untilDemand } from './support/admission.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 describe('what the router counts and logs', () => {
   const { engine, start } = perTest();

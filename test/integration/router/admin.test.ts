@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import { createAuthority, issueClientCertificate } from '../../../operator/pki/pki.ts';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import { type Router, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 describe('administration', () => {
   const { engine, start } = perTest();

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { engineAt, table } from '../../support/route-table.ts';
 import { answerEach, ask, askInTurn, hold, limited, untilDemand } from './support/admission.ts';
 import { perTest } from './support/per-test.ts';
-import { engineAt, table } from './support/table.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { type Router, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 describe('prefix affinity', () => {
   let router: Router;

@@ -1,10 +1,10 @@
 /** Answers that a router has in memory, of the cache or its own, while clients read them slowly or engines write them slowly. */
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import { startRedis } from './support/redis.ts';
 import type { Router } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 const CACHE = { enabled: true, ttlSeconds: 600, policy: 'All' as const };
 

@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import { type Redis, startRedis } from './support/redis.ts';
 import type { Router } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 describe('the response cache as a shared cache of HTTP', () => {
   const { engine, start, keep } = perTest();

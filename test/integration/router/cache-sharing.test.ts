@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { connect, createServer, type Server } from 'node:net';
 import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import { type Redis, startRedis } from './support/redis.ts';
 import { loopbackAddress, type Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 describe('identical requests in flight', () => {
   const { engine, start, keep } = perTest();

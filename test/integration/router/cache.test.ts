@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteCache, RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
+import { model, table } from '../../support/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { type Redis, startRedis } from './support/redis.ts';
 import { type Demand, type Router, type RouterOptions, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 describe('the response cache', () => {
   const cleanup: { close(): Promise<void> }[] = [];

@@ -4,10 +4,10 @@ import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import type { RouteChange } from '../../../operator/router/route-change.ts';
 import type { RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 /** PATCH /routes: what has changed since another table. */
 describe('changes of the route table', () => {

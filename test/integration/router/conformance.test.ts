@@ -2,8 +2,8 @@
 import OpenAI, { APIError, APIUserAbortError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type SimProcess, startSim } from '../../../hack/vllm-sim/start.ts';
+import { engineAt, model, table } from '../../support/route-table.ts';
 import { type Router, startRouter } from './support/router.ts';
-import { engineAt, model, table } from './support/table.ts';
 
 const MODEL = 'Qwen/Qwen3-8B';
 const messages = [{ role: 'user' as const, content: 'What is the weather in Bonn?' }];

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import type { RouteCors, RouteTable } from '../../../operator/router/route-table.ts';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import { startRedis } from './support/redis.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 const APP = 'https://app.example.com';
 const key = { authorization: 'Bearer a' };

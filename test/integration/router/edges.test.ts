@@ -9,10 +9,10 @@ import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import { Agent, request } from 'undici';
 import { afterEach, describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { startEngine } from './support/engine.ts';
 import { type Router, type RouterOptions, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 describe('edges', () => {
   const cleanup: (() => Promise<void>)[] = [];

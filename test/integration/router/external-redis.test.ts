@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { createAuthority, issueServingCertificate } from '../../../operator/pki/pki.ts';
+import { model, table } from '../../support/route-table.ts';
 import { startEngine } from './support/engine.ts';
 import { loopbackAddress, startRouter } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

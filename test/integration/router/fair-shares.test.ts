@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteKey } from '../../../operator/router/route-table.ts';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 const key = (token: string, tenant: string): RouteKey => ({
   sha256: createHash('sha256').update(token).digest('hex'),

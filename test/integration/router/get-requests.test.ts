@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import { loopbackAddress } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 const HEADERS = 1;
 const SETTINGS = 4;

@@ -1,9 +1,9 @@
 import { connect, createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import { loopbackAddress, type Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 describe('engines that want more than to answer', () => {
   const { engine, start, keep } = perTest();

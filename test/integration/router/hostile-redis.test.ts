@@ -1,8 +1,8 @@
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import { loopbackAddress } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 const CHUNK = Buffer.alloc(65_536, 120);
 const MOST = 32 * 1024 * 1024;

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import { type Router, startRouter } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 /** Sends bytes as they are and returns all that comes back until the connection ends, or until `enough` says so. */
 async function raw(

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteKey, RouteTable } from '../../../operator/router/route-table.ts';
+import { model, table } from '../../support/route-table.ts';
 import { startEngine } from './support/engine.ts';
 import { startRedis } from './support/redis.ts';
 import { type Router, startRouter } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 

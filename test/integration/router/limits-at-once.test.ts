@@ -1,10 +1,10 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { limitedKey } from './support/limited.ts';
 import { perTest } from './support/per-test.ts';
 import { type Redis, startRedis } from './support/redis.ts';
 import { loopbackAddress } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 const { engine, start, keep } = perTest();
 

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import type { RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
+import { engineAt, model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { engineAt, model, table } from './support/table.ts';
 
 const sha256 = createHash('sha256').update('a').digest('hex');
 const PATHS = ['/v1/messages', '/v1/messages/count_tokens'];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
-import { model, table } from './support/table.ts';
 
 describe('series of metrics', () => {
   const { engine, start } = perTest();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { addressOf, model, table } from '../../support/route-table.ts';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
-import { addressOf, model, table } from './support/table.ts';
 
 describe('retries', () => {
   const { engine, start } = perTest();

@@ -1,9 +1,9 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { type Router, startRouter } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 const JSON_PATHS = [
   '/v1/chat/completions',

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { type Router, startRouter } from './support/router.ts';
-import { model, table } from './support/table.ts';
 
 const NAMES = ['m', 'org/ünï-c0de', 'quo"te\\back', 'model'];
 

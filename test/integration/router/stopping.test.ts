@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 const LEAVE_SOON = { VLLM_ROUTER_LEAVE_SECONDS: '0.1' };
 

@@ -1,7 +1,7 @@
 import OpenAI from 'openai';
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
-import { model, table } from './support/table.ts';
 
 describe('stored responses', () => {
   const { engine, start } = perTest();

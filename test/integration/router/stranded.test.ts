@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
+import { model, table } from '../../support/route-table.ts';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 describe('requests that no engine took', () => {
   const { engine: startEngineAt, start } = perTest();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 describe('streaming', () => {
   const { engine, start } = perTest();

@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from 'vitest';
 import { PATIENCE } from '../../support/patience.ts';
+import { model, table } from '../../support/route-table.ts';
 import { askLimited, limitedKey, startLimited } from './support/limited.ts';
 import { perTest } from './support/per-test.ts';
 import { startRedis } from './support/redis.ts';
 import type { RouterOptions } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 const USAGE = { prompt_tokens: 40, completion_tokens: 20, total_tokens: 60 };
 const RESPONSE_USAGE = { input_tokens: 40, output_tokens: 20, total_tokens: 60 };

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { PATIENCE } from '../../support/patience.ts';
+import { model, table } from '../../support/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { type Router, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
-import { model, table } from './support/table.ts';
 
 const CHUNK =
   'data: {"id":"1","choices":[{"delta":{"content":"a \\"usage\\" of \\"choices\\":[] words"}}]}\n\n';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { changeBetween } from '../../../operator/router/route-change.ts';
-import { model, table } from '../../integration/router/support/table.ts';
+import { model, table } from '../../support/route-table.ts';
 
 const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((name) => model(name, []));
 if (!a || !b || !c || !d || !e) throw new Error('there are five');

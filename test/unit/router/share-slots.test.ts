@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
 import { shareSlots } from '../../../operator/router/share-slots.ts';
-import { model } from '../../integration/router/support/table.ts';
+import { model } from '../../support/route-table.ts';
 
 function running(namespace: string, name: string, engines: number, created = 0): RouteModel {
   const addresses = Array.from({ length: engines }, (_, i) => `10.0.0.1:${i + 1}`);

@@ -1,9 +1,9 @@
 /** Engines that answer when the test says so, and requests that wait for them. */
 import { expect } from 'vitest';
 import type { RouteModel } from '../../../../operator/router/route-table.ts';
+import { engineAt, model } from '../../../support/route-table.ts';
 import type { Engine } from './engine.ts';
 import type { Router } from './router.ts';
-import { engineAt, model } from './table.ts';
 
 export interface OpenRequest {
   body: string;

@@ -1,10 +1,10 @@
 /** A router with one engine and one key, which has a limit of tokens per minute. */
 import { createHash } from 'node:crypto';
 import type { RouteKey, RouteModel, RouteTable } from '../../../../operator/router/route-table.ts';
+import { model, table } from '../../../support/route-table.ts';
 import type { Engine, EngineRequest } from './engine.ts';
 import type { PerTest } from './per-test.ts';
 import type { Router, RouterOptions } from './router.ts';
-import { model, table } from './table.ts';
 
 export interface Limited {
   upstream: Engine;

@@ -4,7 +4,7 @@ import type { ConfigMap } from '../../../../operator/controllers/shared/workload
 import type { KubeClient } from '../../../../operator/kube/client.ts';
 import { silentLogger } from '../../../../operator/kube/logger.ts';
 import type { RouteTable } from '../../../../operator/router/route-table.ts';
-import { model, table } from '../../../integration/router/support/table.ts';
+import { model, table } from '../../../support/route-table.ts';
 import { FakeClock } from '../../kube/support/fake-clock.ts';
 import { aPool } from '../fixtures.ts';
 import { aState, put } from '../support.ts';

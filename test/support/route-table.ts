@@ -1,5 +1,5 @@
 /** Route tables for tests, with defaults for what a test does not care about. */
-import type { RouteModel, RouteTable } from '../../../../operator/router/route-table.ts';
+import type { RouteModel, RouteTable } from '../../operator/router/route-table.ts';
 
 let lastVersion = Date.now();
 
