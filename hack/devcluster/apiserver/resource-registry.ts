@@ -42,22 +42,6 @@ export class ResourceRegistry {
     return this.#byVersion.get(groupVersion(group, version))?.get(plural);
   }
 
-  /** Any version of a resource by its group and plural, the preferred one first. */
-  findAnyVersion(group: string, plural: string): Resource | undefined {
-    for (const version of this.#groups.get(group) ?? []) {
-      const found = this.find(group, version, plural);
-      if (found) return found;
-    }
-    return undefined;
-  }
-
-  findKind(group: string, version: string, kind: string): Resource | undefined {
-    for (const resource of this.#byVersion.get(groupVersion(group, version))?.values() ?? []) {
-      if (resource.kind === kind) return resource;
-    }
-    return undefined;
-  }
-
   /** The group names, core ('') first. */
   groups(): string[] {
     return [...this.#groups.keys()];

@@ -32,3 +32,14 @@ export interface WriteRequest {
   dryRun: boolean;
   warnings: string[];
 }
+
+/** A write that a part of the control plane does on its own. */
+export function systemRequest(username: string, fieldManager: string): WriteRequest {
+  return {
+    user: { username, groups: ['system:masters'] },
+    fieldManager,
+    fieldValidation: 'Ignore',
+    dryRun: false,
+    warnings: [],
+  };
+}

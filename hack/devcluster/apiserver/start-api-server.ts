@@ -82,7 +82,6 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     rbac: new RbacAuthorizer(server.store),
     accountTokens: new ServiceAccountTokens(server.store, server.now),
     aggregator,
-    resolve,
     podLogs: () => podLogs,
   };
   const stops = [
@@ -91,7 +90,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     new NamespaceController(server, certificates.ca).start(),
     aggregator.start(),
   ];
-  bootstrapRbac(server.store, server.now());
+  bootstrapRbac(server.store, server.builtin, server.now());
   for (const { collection, object } of initialObjects(certificates, server.now()))
     server.store.put(collection, object);
   const listener = (message: IncomingMessage, response: ServerResponse): void => {

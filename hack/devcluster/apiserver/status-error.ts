@@ -152,6 +152,11 @@ export function expired(message: string): StatusError {
   return new StatusError(410, 'Expired', message);
 }
 
+/** 501: a real server would do it, this one says that it does not. */
+export function notImplemented(message: string): StatusError {
+  return new StatusError(501, 'NotImplemented', message);
+}
+
 /** 401. */
 export function unauthorized(): StatusError {
   return new StatusError(401, 'Unauthorized', 'Unauthorized');

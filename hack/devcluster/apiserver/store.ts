@@ -84,11 +84,6 @@ export class Store {
     return this.#collection(collection).objects.size;
   }
 
-  /** Names of the collections that hold something. */
-  collections(): string[] {
-    return [...this.#collections].filter(([, found]) => found.objects.size > 0).map(([name]) => name);
-  }
-
   /** Creates or replaces; sets the new resourceVersion and returns what is stored. */
   put(collection: string, object: ApiObject): ApiObject {
     const found = this.#collection(collection);

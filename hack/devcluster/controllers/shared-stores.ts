@@ -21,14 +21,16 @@ import type { EndpointSlice, Service } from '../network/service.ts';
 import { serviceOfSlice } from '../network/service-network.ts';
 import type { NodeObject } from '../node/node-spec.ts';
 import type { DataObject, Pod } from '../node/pod.ts';
-import type { ClusterStores } from './controller-context.ts';
 import type { HorizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts';
 import type { PersistentVolumeClaim } from './persistent-volume-claim.ts';
 import type { PodDisruptionBudget } from './pod-disruption-budget.ts';
 import type { Deployment, ReplicaSet } from './workload.ts';
 
-/** Local copies for the controllers, the node agent and the network: one watch for each kind. */
-export class SharedStores implements ClusterStores {
+/**
+ * Local copies for the controllers, the node agent and the network: one watch for each kind. Pods, services and
+ * disruption budgets have an index `byNamespace`.
+ */
+export class SharedStores {
   readonly pods: Store<Pod>;
   readonly nodes: Store<NodeObject>;
   readonly deployments: Store<Deployment>;

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../../operator/kube/object.ts';
+import { ACCELERATORS, type Accelerator, NVIDIA_PRODUCT_LABEL } from '../../../operator/vllm/accelerators.ts';
 import type { Condition } from './pod.ts';
 
 /** One pretended machine. */
@@ -25,31 +26,29 @@ export interface NodeObject extends KubeObject {
 /** Enough of everything but accelerators that no example is held up by it. */
 const PLAIN_CAPACITY = { cpu: '256', memory: '4Ti', 'ephemeral-storage': '4Ti', pods: '1000' };
 
-/**
- * The machines of a cluster that is asked for none in particular: one without accelerators, and one of each of the
- * kinds that the examples use. Values of `nvidia.com/gpu.product` as GPU feature discovery writes them.
- */
+/** A machine with accelerators of one product, which `label` names; eight of NVIDIA's by default. */
+export function gpuNode(
+  name: string,
+  product: string,
+  count: number,
+  { label, resource } = { label: NVIDIA_PRODUCT_LABEL, resource: 'nvidia.com/gpu' },
+): NodeSpec {
+  return { name, labels: { [label]: product }, capacity: { [resource]: String(count) } };
+}
+
+/** The machines of a cluster that is asked for none in particular: one without accelerators, two of each of the catalog. */
 export const DEFAULT_NODES: readonly NodeSpec[] = [
   { name: 'cpu-0' },
-  gpuNode('a100-0', 'NVIDIA-A100-SXM4-80GB', 8),
-  gpuNode('h100-0', 'NVIDIA-H100-80GB-HBM3', 8),
-  gpuNode('h100-1', 'NVIDIA-H100-80GB-HBM3', 8),
-  gpuNode('h200-0', 'NVIDIA-H200', 8),
-  gpuNode('l4-0', 'NVIDIA-L4', 8),
+  ...Object.entries<Accelerator>(ACCELERATORS).flatMap(
+    ([product, { productLabel, resourceName, maxPerNode }]) =>
+      [0, 1].map((index) =>
+        gpuNode(`${product.toLowerCase()}-${index}`, productLabel.values[0] ?? '', maxPerNode, {
+          label: productLabel.key,
+          resource: resourceName,
+        }),
+      ),
+  ),
 ];
-
-/** A machine with NVIDIA accelerators of one product. */
-export function gpuNode(name: string, product: string, count: number): NodeSpec {
-  return {
-    name,
-    labels: {
-      'nvidia.com/gpu.present': 'true',
-      'nvidia.com/gpu.product': product,
-      'nvidia.com/gpu.count': String(count),
-    },
-    capacity: { 'nvidia.com/gpu': String(count) },
-  };
-}
 
 /** A machine without accelerators, and one for each product. */
 export function nodesWith(gpus: Readonly<Record<string, number>>): NodeSpec[] {

@@ -32,7 +32,7 @@ export function podStatus(input: StatusInput): PodStatus {
     startTime: input.startTime,
     ...(init.length > 0 ? { initContainerStatuses: init } : {}),
     containerStatuses: containers,
-    qosClass: old.qosClass ?? qosClass(pod),
+    ...(old.qosClass === undefined ? {} : { qosClass: old.qosClass }),
   };
 }
 
@@ -103,17 +103,4 @@ function conditions(input: StatusInput, phase: string): Condition[] {
     };
   });
   return [...own, ...existing.filter((c) => !wanted.some((w) => w.type === c.type))];
-}
-
-function qosClass(pod: Pod): string {
-  const lists = pod.spec.containers.map((c) => c.resources ?? {});
-  const compute = (list: Record<string, string> | undefined): string[] =>
-    ['cpu', 'memory'].flatMap((name) => (list?.[name] === undefined ? [] : [list[name]]));
-  if (lists.every((r) => compute(r.limits).length === 0 && compute(r.requests).length === 0))
-    return 'BestEffort';
-  const guaranteed = lists.every(
-    (r) =>
-      compute(r.limits).length === 2 && String(compute(r.requests ?? r.limits)) === String(compute(r.limits)),
-  );
-  return guaranteed ? 'Guaranteed' : 'Burstable';
 }

@@ -2,6 +2,7 @@ import type { KubeClient } from '../../../operator/kube/client.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { NODES } from '../../../operator/kube/resource-types.ts';
 import { type NodeObject, type NodeSpec, nodeObject } from './node-spec.ts';
+import { apiTime } from './timing.ts';
 
 /** Creates the Node objects, or brings the status of those that exist up to date. Throws KubeError. */
 export async function registerNodes(
@@ -10,7 +11,7 @@ export async function registerNodes(
   hostIp: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const now = `${new Date().toISOString().slice(0, 19)}Z`;
+  const now = apiTime(new Date());
   for (const spec of nodes) {
     const node = nodeObject(spec, hostIp, now);
     try {

@@ -1,11 +1,11 @@
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { CertificateAndKey } from '../../../../operator/pki/certificates.ts';
 import { type ApiObject, timestamp } from '../api-object.ts';
 import { trackUpdate } from '../apply/updater.ts';
 import { sendText } from '../http-message.ts';
 import { isObject, type Json, type JsonObject, numberAt, objectAt, objectsAt, stringAt } from '../json.ts';
-import type { ServerContext, UserInfo, WriteRequest } from '../server-context.ts';
+import { type ServerContext, systemRequest, type UserInfo } from '../server-context.ts';
 import { StatusError } from '../status-error.ts';
 import { managedWrite } from '../writes/common.ts';
 import type { ServiceResolver } from './service-resolver.ts';
@@ -14,14 +14,6 @@ const COLLECTION = 'apiregistration.k8s.io/apiservices';
 const SLICES = 'discovery.k8s.io/endpointslices';
 const PROBE_MS = 5_000;
 const TIMEOUT_MS = 5_000;
-/** How this server writes the status of APIServices. */
-const REQUEST: WriteRequest = {
-  user: { username: 'system:apiserver', groups: ['system:masters'] },
-  fieldManager: 'kube-apiserver',
-  fieldValidation: 'Ignore',
-  dryRun: false,
-  warnings: [],
-};
 const HOP_HEADERS = new Set([
   'connection',
   'keep-alive',
@@ -210,7 +202,12 @@ export class ApiAggregator {
     const resource = this.#server.registry.collections().get(COLLECTION);
     if (!resource) throw new Error(`${COLLECTION} is not served`);
     const target = { resource, namespace: '', name, subresource: 'status' };
-    const write = managedWrite(this.#server, target, { ...REQUEST, warnings: [] }, 'Update');
+    const write = managedWrite(
+      this.#server,
+      target,
+      systemRequest('system:apiserver', 'kube-apiserver'),
+      'Update',
+    );
     this.#server.store.put(COLLECTION, trackUpdate(service, next, write));
   }
 }
@@ -232,27 +229,4 @@ function specChanged(old: ApiObject | undefined, now: ApiObject): boolean {
 
 function unavailable(message: string): StatusError {
   return new StatusError(503, 'ServiceUnavailable', message);
-}
-
-/** Sends a request on over plain HTTP, for proxy subresources. */
-export function plainProxy(
-  target: { host: string; port: number; path: string },
-  message: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const upstream = httpRequest({
-    ...target,
-    method: message.method,
-    headers: { ...message.headers, host: `${target.host}:${target.port}` },
-  });
-  return new Promise((resolve, reject) => {
-    upstream.once('error', (error) => reject(unavailable(`error trying to reach service: ${error.message}`)));
-    upstream.once('response', (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-      answer.once('end', resolve);
-    });
-    response.once('close', () => upstream.destroy());
-    message.pipe(upstream);
-  });
 }

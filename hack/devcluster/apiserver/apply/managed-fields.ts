@@ -1,4 +1,4 @@
-import { type ApiObject, timestamp } from '../api-object.ts';
+import type { ApiObject } from '../api-object.ts';
 import { isObject, type Json, type JsonObject, objectAt, objectsAt, stringAt } from '../json.ts';
 import { FieldSet } from './field-set.ts';
 
@@ -114,9 +114,4 @@ export function withoutManagedTimes(object: ApiObject): ApiObject {
   const { managedFields = [], ...metadata } = object.metadata;
   const entries = managedFields.map((entry) => (isObject(entry) ? { ...entry, time: null } : entry));
   return { ...object, metadata: { ...metadata, managedFields: entries } };
-}
-
-/** Now, as managedFields writes it. */
-export function managedTime(now: Date): string {
-  return timestamp(now);
 }

@@ -1,71 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import { type ApiObject, timestamp } from '../api-object.ts';
 import type { JsonObject } from '../json.ts';
+import type { BuiltinApi } from '../schema/builtin-schemas.ts';
 import type { Store } from '../store.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 const READ = ['get', 'list', 'watch'];
 const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
 
-const WORKLOADS: readonly (readonly [string, readonly string[]])[] = [
-  [
-    '',
-    [
-      'configmaps',
-      'endpoints',
-      'events',
-      'persistentvolumeclaims',
-      'pods',
-      'replicationcontrollers',
-      'serviceaccounts',
-      'services',
-      'pods/log',
-      'pods/status',
-      'services/status',
-      'resourcequotas',
-      'limitranges',
-      'namespaces',
-    ],
-  ],
-  [
-    'apps',
-    [
-      'daemonsets',
-      'deployments',
-      'deployments/scale',
-      'replicasets',
-      'replicasets/scale',
-      'statefulsets',
-      'statefulsets/scale',
-      'controllerrevisions',
-    ],
-  ],
-  ['autoscaling', ['horizontalpodautoscalers']],
-  ['batch', ['cronjobs', 'jobs']],
-  ['policy', ['poddisruptionbudgets']],
-  ['networking.k8s.io', ['ingresses', 'networkpolicies']],
-  ['discovery.k8s.io', ['endpointslices']],
-  ['coordination.k8s.io', ['leases']],
-];
+/** Groups that `admin`, `edit` and `view` are about; core is ''. */
+const GROUPS = new Set([
+  '',
+  'apps',
+  'autoscaling',
+  'batch',
+  'coordination.k8s.io',
+  'discovery.k8s.io',
+  'networking.k8s.io',
+  'policy',
+]);
 
-function rules(verbs: string[]): JsonObject[] {
-  return WORKLOADS.map(([group, resources]) => ({ verbs, apiGroups: [group], resources: [...resources] }));
+/** What namespaced resources may be done with; `view` sees neither Secrets nor ways into pods. */
+function rules(api: BuiltinApi, verbs: string[], secrets: boolean): JsonObject[] {
+  return Object.entries(api.resources).flatMap(([path, listed]) => {
+    const group = path.startsWith('api/') ? '' : (path.split('/')[1] ?? '');
+    const open = listed.filter(({ name, verbs }) => secrets || (name !== 'secrets' && verbs.includes('get')));
+    const resources = open.filter(({ namespaced }) => namespaced).map(({ name }) => name);
+    return GROUPS.has(group) ? [{ verbs, apiGroups: [group], resources }] : [];
+  });
 }
 
-const SECRETS: JsonObject = {
-  verbs: [...READ, ...WRITE],
-  apiGroups: [''],
-  resources: [
-    'secrets',
-    'pods/exec',
-    'pods/attach',
-    'pods/portforward',
-    'pods/proxy',
-    'services/proxy',
-    'pods/eviction',
-    'serviceaccounts/token',
-  ],
-};
 const ROLES: JsonObject = {
   verbs: [...READ, ...WRITE],
   apiGroups: [RBAC],
@@ -76,28 +40,17 @@ const LOCAL_REVIEW: JsonObject = {
   apiGroups: ['authorization.k8s.io'],
   resources: ['localsubjectaccessreviews'],
 };
-const DISCOVERY = [
-  '/api',
-  '/api/*',
-  '/apis',
-  '/apis/*',
-  '/healthz',
-  '/livez',
-  '/openapi',
-  '/openapi/*',
-  '/readyz',
-  '/version',
-  '/version/',
-];
+const PUBLIC = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
+const DISCOVERY = ['/api', '/api/*', '/apis', '/apis/*', '/openapi', '/openapi/*', ...PUBLIC];
 
-const CLUSTER_ROLES: Readonly<Record<string, JsonObject[]>> = {
+const clusterRoles = (api: BuiltinApi): Readonly<Record<string, JsonObject[]>> => ({
   'cluster-admin': [
     { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
     { verbs: ['*'], nonResourceURLs: ['*'] },
   ],
-  admin: [...rules([...READ, ...WRITE]), SECRETS, ROLES, LOCAL_REVIEW],
-  edit: [...rules([...READ, ...WRITE]), SECRETS],
-  view: rules(READ),
+  admin: [...rules(api, [...READ, ...WRITE], true), ROLES, LOCAL_REVIEW],
+  edit: rules(api, [...READ, ...WRITE], true),
+  view: rules(api, READ, false),
   'system:basic-user': [
     {
       verbs: ['create'],
@@ -107,14 +60,12 @@ const CLUSTER_ROLES: Readonly<Record<string, JsonObject[]>> = {
     { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] },
   ],
   'system:discovery': [{ verbs: ['get'], nonResourceURLs: DISCOVERY }],
-  'system:public-info-viewer': [
-    { verbs: ['get'], nonResourceURLs: ['/healthz', '/livez', '/readyz', '/version', '/version/'] },
-  ],
+  'system:public-info-viewer': [{ verbs: ['get'], nonResourceURLs: PUBLIC }],
   'system:auth-delegator': [
     { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'] },
     { verbs: ['create'], apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'] },
   ],
-};
+});
 
 const CLUSTER_BINDINGS: Readonly<Record<string, string[]>> = {
   'cluster-admin': ['system:masters'],
@@ -130,7 +81,7 @@ const AGGREGATED = ['admin', 'edit', 'view'];
 const READER = 'extension-apiserver-authentication-reader';
 
 /** Writes the roles that every cluster has (a short form of bootstrappolicy of Kubernetes). */
-export function bootstrapRbac(store: Store, now: Date): void {
+export function bootstrapRbac(store: Store, api: BuiltinApi, now: Date): void {
   const make = (kind: string, name: string, rest: JsonObject, namespace = ''): ApiObject => ({
     apiVersion: `${RBAC}/v1`,
     kind,
@@ -144,7 +95,7 @@ export function bootstrapRbac(store: Store, now: Date): void {
     },
     ...rest,
   });
-  for (const [name, each] of Object.entries(CLUSTER_ROLES)) {
+  for (const [name, each] of Object.entries(clusterRoles(api))) {
     const matchLabels = { [`${RBAC}/aggregate-to-${name}`]: 'true' };
     const rule = AGGREGATED.includes(name)
       ? { aggregationRule: { clusterRoleSelectors: [{ matchLabels }] } }

@@ -21,7 +21,6 @@ export const AUTOSCALERS: Behaviour = {
   default(object) {
     const spec = ensureObject(object, 'spec');
     setDefault(spec, 'minReplicas', 1);
-    if (object.apiVersion !== 'autoscaling/v2') return;
     if (objectsAt(spec, 'metrics').length === 0) {
       spec.metrics = [
         {
@@ -35,8 +34,7 @@ export const AUTOSCALERS: Behaviour = {
   zero(object) {
     const status = ensureObject(object, 'status');
     setDefault(status, 'desiredReplicas', 0);
-    if (object.apiVersion === 'autoscaling/v2' && status.currentMetrics === undefined)
-      status.currentMetrics = null;
+    if (status.currentMetrics === undefined) status.currentMetrics = null;
   },
   validate(object) {
     const causes: Cause[] = [];

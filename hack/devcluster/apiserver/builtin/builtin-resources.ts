@@ -97,6 +97,6 @@ function makeResource(
       subresources.some((other) => other.name === `${each.name}/status`) &&
       valueAt(schema, 'properties', 'status') !== undefined,
     behaviour: behaviours[collection] ?? {},
-    ...converters(group, version, collection),
+    ...converters(group, collection),
   };
 }

@@ -1,5 +1,5 @@
 import type { ApiObject } from '../api-object.ts';
-import { isObject, type JsonObject, numberAt, objectAt, objectsAt } from '../json.ts';
+import { objectAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
 
 type Converters = Pick<Resource, 'fromStored' | 'toStored'>;
@@ -37,41 +37,6 @@ const newEvents = (): Converters => ({
     ),
 });
 
-function autoscalerToV1(object: ApiObject): ApiObject {
-  const { metrics: _, behavior: __, ...spec } = objectAt(object, 'spec');
-  const cpu = objectsAt(object, 'spec', 'metrics').find(
-    (metric) => objectAt(metric, 'resource').name === 'cpu',
-  );
-  const target = numberAt(cpu, 'resource', 'target', 'averageUtilization');
-  const { currentMetrics: ___, conditions: ____, ...status } = objectAt(object, 'status');
-  return {
-    ...object,
-    apiVersion: 'autoscaling/v1',
-    spec: target === undefined ? spec : { ...spec, targetCPUUtilizationPercentage: target },
-    status: { currentReplicas: 0, ...status },
-  };
-}
-
-function autoscalerFromV1(object: ApiObject): ApiObject {
-  const { targetCPUUtilizationPercentage: target, ...spec } = objectAt(object, 'spec');
-  const metric: JsonObject = {
-    type: 'Resource',
-    resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target ?? 80 } },
-  };
-  const status = isObject(object.status) ? object.status : {};
-  return {
-    ...object,
-    apiVersion: 'autoscaling/v2',
-    spec: { ...spec, metrics: [metric] },
-    status: { currentMetrics: null, ...status },
-  };
-}
-
-const oldAutoscalers = (): Converters => ({
-  fromStored: remembered(autoscalerToV1),
-  toStored: autoscalerFromV1,
-});
-
 /** What only coordinated leader election knows is dropped, as its feature is off by default. */
 function plainLease(lease: ApiObject): ApiObject {
   const { strategy: _, preferredHolder: __, ...spec } = objectAt(lease, 'spec');
@@ -79,10 +44,9 @@ function plainLease(lease: ApiObject): ApiObject {
 }
 
 /** How a version reads and writes what its collection holds. */
-export function converters(group: string, version: string, collection: string): Converters {
+export function converters(group: string, collection: string): Converters {
   if (group === 'events.k8s.io') return newEvents();
   if (collection === 'coordination.k8s.io/leases') return { ...SAME, toStored: plainLease };
-  if (collection === 'autoscaling/horizontalpodautoscalers' && version === 'v1') return oldAutoscalers();
   return SAME;
 }
 

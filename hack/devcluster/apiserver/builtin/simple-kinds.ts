@@ -70,12 +70,12 @@ export const NAMESPACES: Behaviour = {
       ...(metadata.name ? { 'kubernetes.io/metadata.name': metadata.name } : {}),
     };
   },
-  prepare(object, old, context) {
+  prepare(object, old) {
     if (!old) {
       const labels = { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name };
       object.metadata.labels = labels;
       ensureObject(object, 'status').phase = 'Active';
-    } else if (context.subresource !== 'finalize') object.spec = objectAt(old, 'spec');
+    } else object.spec = objectAt(old, 'spec');
   },
   validate(object) {
     const labels = object.metadata.labels ?? {};

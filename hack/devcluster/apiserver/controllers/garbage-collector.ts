@@ -1,7 +1,7 @@
 import { type ApiObject, type OwnerReference, objectKey } from '../api-object.ts';
 import { isObject, objectAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
-import type { ServerContext, WriteRequest } from '../server-context.ts';
+import { type ServerContext, systemRequest } from '../server-context.ts';
 import type { StoreEvent } from '../store.ts';
 import { deleteObject } from '../writes/delete-object.ts';
 
@@ -24,17 +24,13 @@ export class GarbageCollector {
   readonly #living = new Map<string, Place>();
   /** Dependents of an owner, by the owner's uid; keys are `collection namespace/name`. */
   readonly #dependents = new Map<string, Map<string, Place>>();
-  readonly #request: WriteRequest;
+  readonly #request = systemRequest(
+    'system:serviceaccount:kube-system:generic-garbage-collector',
+    'kube-controller-manager',
+  );
 
   constructor(server: ServerContext) {
     this.#server = server;
-    this.#request = {
-      user: { username: 'system:serviceaccount:kube-system:generic-garbage-collector', groups: [] },
-      fieldManager: 'kube-controller-manager',
-      fieldValidation: 'Ignore',
-      dryRun: false,
-      warnings: [],
-    };
   }
 
   start(): () => void {

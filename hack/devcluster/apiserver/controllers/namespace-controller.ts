@@ -2,33 +2,26 @@ import { X509Certificate } from 'node:crypto';
 import type { ApiObject } from '../api-object.ts';
 import { isObject } from '../json.ts';
 import type { Resource } from '../resource.ts';
-import type { ServerContext, WriteRequest } from '../server-context.ts';
+import { type ServerContext, systemRequest } from '../server-context.ts';
 import { StatusError } from '../status-error.ts';
 import type { StoreEvent } from '../store.ts';
 import { createObject } from '../writes/create-object.ts';
 import { deleteObject } from '../writes/delete-object.ts';
 
 const FINALIZER = 'kubernetes';
-/** A deleted namespace is seen as Terminating for a moment, as in a real cluster. */
-const EMPTY_AFTER_MS = 100;
+/** kube-controller-manager gives all who must see that a namespace is Terminating 5 s; here is one who must. */
+const EMPTY_AFTER_MS = 500;
 
 /** What the namespace controllers of kube-controller-manager do: fill new namespaces, empty deleted ones. */
 export class NamespaceController {
   readonly #server: ServerContext;
   readonly #caPem: string;
-  readonly #request: WriteRequest;
+  readonly #request = systemRequest('system:kube-controller-manager', 'kube-controller-manager');
 
   /** @param caPem goes into the ConfigMap kube-root-ca.crt of every namespace; may be empty */
   constructor(server: ServerContext, caPem: string) {
     this.#server = server;
     this.#caPem = caPem === '' ? '' : new X509Certificate(caPem).toString();
-    this.#request = {
-      user: { username: 'system:kube-controller-manager', groups: [] },
-      fieldManager: 'kube-controller-manager',
-      fieldValidation: 'Ignore',
-      dryRun: false,
-      warnings: [],
-    };
   }
 
   start(): () => void {

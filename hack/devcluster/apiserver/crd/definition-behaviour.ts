@@ -11,7 +11,7 @@ import {
 } from '../json.ts';
 import { fieldInvalid } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import { type Cause, StatusError } from '../status-error.ts';
+import { type Cause, notImplemented } from '../status-error.ts';
 import { changeFaults, specFaults, storedVersionFaults } from './definition-faults.ts';
 import { children } from './schema-faults.ts';
 
@@ -88,9 +88,7 @@ export const DEFINITIONS: Behaviour = {
     causes.push(...storedVersionFaults(stringsAt(object, 'status', 'storedVersions'), spec));
     if (old) causes.push(...changeFaults(spec, objectAt(old, 'spec'), isEstablished(old)));
     if (causes.length === 0 && stringAt(spec, 'conversion', 'strategy') === 'Webhook')
-      throw new StatusError(
-        501,
-        'NotImplemented',
+      throw notImplemented(
         'conversion webhooks are not called here: give the definition one version, or the strategy None',
       );
     return causes;

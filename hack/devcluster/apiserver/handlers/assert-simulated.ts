@@ -1,7 +1,7 @@
 import { VIRTUAL_KINDS } from '../builtin/builtin-resources.ts';
 import type { RequestInfo } from '../request-info.ts';
 import type { Resource } from '../resource.ts';
-import { StatusError } from '../status-error.ts';
+import { notImplemented } from '../status-error.ts';
 
 const WRITES = new Set(['create', 'update', 'patch']);
 
@@ -13,11 +13,11 @@ const PLAIN = new Set(['endpoints', 'serviceaccounts', 'networking.k8s.io/ingres
  * and webhooks: what is stored and has no effect would let tests pass that fail on a real cluster.
  */
 export function assertSimulated(resource: Resource, info: RequestInfo): void {
+  if (resource.kind === 'HorizontalPodAutoscaler' && resource.version === 'v1')
+    throw notImplemented('autoscaling/v1 of HorizontalPodAutoscalers is not served here: use autoscaling/v2');
   if (!WRITES.has(info.verb) || resource.custom || VIRTUAL_KINDS.has(resource.kind)) return;
   if (Object.keys(resource.behaviour).length > 0 || PLAIN.has(resource.collection)) return;
-  throw new StatusError(
-    501,
-    'NotImplemented',
+  throw notImplemented(
     `${resource.plural} can't be written here: nothing acts on them; use a real kube-apiserver for tests of them`,
   );
 }

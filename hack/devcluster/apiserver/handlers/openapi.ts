@@ -1,18 +1,13 @@
 import { createHash } from 'node:crypto';
 import { clone, isObject, type Json, type JsonObject, stringAt } from '../json.ts';
-import { apiVersionOf, type Resource } from '../resource.ts';
+import type { Resource } from '../resource.ts';
 import type { ServerContext } from '../server-context.ts';
 
+/** An OpenAPI v2 document without definitions, as protobuf (`swagger: "2.0"`): kubectl wants it for kinds that version 3 lacks. */
+export const EMPTY_VERSION_2 = Buffer.from('\n\x032.0');
 const REF = '#/components/schemas/';
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
-const SEED = [
-  `${META}.ObjectMeta`,
-  `${META}.ListMeta`,
-  `${META}.DeleteOptions`,
-  `${META}.Status`,
-  `${META}.Patch`,
-];
-const WRITE_PARAMETERS = ['dryRun', 'fieldManager', 'fieldValidation', 'force'];
+const WRITE_PARAMETERS = ['dryRun', 'fieldManager', 'fieldValidation'];
 
 /** Answers `/openapi/v3` and its documents; remembers them until the resources change. */
 export class OpenApiDocuments {
@@ -32,23 +27,6 @@ export class OpenApiDocuments {
     }
     const rest = path.replace(/^\/openapi\/v3\/?/, '');
     return rest === '' ? this.#index() : this.#document(rest);
-  }
-
-  /** The Swagger 2 document in JSON: definitions only, for clients that do not know version 3. */
-  version2(): string {
-    const definitions: JsonObject = { ...this.#server.builtin.schemas };
-    for (const { group, version } of this.#groupVersions()) {
-      for (const resource of this.#server.registry.resources(group, version)) {
-        if (resource.custom) definitions[schemaName(this.#server, resource)] = customSchema(resource);
-      }
-    }
-    const text = JSON.stringify({
-      swagger: '2.0',
-      info: { title: 'Kubernetes', version: 'v1.36.0' },
-      paths: {},
-      definitions,
-    });
-    return text.replaceAll(REF, '#/definitions/');
   }
 
   #index(): string {
@@ -87,17 +65,12 @@ export class OpenApiDocuments {
 function groupDocument(server: ServerContext, prefix: string, resources: Resource[]): JsonObject {
   const schemas: JsonObject = {};
   const paths: JsonObject = {};
-  for (const name of SEED) collect(server, name, schemas);
+  collect(server, `${META}.ObjectMeta`, schemas);
   for (const resource of resources) {
     const name = schemaName(server, resource);
-    if (resource.custom) {
-      schemas[name] = customSchema(resource);
-      schemas[`${name}List`] = listSchema(resource, name);
-    } else {
-      collect(server, name, schemas);
-      collect(server, `${name}List`, schemas);
-    }
-    addPaths(paths, `/${prefix}`, resource, name);
+    if (resource.custom) schemas[name] = customSchema(resource);
+    else collect(server, name, schemas);
+    addPaths(paths, `/${prefix}`, resource);
   }
   return {
     openapi: '3.0.0',
@@ -131,8 +104,8 @@ function schemaName(server: ServerContext, resource: Resource): string {
   return found?.[0] ?? resource.kind;
 }
 
-function gvk(resource: Resource, kind = resource.kind): JsonObject {
-  return { group: resource.group, version: resource.version, kind };
+function gvk({ group, version, kind }: Resource): JsonObject {
+  return { group, version, kind };
 }
 
 function customSchema(resource: Resource): JsonObject {
@@ -156,50 +129,23 @@ function customSchema(resource: Resource): JsonObject {
   };
 }
 
-function listSchema(resource: Resource, name: string): JsonObject {
-  return {
-    description: `${resource.listKind} is a list of ${resource.kind}`,
-    type: 'object',
-    required: ['items'],
-    properties: {
-      apiVersion: { type: 'string' },
-      kind: { type: 'string' },
-      items: { type: 'array', items: { allOf: [{ $ref: `${REF}${name}` }] } },
-      metadata: { allOf: [{ $ref: `${REF}${META}.ListMeta` }] },
-    },
-    'x-kubernetes-group-version-kind': [gvk(resource, resource.listKind)],
-  };
-}
-
-function addPaths(paths: JsonObject, prefix: string, resource: Resource, name: string): void {
+/** As much of a path as kubectl reads: which kind it is of, and whether a patch takes fieldValidation. */
+function addPaths(paths: JsonObject, prefix: string, resource: Resource): void {
   const collection = `${prefix}${resource.namespaced ? '/namespaces/{namespace}' : ''}/${resource.plural}`;
-  const content = (ref: string): JsonObject => ({ 'application/json': { schema: { $ref: `${REF}${ref}` } } });
-  const operation = (action: string, ref: string, parameters: string[] = []): JsonObject => ({
-    operationId: `${action}${apiVersionOf(resource).replaceAll(/[^A-Za-z0-9]/g, '')}${resource.kind}`,
-    parameters: parameters.map((each) => ({
-      name: each,
-      in: 'query',
-      schema: { type: each === 'force' ? 'boolean' : 'string', uniqueItems: true },
-    })),
-    responses: { '200': { description: 'OK', content: content(ref) } },
+  const operation = (action: string, names: string[]): JsonObject => ({
+    parameters: names.map((name) => ({ name, in: 'query', schema: { type: 'string' } })),
+    responses: { '200': { description: 'OK' } },
     'x-kubernetes-action': action,
     'x-kubernetes-group-version-kind': gvk(resource),
   });
-  paths[collection] = {
-    get: operation('list', `${name}List`),
-    post: operation('post', name, WRITE_PARAMETERS.slice(0, 3)),
-  };
-  if (resource.namespaced) paths[`${prefix}/${resource.plural}`] = { get: operation('list', `${name}List`) };
+  const list = { get: operation('list', []), post: operation('post', WRITE_PARAMETERS) };
+  paths[collection] = list;
+  paths[`${prefix}/${resource.plural}`] = list;
   if (!resource.verbs.includes('get')) return;
   paths[`${collection}/{name}`] = {
-    get: operation('get', name),
-    put: operation('put', name, WRITE_PARAMETERS.slice(0, 3)),
-    patch: operation('patch', name, WRITE_PARAMETERS),
-    delete: operation('delete', `${META}.Status`, [
-      'dryRun',
-      'gracePeriodSeconds',
-      'orphanDependents',
-      'propagationPolicy',
-    ]),
+    get: operation('get', []),
+    put: operation('put', WRITE_PARAMETERS),
+    patch: operation('patch', [...WRITE_PARAMETERS, 'force']),
+    delete: operation('delete', ['dryRun', 'gracePeriodSeconds', 'propagationPolicy']),
   };
 }

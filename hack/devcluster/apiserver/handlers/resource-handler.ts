@@ -38,7 +38,6 @@ const CREATE_ON_UPDATE = new Set([
   'coordination.k8s.io/leases',
   'endpoints',
   'events',
-  'limitranges',
   'rbac.authorization.k8s.io/roles',
   'rbac.authorization.k8s.io/rolebindings',
   'rbac.authorization.k8s.io/clusterroles',

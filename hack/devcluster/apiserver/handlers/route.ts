@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiAggregator } from '../aggregation/api-aggregator.ts';
-import type { ServiceResolver } from '../aggregation/service-resolver.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { authorize } from '../auth/authorize.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
@@ -8,13 +7,12 @@ import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import { VIRTUAL_KINDS } from '../builtin/builtin-resources.ts';
 import { sendJson, sendText } from '../http-message.ts';
 import { parseRequestInfo, type RequestInfo } from '../request-info.ts';
-import { noSuchResource, StatusError } from '../status-error.ts';
+import { noSuchResource, notImplemented } from '../status-error.ts';
 import { assertServed } from './assert-served.ts';
 import { assertSimulated } from './assert-simulated.ts';
 import { discoveryAnswer, SERVER_VERSION } from './discovery.ts';
-import { handleFinalize } from './namespace-handler.ts';
+import { EMPTY_VERSION_2 } from './openapi.ts';
 import { handleBinding, handleEviction, handlePodLog, type PodLogs } from './pod-handler.ts';
-import { handleProxy } from './proxy-handler.ts';
 import { type HandlerState, handleResource, type ResourceRequest } from './resource-handler.ts';
 import { handleReview } from './review-handler.ts';
 import { handleScale } from './scale-handler.ts';
@@ -25,7 +23,6 @@ export interface Router extends HandlerState {
   rbac: RbacAuthorizer;
   accountTokens: ServiceAccountTokens;
   aggregator: ApiAggregator;
-  resolve: ServiceResolver;
   podLogs(): PodLogs | undefined;
 }
 
@@ -80,18 +77,13 @@ async function dispatch(router: Router, call: ResourceRequest): Promise<void> {
     case 'pods/exec':
     case 'pods/attach':
     case 'pods/portforward':
-      throw new StatusError(
-        501,
-        'NotImplemented',
-        `${resource.plural}/${info.subresource} is not served here: pods are processes of this machine`,
-      );
     case 'pods/proxy':
     case 'services/proxy':
-      return handleProxy(router, router.resolve, call);
+    case 'nodes/proxy':
+    case 'namespaces/finalize':
+      throw notImplemented(`${resource.plural}/${info.subresource} is not served here`);
     case 'serviceaccounts/token':
       return handleTokenRequest(router, router.accountTokens, call);
-    case 'namespaces/finalize':
-      return handleFinalize(router, call);
     default:
       return info.subresource === 'scale' ? handleScale(router, call) : handleResource(router, call);
   }
@@ -119,9 +111,8 @@ function answerPath(
     return;
   }
   if (path === '/openapi/v2') {
-    const json = (message.headers.accept ?? '').includes('json');
-    if (json) sendJson(response, 200, router.openapi.version2());
-    else sendText(response, 406, 'only application/json is served');
+    response.setHeader('Content-Type', 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
+    response.end(EMPTY_VERSION_2);
     return;
   }
   const remote = router.aggregator.discovered();

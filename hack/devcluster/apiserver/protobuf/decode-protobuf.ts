@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../json.ts';
-import { badRequest } from '../status-error.ts';
+import { badRequest, notImplemented } from '../status-error.ts';
 import { MESSAGES } from './messages.ts';
 
 interface Field {
@@ -11,14 +11,15 @@ interface Field {
 
 const MAGIC = Buffer.from('k8s\0', 'latin1');
 
-/** Reads a body of type application/vnd.kubernetes.protobuf. Throws BadRequest for kinds that are not in the table. */
+/** Reads a body of type application/vnd.kubernetes.protobuf. Throws 501 for kinds that are not in the table. */
 export function decodeProtobuf(body: Buffer): JsonObject {
   if (!body.subarray(0, 4).equals(MAGIC))
     throw badRequest('provided data does not appear to be a protobuf message');
   const envelope = new Map(wireFields(body.subarray(4)));
   const meta = decodeMessage('TypeMeta', asBytes(envelope.get(1)));
   const kind = typeof meta.kind === 'string' ? meta.kind : '';
-  if (!(kind in MESSAGES)) throw badRequest(`no protobuf schema for kind ${JSON.stringify(kind)}: send JSON`);
+  if (!(kind in MESSAGES))
+    throw notImplemented(`${kind} is not read as protobuf here: apply it as YAML or JSON`);
   return { ...meta, ...decodeMessage(kind, asBytes(envelope.get(2))) };
 }
 
@@ -83,8 +84,7 @@ function decodeMessage(message: string, body: Buffer): JsonObject {
       const value = decodeValue(field.type, wire);
       if (Array.isArray(list)) list.push(value);
       else out[field.name] = [value];
-    } else if (field.name === '.') Object.assign(out, decodeMessage(field.type, asBytes(wire)));
-    else {
+    } else {
       const value = decodeValue(field.type, wire);
       // Go writes empty strings of fields that are no pointers; JSON leaves them out.
       if (value !== '' && value !== null) out[field.name] = value;
@@ -110,28 +110,15 @@ function decodeValue(type: string, wire: Wire): Json {
       return asBytes(wire).toString('base64');
     case 'bool':
       return wire === 1n;
-    case 'flag':
-      return wire === 1n ? true : null;
     case 'nonzero':
       return typeof wire === 'bigint' && wire !== 0n ? Number(wire) : null;
     case 'int':
       return typeof wire === 'bigint' ? Number(BigInt.asIntN(64, wire)) : 0;
-    case 'quantity':
-      return asBytes(new Map(wireFields(asBytes(wire))).get(1)).toString('utf8');
-    case 'intstr':
-      return decodeIntOrString(asBytes(wire));
     case 'time':
       return decodeTime(asBytes(wire));
     default:
       return decodeMessage(type, asBytes(wire));
   }
-}
-
-function decodeIntOrString(body: Buffer): Json {
-  const fields = new Map(wireFields(body));
-  if (fields.get(1) === 1n) return asBytes(fields.get(3)).toString('utf8');
-  const number = fields.get(2);
-  return typeof number === 'bigint' ? Number(BigInt.asIntN(64, number)) : 0;
 }
 
 function decodeTime(body: Buffer): Json {

@@ -1,6 +1,5 @@
-import type { ApiObject } from '../api-object.ts';
+import { type ApiObject, timestamp } from '../api-object.ts';
 import { FieldSet } from '../apply/field-set.ts';
-import { managedTime } from '../apply/managed-fields.ts';
 import type { ManagedWrite } from '../apply/managed-write.ts';
 import { fieldElement } from '../apply/path-element.ts';
 import { validateCustom } from '../crd/validate-custom.ts';
@@ -61,7 +60,7 @@ export function managedWrite(
       subresource: target.subresource,
     },
     reset: resetFields(target),
-    time: managedTime(server.now()),
+    time: timestamp(server.now()),
   };
 }
 

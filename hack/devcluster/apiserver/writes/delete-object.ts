@@ -6,15 +6,7 @@ import type { Target } from './common.ts';
 import type { DeleteOptions } from './delete-options.ts';
 
 /** Resources whose delete answers with the object rather than a Status. */
-const RETURN_OBJECT = new Set([
-  'pods',
-  'services',
-  'serviceaccounts',
-  'persistentvolumeclaims',
-  'podtemplates',
-  'resourcequotas',
-  'replicationcontrollers',
-]);
+const RETURN_OBJECT = new Set(['pods', 'services', 'serviceaccounts', 'persistentvolumeclaims']);
 
 /** Namespaces that the admission plug-in NamespaceLifecycle protects. */
 const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
@@ -37,8 +29,7 @@ export function deleteObject(
     throw forbidden(resource, name, 'this namespace may not be deleted');
   checkPreconditions(target, live, options);
   const extra = resource.behaviour.deletionFinalizers?.(live, server.store) ?? [];
-  const policy = options.propagationPolicy ?? defaultPolicy(live, resource.collection, request);
-  const finalizers = [...new Set([...finalizersFor(live, policy), ...extra])];
+  const finalizers = [...new Set([...finalizersFor(live, options.propagationPolicy), ...extra])];
   const grace = gracePeriod(live, options);
   const stays = finalizers.length > 0 || grace > 0 || isOpenNamespace(live);
   if (!stays) {
@@ -79,16 +70,6 @@ function finalizersFor(live: ApiObject, policy: string | undefined): string[] {
   const rest = current.filter((finalizer) => !GC_FINALIZERS.includes(finalizer));
   if (policy === 'Orphan') return [...rest, 'orphan'];
   return policy === 'Foreground' ? [...rest, 'foregroundDeletion'] : rest;
-}
-
-/** Pods of a Job stay unless the client says otherwise. */
-function defaultPolicy(live: ApiObject, collection: string, request: WriteRequest): string | undefined {
-  const asked = live.metadata.finalizers?.some((finalizer) => GC_FINALIZERS.includes(finalizer)) === true;
-  if (collection !== 'batch/jobs' || asked) return undefined;
-  request.warnings.push(
-    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
-  );
-  return 'Orphan';
 }
 
 function gracePeriod(live: ApiObject, options: DeleteOptions): number {
