@@ -46,7 +46,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'hack/vllm-sim': ['operator/vllm'],
   'hack/vllm': [],
   'hack/kubectl': [],
-  'hack/devcluster': ['operator/values', 'operator/kube', 'operator/pki', 'hack/kubectl'],
+  'hack/devcluster': ['operator/values', 'operator/kube', 'operator/vllm', 'operator/pki', 'hack/kubectl'],
   'hack/generate': ['operator/*'],
   hack: ['hack/kubectl', 'hack/devcluster', 'hack/generate'],
   'test/support': ['operator/api', 'operator/kube', 'operator/router'],
