@@ -1,9 +1,16 @@
 /** Keys that wait for a worker, highest priority first, in order of arrival within a priority. */
 import type { Key } from './key.ts';
 
+interface Bucket {
+  priority: number;
+  keys: Set<Key>;
+  /** Stands behind what was taken: a new iterator would pass all that again, which V8 keeps as holes for a long time. */
+  next: SetIterator<Key>;
+}
+
 export class ReadyKeys {
   /** Few priorities exist at once, so that a sorted list of them is enough. */
-  readonly #buckets: { priority: number; keys: Set<Key> }[] = [];
+  readonly #buckets: Bucket[] = [];
 
   push(key: Key, priority: number): void {
     const index = this.#buckets.findIndex((bucket) => bucket.priority <= priority);
@@ -11,7 +18,9 @@ export class ReadyKeys {
     if (bucket?.priority === priority) {
       bucket.keys.add(key);
     } else {
-      this.#buckets.splice(index < 0 ? this.#buckets.length : index, 0, { priority, keys: new Set([key]) });
+      const keys = new Set([key]);
+      const added = { priority, keys, next: keys.values() };
+      this.#buckets.splice(index < 0 ? this.#buckets.length : index, 0, added);
     }
   }
 
@@ -20,11 +29,18 @@ export class ReadyKeys {
   }
 
   shift(): { key: Key; priority: number } | undefined {
-    for (const { priority, keys } of this.#buckets) {
-      for (const key of keys) {
-        keys.delete(key);
-        return { key, priority };
+    for (const bucket of this.#buckets) {
+      const { priority, keys } = bucket;
+      if (keys.size === 0) continue;
+      let first = bucket.next.next();
+      if (first.done) {
+        // One that has come to the end stays there.
+        bucket.next = keys.values();
+        first = bucket.next.next();
       }
+      const key = first.value as Key;
+      keys.delete(key);
+      return { key, priority };
     }
     return undefined;
   }
