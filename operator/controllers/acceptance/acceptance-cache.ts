@@ -191,9 +191,15 @@ export class AcceptanceCache {
     now: ReadonlyMap<string, Verdict>,
   ): void {
     if (!before || !this.#options.onChanged) return;
+    // All models of a namespace that is not admitted share one verdict: that is compared once.
+    const same = new Map<Verdict, Verdict>();
     const changed = models.filter(({ metadata: { uid = '' } }) => {
       const [old, verdict] = [before.get(uid), now.get(uid)];
-      return old !== undefined && old !== verdict && !isDeepStrictEqual(old, verdict);
+      if (!old || !verdict || old === verdict) return old !== verdict && old !== undefined;
+      if (same.get(verdict) === old) return false;
+      if (!isDeepStrictEqual(old, verdict)) return true;
+      same.set(verdict, old);
+      return false;
     });
     if (changed.length > 0) this.#options.onChanged(changed.map(keyOf));
   }

@@ -81,12 +81,10 @@ function watch(controller: Controller, state: ClusterState, owners: (object: Kub
           findCondition(now.status?.conditions, type)?.status,
       ),
   });
+  // What its labels admit tells of itself. There may be as many namespaces as models.
   controller.watch(state.namespaces.store, {
-    map: (namespace) =>
-      state.models.store
-        .list()
-        .filter((model) => model.metadata.namespace === namespace.metadata.name)
-        .map(keyOf),
+    map: ({ metadata }) => state.models.store.byIndex('byNamespace', metadata.name).map(keyOf),
+    changed: (old, now) => old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp,
   });
   controller.watch(state.pods.store, { map: byModel, afterMs: TELL_AFTER_MS });
   controller.watch(state.otherAutoscalers.store, {

@@ -1,9 +1,12 @@
 /** Sets up the controllers of route tables and their snapshots: permissions, dependencies and watches. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Controller } from '../../kube/controller.ts';
-import type { KubeObject } from '../../kube/object.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
+import type { KubeObject, ObjectMeta } from '../../kube/object.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, ENDPOINT_SLICES, PODS, REPLICA_SETS } from '../../kube/resource-types.ts';
+import { admitsNamespace } from '../../model/acceptance.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
 import { type ClusterState, poolKeys, poolKeysOfModel, routerPoolKeys } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
@@ -47,12 +50,12 @@ export function setupRoutes(
     concurrency: 2,
     reconcile: (key, run) => snapshots.reconcile(key, run),
   });
-  watch(tables, state);
+  watchForRoutes(tables, state);
   return { controllers: [tables, written], routes };
 }
 
 /** Watches everything that the route table of a pool depends on, and its routers. */
-function watch(controller: Controller, state: ClusterState): void {
+export function watchForRoutes(controller: Controller, state: ClusterState): void {
   controller.watch(state.pools.store);
   controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)] });
   const ofModel = (object: KubeObject) => poolKeysOfModel(state, object);
@@ -70,10 +73,20 @@ function watch(controller: Controller, state: ClusterState): void {
   controller.watch(state.deployments.store, { map: routerPoolKeys, changed: isReowned });
   controller.watch(state.replicaSets.store, { map: routerPoolKeys, changed: isReowned });
   controller.watch(state.configMaps.store, { map: poolKeys });
-  controller.watch(state.namespaces.store, { map: () => state.pools.store.keys() });
-  controller.watch(state.apiKeys.store, {
+  controller.watch(state.namespaces.store, {
     map: () => state.pools.store.keys(),
+    changed: (old, now) => !isDeepStrictEqual(old.metadata.labels, now.metadata.labels),
   });
+  controller.watch(state.apiKeys.store, { map: ({ metadata }) => poolsWithKeysOf(state, metadata) });
+}
+
+/** Keys of the pools that ask for API keys and take those of a namespace: anybody may write some. */
+function poolsWithKeysOf({ pools, namespaces }: ClusterState, { namespace = '' }: ObjectMeta): Key[] {
+  const labels = namespaces.store.get(namespace)?.metadata.labels;
+  return pools.store
+    .list()
+    .filter((pool) => pool.spec.router.auth.mode === 'APIKey' && admitsNamespace(pool, namespace, labels))
+    .map(keyOf);
 }
 
 function isElsewhere(old: Pod, now: Pod): boolean {
