@@ -3,17 +3,17 @@ import type { Clock } from './clock.ts';
 
 export interface Deadline {
   readonly signal: AbortSignal;
-  /** True when the time ran out, false when the parent aborted or neither has. */
+  /** True if the time ran out. False if the parent aborted or nothing has happened yet. */
   readonly expired: boolean;
-  /** Stops the timer; the parent's abort still passes through. */
+  /** Stops the timer. An abort of the parent still passes through. */
   lift(): void;
-  /** Detaches from the parent and stops the timer. Call it always, or a long-lived parent collects listeners. */
+  /** Detaches from the parent and stops the timer. Always call it, because a long-lived parent otherwise collects listeners. */
   dispose(): void;
 }
 
 /**
- * A signal that aborts with its parent, or after `ms` with the reason that `makeReason` gives.
- * Instead of `AbortSignal.any`, whose children live as long as a parent that never aborts.
+ * A signal that aborts with its parent, or after `ms` with the reason from `makeReason`. `AbortSignal.any` is not used,
+ * because its signals are only released once the parent aborts.
  */
 export function deadline(
   parent: AbortSignal | undefined,
@@ -46,7 +46,7 @@ export function deadline(
   };
 }
 
-/** Resolves when the signal aborts, at once if it has. Never rejects. */
+/** Resolves when the signal aborts, at once if it already has. Never rejects. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {
@@ -57,7 +57,10 @@ export function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** The promise's outcome, unless the signal aborts first: then its reason. For work that cannot be told to stop. */
+/**
+ * The outcome of the promise, or a rejection with the signal's reason if that aborts first. For work that cannot be
+ * cancelled.
+ */
 export async function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) {
     return promise;

@@ -1,20 +1,20 @@
-/** What the applier knows of the objects that it applied, so that it can tell without a request whether one is as it should be. */
+/** What the applier knows about the objects it has applied. With it, objects that are up to date need no request. */
 import { contains } from './contains.ts';
 import type { KubeObject } from './object.ts';
 import { compareResourceVersions } from './resource-version.ts';
 import { stableHash } from './stable-hash.ts';
 
-/** The outcome of the last apply of an object. */
+/** The result of the last apply of an object. */
 interface Applied {
-  /** Of what was sent. */
+  /** Hash of the applied content. */
   hash: string;
   uid: string | undefined;
   resourceVersion: string;
-  /** Of what came back. */
+  /** Hash of the returned object. */
   fingerprint: string;
 }
 
-/** How long the memory of a deleted object is kept, so that one who deletes it again and again is noticed. */
+/** How long the state of a deleted object is retained, to detect clients that delete it repeatedly. */
 const KEEP_GONE_MS = 600_000;
 
 export class AppliedState {
@@ -23,14 +23,14 @@ export class AppliedState {
   readonly #fingerprints = new WeakMap<KubeObject, string>();
   readonly #hashAnnotation: string | undefined;
 
-  /** `hashAnnotation` is the annotation that carries the hash of what was sent, if there is one. */
+  /** `hashAnnotation` is the annotation with the hash of the applied content, if any. */
   constructor(hashAnnotation: string | undefined) {
     this.#hashAnnotation = hashAnnotation;
   }
 
   /**
-   * Whether the object is as the last apply of the same content left it. `live` is what the local copy has; it may be
-   * older than the last apply.
+   * Whether the object is as the last apply of the same content left it. `live` comes from the cache and may be older than
+   * that apply.
    */
   inSync(
     id: string,
@@ -56,12 +56,12 @@ export class AppliedState {
     return false;
   }
 
-  /** Whether the same content was applied before: if it is not in place now, someone changed it. */
+  /** Whether the same content was applied before. If it is no longer in place, another client has changed it. */
   wasApplied(id: string, hash: string): boolean {
     return this.#applied.get(id)?.hash === hash;
   }
 
-  /** Whether an object that does not name its owner any more is one of ours all the same. */
+  /** Whether an object that has lost its owner reference was applied by this operator. */
   recognizes(id: string, live: KubeObject): boolean {
     const known = this.#applied.get(id);
     return (
@@ -70,7 +70,7 @@ export class AppliedState {
     );
   }
 
-  /** The version that the last apply of an object produced. */
+  /** Resource version after the last apply of an object. */
   lastVersion(id: string): string {
     return this.#applied.get(id)?.resourceVersion ?? '';
   }
@@ -85,7 +85,7 @@ export class AppliedState {
     });
   }
 
-  /** Notes that an object is gone, and returns the ids of those that have been for so long that they were forgotten now. */
+  /** Records a deletion, and returns the ids whose retention has expired. */
   gone(id: string, now: number): string[] {
     if (this.#applied.has(id)) {
       this.#goneAt.set(id, now);
@@ -106,7 +106,7 @@ export class AppliedState {
     return this.#hashAnnotation !== undefined && live.metadata.annotations?.[this.#hashAnnotation] === hash;
   }
 
-  /** Hash of all that a user or controller sets: status and the server's bookkeeping do not count. */
+  /** Hash of everything that users and controllers set, without status and the server's bookkeeping. */
   #of(object: KubeObject): string {
     const known = this.#fingerprints.get(object);
     if (known !== undefined) {

@@ -1,4 +1,4 @@
-/** Makes the children of an object what they should be, with as few requests as possible. */
+/** Brings the children of an object to their desired state with as few requests as possible. */
 import type { Counter, Registry } from 'prom-client';
 import { AppliedState } from './applied-state.ts';
 import type { KubeClient } from './client.ts';
@@ -17,25 +17,25 @@ import { stableHash } from './stable-hash.ts';
 import type { Change, Store, Watchable } from './store.ts';
 import type { WriteTracker } from './write-tracker.ts';
 
-/** What the applier needs of the local copy of a child type. Its transform must keep all fields that are applied. */
+/** The cache of a child type, as the applier uses it. Its transform must keep all fields that are applied. */
 export type ChildStore = Pick<Store, 'get' | 'byOwner' | 'resourceVersion'> & Watchable<KubeObject>;
 
 export interface ChildType {
   type: ResourceType;
   store: ChildStore;
-  /** What the local copy makes of objects, so that the results of an apply compare with it. Default: `dropBulk`. */
+  /** The transform of the cache, so that the result of an apply compares with cached objects. Default: `dropBulk`. */
   transform?: (object: KubeObject) => KubeObject;
-  /** False for what must outlive a change of mind, such as volumes: it is applied but never deleted. Default true. */
+  /** False for types that are never deleted, such as volumes. Default true. */
   prune?: boolean;
 }
 
 export interface ApplierOptions {
   client: KubeClient;
-  /** One name for each concern: the server removes fields that this manager stops sending. */
+  /** Use one name per concern, because the server removes fields that a manager stops sending. */
   fieldManager: string;
-  /** The types that children can have. Those of an owner that are not wanted any more are deleted from these. */
+  /** All possible child types. Children of these types that are no longer desired are deleted. */
   children: readonly ChildType[];
-  /** Annotation on children with the hash of what was applied. With it a restart costs no request for what is in place. */
+  /** Annotation with the hash of the applied content. With it, a restart needs no request for objects that are up to date. */
   hashAnnotation?: string;
   tracker?: WriteTracker;
   fight?: FightOptions;
@@ -47,9 +47,9 @@ export interface ApplierOptions {
 export interface ApplyInput {
   /** The owner as the server returned it. Children are in its namespace. */
   owner: KubeObject;
-  /** Complete desired state, applied in this order. The objects must not change from then on. */
+  /** The complete desired state, applied in this order. Do not modify the objects afterwards. */
   desired: readonly KubeObject[];
-  /** Delete children that `desired` lacks. Default true. */
+  /** Whether to delete children that `desired` does not contain. Default true. */
   prune?: boolean;
   signal?: AbortSignal | undefined;
 }
@@ -58,15 +58,15 @@ export interface AppliedChange {
   action: 'created' | 'updated' | 'deleted';
   type: ResourceType;
   key: Key;
-  /** As the server returned it. */
+  /** The object as the server returned it. */
   object?: KubeObject;
 }
 
-/** A child that someone else keeps changing; it is left as it is for a while. */
+/** A child that another client keeps changing. It is left alone for a while. */
 export interface Fight {
   type: ResourceType;
   key: Key;
-  /** Field managers that have written the child, the latest first. */
+  /** Field managers that have written the child, latest first. */
   managers: string[];
   retryAfterMs: number;
 }
@@ -74,11 +74,11 @@ export interface Fight {
 export interface ApplyResult {
   changes: AppliedChange[];
   fights: Fight[];
-  /** Requests that were made. 0 when all was in place. */
+  /** Number of requests; 0 if everything was up to date. */
   requests: number;
 }
 
-/** An object with the name of a child exists and belongs to someone else. */
+/** An object with the name of a child exists and has another owner. */
 export class NotOwnedError extends Error {
   override readonly name = 'NotOwnedError';
   readonly code = 'NotOwned';
@@ -86,7 +86,7 @@ export class NotOwnedError extends Error {
   readonly key: Key;
 
   constructor(type: ResourceType, key: Key, owner: string | undefined) {
-    const belongs = owner ? `it belongs to ${owner}` : 'it was not made by this operator';
+    const belongs = owner ? `it belongs to ${owner}` : 'it was not created by this operator';
     super(`${type.kind} ${key} exists and ${belongs}; delete or rename it`);
     this.type = type;
     this.key = key;
@@ -134,9 +134,9 @@ export class Applier {
   }
 
   /**
-   * Applies the desired children of an owner and deletes the others. Unchanged ones cost no request.
-   * @throws KubeError of the first request that fails; what was done before stays done.
-   * @throws NotOwnedError when a name is taken.
+   * Applies the desired children of an owner and deletes the others. Unchanged children need no request.
+   * @throws KubeError of the first request that fails. Earlier changes are not rolled back.
+   * @throws NotOwnedError if a name is taken.
    */
   async apply(input: ApplyInput): Promise<ApplyResult> {
     const run: Run = { ...input, changes: [], fights: [], requests: 0 };
@@ -150,7 +150,7 @@ export class Applier {
     return { changes: run.changes, fights: run.fights, requests: run.requests };
   }
 
-  /** What follows from a desired object is kept: hashing one costs more than all the rest when nothing has changed. */
+  /** Caches what is derived from a desired object. Without changes, hashing would cost more than everything else. */
   #child(object: KubeObject, owner: KubeObject): Child {
     const kept = this.#children.get(object);
     if (kept && kept.ownerUid === owner.metadata.uid) return kept.child;
@@ -204,8 +204,8 @@ export class Applier {
   }
 
   /**
-   * Applies; if the result would not be valid, someone else's list items stand beside ours (two Service ports of one name,
-   * say), which apply alone never removes. Then the lists are first replaced as a whole.
+   * Applies. If the result would be invalid, list items of another client conflict with ours (for example two Service ports
+   * with one name), which an apply never removes. The lists are then replaced as a whole first.
    */
   async #apply({ type, wanted }: Child, live: KubeObject | undefined, run: Run): Promise<KubeObject> {
     const { client, fieldManager } = this.#options;
@@ -218,13 +218,13 @@ export class Applier {
       }
       const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...content } = { ...wanted };
       run.requests += 2;
-      // A refusal of this one tells the same as the first: what is wanted is itself not valid.
+      // If this is rejected too, the desired object itself is invalid.
       await client.patch(type, wanted.metadata, { merge: content }, { fieldManager, signal: run.signal });
       return await apply();
     }
   }
 
-  /** Before something is created: an object of that name may exist, outside the selector of the local copy or too new for it. */
+  /** Looks before creating, because an object with that name may be outside the cache's selector or too new for the cache. */
   async #look({ type, wanted }: Child, run: Run): Promise<KubeObject | undefined> {
     run.requests++;
     try {
@@ -237,7 +237,7 @@ export class Applier {
     }
   }
 
-  /** Server-side apply takes over whatever it finds, so that it must not meet what is not ours. */
+  /** Server-side apply takes over any existing object, so objects of others have to be detected first. */
   #checkOwner({ type, key, id }: Child, live: KubeObject | undefined, owner: KubeObject): void {
     if (live === undefined) {
       return;
@@ -266,7 +266,7 @@ export class Applier {
     }
   }
 
-  /** The preconditions make sure that only what was looked at is deleted. */
+  /** The preconditions ensure that only the observed version is deleted. */
   async #delete(type: ResourceType, store: ChildStore, object: KubeObject, run: Run): Promise<void> {
     const { client, tracker } = this.#options;
     const { uid, resourceVersion } = object.metadata;
@@ -287,7 +287,7 @@ export class Applier {
     this.#changed({ action: 'deleted', type, key: keyOf(object), object }, run);
   }
 
-  /** Gives in, and finds out to whom. */
+  /** Stops correcting the child and finds out who changes it. */
   async #fight({ type, key, id, wanted }: Child, run: Run): Promise<Fight> {
     this.#count('fight');
     run.requests++;
@@ -303,7 +303,7 @@ export class Applier {
     const retryAfterMs = this.#fights.waitMs(id, this.#clock.monotonic());
     this.#log.warn(
       { type: typeName(type), key, managers, retryAfterMs },
-      'child keeps being changed by someone else',
+      'another client keeps changing a child',
     );
     return { type, key, managers, retryAfterMs };
   }
@@ -344,7 +344,7 @@ function newest(a: string, b = ''): string {
   return compareResourceVersions(a, b) >= 0 ? a : b;
 }
 
-/** Names in managedFields but ours, the latest first. Writers of status are no rivals. */
+/** Other names in managedFields, latest first. Managers of status do not count. */
 function otherManagers(object: KubeObject, own: string): string[] {
   const entries = (object.metadata.managedFields ?? [])
     .filter(isManagedFields)

@@ -1,4 +1,4 @@
-/** The Kubernetes API as typed calls on plain JSON: nothing that the server sends is lost, nothing is converted. */
+/** The Kubernetes API as typed calls on plain JSON. Nothing that the server sends is converted or dropped. */
 import { isKubeError, isStatus, KubeError } from './errors.ts';
 import type { KubeObject, ObjectKey, ResourceType } from './object.ts';
 import { collectionPath, objectPath, type Query } from './resource-path.ts';
@@ -19,12 +19,15 @@ export interface WriteOptions extends CallOptions {
   subresource?: string | undefined;
   /** Validate and answer without storing anything. */
   dryRun?: boolean | undefined;
-  /** Who owns the written fields. Default: the client's. */
+  /** Field manager of the write. Default: the client's. */
   fieldManager?: string | undefined;
 }
 
 export interface ApplyOptions extends WriteOptions {
-  /** Take fields over from other managers. Default true: a controller has no one to ask. */
+  /**
+   * Whether to take fields over from other managers. Default true, because a controller cannot resolve conflicts
+   * interactively.
+   */
   force?: boolean | undefined;
 }
 
@@ -35,15 +38,15 @@ export interface Selection {
 }
 
 export interface ListOptions extends CallOptions, Selection {
-  /** Objects per request. Default 50; 0 asks for all at once. */
+  /** Objects per page. Default 50; 0 requests all at once. */
   pageSize?: number | undefined;
-  /** Read no further page once there are this many. Default: all are read. */
+  /** Stop after this many objects. Default: no limit. */
   atMost?: number | undefined;
   /** Fetch only `metadata` (PartialObjectMetadata). */
   metadataOnly?: boolean | undefined;
 }
 
-/** How an object is kept of a list, or undefined to leave it out. Called for each page, so that what is dropped never adds up. */
+/** Maps each object of a list; undefined drops it. Called per page, so that dropped data does not accumulate in memory. */
 type Transform<T extends KubeObject> = (object: T) => T | undefined;
 
 export interface KubeList<T> {
@@ -52,7 +55,7 @@ export interface KubeList<T> {
 }
 
 export interface WatchOptions extends CallOptions, Selection {
-  /** Events after this version; without it the server begins with ADDED events of what exists. */
+  /** Start after this version. Without it, the server first sends ADDED events for existing objects. */
   resourceVersion?: string | undefined;
   /** When the server ends the watch. */
   timeoutSeconds?: number | undefined;
@@ -71,8 +74,8 @@ export interface DeleteOptions extends CallOptions {
 export type PatchBody = { merge: object } | { json: readonly object[] } | { strategic: object };
 
 /**
- * An object has up to 1.5 MiB (etcd's limit), and teams fill them: a page of the largest is 75 MiB of text, once as bytes
- * and once as objects. Of the 500 that client-go asks for, the text is longer than Node can hold.
+ * An object can have 1.5 MiB (limit of etcd), and tenants can create such objects. A page of 50 is then 75 MiB of text,
+ * held once as bytes and once as objects. A page of 500, as in client-go, would exceed the longest string in Node.
  */
 const PAGE_SIZE = 50;
 
@@ -80,7 +83,7 @@ const JSON_TYPE = 'application/json';
 const PARTIAL = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const PARTIAL_LIST = 'as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
-/** Calls throw KubeError when the server refuses or cannot be reached, and the signal's reason when aborted. */
+/** Calls throw KubeError if the server returns an error or cannot be reached, and the signal's reason if aborted. */
 export class KubeClient {
   readonly #transport: Transport;
   readonly #fieldManager: string;
@@ -100,8 +103,8 @@ export class KubeClient {
   }
 
   /**
-   * Reads all objects of a collection, page by page. When a page's snapshot has expired in between, reads all anew in
-   * one request, as client-go does. `apiVersion` and `kind`, which lists of built-in kinds leave out, are filled in.
+   * Reads all objects of a collection page by page. If the snapshot of the pages expires, reads everything again in one
+   * request, like client-go. Fills in `apiVersion` and `kind`, which lists of built-in kinds omit.
    */
   async list<T extends KubeObject>(
     type: ResourceType,
@@ -130,14 +133,13 @@ export class KubeClient {
     return { items, resourceVersion };
   }
 
-  /** Stores a new object. */
   async create<T extends KubeObject>(type: ResourceType, object: T, options: WriteOptions = {}): Promise<T> {
     const collection = collectionPath(type, object.metadata.namespace);
     const path = options.subresource ? objectPath(type, object.metadata, options.subresource) : collection;
     return this.#object<T>(this.#write('POST', path, JSON_TYPE, object, options));
   }
 
-  /** Server-side apply: creates the object, or sets the fields that `object` has and removes those we stopped sending. */
+  /** Server-side apply: creates the object, or sets the fields of `object` and removes those that are no longer sent. */
   async apply<T extends KubeObject>(
     type: ResourceType,
     object: KubeObject,
@@ -165,13 +167,13 @@ export class KubeClient {
     );
   }
 
-  /** Writes a whole object; fails with Conflict when it is not the version that was read. */
+  /** Replaces a whole object. Fails with Conflict if it has changed since it was read. */
   async replace<T extends KubeObject>(type: ResourceType, object: T, options: WriteOptions = {}): Promise<T> {
     const path = objectPath(type, object.metadata, options.subresource);
     return this.#object<T>(this.#write('PUT', path, JSON_TYPE, object, options));
   }
 
-  /** Asks for deletion. With finalizers or a grace period the object stays for a while. */
+  /** Requests deletion. With finalizers or a grace period the object remains for a while. */
   async delete(type: ResourceType, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
     await this.#transport.request({
       method: 'DELETE',
@@ -183,9 +185,9 @@ export class KubeClient {
   }
 
   /**
-   * Streams changes until the server ends the watch or the signal aborts. Bookmarks are asked for.
-   * @throws KubeError also for an ERROR event (`Expired` when the resourceVersion is too old) and for a line that is not
-   * an event (`Malformed`).
+   * Streams changes, including bookmarks, until the server ends the watch or the signal aborts.
+   * @throws KubeError also for an ERROR event (`Expired` if the resourceVersion is too old) and for an invalid line
+   * (`Malformed`).
    */
   async *watch<T extends KubeObject>(
     type: ResourceType,
@@ -209,12 +211,12 @@ export class KubeClient {
     yield* readWatch<T>(chunks, `WATCH ${path}`);
   }
 
-  /** A request to any path, with its answer as text. */
+  /** Sends a request to any path and returns the response as text. */
   async raw(request: Omit<Request, 'method'> & { method?: Request['method'] }): Promise<Response> {
     return this.#transport.request({ method: 'GET', ...request });
   }
 
-  /** A response as it arrives, such as the log of a pod. Iterate it to its end or abort, else its socket stays open. */
+  /** Streams a response, such as the log of a pod. Read it to the end or abort, because the socket otherwise stays open. */
   async stream(request: Omit<Request, 'method' | 'body' | 'idempotent'>): Promise<AsyncIterable<Uint8Array>> {
     return this.#transport.stream({ method: 'GET', ...request });
   }
@@ -291,7 +293,7 @@ function selectors(selection: Selection): Query {
   return { labelSelector: selection.labelSelector, fieldSelector: selection.fieldSelector };
 }
 
-/** The plain type is named too: a server that cannot convert answers with the whole objects. */
+/** The plain type is also accepted: a server that cannot convert returns whole objects. */
 function accept(parameters: string | undefined): Record<string, string> {
   return { accept: parameters ? `${JSON_TYPE};${parameters},${JSON_TYPE}` : JSON_TYPE };
 }

@@ -1,15 +1,15 @@
-/** Time as an injected dependency, so that tests decide when it passes. */
+/** Time as a dependency that tests can control. */
 
 export interface Clock {
   /** Wall time in milliseconds since the epoch. It can jump: use it for timestamps only. */
   now(): number;
   /** Milliseconds from an arbitrary start. It never jumps: use it for durations and deadlines. */
   monotonic(): number;
-  /** Calls back once after `ms`. Returns a function that cancels the call. */
+  /** Calls back once after `ms`. Returns a function that cancels the timer. */
   setTimeout(callback: () => void, ms: number): () => void;
 }
 
-/** The clock of the process. Its timers keep the process alive, as those of Node do. */
+/** The clock of the process. Like Node's own timers, its timers keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -19,7 +19,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves after `ms`; rejects with the signal's reason when that aborts first. */
+/** Resolves after `ms`. Rejects with the signal's reason if that aborts first. */
 export function sleep(
   ms: number,
   { clock = systemClock, signal }: { clock?: Clock; signal?: AbortSignal | undefined } = {},
@@ -41,12 +41,12 @@ export function sleep(
   });
 }
 
-/** A time as `metav1.MicroTime` (six fractional digits), which Leases and Events need: the API server refuses three. */
+/** A time as `metav1.MicroTime`, for Leases and Events. It needs six fractional digits; the API server rejects three. */
 export function microTime(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '000Z');
 }
 
-/** A time as `metav1.Time`: whole seconds, since that is what the API server keeps. */
+/** A time as `metav1.Time`, in whole seconds, which is the resolution that the API server stores. */
 export function secondTime(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

@@ -1,4 +1,4 @@
-/** metav1.Condition: what an object says about itself, in the form that kubectl, Argo CD and Flux understand. */
+/** metav1.Condition, which kubectl, Argo CD and Flux understand. */
 import { secondTime } from './clock.ts';
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
@@ -6,7 +6,7 @@ export type ConditionStatus = 'True' | 'False' | 'Unknown';
 export interface Condition {
   type: string;
   status: ConditionStatus;
-  /** CamelCase, stable: users and alerts match on it. */
+  /** CamelCase and stable, because users and alerts match on it. */
   reason: string;
   message: string;
   observedGeneration?: number | undefined;
@@ -14,22 +14,22 @@ export interface Condition {
   lastTransitionTime: string;
 }
 
-/** Longest message that metav1.Condition allows; an API server's refusal quotes what it refuses, and can be longer. */
+/** Longest message of a metav1.Condition, in characters. Quoted errors of the API server can be longer. */
 const MAX_MESSAGE = 32_768;
 
-/** A condition as it should be now; when it became so is worked out. */
+/** The desired condition. The transition time is derived. */
 export type ConditionUpdate = Omit<Condition, 'lastTransitionTime'>;
 
 export interface SetOptions {
   /** Milliseconds since the epoch. */
   now: number;
-  /** Types in the order in which to list them; all others follow in the order of their names. */
+  /** Types in listing order. All others follow alphabetically. */
   order?: readonly string[];
 }
 
 /**
- * The conditions after these updates. Types that are not updated stay. `lastTransitionTime` moves only when `status`
- * changes, so that the same updates again give the same list.
+ * Applies updates to the conditions. Other types stay. `lastTransitionTime` only changes with `status`, so repeating the
+ * same updates gives the same list.
  */
 export function setConditions(
   existing: readonly Condition[] | undefined,

@@ -1,4 +1,4 @@
-/** Where the API server is and who we are to it. */
+/** The address of the API server and the credentials for it. */
 import { withoutTrailing } from './without-trailing.ts';
 /** TLS settings in the form that Node's `tls.connect` takes. */
 export interface TlsOptions {
@@ -9,24 +9,24 @@ export interface TlsOptions {
   rejectUnauthorized?: boolean;
 }
 
-/** What authenticates a request. Both parts can change while the process runs. */
+/** Credentials of a request. Both parts can change while the process runs. */
 export interface Credentials {
   headers: Record<string, string>;
   tls: TlsOptions;
 }
 
 export interface Connection {
-  /** Base URL of the API server, without a slash at its end. */
+  /** Base URL of the API server, without a trailing slash. */
   readonly server: string;
-  /** The namespace that the context or the pod names. */
+  /** Namespace of the context or the pod. */
   readonly namespace: string | undefined;
-  /** HTTP proxy on the way to the server. */
+  /** HTTP proxy to reach the server. */
   readonly proxyUrl?: string | undefined;
-  /** Current credentials. `fresh` skips every cache: the server refused the last ones. */
+  /** Current credentials. `fresh` bypasses all caches, because the server rejected the last ones. */
   credentials(options: { fresh: boolean; signal?: AbortSignal | undefined }): Promise<Credentials>;
 }
 
-/** No way to find out which API server to talk to. */
+/** The API server to connect to cannot be determined. */
 export class ConnectionConfigError extends Error {
   override readonly name = 'ConnectionConfigError';
   readonly code = 'CONNECTION_CONFIG';
@@ -41,7 +41,7 @@ export interface DirectOptions {
   token?: string;
 }
 
-/** A connection from values at hand, without any file. */
+/** A connection from explicit values, without a file. */
 export function connectionTo({
   server,
   namespace,

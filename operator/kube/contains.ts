@@ -1,9 +1,9 @@
-/** Whether a live object already has every field that is wanted of it. */
+/** Compares a live object with desired fields. */
 
 /**
- * True when each member of `wanted` is in `live` with the same value; `live` may have more members. Lists must have the
- * same length and order; an empty one may be absent, because the API server drops those of built-in kinds. A false answer for equal meaning (such as `1000m` and `1`) costs a needless request, never a
- * missed change.
+ * Whether each member of `wanted` is in `live` with the same value; `live` may have more. Lists must have the same length
+ * and order, but an empty list may be absent, because the API server drops those of built-in kinds. A false result for
+ * equivalent values (such as `1000m` and `1`) costs one request and never hides a change.
  */
 export function contains(live: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted)) {

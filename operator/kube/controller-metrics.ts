@@ -1,10 +1,10 @@
-/** The metrics that every controller-runtime controller has, under the same names. */
+/** The metrics of a controller, with the names of controller-runtime. */
 import type { Registry } from 'prom-client';
 import { counter, gauge, histogram } from './metrics.ts';
 
 export type ReconcileOutcome = 'success' | 'error' | 'requeue' | 'requeue_after';
 
-/** What a controller tells about itself. */
+/** What a controller reports about itself. */
 export interface ControllerObserver {
   started(): void;
   finished(seconds: number): void;
@@ -16,7 +16,7 @@ export interface ControllerObserver {
 
 const OUTCOMES: readonly ReconcileOutcome[] = ['success', 'error', 'requeue', 'requeue_after'];
 
-/** controller-runtime's buckets of reconcile time. */
+/** controller-runtime's buckets of the reconcile duration. */
 const BUCKETS = [
   0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25,
   1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60,
@@ -32,7 +32,7 @@ const SILENT: ControllerObserver = {
   staleCache: ignore,
 };
 
-/** An observer that keeps the `controller_runtime_*` metrics, all set to zero at first; without a registry it does nothing. */
+/** An observer that updates the `controller_runtime_*` metrics, which start at zero. Does nothing without a registry. */
 export function observeController(
   registry: Registry | undefined,
   controller: string,

@@ -1,4 +1,4 @@
-/** Runs a reconcile function for keys of one kind: what controller-runtime's Controller does. */
+/** Runs a reconcile function for queued keys, like the Controller of controller-runtime. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { aborted, type Deadline, deadline } from './abort.ts';
@@ -11,20 +11,20 @@ import type { KubeObject } from './object.ts';
 import type { Watchable } from './store.ts';
 import { type AddOptions, LOW_PRIORITY, WorkQueue } from './work-queue.ts';
 
-/** A reconcile that took longer than the controller allows. */
+/** A reconcile exceeded the time limit of its controller. */
 export class ReconcileTimeoutError extends Error {
   override readonly name = 'ReconcileTimeoutError';
   readonly code = 'RECONCILE_TIMEOUT';
 }
 
 export interface ReconcileContext {
-  /** Aborts when the time is up or the process must end. Pass it to everything that waits. */
+  /** Aborts on timeout or shutdown. Pass it to everything that waits. */
   signal: AbortSignal;
   log: Logger;
 }
 
 export interface ReconcileResult {
-  /** Run this key again after this time, whatever happens. */
+  /** Run this key again after this time in any case. */
   requeueAfterMs?: number | undefined;
 }
 
@@ -39,17 +39,17 @@ export interface ControllerOptions {
   /** Label of its metrics and log lines. */
   name: string;
   reconcile: Reconcile;
-  /** The keys to work on, which others may add to. Default: one of its own. */
+  /** The queue of keys, if it is shared. Default: its own. */
   queue?: WorkQueue;
   /** Keys worked on at once. Default 4. */
   concurrency?: number;
-  /** When a reconcile's signal aborts. Default 60 s. */
+  /** Time limit of a reconcile. Default 60 s. */
   timeoutMs?: number;
-  /** How long running reconciles may go on after a stop. Default 20 s. */
+  /** How long running reconciles may continue after a stop. Default 20 s. */
   drainMs?: number;
   /** Longest retry delay. Default 60 s. */
   maxRetryDelayMs?: number;
-  /** False while the local copies lag behind this key's own last writes: it is tried again in 100 ms. */
+  /** False while the cache does not show the last writes for this key. It is then retried after 100 ms. */
   ready?: (key: Key) => boolean;
   log?: Logger;
   registry?: Registry | undefined;
@@ -60,9 +60,9 @@ export interface ControllerOptions {
 export interface WatchMapping<T extends KubeObject> {
   /** The keys that an object concerns. Called for the old and the new state. Default: its own key. */
   map?: (object: T) => Iterable<Key>;
-  /** False for an update that makes no difference. Default: every update counts. */
+  /** False for an update that does not matter. Default: every update matters. */
   changed?: (old: T, now: T) => boolean;
-  /** Waits so long with a live change, so that many that come together count as one. Default 0. */
+  /** Delays live changes by this time, so that a burst counts as one. Default 0. */
   afterMs?: number;
 }
 
@@ -100,8 +100,8 @@ export class Controller {
   }
 
   /**
-   * Works on the keys that a store's changes concern. Before `run` they collect in the queue. What a first list brings
-   * waits behind live changes.
+   * Enqueues the keys that changes of a store concern, also before `run`. Objects of the first list have lower priority
+   * than live changes.
    */
   watch<T extends KubeObject>(store: Watchable<T>, mapping: WatchMapping<T> = {}): void {
     const map = mapping.map ?? ((object: T) => [keyOf(object)]);
@@ -117,14 +117,14 @@ export class Controller {
     });
   }
 
-  /** Asks for a reconcile, at once or after a time. */
+  /** Enqueues a key, at once or after a time. */
   enqueue(key: Key, { afterMs = 0, ...options }: AddOptions & { afterMs?: number } = {}): void {
     this.#queue.addAfter(key, afterMs, options);
   }
 
   /**
-   * Works until the signal aborts, then lets running reconciles end; those that outlast `drainMs` have their signal
-   * aborted. Resolves when all have ended.
+   * Works until the signal aborts, then waits for running reconciles. Those that exceed `drainMs` have their signal
+   * aborted. Resolves once all have ended.
    */
   async run(signal: AbortSignal): Promise<void> {
     const force = new AbortController();
@@ -143,7 +143,7 @@ export class Controller {
       } finally {
         this.#queue.done(key);
       }
-      // Most reconciles make no request. Thousands in a row would keep the lease, the probes and all watches waiting.
+      // Most reconciles make no request. Without a pause, thousands in a row would block the Lease, probes and watches.
       await nextTurn();
     }
   }
@@ -186,13 +186,13 @@ export class Controller {
 
   #failed(key: Key, error: unknown, log: Logger, force: AbortSignal): void {
     if (force.aborted) {
-      log.info({ err: error }, 'reconcile stopped, the process is ending');
+      log.info({ err: error }, 'reconcile aborted, the process is shutting down');
       return;
     }
     const retryInMs = this.#queue.addRateLimited(key);
     if (isKubeError(error, 'Conflict')) {
       this.#observer.result('requeue');
-      log.debug({ reason: error.message, retryInMs }, 'object changed meanwhile, reconciling again');
+      log.debug({ reason: error.message, retryInMs }, 'object has changed, reconciling again');
       return;
     }
     this.#observer.result('error');
@@ -211,7 +211,7 @@ export class Controller {
   }
 }
 
-/** Errors that only a mistake in the code brings: what a panic is in Go. */
+/** Errors that only a bug can cause, like a panic in Go. */
 function isPanic(error: unknown): boolean {
   return (
     !(error instanceof Error) ||

@@ -1,4 +1,4 @@
-/** Keys that become due at a time: a binary heap with at most one live entry a key. */
+/** Keys that become due at a time: a binary heap with at most one live entry per key. */
 import type { Key } from './key.ts';
 
 export interface DelayedKey {
@@ -64,7 +64,7 @@ export class DelayHeap {
     }
   }
 
-  /** An entry that an earlier one replaced stays in the heap until it comes up. */
+  /** A replaced entry stays in the heap until it comes to the top. */
   #dropReplaced(): void {
     for (let first = this.#heap[0]; first && this.#live.get(first.key) !== first; first = this.#heap[0]) {
       this.#removeFirst();

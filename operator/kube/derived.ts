@@ -1,4 +1,4 @@
-/** Values computed of objects, kept for as long as what they were computed of is the same. */
+/** Caches values that are computed from objects, for as long as the inputs are the same. */
 import type { KubeObject } from './object.ts';
 import { PerObject } from './per-object.ts';
 import type { Watchable } from './store.ts';
@@ -10,9 +10,9 @@ interface Entry<V> {
 }
 
 /**
- * One value for each object of a store. It is computed when it is read, again when the object's generation or one of the
- * other inputs is another, or after a change of a store that was named to `dropOn`, and is forgotten with the object. Of an
- * object that the store does not have, it is computed each time.
+ * One value per object of a store. It is computed on first read, and again when the object's generation or another input
+ * changes, or after a change of a store that was passed to `dropOn`. It is dropped with the object. For an object that is
+ * not in the store, it is computed on every read.
  */
 export class Derived<V> {
   readonly #entries: PerObject<Entry<V>>;
@@ -21,7 +21,7 @@ export class Derived<V> {
     this.#entries = new PerObject(objects);
   }
 
-  /** From now on, a change of the store drops the values of the objects whose UIDs are returned for it. */
+  /** Drops the values of the objects whose UIDs `uidsOf` returns for a change of this store. */
   dropOn<T extends KubeObject>(
     store: Watchable<T>,
     uidsOf: (object: T) => Iterable<string | undefined>,
@@ -32,7 +32,10 @@ export class Derived<V> {
     return this;
   }
 
-  /** What `compute` returns, or returned before for the same object, generation and inputs (by identity). Keeps no error. */
+  /**
+   * The result of `compute`, cached for the same object, generation and inputs (compared by identity). Errors are not
+   * cached.
+   */
   of<T extends KubeObject>(object: T, inputs: readonly unknown[], compute: (object: T) => V): V {
     const { uid, generation } = object.metadata;
     const known = this.#entries.get(uid);
@@ -42,7 +45,7 @@ export class Derived<V> {
     return value;
   }
 
-  /** Forgets the value of one object. */
+  /** Drops the value of one object. */
   drop(uid: string | undefined): void {
     this.#entries.delete(uid);
   }
@@ -51,7 +54,7 @@ export class Derived<V> {
 function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a === b) return true;
   if (a.length !== b.length) return false;
-  // Asked for thousands of objects at once.
+  // A plain loop, because it runs for thousands of objects at once.
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }

@@ -1,17 +1,17 @@
-/** The connection pool to the API server: one for all requests, replaced only when TLS material changes. */
+/** The connection pool to the API server. It is shared by all requests and replaced only if the TLS material changes. */
 import { createHash } from 'node:crypto';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import type { Connection, TlsOptions } from './connection.ts';
 
-/** Idle sockets older than this are closed by us; Go's API server keeps them for 90 s or more. */
+/** Idle time before a socket is closed. Go's API server keeps idle sockets for 90 s or more. */
 const KEEP_ALIVE_MS = 30_000;
 
-/** After this silence the kernel probes the peer each second; ten probes unanswered and the socket is dead. */
+/** Idle time before the kernel probes the peer once per second. After ten unanswered probes the socket is closed. */
 const TCP_KEEP_ALIVE_MS = 15_000;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Hands out the pool for the TLS material of the moment. */
+/** Provides the pool for the present TLS material. */
 export class DispatcherHolder {
   readonly #connection: Connection;
   readonly #connections: number;
@@ -22,7 +22,7 @@ export class DispatcherHolder {
     this.#connections = connections;
   }
 
-  /** The pool. Requests and watches on the pool before a rotation end in their own time. */
+  /** The pool. Requests and watches that started before a rotation finish on the previous pool. */
   get(tls: TlsOptions): Dispatcher {
     if (this.#current?.tls === tls) {
       return this.#current.dispatcher;
@@ -37,15 +37,15 @@ export class DispatcherHolder {
     return dispatcher;
   }
 
-  /** Ends every request and closes all sockets. */
+  /** Aborts all requests and closes all sockets. */
   async close(): Promise<void> {
     await this.#current?.dispatcher.destroy();
     this.#current = undefined;
   }
 
   /**
-   * HTTP/1.1 on purpose: undici's HTTP/2 had a PATCH hang while a watch was open on the same connection, and leaks on
-   * abort (undici #5524, #5566, #5381).
+   * HTTP/1.1, because with undici's HTTP/2 a PATCH hung while a watch was open on the same connection, and aborts leak
+   * (undici #5524, #5566, #5381).
    */
   #create(tls: TlsOptions): Dispatcher {
     const pool = {

@@ -1,7 +1,7 @@
 /**
- * Leader election on a Lease, by client-go's rules (tools/leaderelection): whether another's lease has run out is judged
- * by how long we have seen it unchanged, never by the times in it, so clocks need not agree. It is no fencing: writes
- * must be safe on their own.
+ * Leader election on a Lease, by the rules of client-go (tools/leaderelection). Whether the Lease of another holder has
+ * expired depends on how long it was seen unchanged, not on the timestamps in it, so clocks need not agree. It does not
+ * fence: writes have to be safe on their own.
  */
 import type { Registry } from 'prom-client';
 import { deadline } from './abort.ts';
@@ -16,16 +16,16 @@ import { stableStringify } from './stable-hash.ts';
 
 export interface LeaderElectorOptions {
   client: Pick<KubeClient, 'get' | 'create' | 'replace'>;
-  /** Of the Lease. */
+  /** Namespace of the Lease. */
   namespace: string;
   name: string;
-  /** Unique to this process, such as the pod's name and a random part. */
+  /** Unique per process, for example the pod name and a random suffix. */
   identity: string;
   /** How long others wait after the last renewal that they saw. Default 15 s. */
   leaseDurationMs?: number;
   /** How long the holder may go without a renewal. Default 10 s. */
   renewDeadlineMs?: number;
-  /** Between attempts. Default 2 s. */
+  /** Interval between attempts. Default 2 s. */
   retryPeriodMs?: number;
   log?: Logger;
   registry?: Registry | undefined;
@@ -34,13 +34,13 @@ export interface LeaderElectorOptions {
 }
 
 export interface ElectionCallbacks {
-  /** Called once, when this process leads. */
+  /** Called once, when this process becomes the leader. */
   onElected(): void;
-  /** Called once, when the lease was lost. Someone else may lead at once: stop everything, by exiting. */
+  /** Called once, when the Lease was lost. Another process may lead at once, so exit. */
   onLost(reason: string): void;
 }
 
-/** client-go's jitter of the wait between attempts to acquire. */
+/** client-go's jitter of the interval between attempts to acquire. */
 const JITTER = 1.2;
 
 export class LeaderElector {
@@ -54,12 +54,12 @@ export class LeaderElector {
   readonly #setMaster: (value: 0 | 1) => void;
   readonly #countSlowPath: () => void;
   #lease: Lease | undefined;
-  /** The record as last seen to change, and when that was. */
+  /** The record as it was last seen to change, and when that was. */
   #observed: { record: string; at: number } | undefined;
-  /** When the request of the last successful renewal was sent; undefined while not leading. */
+  /** When the last successful renewal was sent; undefined while not leading. */
   #renewedAt: number | undefined;
 
-  /** @throws RangeError when the times would let two lead at once. */
+  /** @throws RangeError if the durations would allow two leaders at once. */
   constructor(options: LeaderElectorOptions) {
     this.#options = options;
     this.#leaseDurationMs = options.leaseDurationMs ?? 15_000;
@@ -81,12 +81,12 @@ export class LeaderElector {
     this.#countSlowPath = slowPathCounter(options.registry, options.name);
   }
 
-  /** Whether this process leads, as far as it can know: false as soon as the renewal is overdue. */
+  /** Whether this process leads, as far as it knows. False as soon as the renewal is overdue. */
   get isLeader(): boolean {
     return this.#renewedAt !== undefined && this.#clock.monotonic() < this.#renewedAt + this.#renewDeadlineMs;
   }
 
-  /** Tries to lead until the signal aborts, then gives the lease back. Resolves also after `onLost`. */
+  /** Tries to lead until the signal aborts, then releases the Lease. Also resolves after `onLost`. */
   async run(signal: AbortSignal, callbacks: ElectionCallbacks): Promise<void> {
     if (!(await this.#acquire(signal))) {
       return;
@@ -101,7 +101,7 @@ export class LeaderElector {
     this.#renewedAt = undefined;
     this.#setMaster(0);
     if (lost !== undefined) {
-      this.#log.error({ reason: lost }, 'lost the lease');
+      this.#log.error({ reason: lost }, 'lost the Lease');
       callbacks.onLost(lost);
     }
   }
@@ -117,7 +117,7 @@ export class LeaderElector {
     return false;
   }
 
-  /** Renews until the signal aborts (undefined), or the lease is lost (why). */
+  /** Renews until the signal aborts (undefined) or the Lease is lost (the reason). */
   async #hold(signal: AbortSignal): Promise<string | undefined> {
     while (!signal.aborted) {
       const leftMs = (this.#renewedAt ?? 0) + this.#renewDeadlineMs - this.#clock.monotonic();
@@ -126,7 +126,7 @@ export class LeaderElector {
       try {
         await sleep(this.#retryPeriodMs, { clock: this.#clock, signal: limit.signal });
         if ((await this.#attempt(limit.signal)) === 'taken') {
-          return `taken by ${this.#lease?.spec?.holderIdentity ?? 'someone who has given it back'}`;
+          return `taken by ${this.#lease?.spec?.holderIdentity ?? 'another process, which has released it'}`;
         }
         limit.signal.throwIfAborted();
       } catch (error) {
@@ -140,7 +140,7 @@ export class LeaderElector {
     return undefined;
   }
 
-  /** One try to take or renew the lease. `failed` is a try that may work next time. */
+  /** One attempt to acquire or renew the Lease. After `failed` the next attempt may succeed. */
   async #attempt(signal: AbortSignal): Promise<'held' | 'taken' | 'failed'> {
     try {
       if (this.#renewedAt !== undefined && this.#lease !== undefined) {
@@ -162,7 +162,7 @@ export class LeaderElector {
       return 'held';
     } catch (error) {
       if (!signal.aborted && !isKubeError(error, 'Conflict', 'AlreadyExists')) {
-        this.#log.warn({ err: error }, 'lease could not be read or written, trying again');
+        this.#log.warn({ err: error }, 'cannot read or write the Lease, retrying');
       }
       return 'failed';
     }
@@ -186,7 +186,7 @@ export class LeaderElector {
     }
   }
 
-  /** The time counts from before the request: the server may have stored it at any moment since. */
+  /** The time is taken before the request, because the server may store the renewal at any moment after it. */
   async #claim(lease: Lease | undefined, signal: AbortSignal): Promise<Lease> {
     const { client, namespace, name, identity } = this.#options;
     const sentAt = this.#clock.monotonic();
@@ -215,7 +215,7 @@ export class LeaderElector {
     }
   }
 
-  /** For a holder any other name is the end, however old: someone may have led in between. */
+  /** For the present holder, any other name means that the Lease is lost, because another process may have led in between. */
   #isTaken(lease: Lease): boolean {
     const { holderIdentity, leaseDurationSeconds } = lease.spec ?? {};
     if (holderIdentity === this.#options.identity) {
@@ -231,16 +231,16 @@ export class LeaderElector {
     return this.#clock.monotonic() < (this.#observed?.at ?? 0) + durationMs;
   }
 
-  /** Lets the next one lead at once instead of after the lease's duration. */
+  /** Releases the Lease, so that the next leader does not have to wait until it expires. */
   async #release(): Promise<void> {
     try {
       await this.#giveBack(this.#lease).catch(async (error: unknown) => {
         if (!isKubeError(error, 'Conflict')) throw error;
-        // The renewal that the stop cut short has arrived all the same.
+        // The renewal that was in flight at shutdown was stored after all.
         await this.#giveBack(await this.#read());
       });
     } catch (error) {
-      this.#log.warn({ err: error }, 'lease could not be given back, it runs out by itself');
+      this.#log.warn({ err: error }, 'cannot release the Lease, it will expire');
     }
   }
 
@@ -248,7 +248,7 @@ export class LeaderElector {
     if (lease?.spec?.holderIdentity !== this.#options.identity) return;
     const spec = released(lease.spec, this.#clock.now());
     await this.#options.client.replace(LEASES, { ...lease, spec }, { timeoutMs: this.#retryPeriodMs });
-    this.#log.info({}, 'gave the lease back');
+    this.#log.info({}, 'released the Lease');
   }
 }
 

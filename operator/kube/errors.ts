@@ -1,4 +1,4 @@
-/** What the API server, or the way to it, can answer instead of an object. */
+/** Errors of the API server and of the connection to it. */
 
 const CODES_BY_STATUS = {
   400: 'BadRequest',
@@ -20,8 +20,8 @@ const CODES_BY_STATUS = {
 } as const;
 
 /**
- * Stable codes of a KubeError. `Timeout`: our deadline or the server's (504) passed. `ConnectionFailed`: no answer.
- * `Malformed`: an answer that is not what the API promises. `Unknown`: a status that this list does not have.
+ * Stable codes of a KubeError. `Timeout`: the client's deadline or the server's (504) passed. `ConnectionFailed`: no
+ * response. `Malformed`: a response that violates the API. `Unknown`: a status that is not in this list.
  */
 export type KubeErrorCode =
   | (typeof CODES_BY_STATUS)[keyof typeof CODES_BY_STATUS]
@@ -55,7 +55,7 @@ export interface StatusDetails {
   retryAfterSeconds?: number;
 }
 
-/** The part of metav1.Status that errors are made of. */
+/** The fields of metav1.Status that errors use. */
 export interface Status {
   kind?: string;
   code?: number;
@@ -66,20 +66,20 @@ export interface Status {
 
 export interface KubeErrorOptions {
   code: KubeErrorCode;
-  /** HTTP status; 0 when there was no answer. */
+  /** HTTP status; 0 if there was no response. */
   status?: number;
   /** The server's `reason`, such as `NotFound`. */
   reason?: string;
-  /** What was asked, such as `GET /api/v1/pods`. */
+  /** The request, such as `GET /api/v1/pods`. */
   request: string;
   message: string;
   details?: StatusDetails | undefined;
-  /** How long the server wants us to wait, in milliseconds. */
+  /** Delay that the server asks for, in milliseconds. */
   retryAfterMs?: number | undefined;
   cause?: unknown;
 }
 
-/** A request that failed. Never carries headers or the request's body. */
+/** A failed request. Contains neither headers nor the request body. */
 export class KubeError extends Error {
   override readonly name = 'KubeError';
   readonly code: KubeErrorCode;
@@ -99,18 +99,18 @@ export class KubeError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 
-  /** Whether the same request can succeed later without anybody changing it. */
+  /** Whether the same request can succeed later without any change. */
   get retryable(): boolean {
     return RETRYABLE.has(this.code);
   }
 }
 
-/** Whether an error is a KubeError, and one of these codes if any are given. */
+/** Whether an error is a KubeError with one of these codes, or with any code if none is given. */
 export function isKubeError(error: unknown, ...codes: KubeErrorCode[]): error is KubeError {
   return error instanceof KubeError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** Whether nothing can be made in a namespace because it is being deleted: the cause that NamespaceLifecycle gives. */
+/** Whether the request failed because the namespace is being deleted. NamespaceLifecycle gives this cause. */
 export function isNamespaceTerminating(error: unknown): boolean {
   return (
     isKubeError(error, 'Forbidden') &&
@@ -119,8 +119,8 @@ export function isNamespaceTerminating(error: unknown): boolean {
 }
 
 /**
- * How an API server begins its answer to an apply of fields that a type does not have, or of list items with the same
- * key. It is a 500, and yet the fault of what was sent (apimachinery, structuredmerge.go).
+ * Prefix of the API server's error for an apply with unknown fields or duplicate list keys. The status is 500, although the
+ * request is at fault (apimachinery, structuredmerge.go).
  */
 const NOT_APPLICABLE = 'failed to create typed patch object';
 
@@ -135,7 +135,7 @@ function codeOf(httpStatus: number, { reason, message }: Status): KubeErrorCode 
   return codes[httpStatus] ?? 'Unknown';
 }
 
-/** The error of a metav1.Status, from a response's body or a watch's ERROR event. */
+/** Converts a metav1.Status from a response body or an ERROR event to an error. */
 export function errorFromStatus(
   status: Status,
   {
@@ -157,7 +157,7 @@ export function errorFromStatus(
   });
 }
 
-/** The error of an HTTP response. `body` may be a metav1.Status or anything a proxy in between wrote. */
+/** Converts an HTTP response to an error. `body` may be a metav1.Status or text from a proxy. */
 export function errorFromResponse(
   httpStatus: number,
   body: string,

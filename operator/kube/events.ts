@@ -1,4 +1,4 @@
-/** Kubernetes Events: what happened to an object, for those who `kubectl describe` it. */
+/** Kubernetes Events, as shown by `kubectl describe`. */
 import { createHash } from 'node:crypto';
 import type { KubeClient } from './client.ts';
 import { type Clock, microTime, systemClock } from './clock.ts';
@@ -13,9 +13,9 @@ export interface EventInput {
   type: 'Normal' | 'Warning';
   /** CamelCase, stable. */
   reason: string;
-  /** What was done or tried, such as `Scale`. */
+  /** The action, such as `Scale`. */
   action: string;
-  /** For people: what changed, to which value. At most 1 kB; longer text is cut. */
+  /** What changed and to which value, for users. Text above 1 kB is truncated. */
   note: string;
   related?: KubeObject;
 }
@@ -36,21 +36,24 @@ interface PendingEvent {
   at: number;
 }
 
-/** The same event again within this time is left out (Karpenter's recorder). */
+/** An identical event within this time is dropped (like Karpenter's recorder). */
 const REPEAT_MS = 120_000;
 
-/** Events of one object in a row (client-go's spam filter), and from then on one in this time: a model may sleep and wake every few minutes. */
+/**
+ * Burst of events per object (client-go's spam filter), and the interval after that. A model may sleep and wake every few
+ * minutes.
+ */
 const PER_OBJECT = { capacity: 25, refillMs: 60_000 };
 
-/** Events that may wait for the API server; more than that are dropped (client-go's length of queue). */
+/** Most events that may be pending; more are dropped (client-go's queue length). */
 const MAX_PENDING = 1_000;
 
-/** Entries remembered for repeats and rates; with more, those that no longer matter are swept out. */
+/** Number of entries for repeats and rates above which expired ones are removed. */
 const SWEEP_ABOVE = 4_096;
 
 const MAX_NOTE = 1_024;
 
-/** Records events without making anyone wait; `run` sends them. */
+/** Records events without blocking the caller. `run` sends them. */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #log: Logger;
@@ -67,26 +70,26 @@ export class EventRecorder {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** For messages of whoever runs it. */
+  /** For log messages. */
   get name(): string {
     return 'events';
   }
 
-  /** Queues an event, unless it is a repetition or one too many. */
+  /** Queues an event unless it is repeated or exceeds the rate limit. */
   emit(regarding: KubeObject, input: EventInput): void {
     const now = this.#clock.monotonic();
     if (this.#isRepeat(regarding, input, now) || !this.#hasBudget(regarding, now)) {
       return;
     }
     if (this.#pending.length >= MAX_PENDING) {
-      this.#log.debug({ reason: input.reason }, 'event dropped, too many wait');
+      this.#log.debug({ reason: input.reason }, 'event dropped, too many are pending');
       return;
     }
     this.#pending.push({ regarding, input, at: this.#clock.now() });
     this.#wake?.();
   }
 
-  /** Sends events until the signal aborts; those that wait then are sent before it resolves, as long as each succeeds. */
+  /** Sends events until the signal aborts, then sends the pending ones as long as none fails. */
   async run(signal: AbortSignal): Promise<void> {
     const onAbort = () => this.#wake?.();
     signal.addEventListener('abort', onAbort, { once: true });
@@ -138,15 +141,15 @@ export class EventRecorder {
     return bucket.take(now);
   }
 
-  /** An event that cannot be written is not worth stopping for; the transport has retried already. */
+  /** A failed event is only logged. The transport has already retried it. */
   async #send(event: PendingEvent): Promise<boolean> {
     try {
       await this.#options.client.create(EVENTS, this.#object(event));
       return true;
     } catch (error) {
-      // Its namespace goes, and events with it.
+      // Events are deleted with their namespace.
       if (!isNamespaceTerminating(error))
-        this.#log.warn({ err: error, reason: event.input.reason }, 'event could not be written');
+        this.#log.warn({ err: error, reason: event.input.reason }, 'cannot write event');
       return false;
     }
   }
@@ -179,7 +182,7 @@ function reference(object: KubeObject): Record<string, string | undefined> {
   return { apiVersion: object.apiVersion, kind: object.kind, name, namespace, uid, resourceVersion };
 }
 
-/** The server counts bytes. */
+/** The limit is in bytes. */
 function cut(note: string): string {
   const bytes = Buffer.from(note);
   return bytes.length <= MAX_NOTE

@@ -1,14 +1,17 @@
-/** Stops us from undoing the same foreign change for ever when someone else keeps making it (Crossplane's circuit breaker). */
+/**
+ * Limits how often the same foreign change is reverted while another client keeps making it (like Crossplane's circuit
+ * breaker).
+ */
 import { TokenBucket } from './token-bucket.ts';
 
 export interface FightOptions {
-  /** Corrections of one object in a row before we give in. Default 10. */
+  /** Most consecutive corrections of one object. Default 10. */
   burst?: number;
-  /** From then on one correction in this time. Default 10 s. */
+  /** Interval between corrections after that. Default 10 s. */
   intervalMs?: number;
 }
 
-/** A budget of corrections for each object. */
+/** A budget of corrections per object. */
 export class FightBreaker {
   readonly #burst: number;
   readonly #intervalMs: number;
@@ -19,7 +22,7 @@ export class FightBreaker {
     this.#intervalMs = intervalMs;
   }
 
-  /** Takes a correction off the budget of an object; false when it is used up. */
+  /** Takes one correction from the budget of an object. False if the budget is exhausted. */
   allow(id: string, now: number): boolean {
     const bucket =
       this.#buckets.get(id) ?? new TokenBucket({ capacity: this.#burst, refillMs: this.#intervalMs, now });
@@ -27,17 +30,17 @@ export class FightBreaker {
     return bucket.take(now);
   }
 
-  /** Puts a correction back that changed nothing. */
+  /** Returns a correction that changed nothing. */
   refund(id: string): void {
     this.#buckets.get(id)?.refund();
   }
 
-  /** Milliseconds until the next correction of an object. */
+  /** Milliseconds until the next correction of an object is allowed. */
   waitMs(id: string, now: number): number {
     return this.#buckets.get(id)?.waitMs(now) ?? 0;
   }
 
-  /** Forgets an object's past. */
+  /** Resets the budget of an object. */
   reset(id: string): void {
     this.#buckets.delete(id);
   }

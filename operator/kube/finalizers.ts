@@ -1,4 +1,4 @@
-/** Finalizers: a hold on deletion until clean-up is done. */
+/** Finalizers, which delay deletion until clean-up is done. */
 import type { KubeClient } from './client.ts';
 import { isKubeError } from './errors.ts';
 import type { KubeObject, ResourceType } from './object.ts';
@@ -8,8 +8,8 @@ export function hasFinalizer(object: KubeObject, finalizer: string): boolean {
 }
 
 /**
- * Adds a finalizer; no request when it is there. Do so before creating anything that must be cleaned up.
- * @throws KubeError `Conflict` when the object changed meanwhile: the list is written as a whole.
+ * Adds a finalizer; no request if it exists. Call this before creating anything that must be cleaned up.
+ * @throws KubeError `Conflict` if the object has changed, because the list is written as a whole.
  */
 export async function addFinalizer<T extends KubeObject>(
   client: KubeClient,
@@ -24,7 +24,7 @@ export async function addFinalizer<T extends KubeObject>(
   return write(client, type, object, [...(object.metadata.finalizers ?? []), finalizer], signal);
 }
 
-/** Removes a finalizer; no request when it is not there, no error when the object is gone. */
+/** Removes a finalizer. Makes no request if it is absent, and succeeds if the object was deleted. */
 export async function removeFinalizer<T extends KubeObject>(
   client: KubeClient,
   type: ResourceType,
@@ -46,7 +46,7 @@ export async function removeFinalizer<T extends KubeObject>(
   }
 }
 
-/** A patch and not an update, so as not to claim the fields of spec; with the version, so as not to lose another's finalizer. */
+/** A patch, because an update would claim the fields of spec. It includes the version, so that no other finalizer is lost. */
 function write<T extends KubeObject>(
   client: KubeClient,
   type: ResourceType,

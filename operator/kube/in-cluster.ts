@@ -1,4 +1,4 @@
-/** The connection of a process that runs in a pod: service account token and CA, both rotated by the kubelet. */
+/** The connection of a process in a pod: service account token and CA, both rotated by the kubelet. */
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,17 +7,17 @@ import type { Connection, Credentials } from './connection.ts';
 
 const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';
 
-/** client-go's interval; the kubelet replaces a token at 80 % of its life, so that it is never this close to its end. */
+/** client-go's interval. The kubelet replaces a token at 80 % of its lifetime, so a cached one never expires. */
 const REREAD_MS = 60_000;
 
 type Env = Record<string, string | undefined>;
 
-/** Whether the process has what `inClusterConnection` needs. */
+/** Whether the environment has what `inClusterConnection` needs. */
 export function isInCluster(env: Env, dir = SERVICE_ACCOUNT_DIR): boolean {
   return Boolean(env.KUBERNETES_SERVICE_HOST) && existsSync(join(dir, 'token'));
 }
 
-/** Reads the pod's service account. Files are read again each minute, and at once when the server refuses a token. */
+/** Uses the service account of the pod. Files are read again every minute, and at once when the server rejects a token. */
 export function inClusterConnection({
   env,
   dir = SERVICE_ACCOUNT_DIR,

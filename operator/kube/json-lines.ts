@@ -1,8 +1,8 @@
 /** Splits a byte stream into the JSON values on its lines, as watches send them. */
 
 /**
- * Yields each line's text without its newline. A last line without newline is not yielded: it was cut off.
- * Decoding per line keeps characters whole that two chunks share.
+ * Yields each line without its newline. A last line without a newline is truncated and not yielded. Decoding per line keeps
+ * characters intact that span two chunks.
  */
 export async function* textLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   let pending: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** Connections from kubeconfig files. @kubernetes/client-node parses them and runs credential plugins; nothing else of it is used. */
+/** Connections from kubeconfig files. @kubernetes/client-node only parses them and runs credential plugins. */
 
 import type { RequestOptions } from 'node:https';
 import { delimiter } from 'node:path';
@@ -7,12 +7,12 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Connection, ConnectionConfigError, type Credentials } from './connection.ts';
 import { withoutTrailing } from './without-trailing.ts';
 
-/** How long file contents may be reused. The library reads them anew for every call. */
+/** How long file contents are cached. The library reads them on every call. */
 const REREAD_MS = 60_000;
 
 /**
- * A connection from one or more kubeconfig files (separated as in `KUBECONFIG`; earlier files win).
- * @throws ConnectionConfigError when a file cannot be read or the context names no cluster.
+ * A connection from one or more kubeconfig files (separated as in `KUBECONFIG`; earlier files take precedence).
+ * @throws ConnectionConfigError if a file cannot be read or the context has no cluster.
  */
 export function kubeconfigConnection(
   paths: string,
@@ -67,7 +67,7 @@ function load(paths: string, context: string | undefined): KubeConfig {
   return config;
 }
 
-/** The library refuses `http://` unless TLS verification is off, which means nothing without TLS. kubectl accepts it. */
+/** The library rejects `http://` unless TLS verification is off, which is meaningless without TLS. kubectl accepts it. */
 function allowPlainHttp(config: KubeConfig): void {
   config.clusters = config.clusters.map((cluster) =>
     cluster.server?.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster,
@@ -78,8 +78,8 @@ function clusterOf(config: KubeConfig, paths: string) {
   const cluster = config.getCurrentCluster();
   if (!cluster) {
     throw new ConnectionConfigError(
-      `kubeconfig ${paths}: context ${JSON.stringify(config.currentContext ?? '')} names no cluster; ` +
-        `choose one of ${config.contexts.map(({ name }) => name).join(', ') || 'its contexts: it has none'}`,
+      `kubeconfig ${paths}: context ${JSON.stringify(config.currentContext ?? '')} has no cluster; ` +
+        `choose one of ${config.contexts.map(({ name }) => name).join(', ') || 'its contexts, of which it has none'}`,
     );
   }
   if (cluster.proxyUrl?.startsWith('socks')) {

@@ -3,7 +3,7 @@ import { microTime } from './clock.ts';
 import type { KubeObject } from './object.ts';
 
 export interface LeaseSpec {
-  /** Absent when nobody holds the lease. */
+  /** Absent if nobody holds the Lease. */
   holderIdentity?: string;
   leaseDurationSeconds?: number;
   acquireTime?: string;
@@ -22,7 +22,7 @@ export interface Claim {
   now: number;
 }
 
-/** The spec of a lease that `identity` takes or renews. */
+/** The spec of a Lease that `identity` acquires or renews. */
 export function claimed(
   previous: LeaseSpec | undefined,
   { identity, leaseDurationMs, now }: Claim,
@@ -40,7 +40,7 @@ export function claimed(
   };
 }
 
-/** The spec of a lease that its holder gives up: no holder, and one second for those who go by the duration. */
+/** The spec of a released Lease: no holder, and a duration of one second for clients that only check the duration. */
 export function released(previous: LeaseSpec | undefined, now: number): LeaseSpec {
   const { holderIdentity, ...others } = previous ?? {};
   return { ...others, leaseDurationSeconds: 1, renewTime: microTime(now), acquireTime: microTime(now) };

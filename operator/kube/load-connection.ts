@@ -1,22 +1,22 @@
-/** Finding the API server that the process is meant to talk to. */
+/** Determines which API server to connect to. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Connection, ConnectionConfigError } from './connection.ts';
 import { inClusterConnection, isInCluster } from './in-cluster.ts';
 
 export interface LoadOptions {
-  /** Path of a kubeconfig file; wins over everything else. */
+  /** Path of a kubeconfig file. Takes precedence over everything else. */
   kubeconfig?: string | undefined;
-  /** Context to use instead of the file's current one. */
+  /** Context to use instead of the current one of the file. */
   context?: string | undefined;
-  /** Environment; default that of the process. */
+  /** Environment variables. Default: those of the process. */
   env?: Record<string, string | undefined>;
 }
 
 /**
- * Finds the API server in controller-runtime's order: explicit kubeconfig, `KUBECONFIG`, the pod's service account,
- * `~/.kube/config`.
- * @throws ConnectionConfigError when there is none of them, or the file is unusable.
+ * Determines the API server in the order of controller-runtime: explicit kubeconfig, `KUBECONFIG`, the pod's service
+ * account, `~/.kube/config`.
+ * @throws ConnectionConfigError if none of them exists, or the file is invalid.
  */
 export async function loadConnection(options: LoadOptions = {}): Promise<Connection> {
   const env = options.env ?? process.env;
@@ -35,7 +35,7 @@ export async function loadConnection(options: LoadOptions = {}): Promise<Connect
   );
 }
 
-/** Imported on demand: the library behind it costs 90 MB of memory, and a pod does not need it. */
+/** Imported on demand, because the library takes 90 MB of memory and a pod does not need it. */
 async function kubeconfig(paths: string, context: string | undefined): Promise<Connection> {
   const { kubeconfigConnection } = await import('./kubeconfig.ts');
   return kubeconfigConnection(paths, context);

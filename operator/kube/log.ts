@@ -4,7 +4,7 @@ import type { Logger } from './logger.ts';
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** The operator's log: one JSON object a line on standard error, with a constant message and the facts beside it. */
+/** The operator's log: one JSON object per line on standard error, with constant messages and variable fields. */
 export function createLogger(level: LogLevel): Logger {
   return pino(
     {
@@ -18,7 +18,7 @@ export function createLogger(level: LogLevel): Logger {
   );
 }
 
-/** An error without its enumerable extras, which may hold a response body. */
+/** An error without its enumerable fields, which may contain a response body. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const code = 'code' in error ? error.code : undefined;

@@ -1,4 +1,4 @@
-/** Structured logging as the runtime needs it; a pino logger fits as it is. */
+/** The logging interface. A pino logger implements it. */
 
 export interface Logger {
   debug(fields: object, message: string): void;

@@ -1,4 +1,4 @@
-/** Starts and stops the parts of a process in the right order, and ends it when it must not go on. */
+/** Starts and stops the parts of a process in order, and exits if it must not continue. */
 import { aborted } from './abort.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { LeaderElector } from './elector.ts';
@@ -18,23 +18,26 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** A local copy of objects that others need complete before they start. */
+/** A cache that other parts need complete before they start. */
 export type Cache = Runnable & Pick<Reflector, 'waitForSync' | 'status'>;
 
 export interface ManagerOptions {
-  /** Without one, leader-only parts start at once. */
+  /** Without an elector, leader-only parts start at once. */
   elector?: LeaderElector;
-  /** What has to be done before the caches fill. Probes answer meanwhile, so that it may take its time. */
+  /** Runs before the caches fill. Probes already answer meanwhile, so it may take long. */
   prepare?: (signal: AbortSignal) => Promise<void>;
-  /** Ends the process. Called with 1 when the lease is lost: someone else may lead, so that no more may be written. */
+  /**
+   * Exits the process. Called with 1 when the Lease is lost, because another process may lead and nothing may be written
+   * any more.
+   */
   exit: (code: number) => void;
-  /** How long an ordered stop may take; must be below the pod's grace period. Default 30 s. */
+  /** Time limit of a graceful stop. Must be shorter than the pod's grace period. Default 30 s. */
   stopTimeoutMs?: number;
   log?: Logger;
   clock?: Clock;
 }
 
-/** Errors that will not go away by themselves, and that mean a missing permission or CRD. */
+/** Persistent errors that indicate a missing permission or CRD. */
 const NOT_READY_CODES: ReadonlySet<string> = new Set(['Forbidden', 'Unauthorized', 'NotFound']);
 
 /** Runnables that start and stop together. */
@@ -64,7 +67,7 @@ class Group {
       return;
     }
     if (!this.#abort.signal.aborted) {
-      this.#fail(new Error(`${name} ended by itself`));
+      this.#fail(new Error(`${name} ended unexpectedly`));
     }
   }
 }
@@ -86,7 +89,7 @@ export class Manager {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Servers start first and stop last: probes must answer all the time. */
+  /** Servers start first and stop last, so that probes always answer. */
   addServer(server: Server): void {
     this.#servers.push(server);
   }
@@ -95,7 +98,7 @@ export class Manager {
     this.#caches.push(cache);
   }
 
-  /** A part that needs the caches; `leaderOnly` for all that writes. */
+  /** Adds a part that needs the caches. Use `leaderOnly` for everything that writes. */
   add(runnable: Runnable, { leaderOnly = false }: { leaderOnly?: boolean } = {}): void {
     (leaderOnly ? this.#leaderOnly : this.#runnables).push(runnable);
   }
@@ -105,7 +108,7 @@ export class Manager {
     return this.#options.elector?.isLeader ?? true;
   }
 
-  /** A readiness check: throws while a cache is not complete, or cannot be kept so for lack of permission. */
+  /** Readiness check. Throws while a cache is incomplete or its permission is missing. */
   ready(): void {
     const problems = this.#caches.flatMap((cache) => {
       const { synced, error } = cache.status();
@@ -118,9 +121,9 @@ export class Manager {
   }
 
   /**
-   * Runs everything until the signal aborts or a part fails, then stops it in reverse order: leader-only parts drain
-   * before the lease is given back, caches outlive their readers.
-   * @throws Error of the part that failed, or when the stop takes too long.
+   * Runs everything until the signal aborts or a part fails, then stops in reverse order: leader-only parts drain before
+   * the Lease is released, and caches outlive their readers.
+   * @throws Error of the part that failed, or if the stop takes too long.
    */
   async run(signal: AbortSignal): Promise<void> {
     const onAbort = () => this.#stop.abort(signal.reason);

@@ -1,4 +1,4 @@
-/** Metrics that several instances share: registered once per registry, then found by name. */
+/** Metrics that several instances share. They are registered once per registry and then found by name. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { ScrapedGauge } from './scraped-gauge.ts';
 

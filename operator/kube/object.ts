@@ -1,4 +1,4 @@
-/** Kubernetes objects as plain JSON: what the server sends is what we keep, unknown fields included. */
+/** Kubernetes objects as plain JSON, including unknown fields. */
 
 export interface OwnerReference {
   apiVersion: string;
@@ -25,14 +25,14 @@ export interface ObjectMeta {
   managedFields?: unknown[];
 }
 
-/** Any Kubernetes object. Narrow it with an interface of the fields that you read. */
+/** Any Kubernetes object. Extend it by an interface with the fields that you read. */
 export interface KubeObject {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
 }
 
-/** A kind as the API server names it in URLs. */
+/** A resource type, as URLs of the API server contain it. */
 export interface ResourceType {
   /** Empty for the core group. */
   group: string;

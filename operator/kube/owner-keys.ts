@@ -1,9 +1,9 @@
-/** From a child to the key of the object that it was made for. */
+/** Maps a child to the key of its owner. */
 import type { Key } from './key.ts';
 import type { KubeObject } from './object.ts';
 import { controllerOf } from './owner-reference.ts';
 
-/** A mapping from a child to the key of its controller owner, if that is of this kind. */
+/** A function that maps a child to the key of its controller owner, if that has this kind. */
 export function ownerKeys(kind: string): (object: KubeObject) => Key[] {
   return (object) => {
     const owner = controllerOf(object);

@@ -1,4 +1,4 @@
-/** Ownership between objects, which garbage collection and Argo CD follow. */
+/** Owner references, which garbage collection and Argo CD use. */
 import type { KubeObject, OwnerReference } from './object.ts';
 
 /** The reference that makes `owner` the controller of a child in its namespace. */
@@ -22,12 +22,12 @@ export function controllerOf(object: KubeObject): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find((reference) => reference.controller);
 }
 
-/** Whether an object of this UID is among the owners. */
+/** Whether the owners include an object with this UID. */
 export function isOwnedBy(object: KubeObject, uid: string): boolean {
   return object.metadata.ownerReferences?.some((reference) => reference.uid === uid) ?? false;
 }
 
-/** A copy with this reference among its owners. */
+/** A copy with this owner reference added. */
 export function withOwner<T extends KubeObject>(object: T, reference: OwnerReference): T {
   const others = (object.metadata.ownerReferences ?? []).filter((owner) => owner.uid !== reference.uid);
   return { ...object, metadata: { ...object.metadata, ownerReferences: [...others, reference] } };

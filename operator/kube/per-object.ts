@@ -1,10 +1,10 @@
-/** State that belongs to one object of a store, and goes with it. */
+/** State per object of a store, which is dropped with the object. */
 import type { KubeObject } from './object.ts';
 import type { Watchable } from './store.ts';
 
 /**
- * Values by UID. The store drops a value with its object, before it tells anybody of the deletion. What is set for an object
- * that the store does not have is not taken: work that was under way when the object went leaves nothing behind.
+ * Values by UID. The store drops a value with its object, before it notifies subscribers of the deletion. Setting a value
+ * for an object that is not in the store has no effect, so work in flight leaves nothing behind after a deletion.
  */
 export class PerObject<V> {
   readonly #objects: Watchable<KubeObject>;
@@ -23,7 +23,7 @@ export class PerObject<V> {
     return this.#values.has(uid ?? '');
   }
 
-  /** Undefined deletes. */
+  /** Sets a value; undefined deletes it. */
   set(uid: string | undefined, value: V | undefined): void {
     if (value === undefined || !this.#objects.hasUid(uid ?? '')) this.#values.delete(uid ?? '');
     else this.#values.set(uid ?? '', value);
@@ -33,7 +33,7 @@ export class PerObject<V> {
     this.#values.delete(uid ?? '');
   }
 
-  /** The value of an object; what `make` returns if there is none yet. */
+  /** The value of an object. Calls `make` if there is none. */
   getOr(uid: string | undefined, make: () => V): V {
     const present = this.#values.get(uid ?? '');
     if (present !== undefined) return present;

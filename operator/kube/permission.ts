@@ -1,4 +1,4 @@
-/** What a part of the operator may do, said beside the code that does it. The roles are made from all of these. */
+/** Permissions of a part of the operator, declared beside its code. The RBAC roles are generated from them. */
 import type { ResourceType } from './object.ts';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
@@ -7,14 +7,14 @@ export interface Permission {
   type: Pick<ResourceType, 'group' | 'plural'>;
   subresource?: string;
   verbs: readonly Verb[];
-  /** The only objects that it holds for. `create` cannot be limited by name. */
+  /** Names of the only objects that it applies to. `create` cannot be restricted by name. */
   names?: readonly string[];
-  /** Only in the operator's own namespace. Default: in all. */
+  /** Only in the operator's own namespace. Default: in all namespaces. */
   ownNamespace?: true;
 }
 
-/** A reflector lists, then watches. */
+/** The verbs of a reflector. */
 export const READ = ['list', 'watch'] as const;
 
-/** The applier also looks whether a name is taken, applies (create where there is nothing, patch else), and prunes. */
+/** The verbs of the applier: it checks whether a name is taken, applies (create or patch), and prunes. */
 export const OWN = ['get', ...READ, 'create', 'patch', 'delete'] as const;

@@ -7,15 +7,15 @@ import {
 } from 'node:http';
 import type { Registry } from 'prom-client';
 
-/** Throws, or rejects, when the process is not well; the message says why. */
+/** Throws or rejects if the process is unhealthy. The message gives the reason. */
 export type Check = () => void | Promise<void>;
 
 export interface ProbeServerOptions {
-  /** 0 lets the system choose. */
+  /** 0 selects a free port. */
   port: number;
   /** Default: all addresses. */
   host?: string;
-  /** Whether the process should go on living. Never depends on other processes. */
+  /** Whether the process is healthy. Must not depend on other processes. */
   livez?: Record<string, Check>;
   /** Whether the process can do its work. */
   readyz?: Record<string, Check>;
@@ -43,13 +43,13 @@ export class ProbeServer {
     });
   }
 
-  /** The port that it listens on; 0 before `start`. */
+  /** The port in use; 0 before `start`. */
   get port(): number {
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
-  /** Resolves when it listens; rejects when the port is taken. */
+  /** Resolves once it listens. Rejects if the port is in use. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -88,7 +88,7 @@ export class ProbeServer {
   }
 }
 
-/** 200 or 500 with one line a check, as the API server's own probes answer. */
+/** 200 or 500 with one line per check, like the probes of the API server. */
 async function runChecks(checks: Record<string, Check>): Promise<Answer> {
   let status = 200;
   const lines: string[] = [];

@@ -1,15 +1,15 @@
-/** Keys that wait for a worker, highest priority first, in order of arrival within a priority. */
+/** Keys that wait for a worker: highest priority first, then in order of arrival. */
 import type { Key } from './key.ts';
 
 interface Bucket {
   priority: number;
   keys: Set<Key>;
-  /** Stands behind what was taken: a new iterator would pass all that again, which V8 keeps as holes for a long time. */
+  /** Resumes after the keys that were taken. A new iterator would skip their holes again, which V8 keeps for long. */
   next: SetIterator<Key>;
 }
 
 export class ReadyKeys {
-  /** Few priorities exist at once, so that a sorted list of them is enough. */
+  /** There are only a few priorities, so a sorted list is sufficient. */
   readonly #buckets: Bucket[] = [];
 
   push(key: Key, priority: number): void {

@@ -1,4 +1,4 @@
-/** Metrics of a reflector. Names follow those that client-go once had. */
+/** Metrics of a reflector, named like those of client-go. */
 import type { Registry } from 'prom-client';
 import { counter, gauge, histogram } from './metrics.ts';
 import type { ResourceType } from './object.ts';

@@ -1,6 +1,6 @@
 /**
- * Keeps a Store equal to a collection of the API server: list, then watch from there, for as long as it runs.
- * The rules are client-go's (tools/cache/reflector.go).
+ * Keeps a Store in sync with a collection of the API server by list and watch, following client-go
+ * (tools/cache/reflector.go).
  */
 import type { Registry } from 'prom-client';
 import { deadline, orAbort } from './abort.ts';
@@ -19,9 +19,9 @@ export interface ReflectorOptions<T extends KubeObject> extends Selection {
   client: KubeClient;
   type: ResourceType;
   indexes?: Record<string, IndexFunction<T>>;
-  /** Called on each object before it is stored; it may change and return its argument. Default: `dropBulk`. */
+  /** Applied to each object before it is stored. May modify and return its argument. Default: `dropBulk`. */
   transform?: (object: T) => T;
-  /** Fetch and keep only `metadata`. */
+  /** Fetch and store only `metadata`. */
   metadataOnly?: boolean;
   freeze?: boolean;
   log?: Logger;
@@ -31,23 +31,23 @@ export interface ReflectorOptions<T extends KubeObject> extends Selection {
   timing?: Partial<ReflectorTiming>;
 }
 
-/** Waits of a reflector in milliseconds. The defaults are client-go's. */
+/** Delays and durations in milliseconds. The defaults are client-go's. */
 export interface ReflectorTiming {
-  /** First wait after a failure. Default 800 ms. */
+  /** First delay after a failure. Default 800 ms. */
   backoffMs: number;
-  /** Longest wait after a failure. Default 30 s. */
+  /** Longest delay after a failure. Default 30 s. */
   backoffCapMs: number;
-  /** A watch that lived this long was healthy: it is opened again at once. Default 2 min. */
+  /** A watch that lasted this long was healthy and is reopened at once. Default 2 min. */
   healthyMs: number;
-  /** The server is asked to end a watch after this time, up to twice of it. Default 5 min. */
+  /** The server is asked to end a watch after this time, randomized up to twice as long. Default 5 min. */
   watchMs: number;
-  /** How long after that time a watch that did not end is given up as dead. Default 30 s. */
+  /** How long after that time a watch that has not ended is considered dead. Default 30 s. */
   watchdogMs: number;
 }
 
 export interface ReflectorStatus {
   synced: boolean;
-  /** Why the last attempt failed; absent while all is well. */
+  /** Why the last attempt failed; absent if it succeeded. */
   error?: { code: KubeErrorCode | 'Unknown'; message: string };
 }
 
@@ -86,22 +86,22 @@ export class Reflector<T extends KubeObject = KubeObject> {
     this.#metrics = new ReflectorMetrics(options.registry, options.type);
   }
 
-  /** For messages of whoever runs it. */
+  /** For log messages. */
   get name(): string {
     return `cache ${typeName(this.type)}`;
   }
 
-  /** Whether the store is complete and kept up to date. */
+  /** Whether the store is complete and up to date. */
   status(): ReflectorStatus {
     return { synced: this.store.hasSynced, ...(this.#error ? { error: this.#error } : {}) };
   }
 
-  /** Resolves once the first list is in the store; rejects with the signal's reason. */
+  /** Resolves once the first list is in the store. Rejects with the signal's reason. */
   async waitForSync(signal?: AbortSignal): Promise<void> {
     await orAbort(this.#synced.promise, signal);
   }
 
-  /** Lists and watches until the signal aborts, whatever fails. Never rejects. */
+  /** Lists and watches until the signal aborts. Retries after failures and never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
     let version: string | undefined;
@@ -145,7 +145,7 @@ export class Reflector<T extends KubeObject = KubeObject> {
     return list.resourceVersion;
   }
 
-  /** Applies events until the server ends the watch. A watch that outlives its own timeout is half open: it is cut. */
+  /** Applies events until the server ends the watch. A watch that exceeds its own timeout is half open and is closed. */
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
     const { client, type, namespace, labelSelector, fieldSelector, metadataOnly } = this.#options;
     const timeoutMs = this.#timing.watchMs * (1 + this.#random());
@@ -186,15 +186,15 @@ export class Reflector<T extends KubeObject = KubeObject> {
     this.#metrics.event(this.#clock.now(), this.store.size);
   }
 
-  /** Every object has a name and a uid, so one without is left out: it must not keep all others from the store. */
+  /** Skips an object without name or UID, which must not block all others. The API server never sends one. */
   #admit(object: T): T | undefined {
     if (object.metadata?.name && object.metadata.uid) return this.#transform(object);
-    if (!this.#hasMetUnnamed) this.#log.error({}, 'an object without name or uid is left out');
+    if (!this.#hasMetUnnamed) this.#log.error({}, 'skipped an object without name or uid');
     this.#hasMetUnnamed = true;
     return undefined;
   }
 
-  /** A watch that ended in the normal way is no failure, and the same failure again is no news. */
+  /** A watch that ended normally is not a failure, and a repeated failure is logged only once. */
   #report(failure: unknown): void {
     if (failure === undefined) {
       return;
@@ -208,7 +208,7 @@ export class Reflector<T extends KubeObject = KubeObject> {
     }
     const repeated = this.#error?.code === code;
     this.#error = { code, message };
-    this.#log[repeated ? 'debug' : 'warn']({ code, reason: message }, 'list or watch failed, trying again');
+    this.#log[repeated ? 'debug' : 'warn']({ code, reason: message }, 'list or watch failed, retrying');
   }
 
   async #pause(failure: unknown, healthy: boolean, failures: number, signal: AbortSignal): Promise<void> {
@@ -229,7 +229,10 @@ export class Reflector<T extends KubeObject = KubeObject> {
   }
 }
 
-/** Drops what controllers never read and what can be half of an object: managedFields and kubectl's last-applied copy. */
+/**
+ * Drops fields that controllers never read and that can be half of an object: managedFields and kubectl's last-applied
+ * annotation.
+ */
 export function dropBulk<T extends KubeObject>(object: T): T {
   delete object.metadata.managedFields;
   delete object.metadata.annotations?.['kubectl.kubernetes.io/last-applied-configuration'];
@@ -240,6 +243,6 @@ function stalled(type: ResourceType, ms: number): KubeError {
   return new KubeError({
     code: 'Timeout',
     request: `WATCH ${typeName(type)}`,
-    message: `the watch did not end within ${Math.round(ms)} ms, its connection is dead`,
+    message: `the watch did not end within ${Math.round(ms)} ms, so its connection is considered dead`,
   });
 }

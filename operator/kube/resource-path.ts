@@ -1,10 +1,10 @@
 /** URLs of the Kubernetes API. */
 import type { ObjectKey, ResourceType } from './object.ts';
 
-/** Query parameters; those that are undefined are left out. */
+/** Query parameters. Undefined ones are omitted. */
 export type Query = Record<string, string | number | boolean | undefined>;
 
-/** The path of a collection; without a namespace that of all namespaces. */
+/** The path of a collection, or of the collection in all namespaces if no namespace is given. */
 export function collectionPath(type: ResourceType, namespace?: string): string {
   const root = type.group ? `/apis/${type.group}/${type.version}` : `/api/${type.version}`;
   const scope = type.namespaced && namespace ? `/namespaces/${encodeURIComponent(namespace)}` : '';
@@ -12,8 +12,8 @@ export function collectionPath(type: ResourceType, namespace?: string): string {
 }
 
 /**
- * The path of one object, or of a subresource of it.
- * @throws TypeError when a namespaced type has no namespace: the request would go to another URL than meant.
+ * The path of an object or one of its subresources.
+ * @throws TypeError if the namespace of a namespaced type is missing, because the URL would then be another one.
  */
 export function objectPath(type: ResourceType, key: ObjectKey, subresource?: string): string {
   if (type.namespaced && !key.namespace) {

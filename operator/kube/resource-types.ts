@@ -1,4 +1,4 @@
-/** How the API server names the built-in kinds that an operator meets. */
+/** The built-in resource types that the operator uses. */
 import type { ResourceType } from './object.ts';
 
 function core(kind: string, plural: string, namespaced = true): ResourceType {
@@ -16,7 +16,7 @@ function grouped(
 }
 
 export const CONFIG_MAPS = core('ConfigMap', 'configmaps');
-/** Deprecated, but what API servers before 1.37 look at to find an aggregated API available. */
+/** Deprecated, but API servers before 1.37 use it to check whether an aggregated API is available. */
 export const ENDPOINTS = core('Endpoints', 'endpoints');
 export const NAMESPACES = core('Namespace', 'namespaces', false);
 export const NODES = core('Node', 'nodes', false);

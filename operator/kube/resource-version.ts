@@ -1,8 +1,8 @@
-/** Order of resource versions, which are comparable integers since Kubernetes 1.35 (KEP-5504) and were so in fact before. */
+/** Order of resource versions. They are comparable integers since Kubernetes 1.35 (KEP-5504), and in practice were before. */
 
 /**
- * Negative when `a` is older than `b`, positive when newer, 0 when equal. Decimal strings compare by length, then by
- * characters: no number type needed. The empty string is older than every version.
+ * Negative if `a` is older than `b`, positive if newer, 0 if equal. Decimal strings are compared by length, then by
+ * characters, so they need not fit a number. The empty string is older than every version.
  */
 export function compareResourceVersions(a: string, b: string): number {
   if (a.length !== b.length) {

@@ -1,7 +1,7 @@
-/** A gauge whose values are computed when it is read. */
+/** A gauge whose values are computed on each scrape. */
 import { Gauge, type GaugeConfiguration } from 'prom-client';
 
-/** Several owners can each set their own label set at every scrape. */
+/** Several owners can each set their own labels on each scrape. */
 export class ScrapedGauge<L extends string> extends Gauge<L> {
   readonly #sources: Set<() => void>;
 
@@ -18,7 +18,7 @@ export class ScrapedGauge<L extends string> extends Gauge<L> {
     this.#sources = sources;
   }
 
-  /** Calls back at every scrape, until the returned function is called. */
+  /** Registers a callback for each scrape. Returns a function that removes it. */
   onScrape(source: () => void): () => void {
     this.#sources.add(source);
     return () => this.#sources.delete(source);

@@ -1,7 +1,7 @@
 /** Hashes of JSON values that do not depend on the order of keys. */
 import { createHash } from 'node:crypto';
 
-/** A JSON text with sorted keys; members that are undefined are left out, as JSON does. */
+/** JSON with sorted keys. Undefined members are omitted, as in JSON.stringify. */
 export function stableStringify(value: unknown): string {
   if (Array.isArray(value)) {
     return `[${value.map((item) => stableStringify(item ?? null)).join(',')}]`;
@@ -16,7 +16,7 @@ export function stableStringify(value: unknown): string {
   return `{${members.join(',')}}`;
 }
 
-/** 16 hex digits of the SHA-256 of a JSON value. */
+/** The first 16 hex digits of the SHA-256 of a JSON value. */
 export function stableHash(value: unknown): string {
   return createHash('sha256').update(stableStringify(value)).digest('hex').slice(0, 16);
 }

@@ -1,4 +1,4 @@
-/** Writes `/status`, and only when it says something new. */
+/** Writes the status subresource, and only if it has changed. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Counter, Registry } from 'prom-client';
 import type { KubeClient } from './client.ts';
@@ -10,14 +10,14 @@ import type { ObservedStore, WriteTracker } from './write-tracker.ts';
 
 export interface StatusWriterOptions {
   client: KubeClient;
-  /** Must differ from the managers of `spec`: each apply gives up what it does not send. */
+  /** Must differ from the manager of `spec`, because an apply drops the fields that it does not contain. */
   fieldManager: string;
   tracker?: WriteTracker;
   registry?: Registry | undefined;
 }
 
 export interface StatusWriteOptions {
-  /** Local copy of the type; with a tracker, the next reconcile waits until it shows the write. */
+  /** Cache of the type. With a tracker, the next reconcile waits until it shows the write. */
   store?: ObservedStore;
   signal?: AbortSignal | undefined;
 }
@@ -38,10 +38,11 @@ export class StatusWriter {
   }
 
   /**
-   * Makes `status` the whole status of an object, of which `live` is what we know. An object that has changed since is
-   * left alone: its change brings the next reconcile. So is one that is gone, or is another of the same name; the API
-   * server compares no uid in a write to the status of a custom resource, so the version has to tell.
-   * @throws KubeError when the server refuses.
+   * Sets the whole status of an object; `live` is the cached object. Does nothing if the object has changed since, because
+   * that change triggers another reconcile, or if it was deleted or replaced by another one with the same name. The API
+   * server does not compare the UID in a write to the status of a custom resource, so the write includes the resource
+   * version.
+   * @throws KubeError if the server rejects the write.
    */
   async write<T extends KubeObject & { status?: object }>(
     type: ResourceType,
@@ -81,7 +82,10 @@ export class StatusWriter {
   }
 }
 
-/** Times do not count: a condition whose time alone differs says nothing new. Members that are undefined do not exist in JSON. */
+/**
+ * Without timestamps, because a condition that differs only in its time is not a change. Undefined members do not exist in
+ * JSON.
+ */
 function comparable(status: object | undefined): unknown {
   return JSON.parse(
     JSON.stringify(status ?? {}, (name, value: unknown) =>

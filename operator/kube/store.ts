@@ -1,44 +1,44 @@
-/** A local copy of a set of objects, kept by a Reflector and read by everybody else. */
+/** A cache of a set of objects. A Reflector keeps it up to date. */
 import { type Key, keyOf, toKey } from './key.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import type { KubeObject, ObjectKey } from './object.ts';
 import { compareResourceVersions } from './resource-version.ts';
 
-/** One object came, changed or went. A recreated object is two changes: the old one goes, then the new one comes. */
+/** One object was added, changed or removed. A recreated object is a removal followed by an addition. */
 export interface Change<T extends KubeObject> {
   key: Key;
   old?: T;
   new?: T;
-  /** True for what a list brought or what was there before the subscription, rather than a live event. */
+  /** True if the change comes from a list or existed before the subscription. False for a live event. */
   initial: boolean;
 }
 
 export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 
-/** The part of a Store that tells of changes. */
+/** The part of a Store that reports changes. */
 export interface Watchable<T extends KubeObject> {
   subscribe(handler: ChangeHandler<T>): () => void;
-  /** From now on, `values` loses the entry of each object that goes, by UID. */
+  /** Registers `values`, from which the store drops the entry of each removed object, by UID. */
   attach(values: Attached): void;
   hasUid(uid: string): boolean;
 }
 
-/** Values by UID of an object that the store drops with the object. */
+/** Values by UID of an object. The store drops them with the object. */
 export type Attached = Pick<Map<string, unknown>, 'delete' | 'size'>;
 
-/** What an index files an object under. */
+/** The values under which an index lists an object. */
 export type IndexFunction<T extends KubeObject> = (object: T) => Iterable<string>;
 
 export interface StoreOptions<T extends KubeObject> {
   indexes?: Record<string, IndexFunction<T>> | undefined;
-  /** Freeze objects deeply, so that code that changes a cached object fails. For tests: it costs time. */
+  /** Freezes objects deeply, so that code that modifies a cached object fails. Only for tests, because it is slow. */
   freeze?: boolean | undefined;
   log?: Logger | undefined;
 }
 
 const OWNER_INDEX = 'ownerUid';
 
-/** Objects by namespace and name, with indexes. Readers must not change what they get. */
+/** Objects by namespace and name, with indexes. Readers must not modify them. */
 export class Store<T extends KubeObject = KubeObject> {
   readonly #objects = new Map<Key, T>();
   readonly #indexes: ReadonlyMap<string, { of: IndexFunction<T>; keys: Map<string, Set<Key>> }>;
@@ -73,19 +73,19 @@ export class Store<T extends KubeObject = KubeObject> {
     return this.#objects.size;
   }
 
-  /** Whether the first list is complete. Until then absence means nothing. */
+  /** Whether the first list is complete. Until then a missing object may exist. */
   get hasSynced(): boolean {
     return this.#hasSynced;
   }
 
-  /** Everything that happened up to this version is in the store; empty before the first list. */
+  /** The store contains all changes up to this version. Empty before the first list. */
   get resourceVersion(): string {
     return this.#resourceVersion;
   }
 
   /**
-   * The objects that an index files under a value.
-   * @throws RangeError when the store has no such index.
+   * The objects that an index lists under a value.
+   * @throws RangeError if the store has no such index.
    */
   byIndex(name: string, value: string): T[] {
     const index = this.#indexes.get(name);
@@ -107,7 +107,7 @@ export class Store<T extends KubeObject = KubeObject> {
     return this.byIndex(OWNER_INDEX, uid);
   }
 
-  /** Calls the handler for everything there is, then for each change until the returned function is called. */
+  /** Calls the handler for each existing object, then for each change, until the returned function is called. */
   subscribe(handler: ChangeHandler<T>): () => void {
     for (const [key, object] of this.#objects) {
       this.#call(handler, { key, new: object, initial: true });
@@ -120,7 +120,7 @@ export class Store<T extends KubeObject = KubeObject> {
     this.#attached.push(values);
   }
 
-  /** How many values are attached to objects, in all. */
+  /** Total number of values attached to objects. */
   get attachedSize(): number {
     return this.#attached.reduce((sum, { size }) => sum + size, 0);
   }
@@ -129,7 +129,7 @@ export class Store<T extends KubeObject = KubeObject> {
     return this.#uids.has(uid);
   }
 
-  /** Takes over the result of a list: what it lacks is removed. */
+  /** Replaces the content with the result of a list. Objects that are not in the list are removed. */
   replace(objects: readonly T[], resourceVersion: string): void {
     const listed = new Set(objects.map(keyOf));
     this.#resourceVersion = resourceVersion;
@@ -145,8 +145,8 @@ export class Store<T extends KubeObject = KubeObject> {
   }
 
   /**
-   * Takes over a live event. Repetitions change nothing: events come in the order of their versions, so one that is
-   * older than what is there, or than the deletion of what was there, has been seen.
+   * Applies a live event. Events arrive in version order, so one that is older than the cached object, or than its
+   * deletion, is a repetition and is ignored.
    */
   upsert(object: T): void {
     const existing = this.#objects.get(keyOf(object));
@@ -159,7 +159,7 @@ export class Store<T extends KubeObject = KubeObject> {
     this.#put(object, false);
   }
 
-  /** Takes over a deletion. That of an earlier object of the same name changes nothing. */
+  /** Applies a deletion. The deletion of an earlier object with the same name is ignored. */
   remove(object: T): void {
     this.bookmark(object.metadata.resourceVersion ?? '');
     const key = keyOf(object);
@@ -169,7 +169,7 @@ export class Store<T extends KubeObject = KubeObject> {
     }
   }
 
-  /** Notes that everything up to this version has been seen. */
+  /** Records that all changes up to this version were received. */
   bookmark(resourceVersion: string): void {
     if (compareResourceVersions(resourceVersion, this.#resourceVersion) > 0) {
       this.#resourceVersion = resourceVersion;
@@ -248,7 +248,7 @@ export class Store<T extends KubeObject = KubeObject> {
     }
   }
 
-  /** A handler that throws must not keep the others from the change, nor end the watch. */
+  /** A handler that throws must neither block other handlers nor end the watch. */
   #call(handler: ChangeHandler<T>, change: Change<T>): void {
     try {
       handler(change);

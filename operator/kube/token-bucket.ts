@@ -6,7 +6,7 @@ export class TokenBucket {
   #tokens: number;
   #at: number;
 
-  /** Holds up to `capacity` tokens and gains one each `refillMs`. `now` is in milliseconds of the caller's clock. */
+  /** Holds up to `capacity` tokens and gains one every `refillMs`. `now` is in milliseconds of the caller's clock. */
   constructor({ capacity, refillMs, now }: { capacity: number; refillMs: number; now: number }) {
     this.#capacity = capacity;
     this.#refillMs = refillMs;
@@ -14,7 +14,7 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** Takes a token if there is one. */
+  /** Takes a token if one is available. */
   take(now: number): boolean {
     this.#refill(now);
     if (this.#tokens < 1) {
@@ -24,18 +24,18 @@ export class TokenBucket {
     return true;
   }
 
-  /** Gives a token back that turned out not to be needed. */
+  /** Returns a token that was not needed. */
   refund(): void {
     this.#tokens = Math.min(this.#capacity, this.#tokens + 1);
   }
 
-  /** Milliseconds until there is a token. */
+  /** Milliseconds until a token is available. */
   waitMs(now: number): number {
     this.#refill(now);
     return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) * this.#refillMs);
   }
 
-  /** Whether nothing has been taken for long enough that a new bucket would behave the same. */
+  /** Whether the bucket is full, so that a new one would behave the same. */
   isFull(now: number): boolean {
     this.#refill(now);
     return this.#tokens >= this.#capacity;

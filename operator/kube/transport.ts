@@ -1,4 +1,4 @@
-/** HTTP to the API server: pooled connections, deadlines, retries and credentials, the same for every request. */
+/** HTTP to the API server: pooled connections, deadlines, retries and credentials for all requests. */
 import type { Registry } from 'prom-client';
 import type { Dispatcher } from 'undici';
 import { type Deadline, deadline, orAbort } from './abort.ts';
@@ -15,9 +15,9 @@ export interface TransportOptions {
   connection: Connection;
   /** Default `vllm-operator`. */
   userAgent?: string;
-  /** Deadline of a request with its retries, in milliseconds. Default 30 s. */
+  /** Deadline of a request including its retries, in milliseconds. Default 30 s. */
   requestTimeoutMs?: number;
-  /** Sockets at most; each open watch holds one. Default 64. */
+  /** Most sockets. Each open watch occupies one. Default 64. */
   connections?: number;
   registry?: Registry | undefined;
   clock?: Clock;
@@ -33,7 +33,7 @@ export interface Request {
   body?: string | undefined;
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
-  /** Whether a second execution does no harm, so that a dropped connection may be retried. Default: only GET. */
+  /** Whether the request may be repeated after a dropped connection. Default: only GET. */
   idempotent?: boolean | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface Response {
 const MAX_ATTEMPTS = 6;
 const BACKOFF = { baseMs: 100, capMs: 5_000 };
 
-/** One per process and API server. */
+/** Create one per process and API server. */
 export class Transport {
   readonly #connection: Connection;
   readonly #dispatchers: DispatcherHolder;
@@ -75,8 +75,8 @@ export class Transport {
   }
 
   /**
-   * Sends a request and reads the whole answer.
-   * @throws KubeError for every answer but 2xx, and when there is none; the signal's reason when the caller aborts.
+   * Sends a request and reads the whole response.
+   * @throws KubeError for every response other than 2xx, and if there is none; the signal's reason if the caller aborts.
    */
   async request(request: Request): Promise<Response> {
     const timeoutMs = request.timeoutMs ?? this.#requestTimeoutMs;
@@ -90,8 +90,8 @@ export class Transport {
   }
 
   /**
-   * Opens a response whose body arrives over time, such as a watch. The deadline covers the time to its headers; from
-   * then on only the signal ends it. Not retried.
+   * Opens a streaming response, such as a watch. The deadline covers the time to the headers; after that only the signal
+   * ends it. Not retried.
    */
   async stream(request: Request): Promise<AsyncIterable<Uint8Array>> {
     const timeoutMs = request.timeoutMs ?? this.#requestTimeoutMs;
@@ -106,7 +106,7 @@ export class Transport {
     }
   }
 
-  /** Ends every request and closes all sockets. */
+  /** Aborts all requests and closes all sockets. */
   async close(): Promise<void> {
     await this.#dispatchers.close();
   }
@@ -137,7 +137,7 @@ export class Transport {
     }
   }
 
-  /** Sends a request, with new credentials if the server refuses those at hand. */
+  /** Sends a request. If the server rejects the credentials, repeats it with fresh ones. */
   async #open(request: Request, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     try {
       return await this.#send(request, signal, false);
@@ -149,7 +149,7 @@ export class Transport {
     }
   }
 
-  /** Waits for the head of the answer, which is 2xx. */
+  /** Waits for the headers of a 2xx response. */
   async #send(request: Request, signal: AbortSignal, fresh: boolean): Promise<Dispatcher.ResponseData> {
     try {
       signal.throwIfAborted();
@@ -202,7 +202,7 @@ export class Transport {
     }
   }
 
-  /** One refresh serves all requests that the server refused at the same time. */
+  /** One refresh serves all requests that were rejected at the same time. */
   #credentials(fresh: boolean, signal: AbortSignal): Promise<Credentials> {
     if (!fresh) {
       return this.#connection.credentials({ fresh, signal });
@@ -214,8 +214,8 @@ export class Transport {
   }
 
   /**
-   * How long to wait before the next attempt, or undefined for none. 429 and 503 with Retry-After were refused before
-   * anything happened, so they may be repeated whatever the method; the rest only where a repetition does no harm.
+   * The delay before the next attempt, or undefined for none. 429 and 503 with Retry-After were rejected before processing,
+   * so they may be repeated with any method. Other failures are only repeated for idempotent requests.
    */
   #retryIn(error: KubeError, request: Request, attempt: number): number | undefined {
     const idempotent = request.idempotent ?? request.method === 'GET';
@@ -241,7 +241,7 @@ function timedOut(request: Request, timeoutMs: number): KubeError {
   });
 }
 
-/** The caller's abort and our deadline keep their own reasons; everything else that is not typed yet is a lost connection. */
+/** The caller's abort and the deadline keep their own reasons. Every other untyped error is a lost connection. */
 function translate(error: unknown, request: Request, signal: AbortSignal): unknown {
   if (signal.aborted) {
     return signal.reason;
@@ -257,12 +257,12 @@ function translate(error: unknown, request: Request, signal: AbortSignal): unkno
   });
 }
 
-/** Errors of sockets, TLS and undici carry a string code; programming errors do not. */
+/** Errors of sockets, TLS and undici have a string code; programming errors do not. */
 function isNetworkError(error: Error): error is Error & { code: string } {
   return 'code' in error && typeof error.code === 'string';
 }
 
-/** Retry-After in milliseconds: the header has seconds or an HTTP date. */
+/** Retry-After in milliseconds. The header has seconds or an HTTP date. */
 function retryAfter(header: string | string[] | undefined, clock: Clock): number | undefined {
   const value = Array.isArray(header) ? header[0] : header;
   if (value === undefined) {

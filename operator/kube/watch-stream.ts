@@ -1,15 +1,15 @@
-/** The events of a watch, as the API server writes them: one JSON object a line. */
+/** The events of a watch: one JSON object per line. */
 import { errorFromStatus, isStatus, KubeError } from './errors.ts';
 import { textLines } from './json-lines.ts';
 import type { KubeObject } from './object.ts';
 
 export interface WatchEvent<T extends KubeObject> {
-  /** BOOKMARK carries only a resourceVersion: everything up to it has been sent. */
+  /** BOOKMARK contains only a resourceVersion. All changes up to it have been sent. */
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
   object: T;
 }
 
-/** Parses the body of a watch. A line that was cut off by the end of the connection is left out; the next watch brings it. */
+/** Parses the body of a watch. Skips a line that the end of the connection truncated; the next watch sends it again. */
 export async function* readWatch<T extends KubeObject>(
   chunks: AsyncIterable<Uint8Array>,
   request: string,

@@ -1,13 +1,13 @@
-/** The metrics that every Kubernetes controller has about its queue, under client-go's names. */
+/** The metrics of a work queue, with client-go's names. */
 import type { Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
 import type { Key } from './key.ts';
 import { counter, gauge, histogram, scrapedGauge } from './metrics.ts';
 
-/** What a queue tells about itself. */
+/** What a queue reports about itself. */
 export interface QueueObserver {
   added(key: Key, priority: number): void;
-  /** A waiting key changed its priority. */
+  /** The priority of a waiting key has changed. */
   moved(from: number, to: number): void;
   started(key: Key, priority: number): void;
   finished(key: Key): void;
@@ -25,10 +25,9 @@ const SILENT: QueueObserver = {
   close: ignore,
 };
 
-/** Buckets of client-go: powers of ten from 10 ns to 1000 s. */
+/** client-go's buckets: powers of ten from 10 ns to 1000 s. */
 const BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000];
 
-/** The metrics themselves, for all queues of a registry. */
 function queueMetrics(registry: Registry) {
   const labelNames = ['name', 'controller'] as const;
   const depth = gauge(registry, {
@@ -67,7 +66,7 @@ function queueMetrics(registry: Registry) {
   return { depth, adds, retries, queueTime, workTime, unfinished, longest };
 }
 
-/** An observer that keeps the `workqueue_*` metrics; without a registry it does nothing. */
+/** An observer that updates the `workqueue_*` metrics. Does nothing without a registry. */
 export function observeQueue(registry: Registry | undefined, name: string, clock: Clock): QueueObserver {
   if (registry === undefined) {
     return SILENT;

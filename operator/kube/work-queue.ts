@@ -1,6 +1,6 @@
 /**
- * Keys to work on. What client-go's workqueue promises holds: no key is worked on twice at once, and every `add` is
- * followed by a `get` of that key; any number of adds before that collapse into one.
+ * A queue of keys with the guarantees of client-go's workqueue: a key is never processed twice at once, and every `add` is
+ * followed by a `get` of that key. Several adds before that collapse into one.
  */
 import type { Registry } from 'prom-client';
 import { backoffDelay } from './backoff.ts';
@@ -10,14 +10,14 @@ import type { Key } from './key.ts';
 import { ReadyKeys } from './ready-keys.ts';
 import { observeQueue, type QueueObserver } from './work-queue-metrics.ts';
 
-/** Priority of what a restart brings, so that live changes overtake it (controller-runtime's handler.LowPriority). */
+/** Priority of keys from the first list, so that live changes overtake them (controller-runtime's handler.LowPriority). */
 export const LOW_PRIORITY = -100;
 
-/** Longest time a timer is set for; Node's own limit is 24 days. */
+/** Longest timer. Node's own limit is 24 days. */
 const MAX_TIMER_MS = 3_600_000;
 
 export interface WorkQueueOptions {
-  /** Label of its metrics. */
+  /** Label of the metrics. */
   name: string;
   /** First retry delay in milliseconds. Default 5. */
   baseDelayMs?: number | undefined;
@@ -29,7 +29,7 @@ export interface WorkQueueOptions {
 }
 
 export interface AddOptions {
-  /** Default 0. A key keeps the highest priority it was added with. */
+  /** Default 0. A key has the highest priority of its adds. */
   priority?: number | undefined;
 }
 
@@ -37,7 +37,7 @@ export class WorkQueue {
   readonly #clock: Clock;
   readonly #backoff: { baseMs: number; capMs: number; random: () => number };
   readonly #ready = new ReadyKeys();
-  /** Keys with work to do: those in `ready`, and those that were added again while being worked on. */
+  /** Keys with pending work: those in `ready`, and those that were added again during processing. */
   readonly #dirty = new Map<Key, number>();
   readonly #processing = new Set<Key>();
   readonly #delayed = new DelayHeap();
@@ -57,12 +57,12 @@ export class WorkQueue {
     this.#observer = observeQueue(options.registry, options.name, this.#clock);
   }
 
-  /** Keys that wait for a worker, those that are being worked on and will be again included. */
+  /** Number of pending keys, including those that are being processed and were added again. */
   get length(): number {
     return this.#dirty.size;
   }
 
-  /** Asks for work on a key as soon as a worker is free. */
+  /** Adds a key for the next free worker. */
   add(key: Key, { priority = 0 }: AddOptions = {}): void {
     if (this.#closed) {
       return;
@@ -86,7 +86,7 @@ export class WorkQueue {
     }
   }
 
-  /** Asks for work on a key after a time. A second delay keeps the shorter; an `add` in between does not cancel it. */
+  /** Adds a key after a delay. The shortest delay wins, and an `add` in between does not cancel it. */
   addAfter(key: Key, delayMs: number, { priority = 0 }: AddOptions = {}): void {
     if (delayMs <= 0) {
       this.add(key, { priority });
@@ -96,7 +96,7 @@ export class WorkQueue {
     }
   }
 
-  /** Asks for a retry after a failure; each one in a row doubles the delay. Returns the delay in milliseconds. */
+  /** Adds a key for a retry after a failure. Each consecutive failure doubles the delay. Returns the delay in milliseconds. */
   addRateLimited(key: Key, options: AddOptions = {}): number {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
@@ -106,17 +106,17 @@ export class WorkQueue {
     return delayMs;
   }
 
-  /** Ends a row of failures. */
+  /** Resets the failures of a key. */
   forget(key: Key): void {
     this.#failures.delete(key);
   }
 
-  /** Failures of a key in a row. */
+  /** Number of consecutive failures of a key. */
   failures(key: Key): number {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** The next key, once there is one; undefined when the queue is closed. Call `done` when finished with it. */
+  /** The next key, as soon as there is one; undefined if the queue is closed. Call `done` after processing. */
   async get(): Promise<Key | undefined> {
     while (!this.#closed) {
       const next = this.#ready.shift();
@@ -131,7 +131,7 @@ export class WorkQueue {
     return undefined;
   }
 
-  /** Says that work on a key is over. If it was added meanwhile, it is due again. */
+  /** Marks a key as processed. If it was added in the meantime, it is due again. */
   done(key: Key): void {
     if (!this.#processing.delete(key)) {
       return;
@@ -144,7 +144,7 @@ export class WorkQueue {
     }
   }
 
-  /** Ends all `get`s. What waits is dropped: the next start lists everything anyway. */
+  /** Ends all `get` calls. Pending keys are dropped, because the next start lists everything anyway. */
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
@@ -165,7 +165,7 @@ export class WorkQueue {
     }
   }
 
-  /** One timer for the earliest delayed key. */
+  /** Sets one timer for the earliest delayed key. */
   #arm(): void {
     const dueAt = this.#delayed.nextDueAt();
     if (dueAt === undefined || (this.#timer !== undefined && this.#timer.dueAt <= dueAt)) {

@@ -1,6 +1,6 @@
 /**
- * Read-your-writes: remembers what was written for an owner until the local copies show it, so that the next
- * reconcile does not act on the state before its own last one (KEP-5647, cluster-api's consistency store).
+ * Read-your-writes: tracks the writes for an owner until the caches show them, so that the next reconcile does not act on
+ * older state (KEP-5647, cluster-api's consistency store).
  */
 import { type Clock, systemClock } from './clock.ts';
 import { type Key, toKey } from './key.ts';
@@ -8,7 +8,7 @@ import type { KubeObject } from './object.ts';
 import { compareResourceVersions } from './resource-version.ts';
 import type { Store } from './store.ts';
 
-/** The part of a Store that tells how far it has got. */
+/** The part of a Store that shows its progress. */
 export type ObservedStore = Pick<Store<KubeObject>, 'get' | 'resourceVersion'>;
 
 interface Write {
@@ -16,7 +16,10 @@ interface Write {
   seen(): boolean;
 }
 
-/** Beyond this the local copy is taken as it is: a write may never come back, such as one that a selector filters out. */
+/**
+ * The cache is used as it is after this time, because some writes never appear, for example if a selector excludes the
+ * object.
+ */
 const GIVE_UP_MS = 10_000;
 
 export class WriteTracker {
@@ -27,13 +30,13 @@ export class WriteTracker {
     this.#clock = clock;
   }
 
-  /** Notes that an object, as the server returned it, was written for an owner. */
+  /** Records a write for an owner. `object` is the server's response. */
   wrote(owner: Key, store: ObservedStore, object: KubeObject): void {
     const version = object.metadata.resourceVersion ?? '';
     this.#note(owner, object, () => compareResourceVersions(store.resourceVersion, version) >= 0);
   }
 
-  /** Notes that the deletion of an object was asked for. */
+  /** Records that the deletion of an object was requested. */
   deleted(owner: Key, store: ObservedStore, object: KubeObject): void {
     const { uid } = object.metadata;
     this.#note(owner, object, () => {
@@ -42,7 +45,7 @@ export class WriteTracker {
     });
   }
 
-  /** Whether the local copies show everything written for this owner. */
+  /** Whether the caches show all writes for this owner. */
   isReady(owner: Key): boolean {
     const writes = this.#writes.get(owner);
     if (writes === undefined) {

@@ -202,7 +202,7 @@ describe('what others do', () => {
   });
 
   test.each([
-    ['of nobody', {}, 'it was not made by this operator'],
+    ['of nobody', {}, 'it was not created by this operator'],
     [
       'of another controller',
       { ownerReferences: [{ apiVersion: 'v1', kind: 'Gadget', name: 'g', uid: 'x', controller: true }] },

@@ -59,7 +59,7 @@ describe('kubeconfig', () => {
     });
     await expect(loadConnection({ kubeconfig: path, context: 'none' })).rejects.toMatchObject({
       code: 'CONNECTION_CONFIG',
-      message: expect.stringMatching(/context "none" names no cluster; choose one of [^ ]+, two$/),
+      message: expect.stringMatching(/context "none" has no cluster; choose one of [^ ]+, two$/),
     });
   });
 

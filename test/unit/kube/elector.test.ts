@@ -140,7 +140,7 @@ test('a renewal counts from when it was sent: its answer may be late, and the ot
 
 test.each([
   ['holds', 'thief', 'taken by thief'],
-  ['held and gave back', undefined, 'taken by someone who has given it back'],
+  ['held and gave back', undefined, 'taken by another process, which has released it'],
 ])('a lease that someone else %s is lost at once', async (_case, holderIdentity, reason) => {
   const { time, server, a } = pair();
   void a.start();

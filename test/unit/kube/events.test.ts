@@ -105,7 +105,7 @@ test('an event that is refused is dropped, the next is sent', async () => {
   recorder.emit(ownerNamed('w'), scaled('fine'));
   await expect.poll(() => stored().length).toBe(1);
   expect(stored()[0]).toMatchObject({ note: 'fine' });
-  expect(warnings).toEqual(['event could not be written']);
+  expect(warnings).toEqual(['cannot write event']);
 });
 
 test('no event in a namespace that is being deleted is nothing to warn of', async () => {

@@ -124,7 +124,7 @@ describe('failures', () => {
     const { elector, link } = election(clock);
     const { manager, log, abort, runnable } = setUp({ elector, clock });
     manager.add(runnable('controller'), { leaderOnly: true });
-    const running = expect(manager.run(abort.signal)).rejects.toThrow('leader election ended by itself');
+    const running = expect(manager.run(abort.signal)).rejects.toThrow('leader election ended unexpectedly');
     await clock.advance(1_000);
     link.cut = 'requests';
     await clock.advance(11_000);
@@ -135,7 +135,7 @@ describe('failures', () => {
 
   test.each([
     ['fails', async () => Promise.reject(new Error('boom')), 'broken failed'],
-    ['ends', async () => {}, 'broken ended by itself'],
+    ['ends', async () => {}, 'broken ended unexpectedly'],
   ])('a part that %s stops all others, and is named', async (_case, run, message) => {
     const { manager, log, abort, runnable, clock, server } = setUp();
     manager.addServer(server);

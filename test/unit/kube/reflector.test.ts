@@ -145,7 +145,7 @@ describe('failures', () => {
     api.store.put(CONFIG_MAPS, configMap('a'));
     await expect.poll(() => reflector.store.size).toBe(1);
     expect([lists(), watches().length]).toEqual([1, 1]);
-    expect(errors).toEqual(['an object without name or uid is left out']);
+    expect(errors).toEqual(['skipped an object without name or uid']);
   });
 
   test('a forbidden type is tried for ever, and says so until it works', async () => {
