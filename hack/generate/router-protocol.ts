@@ -68,7 +68,7 @@ ${limits.join('\n')}
 `;
 }
 
-/** A schema as a table that check.lua reads. Items that `isModel` are called by their name. */
+/** A schema as a Lua table for check.lua. Items for which `isModel` holds are referenced by name. */
 function luaSchema(schema: Schema, indent: string, isModel = (_item: Schema) => false): string {
   const inner = `${indent}  `;
   const { type = 'object', properties, items, required = [] } = schema;
@@ -94,21 +94,21 @@ function page(schemas: Record<'RouteTable' | 'RouteChange' | 'DemandReport', Sch
 
 <!-- ${HEADER} -->
 
-The operator reaches each router pod at port ${ROUTER_PORTS.admin}, over TLS 1.3 with client certificates
-([decision](adr/0003-router-admin-tls.md)). The same as [JSON Schema](reference/router-protocol.schema.json). Fields that a
-side does not know are ignored; numbers and texts beyond their bounds are refused by both.
+The operator connects to each router pod on port ${ROUTER_PORTS.admin}, over TLS 1.3 with client certificates
+([decision](adr/0003-router-admin-tls.md)). There is also a
+[JSON Schema](reference/router-protocol.schema.json). Both sides ignore unknown fields and reject numbers and strings that are out of bounds.
 
-| request | what it does | answers |
+| request | effect | response |
 | --- | --- | --- |
-| \`PUT /routes\` | makes the router run a whole table | 200 \`{"version":…}\`, the version in use; 409 with the newer version that is; 400 with the reason when it is no table |
-| \`PATCH /routes\` | applies what has changed since the table in use ([decision](adr/0011-routers-are-sent-what-has-changed.md)) | as above; 412 when the router runs another table than was changed, or that one has been changed enough: send the whole |
-| \`GET /demand?since=SEQ&wait=N\`ms | what is asked of each model: at once when a request was held for a model without engines after \`SEQ\`, else after the wait, which is at most 60 s | 200 with the report below |
+| \`PUT /routes\` | loads a whole table | 200 \`{"version":…}\` with the version in use; 409 with that version if it is newer; 400 with the reason if the table is invalid |
+| \`PATCH /routes\` | applies a change to the table in use ([decision](adr/0011-routers-are-sent-what-has-changed.md)) | as above; 412 if the change is based on another table, or if the table has been changed too often: send the whole table |
+| \`GET /demand?since=SEQ&wait=N\`ms | reports the demand for each model: at once if a request has waited for a model without engines since \`SEQ\`, else after the wait of at most 60 s | 200 with the report below |
 
-An error has the body \`{"error":{"message":…,"type":…,"param":null,"code":STATUS}}\`. A router answers 401 to a certificate that is not
-the operator's. The operator reads at most 4 MiB of a report and 64 KiB of any other answer; a router takes at most 64 MiB.
+An error has the body \`{"error":{"message":…,"type":…,"param":null,"code":STATUS}}\`. A router responds with 401 to a certificate
+that is not the operator's. The operator reads at most 4 MiB of a report and 64 KiB of any other response. A router accepts at most 64 MiB.
 
-A version grows with every change, also from one leader to the next; a router never goes back to a lower one. A router that
-runs a table confirms it with the version. One that starts anew has version 0, or the last snapshot, and is sent a whole table.
+The version increases with every change, also across leaders. A router never returns to a lower version. It confirms a table with its
+version. A restarted router has version 0 or the last snapshot, and gets a whole table.
 
 ## Route table
 
@@ -124,13 +124,13 @@ ${[...table, ...rows(schemas.RouteChange, '', ['models'])].join('\n')}
 
 ## Demand
 
-Answer to \`GET /demand\`.
+Response to \`GET /demand\`.
 
 ${fields(schemas.DemandReport)}
 `;
 }
 
-/** A row for each field, those of objects in it below. `closed` fields are not looked into. */
+/** One row per field, nested fields included. Fields in `closed` are not expanded. */
 function rows(schema: Schema, path: string, closed: readonly string[] = []): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const optional = schema.required?.includes(name) ? '' : ', optional';

@@ -1,18 +1,18 @@
-/** One entry of a ConfigMap with API keys: YAML or JSON that a team has written, and that may be anything. */
+/** Parses one entry of a ConfigMap with API keys. The text is untrusted YAML or JSON. */
 import { JSON_SCHEMA, load, YAMLException } from 'js-yaml';
 import { z } from 'zod';
 import type { SpecIssue } from '../values/spec-issue.ts';
 import type { RouteKey } from './route-table.ts';
 
-/** An entry with a hash, a tenant, limits and thirty models has 1,000 characters. */
+/** An entry with a hash, a tenant, limits and thirty models has about 1,000 characters. */
 export const MAX_ENTRY_LENGTH = 2_048;
 
-/** The largest limit of requests or tokens per minute. */
+/** Highest limit of requests or tokens per minute. */
 export const MAX_LIMIT = 1_000_000_000;
 
 const limit = z.int().min(1).max(MAX_LIMIT);
 
-/** One entry, as written in the ConfigMap. */
+/** Schema of an entry. */
 const apiKeyEntry = z.strictObject({
   sha256: z
     .string()
@@ -31,9 +31,9 @@ const apiKeyEntry = z.strictObject({
   tokensPerMinute: limit.optional(),
 });
 
-const REMEDY = 'write what `vllm-operator key create` prints';
+const REMEDY = 'use the output of `vllm-operator key create`';
 
-/** Reads the entry `data[name]` of a ConfigMap of a namespace. What is wrong is told without the text: it might be a key. */
+/** Parses the entry `data[name]` of a ConfigMap in `namespace`. Issues do not contain the text, because it might be a key. */
 export function parseApiKeyEntry(text: string, namespace: string, name: string): RouteKey | SpecIssue {
   const field = `data[${name}]`;
   const issue = (at: string, reason: string): SpecIssue => ({
@@ -45,8 +45,8 @@ export function parseApiKeyEntry(text: string, namespace: string, name: string):
   if (text.length > MAX_ENTRY_LENGTH) return issue(field, `longer than ${MAX_ENTRY_LENGTH} characters`);
   if (text.trimStart().startsWith('vk-')) {
     return {
-      ...issue(field, 'holds a key in the clear, which everyone who can read the ConfigMap now knows'),
-      remedy: 'make another key with `vllm-operator key create` and store its hash',
+      ...issue(field, 'contains a key in plain text, which everyone who can read the ConfigMap now knows'),
+      remedy: 'create another key with `vllm-operator key create` and store its hash',
     };
   }
   const written = readYaml(text);
@@ -55,7 +55,7 @@ export function parseApiKeyEntry(text: string, namespace: string, name: string):
   if (!result.success) {
     const [first] = result.error.issues;
     const path = first?.path.map(String).join('.') ?? '';
-    // Names of unknown fields are the user's text, and might be the key.
+    // Names of unknown fields are user input, too, and might be the key.
     const reason =
       first?.code === 'unrecognized_keys' ? 'has an unknown field' : (first?.message ?? 'not an API key');
     return issue(path === '' ? field : `${field}.${path}`, reason);
@@ -66,15 +66,15 @@ export function parseApiKeyEntry(text: string, namespace: string, name: string):
       field: `${field}.tenant`,
       value: tenant,
       reason: `a key of namespace ${namespace} cannot act for another tenant`,
-      remedy: `leave tenant out, or set it to ${namespace}/<name>`,
+      remedy: `omit tenant, or set it to ${namespace}/<name>`,
     };
   }
   return { sha256, tenant, ...definedOnly(limits) };
 }
 
 /**
- * What the text says; undefined when it is no YAML. js-yaml and not yaml, which takes up to milliseconds for a few hundred
- * characters that somebody has chosen for that.
+ * Parses the text; undefined if it is not YAML. Uses js-yaml, because yaml can take milliseconds for a few hundred crafted
+ * characters.
  */
 function readYaml(text: string): unknown {
   try {

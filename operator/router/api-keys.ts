@@ -1,6 +1,6 @@
 /**
- * API keys as teams keep them: ConfigMaps with the label API_KEYS_LABEL, one data entry per key, holding YAML or JSON such
- * as `{sha256: <hash>, tenant: team-a/ci, models: [llama], requestsPerMinute: 60}`. Only hashes ever reach the cluster.
+ * API keys in ConfigMaps with the label API_KEYS_LABEL. Each data entry is one key in YAML or JSON, such as `{sha256:
+ * <hash>, tenant: team-a/ci, models: [llama], requestsPerMinute: 60}`. Only hashes are stored in the cluster.
  */
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../kube/object.ts';
@@ -9,19 +9,19 @@ import type { SpecIssue } from '../values/spec-issue.ts';
 import { parseApiKeyEntry } from './api-key-entry.ts';
 import type { RouteKey } from './route-table.ts';
 
-/** Label (value `true`) of the ConfigMaps that hold API keys. */
+/** Label (value `true`) of ConfigMaps with API keys. */
 export const API_KEYS_LABEL = 'vllm-operator.dev/api-keys';
 
 export interface ApiKeyConfigMap extends KubeObject {
   data?: Record<string, string>;
-  /** Set when the object enters the store: it held more than a namespace may have, and was dropped. */
+  /** Set by the reflector: the ConfigMap exceeded the limit of a namespace, and its data was dropped. */
   oversized?: true;
 }
 
-/** What is wrong with an entry, or the key that it stands for. */
+/** Parses an entry to a key, or to what is wrong with it. */
 type ReadEntry = (configMap: ApiKeyConfigMap, entry: string, text: string) => RouteKey | SpecIssue;
 
-/** What is wrong with one entry. Never holds the entry's text: people paste keys where hashes belong. */
+/** A problem of one entry. It does not contain the text, because users sometimes paste keys instead of hashes. */
 export interface ApiKeyIssue extends SpecIssue {
   namespace: string;
   configMap: string;
@@ -30,7 +30,7 @@ export interface ApiKeyIssue extends SpecIssue {
 }
 
 export const MAX_KEYS_PER_NAMESPACE = 1000;
-/** Room for that many keys with limits, or some hundred with lists of models. */
+/** Enough for this many keys with limits, or for some hundred with lists of models. */
 export const MAX_BYTES_PER_NAMESPACE = 262_144;
 
 interface Claim {
@@ -41,12 +41,10 @@ interface Claim {
 }
 
 /**
- * Keys of all ConfigMaps, sorted by hash, and what is wrong with the rest. Pass only ConfigMaps of namespaces that the
- * pool admits: whoever may write one there can use the pool.
- *
- * A hash is public, so another team can claim it too, to have the requests of its owner counted and cached as theirs.
- * `holders` has the namespace of each hash that is held, which nobody else gets; a hash that two namespaces claim and
- * nobody holds is refused to both.
+ * The keys of all ConfigMaps, sorted by hash, and the issues of invalid ones. Pass only ConfigMaps of namespaces that the
+ * pool allows, because anyone who can write one there can use the pool. A hash is not secret, so another team can claim it
+ * to receive the requests and cache entries of its owner. So a hash that a namespace holds according to `holders` stays
+ * there, and a hash that two namespaces claim and none holds is rejected for both.
  */
 export function parseApiKeys(
   configMaps: readonly ApiKeyConfigMap[],
@@ -56,7 +54,7 @@ export function parseApiKeys(
   const issues: ApiKeyIssue[] = [];
   const claims = new Map<string, Claim[]>();
   const room = new Map<string, { keys: number; bytes: number }>();
-  /** What is beyond the limit is told once, and not looked at. */
+  /** ConfigMaps beyond the limit are reported once and not parsed. */
   const full = new Set<string>();
   for (const { source, entry, text } of entries(configMaps, full)) {
     const { namespace = '', name: configMap } = source.metadata;
@@ -96,7 +94,7 @@ export function parseApiKeys(
   return { keys: keys.sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1)), issues };
 }
 
-/** A new key of 256 random bits and its hash. So much entropy needs no salt and no slow hash. */
+/** A new key of 256 random bits and its hash. With this much entropy no salt or slow hash is needed. */
 export function createKey(random: (bytes: number) => Uint8Array = randomBytes): {
   key: string;
   sha256: string;
@@ -108,22 +106,22 @@ export function createKey(random: (bytes: number) => Uint8Array = randomBytes): 
 const TOO_MANY: SpecIssue = {
   field: 'data',
   value: undefined,
-  reason: `a namespace may have ${MAX_KEYS_PER_NAMESPACE} keys in ${MAX_BYTES_PER_NAMESPACE / 1024} KiB`,
-  remedy: 'remove keys that nobody uses',
+  reason: `a namespace may have at most ${MAX_KEYS_PER_NAMESPACE} keys in ${MAX_BYTES_PER_NAMESPACE / 1024} KiB`,
+  remedy: 'remove unused keys',
 };
 
 const DUPLICATE: SpecIssue = {
   field: 'sha256',
   value: undefined,
   reason: 'another entry has the same key',
-  remedy: 'make a key of its own with `vllm-operator key create`',
+  remedy: 'create another key with `vllm-operator key create`',
 };
 
 function readEntry({ metadata }: ApiKeyConfigMap, entry: string, text: string): RouteKey | SpecIssue {
   return parseApiKeyEntry(text, metadata.namespace ?? '', entry);
 }
 
-/** Reads each entry once for as long as its ConfigMap is the same object. */
+/** Caches parsed entries while their ConfigMap is the same object. */
 export function rememberingRead(): ReadEntry {
   const remembered = new WeakMap<ApiKeyConfigMap, Map<string, RouteKey | SpecIssue>>();
   return (configMap, entry, text) => {
@@ -135,7 +133,7 @@ export function rememberingRead(): ReadEntry {
   };
 }
 
-/** What is worth keeping of a ConfigMap: a team may fill it with a megabyte, and make thousands. */
+/** Trims a ConfigMap before it is cached. A team can create thousands of 1 MiB. */
 export function keepApiKeys(configMap: ApiKeyConfigMap): ApiKeyConfigMap {
   const { apiVersion, kind, data = {} } = configMap;
   const {
@@ -162,7 +160,7 @@ function* entries(configMaps: readonly ApiKeyConfigMap[], full: ReadonlySet<stri
   }
 }
 
-/** The first claim of the namespace that is entitled: the one that holds the hash, or the only one that claims what nobody holds. */
+/** The valid claim: the first of the namespace that holds the hash, or of the only namespace that claims a free one. */
 function rightfulClaim(claims: readonly Claim[], holder: string | undefined): Claim | undefined {
   if (holder !== undefined) return claims.find(({ namespace }) => namespace === holder);
   return claims.every(({ namespace }) => namespace === claims[0]?.namespace) ? claims[0] : undefined;

@@ -1,4 +1,4 @@
-/** From custom resources to the table that routers run. Pure. */
+/** Compiles custom resources to the route table of the routers. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AdmissionOverrides } from '../api/admission-settings.ts';
 import type { ModelState } from '../api/inference-model.ts';
@@ -19,21 +19,21 @@ import type {
   RouteTable,
 } from './route-table.ts';
 
-/** What a router has to know of a model's engine. */
+/** The engine settings that routers need. */
 export type RouteEngine = Pick<ResolvedEngine, 'servedNames' | 'adapters' | 'capacity' | 'maxModelLen'>;
 
-/** One accepted model and what was observed of it. */
+/** One accepted model and its observed state. */
 export interface RouteModelInput {
   model: InferenceModel;
   engine: RouteEngine;
   slices: readonly EndpointSlice[];
-  /** The model's Service, once it exists. */
+  /** The Service of the model, once it exists. */
   service?: { spec: { clusterIP?: string; ports?: { name?: string; port: number }[] } } | undefined;
   state: ModelState;
   unavailable?: { reason: string; message: string } | undefined;
-  /** The model goes to sleep: its engines finish what they have, and new requests are held. */
+  /** Whether the model is going to sleep: its engines finish their requests, and new requests are held. */
   heldBack?: boolean;
-  /** Engines whose end is announced. */
+  /** Engine pods with an eviction notice. */
   leaving?: LeavingPods | undefined;
   /** UIDs of engine pods that are being deleted. */
   ending?: ReadonlySet<string>;
@@ -42,19 +42,19 @@ export interface RouteModelInput {
 export interface RouteTableInput {
   pool: InferencePool;
   models: readonly RouteModel[];
-  /** Absent while there is no managed Redis. */
+  /** Absent if there is no managed Redis. */
   redis?: RouteRedis | undefined;
-  /** Keys that the pool admits; left out of the table unless it asks for keys. */
+  /** Keys that the pool accepts. They are only included if the pool requires keys. */
   keys: readonly RouteKey[];
-  /** The last table that was compiled for the pool, by whatever operator. */
+  /** The last table of the pool, possibly from a previous leader. */
   previous?: RouteTable | undefined;
   /** Milliseconds since 1970. */
   now: number;
 }
 
 /**
- * The table for all routers of a pool. Returns `previous` itself when nothing but time has changed; else the version is
- * the present time, or one more than the last if the clock stands behind it.
+ * The table for all routers of a pool. Returns `previous` itself if only time has passed. Otherwise the version is the
+ * present time, or the last version plus one if the clock is behind it.
  */
 export function compileRouteTable(input: RouteTableInput): RouteTable {
   const { pool, redis, previous, now } = input;
@@ -76,7 +76,7 @@ export function compileRouteTable(input: RouteTableInput): RouteTable {
     : { ...table, version: Math.max(now, previous.version + 1) };
 }
 
-/** Whoever compiles gives no name twice. Should it happen all the same, the oldest model has it, and the router never decides. */
+/** Each name is granted only once, so this changes nothing. If a bug grants one twice, the oldest model gets it. */
 function withoutConflicts(models: RouteModel[]): RouteModel[] {
   const owners = new Map<string, RouteModel>();
   let conflicts = 0;
@@ -96,7 +96,7 @@ function withoutConflicts(models: RouteModel[]): RouteModel[] {
   });
 }
 
-/** Thousands of models are the same objects as before, so that is asked first. */
+/** Compares by identity first, because most of thousands of models are the same objects. */
 function haveSameModels({ models: a }: RouteTable, { models: b }: RouteTable): boolean {
   return a.length === b.length && a.every((model, i) => model === b[i] || isDeepStrictEqual(model, b[i]));
 }
@@ -113,13 +113,13 @@ function compileCors(cors: NonNullable<InferencePool['spec']['router']['cors']>)
   };
 }
 
-/** A table without secrets, fit for a ConfigMap. Fields are named one by one, so that a new one is not published by accident. */
+/** A table without secrets for a ConfigMap. Lists the fields explicitly, so that a new field is not published by accident. */
 export function snapshot(table: RouteTable): RouteTable {
   const { version, pool, loadBalancing, auth, cors, cacheMaxEntryBytes, models, keys } = table;
   return { version, pool, loadBalancing, auth, ...(cors && { cors }), cacheMaxEntryBytes, models, keys };
 }
 
-/** What the table says of one model. */
+/** The entry of one model. */
 export function compileRouteModel(pool: InferencePool, input: RouteModelInput): RouteModel {
   const { model, engine, service } = input;
   const { metadata, spec } = model;
@@ -148,12 +148,12 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
   };
 }
 
-/** A message may have what a cluster says, of any length. */
+/** The message may quote the cluster and have any length. */
 function clip({ reason, message }: { reason: string; message: string }): RouteModel['unavailable'] {
   return { reason: reason.slice(0, 256), message: message.slice(0, 4096) };
 }
 
-/** Address of a Service's port `http`; undefined while it has none or is headless. */
+/** Address of the Service port `http`; undefined if it has none or is headless. */
 function serviceAddress(service: RouteModelInput['service']): RouteModel['fallback'] {
   const { clusterIP, ports } = service?.spec ?? {};
   const port = ports?.find(({ name }) => name === 'http')?.port;

@@ -1,4 +1,4 @@
-/** Engine pods out of EndpointSlices (discovery.k8s.io/v1). */
+/** Extracts engine pods from EndpointSlices (discovery.k8s.io/v1). */
 import type { KubeObject } from '../kube/object.ts';
 import type { RouteEndpoint } from './route-table.ts';
 
@@ -15,11 +15,11 @@ export interface EndpointSlice extends KubeObject {
   ports?: { name?: string | null; port?: number | null }[] | null;
 }
 
-/** Pods whose end is announced: they take no new requests once another engine does. */
+/** Pods with an eviction notice. They get no new requests once another engine does. */
 export interface LeavingPods {
-  /** UIDs. */
+  /** UIDs of the pods. */
   pods: ReadonlySet<string>;
-  /** Nor do they when there is no other engine. */
+  /** Whether they get no new requests even if there is no other engine. */
   evenLast: boolean;
 }
 
@@ -33,8 +33,8 @@ interface SliceEndpoint {
 }
 
 /**
- * The engine pods that answer at the named port, sorted by address. A pod that terminates but still serves, or that is to
- * leave, is `draining`; one that is neither ready nor serving is left out.
+ * The engine pods that serve at the named port, sorted by address. A pod that is terminating but still serves, or that is
+ * leaving, is `draining`. A pod that is neither ready nor serving is omitted.
  */
 export function engineEndpoints(
   slices: readonly EndpointSlice[],
@@ -42,7 +42,7 @@ export function engineEndpoints(
     capacity: number;
     portName?: string;
     leaving?: LeavingPods | undefined;
-    /** UIDs of pods that are being deleted: their slices tell of it a moment later. */
+    /** UIDs of pods that are being deleted. Their slices show it a moment later. */
     ending?: ReadonlySet<string> | undefined;
   },
 ): RouteEndpoint[] {
@@ -64,20 +64,18 @@ function isEnding({ terminating, serving }: Pick<SliceEndpoint, 'terminating' | 
   return terminating && serving;
 }
 
-/** A host as URLs have it: an IPv6 address needs brackets (RFC 3986). */
+/** A host as in URLs: an IPv6 address needs brackets (RFC 3986). */
 export function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** `host:port`. */
 export function hostPort(host: string, port: number): string {
   return `${urlHost(host)}:${port}`;
 }
 
 /**
- * One entry per pod. A pod may be in several slices at once while the server moves it from one to another (KEP-752), and
- * with dual-stack Services in one per family. A pod never comes back from terminating, so that is the newest fact of it;
- * then what can take requests wins, then IPv4.
+ * One entry per pod. A pod may be in several slices while the server moves it (KEP-752), and in one per IP family with
+ * dual-stack Services. Terminating is final, so it takes precedence; then an address that can take requests, then IPv4.
  */
 function readEndpoints(
   slices: readonly EndpointSlice[],
@@ -89,10 +87,10 @@ function readEndpoints(
     if (slice.addressType === 'FQDN') continue;
     const port = slice.ports?.find(({ name }) => name === portName)?.port ?? undefined;
     for (const { addresses, conditions, targetRef } of slice.endpoints ?? []) {
-      // All addresses of an entry are the same pod, and consumers use the first (EndpointSlice API reference).
+      // All addresses of an entry belong to the same pod, and consumers use the first (EndpointSlice API reference).
       const ip = addresses[0];
       if (ip === undefined) continue;
-      // Unknown is to be read as ready, as serving what ready says, and as not terminating (EndpointConditions).
+      // Unknown conditions mean: ready, serving like ready, not terminating (EndpointConditions).
       const ready = conditions?.ready ?? true;
       const endpoint: SliceEndpoint = {
         id: targetRef?.uid ?? ip,

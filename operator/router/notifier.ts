@@ -1,7 +1,7 @@
-/** Wakes one waiter. */
+/** Wakes one waiting task. */
 import { type Clock, systemClock } from '../kube/clock.ts';
 
-/** A flag that one task waits for: a notification that comes before the wait is not lost, and several count as one. */
+/** A flag that one task waits for. A notification before the wait is not lost, and several count as one. */
 export class Notifier {
   #set = false;
   #wake: (() => void) | undefined;
@@ -11,12 +11,12 @@ export class Notifier {
     this.#wake?.();
   }
 
-  /** Takes back a notification that nobody waited for. */
+  /** Withdraws a notification that nobody has waited for. */
   clear(): void {
     this.#set = false;
   }
 
-  /** Resolves when notified, when the time is over, or when the signal aborts. Never rejects. */
+  /** Resolves when notified, after the timeout, or when the signal aborts. Never rejects. */
   async wait(signal: AbortSignal, timeoutMs?: number, clock: Clock = systemClock): Promise<void> {
     if (!this.#set && !signal.aborted) {
       await new Promise<void>((resolve) => {

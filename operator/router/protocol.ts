@@ -1,6 +1,7 @@
 /**
- * The protocol between operator and routers, in one place: what `PUT` and `PATCH /routes` send and what `GET /demand` answers.
- * The types, docs/router-protocol.md, its JSON Schema and what the routers check (nginx/protocol.lua) are made of these schemas.
+ * The protocol between operator and routers: the bodies of `PUT` and `PATCH /routes` and the response of `GET /demand`.
+ * Types, docs/router-protocol.md, its JSON Schema and the checks of the routers (nginx/protocol.lua) are generated from
+ * these schemas.
  */
 import { z } from 'zod';
 import { MODEL_STATES } from '../api/inference-model.ts';
@@ -10,8 +11,8 @@ const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const milliseconds = z.int().min(0).max(864_000_000);
 
 /**
- * Version of a route table. Versions are times in milliseconds or follow on them, so what is far above them is no version, and
- * there is always a higher one to send.
+ * Version of a route table. Versions are times in milliseconds, or the previous version plus one. The upper limit rejects
+ * invalid versions and ensures that a higher one always exists.
  */
 export const routeVersion = z
   .int()
@@ -20,14 +21,17 @@ export const routeVersion = z
   .describe('Version of a table: milliseconds since 1970 at its last change, or the last version plus one.');
 
 const address = z.object({
-  host: text(255).min(1).describe('An IP address; one of IPv6 in brackets.'),
+  host: text(255).min(1).describe('IP address; an IPv6 address is in brackets.'),
   port: z.int().min(1).max(65_535),
 });
 
 const endpoint = address
   .extend({
-    capacity: z.int().min(0).describe("Requests that the engine runs at once (vLLM's `--max-num-seqs`)."),
-    draining: z.boolean().describe('True once it takes no new requests; those in flight go on.'),
+    capacity: z
+      .int()
+      .min(0)
+      .describe("Number of requests that the engine runs at once (vLLM's `--max-num-seqs`)."),
+    draining: z.boolean().describe('Whether it gets no new requests. Requests in flight continue.'),
   })
   .describe('One engine pod.');
 
@@ -36,59 +40,56 @@ const cache = z.object({
   ttlSeconds: z.number().min(0),
   policy: z
     .enum(['Deterministic', 'All'])
-    .describe('`Deterministic`: only what has `temperature: 0` or a seed.'),
+    .describe('`Deterministic`: only requests with `temperature: 0` or a seed.'),
 });
 
 const admission = z.object({
-  maxQueue: z.int().min(0).describe('Requests that wait at most.'),
-  queueTimeoutMs: milliseconds.describe('How long one waits for an engine with room.'),
-  wakeTimeoutMs: milliseconds.describe('How long one waits for a model that starts.'),
+  maxQueue: z.int().min(0).describe('Most requests that may wait.'),
+  queueTimeoutMs: milliseconds.describe('How long a request waits for an engine with free capacity.'),
+  wakeTimeoutMs: milliseconds.describe('How long a request waits for the model to start.'),
   degradation: z
     .array(
       z.object({
-        queueAbove: z.int().min(0).describe('The tier is active while more wait.'),
-        maxTokens: z.int().min(1).describe('Longest answer then.'),
+        queueAbove: z.int().min(0).describe('The tier is active while more requests wait.'),
+        maxTokens: z.int().min(1).describe('Limit of `max_tokens` while the tier is active.'),
       }),
     )
-    .describe('Tiers, the one with the longest queue first: the first that applies counts.'),
+    .describe('Tiers, longest queue first. The first active one applies.'),
 });
 
 const routeModel = z.object({
-  uid: text(64).min(1).describe('UID of the InferenceModel; key of counters and of cache entries.'),
+  uid: text(64).min(1).describe('UID of the InferenceModel. Key of counters and part of cache keys.'),
   namespace: text(63),
   name: text(253),
-  generation: z
-    .int()
-    .min(0)
-    .describe('Part of the cache key: a changed model never answers from old entries.'),
+  generation: z.int().min(0).describe('Part of cache keys, so that a changed model never uses old entries.'),
   engine: text(64).describe(
-    'Hash of the engine settings of the pool: part of the cache key for the same reason.',
+    'Hash of the engine settings of the pool. Part of cache keys for the same reason.',
   ),
   created: z.int().min(0).describe('Seconds since 1970, for `created` in `/v1/models`.'),
-  servedNames: z.array(text(1024)).describe('Names by which clients ask for it. No table has a name twice.'),
-  adapters: z.array(text(1024)).describe('LoRA adapters, listed and routed as models of their own.'),
+  servedNames: z.array(text(1024)).describe('Names that clients use. Each name occurs only once in a table.'),
+  adapters: z.array(text(1024)).describe('LoRA adapters. They are listed and routed like models.'),
   maxModelLen: z.int().min(1).optional(),
   state: z.enum(MODEL_STATES),
   unavailable: z
     .object({ reason: text(256), message: text(4096) })
     .optional()
-    .describe('Why the model cannot be woken, for the 503 that clients get; absent while it can.'),
+    .describe('Why requests for the model get 503; absent if it can be woken.'),
   endpoints: z.array(endpoint),
   fallback: address
     .optional()
-    .describe("The model's Service, the last resort when no engine is known to work."),
-  cache: cache.describe('Rules of the response cache.'),
-  admission: admission.describe('Who waits, for how long, and what is degraded meanwhile.'),
+    .describe("The model's Service, used as a last resort if no engine is known to work."),
+  cache: cache.describe('Response cache rules.'),
+  admission: admission.describe('Limits of the queue, and degradation while requests wait.'),
 });
 
 const redis = z
   .object({ host: text(255), port: z.int().min(1).max(65_535), username: text(255), password: text(255) })
-  .describe('Absent: no cache, or the snapshot, which has no secrets.');
+  .describe('Absent if there is no cache, and in the snapshot, which contains no secrets.');
 
 const routeKey = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   tenant: text(512).describe('`namespace` or `namespace/name`.'),
-  models: z.array(text(1024)).optional().describe('Names that it may ask for; absent: all.'),
+  models: z.array(text(1024)).optional().describe('Names that the key may use; absent: all.'),
   requestsPerMinute: count.optional(),
   tokensPerMinute: count.optional(),
 });
@@ -97,48 +98,58 @@ const cors = z
   .object({
     allowOrigins: z.array(text(2048)),
     allowCredentials: z.boolean(),
-    allowMethods: text(8192).optional().describe('As headers have it. Absent: all that the router serves.'),
-    allowHeaders: text(8192).optional().describe('Absent: those that the browser asks for.'),
+    allowMethods: text(8192)
+      .optional()
+      .describe('Value of the response header. Absent: all methods that the router serves.'),
+    allowHeaders: text(8192).optional().describe('Absent: the headers that the browser requests.'),
     exposeHeaders: text(8192).optional().describe('Absent: none.'),
     maxAge: z.int(),
   })
-  .describe('Which web pages may read answers. Absent: the router says nothing of other origins.');
+  .describe('Which web pages may read responses. Absent: the router adds no CORS headers.');
 
-/** Limits of routers, in words of their Lua modules. The operator sends none: tests set those that they cannot wait for. */
+/** Limits of routers, named like in their Lua modules. The operator sends none; tests set those that would take too long. */
 export const routerLimits = z.object({
-  commentAfterMs: milliseconds.default(5000).describe('A stream waits as long before its first comment.'),
-  commentEveryMs: milliseconds.default(10_000).describe('Between two comments of a stream that waits.'),
-  bodyGraceMs: milliseconds.default(30_000).describe('Every body may take as long to come.'),
+  commentAfterMs: milliseconds.default(5000).describe('How long a waiting stream gets no comment.'),
+  commentEveryMs: milliseconds.default(10_000).describe('Interval between comments of a waiting stream.'),
+  bodyGraceMs: milliseconds.default(30_000).describe('How long any request body may take.'),
   unwatchedBodies: z
     .int()
     .min(0)
     .default(64)
-    .describe('Bodies of up to 128 KiB that may take longer, in each worker.'),
+    .describe('Number of bodies up to 128 KiB that may take longer, per worker.'),
   drainPatienceMs: milliseconds
     .default(30_000)
-    .describe('A router that drains is kept by waiting requests alone after that.'),
-  maxSeries: z.int().min(1).default(20_000).describe('Series of metrics.'),
-  maxFollowers: z.int().min(0).default(1024).describe('Requests of one worker that wait for one answer.'),
-  maxLeadMs: milliseconds.default(30_000).describe('An answer that has begun keeps others waiting as long.'),
-  maxWatchMs: milliseconds.default(60_000).describe("Another router's lock is respected as long."),
-  lookMs: milliseconds.default(1000).describe('Between looks at whether that is over.'),
-  lockMs: milliseconds.default(6000).describe('A lock outlives its router by less.'),
+    .describe('After this time only waiting requests keep a draining router running.'),
+  maxSeries: z.int().min(1).default(20_000).describe('Most metric series.'),
+  maxFollowers: z
+    .int()
+    .min(0)
+    .default(1024)
+    .describe('Most requests of one worker that wait for the same response.'),
+  maxLeadMs: milliseconds
+    .default(30_000)
+    .describe('How long identical requests wait for a response that has begun.'),
+  maxWatchMs: milliseconds.default(60_000).describe("How long another router's lock is respected."),
+  lookMs: milliseconds.default(1000).describe('Interval between checks of that lock.'),
+  lockMs: milliseconds.default(6000).describe('Expiry of a lock after its router has stopped.'),
   maxKeptBytes: z
     .int()
     .min(0)
     .default(67_108_864)
-    .describe('Bytes of answers that one worker collects or stores.'),
+    .describe('Most bytes of responses that one worker collects or stores.'),
   maxInFlight: z
     .int()
     .min(1)
     .default(12_000)
-    .describe('Requests of all workers that come in, wait or are answered.'),
-  redisTimeoutMs: milliseconds.default(25).describe('For one command; Redis answers in less than one.'),
+    .describe('Most requests of all workers that are being read, waiting or answered.'),
+  redisTimeoutMs: milliseconds
+    .default(25)
+    .describe('Timeout of one command. Redis usually responds in less than 1 ms.'),
   changesBytes: z
     .int()
     .min(0)
     .default(65_536)
-    .describe('Changes may be as long as the table that they change, or this.'),
+    .describe('A change may be as long as the table it changes, and at least this long.'),
 });
 
 export const routeTable = z.object({
@@ -152,50 +163,52 @@ export const routeTable = z.object({
   limits: routerLimits
     .partial()
     .optional()
-    .describe('Other limits than the defaults; the operator sends none.'),
+    .describe('Limits that differ from the defaults. The operator sends none.'),
   models: z.array(routeModel),
   keys: z.array(routeKey),
 });
 
 export const routeChange = z.object({
   from: routeVersion.describe(
-    'Version that it changes: applied by a router that runs that one, and by no other.',
+    'Version that the change is based on. Only a router that runs it applies the change.',
   ),
-  version: routeVersion.describe('Version that comes of it.'),
-  models: z.array(routeModel).describe('Models that were added or changed.'),
-  removed: z.array(text(64)).describe('UIDs of models that are gone.'),
+  version: routeVersion.describe('Version of the result.'),
+  models: z.array(routeModel).describe('Added or changed models.'),
+  removed: z.array(text(64)).describe('UIDs of removed models.'),
 });
 
 const modelDemand = z.object({
   inFlight: count.describe('Requests at engines.'),
   held: count.describe("Requests that wait for the model's first engine."),
   queued: count.describe('Requests that wait for an engine to have room.'),
-  ageMs: count.describe('Milliseconds since the last request: independent of differences between clocks.'),
+  ageMs: count.describe('Milliseconds since the last request. A duration, because clocks may differ.'),
 });
 
-/** Models and engines of one pool that a router has places for (nginx/counters.lua). */
+/** Number of models and engines for which a router has slots (nginx/counters.lua). */
 const MAX_MODELS = 16_384;
 
-/** Counted before it is read: to tell what is wrong with half a million entries takes seconds. */
+/** Counted before parsing, because reporting the errors of half a million entries takes seconds. */
 const fewModels = z.custom<Record<string, unknown>>(
   (models) => typeof models === 'object' && models !== null && Object.keys(models).length <= MAX_MODELS,
   `expected at most ${MAX_MODELS} models`,
 );
 
-/** Fields that the operator does not know are ignored, so that a newer router can talk to it. */
+/** Unknown fields are ignored, so that a newer router can talk to this operator. */
 export const demandReport = z.object({
   seq: z
     .int()
     .min(0)
-    .describe('Grows with every request held for a model without engines; starts anew with the router.'),
+    .describe(
+      'Increases with every request that waits for a model without engines. Restarts with the router.',
+    ),
   version: z
     .int()
     .min(0)
     .max(2 ** 52)
-    .describe('Version of the table that the router runs; 0 when it has none, or only the snapshot.'),
+    .describe('Version of the table that the router runs; 0 if it has none, or only the snapshot.'),
   models: fewModels
     .pipe(z.record(z.string(), modelDemand))
-    .describe('By UID of the InferenceModel. Models that nobody asked for are left out.'),
+    .describe('By UID of the InferenceModel. Models without requests are omitted.'),
 });
 
 export type DemandReport = z.infer<typeof demandReport>;

@@ -1,9 +1,9 @@
-/** The route table of an operator before this one, as a ConfigMap has it. */
+/** Reads the route table that a previous leader published in a ConfigMap. */
 import { z } from 'zod';
 import { routeVersion } from './protocol.ts';
 import type { RouteTable } from './route-table.ts';
 
-/** What is read of it again; the rest is only compared with what a new table says. */
+/** The fields that are read again. The others are only compared with a new table. */
 const published = z.looseObject({
   version: routeVersion,
   pool: z.looseObject({ namespace: z.string(), name: z.string() }),
@@ -18,7 +18,7 @@ const published = z.looseObject({
   keys: z.array(z.looseObject({ sha256: z.string(), tenant: z.string() })),
 });
 
-/** Reads a snapshot; undefined when the text is none, as after an edit by hand. */
+/** Parses a snapshot; undefined if the text is invalid, for example after a manual edit. */
 export function readSnapshot(text: string): RouteTable | undefined {
   try {
     return published.parse(JSON.parse(text)) as unknown as RouteTable;

@@ -1,18 +1,18 @@
-/** The password of a pool's Redis, derived, never stored. */
+/** The password of a pool's Redis. It is derived and never stored. */
 import { createHash, hkdfSync } from 'node:crypto';
 
-/** What a router needs to log in, and what Redis' ACL file needs to admit it. */
+/** What a router needs to log in, and what the ACL file of Redis needs to accept it. */
 export interface RedisCredentials {
   username: string;
   password: string;
-  /** SHA-256 of the password in lower-case hex, as `#<hash>` in a Redis ACL; safe to put into a ConfigMap. */
+  /** SHA-256 of the password in lower-case hex, as `#<hash>` in a Redis ACL. Safe to store in a ConfigMap. */
   passwordSha256: string;
 }
 
 /**
- * Derives by HKDF-SHA-256 (RFC 5869) from the root key, so that the same pool has the same password after a restart or
- * with another leader. A pool that is deleted and made anew has another UID, and so another password; a higher `epoch`
- * changes the password of a pool that stays.
+ * Derives the password by HKDF-SHA-256 (RFC 5869) from the root key, so that a pool has the same password after a restart
+ * and with another leader. A pool that is created again has another UID and so another password. A higher `epoch` changes
+ * the password of a pool.
  */
 export function redisCredentials(
   rootKey: Uint8Array,

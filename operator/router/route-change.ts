@@ -1,18 +1,18 @@
-/** What has changed from one route table to the next: a table of thousands of models is not sent again for one of them. */
+/** The difference between two route tables, so that a table of thousands of models is not sent again for one of them. */
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import type { routeChange } from './protocol.ts';
 import type { RouteModel, RouteTable } from './route-table.ts';
 
-/** Applied by a router that runs the version `from`, and by no other. */
+/** Applied only by a router that runs the version `from`. */
 export type RouteChange = z.infer<typeof routeChange>;
 
-/** Above this share of models a whole table costs less. */
+/** Above this share of changed models, a whole table is cheaper. */
 const MAX_CHANGED_SHARE = 0.5;
 
 /**
- * The change between two tables, or undefined when it takes a whole one: something beside the models has changed, or most of
- * them. Models that are the same object are the same; others may be sent without need.
+ * The change between two tables, or undefined if the whole table has to be sent, because something other than models or
+ * most models have changed. Models are compared by identity first; sending one that is equal is harmless.
  */
 export function changeBetween(
   from: RouteTable,
@@ -31,7 +31,7 @@ export function changeBetween(
     : { models, removed };
 }
 
-/** Whether two tables say the same beside their models and versions. */
+/** Whether two tables are equal except for their models and versions. */
 export function isSameHead(a: RouteTable, b: RouteTable): boolean {
   return isDeepStrictEqual({ ...a, version: 0, models: [] }, { ...b, version: 0, models: [] });
 }

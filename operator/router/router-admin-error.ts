@@ -1,7 +1,9 @@
 /**
- * `Unreachable`: no connection, or it broke. `Timeout`: no answer in time. `Untrusted`: another server certificate than
- * before. `NoCertificate`: our own client certificate could not be had. `Unauthorized`: the router does not admit our client certificate. `Superseded`: the router runs a newer table.
- * `OtherBase`: the router runs another table than was changed, and needs a whole one. `Rejected`: it refused the request. `Malformed`: its answer is not what the protocol says.
+ * `Unreachable`: no connection, or it broke. `Timeout`: no response in time. `Untrusted`: another server certificate than
+ * before. `NoCertificate`: the operator's client certificate could not be loaded. `Unauthorized`: the router rejects the
+ * client certificate. `Superseded`: the router runs a newer table. `OtherBase`: the router runs another table than the
+ * change is based on and needs the whole table. `Rejected`: the router rejected the request. `Malformed`: the response
+ * violates the protocol.
  */
 export type RouterAdminErrorCode =
   | 'Unreachable'
@@ -14,11 +16,11 @@ export type RouterAdminErrorCode =
   | 'Rejected'
   | 'Malformed';
 
-/** A request to a router's admin server that failed. Never carries the request's body. */
+/** A failed request to the admin server of a router. Does not contain the request body. */
 export class RouterAdminError extends Error {
   override readonly name = 'RouterAdminError';
   readonly code: RouterAdminErrorCode;
-  /** The version that the router runs, with `Superseded`. */
+  /** For `Superseded`: the version that the router runs. */
   readonly newerVersion: number | undefined;
 
   constructor(options: {

@@ -1,4 +1,4 @@
-/** Client of the routers' admin protocol. */
+/** Client of the admin protocol of the routers. */
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import { deadline } from '../kube/abort.ts';
@@ -11,31 +11,34 @@ import { RouterAdminError, type RouterAdminErrorCode } from './router-admin-erro
 import { RouterConnection } from './router-connection.ts';
 import type { RouterEndpoint } from './router-endpoints.ts';
 
-/** How long a router may take to answer, beyond the wait that was asked for. A table of 5,000 models is read in well under a second. */
+/**
+ * How long a router may take to respond, in addition to the requested wait. It reads a table of 5,000 models in well under
+ * a second.
+ */
 const ANSWER_TIMEOUT_MS = 5_000;
 
-/** What a router says of its models is about 150 bytes for each, and it has room for 16,384 (counters.lua). */
+/** A demand report has about 150 bytes per model, and a router has slots for 16,384 (counters.lua). */
 const MAX_DEMAND_BYTES = 4 * 1024 * 1024;
 
-/** A version, or why not. */
+/** Limit of a response with a version or an error. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
-/** What of a message of a router is worth repeating. */
+/** Longest part of a router's message to quote. */
 const MAX_MESSAGE = 200;
 
 const versionAnswer = z.object({ version: routeVersion });
 const errorAnswer = z.object({ error: z.object({ message: z.string() }) });
 
-/** One for all pools and routers; opens connections as they are needed and keeps them. */
+/** One client for all pools and routers. Connections are opened on demand and reused. */
 export class RouterAdmin {
   readonly #certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
   readonly #clock: Clock;
   readonly #connections = new Map<string, RouterConnection>();
-  /** A table goes to many routers: it is turned into text once. */
+  /** A table is sent to many routers, so it is serialized once. */
   readonly #texts = new WeakMap<RouteTable, string>();
 
   constructor(options: {
-    /** The operator's client certificate; called for every request, so it should be kept (CertificateRotator). */
+    /** The operator's client certificate. Called for every request, so it should be cached (CertificateRotator). */
     certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
     clock?: Clock;
   }) {
@@ -44,16 +47,16 @@ export class RouterAdmin {
   }
 
   /**
-   * Makes a router run a table; returns once it does.
-   * @throws {RouterAdminError} `Superseded` when the router runs a newer one; the signal's reason when the caller aborts.
+   * Makes a router load a table. Resolves once it runs it.
+   * @throws {RouterAdminError} `Superseded` if the router runs a newer one; the signal's reason if the caller aborts.
    */
   async putRoutes(endpoint: RouterEndpoint, table: RouteTable, signal: AbortSignal): Promise<void> {
     await this.#sendRoutes(endpoint, { method: 'PUT', body: this.#text(table) }, table.version, signal);
   }
 
   /**
-   * Makes a router that runs one table run the next; returns once it does.
-   * @throws {RouterAdminError} `OtherBase` when it runs another one; what `putRoutes` throws.
+   * Applies a change to the table of a router. Resolves once it runs the result.
+   * @throws {RouterAdminError} `OtherBase` if it runs another table; otherwise like `putRoutes`.
    */
   async patchRoutes(endpoint: RouterEndpoint, change: RouteChange, signal: AbortSignal): Promise<void> {
     const body = JSON.stringify(change);
@@ -74,8 +77,8 @@ export class RouterAdmin {
   }
 
   /**
-   * What is asked of a router. Returns at once when a request was held after `since`, else after `waitMs`.
-   * @throws {RouterAdminError}; the signal's reason when the caller aborts.
+   * The demand at a router. Responds at once if a request was held after `since`, else after `waitMs`.
+   * @throws {RouterAdminError}; the signal's reason if the caller aborts.
    */
   async demand(
     endpoint: RouterEndpoint,
@@ -87,14 +90,14 @@ export class RouterAdmin {
     return this.#read(endpoint, demandReport, await this.#send(endpoint, asking, waitMs, signal));
   }
 
-  /** Closes the connections to a router that is gone. */
+  /** Closes the connections to a removed router. */
   async forget(endpoint: RouterEndpoint): Promise<void> {
     const connection = this.#connections.get(endpoint.id);
     this.#connections.delete(endpoint.id);
     await connection?.close();
   }
 
-  /** Ends every request and closes all connections. */
+  /** Aborts all requests and closes all connections. */
   async close(): Promise<void> {
     const connections = [...this.#connections.values()];
     this.#connections.clear();
@@ -113,7 +116,7 @@ export class RouterAdmin {
       this.#error(
         endpoint,
         'Timeout',
-        `no answer to ${request.method} ${request.path} within ${timeoutMs} ms`,
+        `no response to ${request.method} ${request.path} within ${timeoutMs} ms`,
       ),
     );
     try {
@@ -130,7 +133,7 @@ export class RouterAdmin {
       });
       const text = await readText(body, request.maxBytes);
       if (text !== undefined) return { status: statusCode, text };
-      throw this.#error(endpoint, 'Malformed', `its answer is longer than ${request.maxBytes} bytes`);
+      throw this.#error(endpoint, 'Malformed', `its response is longer than ${request.maxBytes} bytes`);
     } catch (error) {
       if (limit.signal.aborted) throw limit.signal.reason;
       if (error instanceof RouterAdminError) throw error;
@@ -175,7 +178,7 @@ export class RouterAdmin {
       throw this.#error(
         endpoint,
         'Malformed',
-        `its answer does not fit: ${firstIssue(result.error).slice(0, MAX_MESSAGE)}`,
+        `its response is invalid: ${firstIssue(result.error).slice(0, MAX_MESSAGE)}`,
       );
     }
     const newer = versionAnswer.safeParse(json);
@@ -188,9 +191,9 @@ export class RouterAdmin {
         newer.data.version,
       );
     }
-    // A router of an operator before this one does not know of changes.
+    // A router of an earlier operator version does not support changes.
     if (answer.status === 412 || answer.status === 405)
-      throw this.#error(endpoint, 'OtherBase', 'needs a whole table');
+      throw this.#error(endpoint, 'OtherBase', 'needs the whole table');
     const said = errorAnswer.safeParse(json);
     const code = answer.status === 401 ? 'Unauthorized' : 'Rejected';
     const reason = said.success ? said.data.error.message : answer.text;
@@ -214,7 +217,7 @@ export class RouterAdmin {
   }
 }
 
-/** The whole of a body; undefined, and nothing more is read, when that is longer than this. */
+/** Reads a whole body. Returns undefined and stops reading if it exceeds `maxBytes`. */
 async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -226,7 +229,7 @@ async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number): Prom
   return Buffer.concat(chunks).toString();
 }
 
-/** Of the thousands that an answer can have. */
+/** The first of possibly thousands. */
 function firstIssue({ issues }: z.ZodError): string {
   return z.prettifyError(new z.ZodError(issues.slice(0, 1)));
 }

@@ -5,18 +5,18 @@ import type { CertificateAndKey } from '../pki/certificates.ts';
 import { RouterAdminError } from './router-admin-error.ts';
 import type { RouterEndpoint } from './router-endpoints.ts';
 
-/** A router in the same cluster accepts within this time, or it is gone. */
+/** A router in the same cluster accepts within this time unless it is down. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** Less than nginx keeps idle connections (nginx.conf), so that we are the ones to close them. */
+/** Shorter than nginx's keep-alive (nginx.conf), so that the client closes first. */
 const KEEP_ALIVE_MS = 60_000;
 
-/** One for the long poll, one for pushes, one to spare while the certificate changes. */
+/** One for the long poll, one for pushes, and one spare during certificate rotation. */
 const CONNECTIONS = 3;
 
 /**
- * Speaks TLS with the operator's client certificate. The router's own certificate is self-made, so there is no CA to check
- * it with: the first one seen of a pod is remembered, and no other is accepted from that pod (docs/adr/0003).
+ * Connects with the operator's client certificate. The router's certificate is self-signed, so no CA can verify it. The
+ * first one seen from a pod is pinned, and no other is accepted from that pod (docs/adr/0003).
  */
 export class RouterConnection {
   readonly #endpoint: RouterEndpoint;
@@ -27,7 +27,7 @@ export class RouterConnection {
     this.#endpoint = endpoint;
   }
 
-  /** The pool for the client certificate of the moment. Requests on the pool before end in their own time. */
+  /** The pool for the present client certificate. Requests on the previous pool finish there. */
   pool(certificate: CertificateAndKey): Dispatcher {
     if (this.#current?.certificate !== certificate) {
       void this.#current?.pool.close();
@@ -36,7 +36,7 @@ export class RouterConnection {
     return this.#current.pool;
   }
 
-  /** Ends every request and closes all sockets. */
+  /** Aborts all requests and closes all sockets. */
   async close(): Promise<void> {
     await this.#current?.pool.destroy();
   }
@@ -47,7 +47,7 @@ export class RouterConnection {
       key: certificate.privateKeyPem,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
-      // A resumed session would not show the certificate again.
+      // A resumed TLS session would not present the certificate again.
       maxCachedSessions: 0,
       timeout: CONNECT_TIMEOUT_MS,
       keepAlive: true,

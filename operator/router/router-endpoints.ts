@@ -1,17 +1,17 @@
-/** The routers of a pool, as the operator reaches them. */
+/** The routers of a pool, as the operator connects to them. */
 import type { KubeObject } from '../kube/object.ts';
 import { ROUTER_PORTS } from '../model/router-ports.ts';
 import { hostPort } from './endpoints-from-slices.ts';
 
 /** One router pod. */
 export interface RouterEndpoint {
-  /** UID of the pod: another pod at the same address is another router. */
+  /** UID of the pod. Another pod at the same address is another router. */
   id: string;
-  /** Name of the pod, for people. */
+  /** Name of the pod, for messages. */
   name: string;
   /** `ip:port` of its admin server. */
   address: string;
-  /** Whether the kubelet finds it ready: it has new clients then, whether or not it answers the operator. */
+  /** Whether the pod is Ready. If so, it gets new clients, even if it does not respond to the operator. */
   ready: boolean;
 }
 
@@ -20,8 +20,8 @@ interface RouterPod extends KubeObject {
 }
 
 /**
- * Every router pod that has an address and has not ended, sorted by name. Readiness does not count: a router becomes
- * ready by the table it is sent, and one that terminates still has requests to report.
+ * All router pods that have an address and have not terminated, sorted by name. Readiness is irrelevant: a router becomes
+ * ready only after it gets a table, and a terminating one still has requests to report.
  */
 export function routerEndpoints(pods: readonly RouterPod[]): RouterEndpoint[] {
   return pods

@@ -1,4 +1,4 @@
-/** The files of a router's ConfigMap: nginx configuration and Lua modules, filled in for one pool. */
+/** The files of a router's ConfigMap: nginx configuration and Lua modules, rendered for one pool. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { InferencePool } from '../api/types.ts';
 import { routerDrainSeconds } from '../model/router-drain.ts';
@@ -6,17 +6,17 @@ import { routerBodiesBytes } from '../model/router-memory.ts';
 import { quantityValue } from '../values/quantity.ts';
 import { durationSeconds } from '../values/units.ts';
 
-/** Beside this module, or beside the bundle that it is part of. */
+/** Relative to this module, or to the bundle that contains it. */
 const NGINX_DIRECTORY = new URL('./nginx/', import.meta.url);
 
-/** Worker processes when the pool sets no CPU, and at most. More than the limit would share its CPU time. */
+/** Default number of worker processes, and the maximum. More workers than CPUs would only share CPU time. */
 const DEFAULT_WORKERS = 2;
 const MAX_WORKERS = 32;
 
-/** What a placeholder may be filled with: nothing that nginx reads as more than one word. */
+/** Values that may be inserted: nothing that nginx could parse as more than one word. */
 const SAFE_VALUE = /^[A-Za-z0-9/._-]+$/;
 
-/** Configuration and Lua modules as they are shipped, by name. Throws where the directory is missing. */
+/** The shipped configuration and Lua modules by name. Throws if the directory is missing. */
 export function readRouterTemplates(): Readonly<Record<string, string>> {
   const names = readdirSync(NGINX_DIRECTORY).filter((name) => /\.(conf|lua|sh)$/.test(name));
   return Object.fromEntries(
@@ -25,9 +25,9 @@ export function readRouterTemplates(): Readonly<Record<string, string>> {
 }
 
 /**
- * Files by name. Everything a pool says that changes here restarts the routers; what a model says does not, because it
- * travels in the route table.
- * @param input.trustBundle PEM of the CAs whose client certificates the admin server admits.
+ * Files by name. They depend only on pool settings, because a change restarts the routers. Model settings are in the route
+ * table.
+ * @param input.trustBundle PEM of the CAs whose client certificates the admin server accepts.
  */
 export function routerFiles(input: {
   pool: InferencePool;
@@ -51,7 +51,7 @@ export function routerFiles(input: {
   };
 }
 
-/** Fills in every `@@NAME@@`. Throws RangeError for a name without value and for a value that could be more than a value. */
+/** Replaces every `@@NAME@@`. Throws RangeError for a missing or unsafe value. */
 export function fillTemplate(template: string, values: Readonly<Record<string, string>>): string {
   return template.replace(/@@([A-Z_]{1,64})@@/g, (_placeholder, name: string) => {
     const value = values[name];
@@ -68,12 +68,12 @@ function workers(resources: InferencePool['spec']['router']['resources']): numbe
   return Math.min(MAX_WORKERS, Math.max(1, Math.ceil(quantityValue(cpu))));
 }
 
-/** Between a second and a week: nginx reads 0 as no timeout in some places, and refuses what does not fit its integers. */
+/** Clamped to one second up to a week, because nginx treats 0 as no timeout in some places and rejects large integers. */
 function nginxSeconds(duration: string): string {
   return `${Math.min(604_800, Math.max(1, Math.ceil(durationSeconds(duration))))}s`;
 }
 
-/** At least one byte, because nginx reads 0 as no limit, and at most what a JavaScript number holds exactly. */
+/** At least one byte, because nginx treats 0 as no limit, and at most the largest safe integer. */
 function nginxBytes(quantity: string): string {
   return String(Math.min(Number.MAX_SAFE_INTEGER, Math.max(1, Math.floor(quantityValue(quantity)))));
 }

@@ -1,4 +1,4 @@
-/** All routers of one pool: each runs the newest table, and is listened to. */
+/** All routers of one pool. Sends each the newest table and polls its demand. */
 import { type Clock, systemClock } from '../kube/clock.ts';
 import { type Logger, silentLogger } from '../kube/logger.ts';
 import { Notifier } from './notifier.ts';
@@ -9,13 +9,13 @@ import type { RouterAdminError } from './router-admin-error.ts';
 import type { RouterEndpoint } from './router-endpoints.ts';
 import { RouterLink, type RouterStatus } from './router-link.ts';
 
-/** What the fleet tells. Called in the order of events, never at once for the same router. */
+/** Callbacks of a fleet. They are called in order, and not concurrently for the same router. */
 export interface FleetListener {
-  /** What is asked of a router: at once when a request was held, else about every second. */
+  /** The demand at a router: at once when a request is held, else about every second. */
   onReport?(endpoint: RouterEndpoint, report: DemandReport): void;
-  /** A router does not answer: its demand is unknown. Repeated until it answers. */
+  /** A router does not respond, so its demand is unknown. Repeated until it responds. */
   onError?(endpoint: RouterEndpoint, error: RouterAdminError): void;
-  /** A router left the set: its demand is gone. */
+  /** A router was removed, and its demand with it. */
   onRemoved?(endpoint: RouterEndpoint): void;
   /** `status()` has changed. */
   onStatus?(): void;
@@ -24,7 +24,7 @@ export interface FleetListener {
 export interface RouterFleetOptions {
   admin: Pick<RouterAdmin, 'putRoutes' | 'patchRoutes' | 'demand' | 'forget'>;
   listener?: FleetListener;
-  /** How long a poll waits for something to happen. Default 1 s. */
+  /** How long a poll waits for a held request. Default 1 s. */
   pollWaitMs?: number;
   clock?: Clock;
   random?: () => number;
@@ -34,7 +34,7 @@ export interface RouterFleetOptions {
 interface Member {
   link: RouterLink;
   endpoint: RouterEndpoint;
-  /** When it answered last, or joined, in monotonic milliseconds. */
+  /** When it last responded, or joined, in monotonic milliseconds. */
   heardAt: number;
   isLost: boolean;
   stop: AbortController;
@@ -42,12 +42,12 @@ interface Member {
 }
 
 /**
- * A router that has been silent for this long, and that the kubelet does not find ready either, is lost: it has no new
- * clients, and those that it had are answered long since or never. A node that dies is noticed within 50 s.
+ * A router that has not responded for this long and is not ready either counts as lost: it has no new clients, and earlier
+ * requests have ended. A dead node is detected within 50 s.
  */
 const LOST_MS = 60_000;
 
-/** After a bug, so that it fills neither CPU nor log. */
+/** Delay after a bug, so that it fills neither CPU nor log. */
 const RESTART_MS = 1_000;
 
 export class RouterFleet {
@@ -68,7 +68,7 @@ export class RouterFleet {
     };
   }
 
-  /** The routers there are now. A new one is sent the table at once; one that is gone is let go. */
+  /** Sets the routers of the pool. A new one is sent the table at once; a removed one is disconnected. */
   setRouters(endpoints: readonly RouterEndpoint[]): void {
     if (this.#closed) return;
     const wanted = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
@@ -84,14 +84,14 @@ export class RouterFleet {
     this.#changed();
   }
 
-  /** The table for all routers. Those that are still busy with an older one skip what is in between. */
+  /** Publishes a table to all routers. A router that is busy with an older table skips the ones in between. */
   publish(table: RouteTable): void {
     if (this.#table === table) return;
     this.#table = table;
     for (const { link } of this.#members.values()) link.publish(table);
   }
 
-  /** The routers that count: all but the lost ones. */
+  /** All routers except the lost ones. */
   present(): RouterEndpoint[] {
     return [...this.#members.values()].filter(({ isLost }) => !isLost).map(({ endpoint }) => endpoint);
   }
@@ -101,7 +101,7 @@ export class RouterFleet {
     return [...this.#members.values()].map(({ link }) => link.status());
   }
 
-  /** Whether every router that counts runs this version of the table or a later one. True when there are none. */
+  /** Whether all routers except lost ones run this version of the table or a later one. True if there are none. */
   isConfirmed(version: number): boolean {
     return [...this.#members.values()].every(({ link, isLost }) => {
       const confirmed = link.status().version;
@@ -109,7 +109,7 @@ export class RouterFleet {
     });
   }
 
-  /** Lets go of all routers; resolves when nothing runs any more. The routers keep their table. */
+  /** Disconnects all routers. Resolves once nothing runs any more. Routers keep their table. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const [id, member] of this.#members) this.#remove(id, member);

@@ -1,4 +1,4 @@
-/** Keeps one router up to date and listens to it. */
+/** Keeps one router up to date and polls its demand. */
 import { backoffDelay } from '../kube/backoff.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
@@ -10,40 +10,40 @@ import type { RouterAdmin } from './router-admin.ts';
 import { RouterAdminError } from './router-admin-error.ts';
 import type { RouterEndpoint } from './router-endpoints.ts';
 
-/** What is known of one router. */
+/** The state of one router. */
 export interface RouterStatus {
   endpoint: RouterEndpoint;
-  /** Version of the table that it has confirmed and, as far as we know, still runs. */
+  /** Version of the table that it has confirmed and still runs, as far as known. */
   version: number | undefined;
-  /** The last failure, until the same thing succeeds. */
+  /** The last error. Cleared when the same operation succeeds. */
   error: RouterAdminError | undefined;
-  /** When it last answered, in milliseconds since 1970; undefined before it ever did. */
+  /** When it last responded, in milliseconds since 1970; undefined if it never did. */
   lastAnswerMs: number | undefined;
 }
 
 export interface RouterLinkOptions {
   endpoint: RouterEndpoint;
   admin: Pick<RouterAdmin, 'putRoutes' | 'patchRoutes' | 'demand'>;
-  /** How long a poll waits for something to happen. */
+  /** How long a poll waits for a held request. */
   pollWaitMs: number;
   clock: Clock;
   random: () => number;
   log: Logger;
   onReport: (report: DemandReport) => void;
   onError: (error: RouterAdminError) => void;
-  /** `status()` has another version or error than before. */
+  /** The version or error in `status()` has changed. */
   onStatus: () => void;
 }
 
-/** First and longest wait after a failure. Short, because a router that comes back must not wait for its routes. */
+/** First and longest delay after a failure. Short, because a restarted router must get its routes soon. */
 const BACKOFF = { baseMs: 50, capMs: 2_000 };
 
-/** Between two polls: bounds what a router can cost that answers at once all the time. */
+/** Pause between two polls. Limits the load from a router that always responds at once. */
 const POLL_PAUSE_MS = 10;
 
 /**
- * How long to let be when another operator sent this router a newer table: that is the new leader, and this process is
- * about to stop. One that still runs after a lease's length (15 s) is the leader, with a clock that stands behind.
+ * How long to leave a router alone after another operator sent it a newer table. That operator is the new leader, and this
+ * process is about to stop. If it still runs after the lease duration (15 s), it is the leader and its clock is behind.
  */
 const SUPERSEDED_MS = 15_000;
 
@@ -53,11 +53,11 @@ export class RouterLink {
   readonly #recovered = new Notifier();
   #desired: RouteTable | undefined;
   #confirmed: RouteTable | undefined;
-  /** The version under which the router runs that. */
+  /** The version under which the router runs the confirmed table. */
   #confirmedVersion = 0;
   /** Whether this operator is the last one known to have sent a table. */
   #owned = false;
-  /** The last table that was sent, and under which version: above its own if the router had a newer one. */
+  /** The last table sent, and the version used. That is higher than the table's own if the router had a newer one. */
   #sent: { table: RouteTable; version: number } | undefined;
   /** The newest version that another operator is known to have sent. */
   #foreignVersion = 0;
@@ -71,7 +71,7 @@ export class RouterLink {
     this.#options = options;
   }
 
-  /** The table that the router is to run from now on. */
+  /** Sets the table that the router has to run. */
   publish(table: RouteTable): void {
     this.#desired = table;
     this.#changed.notify();
@@ -86,7 +86,7 @@ export class RouterLink {
     };
   }
 
-  /** Works until the signal aborts. Rejects only for a bug or when a callback throws; may be called again then. */
+  /** Works until the signal aborts. Rejects only because of a bug or if a callback throws; may then be called again. */
   async run(signal: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const both = AbortSignal.any([signal, failed.signal]);
@@ -146,7 +146,7 @@ export class RouterLink {
     }
   }
 
-  /** Only what has changed, if the router runs what it changed from. */
+  /** Sends only the change if the router runs the table that the change is based on. */
   async #send(table: RouteTable, version: number, signal: AbortSignal): Promise<void> {
     const { admin, endpoint } = this.#options;
     const change = this.#confirmed && changeBetween(this.#confirmed, table);
@@ -161,7 +161,7 @@ export class RouterLink {
     await admin.putRoutes(endpoint, version === table.version ? table : { ...table, version }, signal);
   }
 
-  /** A version means one content: the same as before for the same table, unless the router has moved on. */
+  /** A version always has the same content, so the same table keeps its version unless the router has a newer one. */
   #versionFor(table: RouteTable): number {
     const { table: sentTable, version = 0 } = this.#sent ?? {};
     if (table === sentTable && version > this.#foreignVersion) return version;
@@ -171,7 +171,7 @@ export class RouterLink {
   #notePush(error: RouterAdminError | undefined): void {
     const { log, endpoint, onStatus } = this.#options;
     if (error && error.code !== this.#pushError?.code) {
-      log.warn({ router: endpoint.name, code: error.code, error: error.message }, 'routes not sent');
+      log.warn({ router: endpoint.name, code: error.code, error: error.message }, 'cannot send routes');
     }
     this.#pushError = error;
     onStatus();
@@ -219,13 +219,16 @@ export class RouterLink {
     const { log, endpoint, onStatus } = this.#options;
     if (error?.code === this.#pollError?.code) return;
     if (error)
-      log.warn({ router: endpoint.name, code: error.code, error: error.message }, 'router does not answer');
-    else log.info({ router: endpoint.name }, 'router answers again');
+      log.warn({ router: endpoint.name, code: error.code, error: error.message }, 'router does not respond');
+    else log.info({ router: endpoint.name }, 'router responds again');
     this.#pollError = error;
     onStatus();
   }
 
-  /** Sends the table anew when the router, by what it said with no push under way, does not run it: it was started anew, or had another sender. */
+  /**
+   * Sends the table again if a poll shows that the router does not run it, because it was restarted or another operator has
+   * sent a table.
+   */
   #compare(version: number): void {
     if (!this.#confirmed || version === this.#sent?.version) return;
     this.#confirmed = undefined;

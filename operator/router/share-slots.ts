@@ -1,13 +1,13 @@
-/** Routers count what runs at each model and engine in a fixed number of places. Namespaces share them fairly. Pure. */
+/** Shares the limited counters of the routers fairly among namespaces. Each model and each engine needs one slot. Pure. */
 import type { RouteModel } from './route-table.ts';
 
 /**
- * Models and engines that a table may have together. A router has places for a third more (counters.lua), because an
- * engine that is gone keeps its place until its last request has ended.
+ * Most models and engines in a table. A router has slots for a third more (counters.lua), because a removed engine keeps
+ * its slot until its last request has ended.
  */
 export const MAX_SLOTS = 12_288;
 
-/** Models and engines that a table has no room for. */
+/** Models and engines of a namespace that exceed its share. */
 export interface LeftOut {
   namespace: string;
   models: number;
@@ -15,8 +15,8 @@ export interface LeftOut {
 }
 
 /**
- * The models with as many of their engines as there is room for. A namespace that needs no more than its fair share gets all
- * that it needs; of the others the youngest models are left out, and engines of those that have the most.
+ * The models, with as many of their engines as fit. A namespace that needs no more than its fair share gets all of it. In
+ * the others, the youngest models are omitted, and engines of the models that have the most.
  */
 export function shareSlots(
   models: readonly RouteModel[],
@@ -46,7 +46,7 @@ export function shareSlots(
   return { models: models.flatMap((model) => fitted.get(model) ?? []), leftOut };
 }
 
-/** The models of one namespace within its share, the oldest first, by what they were before. */
+/** The models of one namespace that fit into its share, oldest first. */
 function withinShare(models: readonly RouteModel[], share: number): Map<RouteModel, RouteModel> {
   const kept = [...models].sort((a, b) => a.created - b.created).slice(0, share);
   const engines = fairShares(
@@ -62,7 +62,7 @@ function withinShare(models: readonly RouteModel[], share: number): Map<RouteMod
   );
 }
 
-/** Max-min fairness: who needs no more than an equal part gets it, and what that leaves is shared by the others. */
+/** Max-min fairness: a namespace that needs no more than an equal part gets it, and the others share the rest. */
 function fairShares(needs: readonly number[], room: number): number[] {
   const shares = needs.map(() => 0);
   const order = needs.map((_, i) => i).sort((a, b) => (needs[a] ?? 0) - (needs[b] ?? 0));

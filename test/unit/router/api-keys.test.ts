@@ -90,7 +90,7 @@ describe('parseApiKeys', () => {
     ];
     const results = texts.map(one);
     expect(results.flatMap(({ keys }) => keys)).toEqual([]);
-    expect(results[0]?.issues[0]?.reason).toMatch(/in the clear/);
+    expect(results[0]?.issues[0]?.reason).toMatch(/in plain text/);
     expect(JSON.stringify(results)).not.toContain(key);
   });
 
