@@ -14,6 +14,12 @@ export function engineAt(address: string, capacity = 64, draining = false): Rout
   return { ...addressOf(address), capacity, draining };
 }
 
+/** Rules of admission: defaults but for what a test cares about. */
+export function rules(overrides: Partial<RouteModel['admission']> = {}): RouteModel['admission'] {
+  const usual = { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000, degradation: [] };
+  return { ...usual, ...overrides };
+}
+
 /** A model that runs on the given engines. */
 export function model(
   name: string,
@@ -32,7 +38,7 @@ export function model(
     state: endpoints.length > 0 ? 'Serving' : 'Idle',
     endpoints: endpoints.map((address) => engineAt(address)),
     cache: { enabled: false, ttlSeconds: 60, policy: 'Deterministic' },
-    admission: { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000, degradation: [] },
+    admission: rules(),
     ...overrides,
   };
 }

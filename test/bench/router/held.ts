@@ -4,16 +4,15 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { startRouter } from '../../integration/router/support/router.ts';
 import { eventually } from '../../support/eventually.ts';
-import { model, table } from '../../support/route-table.ts';
+import { model, rules, table } from '../../support/route-table.ts';
 
 const HELD = 10_000;
 
 /** Prints what all processes of the router take, before and with the held requests. */
 export async function measureHeld(signal: AbortSignal): Promise<void> {
-  const entry = model('m', []);
   const router = await startRouter({
     workers: 2,
-    table: table([{ ...entry, admission: { ...entry.admission, maxQueue: HELD } }]),
+    table: table([model('m', [], { admission: rules({ maxQueue: HELD }) })]),
   });
   const sockets: Socket[] = [];
   try {

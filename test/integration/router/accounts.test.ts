@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { model, table } from '../../support/route-table.ts';
-import { answerEach, ask, askInTurn, hold, limited, rules, untilDemand } from './support/admission.ts';
+import { model, rules, table } from '../../support/route-table.ts';
+import { answerEach, ask, askInTurn, hold, limited, untilDemand } from './support/admission.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';

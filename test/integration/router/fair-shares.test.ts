@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteKey } from '../../../operator/router/route-table.ts';
-import { model, table } from '../../support/route-table.ts';
+import { model, rules, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 
@@ -94,7 +94,7 @@ describe('one namespace', () => {
 
   test("cannot fill the queue of another's model, but that of its own", async () => {
     const models = [model('sleepy', [], { namespace: 'team-c' })];
-    for (const one of models) one.admission = { ...one.admission, maxQueue: 12 };
+    for (const one of models) one.admission = rules({ maxQueue: 12 });
     const router = await start({ table: table(models, { auth: 'APIKey', keys }), workers: 1 });
     const held = async () => (await router.demand()).models['uid-sleepy']?.held ?? 0;
     const began = Array.from({ length: 12 }, (_, i) => begin(router, i % 2 ? 'b' : 'b2', whole('sleepy')));

@@ -1,22 +1,12 @@
 import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
-import type { RouteModel } from '../../../operator/router/route-table.ts';
-import { model, table } from '../../support/route-table.ts';
+import { model, rules, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 
 describe('holding requests for a model without engines', () => {
   const { engine, start } = perTest();
-  const rules = (overrides: Partial<RouteModel['admission']>) => ({
-    admission: {
-      maxQueue: 256,
-      queueTimeoutMs: 30_000,
-      wakeTimeoutMs: 60_000,
-      degradation: [],
-      ...overrides,
-    },
-  });
   const ask = async (router: Router, signal?: AbortSignal) =>
     await fetch(`${router.url}/v1/completions`, {
       method: 'POST',
@@ -51,7 +41,7 @@ describe('holding requests for a model without engines', () => {
 
   test('a hold that expires is a 504, a full one 503, both say when to come again', async () => {
     const router = await start({
-      table: table([model('m', [], rules({ maxQueue: 1, wakeTimeoutMs: 400 }))]),
+      table: table([model('m', [], { admission: rules({ maxQueue: 1, wakeTimeoutMs: 400 }) })]),
     });
     const first = ask(router);
     await expect.poll(async () => await held(router), { message: 'it is held' }).toBe(1);
@@ -74,7 +64,7 @@ describe('holding requests for a model without engines', () => {
   });
 
   test('a client that goes away leaves its place', async () => {
-    const router = await start({ table: table([model('m', [], rules({ maxQueue: 1 }))]) });
+    const router = await start({ table: table([model('m', [], { admission: rules({ maxQueue: 1 }) })]) });
     const client = new AbortController();
     const gone = ask(router, client.signal).catch(() => 'aborted');
     await expect.poll(async () => await held(router), { message: 'it is held' }).toBe(1);
@@ -179,7 +169,7 @@ describe('holding requests for a model without engines', () => {
       const [upstream, other] = [await engine(), await engine()];
       const router = await start({
         table: table([
-          model('m', [], rules({})),
+          model('m', [], { admission: rules({}) }),
           model('n', [upstream.address]),
           model('o', [other.address]),
         ]),
@@ -221,8 +211,8 @@ describe('holding requests for a model without engines', () => {
       const upstream = await engine();
       const router = await start({
         table: table([
-          model('m', [], rules({ wakeTimeoutMs: 600 })),
-          model('n', [], rules({ wakeTimeoutMs: 60_000 })),
+          model('m', [], { admission: rules({ wakeTimeoutMs: 600 }) }),
+          model('n', [], { admission: rules({ wakeTimeoutMs: 60_000 }) }),
         ]),
         limits,
       });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { model, table } from '../../support/route-table.ts';
+import { model, rules, table } from '../../support/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import { type Router, startRouter } from './support/router.ts';
@@ -301,10 +301,8 @@ describe('bodies', () => {
     'a limit of tokens written as %s is capped too while many wait',
     async (asked) => {
       const upstream = await engine();
-      const admission = { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000 };
-      const routes = table([
-        model('m', [], { admission: { ...admission, degradation: [{ queueAbove: 0, maxTokens: 7 }] } }),
-      ]);
+      const admission = rules({ degradation: [{ queueAbove: 0, maxTokens: 7 }] });
+      const routes = table([model('m', [], { admission })]);
       const router = await start({ table: routes, workers: 1 });
       const first = raw(router, post('/v1/chat/completions'));
       await expect
@@ -318,7 +316,7 @@ describe('bodies', () => {
       await router.put(
         table([
           model('m', [upstream.address], {
-            admission: { ...admission, degradation: [{ queueAbove: 0, maxTokens: 7 }] },
+            admission,
           }),
         ]),
       );
@@ -345,7 +343,7 @@ describe('errors before a request is read', () => {
   });
 
   test('no input of clients is in the log of errors', async () => {
-    const admission = { maxQueue: 1, queueTimeoutMs: 300, wakeTimeoutMs: 300, degradation: [] };
+    const admission = rules({ maxQueue: 1, queueTimeoutMs: 300, wakeTimeoutMs: 300 });
     const router = await start({ table: table([model('m', ['127.0.0.1:1'], { admission })]) });
     await raw(router, 'GET / HTTP/9.9 secret-word\r\n\r\n');
     await raw(

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import type { RouteModel, RouteTable } from '../../../operator/router/route-table.ts';
-import { engineAt, model, table } from '../../support/route-table.ts';
+import { engineAt, model, rules, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
@@ -61,7 +61,7 @@ describe('the Messages API', () => {
     expect(upstream.requests[0]?.headers['x-api-key']).toBe('theirs');
   });
 
-  const SOON = { maxQueue: 1, queueTimeoutMs: 50, wakeTimeoutMs: 50, degradation: [] };
+  const SOON = rules({ maxQueue: 1, queueTimeoutMs: 50, wakeTimeoutMs: 50 });
   test.each(PATHS)('%s has its errors in the form of that API, whatever made them', async (path) => {
     const [upstream, dead] = [await engine(), await engine()];
     dead.answer = (_, response) => response.socket?.destroy();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RouteModel } from '../../../operator/router/route-table.ts';
-import { model, table } from '../../support/route-table.ts';
+import { model, rules, table } from '../../support/route-table.ts';
 import type { Engine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
@@ -23,7 +23,7 @@ describe('requests that no engine took', () => {
   const stranded = async (router: Router, count: number) =>
     await expect.poll(() => demand(router)).toMatchObject({ queued: count, inFlight: 0 });
   const within = (wakeTimeoutMs: number): Partial<RouteModel> => ({
-    admission: { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs, degradation: [] },
+    admission: rules({ wakeTimeoutMs }),
   });
 
   test('wait until there is another, streams too, and nothing stays counted', async () => {

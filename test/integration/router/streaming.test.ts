@@ -27,11 +27,10 @@ describe('streaming', () => {
     const [victim, survivor] = [await engine(), await engine()];
     const router = await start({
       table: table(
-        [
-          model('m', [victim.address, survivor.address], {
-            admission: { maxQueue: 256, queueTimeoutMs: 30_000, wakeTimeoutMs: 60_000, degradation: [] },
-          }),
-        ].map((entry) => ({ ...entry, endpoints: entry.endpoints.map((e) => ({ ...e, capacity: 500 })) })),
+        [model('m', [victim.address, survivor.address])].map((entry) => ({
+          ...entry,
+          endpoints: entry.endpoints.map((e) => ({ ...e, capacity: 500 })),
+        })),
       ),
     });
     const streams = await Promise.all(

@@ -9,6 +9,7 @@ import {
 } from '../../../../operator/pki/pki.ts';
 import type { RouteTable } from '../../../../operator/router/route-table.ts';
 import { RouterAdmin } from '../../../../operator/router/router-admin.ts';
+import { model } from '../../../support/route-table.ts';
 import { FakeRouter } from './fake-router.ts';
 
 export const never = new AbortController().signal;
@@ -22,22 +23,7 @@ export function table(version: number, name = 'llama'): RouteTable {
     auth: 'None',
     cacheMaxEntryBytes: 1048576,
     keys: [],
-    models: [
-      {
-        uid: `uid-${name}`,
-        namespace: 'team-a',
-        name,
-        generation: 1,
-        engine: '',
-        created: 1,
-        servedNames: [name],
-        adapters: [],
-        state: 'Idle',
-        endpoints: [],
-        cache: { enabled: false, ttlSeconds: 300, policy: 'Deterministic' },
-        admission: { maxQueue: 10, queueTimeoutMs: 1000, wakeTimeoutMs: 5000, degradation: [] },
-      },
-    ],
+    models: [model(name, [])],
   };
 }
 

@@ -1,7 +1,7 @@
 /** Engines that answer when the test says so, and requests that wait for them. */
 import { expect } from 'vitest';
 import type { RouteModel } from '../../../../operator/router/route-table.ts';
-import { engineAt, model } from '../../../support/route-table.ts';
+import { engineAt, model, rules } from '../../../support/route-table.ts';
 import type { Engine } from './engine.ts';
 import type { Router } from './router.ts';
 
@@ -25,11 +25,6 @@ export async function answerEach(open: readonly OpenRequest[], from: number, to:
     await expect.poll(() => open.length > i, { message: 'the next is at the engine' }).toBe(true);
     open[i]?.answer();
   }
-}
-
-/** Rules of admission, with defaults for what a test does not care about. */
-export function rules(more: Partial<RouteModel['admission']>): RouteModel['admission'] {
-  return { ...model('m', []).admission, ...more };
 }
 
 /** A model `m` on one engine that takes so many requests at a time. */
