@@ -166,6 +166,25 @@ describe('authorization', () => {
     expect(accessReviews(api)).toEqual([]);
   });
 
+  it('asks about so many requests of one user at once, whoever else asks', async () => {
+    const { get, api, proxy, server } = await startHarness();
+    const { fault } = api;
+    api.fault = (request) =>
+      request.path.endsWith('/subjectaccessreviews') ? { hang: true } : fault(request);
+    const as = (user: string) => ({ certificate: proxy, headers: { 'x-remote-user': user } });
+    const asked = Array.from({ length: 16 }, (_, i) => get(`/path-${i}`, as('joe')).catch(() => undefined));
+    await expect.poll(() => accessReviews(api).length, { message: 'sixteen are asked about' }).toBe(16);
+    expect(await get('/path-16', as('joe'))).toMatchObject({
+      status: 429,
+      body: { reason: 'TooManyRequests' },
+    });
+    asked.push(get(METRIC, as('jane')).catch(() => undefined));
+    await expect.poll(() => accessReviews(api).length, { message: 'so is another user' }).toBe(17);
+    api.fault = fault;
+    await server.stop();
+    await Promise.all(asked);
+  });
+
   it('refuses when nobody can be asked, and keeps no such answer', async () => {
     const { get, api, proxy } = await startHarness();
     const { fault } = api;
