@@ -34,6 +34,7 @@ import type { ReplicasWriter } from '../scaling/replicas-writer.ts';
 import type { ScalingModes } from '../scaling/scaling-modes.ts';
 import { modelCacheCondition } from '../shared/cache-condition.ts';
 import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
+import { reportFights } from '../shared/contended.ts';
 import { earliest, requeueAfter } from '../shared/look-again.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
@@ -71,6 +72,8 @@ interface Scope {
   desiredReplicas?: number;
   /** The Deployment as the server returned it, if this reconcile wrote it. The cache may still hold the previous one. */
   written?: Deployment;
+  /** Milliseconds until a child may be corrected that somebody else keeps changing. */
+  contendedMs?: number | undefined;
 }
 
 interface Context {
@@ -105,7 +108,7 @@ export class ModelReconciler {
         : await refusalOf(() => this.#apply(scope, assessment.model, context)));
     const lookAgainMs = await this.#lookAtMounts(key, scope, context);
     await this.#report(scope, blocker, context);
-    return requeueAfter(earliest(this.#next(scope, blocker), lookAgainMs));
+    return requeueAfter(earliest(this.#next(scope, blocker), lookAgainMs, scope.contendedMs));
   }
 
   /** Milliseconds until the next change that no watch reports. */
@@ -157,9 +160,10 @@ export class ModelReconciler {
     for (const { type, action, object } of applied.changes)
       if (type.kind === DEPLOYMENTS.kind && action !== 'deleted') scope.written = object as Deployment;
     this.#emitChildEvents(model, applied);
+    scope.contendedMs = reportFights(this.#options.events, model, applied.fights);
   }
 
-  #emitChildEvents(model: InferenceModel, { changes, fights }: Awaited<ReturnType<Applier['apply']>>): void {
+  #emitChildEvents(model: InferenceModel, { changes }: Awaited<ReturnType<Applier['apply']>>): void {
     const { events } = this.#options;
     for (const change of changes) {
       if (change.type.kind !== DEPLOYMENTS.kind) continue;
@@ -170,14 +174,6 @@ export class ModelReconciler {
         reason,
         action: 'Apply',
         note: `${change.action} Deployment ${change.key}`,
-      });
-    }
-    for (const fight of fights) {
-      events.emit(model, {
-        type: 'Warning',
-        reason: 'Contended',
-        action: 'Apply',
-        note: `${fight.type.kind} ${fight.key} is repeatedly changed by ${fight.managers.join(', ') || 'another client'}; backing off`,
       });
     }
   }

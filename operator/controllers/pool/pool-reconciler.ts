@@ -23,6 +23,7 @@ import { readRouterTemplates, routerFiles } from '../../router/router-files.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { RouterPods } from '../routes/router-pods.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
+import { reportFights } from '../shared/contended.ts';
 import { earliest, requeueAfter } from '../shared/look-again.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
@@ -86,15 +87,20 @@ export class PoolReconciler {
     // With foreground deletion the garbage collector deletes the children first. Applying them again would block it forever.
     const foreground = pool.metadata.finalizers?.includes('foregroundDeletion');
     const written = new Map<string, Deployment>();
+    let contendedMs: number | undefined;
     const refused =
       namespaceRefusal(state.namespaces.store.get(pool.metadata.namespace ?? '')) ??
-      (foreground ? undefined : await refusalOf(() => this.#apply(pool, written, context)));
+      (foreground
+        ? undefined
+        : await refusalOf(async () => {
+            contendedMs = await this.#apply(pool, written, context);
+          }));
     const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
     const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
     const lookAgainMs = await this.#lookAtMounts([pods.router, pods.cache], context.signal);
     await this.#report(pool, written, pods, found, context);
     const retryMs = refused && refused.reason !== 'InvalidSpec' ? REFUSED_RETRY_MS : undefined;
-    return requeueAfter(earliest(retryMs, lookAgainMs));
+    return requeueAfter(earliest(retryMs, lookAgainMs, contendedMs));
   }
 
   /** Returns after how many milliseconds to check again. */
@@ -120,18 +126,24 @@ export class PoolReconciler {
 
   /**
    * Applies routers and Redis, and adds the written Deployments to `written` by name. Throws InvalidSpecError before it
-   * applies anything if the spec is invalid.
+   * applies anything if the spec is invalid. Returns after how many milliseconds to correct a child that somebody else
+   * keeps changing.
    */
-  async #apply(pool: InferencePool, written: Map<string, Deployment>, { signal }: Context): Promise<void> {
-    const { applier, identity, resolutions } = this.#options;
+  async #apply(
+    pool: InferencePool,
+    written: Map<string, Deployment>,
+    { signal }: Context,
+  ): Promise<number | undefined> {
+    const { applier, events, identity, resolutions } = this.#options;
     resolutions.pool(pool);
     const authority = await identity.authority(signal);
     const desired = this.#desired(pool, authority);
-    const { changes } = await applier.apply({ owner: pool, desired, prune: true, signal });
+    const { changes, fights } = await applier.apply({ owner: pool, desired, prune: true, signal });
     for (const { action, type, object } of changes) {
       if (type.kind === DEPLOYMENTS.kind && object && action !== 'deleted')
         written.set(object.metadata.name, object as Deployment);
     }
+    return reportFights(events, pool, fights);
   }
 
   #desired(pool: InferencePool, { trustBundle, rootKey }: LoadedAuthority): readonly KubeObject[] {

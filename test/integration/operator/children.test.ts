@@ -133,6 +133,31 @@ describe('children of a model', () => {
     expect(deployment.spec).toMatchObject({ replicas: 4, minReadySeconds: 5 });
   });
 
+  it.each([
+    ['model', 'vllm-chat', 'engine'],
+    ['pool', 'pool-router', 'router'],
+  ])(
+    'of a %s are corrected in the end, also when somebody else was faster for a while',
+    async (_, name, component) => {
+      const namespace = await served();
+      const isOurs = ({ spec }: Service) => spec.selector?.['app.kubernetes.io/component'] === component;
+      const change = async (times: number) =>
+        await harness.client.patch(
+          SERVICES,
+          { namespace, name },
+          { merge: { spec: { selector: { 'app.kubernetes.io/component': `other-${times}` } } } },
+        );
+      for (let times = 0; times < 10; times++) {
+        await change(times);
+        await harness.until<Service>(SERVICES, namespace, name, 'is corrected', isOurs);
+      }
+      await change(10);
+      await harness.settled(operator);
+      expect(isOurs(await harness.client.get<Service>(SERVICES, { namespace, name }))).toBe(false);
+      await harness.until<Service>(SERVICES, namespace, name, 'is corrected after a while', isOurs);
+    },
+  );
+
   it('go when they are not wanted any more', async () => {
     const namespace = await served('own', {});
     await harness.client.patch(
