@@ -59,6 +59,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'test/support',
     'test/unit',
   ],
+  'test/conformance': ['hack/vllm-sim', 'hack/vllm', 'test/support', 'test/integration'],
   'test/e2e': ['operator/*', 'hack/kubectl', 'hack/devcluster', 'test/support', 'test/integration'],
   'test/bench': ['operator/*', 'hack/devcluster', 'test/support', 'test/integration', 'test/e2e'],
 };

@@ -1,0 +1,31 @@
+/**
+ * `npm run conformance -- COMMAND [--version VERSION]`: what a real vLLM on this machine's CPU answers.
+ *
+ *   record   asks it everything and stores the answers in test/vllm-sim/recordings/VERSION
+ *   router   asks it directly and through the router: answers must be equal
+ *
+ * `npm test` compares the simulator with the recordings, and needs no engine.
+ */
+import { parseArgs } from 'node:util';
+import { VLLM_VERSIONS } from '../../hack/vllm/environment.ts';
+import { record } from './record.ts';
+import { compareThroughRouter } from './router.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { version: { type: 'string', default: VLLM_VERSIONS[0] } },
+});
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+
+const [command] = positionals;
+if (command === 'record') {
+  await record(values.version, stop.signal);
+} else if (command === 'router') {
+  const unexpected = await compareThroughRouter(values.version, stop.signal);
+  console.log(`${unexpected} unexpected differences`);
+  if (unexpected > 0) process.exitCode = 1;
+} else {
+  console.error('usage: npm run conformance -- record|router [--version VERSION]');
+  process.exitCode = 2;
+}

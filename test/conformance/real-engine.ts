@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface EngineOptions {
+  /** Path of `vllm`, as `installVllm` returns it. */
+  command: string;
+  /** Folder of the model. */
+  model: string;
+  /** Behind `vllm serve MODEL --host 127.0.0.1 --port PORT`. */
+  args: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  /** File for its output. */
+  log: string;
+  /** Ends it. */
+  signal: AbortSignal;
+}
+
+export interface Engine {
+  url: string;
+  /** What /health said before it was 200: statuses, or codes of connection errors. Each once. */
+  whileLoading: string[];
+  /** Seconds from start to /health. */
+  loadSeconds: number;
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Sends SIGTERM. */
+  terminate(): void;
+}
+
+/** One thread computes, where it may: a second one would wait for a core. No connection to a hub, and no usage report. */
+const ENVIRONMENT = {
+  VLLM_CPU_KVCACHE_SPACE: '1',
+  VLLM_CPU_OMP_THREADS_BIND: 'nobind',
+  OMP_NUM_THREADS: '1',
+  HF_HUB_OFFLINE: '1',
+  TRANSFORMERS_OFFLINE: '1',
+  VLLM_NO_USAGE_STATS: '1',
+};
+
+/** How often /health is asked while it loads, in milliseconds. */
+const PERIOD_MS = 200;
+
+/** Starts a real vLLM and waits until it is healthy. Throws with the end of its log when it ends before. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const address = ['--host', '127.0.0.1', '--port', String(port)];
+  const child = spawn(options.command, ['serve', options.model, ...address, ...options.args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...ENVIRONMENT, ...options.env },
+    signal: options.signal,
+  });
+  const log = createWriteStream(options.log, { flags: 'a' });
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  const ended = new AbortController();
+  exited.then(
+    ({ code, signal }) => ended.abort(new Error(`vllm ended with ${code ?? signal}: see ${options.log}`)),
+    (cause) => ended.abort(cause),
+  );
+  const started = performance.now();
+  const seen = new Set<string>();
+  const stop = AbortSignal.any([options.signal, ended.signal]);
+  for (;;) {
+    const health = await healthOf(url);
+    if (health === '200') break;
+    seen.add(health);
+    await sleep(PERIOD_MS, undefined, { signal: stop }).catch(() => stop.throwIfAborted());
+  }
+  return {
+    url,
+    whileLoading: [...seen],
+    loadSeconds: (performance.now() - started) / 1000,
+    exited,
+    terminate: () => child.kill('SIGTERM'),
+  };
+}
+
+async function healthOf(url: string): Promise<string> {
+  try {
+    return String((await fetch(`${url}/health`)).status);
+  } catch (cause) {
+    const inner = cause instanceof Error ? cause.cause : undefined;
+    return (inner as { code?: string } | undefined)?.code ?? String(cause);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

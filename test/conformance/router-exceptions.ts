@@ -1,0 +1,2 @@
+/** Requests that the router may answer otherwise than the engine, and why. */
+export const ROUTER_EXCEPTIONS: Readonly<Record<string, string>> = {};

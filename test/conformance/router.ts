@@ -1,0 +1,105 @@
+import { type Router, startRouter } from '../integration/router/support/router.ts';
+import { model, table } from '../support/route-table.ts';
+import { ENGINES, type EngineName, type EngineSuite } from './engines.ts';
+import type { Engine } from './real-engine.ts';
+import { Laboratory } from './record.ts';
+import { ADAPTER, CHAT_MODEL, type ConformanceRequest, EMBED_MODEL, RERANK_MODEL } from './request.ts';
+import { ROUTER_EXCEPTIONS } from './router-exceptions.ts';
+import { type Answer, send } from './send.ts';
+
+const NAMES: Record<EngineName, string> = { chat: CHAT_MODEL, embed: EMBED_MODEL, rerank: RERANK_MODEL };
+
+/** Headers of a connection or of a moment, and those that the router's documentation names. */
+const OWN_HEADERS = new Set(['date', 'connection', 'keep-alive', 'server', 'x-request-id']);
+
+/** Paths of an engine that the router does not offer, or answers itself. */
+const NOT_ROUTED =
+  /^\/(?:health|ping|version|load|metrics|openapi\.json|sleep|is_sleeping|invocations|pooling|detokenize|v1\/models.*|v1\/(?:un)?load_lora_adapter|v1\/none|)$/;
+
+interface Comparison {
+  name: string;
+  differences: string[];
+}
+
+/**
+ * Sends the requests of each engine to the engine and through the router, and prints what differs. Returns how many
+ * answers differ that are not among the named exceptions.
+ */
+export async function compareThroughRouter(version: string, signal: AbortSignal): Promise<number> {
+  const laboratory = await Laboratory.open(version, signal);
+  let router: Router | undefined;
+  let unexpected = 0;
+  try {
+    for (const name of Object.keys(ENGINES) as EngineName[]) {
+      const engine = await laboratory.start(name, [], signal);
+      router ??= await startRouter();
+      await router.put(tableOf(name, engine));
+      const suite: EngineSuite = ENGINES[name];
+      const requests = suite.requests.filter(({ path }) => !NOT_ROUTED.test(path));
+      let equal = 0;
+      for (const request of requests) {
+        const { differences } = await compare(request, engine, router, laboratory.folders, signal);
+        const reason = ROUTER_EXCEPTIONS[request.name];
+        if (differences.length === 0) equal += 1;
+        else if (reason === undefined) unexpected += 1;
+        for (const line of differences)
+          console.log(`${name}: ${request.name}: ${line}${reason ? ` (${reason})` : ''}`);
+      }
+      console.log(`${name}: ${equal} of ${requests.length} answers are the same through the router`);
+      engine.terminate();
+      await engine.exited;
+    }
+  } finally {
+    await router?.close();
+    laboratory.close();
+  }
+  return unexpected;
+}
+
+function tableOf(name: EngineName, engine: Engine) {
+  const adapters = name === 'chat' ? [ADAPTER] : [];
+  return table([model(NAMES[name], [new URL(engine.url).host], { servedNames: [NAMES[name]], adapters })]);
+}
+
+async function compare(
+  request: ConformanceRequest,
+  engine: Engine,
+  router: Router,
+  folders: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const direct = await send(engine.url, request, folders, signal);
+  const routed = await send(router.url, request, folders, signal);
+  const differences: string[] = [];
+  if (direct.status !== routed.status)
+    differences.push(`status ${direct.status}, through the router ${routed.status}`);
+  const [own, theirs] = [headersOf(routed), headersOf(direct)];
+  for (const header of new Set([...Object.keys(own), ...Object.keys(theirs)])) {
+    if (own[header] !== theirs[header])
+      differences.push(`header ${header} "${theirs[header]}", through the router "${own[header]}"`);
+  }
+  const [engineBody, routerBody] = [timeless(direct.body), timeless(routed.body)];
+  if (engineBody !== routerBody) {
+    differences.push(`body ${engineBody.slice(0, 600)}\n  through the router ${routerBody.slice(0, 600)}`);
+  }
+  return { name: request.name, differences };
+}
+
+function headersOf({ headers }: Answer): Record<string, string> {
+  return Object.fromEntries(
+    headers
+      .map(([name, value]) => [name.toLowerCase(), value] as const)
+      .filter(([name]) => !OWN_HEADERS.has(name)),
+  );
+}
+
+/** Without what two answers to the same request differ in: names, times, and how much of the prompt was cached. */
+function timeless(body: string): string {
+  return body
+    .replaceAll(/("(?:created|created_at|completed_at)": ?)[\d.]+/g, '$1<time>')
+    .replaceAll(/("(?:cached_tokens|created_cache_tokens)": ?)\d+/g, '$1<count>')
+    .replaceAll(
+      /\b(chatcmpl|cmpl|resp|msg|embd|pool|score|rerank|classify|call|fc|rs|item|message)([-_])(?:tool-)?[0-9a-f-]{8,}/g,
+      '$1$2<id>',
+    );
+}
