@@ -40,7 +40,7 @@ export class Watchdog {
     return this.#child.pid;
   }
 
-  /** To be called in the same tick as the spawn of the group's leader. */
+  /** To be called in the same tick as the spawn of the group's leader: SIGKILL between the two leaves the group behind. */
   add(group: number): void {
     this.#groups.add(group);
     this.#child.stdin?.write(`+ ${group}\n`);

@@ -43,6 +43,10 @@ async function startWithPods(): Promise<{ devcluster: ChildProcess; directory: s
   const directory = dirname(kubeconfig);
   // Two shells, each with its sleep.
   await expect.poll(() => processesIn(directory).length).toBe(4);
+  // A shell runs a moment before the watchdog knows of it; once its pod is said to be ready, it does.
+  await kubectl(['wait', '--for=jsonpath={.status.readyReplicas}=2', 'deployment/left', '--timeout=60s'], {
+    kubeconfig,
+  });
   return { devcluster, directory };
 }
 
