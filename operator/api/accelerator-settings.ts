@@ -1,4 +1,4 @@
-/** Which accelerators a pool's replicas get, and where their pods run. */
+/** Which accelerators the replicas of a pool get, and where their pods run. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { decimal } from '../values/scalars.ts';
@@ -6,12 +6,12 @@ import { ACCELERATOR_PRODUCTS, ACCELERATORS } from '../vllm/accelerators.ts';
 import { labelMap, objectName, toleration } from './common.ts';
 import { CEL_IS_NATIVE, isNative, supplementalGroups } from './pod-settings.ts';
 
-/** `(x[1-8])?` and the like: how many of a product one node has at most. */
+/** A pattern like `(x[1-8])?` for the count of a product on one node. */
 function counts(most: number): string {
   return most < 10 ? `(x[1-${most}])?` : `(x([1-9]|1[0-${most - 10}]))?`;
 }
 
-/** `A|B(x[1-8])?`: the products of one size of node after the other. */
+/** A pattern like `A|B(x[1-8])?`: the products grouped by their maximum per node. */
 function typePattern(): string {
   const bySize = Map.groupBy(ACCELERATOR_PRODUCTS, (product) => ACCELERATORS[product].maxPerNode);
   const types = [...bySize].map(([most, products]) => `(${products.join('|')})${counts(most)}`);
@@ -133,7 +133,7 @@ export const acceleratorSettings = withRules(
   ],
 );
 
-/** Accelerators of one replica; 1 where the type does not say (an unknown type is another rule's business). */
+/** Number of accelerators per replica; 1 if the type does not contain it. Another rule rejects unknown types. */
 export function replicaAccelerators(accelerator: {
   type: string;
   custom?: { count: number } | undefined;

@@ -1,10 +1,10 @@
-/** How many requests wait, how long, and what degrades meanwhile. */
+/** How many requests wait, for how long, and what is degraded meanwhile. */
 import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
 import { withRules } from '../values/rule.ts';
 import { duration } from '../values/scalars.ts';
 
-/** One step of degradation: as the queue grows, answers get shorter. */
+/** One step of degradation. Responses become shorter as the queue grows. */
 const degradationTier = z.object({
   queueAbove: z.int().min(0).max(100000).describe('Queued requests above which the tier is active.'),
   maxTokens: z.int().min(1).max(1048576).describe('Cap on the tokens of an answer while it is.'),
@@ -28,7 +28,7 @@ const degradation = withRules(z.array(degradationTier).max(8).meta({ 'x-kubernet
 
 const maxQueue = z.int().min(0).max(100000);
 
-/** What a model may override of its pool's admission rules. */
+/** Admission rules of the pool that a model may override. */
 export const admissionOverrides = z.object({
   maxQueue: maxQueue.optional().describe('Requests that may wait in one router. Default: that of the pool.'),
   queueTimeout: duration

@@ -1,4 +1,4 @@
-/** The response cache of a pool, and what a model may override of it. */
+/** The response cache of a pool, and the settings that a model may override. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { duration, quantity } from '../values/scalars.ts';

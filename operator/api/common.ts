@@ -1,4 +1,4 @@
-/** Building blocks of both kinds: durations, quantities, names and the pieces of Kubernetes types they embed. */
+/** Shared building blocks: durations, quantities, names and embedded Kubernetes types. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { quantity } from '../values/scalars.ts';
@@ -7,7 +7,7 @@ export const GROUP = 'vllm-operator.dev';
 export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
-/** DNS-1123 label, as Kubernetes requires of namespaces and Service names. */
+/** DNS-1123 label, as required for namespaces and Services. */
 export const dnsLabel = z
   .string()
   .min(1)
@@ -17,7 +17,7 @@ export const dnsLabel = z
     'use lower-case letters, digits and hyphens; begin and end with a letter or digit',
   );
 
-/** DNS-1123 subdomain, as Kubernetes requires of most object names. */
+/** DNS-1123 subdomain, as required for most object names. */
 export const objectName = z
   .string()
   .min(1)
@@ -27,13 +27,12 @@ export const objectName = z
     'use lower-case letters, digits, hyphens and dots; begin and end with a letter or digit',
   );
 
-/** Annotations. */
 export const stringMap = z.record(z.string().max(317), z.string().max(4096)).meta({ maxProperties: 64 });
 
-/** Labels of Kubernetes objects, or a selector on them. */
+/** Labels, or a selector of labels. */
 export const labelMap = z.record(z.string().max(317), z.string().max(63)).meta({ maxProperties: 64 });
 
-/** An embedded Kubernetes object that the API server of the child validates, not ours. */
+/** An embedded Kubernetes object that the API server only validates when the child is created. */
 export const opaque = z.looseObject({});
 
 const resourceMap = z.record(z.string().max(253), quantity).meta({ maxProperties: 16 });
@@ -78,7 +77,7 @@ export const labelSelector = z.object({
     .describe('Further requirements, all of which must hold.'),
 });
 
-/** A reference to a key of a Secret in the same namespace. Pods mount it; the operator never reads it. */
+/** A reference to a key of a Secret in the same namespace. Only pods mount it; the operator never reads it. */
 export const secretKeyRef = z.object({
   name: objectName.describe('Name of the Secret, in the same namespace.'),
   key: z

@@ -1,9 +1,9 @@
-/** Says conditions by the tables of `conditions.ts`: a reason that a condition does not have does not compile. */
+/** Creates conditions from the tables in `conditions.ts`. A reason that does not belong to a condition does not compile. */
 import type { ConditionStatus, ConditionUpdate } from '../kube/conditions.ts';
 import { type ConditionCatalog, MODEL_CONDITIONS, POOL_CONDITIONS, type ReasonOf } from './conditions.ts';
 import type { Reason } from './reasons.ts';
 
-/** Reasons of a condition whose status follows from them; those with one status, if it is given. */
+/** Reasons of a condition that determine its status, optionally only those with the given status. */
 export type TellingReason<
   C extends ConditionCatalog,
   T extends keyof C,
@@ -13,9 +13,9 @@ export type TellingReason<
 }[ReasonOf<C, T>];
 
 interface ConditionSet<C extends ConditionCatalog> {
-  /** Types, in the order in which status lists them. */
+  /** Types in status order. */
   order: readonly string[];
-  /** A condition whose status is the one that the table has for the reason. */
+  /** A condition with the status that the table defines for the reason. */
   say<T extends keyof C & string>(type: T, reason: TellingReason<C, T>, message: string): ConditionUpdate;
   /** A condition whose status depends on more than its reason. */
   sayAs<T extends keyof C & string>(
@@ -24,15 +24,15 @@ interface ConditionSet<C extends ConditionCatalog> {
     reason: ReasonOf<C, T>,
     message: string,
   ): ConditionUpdate;
-  /** Ready, and nothing under way. */
+  /** Ready, and nothing in progress. */
   settled(reason: ReasonOf<C, 'Ready'>, message: string): ConditionUpdate[];
-  /** Under way; `ready`: it serves meanwhile. */
+  /** In progress. `ready`: whether it serves meanwhile. */
   reconciling(ready: 'True' | 'False', reason: ReasonOf<C, 'Ready'>, message: string): ConditionUpdate[];
-  /** Not Ready until somebody acts. */
+  /** Not Ready until a user acts. */
   stalled(reason: ReasonOf<C, 'Ready'>, message: string): ConditionUpdate[];
 }
 
-/** What says the conditions of one kind. */
+/** The condition factory of one kind. */
 function conditionSet<const C extends ConditionCatalog>(catalog: C): ConditionSet<C> {
   const summary = (
     ready: ConditionStatus,
@@ -60,8 +60,8 @@ function conditionSet<const C extends ConditionCatalog>(catalog: C): ConditionSe
   };
 }
 
-/** Says the conditions of InferenceModels. */
+/** Conditions of InferenceModels. */
 export const modelConditions = conditionSet(MODEL_CONDITIONS);
 
-/** Says the conditions of InferencePools. */
+/** Conditions of InferencePools. */
 export const poolConditions = conditionSet(POOL_CONDITIONS);

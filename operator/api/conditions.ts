@@ -1,6 +1,6 @@
 /**
- * The conditions of both kinds, in the order in which status lists them, and the reasons that each may have. Emitters and the
- * field reference follow from these tables. A new reason belongs in reasons.ts: in the table, and in one of the groups.
+ * The conditions of both kinds in status order, and the reasons that each may have. The code and the field reference are
+ * based on these tables. A new reason belongs in the table of reasons.ts, and in one of its groups.
  */
 import type { ConditionStatus } from '../kube/conditions.ts';
 import {
@@ -17,18 +17,18 @@ import {
   SCALING_PROBLEMS,
 } from './reasons.ts';
 
-/** What a condition says with each reason; `Any` where that depends on more than the reason. */
+/** The status of a condition for each reason; `Any` if it depends on more than the reason. */
 export type Polarity = ConditionStatus | 'Any';
 
 export interface ConditionDoc {
-  /** What `True` means. */
+  /** What the status True means. */
   meaning: string;
   reasons: Partial<Record<Reason, Polarity>>;
 }
 
 export type ConditionCatalog = Readonly<Record<string, ConditionDoc>>;
 
-/** Reasons of one condition of a catalog. */
+/** Reasons of one condition in a catalog. */
 export type ReasonOf<C extends ConditionCatalog, T extends keyof C> = keyof C[T]['reasons'] & Reason;
 
 /** The same status for several reasons. */
@@ -53,7 +53,7 @@ export const MODEL_CONDITIONS = {
     meaning: 'A request now would be answered, by waking the model if need be.',
     reasons: {
       EnginesReady: 'True',
-      // Requests are held where a request wakes the model, and refused otherwise.
+      // True if a request wakes the model, because requests then wait. Otherwise False.
       EnginesStarting: 'Any',
       Idle: 'True',
       ...all(OUTAGES, 'False'),
@@ -105,5 +105,5 @@ export const POOL_CONDITIONS = {
   Stalled: { meaning: STALLED, reasons: all(POOL_SUMMARY, 'Any') },
 } as const satisfies ConditionCatalog;
 
-/** Reasons that the summary of a pool can have. */
+/** Reasons of the summary of a pool. */
 export type PoolReason = ReasonOf<typeof POOL_CONDITIONS, 'Ready'>;

@@ -1,4 +1,4 @@
-/** Cross-origin requests of browsers. Names and meanings are those of the Gateway API's HTTPCORSFilter. */
+/** Cross-origin requests from browsers. Names and meanings are those of HTTPCORSFilter in the Gateway API. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 

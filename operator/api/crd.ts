@@ -1,4 +1,4 @@
-/** The CustomResourceDefinitions of both kinds, made from their zod schemas. */
+/** The CustomResourceDefinitions of both kinds, generated from their zod schemas. */
 import type { z } from 'zod';
 import type { KubeObject, ResourceType } from '../kube/object.ts';
 import { inferenceModelSpec, inferenceModelStatus } from './inference-model.ts';
@@ -11,7 +11,7 @@ interface PrinterColumn {
   type: 'string' | 'integer' | 'date';
   jsonPath: string;
   description?: string;
-  /** 1 shows the column in wide output only. */
+  /** 1 shows the column only in wide output. */
   priority?: 1;
 }
 
@@ -28,7 +28,7 @@ interface CrdVersion {
   schema: { openAPIV3Schema: StructuralSchema };
 }
 
-/** apiextensions.k8s.io/v1, as far as we use it. */
+/** The used fields of apiextensions.k8s.io/v1. */
 export interface CustomResourceDefinition extends KubeObject {
   spec: {
     group: string;
@@ -46,12 +46,12 @@ export interface CustomResourceDefinition extends KubeObject {
 }
 
 /**
- * Longest name of a pool or model: `vllm-<model>` and `<pool>-router` stay DNS labels, with room for the suffixes that
- * Kubernetes adds to the names of pods.
+ * Longest name of a pool or model. `vllm-<model>` and `<pool>-router` are then DNS labels, with room for the suffixes of
+ * pod names.
  */
 export const MAX_NAME_LENGTH = 52;
 
-/** Services of a pool start with its name, and names of Services start with a letter (RFC 1035). */
+/** Services of a pool start with its name, and Service names must start with a letter (RFC 1035). */
 export const POOL_NAME_PATTERN = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 export const MODEL_NAME_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
@@ -105,7 +105,7 @@ function inferenceModelCrd(): CustomResourceDefinition {
       { name: 'Desired', type: 'integer', jsonPath: '.status.desiredReplicas' },
       { name: 'Accelerators', type: 'integer', jsonPath: '.status.accelerators' },
       { name: 'Condition', type: 'string', jsonPath: `${READY}.status`, priority: 1 },
-      // A model that is refused has as few replicas as one that sleeps.
+      // The number of replicas alone does not distinguish a rejected model from one that sleeps.
       REASON_COLUMN,
       { ...URL_COLUMN, priority: 1 },
       AGE_COLUMN,

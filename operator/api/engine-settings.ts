@@ -1,4 +1,4 @@
-/** Settings of the vLLM engine. A model inherits its pool's and overrides field by field; defaults are applied after the merge. */
+/** Settings of the vLLM engine. A model overrides those of its pool field by field. Defaults are applied after the merge. */
 import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
 import { type Rule, withRules } from '../values/rule.ts';
@@ -10,7 +10,7 @@ import { envVars } from './common.ts';
 
 const extraArg = withRules(z.string().min(1).max(1024), [
   {
-    // Not with split: the API server cannot bound the length of an item of a computed list, and refuses the cost.
+    // Not with split, because the API server cannot bound the length of the items and so rejects the estimated cost.
     rule: "!self.matches('^-[^= ]* ')",
     problem: 'a flag and its value are one item here, which vLLM takes for the name of a flag',
     remedy: 'join them with = or make them two items',

@@ -1,4 +1,4 @@
-/** InferenceModel: a model that a team wants served from a pool. */
+/** InferenceModel: a model that a team wants to serve from a pool. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { decimal, duration } from '../values/scalars.ts';

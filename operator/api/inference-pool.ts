@@ -1,4 +1,4 @@
-/** InferencePool: a slice of accelerators, how to reach them, and the router and cache in front of them. */
+/** InferencePool: a slice of accelerators with a router and a cache in front. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { decimal } from '../values/scalars.ts';
@@ -72,7 +72,7 @@ export const inferencePoolSpec = withRules(
     accelerator: acceleratorSettings.describe('The accelerators of one replica.'),
     capacity: capacity.prefault({}).describe('How many accelerators the pool may hold.'),
     allowedNamespaces: allowedNamespaces
-      // In full: the API server checks a default against the rules before it fills in nested ones.
+      // Complete, because the API server checks a default against the rules before it fills in nested defaults.
       .prefault({ from: 'Same' })
       .describe('Namespaces whose models may refer to this pool.'),
     engine: engineSettings.optional().describe('Engine settings that the models of the pool inherit.'),

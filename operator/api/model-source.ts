@@ -1,4 +1,4 @@
-/** What is served: where the weights come from, how they are kept, and under which names. */
+/** What is served: source of the weights, cache, and names. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { decimal, quantity, servedName } from '../values/scalars.ts';
@@ -10,7 +10,7 @@ const SOURCE = new RegExp(SOURCE_PATTERN);
 const SOURCE_REMEDY =
   'use hf://org/name, s3://bucket/path, gs://bucket/path, pvc://claim/path, oci://image or file:///path';
 
-/** An id with a revision behind it, as other tools write it. */
+/** An id with a revision appended, as in other tools. */
 const REVISION_PATTERN = '^hf://[-A-Za-z0-9._]+/[-A-Za-z0-9._]+[@:]\\S+$';
 const WITH_REVISION = new RegExp(REVISION_PATTERN);
 const REVISION_PROBLEM = 'has a revision in it';

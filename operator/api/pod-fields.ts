@@ -1,9 +1,12 @@
-/** An answer for every field of a Pod that a Deployment's template can have: the field of InferenceModel, or why not and what instead. */
+/**
+ * For every field of a Pod in a Deployment: the field of InferenceModel to use, or why it is not supported and the
+ * alternative.
+ */
 
 export type PodFieldAnswer =
-  /** Path of the field that takes it. */
+  /** Path of the field to use. */
   | { use: string }
-  /** Why it is refused, and what to do, without a full stop. */
+  /** Why it is rejected, and the remedy, without a full stop. */
   | { refused: string; instead: string };
 
 const same = (...names: string[]): Record<string, PodFieldAnswer> =>
@@ -103,14 +106,14 @@ const POD_SECURITY_CONTEXT: Readonly<Record<string, PodFieldAnswer>> = {
   windowsOptions: no('vLLM runs on Linux', 'remove it'),
 };
 
-/** By the name of the Kubernetes type. `Container` is the engine's. */
+/** By the name of the Kubernetes type. `Container` is the engine container. */
 export const POD_FIELDS = {
   PodSpec: POD_SPEC,
   Container: CONTAINER,
   PodSecurityContext: POD_SECURITY_CONTEXT,
 } as const;
 
-/** Why a field of a Pod that is not in the schema is refused; undefined for a path that is no field of a Pod. */
+/** Why a Pod field that is not in the schema is rejected; undefined if the path is not a field of a Pod. */
 export function refusedPodField(path: string): { reason: string; remedy: string } | undefined {
   const [, , context, name] = /^spec\.template\.((securityContext)\.)?([A-Za-z]{1,64})$/.exec(path) ?? [];
   if (name === undefined) return undefined;

@@ -1,4 +1,7 @@
-/** What users may set of the pods of engines, routers and Redis alike. Fields are those of a Pod, but for labels, annotations and resources. */
+/**
+ * Pod fields that users may set for engines, routers and Redis. Except for labels, annotations and resources, the names are
+ * those of a Pod.
+ */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { labelMap, objectName, opaque, resourceRequirements, stringMap, toleration } from './common.ts';
@@ -31,11 +34,14 @@ const annotations = withRules(stringMap, [
 /** Resources that every node has. */
 const NATIVE_RESOURCES = ['cpu', 'memory', 'ephemeral-storage'];
 
-/** Whether a resource is one that every node has; all others are extended. */
+/** Whether every node has the resource. All others are extended resources. */
 export const isNative = (name: string): boolean =>
   NATIVE_RESOURCES.includes(name) || name.startsWith('hugepages-');
 
-/** The same in CEL, over `key`. Not by its slash: the length of a key has no bound, so neither has the cost of a search. */
+/**
+ * The same in CEL, over `key`. Does not search for the slash, because the length of a key and so the cost of a search has
+ * no bound.
+ */
 export const CEL_IS_NATIVE = `(key in [${NATIVE_RESOURCES.map((name) => `'${name}'`).join(', ')}] || key.startsWith('hugepages-'))`;
 
 const celNative = (field: string) => `(!has(self.${field}) || self.${field}.all(key, ${CEL_IS_NATIVE}))`;
@@ -62,10 +68,10 @@ const priorityClassName = withRules(objectName, [
 
 const id = z.int().min(0).max(2147483647);
 
-/** Groups that a process has besides its own. */
+/** Supplemental groups of a process. */
 export const supplementalGroups = z.array(id).max(16).meta({ 'x-kubernetes-list-type': 'atomic' });
 
-/** Types that the Pod Security Standards admit. */
+/** Types that the Pod Security Standards allow. */
 export const SELINUX_TYPES = [
   'container_t',
   'container_init_t',
@@ -106,7 +112,7 @@ const nodeSelectorTerm = z.object({
   matchFields: list(16).optional().describe('Requirements on fields of the node.'),
 });
 
-/** Typed as far as the operator reads it. */
+/** Only the fields that the operator reads are typed. */
 const affinity = z.object({
   nodeAffinity: z
     .object({
@@ -131,7 +137,7 @@ const affinity = z.object({
   podAntiAffinity: opaque.optional().describe('Pods to be away from.'),
 });
 
-/** The fields, to be spread into the settings of a kind of pod. */
+/** Fields to spread into the settings of each kind of pod. */
 export const POD_SETTINGS = {
   labels: labels.optional().describe('Further labels of the pods.'),
   annotations: annotations.optional().describe('Annotations of the pods.'),

@@ -1,4 +1,4 @@
-/** What a model may change of its engine pods. operator/api/pod-fields.ts says so for every field of a Pod. */
+/** What a model may change in its engine pods. operator/api/pod-fields.ts covers every field of a Pod. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { envVars, objectName, opaque } from './common.ts';

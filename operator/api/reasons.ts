@@ -1,12 +1,12 @@
-/** Every reason that a condition of ours can have, what it means, what to do about it, and the groups that conditions have. */
+/** All condition reasons with meaning and remedy, and the groups that conditions use. */
 
 export interface ReasonDoc {
   meaning: string;
-  /** Absent where nothing needs to be done. */
+  /** Absent if nothing has to be done. */
   remedy?: string;
 }
 
-/** Keyed by the reason as it stands in a condition. Reasons are part of the API: they stay. */
+/** By reason. Reasons are part of the API and must not be renamed. */
 export const REASONS = {
   Accepted: { meaning: 'The pool takes the model.' },
   PoolNotFound: {
@@ -157,7 +157,7 @@ export const REASONS = {
 
 export type Reason = keyof typeof REASONS;
 
-/** Why a pool does not take a model. */
+/** Why a pool does not accept a model. */
 export const BLOCKERS = [
   'PoolNotFound',
   'PoolDeleting',
@@ -166,9 +166,9 @@ export const BLOCKERS = [
   'ServedNameConflict',
   'InvalidSpec',
 ] as const satisfies Reason[];
-/** Why what a spec leads to cannot be applied. */
+/** Why the objects of a spec cannot be applied. */
 export const REFUSALS = ['NameTaken', 'ApplyRefused'] as const satisfies Reason[];
-/** What keeps pods of every kind from becoming ready. */
+/** Why pods of any workload do not become ready. */
 const POD_PROBLEMS = [
   'Unschedulable',
   'VolumeMountFailed',
@@ -177,11 +177,11 @@ const POD_PROBLEMS = [
   'ContainerConfigError',
   'ProgressDeadlineExceeded',
 ] as const satisfies Reason[];
-/** What keeps engines from becoming ready. */
+/** Why engines do not become ready. */
 export const ENGINE_PROBLEMS = [...POD_PROBLEMS, 'EngineCrashed'] as const satisfies Reason[];
-/** What keeps routers from becoming ready. */
+/** Why routers do not become ready. */
 export const ROUTER_PROBLEMS = [...POD_PROBLEMS, 'RouterCrashed'] as const satisfies Reason[];
-/** What keeps the managed Redis from becoming ready. */
+/** Why the managed Redis does not become ready. */
 export const CACHE_PROBLEMS = [...POD_PROBLEMS, 'CacheCrashed'] as const satisfies Reason[];
 /** Reasons of Ready, Reconciling and Stalled of a model. */
 export const MODEL_SUMMARY = [
@@ -215,11 +215,11 @@ export const POOL_SUMMARY = [
   'Deleting',
 ] as const satisfies Reason[];
 
-/** Who scales a model. */
+/** What scales a model. */
 export const SCALERS = ['FixedReplicas', 'HPA', 'Internal', 'External'] as const satisfies Reason[];
-/** What keeps spec.scaling from being in force. */
+/** Why spec.scaling is not in force. */
 export const SCALING_PROBLEMS = ['HPAMetricsUnavailable', 'AnotherAutoscaler'] as const satisfies Reason[];
-/** Why a request would get no answer, besides what keeps engines from running. */
+/** Why requests get no response, in addition to problems of engines. */
 export const OUTAGES = [
   'NoReplicas',
   'RoutersNotReady',
@@ -240,7 +240,7 @@ const FAILURES: ReadonlySet<string> = new Set<Reason>([
   ...SCALING_PROBLEMS,
 ]);
 
-/** Whether a reason tells of something that went wrong: events of it are warnings. */
+/** Whether a reason is a failure. Its events have type Warning. */
 export function isFailure(reason: string): boolean {
   return FAILURES.has(reason);
 }

@@ -1,4 +1,4 @@
-/** How many replicas a model has: a fixed number, or bounds and what moves it between them. */
+/** How many replicas a model has: a fixed number, or bounds between which something scales it. */
 import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
 import { withRules } from '../values/rule.ts';
@@ -6,7 +6,7 @@ import { decimal, duration } from '../values/scalars.ts';
 import { dnsLabel } from './common.ts';
 
 const replicaCount = z.int().min(0).max(1000);
-/** Not 0: that is what suspend is for, and a request wakes whatever may run. */
+/** Not 0, because spec.suspend is for that, and a request wakes a model that may run. */
 const mostReplicas = z.int().min(1).max(1000);
 
 const CRON_PATTERN = '^([0-9A-Za-z*/,-]+ +){4}[0-9A-Za-z*/,-]+$';

@@ -1,7 +1,7 @@
 /** Status fields that both kinds share. */
 import { z } from 'zod';
 
-/** metav1.Condition, field for field. */
+/** metav1.Condition. */
 export const condition = z.object({
   type: z.string().min(1).max(316).describe('What the condition is about.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),

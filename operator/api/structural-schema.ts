@@ -1,8 +1,8 @@
-/** From zod to the structural schema that a CustomResourceDefinition takes. */
+/** Converts zod schemas to structural schemas of CustomResourceDefinitions. */
 import { z } from 'zod';
 import type { ValidationRule } from '../values/rule.ts';
 
-/** The part of a structural schema that our kinds use. */
+/** The used part of a structural schema. */
 export interface StructuralSchema {
   type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
   description?: string;
@@ -31,7 +31,7 @@ export interface StructuralSchema {
 
 type JsonSchema = Record<string, unknown>;
 
-/** Keywords that pass as they are, in the order in which the generated file has them. */
+/** Keywords that are copied unchanged, in output order. */
 const KEPT = [
   'pattern',
   'minLength',
@@ -54,7 +54,7 @@ const UNDERSTOOD = new Set<string>([
 
 const INT32_MAX = 2147483647;
 
-/** Converts a zod schema, as a client writes it. Throws on what a structural schema cannot say, naming the path. */
+/** Converts a zod schema in its input form. Throws, with the path, if a structural schema cannot express it. */
 export function structuralSchema(schema: z.ZodType): StructuralSchema {
   return convert(z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input' }), '');
 }
@@ -83,7 +83,10 @@ function convert(source: JsonSchema, path: string): StructuralSchema {
   return result;
 }
 
-/** A union of an integer and a word such as `auto`. The bounds of both stand side by side: each binds its own type only. */
+/**
+ * A union of an integer and a string such as `auto`. The bounds of both can be combined, because each applies only to its
+ * own type.
+ */
 function intOrString(source: JsonSchema, path: string): StructuralSchema {
   const members = (source.anyOf as JsonSchema[]).map((member) => asSchema(member));
   const integer = members.find((member) => member.type === 'integer');

@@ -1,4 +1,4 @@
-/** What the API server checks by a schema's structure and zod does not: unknown fields, and duplicates in sets and maps. */
+/** Structural checks of the API server that zod lacks: unknown fields, and duplicates in sets and maps. */
 import { isDeepStrictEqual } from 'node:util';
 import type { StructuralSchema } from './structural-schema.ts';
 
@@ -9,7 +9,7 @@ export interface StructureIssue {
   remedy: string;
 }
 
-/** Walks a value along its schema. */
+/** Checks a value against its structural schema. */
 export function structureIssues(schema: StructuralSchema, value: unknown, field: string): StructureIssue[] {
   if (Array.isArray(value)) {
     const { items } = schema;

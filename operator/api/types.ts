@@ -1,4 +1,4 @@
-/** The two kinds as objects, and how the API server names them. */
+/** The two kinds as objects, and their resource types. */
 import type { KubeObject, ResourceType } from '../kube/object.ts';
 import { GROUP, VERSION } from './common.ts';
 import type { InferenceModelSpec, InferenceModelStatus } from './inference-model.ts';

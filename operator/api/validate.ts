@@ -1,4 +1,4 @@
-/** Checks a manifest as the API server would, without one. */
+/** Validates a manifest like the API server, but without one. */
 import { z } from 'zod';
 import type { RuleIssueParams } from '../values/rule.ts';
 import { API_VERSION } from './common.ts';
@@ -9,7 +9,7 @@ import { refusedPodField } from './pod-fields.ts';
 import { structuralSchema } from './structural-schema.ts';
 import { type StructureIssue, structureIssues } from './structure-issues.ts';
 
-/** What is wrong with a manifest: path, value, why, and what to do. */
+/** A problem of a manifest: path, value, reason and remedy. */
 export type ManifestIssue = StructureIssue;
 
 const manifest = (namePattern: RegExp, begin: string, spec: z.ZodType) => {
@@ -39,15 +39,15 @@ const TYPE_NAMES: Partial<Record<string, string>> = {
   record: 'an object',
 };
 
-/** Whether an object is one of our kinds, in the version that we know. */
+/** Whether an object is an InferencePool or InferenceModel in a known version. */
 export function isOurs(object: unknown): object is { kind: keyof typeof KINDS } {
   const { apiVersion, kind } = Object(object) as { apiVersion?: unknown; kind?: unknown };
   return apiVersion === API_VERSION && typeof kind === 'string' && kind in KINDS;
 }
 
 /**
- * Checks an InferencePool or InferenceModel: types, bounds, cross-field rules and fields that do not exist. Empty when
- * the API server would take it. Throws TypeError for another kind: see `isOurs`.
+ * Validates an InferencePool or InferenceModel: types, bounds, cross-field rules and unknown fields. Empty if the API
+ * server would accept it. Throws TypeError for another kind (see `isOurs`).
  */
 export function validateManifest(object: unknown): ManifestIssue[] {
   if (!isOurs(object)) throw new TypeError(`not an InferencePool or InferenceModel of ${API_VERSION}`);

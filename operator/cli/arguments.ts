@@ -1,8 +1,11 @@
-/** Values of options that more than one command takes. Each throws InvalidArgumentError, which names the option and the value. */
+/**
+ * Parsers of options that several commands have. Each throws InvalidArgumentError, which commander shows with option and
+ * value.
+ */
 import { InvalidArgumentError } from 'commander';
 import { dnsLabel } from '../api/common.ts';
 
-/** A port; 0 lets the system choose. */
+/** A port; 0 selects a free one. */
 export function port(value: string): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 0 || number > 65535)
@@ -10,7 +13,7 @@ export function port(value: string): number {
   return number;
 }
 
-/** A name that Kubernetes takes for a namespace. */
+/** A valid name of a namespace. */
 export function label(value: string): string {
   if (!dnsLabel.safeParse(value).success)
     throw new InvalidArgumentError('Lower-case letters, digits and hyphens, at most 63 of them.');

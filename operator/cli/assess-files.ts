@@ -1,4 +1,4 @@
-/** Whether the models of files may run in the pools of the files. */
+/** Assesses the models in files against the pools in files. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { acceptModels, type Verdict } from '../model/acceptance.ts';
 import { type Assessment, assess, type Surroundings } from '../model/assess.ts';
@@ -17,20 +17,20 @@ export interface AssessedModel {
 }
 
 export interface AssessedFiles {
-  /** Models whose pool is in the files and could run one. */
+  /** Models whose pool is in the files and valid. */
   models: AssessedModel[];
-  /** Pools that no model can run in. */
+  /** Invalid pools, in which no model can run. */
   wrongPools: { pool: InferencePool; issues: readonly SpecIssue[] }[];
 }
 
 const ACCEPTED: Verdict = { accepted: true };
 
-/** Access modes of claims in a namespace, as far as the files have them. */
+/** Access modes of claims in a namespace, as far as the files contain them. */
 export function claimModesOf({ claims }: ManifestFiles, namespace: string): ClaimModes {
   return (name) => claims.get(`${namespace}/${name}`);
 }
 
-/** Assesses what is in the files as if it were applied together to an empty cluster, at a moment in milliseconds since 1970. */
+/** Assesses the files as if they were applied together to an empty cluster. `now` is in milliseconds since 1970. */
 export function assessFiles(found: ManifestFiles, now: number): AssessedFiles {
   const wrongPools: AssessedFiles['wrongPools'] = [];
   const models = found.pools.flatMap((pool) => {
@@ -77,7 +77,7 @@ function assessPool(
   }));
 }
 
-/** Assesses one model in a pool that the files do not have. */
+/** Assesses a model in a pool that is not in the files. */
 export function assessIn(
   pool: InferencePool,
   model: InferenceModel,
@@ -96,7 +96,7 @@ function ofFiles(found: ManifestFiles, now: number): Pick<Surroundings, 'hasEngi
   return { hasEngines: () => false, claimModes: (namespace) => claimModesOf(found, namespace), now };
 }
 
-/** Objects in files have no UID; their name stands in for it. */
+/** Objects in files have no UID, so their name is used instead. */
 function withUid(model: InferenceModel): InferenceModel {
   return { ...model, metadata: { ...model.metadata, uid: manifestKey(model) } };
 }

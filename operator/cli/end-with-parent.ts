@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** How often the parents are looked at. */
+/** How often the parent processes are checked. */
 const INTERVAL_MS = 1_000;
 
 /**
- * Calls `end` once when the npm process that started this one is gone. `npx` passes no signal on, so that killing it would
- * leave the command running. Only under npm: a process that a shell starts with nohup outlives its parent on purpose.
+ * Calls `end` once when the npm process that started this one has exited. `npx` does not forward signals, so the command
+ * would otherwise keep running. Only used under npm, because a process started with nohup has to outlive its parent.
  */
 export function endWithParent(env: NodeJS.ProcessEnv, end: () => void): void {
   if (env.npm_command === undefined) return;
@@ -18,7 +18,7 @@ export function endWithParent(env: NodeJS.ProcessEnv, end: () => void): void {
   timer.unref();
 }
 
-/** The process ids of the shell that npm starts commands with and, where the system tells, of npm itself. */
+/** Process ids of the shell in which npm runs commands and, if the system provides it, of npm itself. */
 function parents(): string {
   const shell = process.ppid;
   try {

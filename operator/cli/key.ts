@@ -1,11 +1,11 @@
-/** `vllm-operator key create`: makes an API key, shows it once, and prints the ConfigMap that makes it valid. */
+/** `vllm-operator key create`: creates an API key, shows it once, and prints the ConfigMap with its hash. */
 import { Command, InvalidArgumentError } from 'commander';
 import { stringify } from 'yaml';
 import { MAX_LIMIT } from '../router/api-key-entry.ts';
 import { API_KEYS_LABEL, type ApiKeyConfigMap, createKey, parseApiKeys } from '../router/api-keys.ts';
 import { label } from './arguments.ts';
 
-/** Where the command writes. */
+/** Output streams of the command. */
 export interface KeyCommandOutput {
   out: (text: string) => void;
   err: (text: string) => void;
@@ -25,7 +25,10 @@ const processOutput: KeyCommandOutput = {
   err: (text) => process.stderr.write(text),
 };
 
-/** The `key` command. The manifest goes to `out` and the key to `err`, so that `| kubectl apply -f -` works and stores no key. */
+/**
+ * The `key` command. Writes the manifest to `out` and the key to `err`, so that `| kubectl apply -f -` works and does not
+ * store the key.
+ */
 export function keyCommand(output: KeyCommandOutput = processOutput, create = createKey): Command {
   const key = new Command('key').description('API keys of the routers');
   key

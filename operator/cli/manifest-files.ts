@@ -1,4 +1,4 @@
-/** Pools and models out of YAML files, checked and defaulted as the API server would. */
+/** Reads pools and models from YAML files, validated and defaulted like the API server. */
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { API_VERSION, GROUP } from '../api/common.ts';
@@ -9,18 +9,18 @@ import { isOurs, validateManifest } from '../api/validate.ts';
 import type { KubeObject, ObjectMeta } from '../kube/object.ts';
 import { describeIssue } from '../values/spec-issue.ts';
 
-/** What the files hold; `problems` are lines for people, each with its file. */
+/** Content of the files. `problems` are lines for users, each with its file. */
 export interface ManifestFiles {
   pools: InferencePool[];
   models: InferenceModel[];
-  /** Labels of the namespaces that the files declare. */
+  /** Labels of the namespaces in the files. */
   namespaces: Map<string, Record<string, string>>;
-  /** Access modes of the PersistentVolumeClaims that the files declare, by `namespace/name`. */
+  /** Access modes of the PersistentVolumeClaims in the files, by `namespace/name`. */
   claims: Map<string, string[]>;
   problems: string[];
 }
 
-/** `namespace/name`, with the namespace that kubectl takes where the file has none. */
+/** `namespace/name`. Like kubectl, uses the namespace default if the file has none. */
 export function manifestKey(object: KubeObject): string {
   return `${object.metadata.namespace ?? 'default'}/${object.metadata.name}`;
 }
@@ -64,7 +64,7 @@ function addClaim({ metadata, spec }: KubeObject & { spec: unknown }, { claims }
   if (Array.isArray(accessModes)) claims.set(`${namespace}/${name}`, accessModes.map(String));
 }
 
-/** Reads files (`-` is standard input). Other kinds than ours are passed over; nothing is thrown for what they contain. */
+/** Reads files (`-` is standard input). Ignores other kinds, and does not throw because of their content. */
 export function readManifestFiles(files: readonly string[]): ManifestFiles {
   const found: ManifestFiles = {
     pools: [],

@@ -1,4 +1,4 @@
-/** `vllm-operator plan`: what a model takes of its accelerators and what is left for requests, before a node is bought. */
+/** `vllm-operator plan`: shows the accelerator memory of a model and what remains for requests, before hardware is acquired. */
 import { API_VERSION } from '../api/common.ts';
 import type { MemoryPlan } from '../model/memory-plan.ts';
 import type { Resolution } from '../model/resolved-model.ts';
@@ -6,7 +6,7 @@ import { assessFiles } from './assess-files.ts';
 import { manifestKey, readManifestFiles } from './manifest-files.ts';
 import { type CommandOutput, findProblems, problemsOfMissingPools } from './problems.ts';
 
-/** Prints one paragraph per model. Returns 1 if there is none, or if one is wrong or does not fit, else 0. */
+/** Prints one paragraph per model. Returns 1 if there is none, or if one is invalid or does not fit, else 0. */
 export function planFiles(files: readonly string[], { write, fail }: CommandOutput): number {
   const found = readManifestFiles(files);
   const assessed = assessFiles(found, Date.now());

@@ -1,4 +1,4 @@
-/** What is wrong with the pools and models of files, in lines for people: what the commands print on their way out. */
+/** Formats the problems of pools and models in files, as the commands print them. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { poolKeyOf } from '../model/pool-key.ts';
 import { describeIssue, type SpecIssue } from '../values/spec-issue.ts';
@@ -7,13 +7,13 @@ import { imageVersion, PINNED_VERSION, parseVersion } from '../vllm/versions.ts'
 import type { AssessedFiles } from './assess-files.ts';
 import { type ManifestFiles, manifestKey } from './manifest-files.ts';
 
-/** Where the output of a command goes. */
+/** Output of a command. */
 export interface CommandOutput {
   write: (text: string) => void;
   fail: (text: string) => void;
 }
 
-/** What no model of the pool could mend but by overriding it. */
+/** Problems of a pool that a model could only fix by overriding the setting. */
 function problemsOfPool(pool: InferencePool): string[] {
   const { image, version, extraArgs = [] } = pool.spec.engine ?? {};
   const known = version === undefined ? image && imageVersion(image) : parseVersion(version);
@@ -21,7 +21,7 @@ function problemsOfPool(pool: InferencePool): string[] {
   return linesOf(pool, checkExtraArgs(extraArgs, known || PINNED_VERSION, field));
 }
 
-/** Issues of an object as lines for people. */
+/** Issues of an object as lines for users. */
 export function linesOf(object: InferencePool | InferenceModel, issues: readonly SpecIssue[]): string[] {
   return issues.map((issue) => `${object.kind} ${manifestKey(object)}: ${describeIssue(issue)}`);
 }
@@ -32,7 +32,7 @@ export function modelsWithoutPool({ pools, models }: ManifestFiles): InferenceMo
   return models.filter((model) => !keys.has(poolKeyOf(model)));
 }
 
-/** A line for each of them. */
+/** One line per model. */
 export function problemsOfMissingPools(found: ManifestFiles): string[] {
   return modelsWithoutPool(found).flatMap((model) =>
     linesOf(model, [
@@ -46,7 +46,10 @@ export function problemsOfMissingPools(found: ManifestFiles): string[] {
   );
 }
 
-/** What would keep a model or pool of the files from running, as lines for people. A model without its pool is passed over. */
+/**
+ * Everything that would keep a model or pool in the files from running, as lines for users. Models without their pool are
+ * skipped.
+ */
 export function findProblems(found: ManifestFiles, { models, wrongPools }: AssessedFiles): string[] {
   const used = new Set([...found.models.map(poolKeyOf), ...wrongPools.map(({ pool }) => manifestKey(pool))]);
   return [

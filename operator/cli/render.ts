@@ -1,4 +1,4 @@
-/** `vllm-operator render`: the manifests that the operator would apply, without a cluster. */
+/** `vllm-operator render`: prints the manifests that the operator would apply, without a cluster. */
 import { stringify } from 'yaml';
 import { resolveMode, withBudget } from '../controllers/scaling/mode.ts';
 import { type Bounds, boundsAt } from '../model/bounds.ts';
@@ -11,7 +11,7 @@ import { type AssessedFiles, assessFiles, claimModesOf } from './assess-files.ts
 import { type ManifestFiles, readManifestFiles } from './manifest-files.ts';
 import { type CommandOutput, findProblems, problemsOfMissingPools } from './problems.ts';
 
-/** Stand-ins for what only a running operator has. Nobody knows a password with this hash. */
+/** Stand-ins for values that only a running operator has. No password has this hash. */
 const NO_PASSWORD = '0'.repeat(64);
 const NO_CA = '# the CA of the running operator\n';
 
@@ -20,7 +20,7 @@ const HEADER = `# What vllm-operator applies for these objects. Three things onl
 # HPAs are made where the operator serves external.metrics.k8s.io, with the bounds that schedules give at the time.
 `;
 
-/** The bounds of its HPA, where the metrics API is the operator's. Which of the bounds of schedules are in force depends on the time. */
+/** The bounds of the HPA, assuming that the operator serves the metrics API. Schedules make them depend on the time. */
 function hpaOf({ pool, scaling }: ResolvedModel, now: number): Bounds | undefined {
   const metricsApi = { owner: 'ours', available: true, since: 0, message: '' } as const;
   const decision = resolveMode({ scaling, metricsApi, now });
@@ -51,7 +51,7 @@ function renderAll(
   ];
 }
 
-/** Several manifests as one YAML stream, long strings unfolded. */
+/** Several manifests as one YAML stream. Long strings are not folded. */
 export function toYaml(manifests: readonly object[]): string {
   return manifests
     .map((manifest) => stringify(manifest, { lineWidth: 0, aliasDuplicateObjects: false }))
@@ -59,8 +59,8 @@ export function toYaml(manifests: readonly object[]): string {
 }
 
 /**
- * Prints the manifests of the pools and models in files. Returns the exit code: 1 with every problem on `fail` and
- * nothing on `write` if one of them could not run.
+ * Prints the manifests of the pools and models in files. Returns the exit code. If one of them cannot run, returns 1,
+ * writes all problems to `fail`, and writes no manifest.
  */
 export function renderFiles(
   files: readonly string[],

@@ -1,4 +1,4 @@
-/** `vllm-operator run`: the operator itself, in a pod or beside any kubeconfig. */
+/** `vllm-operator run`: runs the operator in a pod or with any kubeconfig. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -22,21 +22,21 @@ export interface RunOptions {
   probePort: number;
   probeHost?: string;
   leaderElection: boolean;
-  /** Where the API server reaches the metrics API: the pod's IP. Absent: it is not served. */
+  /** Address at which the API server reaches the metrics API: the pod IP. If absent, the metrics API is not served. */
   metricsApiAddress?: string;
   metricsApiPort: number;
   logLevel: LogLevel;
 }
 
-/** Between tries to reach the API server at start, in milliseconds. */
+/** Delays between attempts to reach the API server at start, in milliseconds. */
 const BACKOFF = { baseMs: 1_000, capMs: 10_000 };
 
-/** Runs until the signal aborts; resolves to the exit code. Errors at start end on the log with a remedy. */
+/** Runs until the signal aborts. Resolves to the exit code. Errors at start are logged with a remedy. */
 export async function run(options: RunOptions, signal: AbortSignal): Promise<number> {
   const log = createLogger(options.logLevel);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  // Half alive is worse than restarted: whatever slips through ends the process, and the log says why.
+  // Exits on any unhandled rejection, because a restart is better than a half-working process.
   process.once('unhandledRejection', (error) => {
     log.error({ err: error }, 'unhandled rejection');
     process.exit(1);
@@ -79,7 +79,7 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
   }
 }
 
-/** What the user has to change; undefined for other errors, whose stack traces are worth a look. */
+/** What the user has to change; undefined for other errors, which are logged with a stack trace. */
 function mistakeIn(error: unknown, { probePort, metricsApiPort }: RunOptions): string | undefined {
   if (error instanceof ConnectionConfigError) return error.message;
   const { syscall, code, port } = error as NodeJS.ErrnoException & { port?: number };
@@ -91,9 +91,8 @@ function mistakeIn(error: unknown, { probePort, metricsApiPort }: RunOptions): s
 }
 
 /**
- * Tries until the API server answers; one that has just started forbids everything until it has read its roles. A process
- * that ended instead would be started again, and the kubelet waits longer each time: the operator would be away for
- * minutes after the server is back.
+ * Retries until the API server responds. A starting API server rejects everything until it has loaded its roles. If this
+ * process exited instead, the kubelet's restart backoff would keep it down for minutes after the server is back.
  */
 async function whenAnswered(log: Logger, signal: AbortSignal, check: () => Promise<void>): Promise<void> {
   for (let failures = 0; ; failures++) {
@@ -107,7 +106,7 @@ async function whenAnswered(log: Logger, signal: AbortSignal, check: () => Promi
   }
 }
 
-/** Says early and once what would otherwise only show as watches that never sync. */
+/** Reports missing CRDs and permissions early and once. Otherwise they would only appear as watches that never sync. */
 async function checkCluster(
   client: KubeClient,
   namespace: string,

@@ -1,4 +1,4 @@
-/** `vllm-operator validate`: the checks of the API server and those of the operator, without a cluster. */
+/** `vllm-operator validate`: the checks of the API server and the operator, without a cluster. */
 import { API_VERSION } from '../api/common.ts';
 import { inferencePoolSpec } from '../api/inference-pool.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
@@ -8,7 +8,7 @@ import { assessFiles, assessIn } from './assess-files.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
 import { type CommandOutput, findProblems, linesOf, modelsWithoutPool } from './problems.ts';
 
-/** Stands in for a pool that is not known: it has room for every model. */
+/** A stand-in for an unknown pool, with room for every model. */
 function anyPool(model: InferenceModel): InferencePool {
   const { tensorParallelSize = 1, pipelineParallelSize = 1, dataParallelSize = 1 } = model.spec.engine ?? {};
   const count = tensorParallelSize * pipelineParallelSize * dataParallelSize;
@@ -21,7 +21,7 @@ function anyPool(model: InferenceModel): InferencePool {
   };
 }
 
-/** What no pool can mend, judged with vLLM's default version where the model names none. */
+/** Problems that no pool can fix. Uses vLLM's default version if the model has none. */
 function problemsOfAlone(model: InferenceModel, found: ManifestFiles, now: number): string[] {
   const assessment = assessIn(anyPool(model), model, found, now);
   return assessment.kind === 'blocked' && assessment.why.condition !== 'MemoryFit'
@@ -39,7 +39,7 @@ function warning(model: InferenceModel): string {
   );
 }
 
-/** Pools of files that belong to somebody else: only what is wrong with the pools themselves counts. */
+/** Pools that another team owns. Only problems of the pools themselves count. */
 function readPools(files: readonly string[]): Pick<ManifestFiles, 'pools' | 'namespaces' | 'problems'> {
   const read = files.map((file) => ({ file, ...readManifestFiles([file]) }));
   return {
@@ -56,9 +56,9 @@ function count(objects: readonly unknown[], name: string): string {
 }
 
 /**
- * Prints every problem with file, object, field, value, reason and remedy, and a warning for each model whose pool is
- * neither in `files` nor in `poolFiles`. Returns 0 when there is no problem, else 1; also when the files hold neither kind,
- * since a wrong path or group would pass unseen.
+ * Prints all problems with file, object, field, value, reason and remedy, and a warning for each model whose pool is
+ * neither in `files` nor in `poolFiles`. Returns 0 if there is no problem, else 1. Also returns 1 if the files contain
+ * neither kind, because a wrong path or API group would otherwise go unnoticed.
  */
 export function validateFiles(
   files: readonly string[],

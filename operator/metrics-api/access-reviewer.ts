@@ -1,4 +1,4 @@
-/** Asks the API server whether a user may do something here, so that RBAC decides as for any other API. */
+/** Asks the API server whether a user is authorized, so that RBAC applies as for any other API. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { KubeClient } from '../kube/client.ts';
@@ -14,23 +14,26 @@ export type AccessAttributes =
 
 export interface AccessVerdict {
   allowed: boolean;
-  /** The authorizer's words, if any. */
+  /** Explanation of the authorizer, if any. */
   reason: string;
 }
 
-/** An autoscaler asks every 15 s for each model: a minute spares most reviews, and a withdrawn right ends soon enough. */
+/**
+ * Cache time of positive results. An autoscaler polls every 15 s per model, so a minute avoids most reviews and still
+ * revokes soon.
+ */
 const ALLOWED_TTL_MS = 60_000;
-/** As k8s.io/apiserver's delegated authorization keeps refusals. */
+/** Cache time of negative results, like delegated authorization in k8s.io/apiserver. */
 const DENIED_TTL_MS = 10_000;
 const MAX_ENTRIES = 5_000;
 const TIMEOUT_MS = 10_000;
 /**
- * Of one user at once: any ServiceAccount may come with any number of paths, each of which costs a review over the
- * operator's connections to the API server. An HPA controller works on five HPAs at a time.
+ * Most concurrent reviews per user. Any ServiceAccount can request any number of paths, and each costs a review over the
+ * operator's connections to the API server. An HPA controller processes five HPAs at a time.
  */
 const MAX_ASKING = 16;
 
-/** May do everything, as API servers have it built in: what the aggregator probes with, even while nobody can be asked. */
+/** Has all permissions in every API server. The aggregator probes with it, even while reviews fail. */
 const MASTERS = 'system:masters';
 
 const review = z.object({
@@ -40,12 +43,12 @@ const review = z.object({
 export class AccessReviewer {
   readonly #client: Pick<KubeClient, 'raw'>;
   readonly #signal: AbortSignal;
-  /** By hash of the question: paths are as long as clients like. */
+  /** By hash of the attributes, because clients choose the length of paths. */
   readonly #verdicts: TtlCache<AccessVerdict>;
-  /** Reviews under way, by user. */
+  /** Number of reviews in flight, by user. */
   readonly #asking = new Map<string, number>();
 
-  /** @param options.signal Ends questions that are under way. */
+  /** @param options.signal Ends reviews in flight. */
   constructor(options: { client: Pick<KubeClient, 'raw'>; signal: AbortSignal; clock?: Clock | undefined }) {
     this.#client = options.client;
     this.#signal = options.signal;
@@ -56,7 +59,7 @@ export class AccessReviewer {
     });
   }
 
-  /** Throws KubeError when the API server cannot be asked, ApiError when the user asks too much at once. */
+  /** Throws KubeError if the API server does not respond, and ApiError if the user has too many reviews in flight. */
   async review(user: UserInfo, attributes: AccessAttributes): Promise<AccessVerdict> {
     if (user.groups.includes(MASTERS)) return { allowed: true, reason: '' };
     const spec = {

@@ -1,4 +1,4 @@
-/** Answers that are not 2xx, in the form and the words that API servers use. */
+/** Error responses in the form and wording of API servers. */
 import type { StatusDetails } from '../kube/errors.ts';
 
 const CODES = {
@@ -14,7 +14,7 @@ const CODES = {
 
 export type ApiErrorReason = keyof typeof CODES;
 
-/** Ends the handling of a request with a metav1.Status. */
+/** Ends a request with a metav1.Status. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ApiErrorReason;
@@ -32,7 +32,7 @@ export class ApiError extends Error {
     this.details = options.details;
   }
 
-  /** The metav1.Status of the answer. */
+  /** The metav1.Status of the response. */
   toStatus(): object {
     return {
       kind: 'Status',

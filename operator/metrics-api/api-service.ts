@@ -1,4 +1,4 @@
-/** The registration of the external metrics API with the API server: one for a whole cluster, so it may be someone else's. */
+/** The APIService of the external metrics API. There is only one per cluster, so it may belong to another server. */
 import type { KubeObject, OwnerReference } from '../kube/object.ts';
 
 const GROUP = 'external.metrics.k8s.io';
@@ -6,7 +6,7 @@ const VERSION = 'v1beta1';
 
 export const API_SERVICE_NAME = `${VERSION}.${GROUP}`;
 
-/** Priorities among API groups; nothing depends on them, and other adapters use the same. */
+/** Priorities among API groups. Other adapters use the same, and nothing depends on them. */
 const PRIORITY = 100;
 
 interface ApiServiceCondition {
@@ -30,7 +30,7 @@ export interface ApiService extends KubeObject {
   status?: { conditions?: ApiServiceCondition[] };
 }
 
-/** The Service through which the API server reaches us. */
+/** The Service through which the API server reaches this operator. */
 export interface ServiceReference {
   namespace: string;
   name: string;
@@ -41,11 +41,11 @@ export interface ApiServiceInput {
   service: ServiceReference;
   /** PEM of the CAs that sign the serving certificate, now and next. */
   trustBundle: string;
-  /** A cluster-scoped object with which the registration goes: left behind, it would break discovery in the cluster. */
+  /** A cluster-scoped owner. Without one, an APIService left behind after uninstalling would break API discovery. */
   owner?: OwnerReference | undefined;
 }
 
-/** The registration as it should be. */
+/** The desired APIService. */
 export function desiredApiService({ service, trustBundle, owner }: ApiServiceInput): ApiService {
   return {
     apiVersion: 'apiregistration.k8s.io/v1',
@@ -75,9 +75,9 @@ export type ApiServiceState =
   | { owner: 'absent' }
   | {
       owner: 'ours';
-      /** What the API server finds when it calls us; undefined before it has tried. */
+      /** Whether the API server can reach this operator; undefined before its first check. */
       available: boolean | undefined;
-      /** Since when it finds so, in milliseconds since 1970. */
+      /** Since when, in milliseconds since 1970. */
       since: number | undefined;
       message: string;
     }
@@ -86,12 +86,12 @@ export type ApiServiceState =
       /** Who serves it, as `namespace/name` of a Service. */
       by: string;
     }
-  /** It has not been read yet, or could not be. */
+  /** Not read yet, or unreadable. */
   | { owner: 'unknown'; message: string }
   /** This operator does not serve metrics. */
   | { owner: 'off'; message: string };
 
-/** Whose it is goes by the Service it leads to, not by labels that anybody can copy. */
+/** The Service decides who owns the APIService, because anyone can copy labels. */
 export function examineApiService(
   live: ApiService | undefined,
   ours: Pick<ServiceReference, 'namespace' | 'name'>,

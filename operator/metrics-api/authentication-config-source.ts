@@ -1,4 +1,4 @@
-/** Keeps the published authentication configuration at hand, and follows it when the cluster changes its CAs. */
+/** Caches the published authentication configuration and refreshes it when the cluster changes its CAs. */
 import { deadline } from '../kube/abort.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
@@ -16,11 +16,11 @@ interface ConfigMap extends KubeObject {
   data?: Record<string, string>;
 }
 
-/** It changes once in years: read now and then, in the background of use. */
+/** The configuration changes very rarely, so it is refreshed in the background when used. */
 const REFRESH_MS = 60_000;
-/** A certificate that nobody vouches for makes us look again, but not more often than this. */
+/** An unknown certificate triggers a refresh, but not more often than this. */
 const RETRY_MS = 5_000;
-/** The aggregator gives up on an answer after five seconds. */
+/** The aggregator stops waiting for a response after five seconds. */
 const READ_TIMEOUT_MS = 3_000;
 
 export class AuthenticationConfigSource {
@@ -33,7 +33,7 @@ export class AuthenticationConfigSource {
   #reading: Promise<AuthenticationConfig> | undefined;
   #problem: string | undefined;
 
-  /** @param options.signal Ends reads that are under way. */
+  /** @param options.signal Ends reads in flight. */
   constructor(options: {
     client: Pick<KubeClient, 'get'>;
     signal: AbortSignal;
@@ -46,14 +46,14 @@ export class AuthenticationConfigSource {
     this.#log = options.log ?? silentLogger;
   }
 
-  /** The configuration as known; waits only when there is none yet. Never rejects. */
+  /** The cached configuration. Waits only if there is none yet. Never rejects. */
   async current(): Promise<AuthenticationConfig> {
     if (!this.#config) return this.#refresh(RETRY_MS);
     if (this.#age() >= REFRESH_MS) void this.#refresh(RETRY_MS);
     return this.#config;
   }
 
-  /** For a certificate that `known` does not admit: another configuration if there is one by now, else the same. */
+  /** After `known` has rejected a certificate: a newer configuration if there is one, else the same. */
   async newerThan(known: AuthenticationConfig): Promise<AuthenticationConfig> {
     return this.#config !== known && this.#config ? this.#config : this.#refresh(RETRY_MS);
   }
@@ -72,7 +72,7 @@ export class AuthenticationConfigSource {
     return this.#reading;
   }
 
-  /** A failure keeps what is known: a CA does not end because it could not be read again. */
+  /** The cached configuration survives a failure, because CAs remain valid. */
   async #read(): Promise<AuthenticationConfig> {
     const limit = deadline(this.#signal, READ_TIMEOUT_MS, this.#clock, () => new Error('no answer in time'));
     try {

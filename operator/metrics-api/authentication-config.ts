@@ -1,4 +1,4 @@
-/** Whom an aggregated API server is to believe, as the API server publishes it for that purpose. */
+/** The authentication configuration for aggregated API servers, as kube-apiserver publishes it. */
 import { X509Certificate } from 'node:crypto';
 
 /** Namespace and name of the ConfigMap that every kube-apiserver writes. */
@@ -7,10 +7,10 @@ export const AUTHENTICATION_CONFIG_MAP = {
   name: 'extension-apiserver-authentication',
 } as const;
 
-/** The front proxy: the API server that passes on requests of users it has authenticated. */
+/** Configuration of the front proxy: the API server, which passes on requests of users it has authenticated. */
 export interface RequestHeaderConfig {
   cas: readonly X509Certificate[];
-  /** Common names that its certificate may have; empty for any. */
+  /** Common names that its certificate may have; empty allows any. */
   allowedNames: readonly string[];
   /** Header names in lower case. */
   usernameHeaders: readonly string[];
@@ -20,12 +20,12 @@ export interface RequestHeaderConfig {
 }
 
 export interface AuthenticationConfig {
-  /** CAs of the cluster's users; empty when the cluster has none. */
+  /** CAs of client certificates; empty if the cluster has none. */
   clientCas: readonly X509Certificate[];
   requestHeader?: RequestHeaderConfig;
 }
 
-/** The ConfigMap's data is not what the API server writes. */
+/** The ConfigMap is not in the form that the API server writes. */
 export class AuthenticationConfigError extends Error {
   override readonly name = 'AuthenticationConfigError';
   readonly code = 'AUTHENTICATION_CONFIG';
@@ -39,10 +39,13 @@ export class AuthenticationConfigError extends Error {
   }
 }
 
-/** Nobody is believed by certificate. */
+/** No client certificate is trusted. */
 export const NO_AUTHENTICATION_CONFIG: AuthenticationConfig = { clientCas: [] };
 
-/** Reads the ConfigMap's data. @throws {AuthenticationConfigError} */
+/**
+ * Parses the data of the ConfigMap.
+ * @throws {AuthenticationConfigError}
+ */
 export function parseAuthenticationConfig(
   data: Readonly<Record<string, string>> | undefined,
 ): AuthenticationConfig {

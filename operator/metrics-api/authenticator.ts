@@ -1,4 +1,4 @@
-/** Finds out who sends a request: through the front proxy, by client certificate, or by bearer token, in this order. */
+/** Authenticates requests by front proxy, client certificate or bearer token, in this order. */
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
@@ -10,7 +10,7 @@ import type { TokenReviewer } from './token-reviewer.ts';
 import { authenticated, type UserInfo } from './user.ts';
 import { isIssuedBy, subjectOf } from './verify-certificate.ts';
 
-/** Whom a certificate speaks for. */
+/** The user of a certificate. */
 interface CertificateVerdict {
   config: AuthenticationConfig;
   isFrontProxy: boolean;
@@ -21,7 +21,7 @@ export class Authenticator {
   readonly #config: Pick<AuthenticationConfigSource, 'current' | 'newerThan'>;
   readonly #tokens: Pick<TokenReviewer, 'userOf'>;
   readonly #clock: Clock;
-  /** Connections live long and carry many requests: their certificate is checked once per configuration. */
+  /** A connection carries many requests, so its certificate is verified once per configuration. */
   readonly #verdicts = new WeakMap<TLSSocket, CertificateVerdict>();
 
   constructor(options: {
@@ -34,7 +34,7 @@ export class Authenticator {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Undefined when nothing in the request proves who it is from. Throws KubeError when a token cannot be reviewed. */
+  /** Undefined if the request is not authenticated. Throws KubeError if a token cannot be reviewed. */
   async userOf(request: IncomingMessage): Promise<UserInfo | undefined> {
     const user = (await this.#byCertificate(request)) ?? (await this.#byToken(request));
     return user && authenticated(user);

@@ -1,4 +1,4 @@
-/** What the metrics API says of itself, in the forms that the aggregator and kubectl read. */
+/** Discovery documents of the metrics API, in the forms that the aggregator and kubectl read. */
 import { METRICS_GROUP, METRICS_GROUP_VERSION, METRICS_VERSION } from './request-target.ts';
 
 export interface Document {
@@ -12,7 +12,7 @@ const AGGREGATED = `${JSON_TYPE};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscovery
 const VERSION = { groupVersion: METRICS_GROUP_VERSION, version: METRICS_VERSION };
 const GROUP = { name: METRICS_GROUP, versions: [VERSION], preferredVersion: VERSION };
 
-/** As other external metrics servers do: one entry, and metrics as resources that are not listed. */
+/** Like other external metrics servers: one entry, without the individual metrics. */
 const RESOURCES = [
   {
     name: 'externalmetrics',
@@ -29,7 +29,7 @@ const OPENAPI_V2 = {
   paths: {},
 };
 
-/** The document at a path, in the form that `accept` asks for; undefined when there is none. */
+/** The document at a path, in the form that `accept` requests; undefined if there is none. */
 export function discoveryDocument(path: string, accept: string): Document | undefined {
   switch (path) {
     case '/':
@@ -62,7 +62,7 @@ function json(body: object): Document {
   return { contentType: JSON_TYPE, body };
 }
 
-/** Whether one of the accepted types is aggregated discovery v2, with its parameters in any order. */
+/** Whether the accepted types include aggregated discovery v2, with its parameters in any order. */
 function wantsAggregated(accept: string): boolean {
   return accept.split(',').some((type) => {
     const parameters = new Set(type.split(';').map((part) => part.trim()));

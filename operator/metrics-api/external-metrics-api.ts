@@ -1,4 +1,4 @@
-/** Serves and registers the external metrics API while this process leads, unless the cluster has another one. */
+/** Serves and registers the external metrics API while this process leads, unless another server is registered. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Registry } from 'prom-client';
 import type { KubeClient } from '../kube/client.ts';
@@ -22,22 +22,25 @@ import { MetricsApiServer } from './metrics-api-server.ts';
 
 export interface ExternalMetricsApiOptions {
   client: Pick<KubeClient, 'get' | 'raw' | 'apply' | 'create' | 'patch'>;
-  /** The operator's own. */
+  /** Namespace of the operator. */
   namespace: string;
-  /** Name of the Service that leads here. Default `vllm-operator-metrics-api`. */
+  /** Name of the Service that leads to this process. Default `vllm-operator-metrics-api`. */
   serviceName?: string;
-  /** Where the API server reaches this process: the pod's IP. */
+  /** Address at which the API server reaches this process: the pod IP. */
   address: string;
-  /** Port to listen on; 0 lets the system choose. */
+  /** Port to listen on; 0 selects a free one. */
   port: number;
   /** Address to listen on. Default: all. */
   host?: string;
   source: MetricSource;
-  /** A certificate for `metricsDnsNames(namespace)`, issued by a CA of the trust bundle. Called often: keep it. */
+  /**
+   * A certificate for `metricsDnsNames(namespace)`, issued by a CA of the trust bundle. Called often, so it should be
+   * cached.
+   */
   certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
-  /** PEM of the CAs that API servers are to trust. */
+  /** PEM of the CAs that API servers have to trust. */
   trustBundle: (signal: AbortSignal) => Promise<string>;
-  /** Name of a ClusterRole that goes when the operator is uninstalled, and the registration with it. */
+  /** Name of a ClusterRole that is deleted on uninstall, and owns the registration. */
   ownerClusterRole?: string | undefined;
   /** `state()` has changed. */
   onChange?: () => void;
@@ -46,9 +49,9 @@ export interface ExternalMetricsApiOptions {
   clock?: Clock;
 }
 
-/** While all is well, for what nobody tells us: another adapter taking over, a new CA. */
+/** Interval while everything works, for changes that no watch reports: another adapter that takes over, a new CA. */
 const CHECK_MS = 30_000;
-/** Until the API server has reached us, or after a failure. */
+/** Interval until the API server has reached this process, or after a failure. */
 const RETRY_MS = 3_000;
 
 const FIELD_MANAGER = 'vllm-operator-metrics';
@@ -70,12 +73,12 @@ export class ExternalMetricsApi {
     this.#log = options.log ?? silentLogger;
   }
 
-  /** Who serves external.metrics.k8s.io, as last seen. */
+  /** Who serves external.metrics.k8s.io, as last observed. */
   state(): ApiServiceState {
     return this.#state;
   }
 
-  /** Leader only. Runs until the signal aborts; the registration stays, for the next leader. */
+  /** Runs on the leader until the signal aborts. The registration stays for the next leader. */
   async run(signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted) {
@@ -99,14 +102,14 @@ export class ExternalMetricsApi {
       await this.#publishEndpoint(await this.#listening(), signal);
       return examineApiService(await this.#register(live, signal), this.#service);
     } catch (error) {
-      // Two that register at once: the next look shows who won.
+      // Another process registered at the same time. The next check shows which one won.
       if (isKubeError(error, 'AlreadyExists', 'Conflict')) return { owner: 'absent' };
       const reason = error instanceof Error ? error.message : String(error);
       return { owner: 'unknown', message: `the external metrics API cannot be served: ${reason}` };
     }
   }
 
-  /** The port that is listened on, from now on if it was not before. */
+  /** The port it listens on. Starts the server if necessary. */
   async #listening(): Promise<number> {
     if (!this.#server) {
       const { client, source, certificate, port, host, registry } = this.#options;
@@ -135,7 +138,7 @@ export class ExternalMetricsApi {
     }
   }
 
-  /** Creates what is absent and corrects what is ours, never anything in between: a foreign one must not be taken over. */
+  /** Creates a missing registration and corrects the operator's own, but never takes over a foreign one. */
   async #register(live: ApiService | undefined, signal: AbortSignal): Promise<ApiService> {
     const { client, trustBundle } = this.#options;
     const desired = desiredApiService({

@@ -1,11 +1,11 @@
-/** The user that a front proxy vouches for in headers, read as k8s.io/apiserver's headerrequest does. */
+/** The user in the headers of a front proxy, parsed like headerrequest in k8s.io/apiserver. */
 import type { RequestHeaderConfig } from './authentication-config.ts';
 import type { UserInfo } from './user.ts';
 
-/** Headers by lower-case name with every value, as Node's `headersDistinct` has them. */
+/** All header values by lower-case name, as in Node's `headersDistinct`. */
 export type Headers = Readonly<Record<string, readonly string[] | undefined>>;
 
-/** Undefined when the headers name nobody. The caller has checked that they come from the proxy. */
+/** Undefined if the headers name no user. The caller must verify that they come from the proxy. */
 export function frontProxyUser(headers: Headers, config: RequestHeaderConfig): UserInfo | undefined {
   const username = first(headers, config.usernameHeaders);
   if (username === undefined) return undefined;
@@ -38,7 +38,7 @@ function extras(headers: Headers, prefixes: readonly string[]): Record<string, s
   return Object.fromEntries(extra);
 }
 
-/** A key that is not escaped properly is kept as it is. */
+/** A key that is not escaped properly is used as it is. */
 function unescapeKey(key: string): string {
   try {
     return decodeURIComponent(key);

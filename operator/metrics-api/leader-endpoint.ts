@@ -1,6 +1,6 @@
 /**
- * The way from the API server to the leader: a Service without a selector, whose one endpoint the leader writes when it
- * takes over. The other replicas know no demand and are never asked (docs/adr/0005).
+ * Routes requests of the API server to the leader: a Service without a selector, whose only endpoint the leader writes. The
+ * other replicas do not know the demand and get no requests (docs/adr/0005).
  */
 import { isIPv6 } from 'node:net';
 import type { KubeObject, ResourceType } from '../kube/object.ts';
@@ -13,7 +13,7 @@ export const METRICS_SERVICE_PORT = 443;
 
 const PORT_NAME = 'https';
 
-/** DNS names of the Service for its certificate; API servers verify the first. */
+/** DNS names of the Service for its certificate. API servers verify the first one. */
 export function metricsDnsNames(namespace: string, name = METRICS_SERVICE_NAME): [string, ...string[]] {
   return [`${name}.${namespace}.svc`, `${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`];
 }
@@ -22,7 +22,7 @@ export interface LeaderEndpointInput {
   namespace: string;
   /** Name of the Service. */
   name: string;
-  /** Where the API server reaches this process: the pod's IP. */
+  /** Address at which the API server reaches this process: the pod IP. */
   address: string;
   port: number;
 }
@@ -31,7 +31,7 @@ interface Manifest extends KubeObject {
   [field: string]: unknown;
 }
 
-/** The objects that lead to this process, with their types, in the order to apply them. */
+/** The objects that direct requests to this process, with their types, in apply order. */
 export function leaderEndpointManifests(
   input: LeaderEndpointInput,
 ): { type: ResourceType; object: Manifest }[] {
@@ -79,7 +79,7 @@ export function leaderEndpointManifests(
       object: {
         apiVersion: 'v1',
         kind: 'Endpoints',
-        // The slice above says it already; a mirrored one would double it.
+        // Prevents mirroring to a second slice, because the slice above already exists.
         metadata: {
           name,
           namespace,

@@ -1,14 +1,14 @@
-/** Bounds the connections of a server that anybody in the cluster can reach. */
+/** Limits the connections of a server that anyone in the cluster can reach. */
 import type { Server, Socket } from 'node:net';
 
 export interface ConnectionLimits {
-  /** Connections at once; those beyond are refused. */
+  /** Most concurrent connections. Further ones are refused. */
   total: number;
-  /** Of one address, so that one client leaves room for others. */
+  /** Most connections per address, so that one client cannot use up all. */
   perAddress: number;
 }
 
-/** Applies to connections from now on. Call it before the server has listeners of its own for them. */
+/** Applies to new connections. Call it before the server gets other connection listeners. */
 export function limitConnections(server: Server, { total, perAddress }: ConnectionLimits): void {
   const open = new Map<string, number>();
   server.maxConnections = total;

@@ -1,25 +1,25 @@
-/** The values of the one metric that the operator serves, as the API writes them. */
+/** The values of the metric that the operator serves, in the form of the API. */
 
 import { secondTime } from '../kube/clock.ts';
 import type { LabelPredicate } from '../values/label-selector.ts';
 import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../vllm/requests-metric.ts';
 import { METRICS_GROUP_VERSION } from './request-target.ts';
 
-/** What clients ask of one model now. */
+/** The demand for one model. */
 export interface MetricSample {
-  /** Value of the label `model`: the InferenceModel's name, cut as label values are. */
+  /** Value of the label `model`: the name of the InferenceModel, shortened to a label value. */
   model: string;
   value: number;
-  /** False while a router has not answered: whoever scales must hold then, so no value is served. */
+  /** False if a router has not responded. Autoscalers must not scale then, so no value is served. */
   known: boolean;
 }
 
-/** The samples of a namespace's models. */
+/** The samples of the models in a namespace. */
 export type MetricSource = (namespace: string) => Iterable<MetricSample>;
 
 /**
- * An ExternalMetricValueList. A model whose demand is unknown is left out: an autoscaler that gets no value leaves the
- * replicas alone, where a zero would take them away.
+ * An ExternalMetricValueList. A model with unknown demand is omitted: without a value an autoscaler does not scale, while a
+ * zero would make it scale down.
  */
 export function metricValueList(
   samples: Iterable<MetricSample>,
@@ -36,7 +36,7 @@ export function metricValueList(
   return { kind: 'ExternalMetricValueList', apiVersion: METRICS_GROUP_VERSION, metadata: {}, items };
 }
 
-/** A resource.Quantity: whole numbers as they are, others in thousandths. */
+/** A resource.Quantity: integers as they are, others in thousandths. */
 function quantity(value: number): string {
   return Number.isInteger(value) ? String(value) : `${Math.round(value * 1000)}m`;
 }

@@ -1,4 +1,4 @@
-/** The HTTPS server of `external.metrics.k8s.io/v1beta1`: what autoscalers read, through the API server's aggregator. */
+/** The HTTPS server of `external.metrics.k8s.io/v1beta1`, which autoscalers read through the aggregation layer. */
 import { constants } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server as HttpsServer } from 'node:https';
@@ -20,9 +20,9 @@ import { TokenReviewer } from './token-reviewer.ts';
 export interface MetricsApiServerOptions {
   client: Pick<KubeClient, 'get' | 'raw'>;
   source: MetricSource;
-  /** The serving certificate of the moment: called at the start and then every few minutes. */
+  /** The current serving certificate. Called at start and then every few minutes. */
   certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
-  /** 0 lets the system choose. */
+  /** 0 selects a free port. */
   port: number;
   /** Default: all addresses. */
   host?: string;
@@ -31,17 +31,17 @@ export interface MetricsApiServerOptions {
   clock?: Clock;
 }
 
-/** Certificates live for days; a new authority is trusted for days before it signs. */
+/** Certificates are valid for days, and a new authority is trusted for days before it signs. */
 const CERTIFICATE_CHECK_MS = 5 * 60_000;
-/** Longer than the 90 s of Go's clients, so that they close idle connections and none is closed under a request. */
+/** Longer than the 90 s of Go's clients, so that the client closes idle connections, and none is closed during a request. */
 const KEEP_ALIVE_MS = 120_000;
-/** API servers keep a few connections each. Whoever else connects may not take their place. */
+/** API servers keep a few connections each. Other clients must not use up all. */
 const CONNECTIONS = { total: 1_024, perAddress: 128 };
-/** For a handshake, and for the head of a request. */
+/** Timeout of a handshake, and of the request headers. */
 const HEAD_MS = 10_000;
-/** For a whole request: none has a body. */
+/** Timeout of a whole request. None has a body. */
 const REQUEST_MS = 30_000;
-/** Requests that are under way at the end may take this long. */
+/** Requests in flight at shutdown may take this long. */
 const DRAIN_MS = 2_000;
 
 export class MetricsApiServer {
@@ -75,20 +75,20 @@ export class MetricsApiServer {
     };
   }
 
-  /** The port that it listens on; 0 before `start`. */
+  /** The port in use; 0 before `start`. */
   get port(): number {
     const address = this.#server?.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
-  /** Resolves when it listens; rejects when there is no certificate or the port is taken. */
+  /** Resolves once it listens. Rejects if there is no certificate or the port is in use. */
   async start(): Promise<void> {
     const certificate = await this.#options.certificate(this.#stop.signal);
     const server = createServer(
       {
         ...secureContext(certificate),
         requestCert: true,
-        // Certificates are judged per request, against CAs that can change while a connection lives.
+        // Certificates are verified per request, because the CAs can change during a connection.
         rejectUnauthorized: false,
         keepAliveTimeout: KEEP_ALIVE_MS,
         handshakeTimeout: HEAD_MS,
@@ -103,7 +103,7 @@ export class MetricsApiServer {
       },
     );
     limitConnections(server, CONNECTIONS);
-    // A client that sends garbage or hangs up early is no event of ours.
+    // Invalid handshakes and early disconnects of clients are not worth a log line.
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     await listen(server, this.#options.port, this.#options.host);
     this.#server = server;
@@ -111,7 +111,7 @@ export class MetricsApiServer {
     this.#following = this.#followCertificate();
   }
 
-  /** Resolves when every connection is closed. */
+  /** Resolves once all connections are closed. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (server) {
@@ -125,7 +125,7 @@ export class MetricsApiServer {
     await this.#following;
   }
 
-  /** New connections get a new certificate; old ones keep theirs, which holds for days. */
+  /** New connections get the new certificate. Existing ones keep theirs, which is valid for days. */
   async #followCertificate(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
@@ -168,7 +168,10 @@ export class MetricsApiServer {
   }
 }
 
-/** No CAs: their names in the handshake would make clients choose, and sessions are not resumed since that hides the chain. */
+/**
+ * No CAs, because clients would select a certificate by the CA names in the handshake. No session resumption, because it
+ * hides the certificate chain.
+ */
 function secureContext({ certificatePem, privateKeyPem }: CertificateAndKey) {
   return {
     cert: certificatePem,
@@ -189,7 +192,7 @@ async function listen(server: HttpsServer, port: number, host: string | undefine
   });
 }
 
-/** Does nothing when the client has gone. */
+/** Does nothing if the client has disconnected. */
 function send(response: ServerResponse, status: number, answer: Answer): void {
   if (response.destroyed) return;
   const [contentType, body] =

@@ -1,4 +1,4 @@
-/** Answers one request of the metrics API: who, may they, what. */
+/** Handles one request of the metrics API: authentication, authorization, response. */
 import type { IncomingMessage } from 'node:http';
 import { LabelSelectorError, parseLabelSelector } from '../values/label-selector.ts';
 import { REQUESTS_METRIC } from '../vllm/requests-metric.ts';
@@ -20,7 +20,7 @@ export interface MetricsHandlerOptions {
 
 export type Answer = Document | { text: string };
 
-/** Gives the answer, or throws ApiError for one that is not 2xx. Other errors are failures on our side. */
+/** The response, or an ApiError for a non-2xx response. Other errors are internal. */
 export async function handleMetricsRequest(
   request: IncomingMessage,
   { authenticator, access, source, now }: MetricsHandlerOptions,
@@ -65,7 +65,7 @@ function notFound(): never {
   throw new ApiError('NotFound', 'the server could not find the requested resource');
 }
 
-/** In the words of kube-apiserver, which people search for. */
+/** The wording of kube-apiserver, which users search for. */
 function forbidden(user: UserInfo, target: RequestTarget, method: string, reason: string): ApiError {
   const because = reason ? `: ${reason}` : '';
   if (target.kind !== 'metric') {

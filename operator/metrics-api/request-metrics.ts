@@ -1,9 +1,9 @@
 import type { Registry } from 'prom-client';
 import { counter, histogram } from '../kube/metrics.ts';
 
-/** Counts and times requests. */
+/** Counts requests and measures their duration. */
 export interface RequestMetrics {
-  /** Call at the start of a request; what it returns takes the status code at the end. */
+  /** Call at the start of a request. Call the result with the status code at the end. */
   start(): (status: number) => void;
 }
 

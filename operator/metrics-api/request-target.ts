@@ -1,4 +1,4 @@
-/** What a URL of the metrics API stands for. */
+/** Parses URLs of the metrics API. */
 import { withoutTrailing } from '../kube/without-trailing.ts';
 import type { AccessAttributes } from './access-reviewer.ts';
 
@@ -8,14 +8,14 @@ export const METRICS_GROUP_VERSION = `${METRICS_GROUP}/${METRICS_VERSION}`;
 
 export type RequestTarget =
   | { kind: 'health' }
-  /** Discovery, OpenAPI and whatever else is no metric. */
+  /** Discovery, OpenAPI and everything else that is not a metric. */
   | { kind: 'path'; path: string }
   | { kind: 'metric'; namespace: string; metric: string; labelSelector: string };
 
 const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
 const METRIC = new RegExp(`^/apis/${METRICS_GROUP}/${METRICS_VERSION}/namespaces/([^/]+)/([^/]+)$`);
 
-/** Reads a request's target; undefined when it cannot be decoded. */
+/** Parses the target of a request; undefined if it cannot be decoded. */
 export function requestTarget(url: string): RequestTarget | undefined {
   const { pathname, searchParams } = new URL(url, 'https://localhost');
   const path = pathname.length > 1 ? withoutTrailing(pathname, '/') : pathname;
@@ -34,7 +34,7 @@ export function requestTarget(url: string): RequestTarget | undefined {
   }
 }
 
-/** What RBAC is asked for: a metric is a resource that is listed, everything else is a path. */
+/** The RBAC attributes of a request: a metric is a resource to list, everything else a non-resource path. */
 export function accessAttributes(target: RequestTarget, method: string): AccessAttributes {
   if (target.kind === 'metric') {
     const verb = method === 'GET' || method === 'HEAD' ? 'list' : method.toLowerCase();

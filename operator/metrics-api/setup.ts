@@ -1,4 +1,4 @@
-/** The external metrics API of this operator: what it may do, and what it is made of. */
+/** Sets up the external metrics API: its permissions and its parts. */
 import type { Registry } from 'prom-client';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -12,17 +12,17 @@ import { API_SERVICE_NAME } from './api-service.ts';
 import { ExternalMetricsApi, type ExternalMetricsApiOptions } from './external-metrics-api.ts';
 import { METRICS_SERVICE_NAME, metricsDnsNames } from './leader-endpoint.ts';
 
-/** Goes when the operator is uninstalled, and the registration of its metrics API with it (manifests/install.yaml). */
+/** Owner of the APIService (manifests/install.yaml). It is deleted on uninstall, and the registration with it. */
 export const OWNER_CLUSTER_ROLE = 'vllm-operator';
 
 export const METRICS_API_PERMISSIONS: readonly Permission[] = [
-  // Its registration, which goes with the operator's ClusterRole, and who may read it.
+  // The APIService, owned by the operator's ClusterRole, and the right to read the metrics.
   { type: API_SERVICES, verbs: ['create'] },
   { type: API_SERVICES, verbs: ['get', 'patch'], names: [API_SERVICE_NAME] },
   { type: CLUSTER_ROLES, verbs: ['get'], names: [OWNER_CLUSTER_ROLE] },
   { type: { group: 'authentication.k8s.io', plural: 'tokenreviews' }, verbs: ['create'] },
   { type: { group: 'authorization.k8s.io', plural: 'subjectaccessreviews' }, verbs: ['create'] },
-  // Where the leader serves it.
+  // The endpoint of the leader.
   { type: ENDPOINTS, verbs: ['create'], ownNamespace: true },
   { type: ENDPOINTS, verbs: ['get', 'patch'], names: [METRICS_SERVICE_NAME], ownNamespace: true },
   { type: ENDPOINT_SLICES, verbs: ['create'], ownNamespace: true },
@@ -34,11 +34,11 @@ export const METRICS_API_PERMISSIONS: readonly Permission[] = [
   },
 ];
 
-/** Where the API server reaches this process. */
+/** Address at which the API server reaches this process. */
 export interface MetricsApiAddress {
-  /** The pod's IP. */
+  /** The pod IP. */
   address: string;
-  /** 0 lets the system choose. */
+  /** 0 selects a free port. */
   port: number;
   /** Address to listen on. Default: all. */
   host?: string;
@@ -53,7 +53,7 @@ export interface MetricsApiContext {
   registry: Registry;
 }
 
-/** The server and its registration; it runs with the leader. */
+/** The server and its registration. Runs on the leader. */
 export function setupMetricsApi(
   { operatorNamespace: namespace, identity, clock, client, log, registry }: MetricsApiContext,
   address: MetricsApiAddress,

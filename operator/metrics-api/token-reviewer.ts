@@ -1,4 +1,4 @@
-/** Asks the API server who a bearer token belongs to. */
+/** Asks the API server for the user of a bearer token. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { KubeClient } from '../kube/client.ts';
@@ -7,11 +7,14 @@ import { ApiError } from './api-error.ts';
 import { TtlCache } from './ttl-cache.ts';
 import type { UserInfo } from './user.ts';
 
-/** As k8s.io/apiserver's delegated authentication keeps answers. */
+/** Cache time of results, like delegated authentication in k8s.io/apiserver. */
 const TTL_MS = 10_000;
 const MAX_ENTRIES = 1_000;
 const TIMEOUT_MS = 10_000;
-/** Anybody may come with tokens. What they cost the API server, and the operator's connections to it, is bounded. */
+/**
+ * Most concurrent reviews. Anyone can send tokens, so their cost for the API server and for the connections to it is
+ * limited.
+ */
 const MAX_ASKING = 8;
 
 const userInfo = z.object({
@@ -28,11 +31,11 @@ const review = z.object({
 export class TokenReviewer {
   readonly #client: Pick<KubeClient, 'raw'>;
   readonly #signal: AbortSignal;
-  /** By hash of the token: tokens themselves are not kept. */
+  /** By hash of the token. Tokens themselves are not stored. */
   readonly #answers: TtlCache<UserInfo | undefined>;
   #asking = 0;
 
-  /** @param options.signal Ends questions that are under way. */
+  /** @param options.signal Ends reviews in flight. */
   constructor(options: { client: Pick<KubeClient, 'raw'>; signal: AbortSignal; clock?: Clock | undefined }) {
     this.#client = options.client;
     this.#signal = options.signal;
@@ -40,7 +43,10 @@ export class TokenReviewer {
     this.#answers = new TtlCache({ ttlMs: () => TTL_MS, maxEntries: MAX_ENTRIES, clock });
   }
 
-  /** Undefined when the API server does not know the token. Throws KubeError when it cannot be asked, ApiError when too many ask. */
+  /**
+   * Undefined if the token is invalid. Throws KubeError if the API server does not respond, and ApiError if too many
+   * reviews are pending.
+   */
   async userOf(token: string): Promise<UserInfo | undefined> {
     const key = createHash('sha256').update(token).digest('base64');
     return await this.#answers.get(key, () => this.#ask(token));

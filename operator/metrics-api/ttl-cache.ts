@@ -1,21 +1,21 @@
-/** Answers of the API server that are good for a while. */
+/** Caches responses of the API server for a limited time. */
 import { type Clock, systemClock } from '../kube/clock.ts';
 
 export interface TtlCacheOptions<T> {
   /** How long a value may be used, in milliseconds. */
   ttlMs: (value: T) => number;
-  /** The oldest leave beyond this number of entries. */
+  /** The oldest entries are dropped beyond this number. */
   maxEntries: number;
   clock?: Clock;
 }
 
 interface Entry<T> {
   value: Promise<T>;
-  /** Undefined while it is being loaded. */
+  /** Undefined while loading. */
   expiresAt: number | undefined;
 }
 
-/** Loads each key once at a time and keeps the answer; failures are not kept. */
+/** Loads each key once at a time and caches the result. Failures are not cached. */
 export class TtlCache<T> {
   readonly #options: TtlCacheOptions<T>;
   readonly #clock: Clock;
@@ -26,7 +26,7 @@ export class TtlCache<T> {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** The value that is kept, else the one that `load` gives. Rejects as `load` does. */
+  /** The cached value, or the result of `load`. Rejects like `load`. */
   get(key: string, load: () => Promise<T>): Promise<T> {
     const kept = this.#entries.get(key);
     if (kept && (kept.expiresAt === undefined || this.#clock.monotonic() < kept.expiresAt)) return kept.value;

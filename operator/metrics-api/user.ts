@@ -1,4 +1,4 @@
-/** Who sent a request, as Kubernetes names users. */
+/** A user, as Kubernetes identifies users. */
 export interface UserInfo {
   username: string;
   uid?: string;
@@ -6,7 +6,7 @@ export interface UserInfo {
   extra: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Group of everybody whose name is known. */
+/** Group of all authenticated users. */
 const AUTHENTICATED = 'system:authenticated';
 
 /** Adds the group that every API server adds. */

@@ -1,12 +1,12 @@
-/** Whether a client's certificate comes from one of these CAs, by the rules of Go's crypto/x509 that Kubernetes applies. */
+/** Verifies client certificates against CAs by the rules of Go's crypto/x509, which Kubernetes uses. */
 import type { X509Certificate } from 'node:crypto';
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const ANY_USAGE = '2.5.29.37.0';
-/** Certificates between a client's and the CA, at most. */
+/** Most intermediate certificates. */
 const MAX_INTERMEDIATES = 4;
 
-/** Follows the chain that the client sent until one of the CAs has signed. `now` in milliseconds since 1970. */
+/** Follows the chain that the client sent up to one of the CAs. `now` is in milliseconds since 1970. */
 export function isIssuedBy(
   certificate: X509Certificate,
   cas: readonly X509Certificate[],
@@ -19,14 +19,14 @@ export function isIssuedBy(
     const checked = link;
     if (cas.some((ca) => isValidAt(ca, now) && isSignedBy(checked, ca))) return true;
     const next: X509Certificate | undefined = link.issuerCertificate;
-    // A self-signed certificate is its own issuer, and ends the chain.
+    // A self-signed certificate is its own issuer and ends the chain.
     if (!next || next.fingerprint256 === link.fingerprint256 || !isSignedBy(link, next)) return false;
     link = next;
   }
   return false;
 }
 
-/** Common name and organizations: how Kubernetes reads a user from a certificate. */
+/** Common name and organizations, from which Kubernetes derives a user. */
 export function subjectOf(certificate: X509Certificate): { commonName: string; organizations: string[] } {
   const subject: unknown = certificate.toLegacyObject().subject;
   const { CN, O } = subject as Record<'CN' | 'O', string | string[] | undefined>;
@@ -34,7 +34,7 @@ export function subjectOf(certificate: X509Certificate): { commonName: string; o
 }
 
 function isForClients({ keyUsage }: X509Certificate): boolean {
-  // Node has the extended usages under this name; without any a certificate may be used for all.
+  // Node reports the extended key usages under this name. Without any, a certificate may be used for everything.
   const usages = keyUsage as readonly string[] | undefined;
   return usages === undefined || usages.includes(CLIENT_AUTH) || usages.includes(ANY_USAGE);
 }

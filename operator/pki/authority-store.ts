@@ -1,4 +1,4 @@
-/** Keeps the authority in one Secret of the operator's own namespace. */
+/** Stores the authority in a Secret in the operator's namespace. */
 import { isKubeError } from '../kube/errors.ts';
 import type { KubeObject, ObjectKey, ResourceType } from '../kube/object.ts';
 import type { Permission } from '../kube/permission.ts';
@@ -11,7 +11,7 @@ interface Secret extends KubeObject {
   data?: Record<string, string>;
 }
 
-/** The part of KubeClient that is used. */
+/** The used part of KubeClient. */
 interface SecretClient {
   get<T extends KubeObject>(
     type: ResourceType,
@@ -27,10 +27,10 @@ interface SecretClient {
   ): Promise<T>;
 }
 
-/** Writers that lose this many races in a row give up; each race lost means that another writer won. */
+/** Most lost races before giving up. Each lost race means that another writer succeeded. */
 const MAX_ATTEMPTS = 5;
 
-/** Name of the Secret with the operator's root key, in its own namespace. */
+/** Name of the Secret with the operator's root key. */
 const ROOT_SECRET = 'vllm-operator-root';
 
 export const AUTHORITY_PERMISSIONS: readonly Permission[] = [
@@ -39,8 +39,8 @@ export const AUTHORITY_PERMISSIONS: readonly Permission[] = [
 ];
 
 /**
- * Loads the authority, makes it when there is none, rotates it when a step is due. Any number of operators may do so at
- * once: a Secret is created once, and changed only if nobody changed it since it was read.
+ * Loads the authority, creates it if it does not exist, and rotates it when due. Safe with concurrent operators: the Secret
+ * is created once, and only changed if it has not changed since it was read.
  */
 export class AuthorityStore {
   readonly #client: SecretClient;
@@ -62,8 +62,8 @@ export class AuthorityStore {
   }
 
   /**
-   * The authority as it is to be used now. Call it at start and every hour or so.
-   * @throws {AuthorityError} when the Secret holds something else; it is not overwritten then.
+   * The current authority. Call it at start and every hour or so.
+   * @throws {AuthorityError} if the Secret has other content. It is not overwritten.
    * @throws {KubeError}
    */
   async load(signal: AbortSignal): Promise<Authority> {

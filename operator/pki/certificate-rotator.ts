@@ -1,4 +1,4 @@
-/** Keeps one issued certificate fresh, in memory. */
+/** Renews one certificate in memory. */
 import { type CertificateAndKey, certificatePeriod, renewalTime } from './certificates.ts';
 import type { Authority } from './pki.ts';
 
@@ -10,8 +10,8 @@ interface KeptCertificate {
 }
 
 /**
- * Hands out the same certificate until two thirds of its life are over or another CA signs; then issues a new one.
- * Compare by identity to learn whether it changed.
+ * Returns the same certificate until two thirds of its lifetime have passed or another CA signs, then issues a new one.
+ * Compare by identity to detect a change.
  */
 export class CertificateRotator {
   readonly #issue: (authority: Authority) => Promise<CertificateAndKey>;
@@ -23,7 +23,7 @@ export class CertificateRotator {
     this.#now = options.now ?? (() => new Date());
   }
 
-  /** The certificate to use now. */
+  /** The current certificate. */
   async get(authority: Authority): Promise<CertificateAndKey> {
     const kept = await this.#kept?.catch(() => undefined);
     if (kept && this.#fresh(kept, authority)) return kept.certificate;
@@ -41,7 +41,7 @@ export class CertificateRotator {
     return (
       kept.issuer === authority.current.certificatePem &&
       now < kept.renewAt &&
-      // A clock that was set back must not leave us with a certificate that does not hold yet.
+      // If the clock was set back, the certificate must not be used before it is valid.
       now >= kept.notBefore
     );
   }

@@ -1,4 +1,4 @@
-/** X.509 certificates with EC P-256 keys: a small authority and what it issues. Everything else about PKI builds on these. */
+/** X.509 certificates with EC P-256 keys: a small CA and what it issues. The basis of the other PKI modules. */
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
@@ -9,16 +9,16 @@ export interface CertificateAndKey {
   privateKeyPem: string;
 }
 
-/** Time and randomness of an issue, injected so that rotation can be tested. Keys always come from WebCrypto. */
+/** Time and randomness for issuing, injected for tests of rotation. Keys always come from WebCrypto. */
 export interface IssueContext {
   now: Date;
-  /** Bytes for serial numbers. Default: `crypto.getRandomValues`. */
+  /** Random bytes for serial numbers. Default: `crypto.getRandomValues`. */
   random?: (bytes: number) => Uint8Array;
 }
 
 interface LeafRequest {
   commonName: string;
-  /** Groups of a user, where the certificate is a client's. */
+  /** Groups of the user, for a client certificate. */
   organizations?: readonly string[];
   usage: 'client' | 'server';
   dnsNames?: readonly string[];
@@ -26,7 +26,7 @@ interface LeafRequest {
   lifetimeMs: number;
 }
 
-/** Clocks of two nodes may differ by this much without a new certificate being refused. */
+/** Clocks of two nodes may differ by this much without a new certificate being rejected. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' };
@@ -38,8 +38,8 @@ export function randomBytes(bytes: number): Uint8Array {
 }
 
 /**
- * A self-signed CA that may sign leaf certificates only. Its subject ends in part of its serial number, because two
- * authorities in one bundle must not share a name.
+ * A self-signed CA that may only sign leaf certificates. Its subject contains a part of its serial number, because two CAs
+ * in a bundle must not have the same name.
  */
 export async function createCa(
   commonName: string,
@@ -63,7 +63,7 @@ export async function createCa(
   return toPem(certificate, keys.privateKey);
 }
 
-/** A certificate with a key of its own, signed by `ca`. It never outlives the CA. */
+/** A certificate with a new key, signed by `ca`. It never outlives the CA. */
 export async function issueLeaf(
   ca: CertificateAndKey,
   request: LeafRequest,
@@ -99,13 +99,13 @@ export async function issueLeaf(
   return toPem(certificate, keys.privateKey);
 }
 
-/** The period in which a certificate holds. */
+/** The validity period of a certificate. */
 export function certificatePeriod(certificatePem: string): { notBefore: Date; notAfter: Date } {
   const { notBefore, notAfter } = new x509.X509Certificate(certificatePem);
   return { notBefore, notAfter };
 }
 
-/** When to renew: at two thirds of the lifetime, as cert-manager does by default, so that a third is left for failures. */
+/** When to renew: after two thirds of the lifetime, like cert-manager's default, which leaves a third for retries. */
 export function renewalTime(certificatePem: string): Date {
   const { notBefore, notAfter } = certificatePeriod(certificatePem);
   return new Date(notBefore.getTime() + ((notAfter.getTime() - notBefore.getTime()) * 2) / 3);
@@ -132,7 +132,10 @@ function validity(now: Date, lifetimeMs: number): { notBefore: Date; notAfter: D
   };
 }
 
-/** 128 random bits; the first is cleared and the second set, because a serial number is a positive integer without leading zeros. */
+/**
+ * 128 random bits. The first bit is cleared and the second set, because a serial number is a positive integer without
+ * leading zeros.
+ */
 function serial(context: IssueContext): string {
   const bytes = (context.random ?? randomBytes)(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;

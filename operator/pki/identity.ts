@@ -1,16 +1,16 @@
-/** The operator's own root key and what follows from it, loaded once and renewed in the background of use. */
+/** The operator's root key and everything derived from it. Loaded once and refreshed in the background when used. */
 import type { Clock } from '../kube/clock.ts';
 import type { AuthorityStore } from './authority-store.ts';
 import { CertificateRotator } from './certificate-rotator.ts';
 import type { CertificateAndKey } from './certificates.ts';
 import { type Authority, issueClientCertificate, trustBundle } from './pki.ts';
 
-/** How long a loaded authority is used before the Secret is read again, so that a rotation by another replica is seen. */
+/** How long a loaded authority is used before the Secret is read again, to notice a rotation by another replica. */
 const RELOAD_MS = 60 * 60_000;
 
 export interface LoadedAuthority {
   rootKey: Uint8Array;
-  /** PEM of every CA that routers are to trust at present. */
+  /** PEM of all CAs that routers have to trust. */
   trustBundle: string;
 }
 
@@ -35,12 +35,12 @@ export class Identity {
     return { rootKey: authority.rootKey, trustBundle: trustBundle(authority) };
   }
 
-  /** The certificate that the routers' admin server admits. */
+  /** The client certificate for the routers' admin server. */
   async clientCertificate(signal: AbortSignal): Promise<CertificateAndKey> {
     return await this.#client.get(await this.load(signal));
   }
 
-  /** All of it, to issue other certificates from. */
+  /** The whole authority, to issue other certificates. */
   async load(signal: AbortSignal): Promise<Authority> {
     const now = this.#clock.now();
     if (!this.#loaded || now - this.#loaded.at >= RELOAD_MS)

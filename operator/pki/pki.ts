@@ -1,6 +1,6 @@
 /**
- * The operator's public key infrastructure: one root key and one CA, kept in one Secret of its own namespace, and what
- * follows from them. Routers know only the CA's public certificate.
+ * The operator's public key infrastructure: a root key and a CA in one Secret in its namespace, and everything derived from
+ * them. Routers only know the public certificate of the CA.
  */
 import {
   assertKeyMatches,
@@ -15,27 +15,30 @@ import {
 
 const DAY_MS = 24 * 60 * 60_000;
 const CA_LIFETIME_MS = 3650 * DAY_MS;
-/** Certificates are reissued from memory, so a short life costs nothing and needs no revocation. */
+/** Certificates are reissued in memory, so a short lifetime is cheap and makes revocation unnecessary. */
 const LEAF_LIFETIME_MS = 7 * DAY_MS;
-/** How long both authorities are trusted before the new one signs: time for every router to get the new bundle. */
+/** How long both CAs are trusted before the new one signs, so that all routers get the new bundle in time. */
 export const CA_OVERLAP_MS = 7 * DAY_MS;
 
-/** All that the operator keeps secret. */
+/** All secrets of the operator. */
 export interface Authority {
-  /** 32 random bytes that passwords are derived from; a new CA does not change it. */
+  /** 32 random bytes from which passwords are derived. A new CA does not change them. */
   rootKey: Uint8Array;
-  /** Signs. */
+  /** The CA that signs. */
   current: CertificateAndKey;
-  /** Trusted already, signs once every router has had time to learn of it. */
+  /** The next CA. It is already trusted, and signs once all routers have had time to load it. */
   next?: CertificateAndKey;
-  /** Certificate (PEM) of the authority before, trusted for a while longer. */
+  /** Certificate (PEM) of the previous CA, which is trusted for a while longer. */
   previousCertificatePem?: string;
 }
 
-/** A change of the authority that is due. */
+/** A due change of the authority. */
 export type RotationStep = 'introduce' | 'promote' | 'retire';
 
-/** Stored data that is no authority. Never overwritten: replacing it would lock the operator out of every router at once. */
+/**
+ * The stored data is not a valid authority. It is never overwritten, because a new one would lock the operator out of all
+ * routers.
+ */
 export class AuthorityError extends Error {
   readonly code = 'AuthorityInvalid';
   constructor(field: string, reason: string, options?: ErrorOptions) {
@@ -47,7 +50,7 @@ export class AuthorityError extends Error {
   }
 }
 
-/** A new root key and CA. */
+/** Creates a root key and CA. */
 export async function createAuthority(context: IssueContext): Promise<Authority> {
   return {
     rootKey: (context.random ?? randomBytes)(32),
@@ -56,8 +59,8 @@ export async function createAuthority(context: IssueContext): Promise<Authority>
 }
 
 /**
- * The step that is due now, if any. At two thirds of a CA's life the next is introduced into the bundle; after
- * CA_OVERLAP_MS it signs; after as long again the old one leaves the bundle.
+ * The rotation step that is due, if any. After two thirds of a CA's lifetime the next one is added to the bundle. After
+ * CA_OVERLAP_MS it signs. After the same time again, the old one is removed from the bundle.
  */
 export function dueRotation(authority: Authority, now: Date): RotationStep | undefined {
   const current = certificatePeriod(authority.current.certificatePem);
@@ -72,14 +75,14 @@ export function dueRotation(authority: Authority, now: Date): RotationStep | und
   return now >= renewalTime(authority.current.certificatePem) ? 'introduce' : undefined;
 }
 
-/** Takes every step that is due. Returns the same object when none is. */
+/** Takes all due steps. Returns the same object if there is none. */
 export async function rotateAuthority(authority: Authority, context: IssueContext): Promise<Authority> {
   const step = dueRotation(authority, context.now);
   if (!step) return authority;
   return await rotateAuthority(await takeStep(authority, step, context), context);
 }
 
-/** PEM of every CA that routers and API servers must trust, oldest first, so that a promotion does not change it. */
+/** PEM of all CAs that routers and API servers must trust, oldest first, so that a promotion does not change it. */
 export function trustBundle(authority: Authority): string {
   const certificates = [
     authority.previousCertificatePem,
@@ -89,7 +92,7 @@ export function trustBundle(authority: Authority): string {
   return certificates.filter((pem) => pem !== undefined).join('');
 }
 
-/** The certificate with which the operator enters the routers' admin port. */
+/** The client certificate of the operator for the routers' admin port. */
 export async function issueClientCertificate(
   authority: Authority,
   context: IssueContext,
@@ -101,7 +104,7 @@ export async function issueClientCertificate(
   );
 }
 
-/** A certificate for a server of the operator's, such as its external metrics API. The first DNS name is also its common name. */
+/** A serving certificate, for example for the external metrics API. The first DNS name is also its common name. */
 export async function issueServingCertificate(
   authority: Authority,
   names: { dnsNames: readonly [string, ...string[]]; ipAddresses?: readonly string[] },
@@ -109,13 +112,13 @@ export async function issueServingCertificate(
 ): Promise<CertificateAndKey> {
   return await issueLeaf(
     authority.current,
-    // A common name holds at most 64 characters (X.520 ub-common-name); clients read the alternative names anyway.
+    // A common name has at most 64 characters (X.520 ub-common-name). Clients use the alternative names anyway.
     { commonName: names.dnsNames[0].slice(0, 64), usage: 'server', lifetimeMs: LEAF_LIFETIME_MS, ...names },
     context,
   );
 }
 
-/** The authority as `data` of a Secret (base64). Keys that are null are to be removed by a merge patch. */
+/** The authority as `data` of a Secret (base64). A merge patch removes keys that are null. */
 export function encodeAuthority(authority: Authority): Record<string, string | null> {
   const text = (value: string | undefined) =>
     value === undefined ? null : Buffer.from(value).toString('base64');
@@ -129,7 +132,10 @@ export function encodeAuthority(authority: Authority): Record<string, string | n
   };
 }
 
-/** Reads `data` of the Secret; undefined when it holds nothing of ours yet. @throws {AuthorityError} */
+/**
+ * Decodes `data` of the Secret; undefined if it does not contain an authority yet.
+ * @throws {AuthorityError}
+ */
 export async function decodeAuthority(
   data: Readonly<Record<string, string>> | undefined,
 ): Promise<Authority | undefined> {

@@ -3,8 +3,8 @@ import type { Labels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 
 /**
- * One pod at a time may be evicted, so that a drained node takes all but one replica at most; a single replica may go,
- * or nodes could never be drained. Pods that are not ready never block.
+ * Allows one eviction at a time, so that draining a node stops at most one replica. A single replica may be evicted,
+ * because its node could not be drained otherwise. Pods that are not ready never block an eviction.
  */
 export function renderDisruptionBudget(
   owner: InferenceModel | InferencePool,

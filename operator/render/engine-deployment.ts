@@ -12,23 +12,26 @@ import { CONTAINER_SECURITY, restricted } from './pod-security.ts';
 import { containerFields, podFields } from './pod-settings.ts';
 import { storedContainer } from './stored-form.ts';
 
-/** Hash of the pod spec: pods with the same value run the same engine. */
+/** Hash of the pod spec. Pods with the same value run the same engine. */
 const ENGINE_HASH_ANNOTATION = 'vllm-operator.dev/engine-hash';
 
-/** User and group of vLLM's images; files there are writable for group 0. */
+/** User and group of vLLM's images. Files there are writable for group 0. */
 const ENGINE_USER = 2000;
 const ENGINE_GROUP = 0;
 
-/** Groups `video` and `render` of Ubuntu hosts, which own AMD's device files. */
+/** Groups `video` and `render` of Ubuntu hosts, which own the device files of AMD GPUs. */
 const AMD_DEVICE_GROUPS = [44, 109];
 
-/** Time on top of the start for a node to appear and to pull the image, before a rollout counts as failed. */
+/**
+ * Time in addition to the startup timeout for a node to appear and the image to be pulled, before a rollout counts as
+ * failed.
+ */
 const SCHEDULING_SECONDS = 1200;
 
 interface DeploymentCircumstances {
   roomForSurge: boolean;
   claimModes: ClaimModes;
-  /** Replicas to start with; undefined: they are left to whoever scales. */
+  /** Initial replicas; undefined if the field must not be applied. */
   replicas: number | undefined;
 }
 
@@ -44,7 +47,7 @@ function podSpec({ pool, model, engine }: ResolvedModel): Record<string, unknown
   return {
     serviceAccountName: template?.serviceAccountName ?? engineName(model.metadata.name),
     automountServiceAccountToken: template?.automountServiceAccountToken ?? false,
-    // A Service named vllm would set VLLM_PORT, which vLLM takes for its own.
+    // A Service named vllm would set VLLM_PORT, which vLLM would use as its own setting.
     enableServiceLinks: false,
     terminationGracePeriodSeconds: terminationGraceSeconds(engine),
     ...podFields(pool, template, identity, engineSelector(model.metadata)),
@@ -67,7 +70,7 @@ function podSpec({ pool, model, engine }: ResolvedModel): Record<string, unknown
         resources: engineResources(engine, model),
         ...engineProbes(engine),
         lifecycle: engineShutdown(engine),
-        // The last lines of its log end up in the status of the pod, where the operator sees them.
+        // The kubelet copies the last log lines to the pod's status, where the operator reads them.
         terminationMessagePolicy: 'FallbackToLogsOnError',
         securityContext: CONTAINER_SECURITY,
         volumeMounts,
@@ -77,7 +80,10 @@ function podSpec({ pool, model, engine }: ResolvedModel): Record<string, unknown
   };
 }
 
-/** A surge needs accelerators for one more replica, and volumes that another node can mount; without them the old pod has to go first. */
+/**
+ * A surge needs accelerators for one more replica and volumes that another node can mount. Otherwise the old pod has to
+ * stop first.
+ */
 function strategy(
   { model }: ResolvedModel,
   { roomForSurge, claimModes }: Omit<DeploymentCircumstances, 'replicas'>,
@@ -90,8 +96,8 @@ function strategy(
 }
 
 /**
- * The engines of a model. Its pod template depends on what the engine runs with and on nothing else, so that pods are
- * replaced for that reason only.
+ * The engines of a model. The pod template depends only on the engine's settings, so that pods are not replaced for any
+ * other reason.
  */
 export function renderEngineDeployment(
   resolved: ResolvedModel,

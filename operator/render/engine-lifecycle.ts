@@ -1,21 +1,24 @@
 /** Probes and shutdown of engine pods. */
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 
-/** Port of vLLM's HTTP server; containers and Services name it `http`. */
+/** Port of vLLM's HTTP server, which containers and Services name `http`. */
 export const ENGINE_PORT = 8000;
 
-/** Time for every router to learn that a pod goes, before the engine hears of it. */
+/** Time for all routers to remove a terminating pod before the engine is stopped. */
 const LEAVE_SECONDS = 10;
 
-/** Time that vLLM takes to end its processes after the last request (15 s on ROCm). */
+/** Time that vLLM takes to stop its processes after the last request (15 s on ROCm). */
 const TEARDOWN_SECONDS = 15;
 
-/** Short, because a cold start waits for it; refused connections cost nothing. */
+/** Short, because it delays a cold start. Probes that are refused are cheap. */
 const STARTUP_PERIOD_SECONDS = 2;
 
 const HEALTH = { path: '/health', port: 'http' } as const;
 
-/** Startup until the engine has loaded, then readiness, and liveness against hangs: an engine that dies ends its process by itself. */
+/**
+ * Startup probe until the model is loaded, then readiness, and liveness against hangs. An engine that crashes exits by
+ * itself.
+ */
 export function engineProbes(engine: ResolvedEngine): object {
   return {
     startupProbe: {
@@ -29,17 +32,20 @@ export function engineProbes(engine: ResolvedEngine): object {
   };
 }
 
-/** Seconds between the decision to stop a pod and SIGTERM. Engines that abort requests at SIGTERM get them all here. */
+/**
+ * Seconds between the decision to stop a pod and SIGTERM. Engines that abort requests on SIGTERM get the whole drain
+ * timeout here.
+ */
 function preStopSeconds(engine: ResolvedEngine): number {
   return LEAVE_SECONDS + (engine.drainsItself ? 0 : engine.drainTimeoutSeconds);
 }
 
-/** The container's `lifecycle`: leave the routes first. */
+/** The container's `lifecycle`, which first lets the routers remove the pod. */
 export function engineShutdown(engine: ResolvedEngine): object {
   return { preStop: { sleep: { seconds: preStopSeconds(engine) } } };
 }
 
-/** The pod's grace period: leave, drain, end. */
+/** Termination grace period of the pod: removal from the routes, drain, teardown. */
 export function terminationGraceSeconds(engine: ResolvedEngine): number {
   return LEAVE_SECONDS + engine.drainTimeoutSeconds + TEARDOWN_SECONDS;
 }

@@ -5,7 +5,7 @@ import { child, type Manifest } from './manifest.ts';
 import { engineName } from './names.ts';
 import { METRICS_SCRAPERS, podsIn, tcp } from './network-peers.ts';
 
-/** Only the pool's routers and metrics scrapers reach the engines: vLLM's API has no authentication of its own. */
+/** Only the pool's routers and metrics scrapers may reach the engines, because vLLM's API has no authentication. */
 export function renderEngineNetworkPolicy(pool: InferencePool, model: InferenceModel): Manifest {
   const routers = podsIn(pool.metadata.namespace ?? 'default', poolSelector('router', pool.metadata));
   return child(

@@ -1,11 +1,11 @@
-/** What the engine container asks for. */
+/** Resources of the engine container. */
 import type { InferenceModel } from '../api/types.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import { mergeResources } from './resources.ts';
 
 /**
- * Accelerators, which Kubernetes gives whole and as limits equal to requests; CPU and memory from the catalog, or as the
- * template says. Memory is limited to what is requested, CPU not at all: throttling an engine delays every token.
+ * Accelerators, whose limits and requests must be equal in Kubernetes, and CPU and memory from the catalog or the template.
+ * Memory is limited to its request. CPU has no limit, because throttling delays every token.
  */
 export function engineResources(engine: ResolvedEngine, model: InferenceModel): object {
   const { accelerator } = engine;

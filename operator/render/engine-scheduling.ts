@@ -1,8 +1,8 @@
-/** Where engine pods may run. */
+/** Scheduling of engine pods. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 
-/** Taints of reclaimable nodes at GKE, AKS and Karpenter. */
+/** Taints of spot nodes of GKE, AKS and Karpenter. */
 const SPOT_TOLERATIONS = [
   { key: 'cloud.google.com/gke-spot', operator: 'Exists', effect: 'NoSchedule' },
   { key: 'kubernetes.azure.com/scalesetpriority', operator: 'Exists', effect: 'NoSchedule' },
@@ -11,7 +11,7 @@ const SPOT_TOLERATIONS = [
 
 function tolerations(engine: ResolvedEngine, pool: InferencePool, model: InferenceModel): object[] {
   const { resourceName } = engine.accelerator;
-  // Nodes with partitions of a GPU carry the taint of whole ones.
+  // Nodes with partitioned GPUs have the same taint as nodes with whole ones.
   const keys = new Set(
     resourceName === undefined ? [] : [resourceName, `${resourceName.split('/')[0] ?? ''}/gpu`],
   );
@@ -25,7 +25,7 @@ function tolerations(engine: ResolvedEngine, pool: InferencePool, model: Inferen
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 
-/** The user's affinity with the nodes of the accelerator in every alternative, as they are joined by OR. */
+/** The user's affinity, with the accelerator's nodes added to every term, because terms are ORed. */
 function affinity(engine: ResolvedEngine, pool: InferencePool, model: InferenceModel): object {
   const own = model.spec.template?.affinity;
   const label = engine.accelerator.productLabel;
@@ -41,7 +41,7 @@ function affinity(engine: ResolvedEngine, pool: InferencePool, model: InferenceM
   };
 }
 
-/** The pod's fields for the scheduler: the catalog's nodes unless the pool selects its own. What the pool sets wins. */
+/** The scheduling fields of a pod. Uses the catalog's nodes unless the pool selects its own. Pool settings take precedence. */
 export function engineScheduling(engine: ResolvedEngine, pool: InferencePool, model: InferenceModel): object {
   const { nodeSelector, runtimeClassName, priorityClassName } = pool.spec.accelerator;
   return {

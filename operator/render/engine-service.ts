@@ -4,7 +4,7 @@ import { engineLabels, engineSelector } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { engineName } from './names.ts';
 
-/** The model's Service: routers find engines by its EndpointSlices, and fall back to its address. */
+/** The Service of a model. Routers get the engines from its EndpointSlices and fall back to its address. */
 export function renderEngineService(pool: InferencePool, model: InferenceModel): Manifest {
   return child(
     model,

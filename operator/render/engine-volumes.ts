@@ -1,4 +1,4 @@
-/** Volumes of engine pods: the root file system is read-only, so all that vLLM writes to is here. */
+/** Volumes of engine pods. The root file system is read-only, so they contain everything that vLLM writes. */
 import type { InferenceModel } from '../api/types.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import {
@@ -39,7 +39,7 @@ function modelVolume(engine: ResolvedEngine): PodVolume[] {
   return [];
 }
 
-/** Volumes of the pod and mounts of its engine container, the user's last. */
+/** Volumes of the pod and mounts of the engine container; the user's are last. */
 export function engineVolumes(
   engine: ResolvedEngine,
   model: InferenceModel,
@@ -51,7 +51,7 @@ export function engineVolumes(
     homeVolume(model),
     ...modelVolume(engine),
     { volume: { name: 'shm', emptyDir: shm }, mount: { name: 'shm', mountPath: SHARED_MEMORY_MOUNT } },
-    // Sockets between vLLM's processes, and what its compilers leave.
+    // Sockets between vLLM's processes, and files of its compilers.
     { volume: { name: 'tmp', emptyDir: {} }, mount: { name: 'tmp', mountPath: TEMPORARY_MOUNT } },
   ].filter(({ mount }) => names.has(mount.name));
   return {

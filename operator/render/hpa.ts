@@ -9,8 +9,8 @@ import { engineName, labelValue } from './names.ts';
 type ScalingRules = NonNullable<NonNullable<ScalingSpec['behavior']>['scaleUp']>;
 
 /**
- * The HorizontalPodAutoscaler of a model, on the metric that the operator serves. It moves replicas between one and the
- * maximum: zero is the operator's, and an HPA leaves a Deployment alone that has none.
+ * The HorizontalPodAutoscaler of a model, on the metric that the operator serves. It scales between one and the maximum.
+ * The operator handles zero, and an HPA does not scale a Deployment with zero replicas.
  */
 export function renderHpa(
   { pool, model, target, scaling }: ResolvedModel,
@@ -50,7 +50,7 @@ export function renderHpa(
   );
 }
 
-/** The fields have the HPA's own names. `tolerance` needs Kubernetes 1.35, or its feature gate from 1.33 on. */
+/** The fields have the names of the HPA. `tolerance` needs Kubernetes 1.35, or its feature gate from 1.33 on. */
 function rules({ tolerance, ...others }: ScalingRules): object {
   return { ...others, ...(tolerance !== undefined && { tolerance: canonicalQuantity(tolerance) }) };
 }

@@ -1,4 +1,4 @@
-/** Labels of what the operator makes. `app.kubernetes.io/instance` is left out: Argo CD tracks its applications by it. */
+/** Labels of the operator's objects. `app.kubernetes.io/instance` is not used, because Argo CD tracks applications with it. */
 import type { ObjectMeta } from '../kube/object.ts';
 import { labelValue } from './names.ts';
 
@@ -7,15 +7,15 @@ export const POOL_LABEL = 'vllm-operator.dev/pool';
 export const POOL_NAMESPACE_LABEL = 'vllm-operator.dev/pool-namespace';
 export const COMPONENT_LABEL = 'app.kubernetes.io/component';
 
-/** On engine pods that were taken out of their ReplicaSet because their end is announced. */
+/** Set on engine pods that were released from their ReplicaSet because of an eviction notice. */
 export const EVACUATING_LABEL = 'vllm-operator.dev/evacuating';
 
-/** Namespaces with this label set to `true` may scrape metrics of engines and routers. */
+/** Pods in namespaces with this label set to `true` may scrape metrics of engines and routers. */
 export const METRICS_SCRAPER_LABEL = 'vllm-operator.dev/metrics-scraper';
 
 export type Labels = Record<string, string>;
 
-/** The name of an owner and its namespace. */
+/** Name and namespace of an owner. */
 export type OwnerMeta = Pick<ObjectMeta, 'name' | 'namespace'>;
 
 function common(name: string, component: string, pool: OwnerMeta): Labels {
@@ -29,7 +29,7 @@ function common(name: string, component: string, pool: OwnerMeta): Labels {
   };
 }
 
-/** Selects the engine pods of a model in its namespace. Immutable on the Deployment, so it holds nothing that can change. */
+/** Selects the engine pods of a model in its namespace. Immutable in the Deployment, so it only contains what never changes. */
 export function engineSelector(model: OwnerMeta): Labels {
   return { [MODEL_LABEL]: labelValue(model.name), [COMPONENT_LABEL]: 'engine' };
 }
@@ -46,7 +46,7 @@ export function poolSelector(component: 'router' | 'cache', pool: OwnerMeta): La
 
 const NAMES = { router: 'vllm-router', cache: 'redis', grants: 'vllm-pool' } as const;
 
-/** Labels of the routers, of Redis, or of the records of a pool and of what belongs to them. */
+/** Labels of the objects of a pool: routers, Redis or records. */
 export function poolLabels(component: keyof typeof NAMES, pool: OwnerMeta): Labels {
   return common(NAMES[component], component, pool);
 }

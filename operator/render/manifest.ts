@@ -2,33 +2,33 @@ import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { KubeObject, OwnerReference } from '../kube/object.ts';
 import type { Labels } from './labels.ts';
 
-/** An object as it is applied: what KubeObject names, and whatever else its kind has. */
+/** An object to apply, with any fields of its kind. */
 export interface Manifest extends KubeObject {
   [field: string]: unknown;
 }
 
-/** Facts of the cluster that manifests depend on. */
+/** Cluster facts that manifests depend on. */
 export interface Cluster {
-  /** Namespace of the operator's pods, the only ones that reach the routers' admin port. */
+  /** Namespace of the operator's pods. Only these may reach the routers' admin port. */
   operatorNamespace: string;
   /** Labels of the operator's pods. Default: those of the chart. */
   operatorLabels?: Labels;
-  /** Version of the operator, which is that of the default router image. Default: this source's. */
+  /** Version of the operator, and so of the default router image. Default: that of this source. */
   operatorVersion?: string;
 }
 
-/** Version of the operator that this source is, as in package.json. */
+/** Version of this source, as in package.json. */
 export const OPERATOR_VERSION = '0.1.0';
 
 function ownerReferences(owner: InferenceModel | InferencePool): OwnerReference[] {
   const { uid, name } = owner.metadata;
-  // Rendered without a cluster, an owner has no UID and nothing can refer to it.
+  // Rendered without a cluster, an owner has no UID, so nothing can refer to it.
   if (uid === undefined) return [];
   const { apiVersion, kind } = owner;
   return [{ apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true }];
 }
 
-/** A child of a model or a pool, in its namespace and owned by it. */
+/** A child of a model or pool: in its namespace and with an owner reference. */
 export function child(
   owner: InferenceModel | InferencePool,
   type: { apiVersion: string; kind: string },

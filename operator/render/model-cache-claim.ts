@@ -4,7 +4,7 @@ import { engineLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { modelCacheName } from './names.ts';
 
-/** The claim for a model's weights; none when the user names one or wants none. */
+/** The claim for the weights of a model, unless the user sets another claim or no cache. */
 export function renderModelCacheClaim(pool: InferencePool, model: InferenceModel): Manifest[] {
   const claim = model.spec.model.cache?.pvc;
   if (claim?.size === undefined || claim.claimName !== undefined) return [];

@@ -11,19 +11,19 @@ import { renderModelCacheClaim } from './model-cache-claim.ts';
 import { engineName } from './names.ts';
 import { renderServiceAccount } from './service-account.ts';
 
-/** What manifests depend on beside the specs. */
+/** What manifests depend on besides the specs. */
 export interface ModelCircumstances {
   /** Whether the pool has accelerators for one more replica during a rollout. Default true. */
   roomForSurge?: boolean;
-  /** Access modes of claims that users made. Default: none is known. */
+  /** Access modes of claims that users created. Default: unknown. */
   claimModes?: ClaimModes;
-  /** The bounds in force, for a model that an HPA scales. Default: none does. */
+  /** The bounds in force if an HPA scales the model. Default: no HPA. */
   hpa?: { minReplicas: number; maxReplicas: number } | undefined;
-  /** Replicas to start with. Default: they are left to whoever scales. */
+  /** Initial replicas. Default: the field is not applied. */
   replicas?: number | undefined;
 }
 
-/** Everything that one model needs in its namespace, in the order to apply it. Pure: the same input gives the same manifests. */
+/** All objects of a model, in apply order. Pure: the same input gives the same manifests. */
 export function renderModel(
   resolved: ResolvedModel,
   { roomForSurge = true, claimModes = () => undefined, hpa, replicas }: ModelCircumstances = {},

@@ -1,8 +1,8 @@
-/** Who may reach a pod, as peers of a NetworkPolicy. */
+/** Peers of NetworkPolicies. */
 import type { Labels } from './labels.ts';
 import { METRICS_SCRAPER_LABEL } from './labels.ts';
 
-/** Pods with some labels in one namespace. */
+/** Pods with these labels in one namespace. */
 export function podsIn(namespace: string, labels: Labels): object {
   return {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
@@ -10,12 +10,12 @@ export function podsIn(namespace: string, labels: Labels): object {
   };
 }
 
-/** Every pod of the namespaces that are marked as monitoring. */
+/** All pods in namespaces that are labelled as monitoring. */
 export const METRICS_SCRAPERS = {
   namespaceSelector: { matchLabels: { [METRICS_SCRAPER_LABEL]: 'true' } },
 } as const;
 
-/** Ports of a rule, TCP. */
+/** TCP ports of a rule. */
 export function tcp(...ports: number[]): object[] {
   return ports.map((port) => ({ protocol: 'TCP', port }));
 }

@@ -1,8 +1,8 @@
-/** Security contexts that the Pod Security Standard `restricted` admits. */
+/** Security contexts that meet the Pod Security Standard `restricted`. */
 
 import type { PodSettings } from '../api/pod-settings.ts';
 
-/** Users and groups that the operator chooses for a pod. */
+/** User and group IDs that the operator sets for a pod. */
 export interface PodIdentity {
   user?: number;
   group?: number;
@@ -10,8 +10,8 @@ export interface PodIdentity {
 }
 
 /**
- * Of a pod: users and groups of the identity, and those of the settings over them. Where there is no user, the image or
- * the platform chooses.
+ * Security context of a pod: IDs from `identity`, overridden by the settings. Without a user ID, the image or the platform
+ * chooses.
  */
 export function podSecurity(
   { user, group, supplementalGroups = [] }: PodIdentity = {},
@@ -22,7 +22,7 @@ export function podSecurity(
     runAsNonRoot: true,
     ...(user === undefined ? {} : { runAsUser: user }),
     ...(group === undefined ? {} : { runAsGroup: group, fsGroup: group }),
-    // Changing the owner of hundreds of GiB of weights takes minutes.
+    // Changing the group of hundreds of GiB of weights takes minutes.
     fsGroupChangePolicy: 'OnRootMismatch',
     ...settings,
     ...(groups.length === 0 ? {} : { supplementalGroups: groups }),
@@ -30,14 +30,17 @@ export function podSecurity(
   };
 }
 
-/** Of every container of the operator: nothing to escalate with, and a root file system that cannot change. */
+/** Security context of every container of the operator: no privilege escalation and a read-only root file system. */
 export const CONTAINER_SECURITY = {
   allowPrivilegeEscalation: false,
   capabilities: { drop: ['ALL'] },
   readOnlyRootFilesystem: true,
 } as const;
 
-/** An init container or sidecar of a user with what `restricted` wants. The checks have refused what goes beyond it. */
+/**
+ * A user's init container or sidecar with the fields that `restricted` requires. Checks have already rejected what exceeds
+ * it.
+ */
 export function restricted(container: Readonly<Record<string, unknown>>): object {
   const context = Object(container.securityContext) as { capabilities?: object };
   return {

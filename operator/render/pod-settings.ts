@@ -1,11 +1,11 @@
-/** The part of a pod that users may set, for engines, routers and Redis alike. */
+/** Pod fields that users may set, for engines, routers and Redis. */
 
 import type { PodSettings } from '../api/pod-settings.ts';
 import type { InferencePool } from '../api/types.ts';
 import type { Labels } from './labels.ts';
 import { type PodIdentity, podSecurity } from './pod-security.ts';
 
-/** Metadata of a pod template: labels of the operator win. */
+/** Metadata of a pod template. Labels of the operator take precedence. */
 export function podMetadata(settings: PodSettings | undefined, labels: Labels): object {
   const { annotations } = settings ?? {};
   return {
@@ -14,7 +14,7 @@ export function podMetadata(settings: PodSettings | undefined, labels: Labels): 
   };
 }
 
-/** Constraints on the spread of pods: the user's, or over zones and hosts where possible. */
+/** Topology spread constraints: the user's, or by default over zones and hosts where possible. */
 function spread(settings: PodSettings | undefined, selector: Labels): object[] {
   const labelSelector = { matchLabels: selector };
   const own = settings?.topologySpreadConstraints;
@@ -41,7 +41,7 @@ const COPIED = [
   'hostUsers',
 ] as const satisfies (keyof PodSettings)[];
 
-/** The fields of a pod's spec that follow from the settings, the pool's choice of user IDs, and the pods' selector. */
+/** The pod spec fields that result from the settings, the pool's user IDs and the selector. */
 export function podFields(
   pool: InferencePool,
   settings: PodSettings | undefined,
@@ -62,7 +62,7 @@ export function podFields(
   };
 }
 
-/** The fields of a container that follow from the settings. */
+/** The container fields that result from the settings. */
 export function containerFields(settings: PodSettings | undefined): object {
   const { imagePullPolicy } = settings ?? {};
   return imagePullPolicy === undefined ? {} : { imagePullPolicy };

@@ -16,11 +16,11 @@ export interface PoolInput {
   cluster: Cluster;
   /** Content of the routers' ConfigMap by file name. */
   routerFiles: Readonly<Record<string, string>>;
-  /** SHA-256 of the Redis password in lower-case hex; used when the operator runs the Redis. */
+  /** SHA-256 of the Redis password in lower-case hex. Only used if the operator runs the Redis. */
   redis?: { aclHash: string };
 }
 
-/** Everything that a pool needs in its namespace, in the order to apply it: Redis first, so that routers find it. */
+/** All objects of a pool, in apply order: Redis first, so that routers find it. */
 export function renderPool({ pool, cluster, routerFiles, redis }: PoolInput): Manifest[] {
   const name = routerName(pool.metadata.name);
   const labels = poolLabels('router', pool.metadata);

@@ -6,18 +6,21 @@ import { configMapName, redisName } from './names.ts';
 
 export const REDIS_PORT = 6379;
 
-/** Where Redis finds its configuration. */
+/** Directory of the Redis configuration. */
 export const REDIS_CONFIG_PATH = '/etc/redis';
 
-/** Memory for cached answers in bytes. */
+/** Memory for cached responses, in bytes. */
 export function cacheBytes(pool: InferencePool): number {
   return Math.floor(quantityValue(pool.spec.responseCache.redis?.managed?.memory ?? '1Gi'));
 }
 
-/** What the routers use (operator/router/nginx): strings, counters and expiry. Nothing that lists, flushes or administers. */
+/**
+ * The commands that the routers use (operator/router/nginx): strings, counters and expiry. No listing, flushing or
+ * administration.
+ */
 const ROUTER_COMMANDS = ['get', 'set', 'del', 'incrby', 'expire', 'pexpire', 'ping', 'auth'];
 
-/** No persistence: a cache that restarts is an empty cache. The network is closed by a NetworkPolicy and the ACL. */
+/** No persistence, because a restarted cache may be empty. Access is limited by a NetworkPolicy and the ACL. */
 function redisConf(pool: InferencePool): string {
   return [
     `port ${REDIS_PORT}`,
@@ -33,7 +36,7 @@ function redisConf(pool: InferencePool): string {
   ].join('\n');
 }
 
-/** The users of Redis' ACL file: the routers', by the SHA-256 of its password, and no other. */
+/** The Redis ACL file: only the routers' user, with the SHA-256 of its password. */
 export function usersAcl(passwordSha256: string): string {
   const commands = ROUTER_COMMANDS.map((command) => `+${command}`).join(' ');
   return [
@@ -43,7 +46,7 @@ export function usersAcl(passwordSha256: string): string {
   ].join('\n');
 }
 
-/** Configuration and users of a pool's Redis, with the password as its hash only. Immutable, named by its content. */
+/** Configuration and users of a pool's Redis, with a hash of the password. Immutable, named after its content. */
 export function renderRedisConfig(pool: InferencePool, passwordSha256: string): Manifest {
   const data = { 'redis.conf': redisConf(pool), 'users.acl': usersAcl(passwordSha256) };
   const name = configMapName(redisName(pool.metadata.name), data);

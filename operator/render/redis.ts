@@ -27,9 +27,9 @@ function renderDeployment(pool: InferencePool, configMap: string): Manifest {
   const labels = poolLabels('cache', pool.metadata);
   const selector = poolSelector('cache', pool.metadata);
   const managed = pool.spec.responseCache.redis?.managed;
-  // One pod has nothing to spread.
+  // There is only one pod to schedule.
   const settings = { topologySpreadConstraints: [], ...managed };
-  // A quarter on top of the entries for fragmentation, and what connections and the process take.
+  // A quarter on top of the entries for fragmentation, plus memory for connections and the process.
   const memory = canonicalQuantity(`${Math.ceil((cacheBytes(pool) * 1.25) / 2 ** 20) + 64}Mi`);
   const probe = (periodSeconds: number): object => ({ tcpSocket: { port: 'redis' }, periodSeconds });
   return child(
@@ -91,7 +91,7 @@ function renderService(pool: InferencePool): Manifest {
   );
 }
 
-/** In: the pool's routers. Out: nobody, for Redis calls no one. */
+/** Ingress: the pool's routers. Egress: none. */
 function renderNetworkPolicy(pool: InferencePool): Manifest {
   const routers = podsIn(pool.metadata.namespace ?? 'default', poolSelector('router', pool.metadata));
   return child(
@@ -109,7 +109,7 @@ function renderNetworkPolicy(pool: InferencePool): Manifest {
   );
 }
 
-/** Everything of a pool's Redis, in the order to apply it. */
+/** All objects of a pool's Redis, in apply order. */
 export function renderRedis(pool: InferencePool, passwordSha256: string): Manifest[] {
   const config = renderRedisConfig(pool, passwordSha256);
   const name = redisName(pool.metadata.name);

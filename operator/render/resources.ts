@@ -1,4 +1,4 @@
-/** CPU and memory of a container: the operator's defaults under what a user asks for. */
+/** Merges CPU and memory of a container: the operator's defaults and the user's settings. */
 import { canonicalQuantity, quantityValue } from '../values/quantity.ts';
 
 type Quantities = Record<string, string>;
@@ -9,8 +9,8 @@ interface Resources {
 }
 
 /**
- * Merges field by field. A limit that is asked for lowers a default request above it, and a request that is asked for
- * raises a default limit below it, so that a pod is not refused for the half that the user left out.
+ * Merges field by field. A user's limit lowers a higher default request, and a user's request raises a lower default limit,
+ * so that the pod stays valid if the user sets only one of them.
  */
 export function mergeResources(
   defaults: Resources,

@@ -3,7 +3,7 @@ import { poolLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { configMapName, routerName } from './names.ts';
 
-/** nginx configuration and Lua modules of the routers. Immutable: other content has another name, and so rolls the routers. */
+/** nginx configuration and Lua modules of the routers. Immutable: new content has a new name and so causes a rollout. */
 export function renderRouterConfig(pool: InferencePool, files: Readonly<Record<string, string>>): Manifest {
   const name = configMapName(routerName(pool.metadata.name), files);
   return child(

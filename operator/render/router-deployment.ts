@@ -9,7 +9,7 @@ import { CONTAINER_SECURITY } from './pod-security.ts';
 import { containerFields, podFields, podMetadata } from './pod-settings.ts';
 import { mergeResources } from './resources.ts';
 
-/** Where the pod finds its files. All but `state` are read-only. */
+/** Paths of the pod's files. All but `state` are read-only. */
 const ROUTER_PATHS = {
   config: '/etc/vllm-router',
   state: '/var/lib/vllm-router',
@@ -18,10 +18,10 @@ const ROUTER_PATHS = {
   redis: '/etc/vllm-router-redis',
 } as const;
 
-/** A user of no image; the routers need no name for it. */
+/** A user ID that no image defines. The routers do not need a user name. */
 const ROUTER_USER = 65532;
 
-/** Time for load balancers and proxies to learn that a router goes (start.sh). */
+/** Time for load balancers and proxies to notice that a router terminates (start.sh). */
 const LEAVE_SECONDS = 10;
 
 interface RouterVolume {
@@ -97,12 +97,12 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
       fieldEnv('POD_NAME', 'metadata.name'),
       fieldEnv('POD_NAMESPACE', 'metadata.namespace'),
     ],
-    // The state volume is memory too, and large request bodies may go through it.
+    // The state volume is in memory, and large request bodies may pass through it.
     resources: mergeResources(
       { requests: { cpu: '500m', memory: '256Mi' }, limits: { memory: ROUTER_MEMORY_LIMIT } },
       router.resources,
     ),
-    // Ready takes a route table, so a new router gets traffic only when it can route it.
+    // A router becomes ready once it has a route table, so it gets no traffic before.
     readinessProbe: probe('/readyz', 2),
     livenessProbe: probe('/healthz', 10),
     terminationMessagePolicy: 'FallbackToLogsOnError',
@@ -115,7 +115,7 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
   };
 }
 
-/** The routers of a pool. A router that goes ends its streams first, and what it holds. */
+/** The routers of a pool. A terminating router first finishes its streams and the requests that it holds. */
 export function renderRouterDeployment(pool: InferencePool, cluster: Cluster, configMap: string): Manifest {
   const name = routerName(pool.metadata.name);
   const labels = poolLabels('router', pool.metadata);

@@ -3,7 +3,7 @@ import { poolLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { routerName } from './names.ts';
 
-/** An Ingress to the routers, if the pool asks for one. */
+/** An Ingress to the routers, if the pool enables it. */
 export function renderRouterIngress(pool: InferencePool): Manifest[] {
   const ingress = pool.spec.router.ingress;
   if (ingress === undefined) return [];

@@ -7,7 +7,7 @@ import { METRICS_SCRAPERS, podsIn, tcp } from './network-peers.ts';
 
 const OPERATOR_LABELS: Labels = { 'app.kubernetes.io/name': 'vllm-operator' };
 
-/** Anyone may send requests; the admin port is the operator's, and metrics are for those who scrape. */
+/** Anyone may send requests. The admin port is for the operator, and the metrics port for scrapers. */
 export function renderRouterNetworkPolicy(pool: InferencePool, cluster: Cluster): Manifest {
   const operator = podsIn(cluster.operatorNamespace, cluster.operatorLabels ?? OPERATOR_LABELS);
   return child(

@@ -3,7 +3,7 @@ import { poolLabels, poolSelector } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { routerName } from './names.ts';
 
-/** What clients talk to. Only the port of the OpenAI API: the others have no business outside the cluster. */
+/** The Service for clients. It only has the port of the OpenAI API, because the other ports are for use inside the cluster. */
 export function renderRouterService(pool: InferencePool): Manifest {
   const { type, port, annotations } = pool.spec.router.service;
   return child(

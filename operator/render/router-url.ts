@@ -1,7 +1,7 @@
 import type { InferencePool } from '../api/types.ts';
 import { routerName } from './names.ts';
 
-/** Where the OpenAI API of a pool is reached inside the cluster. */
+/** URL of the OpenAI API of a pool inside the cluster. */
 export function routerUrl({ metadata, spec }: Pick<InferencePool, 'metadata' | 'spec'>): string {
   const { port } = spec.router.service;
   const scheme = spec.router.tls ? 'https' : 'http';

@@ -2,7 +2,7 @@ import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { Labels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 
-/** A ServiceAccount without rights whose token no pod gets. */
+/** A ServiceAccount without permissions whose token is not mounted. */
 export function renderServiceAccount(
   owner: InferenceModel | InferencePool,
   name: string,

@@ -1,8 +1,8 @@
 import { canonicalQuantity } from '../values/quantity.ts';
 
 /**
- * Parts of a pod that users write freely, in the form in which the API server writes them back, so that an operator that
- * starts does not take them for changed.
+ * Normalizes free-form parts of a pod to the form in which the API server returns them, so that a restarted operator does
+ * not see a difference.
  */
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -11,7 +11,7 @@ function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What is no quantity stays as it is: the API server refuses it in words. */
+/** An invalid quantity stays as it is; the API server rejects it with a message. */
 function stored(quantity: unknown): unknown {
   try {
     return canonicalQuantity(String(quantity));
@@ -26,7 +26,7 @@ function storedAll(quantities: unknown): unknown {
   return Object.fromEntries(Object.entries(quantities).map(([name, quantity]) => [name, stored(quantity)]));
 }
 
-/** A container: its quantities, and variables without a value. */
+/** Normalizes a container: its quantities, and variables without a value. */
 export function storedContainer(container: Fields): Fields {
   const { resources, env } = container;
   const { requests, limits } = isFields(resources) ? resources : {};
@@ -51,7 +51,7 @@ function withoutEmptyValue(variable: unknown): unknown {
   return rest;
 }
 
-/** A volume: the limit of an emptyDir. */
+/** Normalizes a volume: the size limit of an emptyDir. */
 export function storedVolume(volume: Fields): Fields {
   const { emptyDir } = volume;
   if (!isFields(emptyDir) || emptyDir.sizeLimit === undefined) return volume;

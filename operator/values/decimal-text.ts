@@ -1,9 +1,9 @@
-/** 16 characters with two digits behind the point, which is the longest that the schema of both kinds takes. */
+/** 16 characters with two decimals, the longest number that the schema of both kinds allows. */
 const MOST = 9_999_999_999_999;
 
 /**
- * A number of a status, not negative, with so many digits behind the point (2 at most). What is too large for the schema is
- * written as the largest: the API server would refuse the whole status otherwise.
+ * Formats a number that is not negative with this number of decimals, for a status. Numbers beyond the schema's limit are
+ * clamped, because the API server would otherwise reject the whole status.
  */
 export function decimalText(value: number, digits: 1 | 2): string {
   return Math.min(value, MOST).toFixed(digits);

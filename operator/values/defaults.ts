@@ -1,7 +1,6 @@
 /**
- * What a setting is where nobody sets it. Descriptions of the schema, the field reference and the code read it here. The
- * API server fills in those of `admission`; the others apply once a model is merged with its pool, or stay open for others
- * to set.
+ * Default values of settings. The schema's descriptions, the field reference and the code use them. The API server fills in
+ * those of `admission`. The others apply after a model was merged with its pool.
  */
 export const DEFAULTS = {
   admission: {
@@ -11,17 +10,20 @@ export const DEFAULTS = {
   engine: {
     pipelineParallelSize: 1,
     dataParallelSize: 1,
-    /** Of a large model from a slow registry, with its compilation. */
+    /** Enough for a large model from a slow registry, including compilation. */
     startupTimeout: '30m',
     drainTimeout: '5m',
   },
   scaling: {
-    /** A model without `spec.scaling` has as many. */
+    /** The number of replicas of a model without `spec.scaling`. */
     minReplicas: 1,
     idleTimeout: '180s',
     mode: 'Auto',
     timeZone: 'UTC',
-    /** Share of what a replica runs at once: a new one is up before the others are full. Knative's target utilization. */
+    /**
+     * Share of a replica's capacity. A new replica is then ready before the others are full. Knative's default target
+     * utilization.
+     */
     targetUtilization: 0.7,
   },
 } as const;

@@ -1,6 +1,6 @@
 /** Label selectors of Kubernetes, as objects and as text. */
 
-/** One condition on labels (metav1.LabelSelectorRequirement; node selectors and text also compare integers). */
+/** One requirement on labels (metav1.LabelSelectorRequirement). Node selectors and the text form also compare integers. */
 export interface LabelRequirement {
   key: string;
   operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
@@ -15,10 +15,10 @@ export interface LabelSelector {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Whether a selector takes an object with these labels. */
+/** Whether an object with these labels is selected. */
 export type LabelPredicate = (labels: Labels) => boolean;
 
-/** The text is no selector. */
+/** The text is not a valid selector. */
 export class LabelSelectorError extends Error {
   override readonly name = 'LabelSelectorError';
   readonly code = 'LABEL_SELECTOR';
@@ -30,7 +30,7 @@ export class LabelSelectorError extends Error {
   }
 }
 
-/** Whether labels satisfy a selector. An absent selector matches nothing, an empty one everything. */
+/** Whether labels match a selector. An absent selector matches nothing, an empty one everything. */
 export function matchesSelector(selector: LabelSelector | undefined, labels: Labels = {}): boolean {
   if (!selector) return false;
   const { matchLabels = {}, matchExpressions = [] } = selector;
@@ -40,7 +40,7 @@ export function matchesSelector(selector: LabelSelector | undefined, labels: Lab
   );
 }
 
-/** Whether labels satisfy one condition. */
+/** Whether labels meet one requirement. */
 export function satisfies({ key, operator, values = [] }: LabelRequirement, labels: Labels): boolean {
   const value = labelOf(labels, key);
   switch (operator) {
@@ -59,7 +59,10 @@ export function satisfies({ key, operator, values = [] }: LabelRequirement, labe
   }
 }
 
-/** Reads the text form, as in `?labelSelector=`; an empty one selects everything. @throws {LabelSelectorError} */
+/**
+ * Parses the text form, as in `?labelSelector=`. An empty one selects everything.
+ * @throws {LabelSelectorError}
+ */
 export function parseLabelSelector(selector: string): LabelPredicate {
   const requirements = split(selector).map((part) => {
     const requirement = parseRequirement(part);
@@ -136,7 +139,7 @@ function split(selector: string): string[] {
   return parts;
 }
 
-/** Labels are what users wrote: a key such as `constructor` must not find what every object has. */
+/** Only own properties, because users may write keys such as `constructor`. */
 function labelOf(labels: Labels, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }

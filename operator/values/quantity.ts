@@ -1,4 +1,4 @@
-/** A quantity as an exact number of nano-units, with the family of suffixes it was written in. */
+/** A quantity as an exact number of nano-units, with the family of suffixes in which it was written. */
 export interface Quantity {
   nano: bigint;
   binary: boolean;
@@ -20,8 +20,8 @@ const DECIMAL: readonly (readonly [string, bigint])[] = [
 ];
 
 /**
- * Parses a quantity such as `500m`, `1.5Gi` or `2e3` (apimachinery, resource.Quantity); undefined when it is none. An exponent
- * has at most three digits.
+ * Parses a quantity such as `500m`, `1.5Gi` or `2e3` (apimachinery, resource.Quantity); undefined if it is invalid. An
+ * exponent has at most three digits.
  */
 export function parseQuantity(text: string): Quantity | undefined {
   const parsed = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?$/.exec(text);
@@ -41,7 +41,7 @@ export function parseQuantity(text: string): Quantity | undefined {
   return { nano: sign === '-' ? -nano : nano, binary: binary !== undefined };
 }
 
-/** Writes a quantity in canonical form: the largest suffix without a fraction. */
+/** Formats a quantity in canonical form: with the largest suffix that needs no fraction. */
 export function formatQuantity({ nano, binary }: Quantity): string {
   if (nano === 0n) return '0';
   const sign = nano < 0n ? '-' : '';
@@ -62,14 +62,14 @@ export function formatQuantity({ nano, binary }: Quantity): string {
 }
 
 /**
- * A quantity as the API server writes it back: `1000m` is `1`, `1.5Gi` is `1536Mi`. What is applied in this form is equal to
- * the live object, so that nobody takes it for changed. Throws RangeError when the text is no quantity.
+ * A quantity in the form in which the API server returns it: `1000m` is `1`, `1.5Gi` is `1536Mi`. Applied in this form, it
+ * equals the live object. Throws RangeError if it is invalid.
  */
 export function canonicalQuantity(text: string): string {
   return formatQuantity(mustParse(text));
 }
 
-/** Number behind a quantity: bytes for memory, cores for CPU. Throws RangeError when the text is no quantity. */
+/** Numeric value of a quantity: bytes for memory, cores for CPU. Throws RangeError if it is invalid. */
 export function quantityValue(text: string): number {
   const { nano } = mustParse(text);
   return Number(nano / NANO) + Number(nano % NANO) / 1e9;

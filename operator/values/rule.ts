@@ -1,30 +1,30 @@
-/** Cross-field rules, written once as CEL for the API server and once as a predicate for the command line. */
+/** Cross-field rules, each written as CEL for the API server and as a predicate for the command line. */
 import type { z } from 'zod';
 
 /** A rule on one value of the schema. A test proves that `rule` and `holds` agree. */
 export interface Rule<T> {
-  /** CEL over `self`, evaluated by the API server after defaulting. */
+  /** CEL over `self`, which the API server evaluates after defaulting. */
   rule: string;
-  /** What is wrong. */
+  /** What is invalid. */
   problem: string;
-  /** What to do about it. */
+  /** The remedy. */
   remedy: string;
-  /** CEL for a message that names the offending value; falls back to problem and remedy. */
+  /** CEL for a message that contains the offending value. Falls back to problem and remedy. */
   messageExpression?: string;
-  /** Path below the value that the error is reported on, such as `.maxReplicas`. */
+  /** Path below the value at which the error is reported, such as `.maxReplicas`. */
   fieldPath?: string;
   reason?: RuleReason;
   holds: (self: T) => boolean;
-  /** What the message expression says, for a value that breaks the rule. */
+  /** The result of the message expression for a value that breaks the rule. */
   explain?: (self: T) => RuleIssueParams;
 }
 
-/** A rule on a change: CEL over `self` and `oldSelf`. Only the API server can check it, as it knows both. */
+/** A rule on a change: CEL over `self` and `oldSelf`. Only the API server can check it, because it has both. */
 export type TransitionRule = Omit<Rule<never>, 'holds' | 'explain'>;
 
 /**
- * Reasons that a CustomResourceDefinition admits for a rule. Without FieldValueDuplicate: the API server prints
- * that one without the message.
+ * Reasons that a CustomResourceDefinition allows for a rule. Without FieldValueDuplicate, which the API server prints
+ * without the message.
  */
 export type RuleReason = 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueRequired';
 
@@ -37,13 +37,13 @@ export interface ValidationRule {
   reason: RuleReason;
 }
 
-/** What a failed rule leaves in the `params` of a zod issue. */
+/** Content of `params` in the zod issue of a failed rule. */
 export interface RuleIssueParams {
   problem: string;
   remedy: string;
 }
 
-/** The schema with rules: zod checks their predicates, and the generated schema carries their CEL. */
+/** Adds rules to a schema: zod checks the predicates, and the generated schema contains the CEL. */
 export function withRules<S extends z.ZodType>(
   schema: S,
   rules: readonly Rule<z.output<S>>[],

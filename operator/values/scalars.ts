@@ -1,4 +1,4 @@
-/** Scalars of the API that are strings of a certain form. */
+/** Scalars of the API that are strings with a certain format. */
 import { z } from 'zod';
 
 /** A duration such as `180s`, `5m` or `1h30m`. Units: ms, s, m, h. */
@@ -25,7 +25,10 @@ export const decimal = z
   .max(16)
   .regex(/^[0-9]+(\.[0-9]+)?$/, 'write a decimal number in quotes, such as "0.90"');
 
-/** A name in the OpenAI API. ASCII only: no name may look like another team's, nor do something to a terminal. */
+/**
+ * A name in the OpenAI API. ASCII only, so that a name can neither imitate another one nor contain terminal control
+ * characters.
+ */
 export const servedName = z
   .string()
   .min(1)
