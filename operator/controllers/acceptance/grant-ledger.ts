@@ -2,6 +2,7 @@
  * The grants of models and API keys in each pool. The leader has them in memory and persists them in one ConfigMap per
  * namespace beside the pool, so that the next leader knows them. A grant takes effect only after it is persisted.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { InferencePool } from '../../api/types.ts';
 import { orAbort } from '../../kube/abort.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -18,7 +19,13 @@ import { COMPONENT_LABEL } from '../../render/labels.ts';
 import { grantsName } from '../../render/names.ts';
 import { isOfPool } from '../shared/keep-config-map.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
-import { type GrantRecord, grantConfigMap, readGrants, recordText } from './grant-record.ts';
+import {
+  contentOf,
+  type GrantContent,
+  type GrantRecord,
+  grantConfigMap,
+  readGrants,
+} from './grant-record.ts';
 
 const FIELD_MANAGER = 'vllm-operator-grants';
 
@@ -32,8 +39,8 @@ interface Saved {
   keys: ReadonlySet<string>;
   isDirty: boolean;
   writing?: Promise<void> | undefined;
-  /** Content of the last request to write it; undefined where that was to delete it. */
-  text?: string | undefined;
+  /** What the last request was to write; undefined where it was to delete the record. */
+  sent?: GrantContent | undefined;
   /** Of the ConfigMap, from the last write that was answered on. */
   resourceVersion?: string | undefined;
 }
@@ -130,12 +137,14 @@ export class GrantLedger {
    */
   seen(pool: InferencePool, { name, resourceVersion = '' }: ObjectMeta, now: ConfigMap | undefined): boolean {
     const [, namespace = ''] = name.split('.');
-    const saved = this.#pools.get(pool.metadata.uid)?.saved.get(namespace);
-    if (!saved || name !== grantsName(pool.metadata.name, namespace)) return false;
+    const grants = this.#pools.get(pool.metadata.uid);
+    const saved = grants?.saved.get(namespace);
+    if (!grants || !saved || name !== grantsName(pool.metadata.name, namespace)) return false;
     if (now && compareResourceVersions(resourceVersion, saved.resourceVersion ?? '') <= 0) return false;
-    if ((now && recordText(pool, now)) === saved.text) return false;
-    saved.isDirty = true;
-    return true;
+    const found = now && readGrants(pool, now);
+    if (found) grants.version = Math.max(grants.version, found.version);
+    if (!isDeepStrictEqual(found && contentOf(found), saved.sent)) saved.isDirty = true;
+    return saved.isDirty;
   }
 
   /** Persists all changes of one namespace. Throws KubeError. */
@@ -191,9 +200,8 @@ export class GrantLedger {
       models: Object.fromEntries(named),
       keys: [...keys].sort(),
     };
-    const configMap = grantConfigMap(grants.pool, content);
-    saved.text = recordText(grants.pool, configMap);
-    const { metadata } = await this.#client.apply(CONFIG_MAPS, configMap, {
+    saved.sent = contentOf(content);
+    const { metadata } = await this.#client.apply(CONFIG_MAPS, grantConfigMap(grants.pool, content), {
       fieldManager: FIELD_MANAGER,
       force: true,
     });
@@ -202,7 +210,7 @@ export class GrantLedger {
 
   async #remove(pool: InferencePool, namespace: string, saved: Saved): Promise<void> {
     const name = grantsName(pool.metadata.name, namespace);
-    saved.text = undefined;
+    saved.sent = undefined;
     try {
       await this.#client.delete(CONFIG_MAPS, { namespace: pool.metadata.namespace ?? '', name });
     } catch (error) {
@@ -221,14 +229,15 @@ function read(pool: InferencePool, configMaps: readonly ConfigMap[]): PoolGrants
     .flatMap((configMap) => {
       const record = readGrants(pool, configMap);
       const { resourceVersion } = configMap.metadata;
-      return record ? [{ ...record, text: recordText(pool, configMap), resourceVersion }] : [];
+      return record ? [{ ...record, resourceVersion }] : [];
     })
     .sort((a, b) => b.version - a.version);
   const models = new Map<Key, Grant>();
   const keys = new Map<string, string>();
   const saved = new Map<string, Saved>();
   const taken = new Set<string>();
-  for (const { namespace, models: granted, keys: hashes, text, resourceVersion } of records) {
+  for (const record of records) {
+    const { namespace, models: granted, keys: hashes, resourceVersion } = record;
     const own = new Map<Key, Grant>();
     for (const [name, { names, replicas }] of Object.entries(granted)) {
       const free = names.filter((candidate) => !taken.has(candidate));
@@ -238,7 +247,8 @@ function read(pool: InferencePool, configMaps: readonly ConfigMap[]): PoolGrants
     const ownKeys = hashes.filter((hash) => !keys.has(hash));
     for (const hash of ownKeys) keys.set(hash, namespace);
     for (const [key, grant] of own) models.set(key, grant);
-    saved.set(namespace, { models: own, keys: new Set(ownKeys), isDirty: false, text, resourceVersion });
+    const sent = contentOf(record);
+    saved.set(namespace, { models: own, keys: new Set(ownKeys), isDirty: false, sent, resourceVersion });
   }
   return { pool, models, keys, version: records[0]?.version ?? 0, saved };
 }

@@ -26,6 +26,8 @@ export interface GrantRecord {
   keys: string[];
 }
 
+export type GrantContent = Pick<GrantRecord, 'models' | 'keys'>;
+
 /** Renders a record as a ConfigMap. The garbage collector deletes it with the pool. */
 export function grantConfigMap(pool: InferencePool, content: GrantRecord): ConfigMap {
   const { name, namespace = '', uid = '' } = pool.metadata;
@@ -43,10 +45,9 @@ export function grantConfigMap(pool: InferencePool, content: GrantRecord): Confi
   };
 }
 
-/** The record as it is written; undefined in a ConfigMap that the pool does not own, of which nobody reads it. */
-export function recordText(pool: InferencePool, { metadata, data }: ConfigMap): string | undefined {
-  const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
-  return isOwnedBy(configMap, pool.metadata.uid ?? '') ? data?.[FILE] : undefined;
+/** What a record says, whoever wrote it and when. */
+export function contentOf({ models, keys }: GrantContent): GrantContent {
+  return { models, keys };
 }
 
 /**
@@ -54,10 +55,12 @@ export function recordText(pool: InferencePool, { metadata, data }: ConfigMap): 
  * and is owned by the pool, so that no team can forge a grant.
  */
 export function readGrants(pool: InferencePool, configMap: ConfigMap): GrantRecord | undefined {
-  const { metadata } = configMap;
+  const { metadata, data } = configMap;
   if (metadata.namespace !== pool.metadata.namespace) return undefined;
+  if (!isOwnedBy({ apiVersion: 'v1', kind: 'ConfigMap', metadata }, pool.metadata.uid ?? ''))
+    return undefined;
   try {
-    const content = record.parse(JSON.parse(recordText(pool, configMap) ?? ''));
+    const content = record.parse(JSON.parse(data?.[FILE] ?? ''));
     return metadata.name === grantsName(pool.metadata.name, content.namespace) ? content : undefined;
   } catch {
     return undefined;

@@ -52,6 +52,13 @@ describe('a record', () => {
     });
   });
 
+  it('is not written anew because another leader has written the same', async () => {
+    const { stale, record, change } = await written();
+    const same = JSON.parse(record.data?.['grants.json'] ?? '');
+    change({ 'grants.json': JSON.stringify({ ...same, version: 7 }) });
+    expect(stale).toEqual([]);
+  });
+
   it('is not written anew because an earlier write of this operator shows late', async () => {
     const { state, stale, record, acceptance, pool, model } = await written();
     await acceptance.save(pool(), model('b/two'));
