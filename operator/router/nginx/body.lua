@@ -18,6 +18,7 @@ local length, message = ffi.new("size_t[1]"), ffi.new("char *[1]")
 local BYTES = ffi.typeof("const uint8_t *")
 local EMPTY = ffi.cast(BYTES, "")
 
+local most_bytes -- of all requests, by the configuration, which a worker has one of
 local parts = share.new() -- bytes by namespace of keys
 local unwatched, unwatched_count = {}, 0 -- requests whose bodies are read without a watch
 
@@ -37,7 +38,8 @@ end
 
 --- Is there room for so many bytes more, for this request's namespace too?
 function M.has_room(ctx, bytes)
-  local free = tonumber(ngx.var.max_bodies_size) - counters.sum(0, counters.BODY_BYTES)
+  most_bytes = most_bytes or tonumber(ngx.var.max_bodies_size)
+  local free = most_bytes - counters.sum(0, counters.BODY_BYTES)
   return bytes <= free and (not ctx.api_key or share.allows(parts, ctx.api_key.namespace, bytes, free))
 end
 

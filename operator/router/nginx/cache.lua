@@ -33,20 +33,22 @@ end
 
 --- The key of a request. Members count in the order of their names, without white space around them. The query counts too: an
 -- engine behind the router may look for credentials there.
-local function key_of(ctx, p, n)
+local function key_of(ctx, uri, p, n)
   local model = ctx.model
   local members = scan.parts(p, n)
   if not members then return nil end
-  local var = ngx.var
   local text = table.concat({
-    ctx.tenant, model.uid, model.generation, model.engine, var.uri, var.args or "", entries.FORMAT, table.concat(members, "\0"),
+    ctx.tenant, model.uid, model.generation, model.engine, uri, ngx.var.args or "", entries.FORMAT, table.concat(members, "\0"),
   }, "\1")
   return "vllm:answer:" .. ngx.encode_base64(sha256.bytes(text))
 end
 
-local function control(name)
+--- Whether the client wants nothing stored, and whether it wants an answer that is made now.
+local function control()
   local value = ngx.var.http_cache_control
-  return value ~= nil and value:lower():find(name, 1, true) ~= nil
+  if not value then return false, false end
+  value = value:lower()
+  return value:find("no-store", 1, true) ~= nil, value:find("no-cache", 1, true) ~= nil
 end
 
 --- Reads an entry. Returns it, `false` when there is none, or nil when Redis is out of order.
@@ -144,18 +146,18 @@ local function lead(ctx, view, settings, key, deadline)
 end
 
 --- Looks a request up. Returns the entry that answers it, and what the client is told; without an entry the request goes on,
--- and if `ctx.flight` is set its answer is stored.
-function M.lookup(ctx, view, from, to, p, n)
+-- and if `ctx.flight` is set its answer is stored. `uri`: the path.
+function M.lookup(ctx, view, uri, from, to, p, n)
   local rules = ctx.model.cache
   if not rules or not rules.enabled then return nil end
   local settings = redis.settings(view)
-  if not settings or not eligible(ctx, rules, from, to, p) or control("no-store") or credentials.carried() then
-    return nil, "BYPASS"
-  end
-  local key = key_of(ctx, p, n)
+  if not settings or not eligible(ctx, rules, from, to, p) then return nil, "BYPASS" end
+  local store_nothing, anew = control()
+  if store_nothing or credentials.carried() then return nil, "BYPASS" end
+  local key = key_of(ctx, uri, p, n)
   if not key then return nil, "BYPASS" end
   local deadline = ctx.start + ctx.model.admission.wakeTimeoutMs / 1000
-  if control("no-cache") then
+  if anew then
     ctx.flight = { done = semaphore.new(0), waiting = 0, key = key, settings = settings, view = view }
     ctx.chunks, ctx.size = {}, 0
     return nil, "MISS"

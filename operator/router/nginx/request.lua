@@ -86,14 +86,24 @@ local function unknown(name)
   return own_answer.error(404, ("The model `%s` does not exist."):format(name), "model")
 end
 
+--- Series of what the cache did for requests of a model, made once per table and result.
+local function series_of(model, result)
+  local series = model.cache_series[result]
+  if not series then
+    series = metrics.series("cache_total", "model", model.name, "namespace", model.namespace, "result", result)
+    model.cache_series[result] = series
+  end
+  return series
+end
+
 --- Answers from the cache, if that has the answer.
-local function try_cache(ctx, view, from, to, p, n)
-  local entry, result = cache.lookup(ctx, view, from, to, p, n)
+local function try_cache(ctx, view, uri, from, to, p, n)
+  local entry, result = cache.lookup(ctx, view, uri, from, to, p, n)
   -- The whole of it stays in memory until the client has read it.
   if entry and not request_body.has_room(ctx, #entry.body) then entry, result = nil, "BYPASS" end
   ctx.cache_result = result
   if not result then return end
-  metrics.add(metrics.series("cache_total", "model", ctx.model.name, "namespace", ctx.model.namespace, "result", result), 1)
+  metrics.add(series_of(ctx.model, result), 1)
   if not entry then return end
   request_body.hold(ctx, #entry.body)
   if ctx.relay then
@@ -146,7 +156,6 @@ function M.enter()
     ngx.header["Allow"] = path.allow
     return own_answer.error(405, "Method Not Allowed")
   end
-  if not path.upgrade and var.http_upgrade then ngx.req.clear_header("Upgrade") end -- else nginx makes it a tunnel when the engine says so
   -- nginx would copy what the engine says into the connection, where other streams are, and maybe those of other clients.
   if path.upgrade and ngx.req.http_version() >= 2 then return own_answer.error(400, "Websockets need HTTP/1.1.") end
   local view = routes.current()
@@ -166,7 +175,8 @@ function M.enter()
   else
     admission.take_part(model.namespace)
   end
-  if from and model.cache.enabled then try_cache(ctx, view, from, to, p, n) end
+  if from and model.cache.enabled then try_cache(ctx, view, uri, from, to, p, n) end
+  if not path.upgrade and var.http_upgrade then ngx.req.clear_header("Upgrade") end -- else nginx makes it a tunnel when the engine says so
   -- The table may have changed while the body or the cache was read: an engine that was there may be about to go.
   model = routes.current().by_uid[model.uid]
   if not model then return unknown(name) end

@@ -103,7 +103,7 @@ local function text(p, from, to)
   return (cjson.decode('"' .. raw .. '"'))
 end
 
---- Walks over the members of an object: `visit(name, from, to, a, b)` with the places of the value's first and last byte; the name
+--- Walks over the members of an object: `visit(name, from, to, a, b, p)` with the places of the value's first and last byte; the name
 -- is nil when it cannot be read. Returns true, or nil and what is wrong.
 local function walk(p, n, visit, a, b)
   local i, count = skip_space(p, 0, n), 0
@@ -123,7 +123,7 @@ local function walk(p, n, visit, a, b)
     i = skip_space(p, i + 1, n)
     behind = skip_value(p, i, n)
     if not behind then return nil, "a value is missing or does not end" end
-    visit(name, i, behind - 1, a, b)
+    visit(name, i, behind - 1, a, b, p)
     i = skip_space(p, behind, n)
     if i >= n or (p[i] ~= COMMA and p[i] ~= CLOSE_BRACE) then return nil, "a comma is missing" end
     more = p[i] == COMMA
@@ -147,21 +147,29 @@ function M.members(p, n)
   return from, to
 end
 
---- The members of an object as `"name":value` in the order of their names, without white space around them; of a name that
--- comes twice the last one counts. nil for what is not an object, or has a name that cannot be read: engines may.
+local unreadable -- of the object that `parts` walks over, which is one at a time: whether it has a name that cannot be read
+
+local function collect(name, first, last, values, names, p)
+  if not name then
+    unreadable = true
+    return
+  end
+  if not values[name] then names[#names + 1] = name end
+  values[name] = ffi.string(p + first, last - first + 1)
+end
+
+--- The members of an object, each with the length of its name, its name and its value, in the order of their names and without white
+-- space around them; of a name that comes twice the last one counts. nil for what is not an object, or has a name that cannot be
+-- read: engines may.
 function M.parts(p, n)
-  local values, names, unreadable = {}, {}, false
-  local read = walk(p, n, function(name, first, last)
-    if not name then
-      unreadable = true
-      return
-    end
-    if not values[name] then names[#names + 1] = name end
-    values[name] = ffi.string(p + first, last - first + 1)
-  end)
-  if not read or unreadable then return nil end
+  local values, names = {}, {}
+  unreadable = false
+  if not walk(p, n, collect, values, names) or unreadable then return nil end
   table.sort(names)
-  for i, name in ipairs(names) do names[i] = cjson.encode(name) .. ":" .. values[name] end
+  for i = 1, #names do
+    local name = names[i]
+    names[i] = #name .. ":" .. name .. values[name]
+  end
   return names
 end
 
