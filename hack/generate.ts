@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { acceleratorFiles } from './generate/accelerators.ts';
 import { apiFiles } from './generate/api-files.ts';
+import { chartFiles } from './generate/chart.ts';
 import { installFiles } from './generate/install.ts';
 import { routerProtocolFiles } from './generate/router-protocol.ts';
 import { transitionFiles } from './generate/transitions.ts';
@@ -10,20 +11,19 @@ import { transitionFiles } from './generate/transitions.ts';
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
 
+/** In this order: the install manifest is rendered from the files of the chart. */
+const PARTS = [acceleratorFiles, apiFiles, chartFiles, installFiles, routerProtocolFiles, transitionFiles];
+
 const stale: string[] = [];
-for (const [path, content] of [
-  ...acceleratorFiles(),
-  ...apiFiles(),
-  ...installFiles(),
-  ...routerProtocolFiles(),
-  ...transitionFiles(),
-]) {
-  const file = join(root, path);
-  if ((await readOptional(file)) === content) continue;
-  stale.push(path);
-  if (check) continue;
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, content);
+for (const part of PARTS) {
+  for (const [path, content] of part()) {
+    const file = join(root, path);
+    if ((await readOptional(file)) === content) continue;
+    stale.push(path);
+    if (check) continue;
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+  }
 }
 
 if (check && stale.length > 0) {

@@ -47,7 +47,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'hack/vllm': [],
   'hack/kubectl': [],
   'hack/devcluster': ['operator/values', 'operator/kube', 'operator/vllm', 'operator/pki', 'hack/kubectl'],
-  'hack/generate': ['operator/*'],
+  'hack/generate': ['operator/*', 'hack/kubectl'],
   hack: ['hack/kubectl', 'hack/devcluster', 'hack/generate'],
   'test/support': ['operator/api', 'operator/kube', 'operator/router'],
   'test/unit': ['operator/*', 'hack/vllm-sim', 'hack/vllm', 'hack', 'hack/generate', 'test/support'],

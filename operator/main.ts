@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { label, port } from './cli/arguments.ts';
 import { endWithParent } from './cli/end-with-parent.ts';
+import { addImageOptions, type ImageOptions, imageDefaults } from './cli/image-options.ts';
 import { keyCommand } from './cli/key.ts';
 import { planFiles } from './cli/plan.ts';
 import { renderFiles } from './cli/render.ts';
@@ -11,7 +12,7 @@ import { type RunOptions, run } from './cli/run.ts';
 import { validateFiles } from './cli/validate.ts';
 import { LOG_LEVELS } from './kube/log.ts';
 
-interface FileOptions {
+interface FileOptions extends ImageOptions {
   filename: string[];
   pool?: string[];
 }
@@ -32,7 +33,7 @@ const program = new Command('vllm-operator')
   .version(version)
   .showHelpAfterError();
 
-program
+const runCommand = program
   .command('run')
   .description('run the operator against a cluster')
   .option(
@@ -62,14 +63,19 @@ program
   .action(async (options: RunOptions & { leaderElection: boolean }) => {
     process.exitCode = await run(options, controller.signal);
   });
+addImageOptions(runCommand);
 
-filesCommand('render', 'print the manifests of models and their pools, without a cluster', (files, io) =>
-  renderFiles(files, io),
+addImageOptions(
+  filesCommand(
+    'render',
+    'print the manifests of models and their pools, without a cluster',
+    (files, io, options) => renderFiles(files, io, { images: imageDefaults(options) }),
+  ),
 );
 filesCommand(
   'validate',
   'check manifests against the schema and rules, without a cluster',
-  validateFiles,
+  (files, io, { pool }) => validateFiles(files, io, pool),
 ).option(
   '--pool <path>',
   'file with the pool of models whose team does not own it, or - for standard input; may be repeated',
@@ -91,7 +97,7 @@ function filesCommand(
   action: (
     files: string[],
     io: { write: (text: string) => void; fail: (text: string) => void },
-    pools?: string[],
+    options: FileOptions,
   ) => number,
 ): Command {
   return program
@@ -103,8 +109,8 @@ function filesCommand(
       // No default: with one, the option would not be required.
       collect,
     )
-    .action(({ filename, pool }: FileOptions) => {
-      process.exitCode = action(filename, { write, fail }, pool);
+    .action((options: FileOptions) => {
+      process.exitCode = action(options.filename, { write, fail }, options);
     });
 }
 

@@ -5,6 +5,7 @@
 import { INFERENCE_MODELS, INFERENCE_POOLS } from '../../operator/api/types.ts';
 import { PERMISSIONS } from '../../operator/controllers/permissions.ts';
 import { type Permission, READ } from '../../operator/kube/permission.ts';
+import { METRICS_API_PERMISSIONS } from '../../operator/metrics-api/setup.ts';
 
 /** A rule of a Role or ClusterRole. */
 export interface PolicyRule {
@@ -24,11 +25,16 @@ const EDITOR_PERMISSIONS: readonly Permission[] = [
   { type: INFERENCE_MODELS, subresource: 'scale', verbs: ['get', 'update', 'patch'] },
 ];
 
-/** Rules by role. */
-export function rbacRules(): Record<'cluster' | 'ownNamespace' | 'viewer' | 'editor', PolicyRule[]> {
+/** Rules by role. Those that only the metrics API needs are apart, so that they can be left out with it. */
+export function rbacRules(): Record<string, PolicyRule[]> {
+  const others = PERMISSIONS.filter((permission) => !METRICS_API_PERMISSIONS.includes(permission));
+  const own = ({ ownNamespace }: Permission) => ownNamespace === true;
+  const ofCluster = (permission: Permission) => !own(permission);
   return {
-    cluster: merged(PERMISSIONS.filter(({ ownNamespace }) => !ownNamespace)),
-    ownNamespace: merged(PERMISSIONS.filter(({ ownNamespace }) => ownNamespace)),
+    cluster: merged(others.filter(ofCluster)),
+    clusterMetricsApi: merged(METRICS_API_PERMISSIONS.filter(ofCluster)),
+    ownNamespace: merged(others.filter(own)),
+    ownNamespaceMetricsApi: merged(METRICS_API_PERMISSIONS.filter(own)),
     viewer: VIEWER_PERMISSIONS.map(rule),
     editor: EDITOR_PERMISSIONS.map(rule),
   };

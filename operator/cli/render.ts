@@ -46,7 +46,8 @@ function renderAll(
     ...models.flatMap(({ model, assessment }) => {
       if (assessment.kind === 'blocked') return [];
       const claimModes = claimModesOf(found, model.metadata.namespace ?? '');
-      return renderModel(assessment.model, { claimModes, hpa: hpaOf(assessment.model, now) });
+      const { images = {} } = cluster;
+      return renderModel(assessment.model, { claimModes, hpa: hpaOf(assessment.model, now), images });
     }),
   ];
 }
@@ -65,9 +66,10 @@ export function toYaml(manifests: readonly object[]): string {
 export function renderFiles(
   files: readonly string[],
   { write, fail }: CommandOutput,
-  cluster: Cluster = { operatorNamespace: 'vllm-operator-system' },
+  options: Partial<Cluster> = {},
 ): number {
   const now = Date.now();
+  const cluster = { operatorNamespace: 'vllm-operator-system', ...options };
   const found = readManifestFiles(files);
   const assessed = assessFiles(found, now);
   const problems = [...findProblems(found, assessed), ...problemsOfMissingPools(found)];

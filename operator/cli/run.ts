@@ -14,8 +14,9 @@ import { createLogger, type LogLevel } from '../kube/log.ts';
 import type { Logger } from '../kube/logger.ts';
 import { NAMESPACES } from '../kube/resource-types.ts';
 import { Transport } from '../kube/transport.ts';
+import { type ImageOptions, imageDefaults } from './image-options.ts';
 
-export interface RunOptions {
+export interface RunOptions extends ImageOptions {
   kubeconfig?: string;
   context?: string;
   namespace: string;
@@ -53,6 +54,7 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     const { manager } = createOperator({
       client,
       namespace: options.namespace,
+      images: imageDefaults(options),
       identity: `${process.env.POD_NAME ?? hostname()}_${randomUUID().slice(0, 8)}`,
       log,
       registry,

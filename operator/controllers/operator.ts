@@ -7,6 +7,7 @@ import type { Logger } from '../kube/logger.ts';
 import { Manager } from '../kube/manager.ts';
 import { ProbeServer } from '../kube/probes.ts';
 import type { MetricsApiAddress } from '../metrics-api/setup.ts';
+import type { ImageDefaults } from '../render/image-defaults.ts';
 import { setupEvacuation } from './evacuation/setup.ts';
 import { setupModels } from './model/setup.ts';
 import { LEASE_NAME } from './permissions.ts';
@@ -34,6 +35,8 @@ export interface OperatorOptions {
   exit: (code: number) => void;
   /** Address of the external metrics API for HPAs. If absent, the operator's own autoscaler scales. */
   metricsApi?: MetricsApiAddress | undefined;
+  /** Images and pull secrets where pools and models name none. */
+  images?: ImageDefaults;
 }
 
 /** Time limit of a graceful shutdown. Shorter than the termination grace period of the operator's pod. */
@@ -42,7 +45,15 @@ const STOP_TIMEOUT_MS = 30_000;
 /** Creates the operator. `probes.port` is known once it runs. */
 export function createOperator(options: OperatorOptions): { manager: Manager; probes: ProbeServer } {
   const { client, namespace, identity, log, registry, exit, clock = systemClock } = options;
-  const context = createContext({ client, namespace, identity, clock, log, registry });
+  const context = createContext({
+    client,
+    namespace,
+    identity,
+    clock,
+    log,
+    registry,
+    ...(options.images && { images: options.images }),
+  });
   const views = createViews(context, options.metricsApi);
   const { demand, mounts, metricsApi } = views;
 

@@ -114,6 +114,7 @@ export function mergeEngine(
   const ownSharedMemory = ownSharedMemoryGiB(model.spec.template);
   const engine: MergedEngine = {
     image,
+    imageIsDefault: settings.image === undefined,
     version,
     accelerator,
     source,

@@ -8,6 +8,8 @@ import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 /** Merged engine settings of pool and model, with defaults. Input of checks, flags and the memory plan. */
 export interface MergedEngine {
   image: string;
+  /** Whether neither pool nor model names the image. */
+  imageIsDefault: boolean;
   version: EngineVersion;
   accelerator: ResolvedAccelerator;
   source: ModelSource;

@@ -7,10 +7,11 @@ import type { ResolvedEngine } from './resolved-engine.ts';
 
 /** Converts checked settings to arguments, environment and numbers. */
 export function resolveEngine(engine: MergedEngine, spec: InferenceModelSpec): ResolvedEngine {
-  const { settings, image, accelerator, source, servedNames } = engine;
+  const { settings, image, imageIsDefault, accelerator, source, servedNames } = engine;
   const { maxModelLen, command, lora } = settings;
   return {
     image,
+    imageIsDefault,
     ...(command === undefined ? {} : { command }),
     args: renderFlags(engine),
     env: engineEnv(engine, spec),

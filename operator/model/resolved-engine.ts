@@ -5,6 +5,8 @@ import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 /** The complete configuration of an engine pod, and what routers and scaling need to know about it. */
 export interface ResolvedEngine {
   image: string;
+  /** Whether neither pool nor model names the image. */
+  imageIsDefault: boolean;
   /** Entrypoint; if absent, the image's. */
   command?: readonly string[];
   args: readonly string[];

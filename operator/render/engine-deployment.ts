@@ -5,6 +5,7 @@ import { ENGINE_PORT, engineProbes, engineShutdown, terminationGraceSeconds } fr
 import { engineResources } from './engine-resources.ts';
 import { engineScheduling } from './engine-scheduling.ts';
 import { engineVolumes } from './engine-volumes.ts';
+import { fromRegistry, type ImageDefaults } from './image-defaults.ts';
 import { engineLabels, engineSelector } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { engineName } from './names.ts';
@@ -33,9 +34,10 @@ interface DeploymentCircumstances {
   claimModes: ClaimModes;
   /** Initial replicas; undefined if the field must not be applied. */
   replicas: number | undefined;
+  images: ImageDefaults;
 }
 
-function podSpec({ pool, model, engine }: ResolvedModel): Record<string, unknown> {
+function podSpec({ pool, model, engine }: ResolvedModel, images: ImageDefaults): Record<string, unknown> {
   const { volumes, volumeMounts } = engineVolumes(engine, model);
   const template = model.spec.template;
   const deviceGroups = engine.accelerator.vendor === 'amd' ? AMD_DEVICE_GROUPS : [];
@@ -50,7 +52,7 @@ function podSpec({ pool, model, engine }: ResolvedModel): Record<string, unknown
     // A Service named vllm would set VLLM_PORT, which vLLM would use as its own setting.
     enableServiceLinks: false,
     terminationGracePeriodSeconds: terminationGraceSeconds(engine),
-    ...podFields(pool, template, identity, engineSelector(model.metadata)),
+    ...podFields(pool, template, identity, engineSelector(model.metadata), images),
     ...engineScheduling(engine, pool, model),
     ...(template?.initContainers === undefined
       ? {}
@@ -60,7 +62,7 @@ function podSpec({ pool, model, engine }: ResolvedModel): Record<string, unknown
     containers: [
       {
         name: 'engine',
-        image: engine.image,
+        image: engine.imageIsDefault ? fromRegistry(engine.image, images) : engine.image,
         ...(engine.command === undefined ? {} : { command: engine.command }),
         args: engine.args,
         ports: [{ name: 'http', containerPort: ENGINE_PORT, protocol: 'TCP' }],
@@ -86,7 +88,7 @@ function podSpec({ pool, model, engine }: ResolvedModel): Record<string, unknown
  */
 function strategy(
   { model }: ResolvedModel,
-  { roomForSurge, claimModes }: Omit<DeploymentCircumstances, 'replicas'>,
+  { roomForSurge, claimModes }: Pick<DeploymentCircumstances, 'roomForSurge' | 'claimModes'>,
 ): object {
   const surge = roomForSurge && !isBoundToOneNode(model.spec, claimModes);
   return {
@@ -101,11 +103,11 @@ function strategy(
  */
 export function renderEngineDeployment(
   resolved: ResolvedModel,
-  { replicas, ...circumstances }: DeploymentCircumstances,
+  { replicas, images, ...circumstances }: DeploymentCircumstances,
 ): Manifest {
   const { pool, model, engine } = resolved;
   const labels = engineLabels(model.metadata, pool.metadata);
-  const spec = podSpec(resolved);
+  const spec = podSpec(resolved, images);
   const hash = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
   const template = model.spec.template;
   return child(

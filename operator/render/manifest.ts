@@ -1,5 +1,6 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import type { KubeObject, OwnerReference } from '../kube/object.ts';
+import type { ImageDefaults } from './image-defaults.ts';
 import type { Labels } from './labels.ts';
 
 /** An object to apply, with any fields of its kind. */
@@ -15,6 +16,8 @@ export interface Cluster {
   operatorLabels?: Labels;
   /** Version of the operator, and so of the default router image. Default: that of this source. */
   operatorVersion?: string;
+  /** Images and pull secrets where a pool or model names none. Default: those of this source, and none. */
+  images?: ImageDefaults;
 }
 
 /** Version of this source, as in package.json. */

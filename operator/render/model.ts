@@ -5,6 +5,7 @@ import { renderEngineDeployment } from './engine-deployment.ts';
 import { renderEngineNetworkPolicy } from './engine-network-policy.ts';
 import { renderEngineService } from './engine-service.ts';
 import { renderHpa } from './hpa.ts';
+import type { ImageDefaults } from './image-defaults.ts';
 import { engineLabels, engineSelector } from './labels.ts';
 import type { Manifest } from './manifest.ts';
 import { renderModelCacheClaim } from './model-cache-claim.ts';
@@ -21,12 +22,14 @@ export interface ModelCircumstances {
   hpa?: { minReplicas: number; maxReplicas: number } | undefined;
   /** Initial replicas. Default: the field is not applied. */
   replicas?: number | undefined;
+  /** Images and pull secrets where pool and model name none. */
+  images?: ImageDefaults;
 }
 
 /** All objects of a model, in apply order. Pure: the same input gives the same manifests. */
 export function renderModel(
   resolved: ResolvedModel,
-  { roomForSurge = true, claimModes = () => undefined, hpa, replicas }: ModelCircumstances = {},
+  { roomForSurge = true, claimModes = () => undefined, hpa, replicas, images = {} }: ModelCircumstances = {},
 ): Manifest[] {
   const { pool, model } = resolved;
   const name = engineName(model.metadata.name);
@@ -37,7 +40,7 @@ export function renderModel(
     ...renderModelCacheClaim(pool, model),
     renderEngineNetworkPolicy(pool, model),
     renderEngineService(pool, model),
-    renderEngineDeployment(resolved, { roomForSurge, claimModes, replicas }),
+    renderEngineDeployment(resolved, { roomForSurge, claimModes, replicas, images }),
     renderDisruptionBudget(model, name, labels, engineSelector(model.metadata)),
     ...(hpa ? [renderHpa(resolved, hpa)] : []),
   ];

@@ -2,6 +2,7 @@
 
 import type { PodSettings } from '../api/pod-settings.ts';
 import type { InferencePool } from '../api/types.ts';
+import { type ImageDefaults, pullSecretsOf } from './image-defaults.ts';
 import type { Labels } from './labels.ts';
 import { type PodIdentity, podSecurity } from './pod-security.ts';
 
@@ -34,19 +35,19 @@ const COPIED = [
   'priorityClassName',
   'runtimeClassName',
   'schedulerName',
-  'imagePullSecrets',
   'hostAliases',
   'dnsPolicy',
   'dnsConfig',
   'hostUsers',
 ] as const satisfies (keyof PodSettings)[];
 
-/** The pod spec fields that result from the settings, the pool's user IDs and the selector. */
+/** The pod spec fields that result from the settings, the pool's user IDs, the selector and the operator's options. */
 export function podFields(
   pool: InferencePool,
   settings: PodSettings | undefined,
   identity: PodIdentity,
   selector: Labels,
+  images: ImageDefaults = {},
 ): Record<string, unknown> {
   const copied = COPIED.flatMap((field) => {
     const value = settings?.[field];
@@ -59,6 +60,7 @@ export function podFields(
     securityContext: podSecurity(chosen, settings?.securityContext),
     ...(constraints.length === 0 ? {} : { topologySpreadConstraints: constraints }),
     ...Object.fromEntries(copied),
+    ...pullSecretsOf(settings, images),
   };
 }
 

@@ -26,7 +26,7 @@ export function renderPool({ pool, cluster, routerFiles, redis }: PoolInput): Ma
   const labels = poolLabels('router', pool.metadata);
   const config = renderRouterConfig(pool, routerFiles);
   return [
-    ...(redis !== undefined && hasManagedRedis(pool) ? renderRedis(pool, redis.aclHash) : []),
+    ...(redis !== undefined && hasManagedRedis(pool) ? renderRedis(pool, redis.aclHash, cluster.images) : []),
     renderServiceAccount(pool, name, labels),
     config,
     renderRouterNetworkPolicy(pool, cluster),

@@ -1,6 +1,7 @@
 /** The Redis of a pool's response cache. */
 import type { InferencePool } from '../api/types.ts';
 import { canonicalQuantity } from '../values/quantity.ts';
+import { fromRegistry, type ImageDefaults } from './image-defaults.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { redisName } from './names.ts';
@@ -11,7 +12,7 @@ import { cacheBytes, REDIS_CONFIG_PATH, REDIS_PORT, renderRedisConfig } from './
 import { mergeResources } from './resources.ts';
 import { renderServiceAccount } from './service-account.ts';
 
-const DEFAULT_IMAGE = 'docker.io/library/redis:7.4.11';
+const DEFAULT_REDIS_IMAGE = 'docker.io/library/redis:7.4.11';
 
 /** User and group `redis` of the official image. */
 const REDIS_USER = 999;
@@ -22,7 +23,7 @@ export function hasManagedRedis(pool: InferencePool): boolean {
   return cache.enabled && cache.redis?.external === undefined;
 }
 
-function renderDeployment(pool: InferencePool, configMap: string): Manifest {
+function renderDeployment(pool: InferencePool, configMap: string, images: ImageDefaults): Manifest {
   const name = redisName(pool.metadata.name);
   const labels = poolLabels('cache', pool.metadata);
   const selector = poolSelector('cache', pool.metadata);
@@ -48,12 +49,12 @@ function renderDeployment(pool: InferencePool, configMap: string): Manifest {
             serviceAccountName: name,
             automountServiceAccountToken: false,
             enableServiceLinks: false,
-            ...podFields(pool, settings, { user: REDIS_USER, group: REDIS_USER }, selector),
+            ...podFields(pool, settings, { user: REDIS_USER, group: REDIS_USER }, selector, images),
             terminationGracePeriodSeconds: 10,
             containers: [
               {
                 name: 'redis',
-                image: managed?.image ?? DEFAULT_IMAGE,
+                image: managed?.image ?? images.redis ?? fromRegistry(DEFAULT_REDIS_IMAGE, images),
                 ...containerFields(managed),
                 command: ['redis-server', `${REDIS_CONFIG_PATH}/redis.conf`],
                 ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
@@ -110,7 +111,11 @@ function renderNetworkPolicy(pool: InferencePool): Manifest {
 }
 
 /** All objects of a pool's Redis, in apply order. */
-export function renderRedis(pool: InferencePool, passwordSha256: string): Manifest[] {
+export function renderRedis(
+  pool: InferencePool,
+  passwordSha256: string,
+  images: ImageDefaults = {},
+): Manifest[] {
   const config = renderRedisConfig(pool, passwordSha256);
   const name = redisName(pool.metadata.name);
   return [
@@ -118,6 +123,6 @@ export function renderRedis(pool: InferencePool, passwordSha256: string): Manife
     config,
     renderNetworkPolicy(pool),
     renderService(pool),
-    renderDeployment(pool, config.metadata.name),
+    renderDeployment(pool, config.metadata.name, images),
   ];
 }

@@ -2,6 +2,7 @@ import type { InferencePool } from '../api/types.ts';
 import { routerDrainSeconds } from '../model/router-drain.ts';
 import { ROUTER_MEMORY_LIMIT, routerStateSize } from '../model/router-memory.ts';
 import { ROUTER_PORTS } from '../model/router-ports.ts';
+import { fromRegistry } from './image-defaults.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { type Cluster, child, type Manifest, OPERATOR_VERSION } from './manifest.ts';
 import { routerName, routeSnapshotName } from './names.ts';
@@ -75,7 +76,8 @@ function fieldEnv(name: string, fieldPath: string): object {
 
 function container(pool: InferencePool, cluster: Cluster, volumes: readonly RouterVolume[]): object {
   const { router } = pool.spec;
-  const version = cluster.operatorVersion ?? OPERATOR_VERSION;
+  const { operatorVersion = OPERATOR_VERSION, images = {} } = cluster;
+  const own = fromRegistry(`ghcr.io/vllm-operator/router:${operatorVersion}`, images);
   const probe = (path: string, periodSeconds: number): object => ({
     httpGet: { path, port: 'metrics' },
     periodSeconds,
@@ -84,7 +86,7 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
   });
   return {
     name: 'router',
-    image: router.image ?? `ghcr.io/vllm-operator/router:${version}`,
+    image: router.image ?? images.router ?? own,
     ...containerFields(router),
     command: ['/bin/sh', `${ROUTER_PATHS.config}/start.sh`],
     ports: Object.entries(ROUTER_PORTS).map(([name, port]) => ({
@@ -137,7 +139,13 @@ export function renderRouterDeployment(pool: InferencePool, cluster: Cluster, co
             serviceAccountName: name,
             automountServiceAccountToken: false,
             enableServiceLinks: false,
-            ...podFields(pool, pool.spec.router, { user: ROUTER_USER, group: ROUTER_USER }, selector),
+            ...podFields(
+              pool,
+              pool.spec.router,
+              { user: ROUTER_USER, group: ROUTER_USER },
+              selector,
+              cluster.images,
+            ),
             terminationGracePeriodSeconds: LEAVE_SECONDS + routerDrainSeconds(pool) + 15,
             containers: [container(pool, cluster, volumes)],
             volumes: volumes.map((volume) => ({ name: volume.name, ...volume.source })),

@@ -112,6 +112,33 @@ describe('render', () => {
   });
 });
 
+describe('images and pull secrets', () => {
+  const options = ['--image-registry', 'registry.example.com/mirror/', '--image-pull-secret', 'registry'];
+
+  it('are those of the options where nobody named others', async () => {
+    const { code, stdout } = await run(['render', ...options, '-f', 'examples/quickstart.yaml']);
+
+    expect(code).toBe(0);
+    const images = [...stdout.matchAll(/^ +image: (.*)$/gm)].map(([, image]) => image);
+    expect(images.length).toBeGreaterThan(2);
+    for (const image of images) expect(image).toMatch(/^registry\.example\.com\/mirror\/[a-z]/);
+    expect(stdout.match(/^ +imagePullSecrets:\n +- name: registry$/gm)).toHaveLength(images.length);
+  });
+
+  it.each([
+    ['--image-registry', 'https://registry.example.com', 'A host'],
+    ['--image-pull-secret', 'My Secret', 'The name of a Secret'],
+    ['--router-image', 'docker://router', 'An image'],
+  ])('are refused when %s is %s', async (option, value, reason) => {
+    const { code, stderr } = await run(['run', option, value]);
+
+    expect(code).toBe(1);
+    expect(stderr).toContain(option);
+    expect(stderr).toContain(value);
+    expect(stderr).toContain(reason);
+  });
+});
+
 interface Engine {
   spec: {
     template: { spec: { containers: { args: string[]; resources: { limits: Record<string, string> } }[] } };

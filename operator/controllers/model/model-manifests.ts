@@ -7,6 +7,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import type { ResolvedAccelerator } from '../../model/resolve-accelerator.ts';
 import type { ResolvedModel } from '../../model/resolved-model.ts';
 import { isBoundToOneNode } from '../../model/shared-claims.ts';
+import type { ImageDefaults } from '../../render/image-defaults.ts';
 import { type ModelCircumstances, renderModel } from '../../render/model.ts';
 import { engineKeyOf } from '../../render/names.ts';
 import { type ClusterState, claimModesOf, podsOf } from '../shared/cluster-state.ts';
@@ -15,6 +16,7 @@ import { rolloutRoom } from './rollout-room.ts';
 export interface ModelManifestsOptions {
   state: ClusterState;
   clock: Clock;
+  images: ImageDefaults;
 }
 
 export class ModelManifests {
@@ -32,13 +34,14 @@ export class ModelManifests {
     { hpa, replicas }: Pick<ModelCircumstances, 'hpa' | 'replicas'>,
   ): readonly KubeObject[] {
     const { pool, model, accelerator } = resolved;
+    const { images } = this.#options;
     const roomForSurge = this.#hasBudget(pool, accelerator) && this.#rolloutRoom(model, accelerator).surge;
     const claimModes = claimModesOf(this.#options.state, model.metadata.namespace ?? '');
     const oneNode = isBoundToOneNode(model.spec, claimModes);
     const { uid, generation } = pool.metadata;
     const inputs = [uid, generation, roomForSurge, oneNode, hpa?.minReplicas, hpa?.maxReplicas, replicas];
     return this.#manifests.of(model, inputs, () =>
-      renderModel(resolved, { roomForSurge, claimModes, hpa, replicas }),
+      renderModel(resolved, { roomForSurge, claimModes, hpa, replicas, images }),
     );
   }
 

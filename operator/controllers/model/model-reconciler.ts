@@ -19,6 +19,7 @@ import type { Assessment, Blocked } from '../../model/assess.ts';
 import { initialReplicas } from '../../model/replica-counts.ts';
 import type { ResolvedModel } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
+import type { ImageDefaults } from '../../render/image-defaults.ts';
 import { engineSelector } from '../../render/labels.ts';
 import { engineKeyOf } from '../../render/names.ts';
 import { routerUrl } from '../../render/router-url.ts';
@@ -63,6 +64,8 @@ export interface ModelReconcilerOptions {
   status: StatusWriter;
   events: EventRecorder;
   clock: Clock;
+  /** Images and pull secrets where pool and model name none. */
+  images: ImageDefaults;
 }
 
 /** What one reconcile finds out. The fields are filled in this order. */

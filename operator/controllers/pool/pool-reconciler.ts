@@ -15,6 +15,7 @@ import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
 import { admitsNamespace } from '../../model/acceptance.ts';
 import type { Identity, LoadedAuthority } from '../../pki/identity.ts';
+import type { ImageDefaults } from '../../render/image-defaults.ts';
 import { redisName, routerName } from '../../render/names.ts';
 import { renderPool } from '../../render/pool.ts';
 import { routerUrl } from '../../render/router-url.ts';
@@ -47,6 +48,8 @@ export interface PoolReconcilerOptions {
   mounts: MountFailures;
   clock: Clock;
   operatorNamespace: string;
+  /** Images and pull secrets where the pool names none. */
+  images: ImageDefaults;
 }
 
 interface Context {
@@ -147,11 +150,12 @@ export class PoolReconciler {
   }
 
   #desired(pool: InferencePool, { trustBundle, rootKey }: LoadedAuthority): readonly KubeObject[] {
+    const { operatorNamespace, images } = this.#options;
     const { uid = '' } = pool.metadata;
     return this.#manifests.of(pool, [trustBundle, rootKey], () =>
       renderPool({
         pool,
-        cluster: { operatorNamespace: this.#options.operatorNamespace },
+        cluster: { operatorNamespace, images },
         routerFiles: routerFiles({ pool, trustBundle, templates: this.#templates }),
         redis: { aclHash: redisCredentials(rootKey, { uid }).passwordSha256 },
       }),

@@ -13,6 +13,7 @@ import { type AddOptions, WorkQueue } from '../../kube/work-queue.ts';
 import { WriteTracker } from '../../kube/write-tracker.ts';
 import { AuthorityStore } from '../../pki/authority-store.ts';
 import { Identity } from '../../pki/identity.ts';
+import type { ImageDefaults } from '../../render/image-defaults.ts';
 import { type ClusterState, createClusterState, STATUS_FIELD_MANAGER } from './cluster-state.ts';
 
 /** Controller names, as they appear in metrics and logs. */
@@ -30,6 +31,8 @@ export interface OperatorContext {
   client: KubeClient;
   /** Namespace of the operator's Lease and root key. */
   operatorNamespace: string;
+  /** Images and pull secrets where pools and models name none. */
+  images: ImageDefaults;
   clock: Clock;
   log: Logger;
   registry: Registry;
@@ -47,6 +50,7 @@ export interface ContextOptions {
   namespace: string;
   /** Unique per process, for example the pod name. */
   identity: string;
+  images?: ImageDefaults;
   clock: Clock;
   log: Logger;
   registry: Registry;
@@ -59,13 +63,19 @@ const RECONCILE_TIMEOUT_MS = 60_000;
 export const CONTEXT_PERMISSIONS: readonly Permission[] = [{ type: EVENTS, verbs: ['create'] }];
 
 /** Creates the context. Nothing in it runs yet. */
-export function createContext({ namespace, identity, ...options }: ContextOptions): OperatorContext {
+export function createContext({
+  namespace,
+  identity,
+  images = {},
+  ...options
+}: ContextOptions): OperatorContext {
   const { client, clock, log, registry } = options;
   const tracker = new WriteTracker();
   const queue = (name: QueueName) => new WorkQueue({ name, maxDelayMs: MAX_RETRY_DELAY_MS, registry });
   return {
     ...options,
     operatorNamespace: namespace,
+    images,
     state: createClusterState({ client, log, registry }),
     queues: Object.fromEntries(QUEUES.map((name) => [name, queue(name)])) as Record<QueueName, WorkQueue>,
     tracker,

@@ -7,8 +7,10 @@ import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts'
 import {
   DEPLOYMENTS,
   NAMESPACES,
+  NETWORK_POLICIES,
   POD_DISRUPTION_BUDGETS,
   SERVICE_ACCOUNTS,
+  SERVICES,
 } from '../../../operator/kube/resource-types.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, untilServed } from './definitions.ts';
 
@@ -25,8 +27,10 @@ const TYPES = new Map(
     CUSTOM_RESOURCE_DEFINITIONS,
     DEPLOYMENTS,
     NAMESPACES,
+    NETWORK_POLICIES,
     POD_DISRUPTION_BUDGETS,
     SERVICE_ACCOUNTS,
+    SERVICES,
     rbac('ClusterRole', 'clusterroles', false),
     rbac('ClusterRoleBinding', 'clusterrolebindings', false),
     rbac('Role', 'roles', true),

@@ -66,7 +66,7 @@ function brokenLinks(page: string): string[] {
 function missingFiles(page: string): string[] {
   const shell = blocks(page).filter(({ language }) => language === 'sh');
   const named = shell.flatMap(
-    ({ text }) => text.match(/(?:crds|docs|examples|hack|manifests|test)\/[\w./-]*/g) ?? [],
+    ({ text }) => text.match(/(?:charts|crds|docs|examples|hack|manifests|test)\/[\w./-]*/g) ?? [],
   );
   return named.filter((path) => !existsSync(join(root, path)));
 }
