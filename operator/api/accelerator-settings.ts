@@ -40,8 +40,8 @@ const customAccelerator = z.object({
     .min(1)
     .max(253)
     .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/)
-    .describe('Extended resource that a pod asks for, such as `nvidia.com/mig-3g.40gb`.'),
-  count: z.int().min(1).max(64).describe('Accelerators of one replica.'),
+    .describe('Extended resource that a pod requests, such as `nvidia.com/mig-3g.40gb`.'),
+  count: z.int().min(1).max(64).describe('Number of accelerators per replica.'),
   memoryGiB: z.int().min(1).max(4096).describe('Memory of one accelerator.'),
   product: z.string().min(1).max(63).optional().describe('Value of the node label `nvidia.com/gpu.product`.'),
 });
@@ -59,21 +59,21 @@ const extendedResources = withRules(
   [
     {
       rule: `self.all(key, !${CEL_IS_NATIVE})`,
-      problem: 'an extended resource has a domain in its name',
-      remedy: 'write it such as rdma/hca_shared; CPU and memory are in template.resources of a model',
+      problem: 'an extended resource needs a domain in its name',
+      remedy: 'use a name such as rdma/hca_shared; CPU and memory are in template.resources of a model',
       holds: (self) => !Object.keys(self).some(isNative),
     },
   ],
 );
 
 const cpuReplica = z.object({
-  cores: z.int().min(1).max(512).default(4).describe('Cores that a replica asks for, and computes with.'),
+  cores: z.int().min(1).max(512).default(4).describe('CPU cores that a replica requests and uses.'),
   memoryGiB: z
     .int()
     .min(4)
     .max(4096)
     .default(16)
-    .describe('Memory of a replica: weights, KV cache, and about 3 GiB for vLLM itself.'),
+    .describe('Memory of a replica for weights, KV cache, and about 3 GiB for vLLM itself.'),
 });
 
 export const acceleratorSettings = withRules(
@@ -83,11 +83,13 @@ export const acceleratorSettings = withRules(
     ),
     cpu: cpuReplica
       .optional()
-      .describe('Cores and memory of one replica, with `type: CPU`. A replica counts as one accelerator.'),
-    custom: customAccelerator.optional().describe('An accelerator outside the catalog, with `type: custom`.'),
+      .describe('Cores and memory of one replica, with `type: CPU`. Each replica counts as one accelerator.'),
+    custom: customAccelerator
+      .optional()
+      .describe('An accelerator that is not in the catalog, with `type: custom`.'),
     nodeSelector: labelMap
       .optional()
-      .describe('Where pods may run. Set, it replaces the node affinity of the catalog.'),
+      .describe('Labels of nodes for the engine pods. Replaces the node affinity of the catalog.'),
     tolerations: z
       .array(toleration)
       .max(32)
@@ -97,34 +99,34 @@ export const acceleratorSettings = withRules(
     runtimeClassName: objectName.optional().describe('RuntimeClass of the engine pods, such as `nvidia`.'),
     priorityClassName: objectName
       .optional()
-      .describe('PriorityClass of the engine pods. Where it is set, models cannot choose another.'),
+      .describe('PriorityClass of the engine pods. If set, models cannot override it.'),
     supplementalGroups: supplementalGroups
       .optional()
       .describe(
-        "Groups of the engines that own the device files on the nodes. Default for AMD: 44 and 109, Ubuntu's `video` and `render`.",
+        "Group IDs that own the device files on the nodes, added to the engines. Default for AMD: 44 and 109, Ubuntu's `video` and `render`.",
       ),
     resources: extendedResources
       .optional()
-      .describe('Further extended resources of one replica, such as `rdma/hca_shared: "1"`.'),
-    hourlyCost: decimal.optional().describe('Price of one accelerator-hour, in a currency of your choice.'),
+      .describe('Additional extended resources of one replica, such as `rdma/hca_shared: "1"`.'),
+    hourlyCost: decimal.optional().describe('Price of one accelerator-hour, in any currency.'),
     spot: z
       .boolean()
       .optional()
       .describe(
-        'The nodes may be reclaimed: tolerate their taints, and replace engines as soon as that is announced.',
+        'Whether the pool uses spot nodes. If so, engines tolerate their taints and are replaced when an eviction notice appears.',
       ),
   }),
   [
     {
       rule: "(self.type == 'custom') == has(self.custom)",
-      problem: 'type custom and the field custom need each other',
-      remedy: 'set both, or name a product of the catalog in type and remove custom',
+      problem: 'type custom requires the field custom, and the other way round',
+      remedy: 'set both, or set type to a product of the catalog and remove custom',
       fieldPath: '.custom',
       holds: (self) => (self.type === 'custom') === (self.custom !== undefined),
     },
     {
       rule: "!has(self.cpu) || self.type == 'CPU'",
-      problem: 'cpu belongs to type CPU',
+      problem: 'cpu requires type CPU',
       remedy: 'remove it, or set type to CPU',
       fieldPath: '.cpu',
       reason: 'FieldValueForbidden',

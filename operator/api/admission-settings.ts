@@ -6,8 +6,16 @@ import { duration } from '../values/scalars.ts';
 
 /** One step of degradation. Responses become shorter as the queue grows. */
 const degradationTier = z.object({
-  queueAbove: z.int().min(0).max(100000).describe('Queued requests above which the tier is active.'),
-  maxTokens: z.int().min(1).max(1048576).describe('Cap on the tokens of an answer while it is.'),
+  queueAbove: z
+    .int()
+    .min(0)
+    .max(100000)
+    .describe('Number of queued requests above which the tier is active.'),
+  maxTokens: z
+    .int()
+    .min(1)
+    .max(1048576)
+    .describe('Limit of the tokens of a response while the tier is active.'),
 });
 
 const degradation = withRules(z.array(degradationTier).max(8).meta({ 'x-kubernetes-list-type': 'atomic' }), [
@@ -30,7 +38,9 @@ const maxQueue = z.int().min(0).max(100000);
 
 /** Admission rules of the pool that a model may override. */
 export const admissionOverrides = z.object({
-  maxQueue: maxQueue.optional().describe('Requests that may wait in one router. Default: that of the pool.'),
+  maxQueue: maxQueue
+    .optional()
+    .describe('Number of requests that may wait, per router. Default: that of the pool.'),
   queueTimeout: duration
     .optional()
     .describe('How long a request waits for capacity. Default: that of the pool.'),
@@ -39,20 +49,20 @@ export const admissionOverrides = z.object({
     .describe('How long a request waits for the model to start. Default: that of the pool.'),
   degradation: degradation
     .optional()
-    .describe('Shorter answers under load. Default: that of the pool; an empty list turns it off.'),
+    .describe('Shorter responses under load. Default: that of the pool. An empty list disables it.'),
 });
 
 export const admissionSettings = z.object({
-  maxQueue: maxQueue.default(256).describe('Requests that may wait, per model and router.'),
+  maxQueue: maxQueue.default(256).describe('Number of requests that may wait, per model and router.'),
   queueTimeout: duration
     .default(DEFAULTS.admission.queueTimeout)
     .describe('How long a request waits for capacity.'),
   wakeTimeout: duration
     .default(DEFAULTS.admission.wakeTimeout)
-    .describe('How long a request waits for a model that is starting.'),
+    .describe('How long a request waits for a model to start.'),
   degradation: degradation
     .optional()
-    .describe('Shorter answers under load: the tier with the highest `queueAbove` that is exceeded applies.'),
+    .describe('Shorter responses under load. The active tier with the highest `queueAbove` applies.'),
 });
 
 export type AdmissionOverrides = z.infer<typeof admissionOverrides>;

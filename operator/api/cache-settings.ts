@@ -12,21 +12,21 @@ const redis = withRules(
     managed: z
       .object({
         image: z.string().min(1).max(512).optional().describe('Redis image.'),
-        memory: quantity.default('1Gi').describe('Memory for cached answers (`maxmemory`).'),
+        memory: quantity.default('1Gi').describe('Memory for cached responses (`maxmemory`).'),
         ...POD_SETTINGS,
       })
       .optional()
       .describe('A Redis that the operator runs, without persistence.'),
     external: z
-      .object({ secretRef: secretKeyRef.describe('Holds a redis:// or rediss:// URL.') })
+      .object({ secretRef: secretKeyRef.describe('Secret with a redis:// or rediss:// URL.') })
       .optional()
-      .describe('A Redis of your own.'),
+      .describe('An external Redis.'),
   }),
   [
     {
       rule: '!(has(self.managed) && has(self.external))',
       problem: 'managed and external exclude each other',
-      remedy: 'keep one of them; without both, the operator runs a Redis',
+      remedy: 'keep one of them; if both are unset, the operator runs a Redis',
       fieldPath: '.external',
       reason: 'FieldValueForbidden',
       holds: (self) => self.managed === undefined || self.external === undefined,
@@ -35,21 +35,21 @@ const redis = withRules(
 );
 
 export const cacheSettings = z.object({
-  enabled: z.boolean().default(true).describe('Whether answers are cached.'),
-  ttl: duration.default('5m').describe('How long an answer is kept.'),
+  enabled: z.boolean().default(true).describe('Whether responses are cached.'),
+  ttl: duration.default('5m').describe('How long a response is cached.'),
   policy: policy
     .default('Deterministic')
     .describe(
-      '`Deterministic`: only what `temperature: 0` or a `seed` makes repeatable. `All`: every identical request.',
+      '`Deterministic`: only requests that `temperature: 0` or a `seed` makes repeatable. `All`: all requests.',
     ),
-  maxEntrySize: quantity.default('1Mi').describe('Longer answers are not cached.'),
+  maxEntrySize: quantity.default('1Mi').describe('Larger responses are not cached.'),
   redis: redis
     .optional()
-    .describe('Where answers are kept: at most one of `managed` and `external`; unset is `managed`.'),
+    .describe('Where responses are cached: `managed` or `external`. Default: `managed`.'),
 });
 
 export const cacheOverrides = z.object({
-  enabled: z.boolean().optional().describe('Whether answers are cached, in a pool that caches any.'),
-  ttl: duration.optional().describe('How long an answer is kept. Default: that of the pool.'),
+  enabled: z.boolean().optional().describe('Whether responses are cached, if the pool enables its cache.'),
+  ttl: duration.optional().describe('How long a response is cached. Default: that of the pool.'),
   policy: policy.optional().describe('Which requests are cached. Default: that of the pool.'),
 });

@@ -38,8 +38,8 @@ export const opaque = z.looseObject({});
 const resourceMap = z.record(z.string().max(253), quantity).meta({ maxProperties: 16 });
 
 export const resourceRequirements = z.object({
-  requests: resourceMap.optional().describe('What the scheduler reserves, by resource name.'),
-  limits: resourceMap.optional().describe('The most that the container may use, by resource name.'),
+  requests: resourceMap.optional().describe('Resources that the scheduler reserves, by name.'),
+  limits: resourceMap.optional().describe('Limits of the container, by resource name.'),
 });
 
 const labelSelectorRequirement = withRules(
@@ -58,8 +58,8 @@ const labelSelectorRequirement = withRules(
   [
     {
       rule: "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
-      problem: 'values belongs to the operators In and NotIn, and they need it',
-      remedy: 'give values with In or NotIn, and none with Exists or DoesNotExist',
+      problem: 'values is required with the operators In and NotIn, and not allowed with others',
+      remedy: 'set values with In or NotIn, and remove it with Exists or DoesNotExist',
       fieldPath: '.values',
       holds: (self) =>
         ['In', 'NotIn'].includes(self.operator) === (self.values !== undefined && self.values.length > 0),
@@ -68,13 +68,13 @@ const labelSelectorRequirement = withRules(
 );
 
 export const labelSelector = z.object({
-  matchLabels: labelMap.optional().describe('Labels and the values that they must have.'),
+  matchLabels: labelMap.optional().describe('Required label values.'),
   matchExpressions: z
     .array(labelSelectorRequirement)
     .max(16)
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .optional()
-    .describe('Further requirements, all of which must hold.'),
+    .describe('Additional requirements, which must all be met.'),
 });
 
 /** A reference to a key of a Secret in the same namespace. Only pods mount it; the operator never reads it. */
@@ -96,10 +96,10 @@ const envVar = withRules(
       .max(253)
       .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/)
       .describe('Name of the variable.'),
-    value: z.string().max(4096).optional().describe('Its value.'),
+    value: z.string().max(4096).optional().describe('Value of the variable.'),
     valueFrom: opaque
       .optional()
-      .describe('Where its value comes from, as in a Pod: `secretKeyRef`, `configMapKeyRef`, `fieldRef`, …'),
+      .describe('Source of the value, as in a Pod: `secretKeyRef`, `configMapKeyRef`, `fieldRef`, …'),
   }),
   [
     {
@@ -132,7 +132,7 @@ export const toleration = z.object({
     .min(0)
     .max(2147483647)
     .optional()
-    .describe('How long to stay, with `NoExecute`.'),
+    .describe('How long the pod stays on the node, with `NoExecute`.'),
 });
 
 export type EnvVar = z.infer<typeof envVar>;

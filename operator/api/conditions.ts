@@ -39,18 +39,18 @@ function all<const R extends readonly Reason[], const P extends Polarity>(
   return Object.fromEntries(reasons.map((reason) => [reason, polarity])) as Record<R[number], P>;
 }
 
-const RECONCILING =
-  'The operator, or Kubernetes, is still working towards the spec (kstatus: in progress). False when settled.';
-const STALLED = 'Nothing will change until someone acts (kstatus: failed). The message says what to do.';
+const RECONCILING = 'The operator or Kubernetes is still working towards the spec (kstatus: in progress).';
+const STALLED = 'A user has to act (kstatus: failed). The message has the remedy.';
 
 /** Conditions of an InferenceModel. */
 export const MODEL_CONDITIONS = {
   Ready: {
-    meaning: 'The model is as its spec wants it. A model that sleeps at zero, or is suspended, is Ready.',
+    meaning:
+      'The model is in its desired state. A model that sleeps at zero replicas or is suspended is Ready.',
     reasons: all(MODEL_SUMMARY, 'Any'),
   },
   Available: {
-    meaning: 'A request now would be answered, by waking the model if need be.',
+    meaning: 'A request would be answered now, if necessary by waking the model.',
     reasons: {
       EnginesReady: 'True',
       // True if a request wakes the model, because requests then wait. Otherwise False.
@@ -61,22 +61,22 @@ export const MODEL_CONDITIONS = {
     },
   },
   Accepted: {
-    meaning: 'The pool takes the model: namespace, names, budget and spec.',
+    meaning: 'The pool accepts the model: namespace, names, budget and spec.',
     reasons: { Accepted: 'True', ...all(BLOCKERS, 'False') },
   },
   MemoryFit: {
-    meaning: 'The memory plan says that the model fits into the accelerators of a replica.',
+    meaning: 'According to the memory plan, the model fits into the accelerators of a replica.',
     reasons: { Fits: 'True', DoesNotFit: 'False', UnknownModel: 'Unknown' },
   },
   ScalingReady: {
-    meaning: 'What spec.scaling asks for is in force.',
+    meaning: 'spec.scaling is in force.',
     reasons: {
       ...all(SCALERS, 'True'),
       ...all(SCALING_PROBLEMS, 'False'),
     },
   },
   CacheReady: {
-    meaning: 'The response cache is as the spec wants it for this model. One that is off is.',
+    meaning: 'The response cache of this model is in its desired state, which may be disabled.',
     reasons: { CacheReady: 'True', CacheUnavailable: 'False', Disabled: 'True' },
   },
   Reconciling: { meaning: RECONCILING, reasons: all(MODEL_SUMMARY, 'Any') },
@@ -87,15 +87,15 @@ export const MODEL_CONDITIONS = {
 export const POOL_CONDITIONS = {
   Ready: {
     meaning:
-      'Routers and cache are as the spec wants them. Requests reach the models while RouterReady is True.',
+      'Routers and cache are in their desired state. Requests reach the models while RouterReady is True.',
     reasons: all(POOL_SUMMARY, 'Any'),
   },
   RouterReady: {
-    meaning: 'At least one router serves.',
+    meaning: 'At least one router is ready.',
     reasons: { RoutersReady: 'True', ...all(['RoutersStarting', ...ROUTER_PROBLEMS], 'False') },
   },
   CacheReady: {
-    meaning: 'The response cache is as the spec wants it. One that is off is.',
+    meaning: 'The response cache is in its desired state, which may be disabled.',
     reasons: {
       ...all(['CacheReady', 'Disabled', 'External'], 'True'),
       ...all(['CacheStarting', ...CACHE_PROBLEMS], 'False'),

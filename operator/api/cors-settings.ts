@@ -24,39 +24,44 @@ export const corsSettings = withRules(
       .max(64)
       .meta(SET)
       .describe(
-        'Origins whose pages may read answers, such as `https://app.example.com`; `https://*.example.com` stands for all below, `*` for every one.',
+        'Origins whose pages may read responses, such as `https://app.example.com`. `https://*.example.com` matches all subdomains, `*` all origins.',
       ),
     allowCredentials: z
       .boolean()
       .default(false)
-      .describe('Whether browsers may send cookies and the like. API keys need it not.'),
+      .describe('Whether browsers may send credentials such as cookies. Not needed for API keys.'),
     allowMethods: z
       .array(z.enum(['*', 'GET', 'HEAD', 'POST']))
       .min(1)
       .max(4)
       .default(['*'])
       .meta(SET)
-      .describe('Methods that pages may use; `*` for all that the router serves.'),
+      .describe('Methods that pages may use. `*` matches all methods of the router.'),
     allowHeaders: z
       .array(headerName)
       .min(1)
       .max(64)
       .default(['*'])
       .meta(SET)
-      .describe('Headers that pages may send; `*` for those that a browser asks for.'),
+      .describe('Headers that pages may send. `*` matches all that the browser requests.'),
     exposeHeaders: z
       .array(headerName)
       .max(64)
       .default(['X-Request-Id', 'X-Cache', 'X-Degraded', 'Retry-After'])
       .meta(SET)
-      .describe('Headers of answers that pages may read, beside those that browsers always show.'),
-    maxAge: z.int().min(1).max(86_400).default(5).describe('Seconds for which browsers may remember this.'),
+      .describe('Response headers that pages may read, in addition to those that are always readable.'),
+    maxAge: z
+      .int()
+      .min(1)
+      .max(86_400)
+      .default(5)
+      .describe('How long browsers may cache a preflight response, in seconds.'),
   }),
   [
     {
       rule: '!self.allowCredentials || self.allowOrigins.all(origin, origin != "*")',
       problem: 'allowCredentials with the origin * lets every page act with the cookies of its visitors',
-      remedy: 'list the origins, or leave allowCredentials out',
+      remedy: 'list the origins, or omit allowCredentials',
       fieldPath: '.allowCredentials',
       reason: 'FieldValueForbidden',
       holds: (self) => !self.allowCredentials || !self.allowOrigins.includes('*'),

@@ -68,7 +68,7 @@ export function customResourceDefinitions(): CustomResourceDefinition[] {
 function inferencePoolCrd(): CustomResourceDefinition {
   const schema = kindSchema({
     description:
-      'InferencePool is a slice of accelerators for language models, with the router and the response cache in front of them.',
+      'InferencePool is a slice of accelerators for language models, with a router and a response cache in front of them.',
     spec: inferencePoolSpec,
     status: inferencePoolStatus,
     namePattern: POOL_NAME_PATTERN,
@@ -92,7 +92,7 @@ function inferencePoolCrd(): CustomResourceDefinition {
 
 function inferenceModelCrd(): CustomResourceDefinition {
   const schema = kindSchema({
-    description: 'InferenceModel is a language model that a team wants served from an InferencePool.',
+    description: 'InferenceModel is a language model that a team wants to serve from an InferencePool.',
     spec: inferenceModelSpec,
     status: inferenceModelStatus,
     namePattern: MODEL_NAME_PATTERN,
@@ -167,8 +167,8 @@ function kindSchema(kind: {
           name: { type: 'string', maxLength: MAX_NAME_LENGTH, pattern: kind.namePattern.source },
         },
       },
-      spec: { ...structuralSchema(kind.spec), description: 'What is wanted.' },
-      status: { ...structuralSchema(kind.status), description: 'What is, written by the operator.' },
+      spec: { ...structuralSchema(kind.spec), description: 'Desired state.' },
+      status: { ...structuralSchema(kind.status), description: 'Observed state, written by the operator.' },
     },
   };
 }

@@ -12,8 +12,8 @@ const extraArg = withRules(z.string().min(1).max(1024), [
   {
     // Not with split, because the API server cannot bound the length of the items and so rejects the estimated cost.
     rule: "!self.matches('^-[^= ]* ')",
-    problem: 'a flag and its value are one item here, which vLLM takes for the name of a flag',
-    remedy: 'join them with = or make them two items',
+    problem: 'a flag and its value are one item, which vLLM would parse as the name of a flag',
+    remedy: 'join them with =, or split them into two items',
     holds: (self) => !/^-[^= ]* /.test(self),
   },
 ]);
@@ -40,7 +40,7 @@ export const engineSettings = z.object({
     .max(512)
     .optional()
     .describe(
-      "Engine image. The version decides which flags exist: it is read from the tag of vLLM's own images and their mirrors (`…/vllm/vllm-openai`, `…-rocm`, `…-cpu`); others need `version`. A model that names an image inherits neither `version` nor `command`.",
+      'Engine image. Its vLLM version determines which flags exist. It is read from the tag of official vLLM images and their mirrors (`…/vllm/vllm-openai`, `…-rocm`, `…-cpu`); other images need `version`. A model that sets an image inherits neither `version` nor `command`.',
     ),
   command: z
     .array(z.string().min(1).max(512))
@@ -49,16 +49,16 @@ export const engineSettings = z.object({
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .optional()
     .describe(
-      'Command of an image whose entry point is not `vllm serve`, such as `[vllm, serve]`. The arguments of `vllm serve` follow it, the model first.',
+      'Command for an image whose entry point is not `vllm serve`, such as `[vllm, serve]`. The arguments of `vllm serve` are appended, the model first.',
     ),
   version: z
     .string()
     .min(1)
     .max(32)
-    .regex(/^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/, 'write a version of vLLM, such as v0.28.0')
+    .regex(/^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/, 'use a vLLM version such as v0.28.0')
     .optional()
     .describe(
-      'vLLM version of an image whose tag does not tell it, such as a digest, a private build or one of a vendor.',
+      'vLLM version of an image whose tag does not contain it, such as a digest, a private build or a vendor build.',
     ),
   ...shapeOf(SETTINGS),
   startupTimeout: duration
@@ -69,7 +69,7 @@ export const engineSettings = z.object({
   ])
     .optional()
     .describe(
-      'Further `vllm serve` arguments. One that repeats a typed setting is an error. Pool and model are merged by flag: a flag of the model replaces that of the pool, with its values.',
+      'Additional `vllm serve` arguments. One that repeats a typed setting is an error. Pool and model are merged by flag: a flag of the model replaces that of the pool, with its values.',
     ),
   env: envVars.optional().describe('Environment variables of the engine. Pool and model are merged by name.'),
 });

@@ -19,27 +19,32 @@ export const inferenceModelSpec = withRules(
         namespace: dnsLabel
           .optional()
           .describe(
-            'Its namespace, which must allow that of the model. Default: the namespace of the model.',
+            'Namespace of the pool. The pool must allow the namespace of the model. Default: the namespace of the model.',
           ),
       })
-      .describe('The pool that serves the model. A change moves the model.'),
-    model: modelSettings.describe('What is served. A change rolls the pods.'),
+      .describe('The pool that serves the model. A change moves the model to another pool.'),
+    model: modelSettings.describe('The model to serve. A change causes a rollout.'),
     engine: engineSettings
       .optional()
-      .describe('Engine settings, field by field over those of the pool. A change rolls the pods.'),
+      .describe(
+        'Engine settings, which override those of the pool field by field. A change causes a rollout.',
+      ),
     scaling: scalingSettings
       .optional()
-      .describe('Exactly one form: `replicas`, or the others. Unset: one replica.'),
-    responseCache: cacheOverrides.optional().describe("Changes to the pool's response cache."),
+      .describe('Either `replicas` or the other fields. Default: one replica.'),
+    responseCache: cacheOverrides.optional().describe("Overrides of the pool's response cache."),
     priority: z
       .int()
       .min(-1000000)
       .max(1000000)
       .default(0)
-      .describe('Higher keeps or gets accelerators first.'),
-    admission: admissionOverrides.optional().describe("Changes to the pool's admission rules."),
+      .describe('Models with higher priority get and keep accelerators first.'),
+    admission: admissionOverrides.optional().describe("Overrides of the pool's admission rules."),
     template: podTemplate.optional().describe('Changes to the engine pods.'),
-    suspend: z.boolean().default(false).describe('Zero replicas and 503 with a reason; nothing is deleted.'),
+    suspend: z
+      .boolean()
+      .default(false)
+      .describe('Whether to scale to zero and respond with 503. Nothing is deleted.'),
   }),
   [
     {
@@ -48,7 +53,7 @@ export const inferenceModelSpec = withRules(
         '!has(self.model.servedNames) || ' +
         'self.engine.lora.adapters.all(adapter, !(adapter.name in self.model.servedNames))',
       problem: 'a LoRA adapter has the name of the model',
-      remedy: 'give the adapter another name, or remove the name from model.servedNames',
+      remedy: 'rename the adapter, or remove the name from model.servedNames',
       fieldPath: '.model.servedNames',
       holds: ({ engine, model }) =>
         (engine?.lora?.adapters ?? []).every((adapter) => !model.servedNames?.includes(adapter.name)),
@@ -59,19 +64,19 @@ export const inferenceModelSpec = withRules(
 export const MODEL_STATES = ['Idle', 'Starting', 'Serving', 'Draining', 'Suspended'] as const;
 
 const plan = z.object({
-  weightsGiB: decimal.describe('Weights on one accelerator.'),
-  kvCacheGiB: decimal.describe('KV cache on one accelerator.'),
-  kvCacheTokens: z.int().min(0).describe('Tokens that the KV cache of a replica holds.'),
-  sequencesAtFullLength: decimal.describe('Sequences of maxModelLen tokens that fit at once.'),
+  weightsGiB: decimal.describe('Weights on one accelerator, in GiB.'),
+  kvCacheGiB: decimal.describe('KV cache on one accelerator, in GiB.'),
+  kvCacheTokens: z.int().min(0).describe('Capacity of the KV cache of a replica, in tokens.'),
+  sequencesAtFullLength: decimal.describe('Number of sequences of maxModelLen tokens that fit at once.'),
 });
 
 const coldStart = z.object({
-  detect: duration.optional().describe('From the held request to the scaled Deployment.'),
-  schedule: duration.optional().describe('Until the pod had a node.'),
-  pull: duration.optional().describe('Until the container ran.'),
-  load: duration.optional().describe('Until the engine answered.'),
-  ready: duration.optional().describe('Until the router had the endpoint.'),
-  firstByte: duration.optional().describe('Until the first byte of the answer.'),
+  detect: duration.optional().describe('From the first waiting request until the Deployment was scaled.'),
+  schedule: duration.optional().describe('Until the pod was scheduled.'),
+  pull: duration.optional().describe('Until the container was running.'),
+  load: duration.optional().describe('Until the engine was ready.'),
+  ready: duration.optional().describe('Until the routers had the endpoint.'),
+  firstByte: duration.optional().describe('Until the first byte of the response.'),
 });
 
 export const inferenceModelStatus = z.object({
@@ -80,17 +85,17 @@ export const inferenceModelStatus = z.object({
     .min(0)
     .optional()
     .describe('Generation of the spec that this status describes.'),
-  conditions: conditions.optional().describe('What holds and what does not, and why.'),
-  state: z.enum(MODEL_STATES).optional().describe('What the model does now.'),
-  replicas: z.int().min(0).optional().describe('Pods.'),
-  readyReplicas: z.int().min(0).optional().describe('Pods that serve.'),
-  desiredReplicas: z.int().min(0).optional().describe('Pods that there should be.'),
+  conditions: conditions.optional().describe('Conditions of the model.'),
+  state: z.enum(MODEL_STATES).optional().describe('Lifecycle state of the model.'),
+  replicas: z.int().min(0).optional().describe('Number of pods.'),
+  readyReplicas: z.int().min(0).optional().describe('Number of ready pods.'),
+  desiredReplicas: z.int().min(0).optional().describe('Desired number of pods.'),
   queuePosition: z
     .int()
     .min(1)
     .optional()
     .describe(
-      'Place among the models that wait for accelerators of the pool; 1 is next. Absent when it does not wait.',
+      'Position among the models that wait for accelerators of the pool; 1 is next. Absent if the model does not wait.',
     ),
   schedule: z
     .object({
@@ -100,20 +105,20 @@ export const inferenceModelStatus = z.object({
         .max(64)
         .meta({ format: 'date-time' })
         .optional()
-        .describe('When the bounds change next.'),
+        .describe('Next time at which a schedule changes the bounds.'),
     })
     .optional()
-    .describe('What `scaling.schedules` do now.'),
+    .describe('State of `scaling.schedules`.'),
   selector: z
     .string()
     .max(1024)
     .optional()
     .describe('Label selector of the engine pods, for the scale subresource.'),
   url: z.string().max(2048).optional().describe('Base URL of the OpenAI API that serves the model.'),
-  accelerators: z.int().min(0).optional().describe('Accelerators that its pods hold.'),
-  hourlyCost: decimal.optional().describe('Price of the accelerators held, per hour.'),
-  plan: plan.optional().describe('What the memory plan expects of one replica.'),
-  coldStart: coldStart.optional().describe('How long each part of the last cold start took.'),
+  accelerators: z.int().min(0).optional().describe('Number of accelerators that the pods use.'),
+  hourlyCost: decimal.optional().describe('Price of the used accelerators, per hour.'),
+  plan: plan.optional().describe('Memory plan of one replica.'),
+  coldStart: coldStart.optional().describe('Duration of each phase of the last cold start.'),
 });
 
 export type InferenceModelSpec = z.infer<typeof inferenceModelSpec>;

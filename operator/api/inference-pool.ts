@@ -20,29 +20,35 @@ const capacity = z.object({
     .min(0)
     .max(100000)
     .optional()
-    .describe('Accelerators that the pool may hold at once. Unset: no budget.'),
+    .describe('Budget: number of accelerators that the pool may use at once. If unset, there is no limit.'),
   namespaceQuotas: z
     .array(
       z.object({
         namespace: dnsLabel.describe('The namespace.'),
-        accelerators: z.int().min(0).max(100000).describe('Accelerators that its models may hold at once.'),
+        accelerators: z
+          .int()
+          .min(0)
+          .max(100000)
+          .describe('Number of accelerators that models of the namespace may use at once.'),
       }),
     )
     .max(256)
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] })
     .optional()
-    .describe('Shares of single namespaces. A namespace without one is bound by the budget only.'),
+    .describe('Quotas of namespaces. A namespace without a quota is limited only by the budget.'),
   modelsPerNamespace: z
     .int()
     .min(1)
     .max(5000)
     .default(250)
-    .describe('Models that one namespace may have in the pool, asleep and suspended ones included.'),
+    .describe(
+      'Number of models that a namespace may have in the pool, including sleeping and suspended ones.',
+    ),
   overcommit: z
     .boolean()
     .default(false)
     .describe(
-      'false: a model is charged its maximum when accepted. true: charged what runs, and priority decides who wakes.',
+      'false: accepted models are charged for their maximum of replicas. true: they are charged for running replicas, and priority decides which models wake.',
     ),
 });
 
@@ -51,13 +57,13 @@ const allowedNamespaces = withRules(
     from: z
       .enum(['Same', 'All', 'Selector'])
       .default('Same')
-      .describe('`Same`: the namespace of the pool. `Selector`: those that `selector` matches.'),
+      .describe('`Same`: only the namespace of the pool. `Selector`: namespaces that match `selector`.'),
     selector: labelSelector.optional().describe('Labels of namespaces, with `from: Selector`.'),
   }),
   [
     {
       rule: "(self.from == 'Selector') == has(self.selector)",
-      problem: 'from: Selector and selector need each other',
+      problem: 'from: Selector requires selector, and the other way round',
       remedy: 'set both, or remove selector',
       fieldPath: '.selector',
       holds: (self) => (self.from === 'Selector') === (self.selector !== undefined),
@@ -70,20 +76,20 @@ const celSize = (field: string) => `(has(self.engine.${field}) ? self.engine.${f
 export const inferencePoolSpec = withRules(
   z.object({
     accelerator: acceleratorSettings.describe('The accelerators of one replica.'),
-    capacity: capacity.prefault({}).describe('How many accelerators the pool may hold.'),
+    capacity: capacity.prefault({}).describe('Limits of accelerators and models.'),
     allowedNamespaces: allowedNamespaces
       // Complete, because the API server checks a default against the rules before it fills in nested defaults.
       .prefault({ from: 'Same' })
       .describe('Namespaces whose models may refer to this pool.'),
     engine: engineSettings.optional().describe('Engine settings that the models of the pool inherit.'),
     router: routerSettings.prefault({}).describe('The router in front of the models.'),
-    responseCache: cacheSettings.prefault({}).describe('The cache of whole answers, shared by the routers.'),
+    responseCache: cacheSettings.prefault({}).describe('The cache of responses, shared by the routers.'),
     admission: admissionSettings.prefault({}).describe('What happens to requests that have to wait.'),
     userIds: z
       .enum(['Fixed', 'Platform'])
       .default('Fixed')
       .describe(
-        'Who chooses user and group of engines, routers and Redis. `Fixed`: the operator, as the images have them. `Platform`: they are left out, for platforms that assign them, such as OpenShift with the SCC restricted-v2.',
+        'What sets user and group IDs of engines, routers and Redis. `Fixed`: the operator, to match the images. `Platform`: the platform, for example OpenShift with the SCC restricted-v2.',
       ),
   }),
   [
@@ -91,7 +97,7 @@ export const inferencePoolSpec = withRules(
       rule: `!has(self.engine) || ${['tensorParallelSize', 'pipelineParallelSize', 'dataParallelSize'].map(celSize).join(' * ')} <= ${CEL_REPLICA_ACCELERATORS}`,
       problem:
         'tensorParallelSize * pipelineParallelSize * dataParallelSize exceeds the accelerators of a replica',
-      remedy: 'lower the sizes, or take more accelerators in accelerator.type',
+      remedy: 'lower the sizes, or use more accelerators in accelerator.type',
       fieldPath: '.engine',
       holds: ({ engine, accelerator }) =>
         engine === undefined ||
@@ -109,13 +115,13 @@ export const inferencePoolStatus = z.object({
     .min(0)
     .optional()
     .describe('Generation of the spec that this status describes.'),
-  conditions: conditions.optional().describe('What holds and what does not, and why.'),
+  conditions: conditions.optional().describe('Conditions of the pool.'),
   url: z.string().max(2048).optional().describe('Base URL of the OpenAI API inside the cluster.'),
-  models: z.int().min(0).optional().describe('Models that this pool has accepted.'),
-  accelerators: z.int().min(0).optional().describe('Accelerators that its pods hold.'),
-  routerReplicas: z.int().min(0).optional().describe('Router pods.'),
-  readyRouterReplicas: z.int().min(0).optional().describe('Router pods that serve.'),
-  hourlyCost: decimal.optional().describe('Price of the accelerators held, per hour.'),
+  models: z.int().min(0).optional().describe('Number of models that the pool has accepted.'),
+  accelerators: z.int().min(0).optional().describe('Number of accelerators that engine pods use.'),
+  routerReplicas: z.int().min(0).optional().describe('Number of router pods.'),
+  readyRouterReplicas: z.int().min(0).optional().describe('Number of ready router pods.'),
+  hourlyCost: decimal.optional().describe('Price of the used accelerators, per hour.'),
 });
 
 export type InferencePoolSpec = z.infer<typeof inferencePoolSpec>;

@@ -14,7 +14,7 @@ const SOURCE_REMEDY =
 const REVISION_PATTERN = '^hf://[-A-Za-z0-9._]+/[-A-Za-z0-9._]+[@:]\\S+$';
 const WITH_REVISION = new RegExp(REVISION_PATTERN);
 const REVISION_PROBLEM = 'has a revision in it';
-const REVISION_REMEDY = 'write hf://org/name and put what follows the name into model.revision';
+const REVISION_REMEDY = 'use hf://org/name, and move the rest to model.revision';
 const cel = (pattern: string): string => pattern.replaceAll('\\', '\\\\');
 
 const source = withRules(z.string().min(1).max(1024), [
@@ -33,30 +33,32 @@ const source = withRules(z.string().min(1).max(1024), [
 
 const claim = withRules(
   z.object({
-    claimName: objectName.optional().describe('An existing claim. Unset: the operator makes one of `size`.'),
-    size: quantity.optional().describe('Size of the claim that the operator makes.'),
+    claimName: objectName
+      .optional()
+      .describe('An existing claim. If unset, the operator creates one of `size`.'),
+    size: quantity.optional().describe('Size of the claim that the operator creates.'),
     storageClassName: objectName
       .optional()
-      .describe('StorageClass of the claim that the operator makes. Default: that of the cluster.'),
+      .describe('StorageClass of the claim that the operator creates. Default: that of the cluster.'),
     accessModes: z
       .array(z.enum(['ReadWriteOnce', 'ReadWriteMany', 'ReadOnlyMany', 'ReadWriteOncePod']))
       .max(4)
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional()
       .describe(
-        'Access modes of the claim that the operator makes. Several replicas on several nodes need `ReadWriteMany`.',
+        'Access modes of the claim that the operator creates. Several replicas on several nodes need `ReadWriteMany`.',
       ),
   }),
   [
     {
       rule: 'has(self.claimName) != has(self.size)',
-      problem: 'exactly one of claimName and size is needed',
-      remedy: 'name an existing claim, or give the size of one that the operator makes',
+      problem: 'exactly one of claimName and size is required',
+      remedy: 'set claimName to an existing claim, or set the size of a new one',
       holds: (self) => (self.claimName !== undefined) !== (self.size !== undefined),
     },
     {
       rule: '!has(self.claimName) || !(has(self.storageClassName) || has(self.accessModes))',
-      problem: 'storageClassName and accessModes are those of a claim that the operator makes',
+      problem: 'storageClassName and accessModes apply only to a claim that the operator creates',
       remedy: 'remove them, or remove claimName',
       fieldPath: '.claimName',
       reason: 'FieldValueForbidden',
@@ -74,7 +76,7 @@ const claim = withRules(
         'has(self.accessModes) == has(oldSelf.accessModes) && ' +
         '(!has(self.accessModes) || self.accessModes == oldSelf.accessModes))',
       problem: 'storageClassName and accessModes of a claim cannot change',
-      remedy: 'keep them, or remove the cache, wait until the claim is gone, and set it again',
+      remedy: 'keep them, or remove the cache, wait until the claim is deleted, and set it again',
       reason: 'FieldValueForbidden',
     },
   ],
@@ -91,7 +93,7 @@ const modelCache = withRules(
   [
     {
       rule: 'has(self.pvc) != has(self.emptyDir)',
-      problem: 'exactly one of pvc and emptyDir is needed',
+      problem: 'exactly one of pvc and emptyDir is required',
       remedy: 'keep one of them, or remove cache',
       holds: (self) => (self.pvc !== undefined) !== (self.emptyDir !== undefined),
     },
@@ -99,7 +101,7 @@ const modelCache = withRules(
 );
 
 const modelFacts = z.object({
-  parametersBillions: decimal.describe('Parameters, in 10^9.'),
+  parametersBillions: decimal.describe('Number of parameters, in 10^9.'),
   weightsGiB: decimal
     .optional()
     .describe('Size of the weights, if it does not follow from parameters and data type.'),
@@ -110,7 +112,7 @@ const modelFacts = z.object({
     .max(4096)
     .describe('`num_attention_heads`. The tensor-parallel size must divide it.'),
   kvHeads: z.int().min(1).max(4096).describe('`num_key_value_heads`.'),
-  headDim: z.int().min(1).max(4096).describe('`head_dim`, or hidden size by attention heads.'),
+  headDim: z.int().min(1).max(4096).describe('`head_dim`, or hidden size divided by attention heads.'),
   maxPositionEmbeddings: z
     .int()
     .min(1)
@@ -147,8 +149,8 @@ export const modelSettings = withRules(
     trustRemoteCode: z
       .boolean()
       .default(false)
-      .describe('Run code that comes with the model, in the engine pod.'),
-    cache: modelCache.optional().describe('Where downloaded weights are kept. Default: `emptyDir`.'),
+      .describe('Whether to run code from the model repository in the engine pod.'),
+    cache: modelCache.optional().describe('Where downloaded weights are stored. Default: `emptyDir`.'),
     servedNames: z
       .array(servedName)
       .min(1)
@@ -158,14 +160,12 @@ export const modelSettings = withRules(
       .describe('Names in the OpenAI API, unique in the pool. Default: the name of the InferenceModel.'),
     facts: modelFacts
       .optional()
-      .describe(
-        'Shape of a model that the catalog does not know, from its config.json, for the memory plan.',
-      ),
+      .describe('Shape of a model that is not in the catalog, from its config.json, for the memory plan.'),
   }),
   [
     {
       rule: "!has(self.revision) || self.source.startsWith('hf://')",
-      problem: 'revision belongs to hf:// sources',
+      problem: 'only hf:// sources have a revision',
       remedy: 'remove revision, or put the version into the path of source',
       fieldPath: '.revision',
       reason: 'FieldValueForbidden',

@@ -14,8 +14,8 @@ const same = (...names: string[]): Record<string, PodFieldAnswer> =>
 const no = (refused: string, instead: string): PodFieldAnswer => ({ refused, instead });
 
 const HOST = no(
-  'it would show the node and the pods of others',
-  'remove it: engines need nothing of the node',
+  'it would expose the node and the pods of others',
+  'remove it; engines do not need access to the node',
 );
 const POOL = 'set it in accelerator of the InferencePool';
 
@@ -25,48 +25,45 @@ const POD_SPEC: Readonly<Record<string, PodFieldAnswer>> = {
   ...same('schedulerName', 'securityContext', 'serviceAccountName', 'tolerations'),
   ...same('topologySpreadConstraints', 'volumes'),
   activeDeadlineSeconds: no(
-    'Deployments do not admit it',
-    'use scaling.schedules or suspend to stop a model at a time',
+    'Deployments do not support it',
+    'use scaling.schedules or suspend to stop a model',
   ),
   containers: no(
-    'the engine is the only container that ends with its pod',
-    'use template.initContainers, with restartPolicy: Always for a sidecar; the fields of the engine are in the table of Container',
+    'the pod has only the engine container',
+    'use template.initContainers, with restartPolicy: Always for a sidecar; for the engine container, see the table Container',
   ),
-  enableServiceLinks: no('a Service named vllm would set VLLM_PORT', 'remove it: it is always false'),
-  ephemeralContainers: no('a template cannot have them', 'use kubectl debug on a running pod'),
+  enableServiceLinks: no('a Service named vllm would set VLLM_PORT', 'remove it; it is always false'),
+  ephemeralContainers: no('pod templates do not support them', 'use kubectl debug on a running pod'),
   hostIPC: HOST,
   hostNetwork: HOST,
   hostPID: HOST,
-  hostname: no('every replica would have the same', 'reach the model through its pool'),
-  hostnameOverride: no('every replica would have the same', 'reach the model through its pool'),
-  nodeName: no('it goes past the scheduler', 'use template.nodeSelector'),
+  hostname: no('all replicas would have the same', 'use the router of the pool to reach the model'),
+  hostnameOverride: no('all replicas would have the same', 'use the router of the pool to reach the model'),
+  nodeName: no('it bypasses the scheduler', 'use template.nodeSelector'),
   os: no('vLLM runs on Linux', 'remove it'),
-  overhead: no('Kubernetes takes it from the RuntimeClass', 'use template.runtimeClassName'),
-  preemptionPolicy: no('Kubernetes takes it from the PriorityClass', 'use template.priorityClassName'),
-  priority: no('Kubernetes takes it from the PriorityClass', 'use template.priorityClassName'),
+  overhead: no('Kubernetes sets it from the RuntimeClass', 'use template.runtimeClassName'),
+  preemptionPolicy: no('Kubernetes sets it from the PriorityClass', 'use template.priorityClassName'),
+  priority: no('Kubernetes sets it from the PriorityClass', 'use template.priorityClassName'),
   readinessGates: no(
-    'an engine that only the router reaches is ready when it answers',
-    'remove it; webhooks that add some go on working',
+    'only routers reach an engine, so its readiness probe is sufficient',
+    'remove it; gates that webhooks add still work',
   ),
-  resourceClaims: no('accelerators come from the pool, by extended resources', POOL),
+  resourceClaims: no('accelerators are extended resources, which the pool sets', POOL),
   resources: { use: 'spec.template.resources' },
-  restartPolicy: no('what ended is started again', 'remove it'),
-  schedulingGates: no(
-    'a cold start would wait for whoever removes them',
-    'use capacity of the InferencePool',
-  ),
-  schedulingGroup: no('a replica is one pod', 'use template.schedulerName for another scheduler'),
-  serviceAccount: no('it is the old name of serviceAccountName', 'use template.serviceAccountName'),
-  setHostnameAsFQDN: no('nothing reaches engines by name', 'remove it'),
+  restartPolicy: no('containers are always restarted', 'remove it'),
+  schedulingGates: no('a cold start would wait until they are removed', 'use capacity of the InferencePool'),
+  schedulingGroup: no('a replica is one pod', 'use template.schedulerName to use another scheduler'),
+  serviceAccount: no('it is a deprecated alias of serviceAccountName', 'use template.serviceAccountName'),
+  setHostnameAsFQDN: no('engines are not reached by name', 'remove it'),
   shareProcessNamespace: no(
     'a sidecar could read the memory of the engine',
-    'let a sidecar speak to the engine at localhost:8000',
+    'let the sidecar use the engine at localhost:8000',
   ),
-  subdomain: no('nothing reaches engines by name', 'reach the model through its pool'),
-  terminationGracePeriodSeconds: no('it follows from the time to drain', 'use engine.drainTimeout'),
+  subdomain: no('engines are not reached by name', 'use the router of the pool to reach the model'),
+  terminationGracePeriodSeconds: no('it is derived from the drain timeout', 'use engine.drainTimeout'),
 };
 
-const PROBE = no('probes follow vLLM', 'use engine.startupTimeout for slow starts');
+const PROBE = no('the operator sets probes for vLLM', 'use engine.startupTimeout for slow starts');
 
 /** Fields of the engine container. */
 const CONTAINER: Readonly<Record<string, PodFieldAnswer>> = {
@@ -75,22 +72,22 @@ const CONTAINER: Readonly<Record<string, PodFieldAnswer>> = {
   command: { use: 'spec.engine.command' },
   image: { use: 'spec.engine.image' },
   securityContext: { use: 'spec.template.securityContext' },
-  lifecycle: no('the engine leaves the routes and drains before it ends', 'use engine.drainTimeout'),
+  lifecycle: no('the operator uses it to drain the engine', 'use engine.drainTimeout'),
   livenessProbe: PROBE,
   readinessProbe: PROBE,
   startupProbe: PROBE,
-  name: no('the operator looks for the container engine', 'remove it'),
-  ports: no('routers reach engines at port 8000', 'give a sidecar the ports that it needs'),
-  resizePolicy: no('vLLM takes its memory at the start', 'remove it: changed resources roll the pods'),
-  restartPolicy: no('what ended is started again', 'remove it'),
-  restartPolicyRules: no('what ended is started again', 'remove it'),
+  name: no('the operator expects the name engine', 'remove it'),
+  ports: no('routers reach engines on port 8000', 'set ports only for sidecars'),
+  resizePolicy: no('vLLM allocates its memory at start', 'remove it; changed resources cause a rollout'),
+  restartPolicy: no('containers are always restarted', 'remove it'),
+  restartPolicyRules: no('containers are always restarted', 'remove it'),
   stdin: no('vLLM reads no input', 'remove it'),
   stdinOnce: no('vLLM reads no input', 'remove it'),
   tty: no('vLLM needs no terminal', 'remove it'),
-  terminationMessagePath: no('the operator reads it for the status', 'remove it'),
-  terminationMessagePolicy: no('the operator reads it for the status', 'remove it'),
+  terminationMessagePath: no('the operator reads it for its status', 'remove it'),
+  terminationMessagePolicy: no('the operator reads it for its status', 'remove it'),
   volumeDevices: no('vLLM reads files, not block devices', 'mount the volume with template.volumeMounts'),
-  workingDir: no('vLLM takes absolute paths', 'write paths in full'),
+  workingDir: no('vLLM gets absolute paths', 'use absolute paths'),
 };
 
 const sameSecurity = (...names: string[]): Record<string, PodFieldAnswer> =>
@@ -100,9 +97,9 @@ const POD_SECURITY_CONTEXT: Readonly<Record<string, PodFieldAnswer>> = {
   ...sameSecurity('fsGroup', 'fsGroupChangePolicy', 'runAsGroup', 'runAsUser', 'seLinuxChangePolicy'),
   ...sameSecurity('seLinuxOptions', 'supplementalGroups', 'supplementalGroupsPolicy'),
   appArmorProfile: no("the runtime's own profile applies", 'remove it'),
-  runAsNonRoot: no('it is always true', 'remove it, and name a user with runAsUser if the image has none'),
+  runAsNonRoot: no('it is always true', 'remove it, and set runAsUser if the image has no user'),
   seccompProfile: no('it is always RuntimeDefault', 'remove it'),
-  sysctls: no('vLLM needs none, and some reach beyond the pod', 'set them on the nodes'),
+  sysctls: no('vLLM needs none, and some affect more than the pod', 'set them on the nodes'),
   windowsOptions: no('vLLM runs on Linux', 'remove it'),
 };
 
@@ -121,6 +118,6 @@ export function refusedPodField(path: string): { reason: string; remedy: string 
   const answer = tables.find((table) => Object.hasOwn(table, name))?.[name];
   if (answer === undefined) return undefined;
   return 'use' in answer
-    ? { reason: 'it has another name here', remedy: `use ${answer.use.replace(/^spec\./, '')}` }
+    ? { reason: 'it has another name in InferenceModel', remedy: `use ${answer.use.replace(/^spec\./, '')}` }
     : { reason: answer.refused, remedy: answer.instead };
 }

@@ -49,7 +49,7 @@ const celNative = (field: string) => `(!has(self.${field}) || self.${field}.all(
 const resources = withRules(resourceRequirements, [
   {
     rule: `${celNative('requests')} && ${celNative('limits')}`,
-    problem: 'accelerators and other extended resources come from the pool',
+    problem: 'accelerators and other extended resources are set in the pool',
     remedy: 'remove them here, and choose a pool that has them in accelerator',
     reason: 'FieldValueForbidden',
     holds: (self) => [self.requests, self.limits].every((asked) => Object.keys(asked ?? {}).every(isNative)),
@@ -59,7 +59,7 @@ const resources = withRules(resourceRequirements, [
 const priorityClassName = withRules(objectName, [
   {
     rule: "!self.startsWith('system-')",
-    problem: 'classes that start with system- are those of the cluster itself',
+    problem: 'classes that start with system- are reserved for the cluster',
     remedy: 'use another PriorityClass',
     reason: 'FieldValueForbidden',
     holds: (self) => !self.startsWith('system-'),
@@ -80,18 +80,18 @@ export const SELINUX_TYPES = [
 ] as const;
 
 const securityContext = z.object({
-  runAsUser: id.min(1).optional().describe('User of the processes; never root.'),
-  runAsGroup: id.optional().describe('Their group.'),
+  runAsUser: id.min(1).optional().describe('User ID of the processes. Must not be root.'),
+  runAsGroup: id.optional().describe('Group ID of the processes.'),
   fsGroup: id.optional().describe('Group that owns the volumes.'),
   fsGroupChangePolicy: z
     .enum(['OnRootMismatch', 'Always'])
     .optional()
-    .describe('When the owner of the files is changed. Default `OnRootMismatch`.'),
-  supplementalGroups: supplementalGroups.optional().describe('Further groups of the processes.'),
+    .describe('When the group of the files is changed. Default `OnRootMismatch`.'),
+  supplementalGroups: supplementalGroups.optional().describe('Additional groups of the processes.'),
   supplementalGroupsPolicy: z
     .enum(['Merge', 'Strict'])
     .optional()
-    .describe('Whether the groups of the image count too.'),
+    .describe('Whether groups that the image defines are added.'),
   seLinuxOptions: z
     .object({
       level: z.string().min(1).max(128).optional().describe('SELinux level, such as `s0:c123,c456`.'),
@@ -123,39 +123,39 @@ const affinity = z.object({
             .min(1)
             .max(16)
             .meta({ 'x-kubernetes-list-type': 'atomic' })
-            .describe('Alternatives.'),
+            .describe('Alternative terms.'),
         })
         .optional()
-        .describe('What a node must have.'),
+        .describe('Required node properties.'),
       preferredDuringSchedulingIgnoredDuringExecution: list(16)
         .optional()
-        .describe('What a node should have.'),
+        .describe('Preferred node properties.'),
     })
     .optional()
-    .describe('Nodes, by their labels.'),
-  podAffinity: opaque.optional().describe('Pods to be near to.'),
-  podAntiAffinity: opaque.optional().describe('Pods to be away from.'),
+    .describe('Affinity to nodes, by label.'),
+  podAffinity: opaque.optional().describe('Affinity to other pods.'),
+  podAntiAffinity: opaque.optional().describe('Anti-affinity to other pods.'),
 });
 
 /** Fields to spread into the settings of each kind of pod. */
 export const POD_SETTINGS = {
-  labels: labels.optional().describe('Further labels of the pods.'),
+  labels: labels.optional().describe('Additional labels of the pods.'),
   annotations: annotations.optional().describe('Annotations of the pods.'),
   nodeSelector: labelMap
     .optional()
-    .describe('Labels of the nodes that may run the pods, besides what the pool selects.'),
+    .describe('Labels of the nodes that may run the pods, in addition to those that the pool selects.'),
   tolerations: z
     .array(toleration)
     .max(32)
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .optional()
-    .describe('Taints that the pods tolerate, besides those of the pool.'),
+    .describe('Tolerations of the pods, in addition to those of the pool.'),
   affinity: affinity
     .optional()
-    .describe('Affinity, as in a Pod; nodes of the accelerator stay a requirement of engines.'),
+    .describe('Affinity, as in a Pod. Engines still require nodes with the accelerator.'),
   topologySpreadConstraints: list(8)
     .optional()
-    .describe('How pods spread over nodes, as in a Pod. Default: over zones and hosts, where possible.'),
+    .describe('Topology spread of the pods, as in a Pod. Default: over zones and hosts if possible.'),
   priorityClassName: priorityClassName.optional().describe('PriorityClass of the pods.'),
   runtimeClassName: objectName.optional().describe('RuntimeClass of the pods.'),
   schedulerName: objectName.optional().describe('Scheduler of the pods.'),
@@ -169,16 +169,18 @@ export const POD_SETTINGS = {
     .enum(['Always', 'IfNotPresent', 'Never'])
     .optional()
     .describe('When the image is pulled. Default: that of Kubernetes.'),
-  hostAliases: list(16).optional().describe('Lines of /etc/hosts, as in a Pod.'),
-  dnsPolicy: z.enum(['ClusterFirst', 'Default', 'None']).optional().describe('Where names are resolved.'),
+  hostAliases: list(16).optional().describe('Entries of /etc/hosts, as in a Pod.'),
+  dnsPolicy: z.enum(['ClusterFirst', 'Default', 'None']).optional().describe('DNS policy, as in a Pod.'),
   dnsConfig: opaque.optional().describe('Resolver settings, as in a Pod.'),
-  hostUsers: z.boolean().optional().describe('`false`: a user namespace of its own for each pod.'),
+  hostUsers: z.boolean().optional().describe('`false`: each pod gets its own user namespace.'),
   securityContext: securityContext
     .optional()
-    .describe('Users and groups of the pods. All else is set so that the standard `restricted` admits them.'),
+    .describe(
+      'Users and groups of the pods. All other fields are set as the Pod Security Standard `restricted` requires.',
+    ),
   resources: resources
     .optional()
-    .describe('CPU, memory and ephemeral storage; accelerators come from the pool.'),
+    .describe('CPU, memory and ephemeral storage. Accelerators are set in the pool.'),
 } as const;
 
 const podSettings = z.object(POD_SETTINGS);

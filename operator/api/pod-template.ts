@@ -5,8 +5,8 @@ import { envVars, objectName, opaque } from './common.ts';
 import { POD_SETTINGS } from './pod-settings.ts';
 
 const environmentSource = z.object({
-  name: objectName.describe('Its name.'),
-  optional: z.boolean().optional().describe('Whether pods start without it.'),
+  name: objectName.describe('Name of the object.'),
+  optional: z.boolean().optional().describe('Whether pods may start without it.'),
 });
 
 const envFrom = withRules(
@@ -16,15 +16,15 @@ const envFrom = withRules(
       .max(253)
       .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/)
       .optional()
-      .describe('Text in front of every name.'),
+      .describe('Prefix of every variable name.'),
     secretRef: environmentSource.optional().describe('A Secret.'),
     configMapRef: environmentSource.optional().describe('A ConfigMap.'),
   }),
   [
     {
       rule: 'has(self.secretRef) != has(self.configMapRef)',
-      problem: 'exactly one of secretRef and configMapRef is needed',
-      remedy: 'keep one of them, and make a second item for the other',
+      problem: 'exactly one of secretRef and configMapRef is required',
+      remedy: 'keep one of them, and add a second item for the other',
       holds: (self) => (self.secretRef !== undefined) !== (self.configMapRef !== undefined),
     },
   ],
@@ -34,29 +34,31 @@ const opaqueList = (max: number) => z.array(opaque).max(max).meta({ 'x-kubernete
 
 export const podTemplate = z.object({
   ...POD_SETTINGS,
-  env: envVars.optional().describe('Environment variables; they win over those of `engine.env`.'),
+  env: envVars.optional().describe('Environment variables. They override those of `engine.env`.'),
   envFrom: z
     .array(envFrom)
     .max(16)
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .optional()
-    .describe('Secrets and ConfigMaps whose keys become environment variables; `env` wins.'),
-  volumes: opaqueList(32).optional().describe('Further volumes, as in a Pod.'),
+    .describe('Secrets and ConfigMaps whose keys become environment variables. `env` overrides them.'),
+  volumes: opaqueList(32).optional().describe('Additional volumes, as in a Pod.'),
   volumeMounts: opaqueList(32)
     .optional()
     .describe(
-      'Where the engine container mounts them, as in a Pod. One at /dev/shm or /tmp replaces the volume of the operator.',
+      'Mounts of the engine container, as in a Pod. A mount at /dev/shm or /tmp replaces the volume of the operator.',
     ),
   initContainers: opaqueList(8)
     .optional()
     .describe(
-      'Containers that run before the engine, as in a Pod; with `restartPolicy: Always` a sidecar that runs beside it. They may mount `home`, `tmp` and the volumes of the template.',
+      'Containers that run before the engine, as in a Pod, or as a sidecar with `restartPolicy: Always`. They may mount `home`, `tmp` and the volumes of the template.',
     ),
   serviceAccountName: objectName
     .optional()
-    .describe('ServiceAccount of the pods. Default: one without rights or token that the operator makes.'),
+    .describe(
+      'ServiceAccount of the pods. Default: one without permissions or token that the operator creates.',
+    ),
   automountServiceAccountToken: z
     .boolean()
     .optional()
-    .describe('Whether the pods get the token of that account. Default false.'),
+    .describe('Whether the token of the ServiceAccount is mounted. Default false.'),
 });

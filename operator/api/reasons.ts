@@ -8,119 +8,121 @@ export interface ReasonDoc {
 
 /** By reason. Reasons are part of the API and must not be renamed. */
 export const REASONS = {
-  Accepted: { meaning: 'The pool takes the model.' },
+  Accepted: { meaning: 'The pool accepts the model.' },
   PoolNotFound: {
-    meaning: 'The pool that poolRef names does not exist.',
+    meaning: 'The pool in spec.poolRef does not exist.',
     remedy:
       'Create the InferencePool, or correct spec.poolRef. A pool in another namespace needs poolRef.namespace.',
   },
   PoolDeleting: {
     meaning: 'The pool is being deleted.',
-    remedy: 'Name another pool in spec.poolRef, or delete the model.',
+    remedy: 'Set another pool in spec.poolRef, or delete the model.',
   },
   NamespaceNotAllowed: {
-    meaning: "The pool does not admit models of the model's namespace.",
+    meaning: "The pool does not allow models from the model's namespace.",
     remedy: 'Change spec.allowedNamespaces of the pool, or label the namespace so that its selector matches.',
   },
   QuotaExceeded: {
     meaning:
-      "The model at its most replicas would exceed the pool's budget, the namespace's quota, or the models that a namespace may have.",
+      "With its maximum of replicas the model would exceed the pool's budget or the namespace's quota, or the namespace has too many models.",
     remedy:
       'Lower maxReplicas, delete models, raise spec.capacity of the pool, or set spec.capacity.overcommit.',
   },
   ServedNameConflict: {
-    meaning: 'Another model of the pool has one of the names, or had it seconds ago.',
+    meaning: 'Another model of the pool has one of the names, or was deleted seconds ago and had it.',
     remedy: 'Choose other names in spec.model.servedNames.',
   },
   InvalidSpec: {
     meaning:
-      'The specs of pool and model together cannot be rendered, such as parallel sizes that do not match the accelerators or the heads of the model. What ran before keeps running.',
-    remedy: 'The message has the field, the value and what to set instead.',
+      'The combined spec of pool and model is invalid, for example because parallel sizes do not match the accelerators or the heads of the model. Existing engines keep running.',
+    remedy: 'Correct the field that the message names.',
   },
   NameTaken: {
-    meaning: "An object that is not the operator's has the name of one that it needs.",
+    meaning: 'An object with a name that the operator needs exists and has another owner.',
     remedy: 'Delete or rename the object that the message names, or rename the model or pool.',
   },
   ApplyRefused: {
-    meaning: 'The API server refuses what the spec leads to: its validation, a policy or a quota.',
-    remedy: 'Change what the message names. It is tried again every half minute.',
+    meaning:
+      'The API server rejected an object made from the spec, because of validation, a policy or a quota.',
+    remedy: 'Change what the message names. The operator retries every 30 seconds.',
   },
-  Fits: { meaning: 'Weights and at least one sequence of full length fit into the accelerators.' },
+  Fits: { meaning: 'Weights and at least one sequence of maxModelLen tokens fit into the accelerators.' },
   DoesNotFit: {
-    meaning: 'Weights and one sequence of full length do not fit into the accelerators of a replica.',
-    remedy: 'Lower maxModelLen, use a quantized checkpoint, or take a pool with more or larger accelerators.',
+    meaning: 'Weights and one sequence of maxModelLen tokens do not fit into the accelerators of a replica.',
+    remedy: 'Lower maxModelLen, use a quantized checkpoint, or use a pool with more or larger accelerators.',
   },
   UnknownModel: {
-    meaning: 'The shape of the model is not known, so its memory was not planned.',
-    remedy: 'Describe it in spec.model.facts to have it planned; it is served either way.',
+    meaning: 'The model is not in the catalog, so its memory was not planned.',
+    remedy: 'Set spec.model.facts to plan its memory. The model is served in any case.',
   },
-  EnginesReady: { meaning: 'All engines that there should be are ready.' },
+  EnginesReady: { meaning: 'All desired engines are ready.' },
   EnginesStarting: { meaning: 'Engines are starting, and none is ready yet.' },
   RoutesPending: {
-    meaning: 'No router is ready yet, or not every router knows of the model or its engines.',
+    meaning: 'No router is ready yet, or not all routers have loaded the routes of the model.',
   },
   RolloutInProgress: { meaning: 'Pods are being replaced after a change.' },
   ScalingUp: { meaning: 'Some engines serve, and more are starting.' },
   Degraded: {
     meaning:
-      'It serves, and a part of it does not run: engines, routers or the cache. The message names the reason of that and what to do.',
-    remedy: 'Look up the reason that the message begins with.',
+      'It serves, but some engines or routers, or the cache, do not run. The message has the reason and the remedy.',
+    remedy: 'Look up the reason at the beginning of the message.',
   },
-  Idle: { meaning: 'The model sleeps at zero replicas, as it may. The next request wakes it.' },
+  Idle: { meaning: 'The model sleeps at zero replicas. The next request wakes it.' },
   WaitingForAccelerators: {
-    meaning: 'The budget of the pool is used up by others. The model wakes when its turn comes.',
+    meaning: 'Other models use the whole budget of the pool. The model waits in the queue.',
     remedy: 'Raise spec.capacity of the pool, or the priority of the model.',
   },
   WakeTimeout: {
     meaning: 'No engine became ready within admission.wakeTimeout after a wake.',
     remedy: 'Raise admission.wakeTimeout if the model needs longer, else read the log of the engine.',
   },
-  Internal: { meaning: 'The operator itself scales between 1 and maxReplicas.' },
+  Internal: { meaning: "The operator's autoscaler scales between 1 and maxReplicas." },
   NoReplicas: {
-    meaning: 'There are no replicas, so requests are not answered.',
+    meaning: 'There are no replicas, and requests do not wake the model.',
     remedy: 'Raise spec.scaling.replicas, or allow the model to wake with minReplicas.',
   },
   Suspended: { meaning: 'spec.suspend is true.', remedy: 'Set spec.suspend to false to serve again.' },
   Unschedulable: {
-    meaning: 'No node can take a pod, for want of accelerators mostly.',
+    meaning: 'A pod cannot be scheduled, usually because there are not enough accelerators.',
     remedy:
-      "Add nodes with the accelerator, or correct the pool's nodeSelector and tolerations. The message is the scheduler's.",
+      "Add nodes with the accelerator, or correct the pool's nodeSelector and tolerations. The message quotes the scheduler.",
   },
   VolumeMountFailed: {
-    meaning: 'A volume cannot be mounted, mostly because a claim, ConfigMap or Secret is missing.',
-    remedy: 'Create what the message names in the namespace of the pods, or correct the name in the spec.',
+    meaning: 'A volume cannot be mounted, usually because a claim, ConfigMap or Secret is missing.',
+    remedy:
+      'Create the object that the message names in the namespace of the pods, or correct the name in the spec.',
   },
   PodsRefused: {
-    meaning: 'Kubernetes refuses to create the pods: a ResourceQuota, a policy or an admission webhook.',
+    meaning: 'Kubernetes rejects the pods, because of a ResourceQuota, a policy or an admission webhook.',
     remedy: 'Change the quota or the policy that the message names.',
   },
   ImagePullFailed: {
     meaning: 'The image cannot be pulled.',
     remedy:
-      'Of engines: correct spec.engine.image, or add spec.template.imagePullSecrets. Of a pool: correct spec.router.image or spec.responseCache.redis.managed.image.',
+      'For engines, correct spec.engine.image or add spec.template.imagePullSecrets. For a pool, correct spec.router.image or spec.responseCache.redis.managed.image.',
   },
   ContainerConfigError: {
-    meaning: 'A container cannot start, mostly because a Secret or ConfigMap of its environment is missing.',
-    remedy: 'Create what the message names.',
+    meaning: 'A container cannot start, usually because a Secret or ConfigMap of its environment is missing.',
+    remedy: 'Create the object that the message names.',
   },
   EngineCrashed: {
-    meaning: 'vLLM ended by itself.',
-    remedy: 'The message has the last lines of its log, and how to read more.',
+    meaning: 'vLLM exited.',
+    remedy: 'The message has the last lines of the log, and the command to read more.',
   },
   RouterCrashed: {
-    meaning: 'The routers of the pool end by themselves.',
-    remedy: 'The message has the last lines of their log, and the command to read more.',
+    meaning: 'The router processes of the pool exit.',
+    remedy: 'The message has the last lines of the log, and the command to read more.',
   },
   CacheCrashed: {
-    meaning: 'The Redis of the pool ends by itself. Requests are answered without the cache.',
-    remedy: 'The message has the last lines of its log, and the command to read more.',
+    meaning: 'The Redis of the pool exits. Requests are answered without the cache.',
+    remedy: 'The message has the last lines of the log, and the command to read more.',
   },
   RoutersNotReady: {
-    meaning: 'No router of the pool is ready, so that no request reaches the model.',
-    remedy: 'Look at the conditions of the pool.',
+    meaning: 'No router of the pool is ready, so no request reaches the model.',
+    remedy: 'See the conditions of the pool.',
   },
   ProgressDeadlineExceeded: {
-    meaning: 'Pods did not become ready in time: engines within engine.startupTimeout.',
+    meaning: 'Pods did not become ready in time. For engines, the limit depends on engine.startupTimeout.',
     remedy: 'Raise engine.startupTimeout if the model needs longer, else read the log.',
   },
   FixedReplicas: { meaning: 'The number of replicas is fixed.' },
@@ -129,29 +131,31 @@ export const REASONS = {
       'A HorizontalPodAutoscaler scales between 1 and maxReplicas, on the metric that the operator serves.',
   },
   HPAMetricsUnavailable: {
-    meaning: 'spec.scaling.mode is HPA, and the HPA gets no value: replicas are kept.',
-    remedy: 'Set spec.scaling.mode to Auto or Internal, or mend what the message names.',
+    meaning: 'spec.scaling.mode is HPA, and the HPA gets no metric, so the replicas do not change.',
+    remedy: 'Set spec.scaling.mode to Auto or Internal, or fix the problem in the message.',
   },
   AnotherAutoscaler: {
     meaning:
-      'Somebody else has an autoscaler for the Deployment or the model too, so that the number of replicas goes back and forth.',
+      'Another autoscaler targets the Deployment or the model too, so the number of replicas oscillates.',
     remedy:
       'Delete the HorizontalPodAutoscaler or ScaledObject that the message names, or set spec.scaling.mode to External.',
   },
-  RoutersReady: { meaning: 'Routers serve.' },
+  RoutersReady: { meaning: 'Routers are ready.' },
   RoutersStarting: { meaning: 'Routers are starting.' },
   CacheReady: { meaning: 'Answers are cached.' },
   CacheStarting: { meaning: 'Redis is starting. Requests are answered without the cache.' },
   CacheUnavailable: {
     meaning: "The pool's cache is not ready. Requests are answered without it.",
-    remedy: 'Look at the condition CacheReady of the pool.',
+    remedy: 'See the condition CacheReady of the pool.',
   },
-  Disabled: { meaning: 'The response cache is off.' },
-  External: { meaning: 'Someone else provides it: the Redis of the pool, or the replicas of the model.' },
+  Disabled: { meaning: 'The response cache is disabled.' },
+  External: {
+    meaning: 'The Redis of the pool is external, or an external autoscaler sets the replicas of the model.',
+  },
   Deleting: {
     meaning:
-      'The object is being deleted and waits for what the message names, or its namespace is being deleted.',
-    remedy: 'Delete the models that still use the pool, or move them to another.',
+      'The object is being deleted and waits for the objects in the message, or its namespace is being deleted.',
+    remedy: 'Delete the models that still use the pool, or move them to another pool.',
   },
 } as const satisfies Record<string, ReasonDoc>;
 

@@ -21,35 +21,35 @@ const ingress = z.object({
     .min(1)
     .max(253)
     .regex(/^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/)
-    .describe('Host name that the router answers to.'),
+    .describe('Host name of the router.'),
   tlsSecretName: objectName
     .optional()
-    .describe('kubernetes.io/tls Secret of the Ingress. Unset: plain HTTP.'),
+    .describe('kubernetes.io/tls Secret of the Ingress. If unset, plain HTTP.'),
   annotations: stringMap.optional().describe('Annotations of the Ingress, for its controller.'),
 });
 
 export const routerSettings = z.object({
-  replicas: z.int().min(1).max(64).default(2).describe('Router pods.'),
+  replicas: z.int().min(1).max(64).default(2).describe('Number of router pods.'),
   image: z
     .string()
     .min(1)
     .max(512)
     .optional()
-    .describe('Router image. Default: the one that belongs to the operator.'),
+    .describe("Router image. Default: that of the operator's version."),
   ...POD_SETTINGS,
   service: service.prefault({}).describe('How the router is reached.'),
-  ingress: ingress.optional().describe('An Ingress to the router. Unset: none.'),
+  ingress: ingress.optional().describe('Ingress to the router. If unset, there is none.'),
   tls: z
     .object({ secretName: objectName.describe('Name of the Secret, in the namespace of the pool.') })
     .optional()
     .describe('Serve HTTPS with this kubernetes.io/tls Secret.'),
-  maxBodySize: quantity.default('32Mi').describe('Longer request bodies are refused with 413.'),
-  readTimeout: duration.default('10m').describe('Longest silence of an engine before the router gives up.'),
+  maxBodySize: quantity.default('32Mi').describe('Larger request bodies are rejected with 413.'),
+  readTimeout: duration.default('10m').describe('How long the router waits for data from an engine.'),
   loadBalancing: z
     .enum(['PrefixAffinity', 'LeastRequests'])
     .default('PrefixAffinity')
     .describe(
-      '`PrefixAffinity`: conversations return to the engine that has their prefix cached. `LeastRequests`: fewest in flight.',
+      '`PrefixAffinity`: conversations return to the engine that has their prefix cached. `LeastRequests`: the engine with the fewest requests in flight.',
     ),
   auth: z
     .object({
@@ -57,7 +57,7 @@ export const routerSettings = z.object({
         .enum(['None', 'APIKey'])
         .default('None')
         .describe(
-          '`APIKey`: requests need a key that a ConfigMap labelled vllm-operator.dev/api-keys knows.',
+          '`APIKey`: requests need a key whose hash is in a ConfigMap with the label vllm-operator.dev/api-keys.',
         ),
     })
     .prefault({})
@@ -65,6 +65,6 @@ export const routerSettings = z.object({
   cors: corsSettings
     .optional()
     .describe(
-      'Which web pages may use the router from a browser. Unset: none, but for what engines say of their answers.',
+      'Which web pages may use the router from a browser. If unset, CORS headers of the engines are passed on.',
     ),
 });

@@ -16,7 +16,7 @@ const cronExpression = withRules(z.string().max(128), [
   {
     rule: `self.matches('${CRON_PATTERN}')`,
     problem: 'not a cron expression',
-    remedy: 'give five fields (minute, hour, day, month, weekday), such as "0 8 * * 1-5"',
+    remedy: 'use five fields (minute, hour, day, month, weekday), such as "0 8 * * 1-5"',
     holds: (self) => CRON.test(self),
   },
 ]);
@@ -30,9 +30,9 @@ const schedule = withRules(
       .string()
       .min(1)
       .max(64)
-      .regex(/^[A-Za-z0-9_+/-]+$/, 'write an IANA name, such as Europe/Berlin')
+      .regex(/^[A-Za-z0-9_+/-]+$/, 'use an IANA time zone name such as Europe/Berlin')
       .optional()
-      .describe(`IANA name, such as \`Europe/Berlin\`. Default: ${DEFAULTS.scaling.timeZone}.`),
+      .describe(`IANA time zone name such as \`Europe/Berlin\`. Default: ${DEFAULTS.scaling.timeZone}.`),
     minReplicas: replicaCount.optional().describe('Replaces `minReplicas` while the window is open.'),
     maxReplicas: mostReplicas.optional().describe('Replaces `maxReplicas` while the window is open.'),
   }),
@@ -50,7 +50,7 @@ const schedule = withRules(
 const scalingPolicy = z.object({
   type: z.enum(['Pods', 'Percent']).describe('Unit of `value`.'),
   value: z.int().min(1).max(1000).describe('Largest change in one period.'),
-  periodSeconds: z.int().min(1).max(1800).describe('Length of the period.'),
+  periodSeconds: z.int().min(1).max(1800).describe('Length of the period in seconds.'),
 });
 
 const scalingRules = z.object({
@@ -59,20 +59,20 @@ const scalingRules = z.object({
     .min(0)
     .max(3600)
     .optional()
-    .describe('Seconds of past recommendations that are considered.'),
+    .describe('Stabilization window: how many seconds of past recommendations are considered.'),
   selectPolicy: z
     .enum(['Max', 'Min', 'Disabled'])
     .optional()
-    .describe('Which policy wins; `Disabled` stops this direction.'),
+    .describe('Which policy applies. `Disabled` prevents scaling in this direction.'),
   tolerance: decimal
     .optional()
-    .describe('Deviation from the target, as a fraction, that is left alone. Kubernetes: 0.1.'),
+    .describe('Deviation from the target that is ignored, as a fraction. Default of Kubernetes: 0.1.'),
   policies: z
     .array(scalingPolicy)
     .max(8)
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .optional()
-    .describe('Limits on the speed of change.'),
+    .describe('Limits of the rate of change.'),
 });
 
 const RANGE_FIELDS = [
@@ -94,7 +94,7 @@ export const scalingSettings = withRules(
     replicas: replicaCount
       .optional()
       .describe(
-        'A fixed number of replicas. Excludes all other fields, except with `mode: External`, where it is the current number and `/scale` writes it.',
+        'A fixed number of replicas. Excludes all other fields, except with `mode: External`, where it is the current number, which the scale subresource writes.',
       ),
     minReplicas: replicaCount
       .optional()
@@ -103,7 +103,7 @@ export const scalingSettings = withRules(
     idleTimeout: duration
       .optional()
       .describe(
-        `Silence after which a model that may go to zero is put to sleep. Default ${DEFAULTS.scaling.idleTimeout}.`,
+        `Time without requests after which a model with \`minReplicas: 0\` sleeps. Default ${DEFAULTS.scaling.idleTimeout}.`,
       ),
     target: z
       .int()
@@ -115,22 +115,22 @@ export const scalingSettings = withRules(
       ),
     behavior: z
       .object({
-        scaleUp: scalingRules.optional().describe('Rules for more replicas.'),
-        scaleDown: scalingRules.optional().describe('Rules for fewer replicas.'),
+        scaleUp: scalingRules.optional().describe('Rules for scaling up.'),
+        scaleDown: scalingRules.optional().describe('Rules for scaling down.'),
       })
       .optional()
-      .describe('Speed of scaling, as in a HorizontalPodAutoscaler.'),
+      .describe('Rate of scaling, as in a HorizontalPodAutoscaler.'),
     schedules: z
       .array(schedule)
       .max(16)
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .optional()
-      .describe('Windows of time with bounds of their own.'),
+      .describe('Time windows with their own bounds.'),
     mode: z
       .enum(['Auto', 'HPA', 'Internal', 'External'])
       .optional()
       .describe(
-        `Who decides between 1 and maxReplicas. \`HPA\`: a HorizontalPodAutoscaler. \`Internal\`: the operator. \`Auto\`: the HPA where the operator can serve its metric, else \`Internal\`. \`External\`: whoever writes \`/scale\`, such as KEDA. Default \`${DEFAULTS.scaling.mode}\`.`,
+        `What scales between 1 and maxReplicas. \`HPA\`: a HorizontalPodAutoscaler. \`Internal\`: the operator's autoscaler. \`Auto\`: the HPA if the operator can serve its metric, else \`Internal\`. \`External\`: an external autoscaler such as KEDA, through the scale subresource. Default \`${DEFAULTS.scaling.mode}\`.`,
       ),
   }),
   [
@@ -147,8 +147,8 @@ export const scalingSettings = withRules(
     },
     {
       rule: "!has(self.mode) || self.mode != 'External' || has(self.replicas)",
-      problem: 'mode External needs replicas, because /scale cannot be read without it',
-      remedy: 'set replicas to the number to start with',
+      problem: 'mode External requires replicas, because the scale subresource cannot be read without it',
+      remedy: 'set replicas to the initial number',
       fieldPath: '.replicas',
       reason: 'FieldValueRequired',
       holds: (self) => self.mode !== 'External' || self.replicas !== undefined,

@@ -3,21 +3,25 @@ import { z } from 'zod';
 
 /** metav1.Condition. */
 export const condition = z.object({
-  type: z.string().min(1).max(316).describe('What the condition is about.'),
-  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
-  observedGeneration: z.int().min(0).optional().describe('Generation of the spec that it describes.'),
+  type: z.string().min(1).max(316).describe('Type of the condition.'),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Status of the condition.'),
+  observedGeneration: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Generation of the spec that the condition describes.'),
   lastTransitionTime: z
     .string()
     .max(64)
     .meta({ format: 'date-time' })
-    .describe('When `status` changed last.'),
+    .describe('When `status` last changed.'),
   reason: z
     .string()
     .min(1)
     .max(1024)
     .regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/)
-    .describe('Why, as one word that stays stable.'),
-  message: z.string().max(32768).describe('Why, and what to do about it.'),
+    .describe('Reason of the status, as a stable identifier.'),
+  message: z.string().max(32768).describe('Explanation and remedy.'),
 });
 
 export const conditions = z

@@ -29,7 +29,7 @@ export function structureIssues(schema: StructuralSchema, value: unknown, field:
             field: childField,
             value: child,
             reason: 'there is no such field',
-            remedy: 'correct its name, or remove it',
+            remedy: 'correct the name, or remove it',
           },
         ]
       : structureIssues(known, child, childField);

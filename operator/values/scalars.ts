@@ -6,7 +6,7 @@ export const duration = z
   .string()
   .min(2)
   .max(32)
-  .regex(/^([0-9]{1,8}(ms|s|m|h))+$/, 'write numbers with units of ms, s, m or h, such as 180s or 1h30m');
+  .regex(/^([0-9]{1,8}(ms|s|m|h))+$/, 'use numbers with the units ms, s, m or h, such as 180s or 1h30m');
 
 /** A quantity of memory or CPU as Kubernetes writes them: `32Mi`, `500m`, `4`. */
 export const quantity = z
@@ -15,7 +15,7 @@ export const quantity = z
   .max(32)
   .regex(
     /^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/,
-    'write a number with a unit of Kubernetes or none, such as 512Mi, 4Gi, 500m or 4',
+    'use a number with or without a Kubernetes unit, such as 512Mi, 4Gi, 500m or 4',
   );
 
 /** A decimal number as a string, because the Kubernetes API conventions forbid floats. */
@@ -23,7 +23,7 @@ export const decimal = z
   .string()
   .min(1)
   .max(16)
-  .regex(/^[0-9]+(\.[0-9]+)?$/, 'write a decimal number in quotes, such as "0.90"');
+  .regex(/^[0-9]+(\.[0-9]+)?$/, 'use a decimal number in quotes, such as "0.90"');
 
 /**
  * A name in the OpenAI API. ASCII only, so that a name can neither imitate another one nor contain terminal control

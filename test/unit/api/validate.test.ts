@@ -73,7 +73,7 @@ describe('validateManifest', () => {
       'spec.router.replicas: write a number',
       'spec.router.service.port: at most 65535',
       'spec.router.loadBalancing: use one of PrefixAffinity, LeastRequests',
-      'spec.accelerator.kind: correct its name, or remove it',
+      'spec.accelerator.kind: correct the name, or remove it',
       'spec.engine.env[1]: remove one of them',
     ]);
   });
@@ -81,11 +81,11 @@ describe('validateManifest', () => {
   it.each([
     [
       { engine: { startupTimeout: '5 minutes' } },
-      'spec.engine.startupTimeout: does not match ^([0-9]{1,8}(ms|s|m|h))+$; write numbers with units of ms, s, m or h, such as 180s or 1h30m',
+      'spec.engine.startupTimeout: does not match ^([0-9]{1,8}(ms|s|m|h))+$; use numbers with the units ms, s, m or h, such as 180s or 1h30m',
     ],
     [
       { router: { resources: { limits: { memory: '2Gigs' } } } },
-      'spec.router.resources.limits.memory: does not match ^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$; write a number with a unit of Kubernetes or none, such as 512Mi, 4Gi, 500m or 4',
+      'spec.router.resources.limits.memory: does not match ^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$; use a number with or without a Kubernetes unit, such as 512Mi, 4Gi, 500m or 4',
     ],
     [
       { engine: { dtype: 'float99' } },

@@ -40,16 +40,16 @@ export const BAD_SPECS: readonly BadSpec[] = [
     /unknown accelerator 'V100x2': use A100, .* or custom/,
   ),
   pool({ accelerator: { type: 'A100x17' } }, 'accelerator.type', /unknown accelerator/),
-  pool({ accelerator: { type: 'custom' } }, 'accelerator.custom', /need each other/),
+  pool({ accelerator: { type: 'custom' } }, 'accelerator.custom', /the other way round/),
   pool({ accelerator: { type: 'CPUx2' } }, 'accelerator.type', /unknown accelerator/),
-  pool({ accelerator: { type: 'A100', cpu: {} } }, 'accelerator.cpu', /belongs to type CPU/),
+  pool({ accelerator: { type: 'A100', cpu: {} } }, 'accelerator.cpu', /requires type CPU/),
   pool(
     { accelerator: { type: 'A100', custom: { resourceName: 'example.com/npu', count: 1, memoryGiB: 64 } } },
     'accelerator.custom',
-    /need each other/,
+    /the other way round/,
   ),
-  pool({ allowedNamespaces: { from: 'Selector' } }, 'allowedNamespaces.selector', /need each other/),
-  pool({ allowedNamespaces: { selector: {} } }, 'allowedNamespaces.selector', /need each other/),
+  pool({ allowedNamespaces: { from: 'Selector' } }, 'allowedNamespaces.selector', /the other way round/),
+  pool({ allowedNamespaces: { selector: {} } }, 'allowedNamespaces.selector', /the other way round/),
   pool(
     {
       allowedNamespaces: {
@@ -145,18 +145,18 @@ export const BAD_SPECS: readonly BadSpec[] = [
   model(
     { model: { source: 'hf://Qwen/Qwen2.5-7B@main' } },
     'model.source',
-    /'hf:\/\/Qwen\/Qwen2.5-7B@main' .*: write hf:\/\/org\/name and put .* into model.revision/,
+    /'hf:\/\/Qwen\/Qwen2.5-7B@main' .*: use hf:\/\/org\/name, and move the rest to model.revision/,
   ),
-  model({ model: { source: 'hf://Qwen/Qwen2.5-7B:v1' } }, 'model.source', /into model.revision/),
+  model({ model: { source: 'hf://Qwen/Qwen2.5-7B:v1' } }, 'model.source', /move the rest to model.revision/),
   model({ model: { source: 'file://models/qwen' } }, 'model.source', /unknown model source/),
-  model({ model: { source: 's3://b/p', revision: 'main' } }, 'model.revision', /belongs to hf/),
+  model({ model: { source: 's3://b/p', revision: 'main' } }, 'model.revision', /only hf:.* have a revision/),
   model({ model: { source, cache: {} } }, 'model.cache', /exactly one of pvc and emptyDir/),
   model({ model: { source, cache: { emptyDir: {}, pvc: { size: '1Gi' } } } }, 'model.cache', /exactly one/),
   model({ model: { source, cache: { pvc: {} } } }, 'model.cache.pvc', /exactly one of claimName and size/),
   model(
     { model: { source, cache: { pvc: { claimName: 'c', accessModes: ['ReadWriteMany'] } } } },
     'model.cache.pvc.claimName',
-    /a claim that the operator makes/,
+    /a claim that the operator creates/,
   ),
   model(
     {
@@ -172,7 +172,7 @@ export const BAD_SPECS: readonly BadSpec[] = [
     /excludes the other scaling fields/,
   ),
   model({ scaling: { replicas: 1, mode: 'HPA' } }, 'scaling.replicas', /excludes the other scaling fields/),
-  model({ scaling: { mode: 'External', maxReplicas: 3 } }, 'scaling.replicas', /needs replicas/),
+  model({ scaling: { mode: 'External', maxReplicas: 3 } }, 'scaling.replicas', /requires replicas/),
   model({ scaling: { minReplicas: 3, maxReplicas: 2 } }, 'scaling.minReplicas', /above maxReplicas/),
   model(
     {
@@ -227,17 +227,17 @@ export const BAD_SPECS: readonly BadSpec[] = [
   pool(
     { responseCache: { redis: { managed: { resources: { limits: { 'nvidia.com/gpu': '1' } } } } } },
     'responseCache.redis.managed.resources',
-    /come from the pool/,
+    /are set in the pool/,
   ),
   pool(
     { accelerator: { type: 'A100', resources: { memory: '1' } } },
     'accelerator.resources',
-    /has a domain in its name/,
+    /needs a domain in its name/,
   ),
   model(
     { template: { resources: { limits: { 'nvidia.com/gpu': '2' } } } },
     'template.resources',
-    /come from the pool/,
+    /are set in the pool/,
   ),
   model(
     { template: { env: [{ name: 'A', value: '', valueFrom: {} }] } },
