@@ -12,62 +12,83 @@ local LIST = 42
 
 local TOO_LONG = "the reply is longer than what routers write"
 
-local function too_large(state)
-  state.too_large = true
+local Reader = {}
+Reader.__index = Reader
+
+local function too_large(reader)
+  reader.too_large = true
   return nil, TOO_LONG
 end
 
-local function line(socket, state)
-  local methods = getmetatable(socket).__index
-  state.lines = state.lines + 1
-  local deadline, rest = ngx.now() + state.seconds, state.rest
-  local stop = find(rest, "\r\n", 1, true)
+--- Place of the end of the line that begins at `at` in the text; nil when that is not there, or too far.
+local function line_end(reader)
+  local deadline = ngx.now() + reader.seconds
+  reader.lines = reader.lines + 1
+  local stop = find(reader.text, "\r\n", reader.at, true)
   while not stop do
-    if #rest > MAX_LINE or state.lines > MAX_LINES then return nil, TOO_LONG end
+    local rest = sub(reader.text, reader.at)
+    if #rest > MAX_LINE or reader.lines > MAX_LINES then return nil, TOO_LONG end
     if ngx.now() > deadline then return nil, "timeout" end
-    local data, err = methods.receiveany(socket, CHUNK)
+    local data, err = reader.socket:receiveany(CHUNK)
     if not data then return nil, err end
-    rest = rest == "" and data or rest .. data
-    stop = find(rest, "\r\n", 1, true)
+    reader.text, reader.at = rest == "" and data or rest .. data, 1
+    stop = find(reader.text, "\r\n", 1, true)
   end
-  if stop > MAX_LINE then return nil, TOO_LONG end
-  state.rest = sub(rest, stop + 2)
-  if byte(rest) == LIST and (tonumber(sub(rest, 2, stop - 1)) or math.huge) > MAX_LIST then return too_large(state) end
-  return sub(rest, 1, stop - 1)
+  if stop - reader.at >= MAX_LINE then return nil, TOO_LONG end
+  return stop
 end
 
-local function value(socket, state, size)
-  if size > state.most or size ~= size then return too_large(state) end
-  local rest = state.rest
-  if size <= #rest then
-    state.rest = sub(rest, size + 1)
-    return sub(rest, 1, size)
+local function line(reader)
+  local stop, err = line_end(reader)
+  if not stop then return nil, err end
+  local text, at = reader.text, reader.at
+  reader.at = stop + 2
+  if byte(text, at) == LIST and (tonumber(sub(text, at + 1, stop - 1)) or math.huge) > MAX_LIST then return too_large(reader) end
+  return sub(text, at, stop - 1)
+end
+
+local function value(reader, size)
+  if size > reader.most or size ~= size then return too_large(reader) end
+  local text, at = reader.text, reader.at
+  local left = size - (#text - at + 1)
+  if left <= 0 then
+    reader.at = at + size
+    return sub(text, at, at + size - 1)
   end
-  local receive_any, deadline = getmetatable(socket).__index.receiveany, ngx.now() + state.seconds
-  local parts, left = { rest }, size - #rest
-  state.rest = ""
+  local deadline, parts = ngx.now() + reader.seconds, { sub(text, at) }
+  reader.text, reader.at = "", 1
   while left > 0 do
     if ngx.now() > deadline then return nil, "timeout" end
-    local data, err = receive_any(socket, left)
+    local data, err = reader.socket:receiveany(left)
     if not data then return nil, err end
     parts[#parts + 1], left = data, left - #data
   end
   return table.concat(parts)
 end
 
---- `receive` of a bound socket: a line, or `size` bytes.
-local function receive(socket, size)
-  if size then return value(socket, socket.bounds, size) end
-  return line(socket, socket.bounds)
+--- Reads a line, or `size` bytes.
+function Reader:receive(size)
+  if size then return value(self, size) end
+  return line(self)
 end
 
---- Bounds what is read from a socket. `most`: bytes of a value; `seconds`: how long a line or a value may take. Returns a state: `too_large`
--- when there was a value or list of more than that, and `rest`, what came and was not asked for. With either the connection is
--- of no more use.
-function M.bound(socket, most, seconds)
-  local state = { too_large = false, rest = "", most = most, seconds = seconds, lines = 0 }
-  socket.bounds, socket.receive = state, receive
-  return state
+function Reader:send(data)
+  return self.socket:send(data)
+end
+
+function Reader:close()
+  return self.socket:close()
+end
+
+--- Whether all that came was asked for, and nothing of it was too much. If not, the connection is of no more use.
+function Reader:is_clean()
+  return not self.too_large and self.at > #self.text
+end
+
+--- What a client of Redis may use in the place of a socket that is connected. `most`: bytes of a value; `seconds`: how long a line or a
+-- value may take. `too_large` says whether there was a value or list of more than that.
+function M.new(socket, most, seconds)
+  return setmetatable({ socket = socket, text = "", at = 1, most = most, seconds = seconds, lines = 0, too_large = false }, Reader)
 end
 
 return M

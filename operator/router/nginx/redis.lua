@@ -59,36 +59,38 @@ local function failed(err, probes)
   end
 end
 
---- A connection, and the state of what is read from it; or nil and the reason.
+--- Logs in to a connection that is new. Returns whether that went well, or nil and the reason.
+local function log_in(connection, settings)
+  local done, err = true, nil
+  if settings.password and settings.username then
+    done, err = connection:auth(settings.username, settings.password)
+  elseif settings.password then
+    done, err = connection:auth(settings.password)
+  end
+  if done and settings.database and settings.database > 0 then done, err = connection:select(settings.database) end
+  return done, err
+end
+
+--- A connection, its socket, and the reader that is in the place of that; or nil and the reason.
 local function open(settings, most)
   local connection, timeout_ms = client:new(), routes.current().limits.redisTimeoutMs
-  connection:set_timeout(timeout_ms)
-  local pool = table.concat({ settings.host, settings.port, settings.username or "", settings.database or 0 }, ":")
-  local connected, err = connection:connect(settings.host, settings.port, { pool = pool })
-  if not connected then return nil, err end
-  local state = bounded_reader.bound(connection._sock, most, timeout_ms / 1000)
-  if settings.tls and connection:get_reused_times() == 0 then
-    local shaken
-    shaken, err = connection._sock:sslhandshake(nil, settings.host, true) -- Debian's client does not do it itself
-    if not shaken then return nil, err end
+  local socket = connection._sock
+  socket:settimeout(timeout_ms)
+  settings.pool = settings.pool or table.concat({ settings.host, settings.port, settings.username or "", settings.database or 0 }, ":")
+  local done, err = socket:connect(settings.host, settings.port, { pool = settings.pool })
+  if not done then return nil, err end
+  local is_new = socket:getreusedtimes() == 0
+  if is_new and settings.tls then
+    done, err = socket:sslhandshake(nil, settings.host, true) -- Debian's client does not do it itself
+    if not done then return nil, err end
   end
-  if connection:get_reused_times() == 0 then
-    if settings.password then
-      local authorized
-      if settings.username then
-        authorized, err = connection:auth(settings.username, settings.password)
-      else
-        authorized, err = connection:auth(settings.password)
-      end
-      if not authorized then return nil, err end
-    end
-    if settings.database and settings.database > 0 then
-      local selected
-      selected, err = connection:select(settings.database)
-      if not selected then return nil, err end
-    end
+  local reader = bounded_reader.new(socket, most, timeout_ms / 1000)
+  connection._sock = reader
+  if is_new then
+    done, err = log_in(connection, settings)
+    if not done then return nil, err end
   end
-  return connection, state
+  return connection, socket, reader
 end
 
 --- Runs `work(connection)` and returns what it returns. Returns nil and the reason when Redis is out of order: that is never
@@ -99,26 +101,26 @@ function M.with(settings, work, most)
   local probes = pause > PAUSE
   if probes then open_until = now + 2 * routes.current().limits.redisTimeoutMs / 1000 end -- it was open: one request finds out
   -- What is no number where the client expects one raises an error in it.
-  local ran, connection, state = pcall(open, settings, most or MAX_VALUE)
+  local ran, connection, socket, reader = pcall(open, settings, most or MAX_VALUE)
   if not ran or not connection then
-    local err = ran and state or connection
+    local err = ran and socket or connection
     failed(err, probes)
     return nil, err
   end
   local result, problem
   ran, result, problem = pcall(work, connection)
-  if state.too_large then
-    connection:close()
+  if reader.too_large then
+    socket:close()
     return false, problem
   end
   if not ran then result, problem = nil, result end
   if result == nil then
-    connection:close()
+    socket:close()
     failed(problem, probes)
     return nil, problem
   end
   failures, pause, open_until = 0, PAUSE, 0
-  if state.rest == "" then connection:set_keepalive(IDLE_MS, POOL) else connection:close() end
+  if reader:is_clean() then socket:setkeepalive(IDLE_MS, POOL) else socket:close() end
   return result, problem
 end
 

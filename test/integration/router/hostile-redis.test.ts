@@ -2,6 +2,8 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { model, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
+import { startRedis } from './support/redis.ts';
+import { startRedisProxy } from './support/redis-proxy.ts';
 import { loopbackAddress } from './support/router.ts';
 
 const CHUNK = Buffer.alloc(65_536, 120);
@@ -77,6 +79,50 @@ describe('a Redis that is broken or hostile', () => {
       const { answer } = await ask(redis);
       expect([answer.status, answer.headers.get('x-cache')]).toEqual([200, 'BYPASS']);
       await expect.poll(() => sockets.size, { message: 'the router closed its connections' }).toBe(0);
+    },
+  );
+
+  test.each([1, 7, 1000])(
+    'is read all the same when its replies come in pieces of %i bytes',
+    async (size) => {
+      const redis = keep(await startRedis());
+      const proxy = await startRedisProxy(redis, (client, server) => {
+        const replies: Buffer[] = [];
+        const send = () => {
+          const reply = replies[0];
+          if (!reply) return;
+          client.write(reply.subarray(0, size), () => {
+            if (reply.length > size) replies[0] = reply.subarray(size);
+            else replies.shift();
+            setImmediate(send);
+          });
+        };
+        return {
+          fromClient: (data) => void server.write(data),
+          fromRedis: (data) => {
+            if (replies.push(data) === 1) send();
+          },
+        };
+      });
+      const upstream = await engine();
+      upstream.answer = (_, response) =>
+        response.end(JSON.stringify({ text: '\r\n$5\r\n'.repeat(50), size }));
+      const entry = model('m', [upstream.address], {
+        cache: { enabled: true, ttlSeconds: 60, policy: 'All' },
+      });
+      const router = await start({
+        workers: 1,
+        table: table([entry], { redis: keep(proxy).settings }),
+        limits: { redisTimeoutMs: 10_000 },
+      });
+      const complete = async () => {
+        const answer = await fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}' });
+        return { result: answer.headers.get('x-cache'), text: await answer.text() };
+      };
+      const first = await complete();
+      expect(first.result).toBe('MISS');
+      await expect.poll(complete, { message: 'it is read' }).toEqual({ ...first, result: 'HIT' });
+      expect(upstream.requests.length).toBeLessThan(5);
     },
   );
 });

@@ -1,50 +1,35 @@
-import { connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { model, table } from '../../support/route-table.ts';
 import { limitedKey } from './support/limited.ts';
 import { perTest } from './support/per-test.ts';
 import { type Redis, startRedis } from './support/redis.ts';
-import { loopbackAddress } from './support/router.ts';
+import { type RedisProxy, startRedisProxy } from './support/redis-proxy.ts';
 
 const { engine, start, keep } = perTest();
 
 /** A way to Redis on which the first command that counts arrives after the answer to the second one. */
-async function outOfOrder(redis: Redis): Promise<{ host: string; port: number }> {
-  const host = loopbackAddress();
-  const sockets = new Set<Socket>();
+async function outOfOrder(redis: Redis): Promise<RedisProxy> {
   let counted = 0;
   let release: (() => void) | undefined;
-  const server = createServer((client) => {
-    const server = connect(redis.settings.port, redis.settings.host);
-    for (const socket of [client, server]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-    }
+  return await startRedisProxy(redis, (client, server) => {
     let second = false;
-    client.on('data', (data) => {
-      if (data.includes('incrby')) {
-        counted += 1;
-        if (counted === 1) {
+    return {
+      fromClient: (data) => {
+        const counts = data.includes('incrby');
+        if (counts) counted += 1;
+        if (counts && counted === 1) {
           release = () => server.write(data);
           return;
         }
-        second = counted === 2;
-      }
-      server.write(data);
-    });
-    server.on('data', (data) => {
-      client.write(data);
-      if (second) release?.();
-    });
+        second = counts && counted === 2;
+        server.write(data);
+      },
+      fromRedis: (data) => {
+        client.write(data);
+        if (second) release?.();
+      },
+    };
   });
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  keep({
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  });
-  return { host, port: (server.address() as { port: number }).port };
 }
 
 test('of two requests that come at the same moment one is let in where the limit has room for one', async () => {
@@ -61,7 +46,7 @@ test('of two requests that come at the same moment one is let in where the limit
       table: table([model('m', [upstream.address])], {
         auth: 'APIKey',
         keys: [{ ...key, requestsPerMinute: 1 }],
-        redis: { ...redis.settings, ...(await outOfOrder(redis)) },
+        redis: keep(await outOfOrder(redis)).settings,
       }),
     });
     await redis.command('FLUSHALL');
