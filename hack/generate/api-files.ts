@@ -1,6 +1,6 @@
 /** The files that are made from the API types: paths in the repository, and what should be in them. */
 import { stringify } from 'yaml';
-import { MODEL_CONDITIONS, POOL_CONDITIONS } from '../../operator/api/conditions.ts';
+import { CONDITIONS } from '../../operator/api/conditions.ts';
 import { customResourceDefinitions } from '../../operator/api/crd.ts';
 import { fieldReference } from './field-reference.ts';
 import { podFieldTables } from './pod-field-tables.ts';
@@ -13,12 +13,10 @@ export function apiFiles(): Map<string, string> {
   for (const crd of customResourceDefinitions()) {
     const { plural, singular, kind } = crd.spec.names;
     files.set(`crds/${crd.spec.group}_${plural}.yaml`, HEADER + stringify(crd, { lineWidth: 0 }));
-    files.set(
-      `docs/reference/${singular}.md`,
-      kind === 'InferencePool'
-        ? fieldReference(crd, POOL_CONDITIONS)
-        : fieldReference(crd, MODEL_CONDITIONS, podFieldTables()),
-    );
+    const conditions = CONDITIONS[kind];
+    if (!conditions) throw new Error(`no conditions of ${kind}: add them to operator/api/conditions.ts`);
+    const more = kind === 'InferenceModel' ? podFieldTables() : [];
+    files.set(`docs/reference/${singular}.md`, fieldReference(crd, conditions, more));
   }
   return files;
 }

@@ -2,7 +2,7 @@
  * The rules of the operator's roles, from what its parts say that they do (`*_PERMISSIONS`). A test runs the operator with
  * exactly these (test/integration/install).
  */
-import { INFERENCE_MODELS, INFERENCE_POOLS } from '../../operator/api/types.ts';
+import { INFERENCE_MODELS, KINDS } from '../../operator/api/types.ts';
 import { PERMISSIONS } from '../../operator/controllers/permissions.ts';
 import { type Permission, READ } from '../../operator/kube/permission.ts';
 import { METRICS_API_PERMISSIONS } from '../../operator/metrics-api/setup.ts';
@@ -16,7 +16,7 @@ export interface PolicyRule {
 }
 
 /** What a team may do with its models: the roles `view` and `edit` of Kubernetes get these. */
-const VIEWER_PERMISSIONS: readonly Permission[] = [INFERENCE_POOLS, INFERENCE_MODELS].map((type) => ({
+const VIEWER_PERMISSIONS: readonly Permission[] = KINDS.map((type) => ({
   type,
   verbs: ['get', ...READ],
 }));

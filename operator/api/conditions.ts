@@ -105,5 +105,11 @@ export const POOL_CONDITIONS = {
   Stalled: { meaning: STALLED, reasons: all(POOL_SUMMARY, 'Any') },
 } as const satisfies ConditionCatalog;
 
+/** The conditions of every kind. */
+export const CONDITIONS: Readonly<Record<string, ConditionCatalog>> = {
+  InferencePool: POOL_CONDITIONS,
+  InferenceModel: MODEL_CONDITIONS,
+};
+
 /** Reasons of the summary of a pool. */
 export type PoolReason = ReasonOf<typeof POOL_CONDITIONS, 'Ready'>;

@@ -28,3 +28,6 @@ export const INFERENCE_MODELS: ResourceType = {
   plural: 'inferencemodels',
   namespaced: true,
 };
+
+/** All kinds of this API. */
+export const KINDS: readonly ResourceType[] = [INFERENCE_POOLS, INFERENCE_MODELS];

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { API_VERSION } from '../api/common.ts';
 import { createOperator } from '../controllers/operator.ts';
 import { backoffDelay } from '../kube/backoff.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -128,7 +129,7 @@ async function checkCluster(
     log.info({ namespace }, 'created the namespace for the operator');
   }
   try {
-    await client.raw({ path: '/apis/vllm-operator.dev/v1alpha1', signal });
+    await client.raw({ path: `/apis/${API_VERSION}`, signal });
   } catch (error) {
     if (!isKubeError(error, 'NotFound')) throw error;
     log.warn(
