@@ -79,12 +79,12 @@ export class ScalingReconciler {
   async reconcile(key: Key, context: ScalingContext): Promise<{ requeueAfterMs?: number } | undefined> {
     const { state, acceptance } = this.#options;
     const model = state.models.store.get(key);
-    const scope = model && model.metadata.deletionTimestamp === undefined ? this.#scope(model) : undefined;
+    const scope = model && this.#scope(model);
     if (!scope) return undefined;
-    if (!acceptance.mayRun(scope.pool, scope.model)) {
-      // Its replicas were granted in another pool or before its namespace lost access, so their accelerators may go to others.
-      if (scope.replicas > 0)
-        await this.#changes.to(scope, 0, 'Slept', 'because the pool does not accept it', context);
+    const end = this.#whyItEnds(scope);
+    if (end !== undefined) {
+      this.#changes.stopWaiting(scope);
+      if (scope.replicas > 0) await this.#changes.to(scope, 0, 'Slept', end, context);
       return undefined;
     }
     if (!acceptance.verdict(scope.pool, scope.model).accepted) return undefined;
@@ -96,6 +96,14 @@ export class ScalingReconciler {
       : { requeueAfterMs: Math.min(Math.max(next, SHORTEST_WAIT_MS), LONGEST_WAIT_MS) };
   }
 
+  /** Why the model may have no engines any more, whose accelerators others get then. */
+  #whyItEnds({ pool, model }: ScalingScope): string | undefined {
+    // A finalizer may keep it for ever, and with it the engines, which no router serves.
+    if (model.metadata.deletionTimestamp !== undefined) return 'because it is being deleted';
+    // Its replicas were granted in another pool or before its namespace lost access.
+    return this.#options.acceptance.mayRun(pool, model) ? undefined : 'because the pool does not accept it';
+  }
+
   #scope(model: InferenceModel): ScalingScope | undefined {
     const { state, resolutions, bounds, clock, demand, replicas, mountFailure } = this.#options;
     const { namespace = '', name, uid = '' } = model.metadata;
@@ -104,6 +112,7 @@ export class ScalingReconciler {
     const deployment = state.deployments.store.get(engineKeyOf(model));
     // Until ownership of the replicas is handed over, the apply could undo a change made here.
     if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
+    if (deployment.metadata.deletionTimestamp !== undefined) return undefined;
     const resolution = resolutions.of(pool, model);
     const inForce = bounds.of(resolution.scaling, clock.now());
     const pods = podsOf(state, { namespace, name });

@@ -175,6 +175,21 @@ describe('the budget of a pool', () => {
     await harness.untilCondition(b, 'second', 'Accepted', 'True');
     expect((await replicas(a)) + (await replicas(b))).toBe(2);
   });
+
+  it('is given up by a model that is being deleted, whatever finalizer keeps the model itself', async () => {
+    const { a, b, model } = await sharedPool({ capacity: { accelerators: 1, overcommit: true } });
+    await model(a, 'first', {});
+    await expect.poll(async () => await replicas(a), { message: 'it runs' }).toBe(1);
+    const key = { namespace: a, name: 'first' };
+    const keep = async (finalizers: string[]) =>
+      await harness.client.patch(INFERENCE_MODELS, key, { merge: { metadata: { finalizers } } });
+    await keep(['example.com/keep']);
+    await harness.client.delete(INFERENCE_MODELS, key);
+    await model(b, 'second', {});
+    await expect.poll(async () => await replicas(b), { message: 'another has the room' }).toBe(1);
+    expect(await replicas(a)).toBe(0);
+    await keep([]);
+  });
 });
 
 describe('a namespace', () => {
