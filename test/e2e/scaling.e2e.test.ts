@@ -135,6 +135,24 @@ describe('a budget', () => {
       })
       .toBeTruthy();
   });
+
+  it('is given up by a model that runs while its new spec is refused', async () => {
+    const namespace = await world.namespace();
+    await world.createPool(namespace, { capacity: { accelerators: 1, overcommit: true } });
+    for (const name of ['one', 'two'])
+      await world.createModel(namespace, name, { scaling: { ...sleepy, idleTimeout: '10m' } });
+    await world.poolReady(namespace);
+    expect(await chat(namespace, 'one')).not.toBe('');
+    await world.patchModel(namespace, 'one', { model: { servedNames: ['one', 'two'] } });
+    await world.until<InferenceModel>(
+      INFERENCE_MODELS,
+      namespace,
+      'one',
+      'is refused',
+      ({ status }) => findCondition(status?.conditions, 'Accepted')?.reason === 'ServedNameConflict',
+    );
+    expect(await chat(namespace, 'two')).not.toBe('');
+  });
 });
 
 describe('between one and N', () => {

@@ -2,6 +2,7 @@
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import { PerObject } from '../../kube/per-object.ts';
+import { drainTimeoutSeconds } from '../../model/drain-timeout.ts';
 import { mostReplicas } from '../../model/replica-counts.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../../scaling/budget.ts';
@@ -13,6 +14,7 @@ import type { ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { holdsAccelerators, isReleased } from '../shared/workloads.ts';
+import { Evictions } from './evictions.ts';
 import type { LivesView } from './lives.ts';
 import type { ReplicasView } from './replicas-writer.ts';
 
@@ -56,8 +58,7 @@ export class AcceleratorBudget {
   readonly #requests: PerObject<BudgetRequest>;
   /** By model: position in the queue; 1 is next. */
   readonly #places: PerObject<number>;
-  /** By model: UID of the waiting model for which it has to sleep. */
-  readonly #evictedFor: PerObject<string>;
+  readonly #evictions: Evictions;
 
   constructor(options: AcceleratorBudgetOptions) {
     this.#options = options;
@@ -65,7 +66,7 @@ export class AcceleratorBudget {
     const models = options.state.models.store;
     this.#requests = new PerObject(models);
     this.#places = new PerObject(models);
-    this.#evictedFor = new PerObject(models);
+    this.#evictions = new Evictions(models);
   }
 
   /** Whether the model has a pending request for accelerators. */
@@ -80,7 +81,7 @@ export class AcceleratorBudget {
 
   /** UID of the waiting model for which this model has to sleep. */
   evictedFor(uid: string): string | undefined {
-    return this.#evictedFor.get(uid);
+    return this.#evictions.waiterOf(uid);
   }
 
   /** Requests a total number of replicas. A model that is not granted them keeps its place from its first request on. */
@@ -137,7 +138,7 @@ export class AcceleratorBudget {
     const result: Arbitration = { touched: [], evictions: [] };
     for (const [uid, model] of byUid) {
       const position = positions.get(uid);
-      const before = this.#evictedFor.get(uid);
+      const before = this.#evictions.waiterOf(uid);
       const waiter = this.#stillEvicted(model, before, positions) ?? evictedFor.get(uid);
       if (this.#places.get(uid) === position && before === waiter) continue;
       if (waiter !== undefined && before === undefined) {
@@ -145,7 +146,7 @@ export class AcceleratorBudget {
         if (forWhom) result.evictions.push({ victim: model, waiter: forWhom });
       }
       this.#places.set(uid, position);
-      this.#evictedFor.set(uid, waiter);
+      this.#evictions.set(uid, waiter, now, drainTimeoutSeconds(model.spec.engine, pool.spec.engine) * 1_000);
       result.touched.push(keyOf(model));
     }
     return { ...result, granted: new Set(decision.granted) };
@@ -206,10 +207,16 @@ export class AcceleratorBudget {
         waitingSince: waiting?.since ?? now,
         inUse: !wanted.known || wanted.inFlight > 0 || wanted.queued > 0 || wanted.held > 0,
         lastUsed: wanted.lastUsed,
-        mayGiveUp:
-          health.ready > 0 && scaling !== undefined && scaling.kind !== 'Fixed' && minReplicas(scaling) === 0,
         leaving:
-          this.#evictedFor.has(uid) || isHeldBack(lives.of(uid).phase) || (given === 0 && health.pods > 0),
+          this.#evictions.isLeaving(uid, now) ||
+          isHeldBack(lives.of(uid).phase) ||
+          (given === 0 && health.pods > 0),
+        mayGiveUp:
+          health.ready > 0 &&
+          scaling !== undefined &&
+          scaling.kind !== 'Fixed' &&
+          minReplicas(scaling) === 0 &&
+          this.#evictions.mayBeChosen(uid, now),
       };
     });
     return [...present, ...this.#gone(pool, count)];

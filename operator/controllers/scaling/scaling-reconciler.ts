@@ -12,7 +12,7 @@ import { isBoundToOneNode } from '../../model/shared-claims.ts';
 import { engineKeyOf } from '../../render/names.ts';
 import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../../scaling/demand.ts';
-import type { WakeFailure } from '../../scaling/phase.ts';
+import { isHeldBack, type WakeFailure } from '../../scaling/phase.ts';
 import { type ScalingMetrics, scalingMetrics } from '../../scaling/scaling-metrics.ts';
 import { type Effect, type Observation, type SleepCause, transition } from '../../scaling/transitions.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
@@ -87,9 +87,10 @@ export class ScalingReconciler {
       if (scope.replicas > 0) await this.#changes.to(scope, 0, 'Slept', end, context);
       return undefined;
     }
-    if (!acceptance.verdict(scope.pool, scope.model).accepted) return undefined;
+    const { accepted } = acceptance.verdict(scope.pool, scope.model);
+    if (!accepted && !this.#makesRoom(scope)) return undefined;
     await acceptance.save(scope.pool, scope.model, context.signal);
-    const wait = await this.#live(scope, context);
+    const wait = await this.#live(scope, accepted, context);
     const next = earliest(wait, scope.boundsChangeMs);
     return next === undefined
       ? undefined
@@ -102,6 +103,12 @@ export class ScalingReconciler {
     if (model.metadata.deletionTimestamp !== undefined) return 'because it is being deleted';
     // Its replicas were granted in another pool or before its namespace lost access.
     return this.#options.acceptance.mayRun(pool, model) ? undefined : 'because the pool does not accept it';
+  }
+
+  /** Whether a model runs that others wait for. It has to go also while its present spec is refused, of which no more is started. */
+  #makesRoom({ uid, replicas }: ScalingScope): boolean {
+    const { budget, lives } = this.#options;
+    return replicas > 0 && (budget.evictedFor(uid) !== undefined || isHeldBack(lives.of(uid).phase));
   }
 
   #scope(model: InferenceModel): ScalingScope | undefined {
@@ -140,7 +147,7 @@ export class ScalingReconciler {
   }
 
   /** Makes one transition, and a second one if the first requested accelerators and got them. */
-  async #live(scope: ScalingScope, context: ScalingContext): Promise<number | undefined> {
+  async #live(scope: ScalingScope, accepted: boolean, context: ScalingContext): Promise<number | undefined> {
     const { lives } = this.#options;
     const seen = this.#observe(scope);
     let step = transition(lives.of(scope.uid), seen);
@@ -152,7 +159,7 @@ export class ScalingReconciler {
     }
     lives.set(scope.uid, step.life);
     for (const effect of effects) await this.#do(scope, effect, context);
-    if (!step.awake) return step.lookAgainMs;
+    if (!step.awake || !accepted) return step.lookAgainMs;
     return earliest(step.lookAgainMs, await this.#sizing.size(scope, context));
   }
 
