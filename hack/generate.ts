@@ -16,7 +16,7 @@ const PARTS = [acceleratorFiles, apiFiles, chartFiles, installFiles, routerProto
 
 const stale: string[] = [];
 for (const part of PARTS) {
-  for (const [path, content] of part()) {
+  for (const [path, content] of await part()) {
     const file = join(root, path);
     if ((await readOptional(file)) === content) continue;
     stale.push(path);

@@ -17,9 +17,9 @@ interface Installed {
 }
 
 /** Generated files by path, relative to the root of the repository. The files of the chart have to be written before. */
-export function installFiles(): Map<string, string> {
+export async function installFiles(): Promise<Map<string, string>> {
   const chart = join(import.meta.dirname, '../..', CHART);
-  const rendered = helm(['template', 'vllm-operator', chart, '--namespace', NAMESPACE]);
+  const rendered = await helm(['template', 'vllm-operator', chart, '--namespace', NAMESPACE]);
   const objects = parseAllDocuments(rendered).map((document) => withoutHelm(document.toJS() as Installed));
   const documents = [namespace(), ...objects].map((object) =>
     stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),

@@ -35,6 +35,13 @@ export interface WorldOptions extends ClusterOptions {
   operatorNodeArgs?: readonly string[];
   /** Starts the cluster. Default: in this process. */
   start?: (options: ClusterOptions) => Promise<Cluster>;
+  /** Brings the operator into the cluster. Default: definitions, and one operator as a process. */
+  install?: (world: World) => Promise<void>;
+}
+
+async function installProcess(world: World): Promise<void> {
+  await installDefinitions(world.client);
+  await world.startOperator().untilLeads();
 }
 
 export class World {
@@ -62,11 +69,12 @@ export class World {
     this.#watchdog = new Watchdog(this.#logs);
   }
 
-  /** A cluster with the CRDs installed, and one leading operator. */
+  /** A cluster with the operator in it. */
   static async start({
     operatorArgs,
     operatorNodeArgs,
     start = startCluster,
+    install = installProcess,
     ...options
   }: WorldOptions = {}): Promise<World> {
     const cluster = await start({
@@ -80,8 +88,7 @@ export class World {
       ...(operatorNodeArgs && { operatorNodeArgs }),
     });
     try {
-      await installDefinitions(world.client);
-      await world.startOperator().untilLeads();
+      await install(world);
       return world;
     } catch (error) {
       await world.close();

@@ -15,7 +15,7 @@ interface Policy extends KubeObject {
 
 type Spec = Record<string, unknown>;
 
-const objects = renderChart(VALUE_SETS.policies);
+const objects = await renderChart(VALUE_SETS.policies);
 const environment = kubernetesEnvironment();
 for (const name of ['object', 'oldObject', 'request', 'variables'] as const)
   environment.registerVariable(name, 'dyn');

@@ -18,7 +18,8 @@ interface Deployment extends KubeObject {
   spec: { selector: { matchLabels: object }; template: { metadata: { labels: object }; spec: PodSpec } };
 }
 
-const rendered = new Map(names.map((name) => [name, renderChart(VALUE_SETS[name])]));
+const rendered = new Map<string, KubeObject[]>();
+for (const name of names) rendered.set(name, await renderChart(VALUE_SETS[name]));
 
 function objects(name: string): KubeObject[] {
   return rendered.get(name) ?? [];
@@ -27,8 +28,8 @@ function objects(name: string): KubeObject[] {
 const isDefinition = ({ kind }: KubeObject) => kind === 'CustomResourceDefinition';
 
 describe.each(names)('with values of %s', (name) => {
-  it('passes helm lint --strict', () => {
-    const { code, stdout, stderr } = lint(VALUE_SETS[name]);
+  it('passes helm lint --strict', async () => {
+    const { code, stdout, stderr } = await lint(VALUE_SETS[name]);
     expect(code, stdout + stderr).toBe(0);
   });
 
@@ -65,8 +66,8 @@ it('has no other golden files', () => {
   expect(readdirSync(GOLDEN).sort()).toEqual(names.map((name) => `${name}.yaml`).sort());
 });
 
-it('renders the same each time', () => {
-  expect(renderText(VALUE_SETS['all-overrides'])).toBe(renderText(VALUE_SETS['all-overrides']));
+it('renders the same each time', async () => {
+  expect(await renderText(VALUE_SETS['all-overrides'])).toBe(await renderText(VALUE_SETS['all-overrides']));
 });
 
 describe('the definitions', () => {
@@ -121,14 +122,14 @@ describe('the rules', () => {
   });
 });
 
-it('names objects after the release, except those that a cluster has once', () => {
-  const named = renderChart({}, 'prod').map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+it('names objects after the release, except those that a cluster has once', async () => {
+  const named = (await renderChart({}, 'prod')).map(({ kind, metadata }) => `${kind} ${metadata.name}`);
   expect(named).toContain('Deployment prod-vllm-operator');
   expect(named).toContain('ServiceAccount prod-vllm-operator');
   expect(named).toContain('ClusterRole vllm-operator');
 });
 
-it('names what to change when a ServiceMonitor has no Service', () => {
+it('names what to change when a ServiceMonitor has no Service', async () => {
   const values = { metrics: { service: { enabled: false }, serviceMonitor: { enabled: true } } };
-  expect(() => renderText(values)).toThrow('set metrics.service.enabled to true');
+  await expect(renderText(values)).rejects.toThrow('set metrics.service.enabled to true');
 });

@@ -54,8 +54,8 @@ describe('values.schema.json', () => {
     ['a source without a scheme', { policies: [{ name: 'x', sources: ['a/'] }] }, '/sources/0', 'match'],
     ['a policy without a name', { policies: [{ sources: ['hf://'] }] }, "'/policies/0'", "'name'"],
     ['CEL in a policy', { policies: [{ name: 'x', sources: ["hf://'+'"] }] }, '/sources/0', 'match'],
-  ])('refuses %s', (_what, wrong, field, reason) => {
-    const message = refusal(wrong);
+  ])('refuses %s', async (_what, wrong, field, reason) => {
+    const message = await refusal(wrong);
     expect(message).toContain(field);
     expect(message).toContain(reason);
   });

@@ -1,0 +1,210 @@
+/** The life of a release of the chart, with the real Helm: operators and models run as pods all the way. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { helm } from '../../hack/kubectl/helm.ts';
+import { kubectl, tryKubectl } from '../../hack/kubectl/kubectl.ts';
+import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
+import { DEPLOYMENTS } from '../../operator/kube/resource-types.ts';
+import { eventually } from '../support/eventually.ts';
+import { ACCOUNT_ENV, operatorImage } from './support/operator-image.ts';
+import { CHART, NEW_FIELD, previousChart } from './support/previous-chart.ts';
+import { ask } from './support/traffic.ts';
+import { World } from './support/world.ts';
+
+const NAMESPACE = 'vllm-operator-system';
+const TEAM = 'team-a';
+const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+
+const VALUES = {
+  global: { imageRegistry: 'registry.example.com/mirror', imagePullSecrets: [{ name: 'registry' }] },
+  extraEnv: [ACCOUNT_ENV],
+  // Pods of devcluster share the ports of this machine, and not its addresses.
+  extraArgs: ['--probe-host=$(POD_IP)'],
+};
+
+let world: World;
+let directory: string;
+let previous: string;
+
+async function inCluster(command: string, ...args: string[]): Promise<string> {
+  return await helm([command, 'vllm-operator', ...args, '--namespace', NAMESPACE], {
+    kubeconfig: world.cluster.kubeconfigPath,
+  });
+}
+
+/** Waits as users do, until the pods of the new version are ready. */
+async function apply(command: 'install' | 'upgrade', chart: string): Promise<void> {
+  await inCluster(command, chart, '--values', join(directory, 'values.yaml'), '--wait', '--timeout', '3m');
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'chart-test-'));
+  await writeFile(join(directory, 'values.yaml'), stringify(VALUES));
+  previous = await previousChart(directory);
+  world = await World.start({
+    images: [operatorImage],
+    install: async (starting) => {
+      for (const name of [NAMESPACE, TEAM, 'platform'])
+        await starting.client.create(
+          { group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false },
+          { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: RESTRICTED } },
+        );
+    },
+  });
+});
+afterAll(async () => {
+  await world?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** A kubeconfig of a service account with Kubernetes' own role `edit` in the team's namespace, and nothing else. */
+async function editor(): Promise<string> {
+  await world.kubectl('create', 'serviceaccount', 'editor', '-n', TEAM);
+  const subject = `--serviceaccount=${TEAM}:editor`;
+  await world.kubectl('create', 'rolebinding', 'editor', '-n', TEAM, '--clusterrole=edit', subject);
+  const token = (await world.kubectl('create', 'token', 'editor', '-n', TEAM)).trim();
+  const config = await world.kubectl('config', 'view', '--raw', '--flatten', '-o', 'json');
+  const file = join(directory, 'editor');
+  const { clusters } = JSON.parse(config) as { clusters: { name: string }[] };
+  const cluster = clusters[0]?.name;
+  await writeFile(
+    file,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters,
+      users: [{ name: 'editor', user: { token } }],
+      contexts: [{ name: 'editor', context: { cluster, user: 'editor', namespace: TEAM } }],
+      'current-context': 'editor',
+    }),
+  );
+  return file;
+}
+
+const MODEL = {
+  apiVersion: 'vllm-operator.dev/v1alpha1',
+  kind: 'InferenceModel',
+  metadata: { name: 'chat' },
+  spec: {
+    poolRef: { name: 'pool', namespace: 'platform' },
+    model: { source: 'hf://Qwen/Qwen2.5-0.5B-Instruct' },
+  },
+};
+
+/** UIDs of the pods that serve, and the generation of the engines' Deployment: neither changes when nothing restarts. */
+async function serving(): Promise<object> {
+  const engines = await world.pods(TEAM, 'engine', 'chat');
+  const { metadata } = await world.client.get<Deployment>(DEPLOYMENTS, {
+    namespace: TEAM,
+    name: 'vllm-chat',
+  });
+  return { engines: engines.map((pod) => pod.metadata.uid), generation: metadata.generation };
+}
+
+async function answers(): Promise<void> {
+  expect(await ask(await world.openai('platform'), 'chat')).toBeTruthy();
+}
+
+/** Whether the API server knows a field. */
+async function knows(field: string): Promise<boolean> {
+  return (await world.tryKubectl('explain', field)).code === 0;
+}
+
+/** The objects in the cluster that Helm made, but for records of releases. */
+async function release(): Promise<string[]> {
+  const kinds =
+    'crd,clusterrole,clusterrolebinding,role,rolebinding,serviceaccount,service,deployment,pdb,networkpolicy';
+  const output = await world.kubectl(
+    ...['get', kinds, '-A', '-l', 'app.kubernetes.io/managed-by=Helm', '-o', 'name'],
+  );
+  return output.trim().split('\n').sort();
+}
+
+let before: object;
+
+it('is installed, and an editor of a namespace serves a model in a pool of the platform', async () => {
+  await apply('install', previous);
+  await world.createPool('platform', { allowedNamespaces: { from: 'All' } });
+  await world.poolReady('platform');
+  const kubeconfig = await editor();
+  await kubectl(['apply', '-f', '-'], { kubeconfig, input: JSON.stringify(MODEL) });
+  await world.modelReady(TEAM, 'chat');
+  await answers();
+  before = await serving();
+
+  const pool = await tryKubectl(['get', 'inferencepools', '-n', 'platform'], { kubeconfig });
+  expect(pool).toMatchObject({ code: 1, stderr: expect.stringContaining('Forbidden') });
+  const pods = [...(await world.pods('platform', 'router')), ...(await world.pods(TEAM, 'engine', 'chat'))];
+  expect(pods.length).toBeGreaterThan(1);
+  for (const { spec } of pods) {
+    expect(spec).toMatchObject({ imagePullSecrets: [{ name: 'registry' }] });
+    expect(spec?.containers?.[0]?.image).toMatch(/^registry\.example\.com\/mirror\//);
+  }
+});
+
+it('is upgraded: definitions have the new field, operators the new version, and no engine restarts', async () => {
+  expect(await knows(`inferencepool.spec.router.${NEW_FIELD}`)).toBe(false);
+  await apply('upgrade', CHART);
+  await eventually('the new field is served', () => knows(`inferencepool.spec.router.${NEW_FIELD}`));
+  const operators = await world.kubectl('get', 'pods', '-n', NAMESPACE, '-o', 'jsonpath={..image}');
+  expect(operators).toContain('registry.example.com/mirror/vllm-operator/operator:0.1.0');
+  expect(operators).not.toContain('0.0.9');
+  await world.modelReady(TEAM, 'chat');
+  expect(await serving()).toEqual(before);
+  await answers();
+});
+
+it('writes nothing when it is applied again', async () => {
+  const versions = () =>
+    world.kubectl(
+      ...['get', 'crd,clusterrole,role,service,serviceaccount,pdb,networkpolicy', '-A'],
+      ...['-l', 'app.kubernetes.io/managed-by=Helm', '-o', 'jsonpath={..metadata.resourceVersion}'],
+    );
+  const first = await versions();
+  await apply('upgrade', CHART);
+  expect(await versions()).toBe(first);
+});
+
+it('is rolled back, definitions included, and no engine restarts', async () => {
+  await inCluster('rollback', '1', '--wait', '--timeout', '3m');
+  await eventually(
+    'the new field is gone',
+    async () => !(await knows(`inferencepool.spec.router.${NEW_FIELD}`)),
+  );
+  await world.modelReady(TEAM, 'chat');
+  expect(await serving()).toEqual(before);
+  await answers();
+});
+
+it('is uninstalled: definitions and users’ objects stay, and traffic goes on', async () => {
+  await inCluster('uninstall', '--wait');
+  expect(await release()).toEqual([
+    'customresourcedefinition.apiextensions.k8s.io/inferencemodels.vllm-operator.dev',
+    'customresourcedefinition.apiextensions.k8s.io/inferencepools.vllm-operator.dev',
+  ]);
+  await eventually(
+    'the registration of the metrics API is gone',
+    async () => !(await world.kubectl('get', 'apiservices', '-o', 'name')).includes('external.metrics'),
+  );
+  expect(await world.kubectl('get', 'vmodel,vpool', '-A', '-o', 'name')).toMatch(/chat\n.*pool\n/);
+  expect(await serving()).toEqual(before);
+  await answers();
+});
+
+it('is installed again, and goes on where it was', async () => {
+  await apply('install', CHART);
+  await world.kubectl(
+    'patch',
+    'vmodel',
+    'chat',
+    '-n',
+    TEAM,
+    '--type=merge',
+    '-p',
+    '{"spec":{"suspend":true}}',
+  );
+  await eventually('the engines stop', async () => (await world.pods(TEAM, 'engine', 'chat')).length === 0);
+});
