@@ -26,7 +26,7 @@ export interface Blocked {
   /** False if waiting may help, for example until the pool has been created. */
   needsUser: boolean;
   /** Delay after which the result can change although nothing else does, in milliseconds. */
-  lookAgainMs?: number;
+  requeueAfterMs?: number;
   pool: InferencePool | undefined;
   /** The resolved spec, as far as it is known. */
   resolution: Resolution | undefined;
@@ -119,9 +119,9 @@ function poolNotFound(model: InferenceModel, now: number): Blocked {
     reason: `InferencePool ${poolKeyOf(model)} does not exist`,
     remedy: 'create it, or set another pool',
   };
-  const lookAgainMs = Math.max(SHORTEST_WAIT_MS, POOL_GRACE_MS - age);
+  const requeueAfterMs = Math.max(SHORTEST_WAIT_MS, POOL_GRACE_MS - age);
   const found = blocked(notAccepted('PoolNotFound'), [issue]);
-  return needsUser ? found : { ...found, needsUser, lookAgainMs };
+  return needsUser ? found : { ...found, needsUser, requeueAfterMs };
 }
 
 function poolDeleting(pool: InferencePool): SpecIssue {

@@ -55,7 +55,7 @@ export interface Transition {
   life: Life;
   effects: readonly Effect[];
   /** Delay until the next reconcile if nothing changes, in milliseconds. */
-  lookAgainMs?: number;
+  requeueAfterMs?: number;
   /** Whether the model is neither asleep nor on the way to or from sleep, so that it may be sized between 1 and N. */
   awake: boolean;
 }
@@ -84,7 +84,7 @@ interface Step {
   phase?: Phase;
   failure?: WakeFailure;
   effects?: readonly Effect[];
-  lookAgainMs?: number | undefined;
+  requeueAfterMs?: number | undefined;
 }
 
 interface Rule<N extends PhaseName = PhaseName> {
@@ -119,7 +119,7 @@ export const RULES: readonly Rule[] = [
     step: ({ seen, failure, phase }) => ({
       phase: phase.is === 'Waiting' ? { is: 'Idle' } : phase,
       effects: withdraw(seen),
-      lookAgainMs: untilRetry(seen, failure),
+      requeueAfterMs: untilRetry(seen, failure),
     }),
   }),
   rule({
@@ -127,7 +127,7 @@ export const RULES: readonly Rule[] = [
     when: 'a minimum or a request, and the last wake failed recently',
     outcome: 'stays at zero until the next attempt is due; requests get 503 with the reason',
     applies: ({ failure }) => failure !== undefined && !failure.retryable,
-    step: ({ seen, failure }) => ({ effects: withdraw(seen), lookAgainMs: untilRetry(seen, failure) }),
+    step: ({ seen, failure }) => ({ effects: withdraw(seen), requeueAfterMs: untilRetry(seen, failure) }),
   }),
   rule({
     from: AT_ZERO,
@@ -137,7 +137,7 @@ export const RULES: readonly Rule[] = [
     step: ({ seen, phase }) => ({
       phase: phase.is === 'Stopping' ? phase : { is: 'Waiting' },
       effects: [{ do: 'askBudget', replicas: firstReplicas(seen) }],
-      lookAgainMs: QUEUE_MS,
+      requeueAfterMs: QUEUE_MS,
     }),
   }),
   rule({
@@ -145,7 +145,7 @@ export const RULES: readonly Rule[] = [
     when: 'granted, and previous pods have not been asked to terminate yet',
     outcome: 'waits, because a request must not reach an engine that is about to terminate',
     applies: ({ phase, seen }) => phase.since !== undefined && seen.staying > 0,
-    step: () => ({ lookAgainMs: AT_ONCE_MS }),
+    step: () => ({ requeueAfterMs: AT_ONCE_MS }),
   }),
   rule({
     from: AT_ZERO,
@@ -176,7 +176,7 @@ export const RULES: readonly Rule[] = [
     when: 'no engine is ready yet',
     outcome: 'waits for the first one',
     applies: () => true,
-    step: ({ phase, seen }) => ({ lookAgainMs: untilStartIsOver(phase, seen) }),
+    step: ({ phase, seen }) => ({ requeueAfterMs: untilStartIsOver(phase, seen) }),
   }),
   rule({
     from: ['Serving'],
@@ -197,7 +197,7 @@ export const RULES: readonly Rule[] = [
     when: 'has requests or had one within `idleTimeout`, or a router does not answer',
     outcome: 'keeps serving',
     applies: ({ seen }) => !isIdle(seen),
-    step: ({ seen }) => ({ lookAgainMs: untilIdle(seen) }),
+    step: ({ seen }) => ({ requeueAfterMs: untilIdle(seen) }),
   }),
   rule({
     from: ['Serving'],
@@ -234,7 +234,7 @@ export const RULES: readonly Rule[] = [
     when: 'requests in flight, or a router that has not confirmed',
     outcome: 'waits for them',
     applies: () => true,
-    step: () => ({ lookAgainMs: POLL_MS }),
+    step: () => ({ requeueAfterMs: POLL_MS }),
   }),
 ];
 
@@ -256,7 +256,7 @@ export function transition(life: Life, seen: Observation): Transition {
     // The same object if nothing has changed, so that readers can compare by identity.
     life: next.phase === life.phase && next.failure === life.failure ? life : next,
     effects: [...news, ...(step.effects ?? [])],
-    ...(step.lookAgainMs !== undefined && { lookAgainMs: step.lookAgainMs }),
+    ...(step.requeueAfterMs !== undefined && { requeueAfterMs: step.requeueAfterMs }),
     awake: isAwake(next.phase, phase, seen),
   };
 }
@@ -291,7 +291,7 @@ function giveUp(it: Case<Extract<Phase, { is: 'Starting' }>>): Step {
       { do: 'reportFailure', failure },
       { do: 'sleep', because: 'Failed' },
     ],
-    lookAgainMs: backoff,
+    requeueAfterMs: backoff,
   };
 }
 
@@ -320,14 +320,14 @@ function untilStartIsOver(
 }
 
 function drain({ now }: Observation): Step {
-  return { phase: { is: 'Draining', since: now }, effects: [{ do: 'updateRoutes' }], lookAgainMs: POLL_MS };
+  return { phase: { is: 'Draining', since: now }, effects: [{ do: 'updateRoutes' }], requeueAfterMs: POLL_MS };
 }
 
 function resume({ seen }: Case): Step {
   return {
     phase: seen.ready > 0 ? { is: 'Serving' } : { is: 'Starting', since: seen.now },
     effects: [{ do: 'updateRoutes' }],
-    lookAgainMs: seen.sleeps && seen.minReplicas === 0 ? seen.idleTimeoutMs : AT_ONCE_MS,
+    requeueAfterMs: seen.sleeps && seen.minReplicas === 0 ? seen.idleTimeoutMs : AT_ONCE_MS,
   };
 }
 

@@ -69,7 +69,7 @@ const NOTICE_ANNOTATION = 'vllm-operator.dev/eviction-notice';
 /** The label by which a ReplicaSet selects its pods. */
 const TEMPLATE_HASH_LABEL = 'pod-template-hash';
 /** Interval for changes that no watch reports: room in the budget, and requests that end. */
-const LOOK_AGAIN_MS = 1_000;
+const REQUEUE_AFTER_MS = 1_000;
 
 export class Evacuation {
   readonly #options: EvacuationOptions;
@@ -132,7 +132,7 @@ export class Evacuation {
     const waits =
       (isDraining && notices.size > 0) ||
       plan.steps.some((step) => step.do === 'drain' || step.do === 'keep');
-    return waits ? { requeueAfterMs: LOOK_AGAIN_MS } : undefined;
+    return waits ? { requeueAfterMs: REQUEUE_AFTER_MS } : undefined;
   }
 
   #scope(key: Key): Scope | undefined {

@@ -46,8 +46,8 @@ export class ModelManifests {
   }
 
   /** When the progress of a rollout has to be checked again, in milliseconds from now. */
-  lookAgainMs(model: InferenceModel, accelerator: ResolvedAccelerator | undefined): number | undefined {
-    return this.#rolloutRoom(model, accelerator).lookAgainMs;
+  requeueAfterMs(model: InferenceModel, accelerator: ResolvedAccelerator | undefined): number | undefined {
+    return this.#rolloutRoom(model, accelerator).requeueAfterMs;
   }
 
   #rolloutRoom(

@@ -36,7 +36,7 @@ import type { ScalingModes } from '../scaling/scaling-modes.ts';
 import { modelCacheCondition } from '../shared/cache-condition.ts';
 import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
 import { reportFights } from '../shared/contended.ts';
-import { earliest, requeueAfter } from '../shared/look-again.ts';
+import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import { type Deployment, isReleased } from '../shared/workloads.ts';
@@ -109,24 +109,24 @@ export class ModelReconciler {
       (assessment.kind === 'blocked'
         ? blockerOf(assessment)
         : await refusalOf(() => this.#apply(scope, assessment.model, context)));
-    const lookAgainMs = await this.#lookAtMounts(key, scope, context);
+    const requeueAfterMs = await this.#lookAtMounts(key, scope, context);
     await this.#report(scope, blocker, context);
-    return requeueAfter(earliest(this.#next(scope, blocker), lookAgainMs, scope.contendedMs));
+    return requeueAfter(earliest(this.#next(scope, blocker), requeueAfterMs, scope.contendedMs));
   }
 
   /** Milliseconds until the next change that no watch reports. */
   #next({ model, assessment }: Scope, blocker: Blocker | undefined): number | undefined {
     const { clock, modes, bounds } = this.#options;
     const isBlocked = assessment.kind === 'blocked';
-    if (isBlocked && assessment.lookAgainMs !== undefined) return assessment.lookAgainMs;
+    if (isBlocked && assessment.requeueAfterMs !== undefined) return assessment.requeueAfterMs;
     if (!isBlocked && blocker) return REFUSED_RETRY_MS;
     const resolution = isBlocked ? assessment.resolution : assessment.model;
     const now = clock.now();
     const nextChange = resolution && bounds.of(resolution.scaling, now).nextChange;
     const next = earliest(
       nextChange === undefined ? undefined : nextChange - now,
-      isBlocked ? undefined : modes.of(assessment.model).lookAgainMs,
-      this.#manifests.lookAgainMs(model, resolution?.accelerator),
+      isBlocked ? undefined : modes.of(assessment.model).requeueAfterMs,
+      this.#manifests.requeueAfterMs(model, resolution?.accelerator),
     );
     return next === undefined ? undefined : Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS);
   }
@@ -135,9 +135,9 @@ export class ModelReconciler {
   async #lookAtMounts(key: Key, { model }: Scope, { signal }: Context): Promise<number | undefined> {
     const { mounts, onMountFailure, state } = this.#options;
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
-    const { changed, lookAgainMs } = await mounts.look(pods, signal);
+    const { changed, requeueAfterMs } = await mounts.look(pods, signal);
     if (changed) onMountFailure(key);
-    return lookAgainMs === undefined ? undefined : lookAgainMs + AFTER_CHANGE_MS;
+    return requeueAfterMs === undefined ? undefined : requeueAfterMs + AFTER_CHANGE_MS;
   }
 
   async #apply(scope: Scope, resolved: ResolvedModel, { signal }: Context): Promise<void> {

@@ -19,9 +19,9 @@ export interface RolloutRoomInput {
 
 /**
  * `surge` is false once a new engine has found no accelerators for long. The rollout then stops a previous engine
- * first, until it is complete. `lookAgainMs` is the time until that can happen.
+ * first, until it is complete. `requeueAfterMs` is the time until that can happen.
  */
-export function rolloutRoom(input: RolloutRoomInput): { surge: boolean; lookAgainMs?: number } {
+export function rolloutRoom(input: RolloutRoomInput): { surge: boolean; requeueAfterMs?: number } {
   const { deployment, pods, now } = input;
   if (!deployment) return { surge: true };
   const { observedGeneration = 0, replicas = 0, updatedReplicas = 0 } = deployment.status ?? {};
@@ -33,7 +33,7 @@ export function rolloutRoom(input: RolloutRoomInput): { surge: boolean; lookAgai
   const since = pods.flatMap((pod) => waitsForAccelerators(pod, input.resourceName) ?? []);
   if (since.length === 0) return { surge: true };
   const left = Math.min(...since) + SURGE_PATIENCE_MS - now;
-  return left <= 0 ? { surge: false } : { surge: true, lookAgainMs: left };
+  return left <= 0 ? { surge: false } : { surge: true, requeueAfterMs: left };
 }
 
 /** Start of the wait in milliseconds since 1970. */

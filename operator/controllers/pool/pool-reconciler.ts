@@ -25,7 +25,7 @@ import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { RouterPods } from '../routes/router-pods.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import { reportFights } from '../shared/contended.ts';
-import { earliest, requeueAfter } from '../shared/look-again.ts';
+import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
@@ -100,10 +100,10 @@ export class PoolReconciler {
           }));
     const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
     const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
-    const lookAgainMs = await this.#lookAtMounts([pods.router, pods.cache], context.signal);
+    const requeueAfterMs = await this.#lookAtMounts([pods.router, pods.cache], context.signal);
     await this.#report(pool, written, pods, found, context);
     const retryMs = refused && refused.reason !== 'InvalidSpec' ? REFUSED_RETRY_MS : undefined;
-    return requeueAfter(earliest(retryMs, lookAgainMs, contendedMs));
+    return requeueAfter(earliest(retryMs, requeueAfterMs, contendedMs));
   }
 
   /** Returns after how many milliseconds to check again. */
@@ -112,7 +112,7 @@ export class PoolReconciler {
     signal: AbortSignal,
   ): Promise<number | undefined> {
     const found = await Promise.all(workloads.map((pods) => this.#options.mounts.look(pods, signal)));
-    return earliest(...found.map(({ lookAgainMs }) => lookAgainMs));
+    return earliest(...found.map(({ requeueAfterMs }) => requeueAfterMs));
   }
 
   /** Models that it serves or may serve: anybody else could keep it, and the namespace that goes with it, for ever. */

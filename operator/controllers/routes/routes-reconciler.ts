@@ -27,7 +27,7 @@ import type { GrantLedger } from '../acceptance/grant-ledger.ts';
 import type { LivesView } from '../scaling/lives.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
-import { earliest } from '../shared/look-again.ts';
+import { earliest } from '../shared/requeue-after.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { HoldVersions } from './hold-versions.ts';
 import { ModelRoutes } from './model-routes.ts';

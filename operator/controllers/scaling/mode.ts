@@ -42,7 +42,7 @@ export interface ModeDecision {
   /** The condition ScalingReady. */
   condition: ConditionUpdate;
   /** When the decision can change although nothing else does, in milliseconds from now. */
-  lookAgainMs?: number;
+  requeueAfterMs?: number;
 }
 
 /**
@@ -92,7 +92,7 @@ export function isSettled(metricsApi: ApiServiceState): boolean {
 function kept(input: ModeInput): ModeDecision | undefined {
   if (input.hpa === undefined || isSettled(input.metricsApi)) return undefined;
   const left = patience(input.unsettledSince, input.now);
-  return left > 0 ? { ...hpa(input), lookAgainMs: left } : undefined;
+  return left > 0 ? { ...hpa(input), requeueAfterMs: left } : undefined;
 }
 
 function automatic(input: ModeInput): ModeDecision {
@@ -111,7 +111,7 @@ function automatic(input: ModeInput): ModeDecision {
       if (metricsApi.available) return hpa(input);
       const left = patience(metricsApi.since, now);
       if (left <= 0) return internal(`the API server cannot reach the metrics API: ${metricsApi.message}`);
-      return { ...hpa(input), lookAgainMs: left };
+      return { ...hpa(input), requeueAfterMs: left };
     }
   }
 }
@@ -134,7 +134,7 @@ function explicitHpa(input: ModeInput): ModeDecision {
     case 'ours': {
       if (metricsApi.available) return hpa(input);
       const left = metricsApi.available === undefined ? 0 : patience(metricsApi.since, now);
-      if (left > 0) return { ...hpa(input), lookAgainMs: left };
+      if (left > 0) return { ...hpa(input), requeueAfterMs: left };
       const found = metricsApi.message || 'not checked yet';
       return unavailable(`the API server cannot reach the metrics API of the operator: ${found}`);
     }
@@ -153,7 +153,7 @@ function hpa({ hpa: conditions = [], now }: ModeInput): ModeDecision {
   if (!trouble) return good;
   const since = Date.parse(trouble.lastTransitionTime ?? '');
   const left = patience(Number.isNaN(since) ? undefined : since, now);
-  if (left > 0) return { ...good, lookAgainMs: left };
+  if (left > 0) return { ...good, requeueAfterMs: left };
   return unavailable(
     `the HPA does not change the replicas: ${trouble.reason ?? trouble.type}: ${trouble.message ?? ''}`,
   );

@@ -18,12 +18,12 @@ import { type Effect, type Observation, type SleepCause, transition } from '../.
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { engineHealth } from '../model/engine-health.ts';
 import { type ClusterState, claimModesOf, podsOf } from '../shared/cluster-state.ts';
-import { earliest } from '../shared/look-again.ts';
+import { earliest } from '../shared/requeue-after.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { isFinished, isReleased, type Pod } from '../shared/workloads.ts';
 import type { AcceleratorBudget } from './accelerator-budget.ts';
 import { type BoundsCache, LONGEST_WAIT_MS } from './bounds-cache.ts';
-import type { Lives } from './lives.ts';
+import type { Lifecycles } from './lifecycles.ts';
 import { counted, ReplicaChanges } from './replica-changes.ts';
 import { ReplicaSizing } from './replica-sizing.ts';
 import type { ReplicasWriter } from './replicas-writer.ts';
@@ -34,7 +34,7 @@ export interface ScalingReconcilerOptions {
   state: ClusterState;
   resolutions: Resolutions;
   acceptance: AcceptanceCache;
-  lives: Lives;
+  lifecycles: Lifecycles;
   replicas: ReplicasWriter;
   budget: AcceleratorBudget;
   demand: DemandTracker;
@@ -107,8 +107,8 @@ export class ScalingReconciler {
 
   /** Whether a model runs that others wait for. It has to go also while its present spec is refused, of which no more is started. */
   #makesRoom({ uid, replicas }: ScalingScope): boolean {
-    const { budget, lives } = this.#options;
-    return replicas > 0 && (budget.evictedFor(uid) !== undefined || isHeldBack(lives.of(uid).phase));
+    const { budget, lifecycles } = this.#options;
+    return replicas > 0 && (budget.evictedFor(uid) !== undefined || isHeldBack(lifecycles.of(uid).phase));
   }
 
   #scope(model: InferenceModel): ScalingScope | undefined {
@@ -148,19 +148,19 @@ export class ScalingReconciler {
 
   /** Makes one transition, and a second one if the first requested accelerators and got them. */
   async #live(scope: ScalingScope, accepted: boolean, context: ScalingContext): Promise<number | undefined> {
-    const { lives } = this.#options;
+    const { lifecycles } = this.#options;
     const seen = this.#observe(scope);
-    let step = transition(lives.of(scope.uid), seen);
+    let step = transition(lifecycles.of(scope.uid), seen);
     const effects = [...step.effects];
     const asked = effects.find((effect) => effect.do === 'askBudget');
     if (asked && this.#changes.granted(scope, asked.replicas)) {
-      step = transition(step.life, { ...seen, granted: true });
+      step = transition(step.lifecycle, { ...seen, granted: true });
       effects.push(...step.effects);
     }
-    lives.set(scope.uid, step.life);
+    lifecycles.set(scope.uid, step.lifecycle);
     for (const effect of effects) await this.#do(scope, effect, context);
-    if (!step.awake || !accepted) return step.lookAgainMs;
-    return earliest(step.lookAgainMs, await this.#sizing.size(scope, context));
+    if (!step.awake || !accepted) return step.requeueAfterMs;
+    return earliest(step.requeueAfterMs, await this.#sizing.size(scope, context));
   }
 
   #observe(scope: ScalingScope): Observation {

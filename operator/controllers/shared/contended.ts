@@ -2,7 +2,7 @@
 import type { Fight } from '../../kube/applier.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import type { KubeObject } from '../../kube/object.ts';
-import { earliest } from './look-again.ts';
+import { earliest } from './requeue-after.ts';
 
 /**
  * Emits an event for each, and returns after how many milliseconds to correct them: if nobody changes them again, no watch

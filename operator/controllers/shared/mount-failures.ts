@@ -74,24 +74,24 @@ export class MountFailures {
   async look(
     pods: readonly Pod[],
     signal: AbortSignal,
-  ): Promise<{ changed: boolean; lookAgainMs?: number | undefined }> {
+  ): Promise<{ changed: boolean; requeueAfterMs?: number | undefined }> {
     const { clock } = this.#options;
     let changed = false;
-    let lookAgainMs: number | undefined;
+    let requeueAfterMs: number | undefined;
     for (const pod of pods.filter(isWaiting).slice(0, MAX_PODS)) {
       const { uid } = pod.metadata;
       const last = this.#looks.get(uid);
       const due = last ? last.at + AGAIN_MS - clock.monotonic() : waitsSince(pod) + PATIENCE_MS - clock.now();
       if (due > 0) {
-        lookAgainMs = Math.min(lookAgainMs ?? due, due);
+        requeueAfterMs = Math.min(requeueAfterMs ?? due, due);
         continue;
       }
       const failure = await this.#failure(pod, signal);
       this.#looks.set(uid, { at: clock.monotonic(), failure });
       changed ||= failure !== last?.failure;
-      lookAgainMs = Math.min(lookAgainMs ?? AGAIN_MS, AGAIN_MS);
+      requeueAfterMs = Math.min(requeueAfterMs ?? AGAIN_MS, AGAIN_MS);
     }
-    return { changed, lookAgainMs };
+    return { changed, requeueAfterMs };
   }
 
   async #failure({ metadata }: Pod, signal: AbortSignal): Promise<string | undefined> {

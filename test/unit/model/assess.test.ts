@@ -137,11 +137,11 @@ describe('a pool that is not there', () => {
   const none = { pool: () => undefined };
 
   it('is waited for a minute', () => {
-    expect(blocked({}, none)).toMatchObject({ needsUser: false, lookAgainMs: 59_000 });
-    expect(blocked({}, { ...none, now: CREATED + 59_900 }).lookAgainMs).toBe(1_000);
+    expect(blocked({}, none)).toMatchObject({ needsUser: false, requeueAfterMs: 59_000 });
+    expect(blocked({}, { ...none, now: CREATED + 59_900 }).requeueAfterMs).toBe(1_000);
     const late = blocked({}, { ...none, now: CREATED + 60_000 });
     expect(late.needsUser).toBe(true);
-    expect(late.lookAgainMs).toBeUndefined();
+    expect(late.requeueAfterMs).toBeUndefined();
   });
 
   it('is still that of a model with engines while it is deleted', () => {

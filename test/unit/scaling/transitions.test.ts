@@ -205,19 +205,19 @@ describe('transition', () => {
   it('backs off after a failed wake, twice as long after the next, and says when it looks again', () => {
     const failed = next({ is: 'Starting', since: NOW }, { ...STARTING, problem: broken });
     expect(failed).toMatchObject({
-      lookAgainMs: 30_000,
+      requeueAfterMs: 30_000,
       life: { failure: { attempts: 1, retryable: false } },
     });
     const wanted = { ...ASLEEP, demand: demand({ held: 1 }) };
     const early = transition(failed.life, seen({ ...wanted, now: NOW + 10_000 }));
-    expect(early).toMatchObject({ effects: [], lookAgainMs: 20_000 });
+    expect(early).toMatchObject({ effects: [], requeueAfterMs: 20_000 });
     const due = transition(early.life, seen({ ...wanted, now: NOW + 30_000 }));
     expect(due.effects).toEqual([{ do: 'updateRoutes' }, { do: 'askBudget', replicas: 1 }]);
     const again = transition(
       { ...due.life, phase: { is: 'Starting', since: NOW } },
       seen({ ...STARTING, problem: broken }),
     );
-    expect(again).toMatchObject({ lookAgainMs: 60_000, life: { failure: { attempts: 2 } } });
+    expect(again).toMatchObject({ requeueAfterMs: 60_000, life: { failure: { attempts: 2 } } });
   });
 
   it.each([
@@ -232,11 +232,11 @@ describe('transition', () => {
 
   it('says when idleness will be complete', () => {
     const serving: Phase = { is: 'Serving' };
-    expect(next(serving, { demand: demand({ lastUsed: 900_000 }) }).lookAgainMs).toBe(80_000);
-    expect(next(serving, { demand: demand({ inFlight: 1 }) }).lookAgainMs).toBe(180_000);
-    expect(next(serving, { demand: demand({ known: false }) }).lookAgainMs).toBe(1_000);
+    expect(next(serving, { demand: demand({ lastUsed: 900_000 }) }).requeueAfterMs).toBe(80_000);
+    expect(next(serving, { demand: demand({ inFlight: 1 }) }).requeueAfterMs).toBe(180_000);
+    expect(next(serving, { demand: demand({ known: false }) }).requeueAfterMs).toBe(1_000);
     // Nothing else would tell: the request that came is over before anybody looks again.
-    expect(next(draining, { demand: demand({ lastUsed: 999_990 }) }).lookAgainMs).toBe(180_000);
+    expect(next(draining, { demand: demand({ lastUsed: 999_990 }) }).requeueAfterMs).toBe(180_000);
   });
 
   it('gives back the same life while nothing changes', () => {

@@ -39,7 +39,7 @@ describe('a rollout', () => {
   it('waits for accelerators, and then gives up an engine of before', () => {
     expect(rolloutRoom({ ...input, now: START + 1_000 })).toEqual({
       surge: true,
-      lookAgainMs: SURGE_PATIENCE_MS - 1_000,
+      requeueAfterMs: SURGE_PATIENCE_MS - 1_000,
     });
     expect(rolloutRoom(input)).toEqual({ surge: false });
   });

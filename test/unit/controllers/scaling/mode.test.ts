@@ -69,13 +69,13 @@ describe('resolveMode', () => {
   const unknown: ApiServiceState = { owner: 'unknown', message: 'nobody has looked yet' };
   const off: ApiServiceState = { owner: 'off', message: 'the metrics API is off' };
   const resolve = (scaling: ScalingSpec | undefined, metricsApi: ApiServiceState, hpa?: HpaCondition[]) => {
-    const { mode, condition, lookAgainMs } = resolveMode({
+    const { mode, condition, requeueAfterMs } = resolveMode({
       scaling: scalingOf(scaling),
       metricsApi,
       hpa,
       now,
     });
-    return [mode, condition.status, condition.reason, lookAgainMs];
+    return [mode, condition.status, condition.reason, requeueAfterMs];
   };
 
   it.each<[string, ScalingSpec | undefined, ApiServiceState, unknown[]]>([
@@ -114,14 +114,14 @@ describe('resolveMode', () => {
     const unsettled = { unknown, absent, fresh, broken: broken(3_600) };
     const keeps = (scaling: ScalingSpec, metricsApi: ApiServiceState, ago: number) => {
       const hpa = [{ type: 'ScalingActive', status: 'True' }];
-      const { mode, condition, lookAgainMs } = resolveMode({
+      const { mode, condition, requeueAfterMs } = resolveMode({
         scaling: scalingOf(scaling),
         metricsApi,
         hpa,
         unsettledSince: now - ago * 1000,
         now,
       });
-      return [mode, condition.status, lookAgainMs];
+      return [mode, condition.status, requeueAfterMs];
     };
 
     it.each(Object.entries(unsettled))('keeps an HPA that there is, for two minutes: %s', (_, metricsApi) => {

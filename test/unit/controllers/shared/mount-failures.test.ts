@@ -54,20 +54,20 @@ function aPod(status: Partial<NonNullable<Pod['status']>> = {}): Pod {
 it('asks for the events of a pod that has waited for long, and of no other', async () => {
   const pod = aPod();
   pods.upsert(pod);
-  expect(await mounts.look([pod], signal)).toEqual({ changed: false, lookAgainMs: 15_000 });
+  expect(await mounts.look([pod], signal)).toEqual({ changed: false, requeueAfterMs: 15_000 });
   await clock.advance(15_000);
   events = [
     { reason: 'FailedMount', note: 'Unable to attach or mount volumes: unmounted volumes=[tpl]' },
     { reason: 'BackOff', note: 'x' },
     { reason: 'FailedMount', note: FAILED },
   ];
-  expect(await mounts.look([pod], signal)).toEqual({ changed: true, lookAgainMs: 30_000 });
+  expect(await mounts.look([pod], signal)).toEqual({ changed: true, requeueAfterMs: 30_000 });
   expect(mounts.of(pod)).toBe(FAILED);
   expect(asked).toMatchObject([
     { namespace: 'team-a', fieldSelector: 'regarding.uid=uid-x,type=Warning', atMost: 50 },
   ]);
   await clock.advance(10_000);
-  expect(await mounts.look([pod], signal)).toEqual({ changed: false, lookAgainMs: 20_000 });
+  expect(await mounts.look([pod], signal)).toEqual({ changed: false, requeueAfterMs: 20_000 });
   expect(asked).toHaveLength(1);
 });
 
@@ -114,7 +114,7 @@ it('asks for the events of a few pods only, however many wait', async () => {
   });
   for (const pod of many) pods.upsert(pod);
   await clock.advance(15_000);
-  expect(await mounts.look(many, signal)).toEqual({ changed: false, lookAgainMs: 30_000 });
+  expect(await mounts.look(many, signal)).toEqual({ changed: false, requeueAfterMs: 30_000 });
   expect(asked).toHaveLength(3);
   await mounts.look(many, signal);
   expect(asked).toHaveLength(3);
