@@ -11,7 +11,7 @@ import { Assessments } from './acceptance/assessments.ts';
 import { GrantLedger } from './acceptance/grant-ledger.ts';
 import { AcceleratorBudget } from './scaling/accelerator-budget.ts';
 import { BoundsCache } from './scaling/bounds-cache.ts';
-import { Lives } from './scaling/lives.ts';
+import { Lifecycles } from './scaling/lifecycles.ts';
 import { ReplicasWriter } from './scaling/replicas-writer.ts';
 import { ScalingModes } from './scaling/scaling-modes.ts';
 import { byModel } from './shared/cluster-state.ts';
@@ -25,7 +25,7 @@ export interface Views {
   resolutions: Resolutions;
   acceptance: AcceptanceCache;
   assessments: Assessments;
-  lives: Lives;
+  lifecycles: Lifecycles;
   departures: Departures;
   replicas: ReplicasWriter;
   bounds: BoundsCache;
@@ -49,7 +49,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   const resolutions = new Resolutions(state);
   const acceptance = createAcceptance(context, resolutions, ledger);
   const assessments = new Assessments({ state, resolutions, acceptance, clock });
-  const lives = new Lives(models);
+  const lifecycles = new Lifecycles(models);
   const departures = new Departures(models);
   const replicas = new ReplicasWriter(client, models);
   const bounds = new BoundsCache();
@@ -59,7 +59,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     state,
     resolutions,
     acceptance,
-    lives,
+    lifecycles,
     replicas,
     departures,
     demand,
@@ -73,7 +73,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     resolutions,
     acceptance,
     assessments,
-    lives,
+    lifecycles,
     departures,
     replicas,
     bounds,

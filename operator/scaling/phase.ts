@@ -42,13 +42,13 @@ export interface WakeFailure {
 }
 
 /** What the operator remembers of a model. Safe to lose with the process, because `settle` restores the phase. */
-export interface Life {
+export interface Lifecycle {
   phase: Phase;
   failure?: WakeFailure | undefined;
 }
 
 /** The lifecycle of a model of which nothing is known yet. */
-export const UNKNOWN_LIFE: Life = { phase: { is: 'Idle' } };
+export const UNKNOWN_LIFECYCLE: Lifecycle = { phase: { is: 'Idle' } };
 
 /** The observed state of a model that determines its phase. */
 export interface Sighting {

@@ -4,7 +4,7 @@
  */
 import type { Demand } from './demand.ts';
 import {
-  type Life,
+  type Lifecycle,
   type Phase,
   type PhaseName,
   type Sighting,
@@ -52,7 +52,7 @@ export type Effect =
   | { do: 'reportFailure'; failure: WakeFailure };
 
 export interface Transition {
-  life: Life;
+  lifecycle: Lifecycle;
   effects: readonly Effect[];
   /** Delay until the next reconcile if nothing changes, in milliseconds. */
   requeueAfterMs?: number;
@@ -241,20 +241,20 @@ export const RULES: readonly Rule[] = [
 /**
  * The next phase of the model and the effects. Every case has exactly one rule, and the result depends on the arguments
  * only.
- * @param life result of the previous call, or `UNKNOWN_LIFE`
+ * @param lifecycle result of the previous call, or `UNKNOWN_LIFECYCLE`
  */
-export function transition(life: Life, seen: Observation): Transition {
-  const phase = settle(life.phase, seen);
-  const failure = stillFailing(life.failure, seen);
+export function transition(lifecycle: Lifecycle, seen: Observation): Transition {
+  const phase = settle(lifecycle.phase, seen);
+  const failure = stillFailing(lifecycle.failure, seen);
   const it: Case = { phase, failure, seen };
   const found = RULES.find((rule) => rule.from.includes(phase.is) && rule.applies(it));
   if (!found) throw new Error(`no rule for a model that is ${phase.is}`);
   const step = found.step(it);
   const next = { phase: step.phase ?? phase, failure: step.failure ?? failure };
-  const news: Effect[] = failure === life.failure ? [] : [{ do: 'updateRoutes' }];
+  const news: Effect[] = failure === lifecycle.failure ? [] : [{ do: 'updateRoutes' }];
   return {
     // The same object if nothing has changed, so that readers can compare by identity.
-    life: next.phase === life.phase && next.failure === life.failure ? life : next,
+    lifecycle: next.phase === lifecycle.phase && next.failure === lifecycle.failure ? lifecycle : next,
     effects: [...news, ...(step.effects ?? [])],
     ...(step.requeueAfterMs !== undefined && { requeueAfterMs: step.requeueAfterMs }),
     awake: isAwake(next.phase, phase, seen),

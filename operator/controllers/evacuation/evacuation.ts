@@ -21,7 +21,7 @@ import { EVACUATING_LABEL } from '../../render/labels.ts';
 import { engineKeyOf } from '../../render/names.ts';
 import { isHeldBack } from '../../scaling/phase.ts';
 import type { AcceleratorBudget } from '../scaling/accelerator-budget.ts';
-import type { LivesView } from '../scaling/lives.ts';
+import type { LifecyclesView } from '../scaling/lifecycles.ts';
 import type { ReplicasView } from '../scaling/replicas-writer.ts';
 import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
 import type { Departures } from '../shared/departures.ts';
@@ -35,7 +35,7 @@ export interface EvacuationOptions {
   state: ClusterState;
   nodes: Pick<NodeNotices, 'of'>;
   budget: AcceleratorBudget;
-  lives: LivesView;
+  lifecycles: LifecyclesView;
   replicas: ReplicasView;
   departures: Departures;
   events: EventRecorder;
@@ -95,7 +95,7 @@ export class Evacuation {
     const scope = this.#scope(key);
     if (!scope) return undefined;
     const { model, pool, deployment, uid } = scope;
-    const { departures, lives, replicas } = this.#options;
+    const { departures, lifecycles, replicas } = this.#options;
     const pods = podsOf(this.#options.state, {
       namespace: model.metadata.namespace ?? '',
       name: model.metadata.name,
@@ -110,7 +110,7 @@ export class Evacuation {
       if (notices.has(pod)) this.#of(pod);
       else this.#leaving.delete(pod.metadata.uid);
     }
-    const isDraining = isHeldBack(lives.of(uid).phase);
+    const isDraining = isHeldBack(lifecycles.of(uid).phase);
     const plan = planEvacuation({
       pods,
       noticeOf: (pod) => notices.get(pod),

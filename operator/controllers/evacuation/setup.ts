@@ -22,7 +22,7 @@ export const EVACUATION_PERMISSIONS: readonly Permission[] = [
 /** Dependencies that other controllers own. */
 export type EvacuationDependencies = Pick<
   EvacuationOptions,
-  'budget' | 'lives' | 'replicas' | 'departures' | 'isIdle'
+  'budget' | 'lifecycles' | 'replicas' | 'departures' | 'isIdle'
 > & { acceptance: AcceptanceCache };
 
 export function setupEvacuation(

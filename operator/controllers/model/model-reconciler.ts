@@ -30,7 +30,7 @@ import type { Assessments } from '../acceptance/assessments.ts';
 import type { Reach } from '../routes/routes-reconciler.ts';
 import type { AcceleratorBudget } from '../scaling/accelerator-budget.ts';
 import { type BoundsCache, LONGEST_WAIT_MS } from '../scaling/bounds-cache.ts';
-import type { LivesView } from '../scaling/lives.ts';
+import type { LifecyclesView } from '../scaling/lifecycles.ts';
 import type { ReplicasWriter } from '../scaling/replicas-writer.ts';
 import type { ScalingModes } from '../scaling/scaling-modes.ts';
 import { modelCacheCondition } from '../shared/cache-condition.ts';
@@ -59,7 +59,7 @@ export interface ModelReconcilerOptions {
   /** Called when the reason why engines do not start has changed. */
   onMountFailure: (key: Key) => void;
   /** The lifecycle of each model, as scaling left it. */
-  lives: LivesView;
+  lifecycles: LifecyclesView;
   budget: Pick<AcceleratorBudget, 'isWaiting' | 'placeOf'>;
   status: StatusWriter;
   events: EventRecorder;
@@ -251,16 +251,16 @@ export class ModelReconciler {
   /** The scaling part of the status: queue position, schedule, a failed wake, and whether a request would wake the model. */
   #scalingView(model: InferenceModel, scaling: ResolvedScaling | undefined): Partial<ModelView> {
     const { uid = '' } = model.metadata;
-    const { lives, budget } = this.#options;
-    const life = lives.of(uid);
+    const { lifecycles, budget } = this.#options;
+    const lifecycle = lifecycles.of(uid);
     const queuePosition = budget.placeOf(uid);
     const coldStart = this.#options.coldStarts.last(uid);
     return {
       wakes: scaling !== undefined && scaling.kind !== 'Fixed',
-      phase: life.phase,
+      phase: lifecycle.phase,
       waiting: budget.isWaiting(uid),
       ...(coldStart && { coldStart }),
-      ...(life.failure && { wakeFailure: life.failure }),
+      ...(lifecycle.failure && { wakeFailure: lifecycle.failure }),
       ...(queuePosition !== undefined && { queuePosition }),
       ...(scaling && this.#boundsView(scaling)),
     };

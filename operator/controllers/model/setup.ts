@@ -36,7 +36,7 @@ export type ModelDependencies = Pick<
   | 'reachOf'
   | 'coldStarts'
   | 'mounts'
-  | 'lives'
+  | 'lifecycles'
   | 'budget'
 >;
 

@@ -18,12 +18,12 @@ import {
 } from '../../router/compile-route-table.ts';
 import type { LeavingPods } from '../../router/endpoints-from-slices.ts';
 import type { RouteModel, RouteTable } from '../../router/route-table.ts';
-import { isHeldBack, type Life, STATE_OF } from '../../scaling/phase.ts';
+import { isHeldBack, type Lifecycle, STATE_OF } from '../../scaling/phase.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { type EngineHealth, engineHealth } from '../model/engine-health.ts';
 import { NO_REPLICAS } from '../model/model-status.ts';
 import { phaseSeen } from '../model/phase-seen.ts';
-import type { LivesView } from '../scaling/lives.ts';
+import type { LifecyclesView } from '../scaling/lifecycles.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
@@ -33,7 +33,7 @@ export interface ModelRoutesOptions {
   state: ClusterState;
   resolutions: Resolutions;
   acceptance: AcceptanceCache;
-  lives: LivesView;
+  lifecycles: LifecyclesView;
   departures: DeparturesView;
   log: Logger;
 }
@@ -49,7 +49,7 @@ interface CachedRoute extends Partial<Remembered> {
 
 /** State owned by other controllers that affects an entry. */
 interface Remembered {
-  life: Life;
+  lifecycle: Lifecycle;
   /** Engine pods with an eviction notice. */
   leaving: LeavingPods | undefined;
 }
@@ -185,14 +185,14 @@ export class ModelRoutes {
     const uid = model.metadata.uid ?? '';
     const cached = this.#cached.get(uid);
     const remembered = {
-      life: this.#options.lives.of(uid),
+      lifecycle: this.#options.lifecycles.of(uid),
       leaving: this.#options.departures.leaving(uid),
     };
     if (
       cached?.model === model &&
       cached.engine === engine &&
       cached.pool === version &&
-      cached.life === remembered.life &&
+      cached.lifecycle === remembered.lifecycle &&
       cached.leaving === remembered.leaving
     )
       return cached.route;
@@ -215,7 +215,7 @@ export class ModelRoutes {
     const service = state.services.store.get(engineKey);
     const health = engineHealth(state.deployments.store.get(engineKey), pods);
     // A table contains neither timestamps nor what a model waits for.
-    const phase = phaseSeen(remembered.life.phase, { model, health, waiting: false, now: 0 });
+    const phase = phaseSeen(remembered.lifecycle.phase, { model, health, waiting: false, now: 0 });
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     return {
       model,
@@ -260,7 +260,7 @@ function unavailable(
   model: InferenceModel,
   scaling: ResolvedScaling | undefined,
   health: EngineHealth,
-  { life: { failure } }: Remembered,
+  { lifecycle: { failure } }: Remembered,
 ): RouteModelInput['unavailable'] {
   if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
   if (health.ready > 0 || failure?.retryable) return undefined;

@@ -24,7 +24,7 @@ import type { DemandTracker } from '../../scaling/demand.ts';
 import { describeIssue } from '../../values/spec-issue.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import type { GrantLedger } from '../acceptance/grant-ledger.ts';
-import type { LivesView } from '../scaling/lives.ts';
+import type { LifecyclesView } from '../scaling/lifecycles.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
 import { earliest } from '../shared/requeue-after.ts';
@@ -47,7 +47,7 @@ export interface RoutesReconcilerOptions {
   events: EventRecorder;
   demand: DemandTracker;
   coldStarts: ColdStartRecorder;
-  lives: LivesView;
+  lifecycles: LifecyclesView;
   departures: DeparturesView;
   /** Called when the confirmed route state of a model has changed. */
   onRouted: (modelKey: Key) => void;

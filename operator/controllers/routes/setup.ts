@@ -26,7 +26,7 @@ export const ROUTES_PERMISSIONS: readonly Permission[] = [
 /** Dependencies that other controllers own. */
 export type RoutesDependencies = Pick<
   RoutesReconcilerOptions,
-  'resolutions' | 'acceptance' | 'ledger' | 'demand' | 'lives' | 'departures' | 'coldStarts'
+  'resolutions' | 'acceptance' | 'ledger' | 'demand' | 'lifecycles' | 'departures' | 'coldStarts'
 >;
 
 export function setupRoutes(

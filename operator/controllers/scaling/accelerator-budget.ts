@@ -15,14 +15,14 @@ import type { DeparturesView } from '../shared/departures.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { holdsAccelerators, isReleased } from '../shared/workloads.ts';
 import { Evictions } from './evictions.ts';
-import type { LivesView } from './lives.ts';
+import type { LifecyclesView } from './lifecycles.ts';
 import type { ReplicasView } from './replicas-writer.ts';
 
 export interface AcceleratorBudgetOptions {
   state: ClusterState;
   resolutions: Resolutions;
   acceptance: AcceptanceCache;
-  lives: LivesView;
+  lifecycles: LifecyclesView;
   replicas: ReplicasView;
   departures: DeparturesView;
   demand: DemandTracker;
@@ -174,7 +174,7 @@ export class AcceleratorBudget {
   }
 
   #models(pool: InferencePool, now: number): BudgetModel[] {
-    const { state, resolutions, acceptance, lives, departures, demand, minReplicas } = this.#options;
+    const { state, resolutions, acceptance, lifecycles, departures, demand, minReplicas } = this.#options;
     const key = keyOf(pool);
     const { count, resourceName } = resolutions.pool(pool).accelerator;
     const resolve = resolutions.findInPool(pool);
@@ -209,7 +209,7 @@ export class AcceleratorBudget {
         lastUsed: wanted.lastUsed,
         leaving:
           this.#evictions.isLeaving(uid, now) ||
-          isHeldBack(lives.of(uid).phase) ||
+          isHeldBack(lifecycles.of(uid).phase) ||
           (given === 0 && health.pods > 0),
         mayGiveUp:
           health.ready > 0 &&

@@ -21,7 +21,7 @@ export type ScalingDependencies = Pick<
   ScalingReconcilerOptions,
   | 'resolutions'
   | 'acceptance'
-  | 'lives'
+  | 'lifecycles'
   | 'replicas'
   | 'budget'
   | 'demand'

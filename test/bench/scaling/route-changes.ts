@@ -6,7 +6,7 @@ import type { InferenceModel, InferencePool } from '../../../operator/api/types.
 import { AcceptanceCache } from '../../../operator/controllers/acceptance/acceptance-cache.ts';
 import { GrantLedger } from '../../../operator/controllers/acceptance/grant-ledger.ts';
 import { ModelRoutes } from '../../../operator/controllers/routes/model-routes.ts';
-import { Lives } from '../../../operator/controllers/scaling/lives.ts';
+import { Lifecycles } from '../../../operator/controllers/scaling/lifecycles.ts';
 import { createClusterState } from '../../../operator/controllers/shared/cluster-state.ts';
 import { Departures } from '../../../operator/controllers/shared/departures.ts';
 import { Resolutions } from '../../../operator/controllers/shared/resolutions.ts';
@@ -132,7 +132,7 @@ async function pool(count: number): Promise<{
     state,
     resolutions,
     acceptance,
-    lives: new Lives(state.models.store),
+    lifecycles: new Lifecycles(state.models.store),
     departures: new Departures(state.models.store),
     log: silentLogger,
   };

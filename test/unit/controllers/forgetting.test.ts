@@ -34,7 +34,7 @@ function setUp() {
 it('has nothing left of 1,000 models that came and went, nor of their pool', async () => {
   const { context, views, routes, workloads, pool } = setUp();
   const { state } = context;
-  const { acceptance, ledger, lives, departures, coldStarts, demand, budget, replicas } = views;
+  const { acceptance, ledger, lifecycles, departures, coldStarts, demand, budget, replicas } = views;
   const { signal } = new AbortController();
   put(state.pools.store, pool);
   const models = Array.from({ length: 1_000 }, (_, i) =>
@@ -47,7 +47,7 @@ it('has nothing left of 1,000 models that came and went, nor of their pool', asy
   demand.report(POOL, 'router', { seq: 1, version: 1, models: reported });
   for (const model of models) {
     const { name, uid = '' } = model.metadata;
-    lives.set(uid, { phase: { is: 'Idle' } });
+    lifecycles.set(uid, { phase: { is: 'Idle' } });
     departures.setReleasing(uid, new Set(['pod']));
     coldStarts.scaled(uid);
     workloads.of(model);
@@ -70,7 +70,7 @@ it('has nothing left of 1,000 models that came and went, nor of their pool', asy
   for (const model of models) state.models.store.remove(model);
   expect(state.models.store.attachedSize).toBe(0);
   // A write that was under way ends, and a router still reports.
-  lives.set(uids[0] ?? '', { phase: { is: 'Idle' } });
+  lifecycles.set(uids[0] ?? '', { phase: { is: 'Idle' } });
   coldStarts.held(uids[0] ?? '');
   demand.report(POOL, 'router', { seq: 2, version: 1, models: reported });
   routes.adopt({ version: 1, models: routes.of(pool) } as unknown as Parameters<typeof routes.adopt>[0]);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Demand } from '../../../operator/scaling/demand.ts';
-import { isHeldBack, type Life, type Phase, STATE_OF, settle } from '../../../operator/scaling/phase.ts';
+import { isHeldBack, type Lifecycle, type Phase, STATE_OF, settle } from '../../../operator/scaling/phase.ts';
 import { type Observation, RULES, transition } from '../../../operator/scaling/transitions.ts';
 
 const quiet: Demand = { known: true, inFlight: 0, held: 0, queued: 0, lastUsed: 0, watchingSince: 0 };
@@ -196,8 +196,8 @@ describe('transition', () => {
       [],
     ],
   ])('%s', (_name, phase, more, is, effects) => {
-    const { life, effects: done } = next(phase, more);
-    expect(life.phase.is).toBe(is);
+    const { lifecycle, effects: done } = next(phase, more);
+    expect(lifecycle.phase.is).toBe(is);
     expect(done).toMatchObject(effects);
     expect(done).toHaveLength(effects.length);
   });
@@ -206,27 +206,27 @@ describe('transition', () => {
     const failed = next({ is: 'Starting', since: NOW }, { ...STARTING, problem: broken });
     expect(failed).toMatchObject({
       requeueAfterMs: 30_000,
-      life: { failure: { attempts: 1, retryable: false } },
+      lifecycle: { failure: { attempts: 1, retryable: false } },
     });
     const wanted = { ...ASLEEP, demand: demand({ held: 1 }) };
-    const early = transition(failed.life, seen({ ...wanted, now: NOW + 10_000 }));
+    const early = transition(failed.lifecycle, seen({ ...wanted, now: NOW + 10_000 }));
     expect(early).toMatchObject({ effects: [], requeueAfterMs: 20_000 });
-    const due = transition(early.life, seen({ ...wanted, now: NOW + 30_000 }));
+    const due = transition(early.lifecycle, seen({ ...wanted, now: NOW + 30_000 }));
     expect(due.effects).toEqual([{ do: 'updateRoutes' }, { do: 'askBudget', replicas: 1 }]);
     const again = transition(
-      { ...due.life, phase: { is: 'Starting', since: NOW } },
+      { ...due.lifecycle, phase: { is: 'Starting', since: NOW } },
       seen({ ...STARTING, problem: broken }),
     );
-    expect(again).toMatchObject({ requeueAfterMs: 60_000, life: { failure: { attempts: 2 } } });
+    expect(again).toMatchObject({ requeueAfterMs: 60_000, lifecycle: { failure: { attempts: 2 } } });
   });
 
   it.each([
     ['an engine is ready', seen()],
     ['another spec is applied', seen({ ...STARTING, generation: 2 })],
   ])('forgets a wake that failed once %s', (_when, at) => {
-    const { life } = next({ is: 'Starting', since: NOW }, { ...STARTING, problem: broken });
-    const after = transition({ ...life, phase: { is: 'Starting', since: NOW } }, at);
-    expect(after.life.failure).toBeUndefined();
+    const { lifecycle } = next({ is: 'Starting', since: NOW }, { ...STARTING, problem: broken });
+    const after = transition({ ...lifecycle, phase: { is: 'Starting', since: NOW } }, at);
+    expect(after.lifecycle.failure).toBeUndefined();
     expect(after.effects).toContainEqual({ do: 'updateRoutes' });
   });
 
@@ -240,8 +240,8 @@ describe('transition', () => {
   });
 
   it('gives back the same life while nothing changes', () => {
-    const life: Life = { phase: { is: 'Serving' } };
-    expect(transition(life, seen({ minReplicas: 1 })).life).toBe(life);
+    const lifecycle: Lifecycle = { phase: { is: 'Serving' } };
+    expect(transition(lifecycle, seen({ minReplicas: 1 })).lifecycle).toBe(lifecycle);
   });
 
   const anyPhase = fc.constantFrom<Phase>(

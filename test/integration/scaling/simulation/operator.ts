@@ -5,7 +5,7 @@ import { engineHealth } from '../../../../operator/controllers/model/engine-heal
 import { HoldVersions } from '../../../../operator/controllers/routes/hold-versions.ts';
 import { AcceleratorBudget } from '../../../../operator/controllers/scaling/accelerator-budget.ts';
 import { BoundsCache } from '../../../../operator/controllers/scaling/bounds-cache.ts';
-import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
+import { Lifecycles } from '../../../../operator/controllers/scaling/lifecycles.ts';
 import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
 import { ScalingModes } from '../../../../operator/controllers/scaling/scaling-modes.ts';
 import { ScalingReconciler } from '../../../../operator/controllers/scaling/scaling-reconciler.ts';
@@ -57,7 +57,7 @@ export class SimOperator {
   readonly #options: SimOperatorOptions;
   readonly #state: ClusterState;
   readonly #demand: DemandTracker;
-  readonly #lives: Lives;
+  readonly #lifecycles: Lifecycles;
   readonly #budget: AcceleratorBudget;
   readonly #holds = new HoldVersions();
   readonly #scaling: ScalingReconciler;
@@ -112,12 +112,12 @@ export class SimOperator {
       return { metadata: { name, resourceVersion: options.scale(model, replicas) } };
     };
     const replicas = new ReplicasWriter({ patch } as unknown as KubeClient, state.models.store);
-    this.#lives = new Lives(state.models.store);
+    this.#lifecycles = new Lifecycles(state.models.store);
     this.#budget = new AcceleratorBudget({
       state,
       resolutions,
       acceptance,
-      lives: this.#lives,
+      lifecycles: this.#lifecycles,
       replicas,
       departures: new Departures(state.models.store),
       demand: this.#demand,
@@ -130,7 +130,7 @@ export class SimOperator {
       replicas,
       budget: this.#budget,
       demand: this.#demand,
-      lives: this.#lives,
+      lifecycles: this.#lifecycles,
       events: {
         emit: (model: KubeObject, event: EventInput) => options.onEvent(model.metadata.name, event),
       } as EventRecorder,
@@ -275,7 +275,7 @@ export class SimOperator {
   #route(model: InferenceModel): SimRoute {
     const pods = this.#state.pods.store.byIndex('byModel', keyOf(model));
     const uid = model.metadata.uid ?? '';
-    const { phase, failure } = this.#lives.of(uid);
+    const { phase, failure } = this.#lifecycles.of(uid);
     const draining = isHeldBack(phase);
     const blocked = engineHealth(undefined, pods).ready === 0 && failure !== undefined && !failure.retryable;
     return {

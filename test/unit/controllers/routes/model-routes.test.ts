@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ModelRoutes } from '../../../../operator/controllers/routes/model-routes.ts';
-import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
+import { Lifecycles } from '../../../../operator/controllers/scaling/lifecycles.ts';
 import { Departures } from '../../../../operator/controllers/shared/departures.ts';
 import { Resolutions } from '../../../../operator/controllers/shared/resolutions.ts';
 import type { Deployment, Pod, Service } from '../../../../operator/controllers/shared/workloads.ts';
@@ -13,7 +13,7 @@ import { anAcceptance, aState, put } from '../support.ts';
 
 function setUp() {
   const state = aState();
-  const lives = new Lives(state.models.store);
+  const lifecycles = new Lifecycles(state.models.store);
   const departures = new Departures(state.models.store);
   const acceptance = anAcceptance(state);
   const errors: object[] = [];
@@ -21,7 +21,7 @@ function setUp() {
   /** The routes as an operator has them that starts with the table of the one before it. */
   const another = (published: readonly RouteModel[] = []) => {
     const resolutions = new Resolutions(state);
-    const made = new ModelRoutes({ state, resolutions, lives, departures, acceptance, log });
+    const made = new ModelRoutes({ state, resolutions, lifecycles, departures, acceptance, log });
     made.adopt({ models: published } as unknown as Parameters<ModelRoutes['adopt']>[0]);
     return made;
   };
@@ -40,7 +40,7 @@ function setUp() {
     uid: 'child',
     labels: engineLabels({ name: 'chat', namespace: 'platform' }, pool.metadata),
   };
-  return { state, lives, acceptance, pool, all, entry, another, metadata, errors };
+  return { state, lifecycles, acceptance, pool, all, entry, another, metadata, errors };
 }
 
 describe('an entry', () => {
@@ -114,7 +114,7 @@ describe('an entry', () => {
   });
 
   it('turns requests away after a wake that failed, until it may be tried again', async () => {
-    const { lives, entry } = setUp();
+    const { lifecycles, entry } = setUp();
     await entry('chat');
     const failure = {
       reason: 'Unschedulable' as const,
@@ -124,9 +124,9 @@ describe('an entry', () => {
       retryable: false,
       generation: 1,
     };
-    lives.set('uid-chat', { phase: { is: 'Idle' }, failure });
+    lifecycles.set('uid-chat', { phase: { is: 'Idle' }, failure });
     expect((await entry('chat'))?.unavailable).toEqual({ reason: 'Unschedulable', message: 'no node' });
-    lives.set('uid-chat', { phase: { is: 'Idle' }, failure: { ...failure, retryable: true } });
+    lifecycles.set('uid-chat', { phase: { is: 'Idle' }, failure: { ...failure, retryable: true } });
     expect((await entry('chat'))?.unavailable).toBeUndefined();
   });
 
@@ -235,7 +235,7 @@ describe('a model that is refused', () => {
 });
 
 it('tells clients no more than the beginning of what keeps a model from being served', async () => {
-  const { state, lives, entry } = setUp();
+  const { state, lifecycles, entry } = setUp();
   await entry('chat');
   const message = `spec.template: ${'x'.repeat(32_000)}`;
   const conditions = [{ type: 'Stalled', status: 'True', reason: 'InvalidSpec', message }];
@@ -244,7 +244,7 @@ it('tells clients no more than the beginning of what keeps a model from being se
   >);
   expect((await entry('chat'))?.unavailable?.message).toHaveLength(1_024);
   const failure = { message, attempts: 1, retryAt: 1, retryable: false, generation: 1 };
-  lives.set('uid-other', { phase: { is: 'Idle' }, failure: { ...failure, reason: 'EngineCrashed' } });
+  lifecycles.set('uid-other', { phase: { is: 'Idle' }, failure: { ...failure, reason: 'EngineCrashed' } });
   expect((await entry('other'))?.unavailable?.message).toHaveLength(1_024);
 });
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { InferencePool } from '../../../../operator/api/types.ts';
 import type { AcceptanceCache } from '../../../../operator/controllers/acceptance/acceptance-cache.ts';
 import { AcceleratorBudget } from '../../../../operator/controllers/scaling/accelerator-budget.ts';
-import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
+import { Lifecycles } from '../../../../operator/controllers/scaling/lifecycles.ts';
 import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
 import { byModel, type ClusterState } from '../../../../operator/controllers/shared/cluster-state.ts';
 import { Departures } from '../../../../operator/controllers/shared/departures.ts';
@@ -68,7 +68,7 @@ function budgetOf(
     state: state as unknown as ClusterState,
     resolutions: new Resolutions({ pools: { store: new Store<InferencePool>() }, models: { store: models } }),
     acceptance: { verdict: () => ({ accepted: true }), leaving: () => [] } as unknown as AcceptanceCache,
-    lives: new Lives(models),
+    lifecycles: new Lifecycles(models),
     replicas: new ReplicasWriter(undefined as unknown as KubeClient, models),
     departures,
     demand: new DemandTracker({

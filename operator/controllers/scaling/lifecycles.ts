@@ -2,26 +2,26 @@
 import type { InferenceModel } from '../../api/types.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
-import { type Life, UNKNOWN_LIFE } from '../../scaling/phase.ts';
+import { type Lifecycle, UNKNOWN_LIFECYCLE } from '../../scaling/phase.ts';
 
 /** Read-only view for other controllers. */
-export interface LivesView {
+export interface LifecyclesView {
   /** The lifecycle of the model with this UID. The same object until it changes. */
-  of(uid: string): Life;
+  of(uid: string): Lifecycle;
 }
 
-export class Lives implements LivesView {
-  readonly #lives: PerObject<Life>;
+export class Lifecycles implements LifecyclesView {
+  readonly #lifecycles: PerObject<Lifecycle>;
 
   constructor(models: Watchable<InferenceModel>) {
-    this.#lives = new PerObject(models);
+    this.#lifecycles = new PerObject(models);
   }
 
-  of(uid: string): Life {
-    return this.#lives.get(uid) ?? UNKNOWN_LIFE;
+  of(uid: string): Lifecycle {
+    return this.#lifecycles.get(uid) ?? UNKNOWN_LIFECYCLE;
   }
 
-  set(uid: string, life: Life): void {
-    this.#lives.set(uid, life);
+  set(uid: string, lifecycle: Lifecycle): void {
+    this.#lifecycles.set(uid, lifecycle);
   }
 }
