@@ -60,7 +60,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   const { routes, controllers } = setupRoutes(context, views);
   const heldBackSince = routes.heldBackSince.bind(routes);
   const pools = setupPools(context, views);
-  const models = setupModels(context, { ...views, reachOf: routes.reachOf.bind(routes) });
+  const models = setupModels(context, { ...views, routeStateOf: routes.routeStateOf.bind(routes) });
   const scaling = setupScaling(context, { ...views, heldBackSince, mountFailure: mounts.of });
   const evacuation = setupEvacuation(context, {
     ...views,

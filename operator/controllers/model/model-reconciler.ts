@@ -27,7 +27,7 @@ import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
 import { describeIssues } from '../../values/spec-issue.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import type { Assessments } from '../acceptance/assessments.ts';
-import type { Reach } from '../routes/routes-reconciler.ts';
+import type { RouteState } from '../routes/routes-reconciler.ts';
 import type { AcceleratorBudget } from '../scaling/accelerator-budget.ts';
 import { type BoundsCache, LONGEST_WAIT_MS } from '../scaling/bounds-cache.ts';
 import type { LifecyclesView } from '../scaling/lifecycles.ts';
@@ -53,7 +53,7 @@ export interface ModelReconcilerOptions {
   modes: ScalingModes;
   bounds: BoundsCache;
   /** The state of the model's routes, as confirmed by the routers of the pool. */
-  reachOf: (poolKey: Key, modelUid: string) => Reach | undefined;
+  routeStateOf: (poolKey: Key, modelUid: string) => RouteState | undefined;
   coldStarts: ColdStartRecorder;
   mounts: MountFailures;
   /** Called when the reason why engines do not start has changed. */
@@ -207,7 +207,7 @@ export class ModelReconciler {
       ...(resolution && { acceleratorsPerReplica: resolution.accelerator.count }),
       ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
       ...(!blocker && assessment.kind === 'accepted' && { scaling: modes.of(assessment.model).condition }),
-      reach: this.#reach(model, pool),
+      routeState: this.#routeState(model, pool),
       routersReady: isTrue(pool?.status?.conditions, 'RouterReady'),
       ...this.#scalingView(model, resolution?.scaling),
       ...(!blocker && pool && { cache: modelCacheCondition(model, pool) }),
@@ -242,10 +242,10 @@ export class ModelReconciler {
    * The state of the model's routes. Once a model is Ready, one router that restarts or does not answer does not make
    * it unready.
    */
-  #reach(model: InferenceModel, pool: InferencePool | undefined): Reach | undefined {
+  #routeState(model: InferenceModel, pool: InferencePool | undefined): RouteState | undefined {
     if (!pool || !isTrue(pool.status?.conditions, 'RouterReady')) return undefined;
     if (isTrue(model.status?.conditions, 'Ready')) return 'served';
-    return this.#options.reachOf(keyOf(pool), model.metadata.uid ?? '');
+    return this.#options.routeStateOf(keyOf(pool), model.metadata.uid ?? '');
   }
 
   /** The scaling part of the status: queue position, schedule, a failed wake, and whether a request would wake the model. */

@@ -38,7 +38,7 @@ export interface ModelView {
   scaling?: ConditionUpdate;
   cache?: ConditionUpdate;
   /** The state of the model's routes; absent until all routers have confirmed it. */
-  reach?: 'listed' | 'served' | undefined;
+  routeState?: 'listed' | 'served' | undefined;
   /** Whether a router of the pool is ready; absent while the pool is unknown. */
   routersReady?: boolean;
   /** Whether a request wakes the model at zero replicas. */
@@ -108,7 +108,7 @@ function summary(view: ModelView): ConditionUpdate[] {
     );
   }
   if (health.desired === 0 && mustRun(view)) return reconciling('False', 'EnginesStarting', TOO_FEW);
-  if (health.desired === 0 && view.reach === undefined)
+  if (health.desired === 0 && view.routeState === undefined)
     return reconciling('False', 'RoutesPending', ROUTES_PENDING);
   if (health.desired === 0)
     return settled('Idle', view.wakes ? 'asleep; the next request wakes it' : NO_REPLICAS);
@@ -126,7 +126,7 @@ function summary(view: ModelView): ConditionUpdate[] {
     const message = `${problem.message}. ${reason === 'Unschedulable' ? NO_ROOM : OLD_ONES_SERVE}`;
     return needsUser ? stalled(reason, message) : reconciling('False', reason, message);
   }
-  if (view.reach !== 'served') return reconciling('False', 'RoutesPending', ROUTES_PENDING);
+  if (view.routeState !== 'served') return reconciling('False', 'RoutesPending', ROUTES_PENDING);
   if (problem) return reconciling('True', 'Degraded', `${problem.reason}: ${problem.message}`);
   if (health.ready < health.desired)
     return reconciling('True', 'ScalingUp', 'some engines are not ready yet');

@@ -33,7 +33,7 @@ export type ModelDependencies = Pick<
   | 'replicas'
   | 'modes'
   | 'bounds'
-  | 'reachOf'
+  | 'routeStateOf'
   | 'coldStarts'
   | 'mounts'
   | 'lifecycles'

@@ -66,7 +66,7 @@ const PAUSE_MS = 20;
 const AFTER_CHANGE_MS = 50;
 
 /** `listed`: routers know the model and queue its requests. `served`: it also has an engine to send them to. */
-export type Reach = 'listed' | 'served';
+export type RouteState = 'listed' | 'served';
 
 /** Longest list of namespaces in an event, in characters. An event note is limited to 1 KiB. */
 const MAX_TEAMS = 800;
@@ -76,10 +76,10 @@ interface PoolRoutes {
   table: RouteTable | undefined;
   holds: HoldVersions;
   compiledAt: number;
-  /** The table that `reach` describes. */
+  /** The table that `states` describes. */
   noted: RouteTable | undefined;
   /** By model UID: the route state in the last table that all routers have confirmed. */
-  reach: Map<string, Reach>;
+  states: Map<string, RouteState>;
   /** Problems of API keys, and those that were reported already. */
   keyIssues: readonly ApiKeyIssue[];
   reportedIssues: ReadonlySet<string>;
@@ -207,7 +207,7 @@ export class RoutesReconciler {
       holds: new HoldVersions(),
       compiledAt: Number.NEGATIVE_INFINITY,
       noted: undefined,
-      reach: new Map(),
+      states: new Map(),
       keyIssues: [],
       reportedIssues: new Set(),
       reportedLeftOut: '',
@@ -280,19 +280,19 @@ export class RoutesReconciler {
     if (!routes?.table || routes.noted === routes.table || !routes.fleet.isConfirmed(routes.table.version))
       return;
     routes.noted = routes.table;
-    const reach = new Map<string, Reach>();
+    const states = new Map<string, RouteState>();
     for (const { uid, namespace, name, endpoints } of routes.table.models) {
       const now = endpoints.some(({ draining }) => !draining) ? 'served' : 'listed';
-      reach.set(uid, now);
+      states.set(uid, now);
       if (now === 'served') coldStarts.routed(uid);
-      if (routes.reach.get(uid) !== now) onRouted(`${namespace}/${name}`);
+      if (routes.states.get(uid) !== now) onRouted(`${namespace}/${name}`);
     }
-    routes.reach = reach;
+    routes.states = states;
   }
 
   /** The route state of a model; undefined until all routers of the pool have confirmed it. */
-  reachOf(poolKey: Key, modelUid: string): Reach | undefined {
-    return this.#pools.get(poolKey)?.reach.get(modelUid);
+  routeStateOf(poolKey: Key, modelUid: string): RouteState | undefined {
+    return this.#pools.get(poolKey)?.states.get(modelUid);
   }
 
   /** First route table version, confirmed by all routers, in which no engine of the model gets new requests. */

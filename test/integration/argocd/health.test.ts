@@ -73,7 +73,7 @@ function model(view: Partial<ModelView>, spec: object = {}): InferenceModel {
   const serving: EngineHealth = { desired: 2, pods: 2, ready: 2, rolling: false };
   return {
     ...object,
-    status: modelStatus({ model: object, now: NOW, health: serving, reach: 'served', ...view }),
+    status: modelStatus({ model: object, now: NOW, health: serving, routeState: 'served', ...view }),
   };
 }
 

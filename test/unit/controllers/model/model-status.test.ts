@@ -7,7 +7,7 @@ import { aModel } from '../fixtures.ts';
 /** Type, status and reason of the conditions of a model without replicas. */
 function asleep(view: Partial<ModelView>): Record<string, string> {
   const health = { desired: 0, pods: 0, ready: 0, rolling: false };
-  const status = modelStatus({ model: aModel('chat'), now: 0, health, reach: 'served', ...view });
+  const status = modelStatus({ model: aModel('chat'), now: 0, health, routeState: 'served', ...view });
   return Object.fromEntries(
     (status.conditions ?? []).map((condition) => [condition.type, `${condition.status} ${condition.reason}`]),
   );
@@ -88,9 +88,9 @@ it('a model of which one engine serves and another has crashed is Ready, and say
     needsUser: true,
   };
   const health = { desired: 2, pods: 2, ready: 1, rolling: false, problem };
-  const { conditions } = modelStatus({ model: aModel('chat'), now: 0, health, reach: 'served' });
+  const { conditions } = modelStatus({ model: aModel('chat'), now: 0, health, routeState: 'served' });
   expect(conditions?.find(({ type }) => type === 'Ready')?.message).toBe('EngineCrashed: vLLM ended');
-  expect(asleep({ health, routersReady: true, reach: 'served' })).toMatchObject({
+  expect(asleep({ health, routersReady: true, routeState: 'served' })).toMatchObject({
     Ready: 'True Degraded',
     Reconciling: 'True Degraded',
     Available: 'True EnginesReady',
@@ -102,7 +102,7 @@ describe('a model that no router of the pool serves', () => {
     ['with engines', { desired: 1, pods: 1, ready: 1, rolling: false }],
     ['asleep', { desired: 0, pods: 0, ready: 0, rolling: false }],
   ])('is not available: %s', (_, health) => {
-    expect(asleep({ health, routersReady: false, reach: undefined, wakes: true })).toMatchObject({
+    expect(asleep({ health, routersReady: false, routeState: undefined, wakes: true })).toMatchObject({
       Ready: 'False RoutesPending',
       Available: 'False RoutersNotReady',
     });
