@@ -8,7 +8,7 @@ import type { RouteModel } from './route-table.ts';
 export const MAX_SLOTS = 12_288;
 
 /** Models and engines of a namespace that exceed its share. */
-export interface LeftOut {
+export interface Omitted {
   namespace: string;
   models: number;
   engines: number;
@@ -21,17 +21,17 @@ export interface LeftOut {
 export function shareSlots(
   models: readonly RouteModel[],
   room: number = MAX_SLOTS,
-): { models: readonly RouteModel[]; leftOut: LeftOut[] } {
+): { models: readonly RouteModel[]; omitted: Omitted[] } {
   let needed = models.length;
   for (const { endpoints } of models) needed += endpoints.length;
-  if (needed <= room) return { models, leftOut: [] };
+  if (needed <= room) return { models, omitted: [] };
   const teams = [...Map.groupBy(models, ({ namespace }) => namespace)];
   const shares = fairShares(
     teams.map(([, own]) => own.reduce((sum, { endpoints }) => sum + 1 + endpoints.length, 0)),
     room,
   );
   const fitted = new Map<RouteModel, RouteModel>();
-  const leftOut: LeftOut[] = [];
+  const omitted: Omitted[] = [];
   for (const [i, [namespace, own]] of teams.entries()) {
     const kept = withinShare(own, shares[i] ?? 0);
     let engines = 0;
@@ -41,9 +41,9 @@ export function shareSlots(
       engines += model.endpoints.length - (now?.endpoints.length ?? 0);
     }
     const gone = own.length - kept.size;
-    if (gone > 0 || engines > 0) leftOut.push({ namespace, models: gone, engines });
+    if (gone > 0 || engines > 0) omitted.push({ namespace, models: gone, engines });
   }
-  return { models: models.flatMap((model) => fitted.get(model) ?? []), leftOut };
+  return { models: models.flatMap((model) => fitted.get(model) ?? []), omitted };
 }
 
 /** The models of one namespace that fit into its share, oldest first. */

@@ -18,7 +18,7 @@ import type { RouteKey, RouteRedis, RouteTable } from '../../router/route-table.
 import { RouterAdmin } from '../../router/router-admin.ts';
 import { routerEndpoints } from '../../router/router-endpoints.ts';
 import { RouterFleet } from '../../router/router-fleet.ts';
-import { type LeftOut, shareSlots } from '../../router/share-slots.ts';
+import { type Omitted, shareSlots } from '../../router/share-slots.ts';
 import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
 import type { DemandTracker } from '../../scaling/demand.ts';
 import { describeIssue } from '../../values/spec-issue.ts';
@@ -84,7 +84,7 @@ interface PoolRoutes {
   keyIssues: readonly ApiKeyIssue[];
   reportedIssues: ReadonlySet<string>;
   /** The namespaces that were last reported to exceed the capacity of the routers. */
-  reportedLeftOut: string;
+  reportedOmissions: string;
 }
 
 export class RoutesReconciler {
@@ -143,8 +143,8 @@ export class RoutesReconciler {
     const redis = await this.#redis(pool, signal);
     const keys = this.#apiKeys(pool, routes);
     const unsaved = await this.#saveGrants(pool, signal);
-    const { models, leftOut } = shareSlots(this.#models.of(pool));
-    this.#reportLeftOut(pool, routes, leftOut);
+    const { models, omitted } = shareSlots(this.#models.of(pool));
+    this.#reportOmitted(pool, routes, omitted);
     const table = compileRouteTable({
       pool,
       models,
@@ -210,7 +210,7 @@ export class RoutesReconciler {
       states: new Map(),
       keyIssues: [],
       reportedIssues: new Set(),
-      reportedLeftOut: '',
+      reportedOmissions: '',
     };
     if (routes.table) this.#models.adopt(routes.table);
     this.#pools.set(key, routes);
@@ -242,9 +242,9 @@ export class RoutesReconciler {
   }
 
   /** Emits one event when the set of namespaces that exceed the capacity of the routers changes. */
-  #reportLeftOut(pool: InferencePool, routes: PoolRoutes, leftOut: readonly LeftOut[]): void {
-    const teams = leftOut.map(({ namespace }) => namespace).join(', ');
-    if (teams !== '' && teams !== routes.reportedLeftOut) {
+  #reportOmitted(pool: InferencePool, routes: PoolRoutes, omitted: readonly Omitted[]): void {
+    const teams = omitted.map(({ namespace }) => namespace).join(', ');
+    if (teams !== '' && teams !== routes.reportedOmissions) {
       const note = `The routers of this pool have no room for all models and engines of namespaces: ${teams.slice(0, MAX_TEAMS)}. Limit them with spec.capacity, or move some models to another pool.`;
       this.#options.events.emit(pool, {
         type: 'Warning',
@@ -253,7 +253,7 @@ export class RoutesReconciler {
         note,
       });
     }
-    routes.reportedLeftOut = teams;
+    routes.reportedOmissions = teams;
   }
 
   async #redis(pool: InferencePool, signal: AbortSignal): Promise<RouteRedis | undefined> {

@@ -14,7 +14,7 @@ const engines = (models: readonly RouteModel[]) =>
 describe('shareSlots', () => {
   it('leaves models that fit as they are', () => {
     const models = [running('a', 'one', 3), running('b', 'two', 2)];
-    expect(shareSlots(models, 7)).toEqual({ models, leftOut: [] });
+    expect(shareSlots(models, 7)).toEqual({ models, omitted: [] });
     expect(shareSlots(models, 7).models).toBe(models);
   });
 
@@ -25,7 +25,7 @@ describe('shareSlots', () => {
       ['a/one', 3],
       ['b/two', 15],
     ]);
-    expect(shared.leftOut).toEqual([{ namespace: 'b', models: 0, engines: 985 }]);
+    expect(shared.omitted).toEqual([{ namespace: 'b', models: 0, engines: 985 }]);
   });
 
   it('leaves out the youngest models of a namespace that has too many', () => {
@@ -35,7 +35,7 @@ describe('shareSlots', () => {
       ['a/one', 1],
       ...Array.from({ length: 10 }, (_, i) => [`b/m${90 + i}`, 0]),
     ]);
-    expect(shared.leftOut).toEqual([{ namespace: 'b', models: 90, engines: 0 }]);
+    expect(shared.omitted).toEqual([{ namespace: 'b', models: 90, engines: 0 }]);
   });
 
   it('shares the engines of a namespace among its models', () => {
