@@ -43,7 +43,7 @@ export interface Acceptance {
   /** By UID, for every model that is not being deleted. */
   verdicts: Map<string, Verdict>;
   /** Models that hold more than they claim, or are deleted, until their engines have terminated. */
-  lingering: Set<Key>;
+  pendingRelease: Set<Key>;
   /** False if some rejected models may be accepted in another run. */
   isSettled: boolean;
 }
@@ -95,7 +95,7 @@ class Judge {
   judge(): Acceptance {
     const verdicts = new Map<string, Verdict>();
     const claimants: Claimant[] = [];
-    const lingering = new Set<Key>();
+    const pendingRelease = new Set<Key>();
     const refusals = new Map<string, Verdict | undefined>();
     for (const model of this.#input.models) {
       const { namespace = '', uid = '' } = model.metadata;
@@ -111,12 +111,12 @@ class Judge {
       // Most models hold exactly their claim, which is never taken away.
       if (!held || (held !== claim && !isSame(held, claim))) claimants.push({ key, model, claim });
     }
-    this.#letGo(lingering);
+    this.#letGo(pendingRelease);
     const isSettled = this.#decideAll(claimants, verdicts);
     for (const { key, claim } of claimants) {
-      if ((this.#holdings.of(key)?.replicas ?? 0) > claim.replicas) lingering.add(key);
+      if ((this.#holdings.of(key)?.replicas ?? 0) > claim.replicas) pendingRelease.add(key);
     }
-    return { verdicts, lingering, isSettled };
+    return { verdicts, pendingRelease, isSettled };
   }
 
   #decideAll(claimants: Claimant[], verdicts: Map<string, Verdict>): boolean {
@@ -136,10 +136,10 @@ class Judge {
   }
 
   /** Handles the grants of deleted models. Their pods hold accelerators for as long as they run. */
-  #letGo(lingering: Set<Key>): void {
+  #letGo(pendingRelease: Set<Key>): void {
     const gone = [...this.#holdings.grants].filter(([key]) => !this.#present.has(key));
     for (const [key, grant] of gone) {
-      lingering.add(key);
+      pendingRelease.add(key);
       if (this.#input.isReserved?.(key)) {
         const namespace = namespaceOf(key);
         const others = this.#reserved.get(namespace);

@@ -42,7 +42,7 @@ interface PoolAcceptance {
   reservations: Reservations;
   isStale: boolean;
   /** Models that still have engines beyond their grant. */
-  lingering: ReadonlySet<Key>;
+  pendingRelease: ReadonlySet<Key>;
 }
 
 export class AcceptanceCache {
@@ -144,7 +144,7 @@ export class AcceptanceCache {
     const key = keyOf(pool);
     const { state, ledger } = this.#options;
     const grants = ledger.models(pool);
-    return [...(this.#byPool.get(pool.metadata.uid)?.lingering ?? [])].flatMap((modelKey) => {
+    return [...(this.#byPool.get(pool.metadata.uid)?.pendingRelease ?? [])].flatMap((modelKey) => {
       const model = state.models.store.get(modelKey);
       if (model && poolKeyOf(model) === key) return [];
       const replicas = Math.min(grants.get(modelKey)?.replicas ?? 0, this.#engines.of(pool, modelKey));
@@ -165,7 +165,7 @@ export class AcceptanceCache {
     const models = state.models.store.byIndex('byPool', key);
     const gone = new Set<Key>();
     const resolve = resolutions.findInPool(pool);
-    const { verdicts, lingering, isSettled } = acceptModels({
+    const { verdicts, pendingRelease, isSettled } = acceptModels({
       ...resolutions.pool(pool),
       models,
       namespaceLabels: (name) => state.namespaces.store.get(name)?.metadata.labels,
@@ -179,7 +179,7 @@ export class AcceptanceCache {
     });
     reservations.retain((holder) => gone.has(holder) && holdings.of(holder) !== undefined);
     ledger.setModels(pool, holdings.grants, holdings.takeChanged());
-    this.#byPool.set(pool.metadata.uid, { verdicts, holdings, reservations, isStale: !isSettled, lingering });
+    this.#byPool.set(pool.metadata.uid, { verdicts, holdings, reservations, isStale: !isSettled, pendingRelease });
     if (!isSettled) this.#options.onStale?.(key);
     this.#notify(models, known?.verdicts, verdicts);
     return verdicts;
@@ -213,7 +213,7 @@ export class AcceptanceCache {
   #moved(modelKey: Key): void {
     for (const pool of this.#options.state.pools.store.list()) {
       const known = this.#byPool.get(pool.metadata.uid);
-      if (!known || known.isStale || !known.lingering.has(modelKey)) continue;
+      if (!known || known.isStale || !known.pendingRelease.has(modelKey)) continue;
       known.isStale = true;
       this.#options.onStale?.(keyOf(pool));
     }
