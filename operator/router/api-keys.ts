@@ -134,7 +134,7 @@ export function rememberingRead(): ReadEntry {
 }
 
 /** Trims a ConfigMap before it is cached. A team can create thousands of 1 MiB. */
-export function keepApiKeys(configMap: ApiKeyConfigMap): ApiKeyConfigMap {
+export function trimApiKeys(configMap: ApiKeyConfigMap): ApiKeyConfigMap {
   const { apiVersion, kind, data = {} } = configMap;
   const {
     annotations: _,

@@ -17,7 +17,7 @@ import type { Grant } from '../../model/grant.ts';
 import { namespaceOf } from '../../model/holdings.ts';
 import { COMPONENT_LABEL } from '../../render/labels.ts';
 import { grantsName } from '../../render/names.ts';
-import { isOfPool } from '../shared/keep-config-map.ts';
+import { isOfPool } from '../shared/trim-config-map.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
 import {
   contentOf,

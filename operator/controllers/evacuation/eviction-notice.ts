@@ -80,7 +80,7 @@ export function nodeNotice({ spec, status }: Node): NodeNotice | undefined {
 }
 
 /** Trims a Node before it is cached. A cluster has thousands of nodes, and most of their size is status. */
-export function keepNotice(node: NoticedNode): NoticedNode {
+export function trimNode(node: NoticedNode): NoticedNode {
   const { apiVersion, kind, metadata } = node;
   const { name, uid, resourceVersion } = metadata;
   const notice = nodeNotice(node as Node);

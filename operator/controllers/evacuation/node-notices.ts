@@ -8,7 +8,7 @@ import type { Logger } from '../../kube/logger.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import { NODES } from '../../kube/resource-types.ts';
 import type { Store } from '../../kube/store.ts';
-import { keepNotice, type NodeNotice, type NoticedNode } from './eviction-notice.ts';
+import { trimNode, type NodeNotice, type NoticedNode } from './eviction-notice.ts';
 
 export interface NodeNoticesOptions {
   client: KubeClient;
@@ -26,7 +26,7 @@ export class NodeNotices {
 
   constructor({ pools, ...options }: NodeNoticesOptions) {
     this.#pools = pools;
-    this.#reflector = new Reflector<NoticedNode>({ type: NODES, transform: keepNotice, ...options });
+    this.#reflector = new Reflector<NoticedNode>({ type: NODES, transform: trimNode, ...options });
   }
 
   get store(): Store<NoticedNode> {

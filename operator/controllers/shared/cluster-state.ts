@@ -28,10 +28,10 @@ import {
 import { poolKeyOf } from '../../model/pool-key.ts';
 import type { ClaimModes } from '../../model/shared-claims.ts';
 import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
-import { API_KEYS_LABEL, type ApiKeyConfigMap, keepApiKeys } from '../../router/api-keys.ts';
+import { API_KEYS_LABEL, type ApiKeyConfigMap, trimApiKeys } from '../../router/api-keys.ts';
 import type { EndpointSlice } from '../../router/endpoints-from-slices.ts';
-import { keepConfigMap } from './keep-config-map.ts';
-import { keepPod } from './keep-pod.ts';
+import { trimConfigMap } from './trim-config-map.ts';
+import { trimPod } from './trim-pod.ts';
 import { scaleTarget } from './scale-target.ts';
 import type { Autoscaler, ConfigMap, Deployment, Pod, Service, VolumeClaim } from './workloads.ts';
 
@@ -73,11 +73,11 @@ export function createClusterState(source: ClusterStateOptions) {
       ...source,
       type: CONFIG_MAPS,
       labelSelector: `${API_KEYS_LABEL}=true`,
-      transform: keepApiKeys,
+      transform: trimApiKeys,
     }),
     deployments: managed<Deployment>(DEPLOYMENTS, { transform: noteReplicasOwner }),
     pods: managed<Pod>(PODS, {
-      transform: keepPod,
+      transform: trimPod,
       indexes: {
         byModel,
         byNode: ({ spec }) => (spec.nodeName ? [spec.nodeName] : []),
@@ -93,7 +93,7 @@ export function createClusterState(source: ClusterStateOptions) {
       metadataOnly: true,
     }),
     services: managed<Service>(SERVICES),
-    configMaps: managed<ConfigMap>(CONFIG_MAPS, { transform: keepConfigMap }),
+    configMaps: managed<ConfigMap>(CONFIG_MAPS, { transform: trimConfigMap }),
     serviceAccounts: managed<KubeObject>(SERVICE_ACCOUNTS),
     // PersistentVolumeClaims that users created. Only the access modes are cached, and those never change.
     userClaims: new Reflector<VolumeClaim>({

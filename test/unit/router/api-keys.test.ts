@@ -6,7 +6,7 @@ import {
   API_KEYS_LABEL,
   type ApiKeyConfigMap,
   createKey,
-  keepApiKeys,
+  trimApiKeys,
   MAX_BYTES_PER_NAMESPACE,
   MAX_KEYS_PER_NAMESPACE,
   parseApiKeys,
@@ -158,12 +158,12 @@ describe('what is kept of a ConfigMap', () => {
   it('is its data, and nothing else that a team can fill', () => {
     const full = configMap('team-a', { ci: `sha256: ${A}` });
     full.metadata.annotations = { note: 'x'.repeat(1_000) };
-    const kept = keepApiKeys(full);
+    const kept = trimApiKeys(full);
     expect(kept).toEqual(configMap('team-a', { ci: `sha256: ${A}` }));
   });
 
   it('is only that it was too large, beyond what a namespace may have', () => {
-    const kept = keepApiKeys(configMap('team-a', { ci: 'x'.repeat(MAX_BYTES_PER_NAMESPACE + 1) }));
+    const kept = trimApiKeys(configMap('team-a', { ci: 'x'.repeat(MAX_BYTES_PER_NAMESPACE + 1) }));
     expect(kept.data).toBeUndefined();
     expect(parseApiKeys([kept]).issues).toMatchObject([{ namespace: 'team-a', configMap: 'keys' }]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  keepNotice,
+  trimNode,
   type Node,
   nodeNotice,
   repels,
@@ -66,12 +66,12 @@ describe('a notice', () => {
 
 describe('what is kept of a node', () => {
   it('is its name and its notice', () => {
-    expect(keepNotice(node({}, [{ type: 'Ready' }]))).toEqual({
+    expect(trimNode(node({}, [{ type: 'Ready' }]))).toEqual({
       apiVersion: 'v1',
       kind: 'Node',
       metadata: { name: 'gpu-0', uid: 'u', resourceVersion: '7' },
     });
-    expect(keepNotice(tainted('karpenter.sh/disrupted')).notice?.source).toBe('karpenter.sh/disrupted');
+    expect(trimNode(tainted('karpenter.sh/disrupted')).notice?.source).toBe('karpenter.sh/disrupted');
   });
 });
 

@@ -5,7 +5,7 @@ const LABELS = ['vllm-operator.dev/', 'app.kubernetes.io/'];
 const ANNOTATIONS = ['vllm-operator.dev/'];
 
 /** Keeps only the fields of a pod that the controllers read (`Pod`). */
-export function keepPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+export function trimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
   const { managedFields: _, finalizers: __, labels, annotations, ownerReferences, ...identity } = metadata;
   return {
     apiVersion,
@@ -16,12 +16,12 @@ export function keepPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod 
       ...(annotations && { annotations: only(annotations, ANNOTATIONS) }),
       ...(ownerReferences && { ownerReferences: ownerReferences.filter(({ controller }) => controller) }),
     },
-    spec: keepSpec(spec),
-    ...(status && { status: keepStatus(status) }),
+    spec: trimSpec(spec),
+    ...(status && { status: trimStatus(status) }),
   };
 }
 
-function keepSpec({ nodeName, containers, initContainers, tolerations }: Pod['spec']): Pod['spec'] {
+function trimSpec({ nodeName, containers, initContainers, tolerations }: Pod['spec']): Pod['spec'] {
   return {
     ...(nodeName !== undefined && { nodeName }),
     ...(containers && {
@@ -41,7 +41,7 @@ function keepSpec({ nodeName, containers, initContainers, tolerations }: Pod['sp
   };
 }
 
-function keepStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {
+function trimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {
   const { phase, podIP, podIPs, startTime, conditions, initContainerStatuses, containerStatuses } = status;
   return {
     ...(phase !== undefined && { phase }),

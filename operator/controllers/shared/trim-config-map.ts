@@ -4,7 +4,7 @@ import { POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
 import type { ConfigMap } from './workloads.ts';
 
 /** Drops the data of a ConfigMap unless it can belong to a pool in its namespace. */
-export function keepConfigMap(configMap: ConfigMap): ConfigMap {
+export function trimConfigMap(configMap: ConfigMap): ConfigMap {
   if (isOfPool(configMap)) return dropBulk(configMap);
   const { apiVersion, kind, metadata } = dropBulk(configMap);
   return { apiVersion, kind, metadata };
