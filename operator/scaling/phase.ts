@@ -51,7 +51,7 @@ export interface Lifecycle {
 export const UNKNOWN_LIFECYCLE: Lifecycle = { phase: { is: 'Idle' } };
 
 /** The observed state of a model that determines its phase. */
-export interface Sighting {
+export interface PhaseObservation {
   now: number;
   /** `spec.suspend`. */
   suspended: boolean;
@@ -68,7 +68,7 @@ export interface Sighting {
  * Corrects the phase by the observed state, because others scale too and a new process knows nothing. Only a drain and the
  * start time of a start have to be remembered.
  */
-export function settle(phase: Phase, seen: Sighting): Phase {
+export function settle(phase: Phase, seen: PhaseObservation): Phase {
   if (seen.replicas === 0) {
     if (seen.pods > 0) return stopping(phase);
     return same(phase, seen.suspended ? 'Suspended' : seen.waiting ? 'Waiting' : 'Idle');

@@ -7,14 +7,14 @@ import {
   type Lifecycle,
   type Phase,
   type PhaseName,
-  type Sighting,
+  type PhaseObservation,
   settle,
   type WakeFailure,
   type WakeFailureReason,
 } from './phase.ts';
 
 /** All inputs of a transition. Times are in monotonic milliseconds. */
-export interface Observation extends Sighting {
+export interface Observation extends PhaseObservation {
   /** Whether the operator decides on sleep and wake. False for a fixed number of replicas. */
   sleeps: boolean;
   /** Lower bound in force, including schedules. 0 allows sleep. */

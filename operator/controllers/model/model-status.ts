@@ -9,7 +9,7 @@ import type { MemoryPlan } from '../../model/memory-plan.ts';
 import { type Phase, STATE_OF, type WakeFailure } from '../../scaling/phase.ts';
 import { decimalText } from '../../values/decimal-text.ts';
 import type { EngineHealth } from './engine-health.ts';
-import { phaseSeen } from './phase-seen.ts';
+import { observedPhase } from './observed-phase.ts';
 
 /** What blocked a reconcile before it applied anything. */
 export type Blocker = {
@@ -89,7 +89,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
 }
 
 function phaseOf({ model, health, phase = { is: 'Idle' }, waiting = false, now }: ModelView): Phase {
-  return phaseSeen(phase, { model, health, waiting, now });
+  return observedPhase(phase, { model, health, waiting, now });
 }
 
 function summary(view: ModelView): ConditionUpdate[] {

@@ -22,7 +22,7 @@ import { isHeldBack, type Lifecycle, STATE_OF } from '../../scaling/phase.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { type EngineHealth, engineHealth } from '../model/engine-health.ts';
 import { NO_REPLICAS } from '../model/model-status.ts';
-import { phaseSeen } from '../model/phase-seen.ts';
+import { observedPhase } from '../model/observed-phase.ts';
 import type { LifecyclesView } from '../scaling/lifecycles.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { DeparturesView } from '../shared/departures.ts';
@@ -215,7 +215,7 @@ export class ModelRoutes {
     const service = state.services.store.get(engineKey);
     const health = engineHealth(state.deployments.store.get(engineKey), pods);
     // A table contains neither timestamps nor what a model waits for.
-    const phase = phaseSeen(remembered.lifecycle.phase, { model, health, waiting: false, now: 0 });
+    const phase = observedPhase(remembered.lifecycle.phase, { model, health, waiting: false, now: 0 });
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     return {
       model,

@@ -13,7 +13,7 @@ interface Seen {
 }
 
 /** The phase that scaling last recorded, corrected by what the Deployment and pods show now. */
-export function phaseSeen(phase: Phase, { model, health, waiting, now }: Seen): Phase {
+export function observedPhase(phase: Phase, { model, health, waiting, now }: Seen): Phase {
   const { desired: replicas, pods, ready } = health;
   return settle(phase, { now, suspended: model.spec.suspend, replicas, pods, ready, waiting });
 }
