@@ -4,7 +4,7 @@ import { type ConditionCatalog, MODEL_CONDITIONS, POOL_CONDITIONS, type ReasonOf
 import type { Reason } from './reasons.ts';
 
 /** Reasons of a condition that determine its status, optionally only those with the given status. */
-export type TellingReason<
+export type ReasonWithStatus<
   C extends ConditionCatalog,
   T extends keyof C,
   S extends ConditionStatus = ConditionStatus,
@@ -16,9 +16,9 @@ interface ConditionSet<C extends ConditionCatalog> {
   /** Types in status order. */
   order: readonly string[];
   /** A condition with the status that the table defines for the reason. */
-  say<T extends keyof C & string>(type: T, reason: TellingReason<C, T>, message: string): ConditionUpdate;
+  condition<T extends keyof C & string>(type: T, reason: ReasonWithStatus<C, T>, message: string): ConditionUpdate;
   /** A condition whose status depends on more than its reason. */
-  sayAs<T extends keyof C & string>(
+  conditionAs<T extends keyof C & string>(
     type: T,
     status: ConditionStatus,
     reason: ReasonOf<C, T>,
@@ -47,13 +47,13 @@ function conditionSet<const C extends ConditionCatalog>(catalog: C): ConditionSe
   ];
   return {
     order: Object.keys(catalog),
-    say: (type, reason, message) => ({
+    condition: (type, reason, message) => ({
       type,
       status: catalog[type]?.reasons[reason as Reason] as ConditionStatus,
       reason: String(reason),
       message,
     }),
-    sayAs: (type, status, reason, message) => ({ type, status, reason: String(reason), message }),
+    conditionAs: (type, status, reason, message) => ({ type, status, reason: String(reason), message }),
     settled: (reason, message) => summary('True', 'False', 'False', reason, message),
     reconciling: (ready, reason, message) => summary(ready, 'True', 'False', reason, message),
     stalled: (reason, message) => summary('False', 'False', 'True', reason, message),

@@ -1,5 +1,5 @@
 /** Computes the status of an InferenceModel from what a reconcile found. Pure, and without values that change on their own. */
-import { modelConditions, type TellingReason } from '../../api/condition-set.ts';
+import { modelConditions, type ReasonWithStatus } from '../../api/condition-set.ts';
 import type { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferenceModelStatus } from '../../api/inference-model.ts';
 import type { InferenceModel } from '../../api/types.ts';
@@ -17,7 +17,7 @@ export type Blocker = {
   /** False if waiting may help, for example until the pool has been created. */
   needsUser: boolean;
 } & (
-  | { condition: 'Accepted'; reason: TellingReason<typeof MODEL_CONDITIONS, 'Accepted', 'False'> }
+  | { condition: 'Accepted'; reason: ReasonWithStatus<typeof MODEL_CONDITIONS, 'Accepted', 'False'> }
   | { condition: 'MemoryFit'; reason: 'DoesNotFit' }
   /** Has no condition of its own, so only the Ready condition reports it. */
   | { condition: 'Ready'; reason: 'NameTaken' | 'ApplyRefused' | 'Deleting' }
@@ -57,7 +57,7 @@ export interface ModelView {
   schedule?: { open: string[]; nextChange?: string };
 }
 
-const { settled, reconciling, stalled, say, sayAs } = modelConditions;
+const { settled, reconciling, stalled, condition, conditionAs } = modelConditions;
 
 /** Builds the whole status. Conditions that did not change keep their transition time. */
 export function modelStatus(view: ModelView): InferenceModelStatus {
@@ -152,20 +152,20 @@ function mustRun({ leastReplicas = 0 }: ModelView): boolean {
 function available(view: ModelView): ConditionUpdate {
   const { model, health, wakes, wakeFailure, blocker } = view;
   const unreachable = view.routersReady === false;
-  if (health.ready > 0 && !unreachable) return say('Available', 'EnginesReady', 'requests are answered');
-  if (model.spec.suspend) return say('Available', 'Suspended', 'suspended by spec.suspend');
-  if (blocker && health.ready === 0) return say('Available', blocker.reason, 'no engine is ready');
-  if (unreachable) return say('Available', 'RoutersNotReady', NO_ROUTER);
-  if (wakeFailure) return say('Available', wakeFailure.reason, wakeFailureText(wakeFailure));
+  if (health.ready > 0 && !unreachable) return condition('Available', 'EnginesReady', 'requests are answered');
+  if (model.spec.suspend) return condition('Available', 'Suspended', 'suspended by spec.suspend');
+  if (blocker && health.ready === 0) return condition('Available', blocker.reason, 'no engine is ready');
+  if (unreachable) return condition('Available', 'RoutersNotReady', NO_ROUTER);
+  if (wakeFailure) return condition('Available', wakeFailure.reason, wakeFailureText(wakeFailure));
   const { problem } = health;
-  if (problem?.needsUser) return say('Available', problem.reason, problem.message);
+  if (problem?.needsUser) return condition('Available', problem.reason, problem.message);
   if (wakes && health.desired === 0)
-    return say('Available', 'Idle', 'a request wakes the model and is answered');
-  if (wakes) return sayAs('Available', 'True', 'EnginesStarting', HELD);
-  if (health.desired === 0) return say('Available', 'NoReplicas', mustRun(view) ? TOO_FEW : NO_REPLICAS);
+    return condition('Available', 'Idle', 'a request wakes the model and is answered');
+  if (wakes) return conditionAs('Available', 'True', 'EnginesStarting', HELD);
+  if (health.desired === 0) return condition('Available', 'NoReplicas', mustRun(view) ? TOO_FEW : NO_REPLICAS);
   return problem
-    ? say('Available', problem.reason, problem.message)
-    : sayAs('Available', 'False', 'EnginesStarting', 'no engine is ready');
+    ? condition('Available', problem.reason, problem.message)
+    : conditionAs('Available', 'False', 'EnginesStarting', 'no engine is ready');
 }
 
 const HELD = 'requests wait in the router until the first engine is ready';
@@ -180,13 +180,13 @@ function wakeFailureText({ reason, message }: Pick<WakeFailure, 'reason' | 'mess
 }
 
 function details({ blocker, plan, scaling, cache }: ModelView): ConditionUpdate[] {
-  if (blocker?.condition === 'Accepted') return [say('Accepted', blocker.reason, blocker.message)];
-  const accepted = say('Accepted', 'Accepted', 'the pool accepts this model');
+  if (blocker?.condition === 'Accepted') return [condition('Accepted', blocker.reason, blocker.message)];
+  const accepted = condition('Accepted', 'Accepted', 'the pool accepts this model');
   if (blocker?.condition === 'MemoryFit')
-    return [accepted, say('MemoryFit', blocker.reason, blocker.message)];
+    return [accepted, condition('MemoryFit', blocker.reason, blocker.message)];
   const memory = plan
-    ? say('MemoryFit', 'Fits', plan.summary)
-    : say('MemoryFit', 'UnknownModel', UNKNOWN_SHAPE);
+    ? condition('MemoryFit', 'Fits', plan.summary)
+    : condition('MemoryFit', 'UnknownModel', UNKNOWN_SHAPE);
   return [accepted, memory, ...(scaling ? [scaling] : []), ...(cache ? [cache] : [])];
 }
 

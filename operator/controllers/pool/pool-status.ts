@@ -28,7 +28,7 @@ export interface PoolView {
   usedBy?: string[];
 }
 
-const { settled, reconciling, stalled, say } = poolConditions;
+const { settled, reconciling, stalled, condition } = poolConditions;
 
 /** Builds the whole status. Conditions that did not change keep their transition time. */
 export function poolStatus(view: PoolView): InferencePoolStatus {
@@ -100,20 +100,20 @@ const NO_CACHE = 'the response cache is not ready yet; requests are answered wit
 
 function routerCondition({ router, routerProblem }: PoolView): ConditionUpdate {
   if ((router?.status?.readyReplicas ?? 0) > 0)
-    return say('RouterReady', 'RoutersReady', 'requests reach a router');
+    return condition('RouterReady', 'RoutersReady', 'requests reach a router');
   const { reason, message } = routerProblem ?? { reason: 'RoutersStarting', message: 'no router is ready' };
-  return say('RouterReady', reason, message);
+  return condition('RouterReady', reason, message);
 }
 
 function cacheCondition({ pool, redis, cacheProblem }: PoolView): ConditionUpdate {
   const { enabled, redis: settings } = pool.spec.responseCache;
-  if (!enabled) return say('CacheReady', 'Disabled', 'the response cache is disabled');
+  if (!enabled) return condition('CacheReady', 'Disabled', 'the response cache is disabled');
   if (settings?.external)
-    return say('CacheReady', 'External', 'the routers use the Redis of spec.responseCache.redis.external');
-  if ((redis?.status?.readyReplicas ?? 0) > 0) return say('CacheReady', 'CacheReady', 'answers are cached');
+    return condition('CacheReady', 'External', 'the routers use the Redis of spec.responseCache.redis.external');
+  if ((redis?.status?.readyReplicas ?? 0) > 0) return condition('CacheReady', 'CacheReady', 'answers are cached');
   const { reason, message } = cacheProblem ?? {
     reason: 'CacheStarting',
     message: 'Redis is not ready; requests are answered without it',
   };
-  return say('CacheReady', reason, message);
+  return condition('CacheReady', reason, message);
 }

@@ -1,6 +1,6 @@
 /** Decides what scales a model between one replica and the maximum, and the condition that reports it. Pure. */
 
-import { modelConditions, type TellingReason } from '../../api/condition-set.ts';
+import { modelConditions, type ReasonWithStatus } from '../../api/condition-set.ts';
 import type { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferencePool } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
@@ -35,7 +35,7 @@ export interface ModeInput {
   now: number;
 }
 
-const { say } = modelConditions;
+const { condition } = modelConditions;
 
 export interface ModeDecision {
   mode: ScalingMode;
@@ -168,13 +168,13 @@ function internal(because: string): ModeDecision {
 }
 
 function unavailable(message: string): ModeDecision {
-  return { mode: 'HPA', condition: say('ScalingReady', 'HPAMetricsUnavailable', message) };
+  return { mode: 'HPA', condition: condition('ScalingReady', 'HPAMetricsUnavailable', message) };
 }
 
 function ready(
   mode: ScalingMode,
-  reason: TellingReason<typeof MODEL_CONDITIONS, 'ScalingReady', 'True'>,
+  reason: ReasonWithStatus<typeof MODEL_CONDITIONS, 'ScalingReady', 'True'>,
   message: string,
 ): ModeDecision {
-  return { mode, condition: say('ScalingReady', reason, message) };
+  return { mode, condition: condition('ScalingReady', reason, message) };
 }

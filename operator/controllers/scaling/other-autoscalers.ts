@@ -14,7 +14,7 @@ import type { ClusterState } from '../shared/cluster-state.ts';
 import { scaleTarget, targetKey } from '../shared/scale-target.ts';
 import type { Autoscaler } from '../shared/workloads.ts';
 
-const { say } = modelConditions;
+const { condition } = modelConditions;
 
 /** Keys of the models that an autoscaler may target. */
 export function modelKeysOf(state: ClusterState, autoscaler: Autoscaler): string[] {
@@ -49,7 +49,7 @@ export function otherAutoscaler(
     ? `let it scale InferenceModel ${model.metadata.name} instead`
     : `delete it, or set spec.scaling.mode to External and let it scale InferenceModel ${model.metadata.name}`;
   const message = `HorizontalPodAutoscaler ${first.metadata.name}${by} scales ${kind} ${name} too; ${remedy}`;
-  return say('ScalingReady', 'AnotherAutoscaler', message);
+  return condition('ScalingReady', 'AnotherAutoscaler', message);
 }
 
 function targetsOf({ metadata }: InferenceModel): [deployment: string, model: string] {

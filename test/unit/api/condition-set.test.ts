@@ -5,14 +5,14 @@ const statuses = (updates: readonly { type: string; status: string }[]) =>
   Object.fromEntries(updates.map(({ type, status }) => [type, status]));
 
 it('takes the status of a condition from the table', () => {
-  expect(model.say('MemoryFit', 'UnknownModel', 'm')).toEqual({
+  expect(model.condition('MemoryFit', 'UnknownModel', 'm')).toEqual({
     type: 'MemoryFit',
     status: 'Unknown',
     reason: 'UnknownModel',
     message: 'm',
   });
-  expect(model.say('CacheReady', 'Disabled', '').status).toBe('True');
-  expect(pool.say('CacheReady', 'Disabled', '').status).toBe('True');
+  expect(model.condition('CacheReady', 'Disabled', '').status).toBe('True');
+  expect(pool.condition('CacheReady', 'Disabled', '').status).toBe('True');
 });
 
 it('says the summary as kstatus reads it', () => {
@@ -35,12 +35,12 @@ it('says the summary as kstatus reads it', () => {
 
 it('does not compile a reason that a condition does not have, nor a status against the table', () => {
   // @ts-expect-error misspelt
-  model.say('MemoryFit', 'Fitz', '');
+  model.condition('MemoryFit', 'Fitz', '');
   // @ts-expect-error of another condition
-  model.say('Accepted', 'Fits', '');
+  model.condition('Accepted', 'Fits', '');
   // @ts-expect-error of pools only
   model.stalled('RouterCrashed', '');
   // @ts-expect-error depends on more than the reason
-  model.say('Available', 'EnginesStarting', '');
+  model.condition('Available', 'EnginesStarting', '');
   expect(model.order.slice(0, 2)).toEqual(['Ready', 'Available']);
 });
