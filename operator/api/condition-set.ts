@@ -16,7 +16,11 @@ interface ConditionSet<C extends ConditionCatalog> {
   /** Types in status order. */
   order: readonly string[];
   /** A condition with the status that the table defines for the reason. */
-  condition<T extends keyof C & string>(type: T, reason: ReasonWithStatus<C, T>, message: string): ConditionUpdate;
+  condition<T extends keyof C & string>(
+    type: T,
+    reason: ReasonWithStatus<C, T>,
+    message: string,
+  ): ConditionUpdate;
   /** A condition whose status depends on more than its reason. */
   conditionAs<T extends keyof C & string>(
     type: T,

@@ -122,7 +122,7 @@ function readEntry({ metadata }: ApiKeyConfigMap, entry: string, text: string): 
 }
 
 /** Caches parsed entries while their ConfigMap is the same object. */
-export function rememberingRead(): ReadEntry {
+export function cachedEntryReader(): ReadEntry {
   const remembered = new WeakMap<ApiKeyConfigMap, Map<string, RouteKey | SpecIssue>>();
   return (configMap, entry, text) => {
     const entries = remembered.get(configMap) ?? new Map<string, RouteKey | SpecIssue>();

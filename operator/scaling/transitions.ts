@@ -320,7 +320,11 @@ function untilStartIsOver(
 }
 
 function drain({ now }: Observation): Step {
-  return { phase: { is: 'Draining', since: now }, effects: [{ do: 'updateRoutes' }], requeueAfterMs: POLL_MS };
+  return {
+    phase: { is: 'Draining', since: now },
+    effects: [{ do: 'updateRoutes' }],
+    requeueAfterMs: POLL_MS,
+  };
 }
 
 function resume({ seen }: Case): Step {

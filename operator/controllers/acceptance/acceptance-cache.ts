@@ -173,13 +173,19 @@ export class AcceptanceCache {
       holdings,
       isReserved: (holder) => {
         gone.add(holder);
-        return reservations.isKept(holder);
+        return reservations.isReserved(holder);
       },
       podsOf: (holder) => this.#engines.of(pool, holder),
     });
     reservations.retain((holder) => gone.has(holder) && holdings.of(holder) !== undefined);
     ledger.setModels(pool, holdings.grants, holdings.takeChanged());
-    this.#byPool.set(pool.metadata.uid, { verdicts, holdings, reservations, isStale: !isSettled, pendingRelease });
+    this.#byPool.set(pool.metadata.uid, {
+      verdicts,
+      holdings,
+      reservations,
+      isStale: !isSettled,
+      pendingRelease,
+    });
     if (!isSettled) this.#options.onStale?.(key);
     this.#notify(models, known?.verdicts, verdicts);
     return verdicts;

@@ -32,7 +32,7 @@ export class KeyHolders {
     for (const [hash, namespace] of this.of(pool)) {
       const others = kept.get(namespace) ?? 0;
       if (next.has(hash)) continue;
-      if (others >= MAX_KEYS_PER_NAMESPACE || !this.#reservations.isKept(hash)) {
+      if (others >= MAX_KEYS_PER_NAMESPACE || !this.#reservations.isReserved(hash)) {
         isAnyFree = true;
         continue;
       }

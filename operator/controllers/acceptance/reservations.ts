@@ -19,7 +19,7 @@ export class Reservations {
   }
 
   /** Whether the reservation of a deleted holder is still in force. The first call starts it. */
-  isKept(holder: string): boolean {
+  isReserved(holder: string): boolean {
     if (this.#over.has(holder)) return false;
     const now = this.#clock.monotonic();
     const since = this.#goneSince.get(holder) ?? now;

@@ -8,7 +8,7 @@ import type { Logger } from '../../kube/logger.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import { NODES } from '../../kube/resource-types.ts';
 import type { Store } from '../../kube/store.ts';
-import { trimNode, type NodeNotice, type NoticedNode } from './eviction-notice.ts';
+import { type NodeNotice, type NoticedNode, trimNode } from './eviction-notice.ts';
 
 export interface NodeNoticesOptions {
   client: KubeClient;

@@ -36,9 +36,9 @@ import type { ScalingModes } from '../scaling/scaling-modes.ts';
 import { modelCacheCondition } from '../shared/cache-condition.ts';
 import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
 import { reportFights } from '../shared/contended.ts';
-import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
+import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import { type Deployment, isReleased } from '../shared/workloads.ts';
 import { engineHealth } from './engine-health.ts';
 import { ModelManifests } from './model-manifests.ts';
@@ -109,7 +109,7 @@ export class ModelReconciler {
       (assessment.kind === 'blocked'
         ? blockerOf(assessment)
         : await refusalOf(() => this.#apply(scope, assessment.model, context)));
-    const requeueAfterMs = await this.#lookAtMounts(key, scope, context);
+    const requeueAfterMs = await this.#checkMounts(key, scope, context);
     await this.#report(scope, blocker, context);
     return requeueAfter(earliest(this.#next(scope, blocker), requeueAfterMs, scope.contendedMs));
   }
@@ -132,10 +132,10 @@ export class ModelReconciler {
   }
 
   /** Returns after how many milliseconds to check again. */
-  async #lookAtMounts(key: Key, { model }: Scope, { signal }: Context): Promise<number | undefined> {
+  async #checkMounts(key: Key, { model }: Scope, { signal }: Context): Promise<number | undefined> {
     const { mounts, onMountFailure, state } = this.#options;
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
-    const { changed, requeueAfterMs } = await mounts.look(pods, signal);
+    const { changed, requeueAfterMs } = await mounts.check(pods, signal);
     if (changed) onMountFailure(key);
     return requeueAfterMs === undefined ? undefined : requeueAfterMs + AFTER_CHANGE_MS;
   }

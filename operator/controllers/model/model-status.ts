@@ -152,7 +152,8 @@ function mustRun({ leastReplicas = 0 }: ModelView): boolean {
 function available(view: ModelView): ConditionUpdate {
   const { model, health, wakes, wakeFailure, blocker } = view;
   const unreachable = view.routersReady === false;
-  if (health.ready > 0 && !unreachable) return condition('Available', 'EnginesReady', 'requests are answered');
+  if (health.ready > 0 && !unreachable)
+    return condition('Available', 'EnginesReady', 'requests are answered');
   if (model.spec.suspend) return condition('Available', 'Suspended', 'suspended by spec.suspend');
   if (blocker && health.ready === 0) return condition('Available', blocker.reason, 'no engine is ready');
   if (unreachable) return condition('Available', 'RoutersNotReady', NO_ROUTER);
@@ -162,7 +163,8 @@ function available(view: ModelView): ConditionUpdate {
   if (wakes && health.desired === 0)
     return condition('Available', 'Idle', 'a request wakes the model and is answered');
   if (wakes) return conditionAs('Available', 'True', 'EnginesStarting', HELD);
-  if (health.desired === 0) return condition('Available', 'NoReplicas', mustRun(view) ? TOO_FEW : NO_REPLICAS);
+  if (health.desired === 0)
+    return condition('Available', 'NoReplicas', mustRun(view) ? TOO_FEW : NO_REPLICAS);
   return problem
     ? condition('Available', problem.reason, problem.message)
     : conditionAs('Available', 'False', 'EnginesStarting', 'no engine is ready');

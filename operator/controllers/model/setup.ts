@@ -62,7 +62,7 @@ export function setupModels(context: OperatorContext, dependencies: ModelDepende
 }
 
 /** Starting or stopping changes a Deployment and its pods several times within milliseconds. One status write covers them. */
-const TELL_AFTER_MS = 50;
+const STATUS_DELAY_MS = 50;
 
 /**
  * Watches models, their children and pods, their pool and their namespace. Changed verdicts are queued by the
@@ -86,7 +86,7 @@ function watch(controller: Controller, state: ClusterState, owners: (object: Kub
     map: ({ metadata }) => state.models.store.byIndex('byNamespace', metadata.name).map(keyOf),
     changed: (old, now) => old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp,
   });
-  controller.watch(state.pods.store, { map: byModel, afterMs: TELL_AFTER_MS });
+  controller.watch(state.pods.store, { map: byModel, afterMs: STATUS_DELAY_MS });
   controller.watch(state.otherAutoscalers.store, {
     map: (autoscaler) => modelKeysOf(state, autoscaler),
     changed: (old, now) => !isDeepStrictEqual(scaleTarget(old), scaleTarget(now)),
@@ -108,6 +108,6 @@ function watch(controller: Controller, state: ClusterState, owners: (object: Kub
     state.volumeClaims,
     state.autoscalers,
   ]) {
-    controller.watch(reflector.store, { map: owners, afterMs: TELL_AFTER_MS });
+    controller.watch(reflector.store, { map: owners, afterMs: STATUS_DELAY_MS });
   }
 }

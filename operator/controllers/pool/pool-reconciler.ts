@@ -25,9 +25,9 @@ import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { RouterPods } from '../routes/router-pods.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import { reportFights } from '../shared/contended.ts';
-import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
+import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
 import { cacheProblem, routerProblem } from './pool-health.ts';
@@ -100,18 +100,18 @@ export class PoolReconciler {
           }));
     const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
     const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
-    const requeueAfterMs = await this.#lookAtMounts([pods.router, pods.cache], context.signal);
+    const requeueAfterMs = await this.#checkMounts([pods.router, pods.cache], context.signal);
     await this.#report(pool, written, pods, found, context);
     const retryMs = refused && refused.reason !== 'InvalidSpec' ? REFUSED_RETRY_MS : undefined;
     return requeueAfter(earliest(retryMs, requeueAfterMs, contendedMs));
   }
 
   /** Returns after how many milliseconds to check again. */
-  async #lookAtMounts(
+  async #checkMounts(
     workloads: readonly (readonly Pod[])[],
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const found = await Promise.all(workloads.map((pods) => this.#options.mounts.look(pods, signal)));
+    const found = await Promise.all(workloads.map((pods) => this.#options.mounts.check(pods, signal)));
     return earliest(...found.map(({ requeueAfterMs }) => requeueAfterMs));
   }
 

@@ -109,8 +109,13 @@ function cacheCondition({ pool, redis, cacheProblem }: PoolView): ConditionUpdat
   const { enabled, redis: settings } = pool.spec.responseCache;
   if (!enabled) return condition('CacheReady', 'Disabled', 'the response cache is disabled');
   if (settings?.external)
-    return condition('CacheReady', 'External', 'the routers use the Redis of spec.responseCache.redis.external');
-  if ((redis?.status?.readyReplicas ?? 0) > 0) return condition('CacheReady', 'CacheReady', 'answers are cached');
+    return condition(
+      'CacheReady',
+      'External',
+      'the routers use the Redis of spec.responseCache.redis.external',
+    );
+  if ((redis?.status?.readyReplicas ?? 0) > 0)
+    return condition('CacheReady', 'CacheReady', 'answers are cached');
   const { reason, message } = cacheProblem ?? {
     reason: 'CacheStarting',
     message: 'Redis is not ready; requests are answered without it',

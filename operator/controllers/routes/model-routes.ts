@@ -39,7 +39,7 @@ export interface ModelRoutesOptions {
 }
 
 /** An entry and its inputs, except children and pods, whose changes are watched. */
-interface CachedRoute extends Partial<Remembered> {
+interface CachedRoute extends Partial<RuntimeState> {
   route: RouteModel;
   /** Undefined if the entry is stale. */
   model: InferenceModel | undefined;
@@ -48,7 +48,7 @@ interface CachedRoute extends Partial<Remembered> {
 }
 
 /** State owned by other controllers that affects an entry. */
-interface Remembered {
+interface RuntimeState {
   lifecycle: Lifecycle;
   /** Engine pods with an eviction notice. */
   leaving: LeavingPods | undefined;
@@ -184,7 +184,7 @@ export class ModelRoutes {
   ): RouteModel {
     const uid = model.metadata.uid ?? '';
     const cached = this.#cached.get(uid);
-    const remembered = {
+    const runtime = {
       lifecycle: this.#options.lifecycles.of(uid),
       leaving: this.#options.departures.leaving(uid),
     };
@@ -192,13 +192,13 @@ export class ModelRoutes {
       cached?.model === model &&
       cached.engine === engine &&
       cached.pool === version &&
-      cached.lifecycle === remembered.lifecycle &&
-      cached.leaving === remembered.leaving
+      cached.lifecycle === runtime.lifecycle &&
+      cached.leaving === runtime.leaving
     )
       return cached.route;
-    const made = compileRouteModel(pool, this.#input(model, engine, scaling, remembered));
+    const made = compileRouteModel(pool, this.#input(model, engine, scaling, runtime));
     const route = cached && isDeepStrictEqual(cached.route, made) ? cached.route : made;
-    this.#cached.set(uid, { route, model, engine, pool: version, ...remembered });
+    this.#cached.set(uid, { route, model, engine, pool: version, ...runtime });
     return route;
   }
 
@@ -206,7 +206,7 @@ export class ModelRoutes {
     model: InferenceModel,
     engine: RouteEngine,
     scaling: ResolvedScaling | undefined,
-    remembered: Remembered,
+    runtime: RuntimeState,
   ): RouteModelInput {
     const { state } = this.#options;
     const key = keyOf(model);
@@ -215,7 +215,7 @@ export class ModelRoutes {
     const service = state.services.store.get(engineKey);
     const health = engineHealth(state.deployments.store.get(engineKey), pods);
     // A table contains neither timestamps nor what a model waits for.
-    const phase = observedPhase(remembered.lifecycle.phase, { model, health, waiting: false, now: 0 });
+    const phase = observedPhase(runtime.lifecycle.phase, { model, health, waiting: false, now: 0 });
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     return {
       model,
@@ -223,9 +223,9 @@ export class ModelRoutes {
       slices: podEndpoints(state.endpointSlices.store.byIndex('byModel', key), pods),
       service: service && isOwnedBy(service, model.metadata.uid ?? '') ? service : undefined,
       state: STATE_OF[phase.is],
-      unavailable: unavailable(model, scaling, health, remembered),
+      unavailable: unavailable(model, scaling, health, runtime),
       heldBack: isHeldBack(phase),
-      leaving: remembered.leaving,
+      leaving: runtime.leaving,
       ending: new Set(ending.map(({ metadata }) => metadata.uid ?? '')),
     };
   }
@@ -260,7 +260,7 @@ function unavailable(
   model: InferenceModel,
   scaling: ResolvedScaling | undefined,
   health: EngineHealth,
-  { lifecycle: { failure } }: Remembered,
+  { lifecycle: { failure } }: RuntimeState,
 ): RouteModelInput['unavailable'] {
   if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
   if (health.ready > 0 || failure?.retryable) return undefined;

@@ -4,7 +4,7 @@ import type { Clock } from '../../kube/clock.ts';
 import { Derived } from '../../kube/derived.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import { admitsNamespace } from '../../model/acceptance.ts';
-import { type ApiKeyIssue, parseApiKeys, rememberingRead } from '../../router/api-keys.ts';
+import { type ApiKeyIssue, cachedEntryReader, parseApiKeys } from '../../router/api-keys.ts';
 import type { RouteKey } from '../../router/route-table.ts';
 import type { GrantLedger } from '../acceptance/grant-ledger.ts';
 import { KeyHolders } from '../acceptance/key-holders.ts';
@@ -23,7 +23,7 @@ export interface PoolApiKeysOptions {
 
 export class PoolApiKeys {
   readonly #options: PoolApiKeysOptions;
-  readonly #read = rememberingRead();
+  readonly #read = cachedEntryReader();
   readonly #keys: Derived<PoolKeys>;
   readonly #holders: PerObject<KeyHolders>;
 

@@ -30,9 +30,9 @@ import type { ClaimModes } from '../../model/shared-claims.ts';
 import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
 import { API_KEYS_LABEL, type ApiKeyConfigMap, trimApiKeys } from '../../router/api-keys.ts';
 import type { EndpointSlice } from '../../router/endpoints-from-slices.ts';
+import { scaleTarget } from './scale-target.ts';
 import { trimConfigMap } from './trim-config-map.ts';
 import { trimPod } from './trim-pod.ts';
-import { scaleTarget } from './scale-target.ts';
 import type { Autoscaler, ConfigMap, Deployment, Pod, Service, VolumeClaim } from './workloads.ts';
 
 export const MANAGED_BY_SELECTOR = 'app.kubernetes.io/managed-by=vllm-operator';

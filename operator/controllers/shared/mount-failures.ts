@@ -17,7 +17,7 @@ interface PodEvent extends KubeObject {
   note?: string;
 }
 
-interface Look {
+interface Check {
   /** Monotonic milliseconds. */
   at: number;
   failure: string | undefined;
@@ -32,10 +32,10 @@ export interface MountFailuresOptions {
 }
 
 /** Mounting ConfigMaps, Secrets and bound claims takes seconds. */
-const PATIENCE_MS = 15_000;
+const GRACE_MS = 15_000;
 
 /** Interval between two lists of the Events of one pod. The kubelet retries a mount with a backoff of up to two minutes. */
-const AGAIN_MS = 30_000;
+const CHECK_INTERVAL_MS = 30_000;
 
 /**
  * Most pods of one workload whose Events are listed. They share a template, so a few explain all of them. The limit
@@ -56,22 +56,22 @@ const BEFORE_START: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInit
 export class MountFailures {
   readonly #options: MountFailuresOptions;
   /** By pod. */
-  readonly #looks: PerObject<Look>;
+  readonly #checks: PerObject<Check>;
 
   constructor(options: MountFailuresOptions) {
     this.#options = options;
-    this.#looks = new PerObject(options.pods);
+    this.#checks = new PerObject(options.pods);
   }
 
   /** Why the volumes of a waiting pod cannot be mounted; undefined if that is unknown or the pod does not wait. */
   readonly of = (pod: Pod): string | undefined =>
-    isWaiting(pod) ? this.#looks.get(pod.metadata.uid)?.failure : undefined;
+    isWaiting(pod) ? this.#checks.get(pod.metadata.uid)?.failure : undefined;
 
   /**
    * Lists the Events of the first few pods of one workload that have waited for long. Returns whether a result has
    * changed, and after how many milliseconds to check again if a pod still waits. Throws KubeError.
    */
-  async look(
+  async check(
     pods: readonly Pod[],
     signal: AbortSignal,
   ): Promise<{ changed: boolean; requeueAfterMs?: number | undefined }> {
@@ -80,16 +80,18 @@ export class MountFailures {
     let requeueAfterMs: number | undefined;
     for (const pod of pods.filter(isWaiting).slice(0, MAX_PODS)) {
       const { uid } = pod.metadata;
-      const last = this.#looks.get(uid);
-      const due = last ? last.at + AGAIN_MS - clock.monotonic() : waitsSince(pod) + PATIENCE_MS - clock.now();
+      const last = this.#checks.get(uid);
+      const due = last
+        ? last.at + CHECK_INTERVAL_MS - clock.monotonic()
+        : waitsSince(pod) + GRACE_MS - clock.now();
       if (due > 0) {
         requeueAfterMs = Math.min(requeueAfterMs ?? due, due);
         continue;
       }
       const failure = await this.#failure(pod, signal);
-      this.#looks.set(uid, { at: clock.monotonic(), failure });
+      this.#checks.set(uid, { at: clock.monotonic(), failure });
       changed ||= failure !== last?.failure;
-      requeueAfterMs = Math.min(requeueAfterMs ?? AGAIN_MS, AGAIN_MS);
+      requeueAfterMs = Math.min(requeueAfterMs ?? CHECK_INTERVAL_MS, CHECK_INTERVAL_MS);
     }
     return { changed, requeueAfterMs };
   }

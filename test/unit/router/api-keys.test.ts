@@ -6,10 +6,10 @@ import {
   API_KEYS_LABEL,
   type ApiKeyConfigMap,
   createKey,
-  trimApiKeys,
   MAX_BYTES_PER_NAMESPACE,
   MAX_KEYS_PER_NAMESPACE,
   parseApiKeys,
+  trimApiKeys,
 } from '../../../operator/router/api-keys.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');

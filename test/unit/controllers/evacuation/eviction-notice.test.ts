@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
-  trimNode,
   type Node,
   nodeNotice,
   repels,
+  trimNode,
 } from '../../../../operator/controllers/evacuation/eviction-notice.ts';
 import type { Pod } from '../../../../operator/controllers/shared/workloads.ts';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { InferenceModel } from '../../../../operator/api/types.ts';
 import { AcceleratorBudget } from '../../../../operator/controllers/scaling/accelerator-budget.ts';
-import { Lives } from '../../../../operator/controllers/scaling/lives.ts';
+import { Lifecycles } from '../../../../operator/controllers/scaling/lifecycles.ts';
 import { ReplicasWriter } from '../../../../operator/controllers/scaling/replicas-writer.ts';
 import { Departures } from '../../../../operator/controllers/shared/departures.ts';
 import { Resolutions } from '../../../../operator/controllers/shared/resolutions.ts';
@@ -57,7 +57,7 @@ function fullPool() {
     state,
     resolutions: new Resolutions(state),
     acceptance: anAcceptance(state),
-    lives: new Lives(models),
+    lifecycles: new Lifecycles(models),
     replicas: new ReplicasWriter(undefined as unknown as KubeClient, models),
     departures: new Departures(models),
     demand,

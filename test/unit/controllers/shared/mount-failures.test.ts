@@ -54,20 +54,20 @@ function aPod(status: Partial<NonNullable<Pod['status']>> = {}): Pod {
 it('asks for the events of a pod that has waited for long, and of no other', async () => {
   const pod = aPod();
   pods.upsert(pod);
-  expect(await mounts.look([pod], signal)).toEqual({ changed: false, requeueAfterMs: 15_000 });
+  expect(await mounts.check([pod], signal)).toEqual({ changed: false, requeueAfterMs: 15_000 });
   await clock.advance(15_000);
   events = [
     { reason: 'FailedMount', note: 'Unable to attach or mount volumes: unmounted volumes=[tpl]' },
     { reason: 'BackOff', note: 'x' },
     { reason: 'FailedMount', note: FAILED },
   ];
-  expect(await mounts.look([pod], signal)).toEqual({ changed: true, requeueAfterMs: 30_000 });
+  expect(await mounts.check([pod], signal)).toEqual({ changed: true, requeueAfterMs: 30_000 });
   expect(mounts.of(pod)).toBe(FAILED);
   expect(asked).toMatchObject([
     { namespace: 'team-a', fieldSelector: 'regarding.uid=uid-x,type=Warning', atMost: 50 },
   ]);
   await clock.advance(10_000);
-  expect(await mounts.look([pod], signal)).toEqual({ changed: false, requeueAfterMs: 20_000 });
+  expect(await mounts.check([pod], signal)).toEqual({ changed: false, requeueAfterMs: 20_000 });
   expect(asked).toHaveLength(1);
 });
 
@@ -84,7 +84,7 @@ it.each<[string, Partial<NonNullable<Pod['status']>>]>([
 ])('asks for nothing when the pod %s', async (_, status) => {
   const pod = aPod(status);
   await clock.advance(60_000);
-  expect(await mounts.look([pod], signal)).toEqual({ changed: false });
+  expect(await mounts.check([pod], signal)).toEqual({ changed: false });
   expect(asked).toEqual([]);
 });
 
@@ -92,7 +92,7 @@ it('says nothing of a pod that has its volumes by now', async () => {
   const pod = aPod();
   await clock.advance(15_000);
   events = [{ reason: 'FailedMount', note: FAILED }];
-  await mounts.look([pod], signal);
+  await mounts.check([pod], signal);
   const mounted = aPod({ conditions: [{ type: 'PodReadyToStartContainers', status: 'True' }] });
   expect(mounts.of(mounted)).toBeUndefined();
 });
@@ -102,7 +102,7 @@ it('forgets a pod that is gone', async () => {
   pods.upsert(pod);
   await clock.advance(15_000);
   events = [{ reason: 'FailedMount', note: FAILED }];
-  await mounts.look([pod], signal);
+  await mounts.check([pod], signal);
   pods.remove(pod);
   expect(mounts.of(pod)).toBeUndefined();
 });
@@ -114,8 +114,8 @@ it('asks for the events of a few pods only, however many wait', async () => {
   });
   for (const pod of many) pods.upsert(pod);
   await clock.advance(15_000);
-  expect(await mounts.look(many, signal)).toEqual({ changed: false, requeueAfterMs: 30_000 });
+  expect(await mounts.check(many, signal)).toEqual({ changed: false, requeueAfterMs: 30_000 });
   expect(asked).toHaveLength(3);
-  await mounts.look(many, signal);
+  await mounts.check(many, signal);
   expect(asked).toHaveLength(3);
 });
