@@ -17,13 +17,21 @@ local MAX_MEMBERS = 512 -- requests of the API have some sixty; more would only 
 local MAX_NAME = 256 -- bytes of a member's name as written; no name that counts is nearly as long
 
 --- A table with a place for each member that the router cares for.
-local function members()
+local function known()
   return {
     model = false, stream = false, stream_options = false, messages = false, prompt = false, input = false,
     prompt_embeds = false, temperature = false, seed = false, max_tokens = false, max_completion_tokens = false, max_output_tokens = false,
     previous_response_id = false, background = false, n = false, best_of = false, sampling_params = false, include_usage = false,
     inputs = false, images = false, token_ids = false, query = false, queries = false, documents = false, items = false,
     text_1 = false, text_2 = false, data_1 = false, data_2 = false,
+  }
+end
+
+--- A table with places for the eight that requests have most, so that it seldom grows.
+local function usual()
+  return {
+    model = false, stream = false, stream_options = false, messages = false, prompt = false, temperature = false, max_tokens = false,
+    input = false,
   }
 end
 
@@ -137,11 +145,11 @@ local function note(name, first, last, from, to)
   if name and from[name] ~= nil then from[name], to[name] = first, last end
 end
 
---- Scans an object. Returns a table `name → place of the value's first byte` for the members that the router knows, and one
--- with the places of the last bytes; false stands for a member that is not there, and of a name that comes twice the last
+--- Scans an object. Returns a table `name → place of the value's first byte` for the members that the router knows, with
+-- false for those that are not there, and one with the places of the last bytes of those that are. Of a name that comes twice the last
 -- one counts, as for JSON.parse and Python. Returns nil and the reason when the text is not an object or ends early.
 function M.members(p, n)
-  local from, to = members(), members()
+  local from, to = known(), usual()
   local read, fault = walk(p, n, note, from, to)
   if not read then return nil, fault end
   return from, to
