@@ -16,6 +16,8 @@ export interface BudgetModel {
   lastUsed: number;
   /** Whether it may scale to zero, and is neither starting nor draining for another reason. */
   mayGiveUp: boolean;
+  /** Whether it never gives up what it holds by itself: it has a fixed number of replicas, or a minimum above 0. */
+  stays: boolean;
   /** Whether it already gives up its accelerators. */
   leaving: boolean;
 }
@@ -32,7 +34,8 @@ export interface Waiting {
   uid: string;
   /** Starts at 1. */
   position: number;
-  reason: 'PoolFull' | 'NamespaceQuota';
+  /** `TooLarge`: it asks for more than can become free. */
+  reason: 'PoolFull' | 'NamespaceQuota' | 'TooLarge';
 }
 
 export interface BudgetDecision {
@@ -50,7 +53,8 @@ export const AGING_MS = 60_000;
 /**
  * Serves waiting models by priority (with aging), then by waiting time. Evicts models for the first one that does not fit:
  * idle models first, by lowest priority and oldest use; then models in use, but only for a waiting model of higher (aged)
- * priority. A smaller request never overtakes an earlier one, because large models would starve.
+ * priority. A smaller request never overtakes an earlier one, because large models would starve, unless the earlier one asks
+ * for more than can become free.
  */
 export function arbitrate({ now, accelerators, namespaceQuotas, models }: BudgetInput): BudgetDecision {
   const decision: BudgetDecision = { granted: [], evict: [], queue: [] };
@@ -62,6 +66,9 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
   const candidates = models
     .filter(({ mayGiveUp, leaving, held, wants }) => mayGiveUp && !leaving && held > 0 && wants === 0)
     .sort(byDispensability);
+  // What can become free as long as nobody changes a spec.
+  const most =
+    accelerators - sum(models.filter(({ stays, leaving }) => stays && !leaving).map(({ held }) => held));
   let blocked = false;
 
   for (const waiter of models.filter(({ wants }) => wants > 0).sort(byClaim(now))) {
@@ -77,6 +84,11 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
       free -= waiter.wants;
       used.set(waiter.namespace, (used.get(waiter.namespace) ?? 0) + waiter.wants);
       decision.granted.push(waiter.uid);
+      continue;
+    }
+    if (waiter.wants > most) {
+      // Others would wait behind it for ever.
+      decision.queue.push({ uid: waiter.uid, position: decision.queue.length + 1, reason: 'TooLarge' });
       continue;
     }
     const need = waiter.wants - Math.max(0, free) - coming;

@@ -197,6 +197,16 @@ export class AcceleratorBudget {
       const waiting = this.#requests.get(uid);
       if (replicas === 0 && waiting === undefined) return [];
       const wanted = demand.of(key, uid);
+      // Before what follows, which asks whether it has had its time to leave.
+      const leaving =
+        this.#evictions.isLeaving(uid, now) ||
+        isHeldBack(lifecycles.of(uid).phase) ||
+        (given === 0 && health.pods > 0);
+      const stays =
+        !scaling ||
+        scaling.kind === 'Fixed' ||
+        minReplicas(scaling) > 0 ||
+        !this.#evictions.mayBeChosen(uid, now);
       const waits = waiting !== undefined && acceptance.verdict(pool, model).accepted;
       return {
         uid,
@@ -207,16 +217,9 @@ export class AcceleratorBudget {
         waitingSince: waiting?.since ?? now,
         inUse: !wanted.known || wanted.inFlight > 0 || wanted.queued > 0 || wanted.held > 0,
         lastUsed: wanted.lastUsed,
-        leaving:
-          this.#evictions.isLeaving(uid, now) ||
-          isHeldBack(lifecycles.of(uid).phase) ||
-          (given === 0 && health.pods > 0),
-        mayGiveUp:
-          health.ready > 0 &&
-          scaling !== undefined &&
-          scaling.kind !== 'Fixed' &&
-          minReplicas(scaling) === 0 &&
-          this.#evictions.mayBeChosen(uid, now),
+        leaving,
+        mayGiveUp: health.ready > 0 && !stays,
+        stays,
       };
     });
     return [...present, ...this.#gone(pool, count)];
@@ -234,6 +237,7 @@ export class AcceleratorBudget {
       inUse: true,
       lastUsed: 0,
       mayGiveUp: false,
+      stays: false,
       leaving: true,
     }));
   }

@@ -12,6 +12,7 @@ const model = (uid: string, more: Partial<BudgetModel> = {}): BudgetModel => ({
   inUse: false,
   lastUsed: 0,
   mayGiveUp: false,
+  stays: false,
   leaving: false,
   ...more,
 });
@@ -82,6 +83,22 @@ describe('arbitrate', () => {
     expect(got.queue.map(({ uid }) => uid)).toEqual(['large', 'small']);
   });
 
+  it.each([
+    ['than there are', { wants: 3, waitingSince: 1 }, []],
+    ['than can ever become free', { wants: 2, waitingSince: 1 }, [model('always', { held: 1, stays: true })]],
+    ['beside what it holds for good', { held: 1, stays: true, wants: 2, waitingSince: 1 }, []],
+  ])('lets no request for more accelerators %s hold up the others', (_what, large, others) => {
+    const got = decide(2, [waiter('large', large), waiter('small', { waitingSince: 2 }), ...others]);
+    expect(got.granted).toEqual(['small']);
+    expect(got.queue).toEqual([{ uid: 'large', position: 1, reason: 'TooLarge' }]);
+  });
+
+  it('lets it wait again like any other once what was held for good goes', () => {
+    const models = [waiter('large', { wants: 2, waitingSince: 1 }), waiter('small', { waitingSince: 2 })];
+    const going = model('always', { held: 1, stays: true, leaving: true });
+    expect(decide(2, [...models, going]).granted).toEqual([]);
+  });
+
   it('keeps a namespace within its quota without holding up the others', () => {
     const quota = { namespaceQuotas: [{ namespace: 'team-a', accelerators: 1 }] };
     const got = decide(
@@ -111,6 +128,7 @@ describe('arbitrate', () => {
       inUse: fc.boolean(),
       lastUsed: fc.integer({ min: 0, max: 300_000 }),
       mayGiveUp: fc.boolean(),
+      stays: fc.boolean(),
       leaving: fc.boolean(),
     });
     const all = fc.uniqueArray(anyModel, { selector: ({ uid }) => uid, maxLength: 10 });
@@ -150,7 +168,7 @@ describe('room for further replicas', () => {
       ],
       models,
     });
-  const busy = [model('a', { held: 2 }), model('b', { held: 2, namespace: 'team-b' })];
+  const busy = [model('a', { held: 2, stays: true }), model('b', { held: 2, namespace: 'team-b' })];
 
   it('is what nobody holds, within the quota of the namespace', () => {
     expect(room(busy)).toBe(4);
@@ -160,6 +178,10 @@ describe('room for further replicas', () => {
   it('is none while somebody waits for the pool', () => {
     expect(room([...busy, waiter('w', { wants: 1 })])).toBe(0);
     expect(room([...busy, waiter('w', { wants: 6 })])).toBe(0);
+  });
+
+  it('does not shrink for one that asks for more than can become free', () => {
+    expect(room([...busy, waiter('large', { wants: 7 })])).toBe(4);
   });
 
   it('does not shrink for one whose own namespace has no quota left', () => {
