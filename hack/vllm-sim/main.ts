@@ -5,8 +5,8 @@ import { parseArguments } from './cli/parse-arguments.ts';
 import { StartError } from './cli/start-error.ts';
 import { UsageError } from './cli/usage-error.ts';
 import { pause, SYSTEM_CLOCK } from './clock.ts';
+import { DEFAULT_VERSION } from './engine-version.ts';
 import { readStartFailure } from './failures.ts';
-import { VLLM_VERSION } from './http/status.ts';
 import { createLog } from './log.ts';
 import { SimServer } from './sim-server.ts';
 
@@ -82,7 +82,11 @@ async function serve(argv: readonly string[]): Promise<void> {
   process.on('SIGINT', stop);
   const args = await pullConfigFile(argv);
   const parsed = parseArguments(args);
-  log('INFO', 'api_server.py:1', `vLLM API server version ${VLLM_VERSION}`);
+  log(
+    'INFO',
+    'api_server.py:1',
+    `vLLM API server version ${process.env.VLLM_SIM_VERSION ?? DEFAULT_VERSION}`,
+  );
   const shown = parsed
     .entries()
     .map(([name, value]) => [name.replaceAll('-', '_'), name === 'api-key' ? ['***'] : value]);
@@ -129,7 +133,7 @@ const [command, ...argv] = process.argv.slice(2);
 if (command === 'serve') {
   serve(argv).catch(fail);
 } else if (command === '--version' || command === '-v') {
-  process.stdout.write(`${VLLM_VERSION}\n`);
+  process.stdout.write(`${process.env.VLLM_SIM_VERSION ?? DEFAULT_VERSION}\n`);
 } else {
   fail(
     new UsageError(

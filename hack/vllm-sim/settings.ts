@@ -4,6 +4,7 @@ import { type Environment, envFlag, envNumber } from './cli/environment.ts';
 import { StartError } from './cli/start-error.ts';
 import { kvBlocks } from './engine/kv-capacity.ts';
 import { type ModelCard, modelCard, weightFactor } from './engine/model-card.ts';
+import { DEFAULT_VERSION, isRecent } from './engine-version.ts';
 import { checkPairs, checkQuantization, checkToolParser } from './plugin-names.ts';
 import { readTiming, type SimTiming } from './timing.ts';
 
@@ -33,10 +34,19 @@ export interface SimSettings {
   tls?: { keyFile: string; certFile: string };
   apiKeys: string[];
   rootPath: string;
-  lora: { enabled: boolean; runtimeUpdates: boolean; maxLoras: number; adapters: LoraAdapter[] };
+  /** With a folder, only paths in it have adapters. */
+  lora: {
+    enabled: boolean;
+    runtimeUpdates: boolean;
+    maxLoras: number;
+    adapters: LoraAdapter[];
+    folder?: string;
+  };
   autoToolChoice: boolean;
   sleepMode: boolean;
   devMode: boolean;
+  /** Takes pictures, sounds and films in a chat. */
+  multimodal: boolean;
   /** Seconds; 0 aborts what is in flight. */
   shutdownTimeout: number;
   keepAliveSeconds: number;
@@ -51,6 +61,10 @@ export interface SimSettings {
   /** What answers: random words, or the last message of the prompt. */
   mode: 'random' | 'echo';
   embeddingDimensions: number;
+  /** vLLM's, as /version says it. */
+  version: string;
+  /** Answers as those of 0.32 and later, not as those of 0.28. */
+  recent: boolean;
   engineReadyTimeoutSeconds: number;
   timing: SimTiming;
   /** Value of the header x-vllm-sim-pod. */
@@ -98,6 +112,7 @@ export function resolveSettings(args: ServeArguments, env: Environment): SimSett
     lora: resolveLora(args, env),
     autoToolChoice: args.flag('enable-auto-tool-choice') ?? false,
     sleepMode: args.flag('enable-sleep-mode') ?? false,
+    multimodal: /-VL\b|vision|llava|pixtral|omni|gemma-3/i.test(model),
     devMode: envFlag(env, 'VLLM_SERVER_DEV_MODE'),
     shutdownTimeout: args.number('shutdown-timeout') ?? 0,
     keepAliveSeconds: envNumber(env, 'VLLM_HTTP_TIMEOUT_KEEP_ALIVE', 5),
@@ -110,6 +125,8 @@ export function resolveSettings(args: ServeArguments, env: Environment): SimSett
     promptTokensDetails: args.flag('enable-prompt-tokens-details') ?? false,
     priorityScheduling: args.text('scheduling-policy') === 'priority',
     mode: env.VLLM_SIM_MODE === 'echo' ? 'echo' : 'random',
+    version: env.VLLM_SIM_VERSION ?? DEFAULT_VERSION,
+    recent: isRecent(env.VLLM_SIM_VERSION ?? DEFAULT_VERSION),
     embeddingDimensions: envNumber(env, 'VLLM_SIM_EMBEDDING_DIMENSIONS', 384),
     engineReadyTimeoutSeconds: envNumber(env, 'VLLM_ENGINE_READY_TIMEOUT_S', 600),
     timing,
@@ -235,6 +252,7 @@ function resolveLora(args: ServeArguments, env: Environment): SimSettings['lora'
     runtimeUpdates: runtimeUpdates && enabled,
     maxLoras: positive(args, 'max-loras', 1),
     adapters: enabled ? args.list('lora-modules').map(readAdapter) : [],
+    ...(env.VLLM_SIM_ADAPTER_FOLDER === undefined ? {} : { folder: env.VLLM_SIM_ADAPTER_FOLDER }),
   };
 }
 

@@ -162,6 +162,7 @@ export class SimServer {
     const { sim } = this;
     const started = sim.clock.now();
     response.setHeader('server', 'uvicorn');
+    response.setHeader('vary', 'Origin');
     response.setHeader('x-vllm-sim-pod', sim.settings.podName ?? `${sim.settings.host}:${this.port}`);
     const exchange = new Exchange(sim, request, response);
     const control = exchange.path.startsWith('/sim/');
@@ -199,14 +200,28 @@ export class SimServer {
       : exchange.path;
     const route = findRoute(this.#routes, path);
     if (route === undefined) {
-      throw new ApiError(404, 'Not Found', 'Not Found');
+      if (path.endsWith('/') && findRoute(this.#routes, path.slice(0, -1)) !== undefined) {
+        this.#redirect(exchange);
+        return;
+      }
+      exchange.json(404, { detail: 'Not Found' });
+      return;
     }
     const handler = route.get(method);
     if (handler === undefined) {
       exchange.response.setHeader('allow', [...route.keys()].join(', '));
-      throw new ApiError(405, 'Method Not Allowed', 'Method Not Allowed');
+      exchange.json(405, { detail: 'Method Not Allowed' });
+      return;
     }
     await handler(exchange);
+  }
+
+  /** A slash too many at the end: FastAPI sends the client to the path without it. */
+  #redirect({ request, response }: Exchange): void {
+    const [path = '', query] = (request.url ?? '/').split('?', 2);
+    const target = `http://${request.headers.host}${path.slice(0, -1)}${query === undefined ? '' : `?${query}`}`;
+    response.writeHead(307, { 'content-length': 0, location: target });
+    response.end();
   }
 
   #injectFailure(exempt: boolean): void {

@@ -103,6 +103,11 @@ export class Sim {
     };
   }
 
+  /** Of version and settings, as answers name it. */
+  get fingerprint(): string {
+    return `vllm-${this.settings.version}-${'00000000'}`;
+  }
+
   /** A random id of 32 hex digits. */
   requestId(): string {
     return Array.from({ length: 8 }, () =>

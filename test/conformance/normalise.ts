@@ -1,5 +1,6 @@
 import { isMetrics, metricFamilies } from './metric-families.ts';
 import type { Answer } from './send.ts';
+import { fieldPath, validationSummary } from './validation.ts';
 
 /** What two engines must have in common: an answer without ids, times, and what depends on the weights. */
 export interface Observation {
@@ -29,7 +30,17 @@ const NUMBERS = new Set([
   ],
   ...['rank', 'decoded_token'],
 ]);
-const COUNTS = new Set(['prompt_tokens', 'total_tokens', 'input_tokens', 'cached_tokens', 'count']);
+const COUNTS = new Set([
+  'prompt_tokens',
+  'total_tokens',
+  'input_tokens',
+  'cached_tokens',
+  'count',
+  'created_cache_tokens',
+  'cache_read_input_tokens',
+  'original_input_tokens',
+  'sequence_number',
+]);
 const OUTPUT_COUNTS = new Set(['completion_tokens', 'output_tokens']);
 /** Longer texts are cut: they repeat what the client sent. */
 const LONGEST = 400;
@@ -39,10 +50,12 @@ export function normalise(answer: Answer, folders: Readonly<Record<string, strin
   const headers: Record<string, string> = {};
   for (const [name, value] of answer.headers) {
     const lower = name.toLowerCase();
-    if (!OWN_HEADERS.has(lower)) headers[lower] = lower === 'content-length' ? '<bytes>' : value;
+    if (!OWN_HEADERS.has(lower))
+      headers[lower] = lower === 'content-length' ? '<bytes>' : value.replace(/^http:\/\/[\d.:]+/, '<url>');
   }
   let { body } = answer;
   for (const [name, folder] of Object.entries(folders)) body = body.replaceAll(folder, `<${name}>`);
+  body = body.replaceAll(/\[\d\d:\d\d:\d\d\]/g, '[<time>]');
   return { status: answer.status, headers, body: normaliseBody(body, headers['content-type'] ?? '') };
 }
 
@@ -93,9 +106,12 @@ function mask(value: unknown, key: string, free: boolean, chunk = false): unknow
   if (COUNTS.has(key) && typeof value === 'number') return '<count>';
   if (OUTPUT_COUNTS.has(key) && typeof value === 'number' && (free || chunk)) return '<count>';
   if (typeof value === 'string') {
-    if (IDS.has(key)) return value.replace(/(?<=[-_]).*/s, '<id>');
-    return TEXTS.has(key) ? '<text>' : shorten(value);
+    if (IDS.has(key)) return value.replace(/(?<=[-_]).*|^[0-9a-f]{16,}$/s, '<id>');
+    if (key === 'param' && value.startsWith('body.')) return fieldPath(value);
+    return TEXTS.has(key) ? '<text>' : (validationSummary(value) ?? shorten(value));
   }
+  if (Array.isArray(value) && key === 'data' && typeof value[0] === 'number')
+    return `<${value.length} numbers>`;
   if (Array.isArray(value)) return value.map((item) => mask(item, key, free, chunk));
   if (!isRecord(value)) return value;
   const masked: Record<string, unknown> = {};

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { EngineName } from './engines.ts';
 import type { Observation } from './normalise.ts';
@@ -13,7 +13,7 @@ export interface Recording {
   scenarios?: Scenarios;
 }
 
-interface Scenarios {
+export interface Scenarios {
   /** Statuses of twice as many requests as run at once. */
   underLoad: number[];
   clientGoesAway: string;
@@ -22,6 +22,14 @@ interface Scenarios {
 }
 
 const FOLDER = fileURLToPath(new URL('../vllm-sim/recordings/', import.meta.url));
+
+export function recordedVersions(): string[] {
+  return existsSync(FOLDER) ? readdirSync(FOLDER).sort() : [];
+}
+
+export function readRecording(version: string, engine: EngineName): Recording {
+  return JSON.parse(readFileSync(`${FOLDER}${version}/${engine}.json`, 'utf8')) as Recording;
+}
 
 /** One line for each answer, so that changes can be read. */
 export function writeRecording(version: string, engine: EngineName, recording: Recording): string {

@@ -38,19 +38,20 @@ export function badSchema(
   input: unknown,
 ): ApiError {
   const loc = ['body', ...location];
-  const python = JSON.stringify(input)?.slice(0, 200) ?? 'None';
+  const python = pythonOf(input).slice(0, 200);
   const text = `{'type': '${kind}', 'loc': (${loc.map((part) => (typeof part === 'number' ? part : `'${part}'`)).join(', ')}), 'msg': '${message}', 'input': ${python}}`;
   return new ApiError(400, 'Bad Request', `1 validation error:\n  ${text}`, loc.join('.'));
 }
 
 /** A rule over several fields, checked while the body is read. */
 export function badFields(message: string, param: string): ApiError {
-  const text = `{'type': 'value_error', 'loc': ('body',), 'msg': 'Value error, ${message} (parameter=${param})'}`;
-  return new ApiError(400, 'Bad Request', `1 validation error:\n  ${text}`, param);
+  return badValue(message, param);
 }
 
-export function modelNotFound(model: string): ApiError {
-  return new ApiError(404, 'NotFoundError', `The model \`${model}\` does not exist.`, 'model');
+/** @param aliases names that would be served, where the version lists them */
+export function modelNotFound(model: string, aliases: readonly string[]): ApiError {
+  const valid = aliases.length > 0 ? ` Valid aliases: ${aliases.join(', ')}.` : '';
+  return new ApiError(404, 'NotFoundError', `The model \`${model}\` does not exist.${valid}`, 'model');
 }
 
 /** The engine's answer once its core has died. */
@@ -70,4 +71,21 @@ export function generationFailed(): ApiError {
 /** What the renderer answers while the server drains: its thread pool is gone. */
 export function shuttingDown(): ApiError {
   return new ApiError(500, 'InternalServerError', 'cannot schedule new futures after shutdown');
+}
+
+/** A value as Python writes it. */
+function pythonOf(value: unknown): string {
+  if (value === null || value === undefined) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'string') return `'${value}'`;
+  if (Array.isArray(value)) return `[${value.map(pythonOf).join(', ')}]`;
+  if (typeof value !== 'object') return String(value);
+  return `{${Object.entries(value)
+    .map(([name, field]) => `'${name}': ${pythonOf(field)}`)
+    .join(', ')}}`;
+}
+
+/** A floating-point number as Python writes it. */
+export function floatText(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }

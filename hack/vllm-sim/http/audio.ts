@@ -27,7 +27,7 @@ export async function transcribe(exchange: Exchange): Promise<void> {
   }
   const model = form.get('model')?.toString() ?? '';
   if (model !== '' && !sim.settings.servedNames.includes(model)) {
-    throw modelNotFound(model);
+    throw modelNotFound(model, sim.settings.recent ? sim.settings.servedNames : []);
   }
   await prefill(sim, tokenize('<audio>'));
   const writer = new TextWriter(file.length + 1);

@@ -1,9 +1,10 @@
 /** POST /v1/chat/completions. */
 import type { SequenceOutput } from '../engine/sequence.ts';
 import { END_OF_TEXT } from '../engine/token-source.ts';
-import { shuttingDown } from './api-error.ts';
+import type { SimSettings } from '../settings.ts';
+import { badFields, badValue, shuttingDown } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
-import { type Body, flag, integer, text } from './fields.ts';
+import { type Body, flag, integer, isRecord, text } from './fields.ts';
 import {
   type Choice,
   collect,
@@ -14,9 +15,10 @@ import {
 } from './generation.ts';
 import { chatLogprobs } from './logprobs.ts';
 import { lastText, readMessages, renderChat } from './prompt.ts';
-import { readSampling, readStreamOptions } from './sampling.ts';
+import { checkFields, checkLogprobs, readSampling, readStreamOptions } from './sampling.ts';
+import { structuredAnswer } from './structured.ts';
 import { planToolCall, type ToolCall } from './tool-call.ts';
-import { chunkUsage, usageOf } from './usage.ts';
+import { chunkUsage, finalUsage, usageOf } from './usage.ts';
 
 interface ChatRequest {
   generation: GenerationRequest;
@@ -24,6 +26,10 @@ interface ChatRequest {
   /** Alternatives per token; undefined for no log probabilities. */
   logprobs: number | undefined;
   usage: { final: boolean; continuous: boolean };
+  /** Of the answer: the last message's, where it is continued. */
+  role: string;
+  withIds: boolean;
+  promptLogprobs: boolean;
   id: string;
   created: number;
 }
@@ -45,11 +51,14 @@ export async function chatCompletions(exchange: Exchange): Promise<void> {
     model: chat.generation.model.name,
     choices: choices.map((choice, index) => fullChoice(chat, choice, index)),
     service_tier: null,
-    system_fingerprint: null,
-    usage: usageOf(exchange.sim, chat.generation.tokens.length, completion, cached),
-    prompt_logprobs: null,
-    prompt_token_ids: null,
+    system_fingerprint: exchange.sim.fingerprint,
+    usage: usageOf(exchange.sim, chat.generation.tokens.length, completion, cached, 0),
+    prompt_logprobs: chat.promptLogprobs ? chat.generation.tokens.map(() => null) : null,
+    prompt_token_ids: chat.withIds ? chat.generation.tokens : null,
+    prompt_text: null,
     kv_transfer_params: null,
+    ec_transfer_params: null,
+    metrics: null,
   });
 }
 
@@ -57,9 +66,14 @@ export async function chatCompletions(exchange: Exchange): Promise<void> {
 export function readChat(exchange: Exchange, body: Body): ChatRequest {
   const { sim } = exchange;
   const messages = readMessages(body);
+  const { recent } = sim.settings;
   const usage = readStreamOptions(body, sim.settings.forceUsage);
+  checkFields(body, recent);
+  checkChat(body);
+  checkParts(messages, sim.settings);
   const top = integer(body, 'top_logprobs') ?? 0;
   const wantsLogprobs = flag(body, 'logprobs') === true;
+  checkLogprobs(wantsLogprobs ? top : undefined);
   const tool = planToolCall(body, messages, sim.settings.autoToolChoice);
   const model = resolveModel(sim, body);
   if (sim.status === 'draining') {
@@ -73,8 +87,12 @@ export function readChat(exchange: Exchange, body: Body): ChatRequest {
     maxTokens: completionLimit ?? integer(body, 'max_tokens'),
     maxTokensName: completionLimit === undefined ? 'max_tokens' : 'max_completion_tokens',
     priorityScheduling: sim.settings.priorityScheduling,
+    recent,
   });
-  const answer = tool?.arguments ?? (sim.settings.mode === 'echo' ? lastText(messages) : undefined);
+  const answer =
+    tool?.arguments ??
+    structuredAnswer(body) ??
+    (sim.settings.mode === 'echo' ? lastText(messages) : undefined);
   const cacheSalt = text(body, 'cache_salt');
   return {
     generation: {
@@ -87,17 +105,61 @@ export function readChat(exchange: Exchange, body: Body): ChatRequest {
     tool,
     logprobs: wantsLogprobs ? top : undefined,
     usage,
+    role: flag(body, 'add_generation_prompt') === false ? String(messages.at(-1)?.role) : 'assistant',
+    withIds: flag(body, 'return_token_ids') === true,
+    promptLogprobs: integer(body, 'prompt_logprobs') !== undefined || flag(body, 'echo') === true,
     id: `chatcmpl-${exchange.id}`,
     created: Math.floor(Date.now() / 1000),
   };
+}
+
+/** What vLLM refuses of a chat alone. Throws ApiError 400. */
+function checkChat(body: Body): void {
+  const top = integer(body, 'top_logprobs');
+  if (top !== undefined && top < -1) {
+    throw badValue('`top_logprobs` must be a positive value or -1.', 'top_logprobs', top);
+  }
+  if (top !== undefined && top !== 0 && flag(body, 'logprobs') !== true) {
+    throw badFields('when using `top_logprobs`, `logprobs` must be set to true.', 'top_logprobs');
+  }
+  if (flag(body, 'continue_final_message') === true && flag(body, 'add_generation_prompt') === true) {
+    throw badValue('Cannot set both `continue_final_message` and `add_generation_prompt` to True.', null);
+  }
+  if (text(body, 'chat_template') !== undefined) {
+    throw badValue(
+      'Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with ' +
+        'untrusted chat template.',
+      null,
+    );
+  }
+}
+
+const PARTS = ['text', 'input_text', 'refusal', 'thinking'];
+const MEDIA = ['image_url', 'input_audio', 'audio_url', 'video_url', 'image_embeds', 'file'];
+
+/** Parts of messages other than texts: only a model with eyes or ears takes them. Throws ApiError 400. */
+function checkParts(messages: readonly Body[], { multimodal, servedNames }: SimSettings): void {
+  const parts = messages.flatMap(({ content }): unknown[] => (Array.isArray(content) ? content : []));
+  for (const part of parts) {
+    const type = isRecord(part) && part.type !== undefined ? String(part.type) : 'text';
+    if (MEDIA.includes(type) && !multimodal) {
+      throw badValue(`${servedNames[0]} is not a multimodal model`, null);
+    }
+    if (!MEDIA.includes(type) && !PARTS.includes(type)) {
+      throw badValue(
+        `1 validation error for ValidatorIterator\n0.ChatCompletionContentPartTextParam.type\n  Input should be 'text' [type=literal_error, input_value='${type}', input_type=str]`,
+        null,
+      );
+    }
+  }
 }
 
 function fullChoice(chat: ChatRequest, choice: Choice, index: number): object {
   const { tool } = chat;
   const ids = choice.ids.filter((id) => id !== END_OF_TEXT);
   const message = {
-    role: 'assistant',
-    content: tool === undefined ? choice.text : tool.named ? '' : null,
+    role: chat.role,
+    content: tool === undefined ? choice.text : tool.auto ? null : '',
     refusal: null,
     annotations: null,
     audio: null,
@@ -121,7 +183,8 @@ function fullChoice(chat: ChatRequest, choice: Choice, index: number): object {
     logprobs: chat.logprobs === undefined ? null : chatLogprobs(ids, chat.logprobs),
     finish_reason: finishReason(chat, choice.end.reason),
     stop_reason: choice.end.stopReason,
-    token_ids: null,
+    token_ids: chat.withIds ? choice.ids : null,
+    routed_experts: null,
   };
 }
 
@@ -135,8 +198,8 @@ function toolCallId(chat: ChatRequest, index: number): string {
 
 /** The choice with which the call of a tool begins. */
 function firstCall(chat: ChatRequest, { name }: ToolCall, index: number): string {
-  const call = { id: toolCallId(chat, index), type: 'function', index: 0, function: { name, arguments: '' } };
-  return `{"index":${index},"delta":{"tool_calls":[${JSON.stringify(call)}]},"logprobs":null,"finish_reason":null,"token_ids":null}`;
+  const call = { id: toolCallId(chat, index), type: 'function', index: 0, function: { name } };
+  return `{"index":${index},"delta":{"content":null,"tool_calls":[${JSON.stringify(call)}]},"logprobs":null,"finish_reason":null,"token_ids":null}`;
 }
 
 function streamChat(exchange: Exchange, chat: ChatRequest): void {
@@ -149,6 +212,7 @@ function streamChat(exchange: Exchange, chat: ChatRequest): void {
   let left = counts.length;
   let started = false;
   let cached = 0;
+  const fingerprint = `,"system_fingerprint":"${sim.fingerprint}"`;
   const stream = exchange.stream();
   const chunk = (choice: string, completion: number, tail = ''): void => {
     const usage = chat.usage.continuous ? `,"usage":${JSON.stringify(chunkUsage(prompt, completion))}` : '';
@@ -158,9 +222,9 @@ function streamChat(exchange: Exchange, chat: ChatRequest): void {
     started = true;
     for (const index of counts.keys()) {
       chunk(
-        `{"index":${index},"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}`,
+        `{"index":${index},"delta":{"role":${JSON.stringify(chat.role)},"content":""},"logprobs":null,"finish_reason":null}`,
         0,
-        ',"prompt_token_ids":null',
+        ',"prompt_token_ids":null,"prompt_text":null',
       );
       if (chat.tool !== undefined) {
         chunk(firstCall(chat, chat.tool, index), 0);
@@ -180,19 +244,18 @@ function streamChat(exchange: Exchange, chat: ChatRequest): void {
       begin();
     }
     counts[index] = (counts[index] ?? 0) + (output.id === undefined ? 0 : 1);
-    chunk(streamChoice(chat, index, output), counts[index]);
+    left -= output.end === undefined ? 0 : 1;
+    const last = left === 0 && !chat.usage.final;
+    chunk(streamChoice(chat, index, output), counts[index], last ? fingerprint : '');
     if (output.end === undefined) {
       return;
     }
     cached = output.end.cachedTokens;
-    left -= 1;
     if (left === 0) {
       const completion = counts.reduce((sum, count) => sum + count, 0);
       if (chat.usage.final) {
-        const usage = sim.settings.promptTokensDetails
-          ? usageOf(sim, prompt, completion, cached)
-          : chunkUsage(prompt, completion);
-        stream.send(`${head}],"usage":${JSON.stringify(usage)}}`);
+        const usage = finalUsage(sim, prompt, completion, { cached_tokens: cached, created_cache_tokens: 0 });
+        stream.send(`${head}],"usage":${JSON.stringify(usage)}${fingerprint}}`);
       }
       stream.end('[DONE]');
     }
@@ -203,11 +266,11 @@ function streamChat(exchange: Exchange, chat: ChatRequest): void {
 function streamChoice(chat: ChatRequest, index: number, { id, text: piece, end }: SequenceOutput): string {
   const content = JSON.stringify(piece);
   const delta =
-    chat.tool === undefined
-      ? `{"content":${content}}`
-      : piece === ''
-        ? '{}'
-        : `{"tool_calls":[{"index":0,"function":{"arguments":${content}}}]}`;
+    piece === '' && end !== undefined
+      ? '{}'
+      : chat.tool === undefined
+        ? `{"content":${content}}`
+        : `{"content":null,"tool_calls":[{"index":0,"function":{"arguments":${content}}}]}`;
   const logprobs =
     chat.logprobs === undefined || id === undefined || id === END_OF_TEXT
       ? 'null'

@@ -1,14 +1,16 @@
 /** POST /v1/completions. */
 import { END_OF_TEXT } from '../engine/token-source.ts';
 import { detokenize } from '../engine/tokenizer.ts';
-import { shuttingDown } from './api-error.ts';
+import type { SimSettings } from '../settings.ts';
+import { ApiError, badValue, shuttingDown } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
 import { type Body, flag, integer, text } from './fields.ts';
 import { collect, failureOf, type GenerationRequest, generate, resolveModel } from './generation.ts';
 import { completionLogprobs } from './logprobs.ts';
 import { readPrompts } from './prompt.ts';
-import { readSampling, readStreamOptions } from './sampling.ts';
-import { chunkUsage, usageOf } from './usage.ts';
+import { checkFields, checkLogprobs, readSampling, readStreamOptions } from './sampling.ts';
+import { structuredAnswer } from './structured.ts';
+import { chunkUsage, finalUsage, usageOf } from './usage.ts';
 
 /** vLLM's default of max_tokens for completions, as OpenAI's. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -19,6 +21,8 @@ interface CompletionRequest {
   echo: boolean;
   logprobs: number | undefined;
   usage: { final: boolean; continuous: boolean };
+  withIds: boolean;
+  promptLogprobs: boolean;
 }
 
 export async function completions(exchange: Exchange): Promise<void> {
@@ -55,32 +59,48 @@ export async function completions(exchange: Exchange): Promise<void> {
             ),
       finish_reason: choice.end.reason,
       stop_reason: choice.end.stopReason,
-      token_ids: null,
-      prompt_logprobs: null,
-      prompt_token_ids: null,
+      token_ids: request.withIds ? choice.ids : null,
+      prompt_logprobs: request.promptLogprobs ? prompt.map(() => null) : null,
+      prompt_token_ids: request.withIds ? prompt : null,
+      routed_experts: null,
     })),
     service_tier: null,
-    system_fingerprint: null,
+    system_fingerprint: sim.fingerprint,
     usage: usageOf(
       sim,
       prompts.reduce((sum, { length }) => sum + length, 0),
       flat.reduce((sum, { choice }) => sum + choice.end.outputTokens, 0),
       results.reduce((sum, [first]) => sum + (first?.end.cachedTokens ?? 0), 0),
+      null,
     ),
     kv_transfer_params: null,
+    ec_transfer_params: null,
+    metrics: null,
   });
 }
 
 function readCompletion(exchange: Exchange, body: Body): CompletionRequest {
   const { sim } = exchange;
+  const { recent } = sim.settings;
   const usage = readStreamOptions(body, sim.settings.forceUsage);
+  checkFields(body, recent);
+  checkCompletion(body, recent);
+  if (body.prompt === undefined || body.prompt === null || body.prompt === '') {
+    throw badValue('Either prompt or prompt_embeds must be provided and non-empty.', 'prompt');
+  }
   const prompts = readPrompts(body, 'prompt');
+  if (prompts.length === 0 || prompts[0]?.length === 0) {
+    throw badValue('You must pass at least one prompt', null);
+  }
   const model = resolveModel(sim, body);
   const tokenIds = Array.isArray(body.prompt) && typeof body.prompt[0] !== 'string';
   if (sim.status === 'draining' && !tokenIds) {
     throw shuttingDown();
   }
   const cacheSalt = text(body, 'cache_salt');
+  const echo = flag(body, 'echo') === true;
+  const answer = structuredAnswer(body);
+  checkTruncation(body, sim.settings);
   const generations = prompts.map((tokens) => ({
     tokens,
     model,
@@ -88,14 +108,61 @@ function readCompletion(exchange: Exchange, body: Body): CompletionRequest {
       promptTokens: tokens.length,
       maxModelLen: sim.settings.maxModelLen,
       maxTokens:
-        integer(body, 'max_tokens') ?? Math.min(DEFAULT_MAX_TOKENS, sim.settings.maxModelLen - tokens.length),
+        (echo && integer(body, 'max_tokens') === 0 ? 1 : integer(body, 'max_tokens')) ??
+        Math.min(DEFAULT_MAX_TOKENS, sim.settings.maxModelLen - tokens.length),
       maxTokensName: 'max_tokens',
       priorityScheduling: sim.settings.priorityScheduling,
+      recent,
+      exact: tokenIds,
     }),
     ...(cacheSalt === undefined ? {} : { cacheSalt }),
-    ...(sim.settings.mode === 'echo' ? { answer: detokenize(tokens) } : {}),
+    ...(answer === undefined
+      ? sim.settings.mode === 'echo'
+        ? { answer: detokenize(tokens) }
+        : {}
+      : { answer }),
   }));
-  return { generations, echo: flag(body, 'echo') === true, logprobs: integer(body, 'logprobs'), usage };
+  const logprobs = integer(body, 'logprobs');
+  checkLogprobs(logprobs);
+  return {
+    generations,
+    echo,
+    logprobs,
+    usage,
+    withIds: flag(body, 'return_token_ids') === true,
+    promptLogprobs: integer(body, 'prompt_logprobs') !== undefined || (echo && logprobs !== undefined),
+  };
+}
+
+/** What vLLM refuses of a completion alone. Throws ApiError 400. */
+function checkCompletion(body: Body, recent: boolean): void {
+  if (text(body, 'suffix') !== undefined) {
+    throw recent
+      ? new ApiError(
+          400,
+          'BadRequestError',
+          'suffix is only supported for models with FIM completion rendering',
+          'suffix',
+        )
+      : badValue('suffix is not currently supported', null);
+  }
+  const logprobs = integer(body, 'logprobs') ?? 0;
+  if (logprobs < (recent ? -1 : 0)) {
+    throw badValue(`\`logprobs\` must be a positive value${recent ? ' or -1' : ''}.`, 'logprobs', logprobs);
+  }
+}
+
+function checkTruncation(body: Body, { maxModelLen, recent }: SimSettings): void {
+  const asked = integer(body, 'truncate_prompt_tokens');
+  const room = recent ? maxModelLen : maxModelLen - (integer(body, 'max_tokens') ?? DEFAULT_MAX_TOKENS);
+  if (asked !== undefined && asked > room) {
+    throw badValue(
+      `truncate_prompt_tokens=${asked} cannot be greater than max_model_len${recent ? '' : ' - max_tokens'} = ${room}. ` +
+        'Please request a smaller truncation size.',
+      'truncate_prompt_tokens',
+      asked,
+    );
+  }
 }
 
 function streamCompletion(exchange: Exchange, request: CompletionRequest): void {
@@ -108,6 +175,8 @@ function streamCompletion(exchange: Exchange, request: CompletionRequest): void 
   const n = request.generations[0]?.sampling.n ?? 1;
   let left = request.generations.length * n;
   let completion = 0;
+  let cached = 0;
+  const fingerprint = `,"system_fingerprint":"${sim.fingerprint}"`;
   const stream = exchange.stream();
   const offsets: number[] = [];
   for (const [at, generation] of request.generations.entries()) {
@@ -122,6 +191,7 @@ function streamCompletion(exchange: Exchange, request: CompletionRequest): void 
         return;
       }
       completion += id === undefined ? 0 : 1;
+      cached += end?.cachedTokens ?? 0;
       const echoed = request.echo && offsets[index] === undefined ? detokenize(generation.tokens) : '';
       const logprobs =
         request.logprobs === undefined || id === undefined || id === END_OF_TEXT
@@ -134,15 +204,19 @@ function streamCompletion(exchange: Exchange, request: CompletionRequest): void 
         logprobs,
         finish_reason: end?.reason ?? null,
         stop_reason: end?.stopReason ?? null,
-        prompt_token_ids: null,
+        prompt_token_ids: echoed === '' ? null : generation.tokens,
         token_ids: null,
       };
-      const usage = request.usage.continuous ? JSON.stringify(chunkUsage(prompt, completion)) : 'null';
-      stream.send(`${head}${JSON.stringify(data)}],"usage":${usage}}`);
+      const usage = request.usage.continuous
+        ? `,"usage":${JSON.stringify(chunkUsage(prompt, completion))}`
+        : '';
       left -= end === undefined ? 0 : 1;
+      const last = left === 0 && !request.usage.final ? fingerprint : '';
+      stream.send(`${head}${JSON.stringify(data)}]${usage}${last}}`);
       if (left === 0) {
         if (request.usage.final) {
-          stream.send(`${head}],"usage":${JSON.stringify(chunkUsage(prompt, completion))}}`);
+          const usage = finalUsage(sim, prompt, completion, { cached_tokens: cached });
+          stream.send(`${head}],"usage":${JSON.stringify(usage)}${fingerprint}}`);
         }
         stream.end('[DONE]');
       }

@@ -67,16 +67,27 @@ export class Exchange {
         "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed",
       );
     }
+    if (bytes.length === 0) {
+      throw badSchema('missing', [], 'Field required', null);
+    }
     let value: unknown;
     try {
       value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     } catch (cause) {
       if (cause instanceof SyntaxError) {
-        throw badSchema('json_invalid', [jsonErrorAt(cause)], 'JSON decode error', {});
+        throw badSchema(
+          'json_invalid',
+          [jsonErrorAt(cause, bytes.toString('utf8'))],
+          'JSON decode error',
+          {},
+        );
       }
       throw new ApiError(400, 'Bad Request', 'There was an error parsing the body');
     }
     if (!isRecord(value)) {
+      if (value === null) {
+        throw badSchema('missing', [], 'Field required', value);
+      }
       throw badSchema(
         'model_attributes_type',
         [],
@@ -106,6 +117,7 @@ export class Exchange {
   }
 }
 
-function jsonErrorAt(cause: SyntaxError): number {
-  return Number(/position (\d+)/.exec(cause.message)?.[1] ?? 0);
+/** Where Python's parser gives up; V8 names no place for an end that comes too early. */
+function jsonErrorAt(cause: SyntaxError, text: string): number {
+  return Number(/position (\d+)/.exec(cause.message)?.[1] ?? text.length);
 }

@@ -25,7 +25,12 @@ export function number(body: Body, name: string): number | undefined {
   }
   const read = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   if (typeof read !== 'number' || Number.isNaN(read)) {
-    throw badSchema('float_parsing', [name], 'Input should be a valid number', value);
+    throw badSchema(
+      'float_parsing',
+      [name],
+      'Input should be a valid number, unable to parse string as a number',
+      value,
+    );
   }
   return read;
 }
@@ -37,7 +42,19 @@ export function integer(body: Body, name: string): number | undefined {
   }
   const read = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   if (typeof read !== 'number' || !Number.isInteger(read)) {
-    throw badSchema('int_parsing', [name], 'Input should be a valid integer', value);
+    throw typeof read === 'number' && !Number.isNaN(read)
+      ? badSchema(
+          'int_from_float',
+          [name],
+          'Input should be a valid integer, got a number with a fractional part',
+          value,
+        )
+      : badSchema(
+          'int_parsing',
+          [name],
+          'Input should be a valid integer, unable to parse string as an integer',
+          value,
+        );
   }
   return read;
 }
@@ -53,7 +70,12 @@ export function flag(body: Body, name: string): boolean | undefined {
   if (value === 'true' || value === 1 || value === 'false' || value === 0) {
     return value === 'true' || value === 1;
   }
-  throw badSchema('bool_parsing', [name], 'Input should be a valid boolean', value);
+  throw badSchema(
+    'bool_parsing',
+    [name],
+    'Input should be a valid boolean, unable to interpret input',
+    value,
+  );
 }
 
 export function record(body: Body, name: string): Body | undefined {
@@ -81,6 +103,9 @@ export function texts(body: Body, name: string): string[] {
   const value = body[name];
   if (value === undefined || value === null) {
     return [];
+  }
+  if (!Array.isArray(value) && typeof value !== 'string') {
+    throw badSchema('string_type', [name], 'Input should be a valid string', value);
   }
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.map((item, i) => {

@@ -41,7 +41,10 @@ export function resolveModel(sim: Sim, body: Body): ResolvedModel {
   if (sim.adapters.has(model)) {
     return { name: model, adapter: model };
   }
-  throw modelNotFound(model);
+  throw modelNotFound(
+    model,
+    sim.settings.recent ? [...sim.settings.servedNames, ...sim.adapters.keys()] : [],
+  );
 }
 
 /** Starts all choices; the result aborts them. Throws ApiError when the core is dead. */

@@ -1,6 +1,6 @@
 /** POST /v1/messages: Anthropic's protocol over the same engine. */
 import type { SequenceEnd } from '../engine/sequence.ts';
-import { ApiError, shuttingDown } from './api-error.ts';
+import { ApiError, badSchema, shuttingDown } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
 import { type Body, flag, integer, required, texts } from './fields.ts';
 import { collect, failureOf, type GenerationRequest, generate, resolveModel } from './generation.ts';
@@ -19,20 +19,23 @@ export async function countTokens(exchange: Exchange): Promise<void> {
   try {
     const body = await exchange.readJson();
     resolveModel(exchange.sim, body);
-    exchange.json(200, { input_tokens: render(body).tokens.length, context_management: null });
+    exchange.json(200, {
+      input_tokens: render(body).tokens.length,
+      context_management: { original_input_tokens: render(body).tokens.length },
+    });
   } catch (cause) {
     sendError(exchange, cause);
   }
 }
 
 function sendError(exchange: Exchange, cause: unknown): void {
-  if (!(cause instanceof ApiError)) {
+  // FastAPI checks the body's fields before this protocol has a say.
+  if (!(cause instanceof ApiError) || cause.type === 'Bad Request') {
     throw cause;
   }
   exchange.json(cause.status, {
     type: 'error',
     error: { type: cause.type, message: cause.message },
-    request_id: null,
   });
 }
 
@@ -40,7 +43,7 @@ async function answer(exchange: Exchange): Promise<void> {
   const { sim } = exchange;
   const body = await exchange.readJson();
   const generation = readRequest(exchange, body);
-  const id = `msg_${exchange.id}`;
+  const id = `chatcmpl-${exchange.id}`;
   const input = generation.tokens.length;
   const envelope = { id, type: 'message', role: 'assistant', model: generation.model.name };
   if (flag(body, 'stream') !== true) {
@@ -49,8 +52,8 @@ async function answer(exchange: Exchange): Promise<void> {
       exchange.json(200, {
         ...envelope,
         content: [{ type: 'text', text: choice.text }],
-        ...stopFields(choice.end),
-        usage: { input_tokens: input, output_tokens: choice.end.outputTokens },
+        ...stopOf(choice.end, false),
+        usage: usageOf(input, choice.end),
       });
     }
     return;
@@ -84,14 +87,29 @@ async function answer(exchange: Exchange): Promise<void> {
     if (end !== undefined) {
       event('content_block_stop', { index: 0 });
       event('message_delta', {
-        delta: stopFields(end),
-        usage: { input_tokens: input, output_tokens: end.outputTokens },
+        delta: stopOf(end, sim.settings.recent),
+        usage: usageOf(input, end),
       });
       event('message_stop', {});
       stream.end();
     }
   });
   exchange.onDisconnect(abort);
+}
+
+function usageOf(input: number, end: SequenceEnd): object {
+  return {
+    input_tokens: input,
+    output_tokens: end.outputTokens,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: end.cachedTokens,
+  };
+}
+
+/** @param whole also a stop sequence that is null: streams have it from 0.32 on */
+function stopOf(end: SequenceEnd, whole: boolean): object {
+  const { stop_reason, stop_sequence } = stopFields(end);
+  return whole || stop_sequence !== null ? { stop_reason, stop_sequence } : { stop_reason };
 }
 
 function stopFields(end: SequenceEnd): { stop_reason: string; stop_sequence: string | null } {
@@ -105,6 +123,14 @@ function readRequest(exchange: Exchange, body: Body): GenerationRequest {
   const { tokens, turns } = render(body);
   const model = resolveModel(sim, body);
   required(body, 'max_tokens');
+  if ((integer(body, 'max_tokens') ?? 0) < 1) {
+    throw badSchema(
+      'value_error',
+      ['max_tokens'],
+      'Value error, max_tokens must be positive',
+      body.max_tokens,
+    );
+  }
   if (sim.status === 'draining') {
     throw shuttingDown();
   }
@@ -114,6 +140,7 @@ function readRequest(exchange: Exchange, body: Body): GenerationRequest {
     maxTokens: integer(body, 'max_tokens'),
     maxTokensName: 'max_tokens',
     priorityScheduling: sim.settings.priorityScheduling,
+    recent: sim.settings.recent,
   });
   return {
     tokens,
@@ -125,6 +152,16 @@ function readRequest(exchange: Exchange, body: Body): GenerationRequest {
 
 function render(body: Body): { tokens: number[]; turns: Body[] } {
   const turns = readMessages(body);
+  for (const [i, { role }] of turns.entries()) {
+    if (role !== 'user' && role !== 'assistant' && role !== 'system') {
+      throw badSchema(
+        'literal_error',
+        ['messages', i, 'role'],
+        "Input should be 'user' or 'assistant'",
+        role,
+      );
+    }
+  }
   const system = body.system === undefined ? [] : [{ role: 'system', content: body.system }];
   return { tokens: renderChat([...system, ...turns], body.tools), turns };
 }

@@ -1,7 +1,7 @@
 /** GET /v1/models and run-time adapters. */
 import { ApiError } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
-import { flag, text } from './fields.ts';
+import { flag, required, text } from './fields.ts';
 
 export function listModels(exchange: Exchange): void {
   const { sim } = exchange;
@@ -44,10 +44,23 @@ export function listModels(exchange: Exchange): void {
 export async function loadAdapter(exchange: Exchange): Promise<void> {
   const { sim } = exchange;
   const body = await exchange.readJson();
+  required(body, 'lora_name');
+  required(body, 'lora_path');
   const name = text(body, 'lora_name');
   const path = text(body, 'lora_path');
   if (!name || !path) {
     throw new ApiError(400, 'InvalidUserInput', "Both 'lora_name' and 'lora_path' must be provided.");
+  }
+  if (sim.settings.recent && sim.settings.servedNames.includes(name)) {
+    throw new ApiError(
+      400,
+      'InvalidUserInput',
+      `The lora adapter '${name}' conflicts with a served base model.`,
+    );
+  }
+  const { folder } = sim.settings.lora;
+  if (folder !== undefined && !path.startsWith(folder)) {
+    throw new ApiError(404, 'NotFoundError', `Loading lora ${name} failed: No adapter found for ${path}`);
   }
   if (sim.adapters.has(name) && flag(body, 'load_inplace') !== true) {
     throw new ApiError(
@@ -58,11 +71,12 @@ export async function loadAdapter(exchange: Exchange): Promise<void> {
     );
   }
   sim.adapters.set(name, { name, path });
-  exchange.send(200, 'text/plain; charset=utf-8', `Success: LoRA adapter '${name}' added successfully.`);
+  exchange.send(200, undefined, `Success: LoRA adapter '${name}' added successfully.`);
 }
 
 export async function unloadAdapter(exchange: Exchange): Promise<void> {
   const body = await exchange.readJson();
+  required(body, 'lora_name');
   const name = text(body, 'lora_name');
   if (!name) {
     throw new ApiError(400, 'InvalidUserInput', "'lora_name' needs to be provided to unload a LoRA adapter.");
@@ -70,5 +84,5 @@ export async function unloadAdapter(exchange: Exchange): Promise<void> {
   if (!exchange.sim.adapters.delete(name)) {
     throw new ApiError(404, 'NotFoundError', `The lora adapter '${name}' cannot be found.`);
   }
-  exchange.send(200, 'text/plain; charset=utf-8', `Success: LoRA adapter '${name}' removed successfully.`);
+  exchange.send(200, undefined, `Success: LoRA adapter '${name}' removed successfully.`);
 }

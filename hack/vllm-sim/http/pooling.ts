@@ -2,12 +2,12 @@
 
 import { hashPrompt } from '../engine/chain-hash.ts';
 import { Random } from '../engine/random.ts';
-import { tokenize } from '../engine/tokenizer.ts';
+import { specialToken, tokenize } from '../engine/tokenizer.ts';
 import type { Sim } from '../sim.ts';
-import { badSchema, badValue } from './api-error.ts';
+import { ApiError, badSchema, badValue } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
 import { type Body, integer, isRecord, required, text } from './fields.ts';
-import { prefill, resolveModel } from './generation.ts';
+import { prefill, type ResolvedModel, resolveModel } from './generation.ts';
 import { readMessages, readPrompts, renderChat } from './prompt.ts';
 import { checkPromptLength } from './sampling.ts';
 
@@ -18,8 +18,17 @@ interface Pooled {
 
 export async function embeddings(exchange: Exchange): Promise<void> {
   const body = await exchange.readJson();
-  const model = resolveModel(exchange.sim, body);
-  const base64 = text(body, 'encoding_format') === 'base64';
+  const model = poolingModel(exchange, body);
+  const format = text(body, 'encoding_format') ?? 'float';
+  if (!ENCODINGS.includes(format)) {
+    throw badSchema(
+      'literal_error',
+      ['encoding_format'],
+      "Input should be 'float', 'base64' or 'bytes'",
+      format,
+    );
+  }
+  const base64 = format === 'base64';
   const { vectors, promptTokens } = await pool(exchange.sim, inputs(body), integer(body, 'dimensions'));
   exchange.json(200, {
     id: `embd-${exchange.id}`,
@@ -38,10 +47,11 @@ export async function embeddings(exchange: Exchange): Promise<void> {
 /** POST /pooling: as embeddings, under another name. */
 export async function pooling(exchange: Exchange): Promise<void> {
   const body = await exchange.readJson();
-  const model = resolveModel(exchange.sim, body);
-  const { vectors, promptTokens } = await pool(exchange.sim, inputs(body), integer(body, 'dimensions'));
+  const model = poolingModel(exchange, body);
+  const width = exchange.sim.settings.task === 'classify' ? 1 : undefined;
+  const { vectors, promptTokens } = await pool(exchange.sim, inputs(body), width);
   exchange.json(200, {
-    id: `pool-${exchange.id}`,
+    id: `pooling-${exchange.id}`,
     object: 'list',
     created: Math.floor(Date.now() / 1000),
     model: model.name,
@@ -52,31 +62,32 @@ export async function pooling(exchange: Exchange): Promise<void> {
 
 export async function classify(exchange: Exchange): Promise<void> {
   const body = await exchange.readJson();
-  const model = resolveModel(exchange.sim, body);
+  const model = poolingModel(exchange, body);
   const { vectors, promptTokens } = await pool(exchange.sim, inputs(body), 2);
   exchange.json(200, {
     id: `classify-${exchange.id}`,
     object: 'list',
     created: Math.floor(Date.now() / 1000),
     model: model.name,
-    data: vectors.map(([a = 0], index) => {
-      const first = (a + 1) / 2;
-      return {
-        index,
-        label: first >= 0.5 ? 'LABEL_0' : 'LABEL_1',
-        probs: [first, 1 - first],
-        num_classes: 2,
-      };
-    }),
+    data: vectors.map(([a = 0], index) => ({
+      index,
+      label: 'LABEL_0',
+      probs: [(a + 1) / 2],
+      num_classes: 1,
+    })),
     usage: usage(promptTokens),
   });
 }
 
 export async function score(exchange: Exchange): Promise<void> {
   const body = await exchange.readJson();
-  const model = resolveModel(exchange.sim, body);
-  const left = strings(body, body.text_1 === undefined ? 'queries' : 'text_1');
-  const right = strings(body, body.text_2 === undefined ? 'documents' : 'text_2');
+  const model = poolingModel(exchange, body);
+  const named = body.text_1 === undefined || body.text_2 === undefined;
+  const left = strings(body, named ? 'queries' : 'text_1');
+  const right = strings(body, named ? 'documents' : 'text_2');
+  if (right.length === 0) {
+    throw badValue('At least one text_pair element must be given', null);
+  }
   if (left.length !== 1 && left.length !== right.length) {
     throw badValue('Input lengths must be either 1:1, 1:N or N:N', null);
   }
@@ -94,9 +105,13 @@ export async function score(exchange: Exchange): Promise<void> {
 
 export async function rerank(exchange: Exchange): Promise<void> {
   const body = await exchange.readJson();
-  const model = resolveModel(exchange.sim, body);
+  const model = poolingModel(exchange, body);
+  required(body, 'query');
   const query = text(body, 'query') ?? '';
   const documents = strings(body, 'documents');
+  if (documents.length === 0) {
+    throw badValue('At least one text_pair element must be given', null);
+  }
   const pairs = documents.map((document) => tokenize(`${query}\n${document}`));
   const { vectors, promptTokens } = await pool(exchange.sim, pairs, 2);
   const results = vectors
@@ -108,17 +123,43 @@ export async function rerank(exchange: Exchange): Promise<void> {
     .sort((a, b) => b.relevance_score - a.relevance_score);
   const top = integer(body, 'top_n') ?? 0;
   exchange.json(200, {
-    id: `rerank-${exchange.id}`,
+    id: `score-${exchange.id}`,
     model: model.name,
     usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
     results: top > 0 ? results.slice(0, top) : results,
   });
 }
 
+const ENCODINGS = ['float', 'base64', 'bytes', 'bytes_only'];
+
+/** The model of a request. These endpoints name neither a field nor other names when there is no such model. */
+function poolingModel({ sim }: Exchange, body: Body): ResolvedModel {
+  const name = text(body, 'model');
+  if (name !== undefined && name !== '' && !sim.settings.servedNames.includes(name)) {
+    throw new ApiError(404, 'NotFoundError', `The model \`${name}\` does not exist.`);
+  }
+  const dimensions = integer(body, 'dimensions');
+  if (dimensions !== undefined) {
+    throw badValue(
+      `Model '${sim.settings.servedNames[0]}' does not support Matryoshka embeddings; dimensions must be unset ` +
+        `(received dimensions=${dimensions}).`,
+      null,
+    );
+  }
+  return resolveModel(sim, body);
+}
+
 function inputs(body: Body): number[][] {
-  return body.messages === undefined
-    ? readPrompts(body, 'input')
-    : [renderChat(readMessages(body), undefined)];
+  if (body.messages !== undefined) {
+    return [renderChat(readMessages(body), undefined)];
+  }
+  const prompts = readPrompts(body, 'input');
+  if (prompts.length === 0) {
+    throw badValue('You must pass at least one prompt', null);
+  }
+  const limit = integer(body, 'truncate_prompt_tokens') ?? Number.POSITIVE_INFINITY;
+  // An encoder adds its own marks, so that an empty text has tokens too.
+  return prompts.map((ids) => (ids.length === 0 ? [specialToken('begin')] : ids.slice(0, limit)));
 }
 
 function strings(body: Body, name: string): string[] {
@@ -135,7 +176,7 @@ function strings(body: Body, name: string): string[] {
 
 async function pool(sim: Sim, prompts: readonly number[][], dimensions?: number): Promise<Pooled> {
   for (const tokens of prompts) {
-    checkPromptLength(tokens.length, sim.settings.maxModelLen, 0);
+    checkPromptLength({ promptTokens: tokens.length, ...sim.settings, maxTokens: undefined });
   }
   await Promise.all(prompts.map((tokens) => prefill(sim, tokens)));
   const width = dimensions ?? sim.settings.embeddingDimensions;
@@ -159,5 +200,6 @@ function usage(promptTokens: number): object {
     total_tokens: promptTokens,
     completion_tokens: 0,
     prompt_tokens_details: null,
+    completion_tokens_details: null,
   };
 }

@@ -19,6 +19,9 @@ export function readMessages(body: Body, name = 'messages'): Body[] {
     if (typeof message.role !== 'string') {
       throw badSchema('missing', [name, i, 'role'], 'Field required', message);
     }
+    if (typeof message.content === 'number' || typeof message.content === 'boolean') {
+      throw badSchema('string_type', [name, i, 'content'], 'Input should be a valid string', message.content);
+    }
     return message;
   });
 }
@@ -26,7 +29,10 @@ export function readMessages(body: Body, name = 'messages'): Body[] {
 /** Renders a chat: each message between its role's marker and an end, then the assistant's turn. */
 export function renderChat(messages: readonly Body[], tools: unknown): number[] {
   if (messages.length === 0) {
-    throw badValue('list index out of range', null);
+    throw badValue(
+      'Cannot apply chat template to an empty conversation. Provide at least one message.',
+      null,
+    );
   }
   const tokens = [specialToken('begin')];
   if (Array.isArray(tools) && tools.length > 0) {
@@ -75,26 +81,45 @@ export function lastText(messages: readonly Body[]): string {
   return parts.map((part) => (isRecord(part) && typeof part.text === 'string' ? part.text : '')).join('');
 }
 
-/** Prompts of a completion or an embedding: a text, token ids, or a list of either. */
+/**
+ * Prompts of a completion or an embedding: a text, token ids, or a list of either. A value of another kind is refused as
+ * pydantic refuses it, which names the first kind of the union that it tried.
+ */
 export function readPrompts(body: Body, name: string): number[][] {
   const value = required(body, name);
   if (typeof value === 'string') {
     return [tokenize(value)];
   }
-  if (!Array.isArray(value) || value.length === 0) {
-    throw badSchema('string_type', [name], 'Input should be a valid string', value);
+  if (!Array.isArray(value)) {
+    throw badSchema('list_type', [name], 'Input should be a valid list', value);
   }
   const list: unknown[] = value;
-  if (list.every((item) => typeof item === 'number')) {
-    return [list];
+  if (typeof list[0] === 'number') {
+    return [list.map((id, i) => readId(id, [name, i]))];
   }
   return list.map((item, i) => {
     if (typeof item === 'string') {
       return tokenize(item);
     }
-    if (Array.isArray(item) && item.every((id) => typeof id === 'number')) {
-      return item;
+    if (Array.isArray(item)) {
+      return item.map((id: unknown, at) => readId(id, [name, i, at]));
     }
     throw badSchema('string_type', [name, i], 'Input should be a valid string', item);
   });
+}
+
+/** A token's id. Throws ApiError 400. */
+export function readId(id: unknown, place: (string | number)[]): number {
+  if (typeof id !== 'number') {
+    throw badSchema(
+      'int_parsing',
+      place,
+      'Input should be a valid integer, unable to parse string as an integer',
+      id,
+    );
+  }
+  if (id < 0) {
+    throw badSchema('greater_than_equal', place, 'Input should be greater than or equal to 0', id);
+  }
+  return id;
 }

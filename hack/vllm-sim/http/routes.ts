@@ -1,6 +1,6 @@
 /** Which paths an engine serves. It depends on the model's task and on settings, as in vLLM. */
 import type { SimSettings } from '../settings.ts';
-import { badSchema } from './api-error.ts';
+import { badValue } from './api-error.ts';
 import { transcribe } from './audio.ts';
 import { chatCompletions } from './chat.ts';
 import { completions } from './completions.ts';
@@ -76,6 +76,7 @@ export function buildRoutes(settings: SimSettings): Routes {
     add('POST', loadAdapter, '/v1/load_lora_adapter');
     add('POST', unloadAdapter, '/v1/unload_lora_adapter');
   }
+  add('GET', (exchange) => exchange.json(200, document(routes)), '/openapi.json');
   if (settings.devMode) {
     add('POST', sleep, '/sleep');
     add('POST', wakeUp, '/wake_up');
@@ -87,6 +88,21 @@ export function buildRoutes(settings: SimSettings): Routes {
     add('GET', serverInfo, '/server_info');
   }
   return routes;
+}
+
+/** The OpenAPI document: paths and methods, without schemas. */
+function document(routes: Routes): object {
+  const paths = [...routes].filter(([path]) => !path.startsWith('/sim/') && path !== '/openapi.json');
+  return {
+    openapi: '3.1.0',
+    info: { title: 'FastAPI', version: '0.1.0' },
+    paths: Object.fromEntries(
+      paths.map(([path, methods]) => [
+        path,
+        Object.fromEntries([...methods.keys()].map((method) => [method.toLowerCase(), {}])),
+      ]),
+    ),
+  };
 }
 
 /** The methods of a path, those with an id in them included. */
@@ -112,6 +128,7 @@ async function invocations(exchange: Exchange): Promise<void> {
   } else if (task === 'embed' && body.input !== undefined) {
     await embeddings(exchange);
   } else {
-    throw badSchema('missing', [], 'Cannot find suitable handler for request.', body);
+    // The last form that is tried is a completion's, and its prompt is missing.
+    throw badValue('Either prompt or prompt_embeds must be provided and non-empty.', 'prompt');
   }
 }

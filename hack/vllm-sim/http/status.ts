@@ -1,9 +1,6 @@
 /** Probes, version, load and metrics. */
 import type { Exchange } from './exchange.ts';
 
-/** The engine version whose command line and answers are simulated. */
-export const VLLM_VERSION = '0.28.0';
-
 /** 200 with no body while the core lives, also asleep, paused and draining; 503 once it died. */
 export function health(exchange: Exchange): void {
   const { sim } = exchange;
@@ -11,7 +8,7 @@ export function health(exchange: Exchange): void {
 }
 
 export function version(exchange: Exchange): void {
-  exchange.json(200, { version: VLLM_VERSION });
+  exchange.json(200, { version: exchange.sim.settings.version });
 }
 
 /** Counts only with --enable-server-load-tracking. */
@@ -20,5 +17,5 @@ export function serverLoad(exchange: Exchange): void {
 }
 
 export function metrics(exchange: Exchange): void {
-  exchange.send(200, 'text/plain; version=0.0.4; charset=utf-8', exchange.sim.exposition());
+  exchange.send(200, 'text/plain; version=1.0.0; charset=utf-8', exchange.sim.exposition());
 }

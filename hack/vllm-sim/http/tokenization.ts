@@ -4,11 +4,14 @@ import { badSchema } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
 import { flag, required, text } from './fields.ts';
 import { resolveModel } from './generation.ts';
-import { readMessages, renderChat } from './prompt.ts';
+import { readId, readMessages, renderChat } from './prompt.ts';
 
 export async function tokenizeText(exchange: Exchange): Promise<void> {
   const body = await exchange.readJson();
   const prompt = text(body, 'prompt');
+  if (prompt === undefined && body.messages === undefined) {
+    throw badSchema('missing', ['prompt'], 'Field required', body);
+  }
   const messages = prompt === undefined ? readMessages(body) : undefined;
   resolveModel(exchange.sim, body);
   const tokens = messages === undefined ? tokenize(prompt ?? '') : renderChat(messages, body.tools);
@@ -23,9 +26,10 @@ export async function tokenizeText(exchange: Exchange): Promise<void> {
 export async function detokenizeIds(exchange: Exchange): Promise<void> {
   const body = await exchange.readJson();
   const tokens = required(body, 'tokens');
-  if (!Array.isArray(tokens) || !tokens.every((id): id is number => Number.isInteger(id) && id >= 0)) {
+  if (!Array.isArray(tokens)) {
     throw badSchema('list_type', ['tokens'], 'Input should be a valid list', tokens);
   }
+  const ids = tokens.map((id: unknown, i) => readId(id, ['tokens', i]));
   resolveModel(exchange.sim, body);
-  exchange.json(200, { prompt: detokenize(tokens) });
+  exchange.json(200, { prompt: detokenize(ids) });
 }

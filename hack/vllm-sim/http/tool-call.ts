@@ -1,7 +1,7 @@
 /** Which tool a request makes the simulated model call, and with what. */
-import { Random } from '../engine/random.ts';
-import { badFields, badValue } from './api-error.ts';
+import { badFields, badSchema, badValue } from './api-error.ts';
 import { type Body, isRecord } from './fields.ts';
+import { sampleOf } from './sample-value.ts';
 
 export interface ToolCall {
   name: string;
@@ -9,6 +9,8 @@ export interface ToolCall {
   arguments: string;
   /** True for a tool named in `tool_choice`: finish_reason is then `stop`. */
   named: boolean;
+  /** True where the model itself decided to call. */
+  auto: boolean;
 }
 
 /**
@@ -37,7 +39,12 @@ export function planToolCall(
         'tool_choice',
       );
     }
-    return { name: tool.name, arguments: sampleArguments(tool.parameters), named: true };
+    return {
+      name: tool.name,
+      arguments: JSON.stringify(sampleOf(tool.parameters)),
+      named: true,
+      auto: false,
+    };
   }
   if (choice !== 'auto' && choice !== 'required') {
     throw badFields(
@@ -55,7 +62,12 @@ export function planToolCall(
   const [tool] = tools;
   return answered || tool === undefined
     ? undefined
-    : { name: tool.name, arguments: sampleArguments(tool.parameters), named: false };
+    : {
+        name: tool.name,
+        arguments: JSON.stringify(sampleOf(tool.parameters)),
+        named: false,
+        auto: choice === 'auto',
+      };
 }
 
 function readTools(body: Body): { name: string; parameters: unknown }[] {
@@ -69,45 +81,11 @@ function readTools(body: Body): { name: string; parameters: unknown }[] {
       'tools',
     );
   }
-  return tools.map((tool: unknown) => {
+  return tools.map((tool: unknown, i) => {
     const definition = isRecord(tool) ? tool.function : undefined;
     if (!isRecord(definition) || typeof definition.name !== 'string') {
-      throw badFields('tools must be functions with a name', 'tools');
+      throw badSchema('missing', ['tools', i, 'function'], 'Field required', tool);
     }
     return { name: definition.name, parameters: definition.parameters };
   });
-}
-
-/** A value that fits a JSON schema, plain and repeatable. */
-function sampleArguments(schema: unknown): string {
-  return JSON.stringify(isRecord(schema) ? sample(schema, new Random(42), 0) : {});
-}
-
-function sample(schema: Body, random: Random, depth: number): unknown {
-  const options = schema.enum;
-  if (Array.isArray(options) && options.length > 0) {
-    return options[0];
-  }
-  switch (Array.isArray(schema.type) ? schema.type[0] : schema.type) {
-    case 'object': {
-      const properties = isRecord(schema.properties) ? schema.properties : {};
-      return Object.fromEntries(
-        Object.entries(properties).map(([name, child]) => [
-          name,
-          isRecord(child) && depth < 8 ? sample(child, random, depth + 1) : null,
-        ]),
-      );
-    }
-    case 'array':
-      return isRecord(schema.items) && depth < 8 ? [sample(schema.items, random, depth + 1)] : [];
-    case 'integer':
-    case 'number':
-      return random.integer(100);
-    case 'boolean':
-      return true;
-    case 'null':
-      return null;
-    default:
-      return 'value';
-  }
 }

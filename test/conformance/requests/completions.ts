@@ -29,7 +29,7 @@ export const completions = requestsTo('/v1/completions', DEFAULTS, [
   ['two choices', { n: 2, temperature: 1, seed: 3 }],
   ['echo', { echo: true }],
   ['echo without an answer', { echo: true, max_tokens: 0, min_tokens: 0 }],
-  ['echo streamed', { echo: true, stream: true }],
+  ['echo streamed', { echo: true, stream: true, max_tokens: 24, min_tokens: 24 }],
   ['logprobs', { logprobs: 2 }],
   ['logprobs of 0', { logprobs: 0 }],
   ['logprobs streamed', { logprobs: 1, stream: true }],

@@ -142,16 +142,11 @@ describe('bodies', () => {
 
 describe('paths', () => {
   test('that do not exist, and wrong methods', async () => {
-    expect(await error(await fetch(`${engine.url}/nope`))).toEqual({
-      status: 404,
-      message: 'Not Found',
-      type: 'Not Found',
-      param: null,
-      code: 404,
-    });
+    const unknown = await fetch(`${engine.url}/nope`);
+    expect([unknown.status, await unknown.json()]).toEqual([404, { detail: 'Not Found' }]);
     const wrong = await fetch(`${engine.url}/v1/chat/completions`, keyed);
     expect(wrong.headers.get('allow')).toBe('POST');
-    expect(await error(wrong)).toMatchObject({ status: 405, type: 'Method Not Allowed' });
+    expect([wrong.status, await wrong.json()]).toEqual([405, { detail: 'Method Not Allowed' }]);
   });
 
   test('of the tokenizer go there and back', async () => {
@@ -204,7 +199,7 @@ describe('paths', () => {
     const score = await (await post(`${scorer.url}/score`, { text_1: 'q', text_2: ['a', 'b'] })).json();
     expect(score).toMatchObject({ data: [{ object: 'score', index: 0 }, { index: 1 }] });
     expect(await (await post(`${scorer.url}/classify`, { input: 'x' })).json()).toMatchObject({
-      data: [{ num_classes: 2 }],
+      data: [{ num_classes: 1 }],
     });
     expect((await post(`${scorer.url}/v1/embeddings`, { input: 'x' })).status).toBe(404);
   });

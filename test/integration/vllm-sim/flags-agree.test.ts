@@ -2,15 +2,15 @@ import { describe, expect, test } from 'vitest';
 import type { Flag } from '../../../hack/vllm-sim/cli/flag.ts';
 import { FLAGS } from '../../../hack/vllm-sim/cli/flags.ts';
 import { parseArguments } from '../../../hack/vllm-sim/cli/parse-arguments.ts';
-import { VLLM_VERSION } from '../../../hack/vllm-sim/http/status.ts';
+import { DEFAULT_VERSION } from '../../../hack/vllm-sim/engine-version.ts';
 import { FLAGS as RENDERED } from '../../../operator/vllm/flag-table.ts';
 import { flagAvailability } from '../../../operator/vllm/flags.ts';
 import { parseVersion } from '../../../operator/vllm/versions.ts';
 
 /** Two readings of vLLM's sources, made apart: what one knows of a flag, the other must not deny. */
-const version = parseVersion(VLLM_VERSION);
+const version = parseVersion(DEFAULT_VERSION);
 if (version === undefined) {
-  throw new Error(`not a version: ${VLLM_VERSION}`);
+  throw new Error(`not a version: ${DEFAULT_VERSION}`);
 }
 const available = RENDERED.filter((flag) => flagAvailability(flag, version) === 'available');
 const gone = RENDERED.filter((flag) => flagAvailability(flag, version) === 'removed');
@@ -19,7 +19,7 @@ function kindOf({ kind, list }: Flag): string {
   return list === true ? 'list' : kind === 'bool' || kind === 'switch' ? 'switch' : 'value';
 }
 
-describe(`flags of v${VLLM_VERSION}`, () => {
+describe(`flags of v${DEFAULT_VERSION}`, () => {
   test('that the operator may render start the engine', () => {
     expect(available.length).toBeGreaterThan(200);
     expect(available.filter(({ name }) => !FLAGS.has(name)).map(({ name }) => name)).toEqual([]);
