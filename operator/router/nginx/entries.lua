@@ -26,8 +26,9 @@ end
 --- For how many seconds the engine lets a shared cache use an answer: at most `ttl`, 0 for not at all.
 local function seconds_of(header, ttl)
   if ngx.var.upstream_http_set_cookie then return 0 end -- which clients do not get
-  local vary = text_of(header["vary"]) -- routers ask every engine for the same encoding
-  if vary and vary:gsub("accept%-encoding", ""):find("[^%s,]") then return 0 end
+  -- Routers ask every engine for the same encoding. Of an answer, only CORS headers differ by origin, and these are dropped.
+  local vary = text_of(header["vary"])
+  if vary and vary:gsub("accept%-encoding", ""):gsub("origin", ""):find("[^%s,]") then return 0 end
   local control = text_of(header["cache-control"])
   if not control then return ttl end
   if control:find("no-store", 1, true) or control:find("no-cache", 1, true) or control:find("private", 1, true) then return 0 end

@@ -166,6 +166,14 @@ describe('the response cache as a shared cache of HTTP', () => {
     expect(await entries(store)).toEqual([]);
   });
 
+  test('an answer that differs by origin is stored: vLLM says so of each, and means its own CORS headers', async () => {
+    const { store, upstream, router } = await setUp();
+    upstream.answer = (_, response) => response.writeHead(200, { vary: 'Origin' }).end('{}');
+    await ask(router, {});
+    await stored(store, 1);
+    expect(await ask(router, {})).toMatchObject({ cache: 'HIT' });
+  });
+
   test('an engine may shorten the time for which its answer is kept', async () => {
     const { store, upstream, router } = await setUp();
     upstream.answer = (_, response) =>
