@@ -2,19 +2,16 @@ import { Controller } from '../../../operator/kube/controller.ts';
 import type { ResourceType } from '../../../operator/kube/object.ts';
 import { HORIZONTAL_POD_AUTOSCALERS } from '../../../operator/kube/resource-types.ts';
 import { quantityValue } from '../../../operator/values/quantity.ts';
-import type { Condition } from '../node/pod.ts';
+import type { AutoscalerStatus, Condition, HorizontalPodAutoscaler, MetricStatus } from '../kinds.ts';
 import { apiTime } from '../node/timing.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { MetricError, type MetricProposal, proposeReplicas } from './external-metric.ts';
-import type { HorizontalPodAutoscaler, MetricStatus } from './horizontal-pod-autoscaler.ts';
 import { patchStatus } from './patch-status.ts';
 import { type Scale, ScaleTargets } from './scale-target.ts';
 import { type NormalizedReplicas, normalizeReplicas, type ScalingHistory } from './scaling-behavior.ts';
 
 /** kube-controller-manager's --horizontal-pod-autoscaler-tolerance. */
 const TOLERANCE = '0.1';
-
-type Status = NonNullable<HorizontalPodAutoscaler['status']>;
 
 /** HorizontalPodAutoscalers on External metrics; kube-controller-manager's sync period is 15 s. */
 export function autoscalerController(context: ControllerContext, syncPeriodMs: number): Controller {
@@ -62,8 +59,8 @@ class AutoscalerReconciler {
     autoscaler: HorizontalPodAutoscaler,
     history: ScalingHistory,
     signal: AbortSignal,
-  ): Promise<Status> {
-    const before: Status = autoscaler.status ?? { desiredReplicas: 0, currentMetrics: null };
+  ): Promise<AutoscalerStatus> {
+    const before: AutoscalerStatus = autoscaler.status ?? { desiredReplicas: 0, currentMetrics: null };
     const conditions = new Conditions(before.conditions ?? [], this.#context.now());
     const target = await this.#target(autoscaler, conditions, signal);
     if (!target) return { ...before, conditions: conditions.list };
@@ -246,9 +243,14 @@ class Conditions {
 }
 
 function statusOf(
-  before: Status,
-  now: { current: number; desired: number; metrics: Status['currentMetrics']; conditions: Conditions },
-): Status {
+  before: AutoscalerStatus,
+  now: {
+    current: number;
+    desired: number;
+    metrics: AutoscalerStatus['currentMetrics'];
+    conditions: Conditions;
+  },
+): AutoscalerStatus {
   return {
     ...(before.lastScaleTime === undefined ? {} : { lastScaleTime: before.lastScaleTime }),
     ...(now.current > 0 ? { currentReplicas: now.current } : {}),

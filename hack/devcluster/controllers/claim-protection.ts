@@ -2,7 +2,7 @@ import { Controller } from '../../../operator/kube/controller.ts';
 import { hasFinalizer, removeFinalizer } from '../../../operator/kube/finalizers.ts';
 import { type Key, toKey } from '../../../operator/kube/key.ts';
 import { PERSISTENT_VOLUME_CLAIMS } from '../../../operator/kube/resource-types.ts';
-import type { Pod } from '../node/pod.ts';
+import type { Pod } from '../kinds.ts';
 import type { ControllerContext } from './controller-context.ts';
 
 const FINALIZER = 'kubernetes.io/pvc-protection';

@@ -1,5 +1,5 @@
+import type { WorkloadCondition } from '../kinds.ts';
 import { apiTime } from '../node/timing.ts';
-import type { WorkloadCondition } from './workload.ts';
 
 /**
  * Sets a condition in the way of the deployment controller: nothing changes while status and reason stay, the time of

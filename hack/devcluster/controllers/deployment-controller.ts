@@ -2,6 +2,7 @@ import { Controller, type ReconcileResult } from '../../../operator/kube/control
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { ownerKeys } from '../../../operator/kube/owner-keys.ts';
 import { DEPLOYMENTS, REPLICA_SETS } from '../../../operator/kube/resource-types.ts';
+import type { Deployment, ReplicaSet } from '../kinds.ts';
 import { isFinished } from '../node/pod.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { withCondition } from './deployment-conditions.ts';
@@ -16,15 +17,7 @@ import {
 } from './rollout-plan.ts';
 import { sameTemplate, templateHash } from './template-hash.ts';
 import { unlessGone } from './unless-gone.ts';
-import {
-  DESIRED_REPLICAS,
-  type Deployment,
-  MAX_REPLICAS,
-  REVISION,
-  type ReplicaSet,
-  replicasOf,
-  TEMPLATE_HASH,
-} from './workload.ts';
+import { DESIRED_REPLICAS, MAX_REPLICAS, REVISION, replicasOf, TEMPLATE_HASH } from './workload.ts';
 
 /** Annotations of a Deployment that its ReplicaSets do not get. */
 const OWN_ANNOTATIONS = new Set([

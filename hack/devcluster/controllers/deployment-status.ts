@@ -1,12 +1,7 @@
+import type { Deployment, DeploymentStatus, ReplicaSet, WorkloadCondition } from '../kinds.ts';
 import { replaced, withCondition } from './deployment-conditions.ts';
 import { rolloutBounds } from './rollout-plan.ts';
-import {
-  type Deployment,
-  type DeploymentStatus,
-  type ReplicaSet,
-  replicasOf,
-  type WorkloadCondition,
-} from './workload.ts';
+import { replicasOf } from './workload.ts';
 
 const NO_DEADLINE = 2_147_483_647;
 
@@ -75,7 +70,7 @@ function countReplicas(
   all: readonly ReplicaSet[],
 ): DeploymentStatus {
   const total = (of: (status: NonNullable<ReplicaSet['status']>) => number | undefined): number =>
-    all.reduce((sum, set) => sum + (of(set.status ?? {}) ?? 0), 0);
+    all.reduce((sum, { status }) => sum + (status ? (of(status) ?? 0) : 0), 0);
   const replicas = total((s) => s.replicas);
   const availableReplicas = total((s) => s.availableReplicas);
   const counts = {

@@ -2,11 +2,11 @@ import { Controller } from '../../../operator/kube/controller.ts';
 import { keyOf } from '../../../operator/kube/key.ts';
 import { POD_DISRUPTION_BUDGETS } from '../../../operator/kube/resource-types.ts';
 import { matchesSelector } from '../../../operator/values/label-selector.ts';
-import { isFinished, isReady, type Pod } from '../node/pod.ts';
+import type { Pod, PodDisruptionBudget } from '../kinds.ts';
+import { isFinished, isReady } from '../node/pod.ts';
 import { apiTime } from '../node/timing.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { patchStatus } from './patch-status.ts';
-import type { PodDisruptionBudget } from './pod-disruption-budget.ts';
 import { unlessGone } from './unless-gone.ts';
 import { replicasOf } from './workload.ts';
 

@@ -9,10 +9,11 @@ import {
   type Endpoint,
   type EndpointPort,
   type EndpointSlice,
+  type Pod,
   SERVICE_NAME_LABEL,
   type Service,
-} from '../network/service.ts';
-import { isFinished, isReady, type Pod } from '../node/pod.ts';
+} from '../kinds.ts';
+import { isFinished, isReady } from '../node/pod.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { PendingCreates } from './pending-creates.ts';
 import { unlessGone } from './unless-gone.ts';

@@ -2,7 +2,7 @@ import type { KubeClient } from '../../../operator/kube/client.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import type { LabelSelector } from '../../../operator/values/label-selector.ts';
 import { formatQuantity, quantityValue } from '../../../operator/values/quantity.ts';
-import type { MetricSpec, MetricStatus } from './horizontal-pod-autoscaler.ts';
+import type { MetricSpec, MetricStatus } from '../kinds.ts';
 
 /** What one metric asks for. */
 export interface MetricProposal {

@@ -1,4 +1,4 @@
-import type { Pod } from '../node/pod.ts';
+import type { Pod } from '../kinds.ts';
 import { podRequests, type Resources } from './scheduler-fit.ts';
 
 /** What the pods of each node ask for in sum. */

@@ -7,13 +7,14 @@ import { controllerOf, controllerReference } from '../../../operator/kube/owner-
 import { PODS, REPLICA_SETS } from '../../../operator/kube/resource-types.ts';
 import type { Store } from '../../../operator/kube/store.ts';
 import { matchesSelector } from '../../../operator/values/label-selector.ts';
-import { isFinished, isReady, type Pod } from '../node/pod.ts';
+import type { Pod, ReplicaSet, WorkloadCondition } from '../kinds.ts';
+import { isFinished, isReady } from '../node/pod.ts';
 import { apiTime } from '../node/timing.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { patchStatus } from './patch-status.ts';
 import { PendingCreates } from './pending-creates.ts';
 import { unlessGone } from './unless-gone.ts';
-import { type ReplicaSet, replicasOf, type WorkloadCondition } from './workload.ts';
+import { replicasOf } from './workload.ts';
 
 /** No more pods are made or deleted in one go. */
 const BURST = 500;

@@ -1,4 +1,5 @@
-import { type Deployment, MAX_REPLICAS, type ReplicaSet, replicasOf } from './workload.ts';
+import type { Deployment, ReplicaSet } from '../kinds.ts';
+import { MAX_REPLICAS, replicasOf } from './workload.ts';
 
 /** New sizes of ReplicaSets, by name; those not in it stay. */
 export type RolloutPlan = Map<string, number>;

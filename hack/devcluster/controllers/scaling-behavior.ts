@@ -1,4 +1,4 @@
-import type { HorizontalPodAutoscaler, ScalingRules } from './horizontal-pod-autoscaler.ts';
+import type { HorizontalPodAutoscaler, ScalingRules } from '../kinds.ts';
 
 /** What an autoscaler remembers between two syncs. Times in milliseconds. */
 export interface ScalingHistory {

@@ -1,7 +1,6 @@
 import { satisfies } from '../../../operator/values/label-selector.ts';
 import { quantityValue } from '../../../operator/values/quantity.ts';
-import type { NodeObject } from '../node/node-spec.ts';
-import type { Pod, Toleration } from '../node/pod.ts';
+import type { NodeObject, Pod, Toleration } from '../kinds.ts';
 
 /** Amounts by resource name; `pods` counts pods. */
 export type Resources = Readonly<Record<string, number>>;

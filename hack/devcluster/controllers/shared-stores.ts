@@ -17,14 +17,19 @@ import {
   SERVICES,
 } from '../../../operator/kube/resource-types.ts';
 import type { Store } from '../../../operator/kube/store.ts';
-import type { EndpointSlice, Service } from '../network/service.ts';
+import type {
+  DataObject,
+  Deployment,
+  EndpointSlice,
+  HorizontalPodAutoscaler,
+  NodeObject,
+  PersistentVolumeClaim,
+  Pod,
+  PodDisruptionBudget,
+  ReplicaSet,
+  Service,
+} from '../kinds.ts';
 import { serviceOfSlice } from '../network/service-network.ts';
-import type { NodeObject } from '../node/node-spec.ts';
-import type { DataObject, Pod } from '../node/pod.ts';
-import type { HorizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts';
-import type { PersistentVolumeClaim } from './persistent-volume-claim.ts';
-import type { PodDisruptionBudget } from './pod-disruption-budget.ts';
-import type { Deployment, ReplicaSet } from './workload.ts';
 
 /**
  * Local copies for the controllers, the node agent and the network: one watch for each kind. Pods, services and

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type PodTemplate, TEMPLATE_HASH } from './workload.ts';
+import type { PodTemplate } from '../kinds.ts';
+import { TEMPLATE_HASH } from './workload.ts';
 
 /** Letters and digits that make no words (k8s.io/apimachinery/pkg/util/rand). */
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';

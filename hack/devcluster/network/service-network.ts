@@ -1,6 +1,6 @@
 import type { Logger } from '../../../operator/kube/logger.ts';
 import type { Store } from '../../../operator/kube/store.ts';
-import { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL, type Service } from './service.ts';
+import { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL, type Service } from '../kinds.ts';
 import { type Backend, TcpProxy } from './tcp-proxy.ts';
 
 /** Kube-proxy's part: a {@link TcpProxy} for each TCP port of each Service with a ClusterIP of this machine. */

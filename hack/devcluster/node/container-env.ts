@@ -1,5 +1,5 @@
+import type { Container, DataObject, EnvVar, Pod } from '../kinds.ts';
 import { fieldValue, type PodAddresses, resourceValue } from './field-ref.ts';
-import type { Container, DataObject, EnvVar, KeyRef, Pod } from './pod.ts';
 import { MissingSourceError, type PodSources } from './pod-sources.ts';
 
 /**
@@ -25,7 +25,7 @@ export async function containerEnv(
     const kind = from.configMapRef ? 'configmap' : 'secret';
     const object = await (from.configMapRef ? sources.configMap : sources.secret)(
       namespace,
-      ref.name,
+      ref.name ?? '',
       signal,
     );
     if (!object && !ref.optional) throw new MissingSourceError(`${kind} "${ref.name}" not found`);
@@ -56,11 +56,11 @@ async function referenced(
     return resourceValue(resourceFieldRef.resource, named, resourceFieldRef.divisor);
   }
   if (configMapKeyRef) {
-    const object = await context.sources.configMap(namespace, configMapKeyRef.name, context.signal);
+    const object = await context.sources.configMap(namespace, configMapKeyRef.name ?? '', context.signal);
     return required(dataValue(object, configMapKeyRef.key, false), object, 'configmap', configMapKeyRef);
   }
   if (secretKeyRef) {
-    const object = await context.sources.secret(namespace, secretKeyRef.name, context.signal);
+    const object = await context.sources.secret(namespace, secretKeyRef.name ?? '', context.signal);
     return required(dataValue(object, secretKeyRef.key, true), object, 'secret', secretKeyRef);
   }
   return undefined;
@@ -70,7 +70,7 @@ function required(
   value: string | undefined,
   object: DataObject | undefined,
   kind: string,
-  ref: KeyRef,
+  ref: { name?: string; key: string; optional?: boolean },
 ): string | undefined {
   if (value !== undefined || ref.optional) return value;
   if (!object) throw new MissingSourceError(`${kind} "${ref.name}" not found`);

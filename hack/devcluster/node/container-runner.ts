@@ -1,11 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Container, ContainerState, ContainerStatus, Pod, TerminatedState } from '../kinds.ts';
 import { containerEnv, expand } from './container-env.ts';
 import { ContainerInstance } from './container-instance.ts';
 import type { PodAddresses } from './field-ref.ts';
 import type { ImageHandler } from './images/image-handler.ts';
 import { pathRewriter } from './path-rewriter.ts';
-import type { Container, ContainerState, ContainerStatus, Pod, TerminatedState } from './pod.ts';
 import { MissingSourceError, type PodSources } from './pod-sources.ts';
 import type { PodVolumes } from './pod-volumes.ts';
 import type { ProcessSpec } from './process-group.ts';
@@ -26,7 +26,7 @@ export interface RunnerOptions {
   /** The pod as it is now: labels and annotations may change. */
   pod: () => Pod;
   container: Container;
-  restartPolicy: 'Always' | 'OnFailure' | 'Never';
+  restartPolicy: string;
   handler: ImageHandler | undefined;
   volumes: PodVolumes;
   sources: PodSources;
@@ -128,8 +128,8 @@ export class ContainerRunner {
     const id = this.#instance?.id ?? this.#last?.containerID;
     return {
       name: container.name,
-      image: container.image,
-      imageID: this.#options.handler ? container.image : '',
+      image: container.image ?? '',
+      imageID: this.#options.handler ? (container.image ?? '') : '',
       ...(id === undefined ? {} : { containerID: id }),
       ready: this.#instance?.ready ?? false,
       started: this.#instance?.started ?? false,
@@ -298,7 +298,7 @@ export class ContainerRunner {
 export function creating(container: Container): ContainerStatus {
   return {
     name: container.name,
-    image: container.image,
+    image: container.image ?? '',
     imageID: '',
     ready: false,
     started: false,

@@ -1,5 +1,5 @@
 import { quantityValue } from '../../../operator/values/quantity.ts';
-import type { Container, Pod } from './pod.ts';
+import type { Container, Pod } from '../kinds.ts';
 
 /** Addresses that a pod's processes may ask for by the downward API. */
 export interface PodAddresses {

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
-import type { Container, HttpGet, LifecycleHandler } from './pod.ts';
+import type { Container, HttpGet, LifecycleHandler } from '../kinds.ts';
 
 /** Runs a command in the container and resolves to its exit code and the start of its output. */
 export type Exec = (command: string[], signal: AbortSignal) => Promise<{ exitCode: number; output: string }>;

@@ -1,6 +1,5 @@
-import type { KubeObject } from '../../../operator/kube/object.ts';
 import { ACCELERATORS, type Accelerator, NVIDIA_PRODUCT_LABEL } from '../../../operator/vllm/accelerators.ts';
-import type { Condition } from './pod.ts';
+import type { Condition, NodeObject } from '../kinds.ts';
 
 /** One pretended machine. */
 export interface NodeSpec {
@@ -9,18 +8,6 @@ export interface NodeSpec {
   /** Resources beside the defaults below, such as `{'nvidia.com/gpu': '8'}`. */
   capacity?: Record<string, string>;
   taints?: { key: string; value?: string; effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute' }[];
-}
-
-/** core/v1 Node as devcluster reads and writes it. */
-export interface NodeObject extends KubeObject {
-  spec: { taints?: NonNullable<NodeSpec['taints']>; unschedulable?: boolean };
-  status?: {
-    capacity?: Record<string, string>;
-    allocatable?: Record<string, string>;
-    conditions?: Condition[];
-    addresses?: { type: string; address: string }[];
-    nodeInfo?: Record<string, string>;
-  };
 }
 
 /** Enough of everything but accelerators that no example is held up by it. */

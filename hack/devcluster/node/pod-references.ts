@@ -1,4 +1,4 @@
-import type { FileSource, Pod } from './pod.ts';
+import type { FileSource, Pod } from '../kinds.ts';
 
 /** Names of the ConfigMaps and Secrets that the pod's volumes or environment refer to, as `configmap/x` and `secret/x`. */
 export function podReferences(pod: Pod): Set<string> {

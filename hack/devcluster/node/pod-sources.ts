@@ -1,4 +1,4 @@
-import type { DataObject } from './pod.ts';
+import type { DataObject } from '../kinds.ts';
 
 /** What a pod's volumes and environment may refer to. */
 export interface PodSources {

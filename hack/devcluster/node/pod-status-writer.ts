@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { PODS } from '../../../operator/kube/resource-types.ts';
-import type { Pod, PodStatus } from './pod.ts';
+import type { Pod, PodStatus } from '../kinds.ts';
 
 export interface PodStatusWriterOptions {
   /** The pod as the API server has it, and the status that it should have. */

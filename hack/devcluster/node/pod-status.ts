@@ -1,4 +1,4 @@
-import type { Condition, ContainerStatus, Pod, PodStatus } from './pod.ts';
+import type { Condition, ContainerStatus, Pod, PodStatus } from '../kinds.ts';
 import { apiTime } from './timing.ts';
 
 export interface StatusInput {

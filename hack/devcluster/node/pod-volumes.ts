@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Container, FileSource, Pod, Volume } from '../kinds.ts';
 import { writeAtomicDirectory } from './atomic-directory.ts';
 import type { PodAddresses } from './field-ref.ts';
 import type { PathMapping } from './path-rewriter.ts';
-import type { Container, FileSource, Pod, Volume } from './pod.ts';
 import { MissingSourceError, type PodSources } from './pod-sources.ts';
 import { readVolumeFiles, type VolumeFiles } from './volume-files.ts';
 

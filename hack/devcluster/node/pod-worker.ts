@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Container, ContainerStatus, Pod, PodStatus } from '../kinds.ts';
 import { ContainerRunner, creating } from './container-runner.ts';
 import type { ImageHandler } from './images/image-handler.ts';
-import type { Container, ContainerStatus, Pod, PodStatus } from './pod.ts';
 import type { PodSources } from './pod-sources.ts';
 import { podStatus } from './pod-status.ts';
 import { PodVolumes } from './pod-volumes.ts';
@@ -156,13 +156,13 @@ export class PodWorker {
     await Promise.all(this.#sidecars);
   }
 
-  #runner(container: Container, restartPolicy: 'Always' | 'OnFailure' | 'Never'): ContainerRunner {
+  #runner(container: Container, restartPolicy: string): ContainerRunner {
     const { images, sources, addresses, baseEnv, directory, timing, watchdog, emit, changed } = this.#options;
     return new ContainerRunner({
       pod: () => this.#pod,
       container,
       restartPolicy,
-      handler: images.find((image) => image.matches(container.image)),
+      handler: images.find((image) => image.matches(container.image ?? '')),
       volumes: this.#volumes,
       sources,
       addresses,

@@ -1,5 +1,5 @@
+import type { Probe } from '../kinds.ts';
 import { type HandlerTarget, runHandler } from './lifecycle-handler.ts';
-import type { Probe } from './pod.ts';
 import type { Timing } from './timing.ts';
 
 export interface ProberOptions {

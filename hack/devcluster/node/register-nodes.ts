@@ -1,7 +1,8 @@
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { NODES } from '../../../operator/kube/resource-types.ts';
-import { type NodeObject, type NodeSpec, nodeObject } from './node-spec.ts';
+import type { NodeObject } from '../kinds.ts';
+import { type NodeSpec, nodeObject } from './node-spec.ts';
 import { apiTime } from './timing.ts';
 
 /** Creates the Node objects, or brings the status of those that exist up to date. Throws KubeError. */

@@ -4,7 +4,7 @@ import { toKey } from '../../../operator/kube/key.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
 import { CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, SECRETS } from '../../../operator/kube/resource-types.ts';
 import type { Store } from '../../../operator/kube/store.ts';
-import type { DataObject } from './pod.ts';
+import type { DataObject } from '../kinds.ts';
 import type { PodSources, TokenRequest } from './pod-sources.ts';
 
 /** What pods refer to, from watched stores; what a store does not have yet is asked for. */

@@ -1,6 +1,6 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Container } from './pod.ts';
+import type { Container } from '../kinds.ts';
 
 /** Limits of kubelet for a message from the file and one from the log. */
 const FILE_BYTES = 4096;

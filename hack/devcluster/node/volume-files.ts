@@ -1,5 +1,6 @@
+import type { V1DownwardAPIVolumeFile } from '@kubernetes/client-node';
+import type { DataObject, FileSource, KeyToPath, Pod } from '../kinds.ts';
 import { fieldValue, type PodAddresses, resourceValue } from './field-ref.ts';
-import type { DataObject, DownwardItem, FileSource, KeyToPath, Pod } from './pod.ts';
 import { MissingSourceError, type PodSources } from './pod-sources.ts';
 
 /** Relative path to content and permission bits. */
@@ -77,7 +78,7 @@ function addData(
   }
 }
 
-function downwardValue(item: DownwardItem, pod: Pod, addresses: PodAddresses): string {
+function downwardValue(item: V1DownwardAPIVolumeFile, pod: Pod, addresses: PodAddresses): string {
   if (item.fieldRef) return fieldValue(item.fieldRef.fieldPath, pod, addresses);
   const container = pod.spec.containers.find((c) => c.name === item.resourceFieldRef?.containerName);
   return container && item.resourceFieldRef

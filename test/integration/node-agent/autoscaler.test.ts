@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { HorizontalPodAutoscaler } from '../../../hack/devcluster/controllers/horizontal-pod-autoscaler.ts';
+import type { HorizontalPodAutoscaler } from '../../../hack/devcluster/kinds.ts';
 import {
   DEPLOYMENTS,
   ENDPOINT_SLICES,

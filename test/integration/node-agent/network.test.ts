@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import type { EndpointSlice, Service } from '../../../hack/devcluster/network/service.ts';
-import type { Pod } from '../../../hack/devcluster/node/pod.ts';
+import type { EndpointSlice, Pod, Service } from '../../../hack/devcluster/kinds.ts';
 import { DEPLOYMENTS, ENDPOINT_SLICES, PODS, SERVICES } from '../../../operator/kube/resource-types.ts';
 import { call, deploymentOf, server, TestCluster } from './support/test-cluster.ts';
 

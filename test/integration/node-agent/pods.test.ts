@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isReady, type Pod } from '../../../hack/devcluster/node/pod.ts';
+import type { Pod } from '../../../hack/devcluster/kinds.ts';
+import { isReady } from '../../../hack/devcluster/node/pod.ts';
 import { CONFIG_MAPS, PODS, SECRETS } from '../../../operator/kube/resource-types.ts';
 import { call, server, TestCluster } from './support/test-cluster.ts';
 

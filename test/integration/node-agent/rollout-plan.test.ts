@@ -4,7 +4,7 @@ import {
   planRollingUpdate,
   planScaling,
 } from '../../../hack/devcluster/controllers/rollout-plan.ts';
-import type { Deployment, ReplicaSet } from '../../../hack/devcluster/controllers/workload.ts';
+import type { Deployment, ReplicaSet } from '../../../hack/devcluster/kinds.ts';
 
 type Bounds = { maxSurge?: number | string; maxUnavailable?: number | string };
 

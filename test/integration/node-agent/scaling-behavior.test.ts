@@ -1,12 +1,9 @@
 import { expect, test } from 'vitest';
-import type {
-  HorizontalPodAutoscaler,
-  ScalingRules,
-} from '../../../hack/devcluster/controllers/horizontal-pod-autoscaler.ts';
 import {
   normalizeReplicas,
   type ScalingHistory,
 } from '../../../hack/devcluster/controllers/scaling-behavior.ts';
+import type { HorizontalPodAutoscaler, ScalingRules } from '../../../hack/devcluster/kinds.ts';
 
 function autoscaler(
   behavior: { scaleUp?: ScalingRules; scaleDown?: ScalingRules } = {},

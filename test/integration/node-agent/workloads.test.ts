@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Deployment, REVISION, type ReplicaSet } from '../../../hack/devcluster/controllers/workload.ts';
-import type { Pod } from '../../../hack/devcluster/node/pod.ts';
+import { REVISION } from '../../../hack/devcluster/controllers/workload.ts';
+import type { Deployment, Pod, ReplicaSet } from '../../../hack/devcluster/kinds.ts';
 import {
   DEPLOYMENTS,
   EVENTS,

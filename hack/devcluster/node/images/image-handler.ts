@@ -1,4 +1,4 @@
-import type { Container } from '../pod.ts';
+import type { Container } from '../../kinds.ts';
 import type { ProcessSpec } from '../process-group.ts';
 
 /** What an image handler knows of the container that it starts. */

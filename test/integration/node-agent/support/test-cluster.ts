@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { type Cluster, type ClusterOptions, startCluster } from '../../../../hack/devcluster/cluster.ts';
-import { type Container, isReady, type Pod, type PodSpec } from '../../../../hack/devcluster/node/pod.ts';
+import type { Container, Pod, PodSpec } from '../../../../hack/devcluster/kinds.ts';
+import { isReady } from '../../../../hack/devcluster/node/pod.ts';
 import { KubeClient } from '../../../../operator/kube/client.ts';
 import { connectionTo } from '../../../../operator/kube/connection.ts';
 import { isKubeError } from '../../../../operator/kube/errors.ts';
