@@ -1,5 +1,7 @@
 /** What a template may say, with pods that run: on nodes without accelerators, with containers beside the engine. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { KubeObject } from '../../operator/kube/object.ts';
+import { CONFIG_MAPS } from '../../operator/kube/resource-types.ts';
 import { ask } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
@@ -12,7 +14,12 @@ afterAll(() => world?.close());
 
 it('a pool without accelerators serves a model, with an init container, a sidecar and variables of a ConfigMap', async () => {
   const namespace = await world.namespace({ 'pod-security.kubernetes.io/enforce': 'restricted' });
-  await world.kubectl('create', 'configmap', 'variables', '-n', namespace, '--from-literal=FROM_MAP=yes');
+  await world.client.create(CONFIG_MAPS, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace, name: 'variables' },
+    data: { FROM_MAP: 'yes' },
+  } as KubeObject);
   await world.createPool(namespace, {
     accelerator: { type: 'CPU', cpu: { cores: 1, memoryGiB: 6 } },
     router: { replicas: 1, annotations: { 'example.com/team': 'a' }, tolerations: [{ operator: 'Exists' }] },

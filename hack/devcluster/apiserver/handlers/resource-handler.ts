@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
-import { mediaType, type ParsedBody, parseObject, readBody, readBytes, sendJson } from '../http-message.ts';
+import { mediaType, type ParsedBody, parseObject, readBody, sendJson } from '../http-message.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { parseFilter } from '../object-filter.ts';
-import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
 import { type Answered, type Representation, representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import type { Resource } from '../resource.ts';
@@ -13,6 +12,8 @@ import {
   methodNotAllowed,
   noSuchResource,
   notFound,
+  notImplemented,
+  type StatusError,
   unsupportedMediaType,
 } from '../status-error.ts';
 import { tableOf } from '../table/table.ts';
@@ -137,13 +138,19 @@ export function sendObject(
     );
 }
 
-/** The body of a create or update, from JSON, YAML or protobuf. Throws BadRequest, UnsupportedMediaType. */
+function noProtobuf(): StatusError {
+  return notImplemented(
+    'protobuf is not read here: with kubectl use `create … --dry-run=client -o yaml | kubectl apply -f -`, else send JSON',
+  );
+}
+
+/** The body of a create or update, from JSON or YAML. Throws BadRequest, UnsupportedMediaType, 501 for protobuf. */
 export async function readParsedBody(
   call: Pick<ResourceRequest, 'message'>,
   kind: string,
 ): Promise<ParsedBody<JsonObject>> {
   const type = mediaType(call.message);
-  if (type === PROTOBUF) return { value: decodeProtobuf(await readBytes(call.message)), faults: [] };
+  if (type === PROTOBUF) throw noProtobuf();
   if (type !== '' && type !== 'application/json' && type !== 'application/yaml')
     throw unsupportedMediaType(WRITE_TYPES);
   return parseObject(await readBody(call.message), type, kind);
@@ -212,13 +219,11 @@ async function patch(state: HandlerState, call: ResourceRequest, shape: Represen
 }
 
 async function optionsBody(call: ResourceRequest): Promise<JsonObject | undefined> {
-  const bytes = await readBytes(call.message);
-  if (bytes.length === 0) return undefined;
+  const text = await readBody(call.message);
+  if (text === '') return undefined;
   const type = mediaType(call.message);
-  const body =
-    type === PROTOBUF
-      ? decodeProtobuf(bytes)
-      : parseObject(bytes.toString('utf8'), type, 'DeleteOptions').value;
+  if (type === PROTOBUF) throw noProtobuf();
+  const body = parseObject(text, type, 'DeleteOptions').value;
   assertDeleteOptions(body);
   return body;
 }
