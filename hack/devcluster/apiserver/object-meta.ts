@@ -1,14 +1,16 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { type ApiObject, type Metadata, timestamp } from './api-object.ts';
-import { arrayAt, isObject, type Json, type JsonObject, objectsAt, stringAt, stringsAt } from './json.ts';
+import type { Faults } from './faults.ts';
+import { isObject, type Json, type JsonObject, objectsAt, stringAt, stringsAt } from './json.ts';
 import type { Resource } from './resource.ts';
-import type { Cause } from './status-error.ts';
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const SUBDOMAIN_RULE = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`;
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const LABEL_RULE = `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`;
 const NAME_PART_RULE = `name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`;
+const LABEL_VALUE_RULE = `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`;
+const MAX_ANNOTATIONS = 262_144;
 const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 const MAX_GENERATED_BASE = 58;
@@ -42,7 +44,7 @@ export function generateName(base: string): string {
 
 /**
  * Takes over from the live object what an update leaves out or can't change. What it may not change is as sent, for
- * `validateMeta` to refuse (BeforeUpdate of apiserver). Changes the object.
+ * `metaFaults` to refuse (BeforeUpdate of apiserver). Changes the object.
  */
 export function keepSystemMeta(object: ApiObject, old: ApiObject): void {
   const { metadata } = object;
@@ -63,153 +65,104 @@ function take(metadata: Metadata, before: Metadata, key: string): void {
 }
 
 /** Checks metadata of a new or changed object. */
-export function validateMeta(resource: Resource, object: ApiObject, old: ApiObject | undefined): Cause[] {
+export function metaFaults(
+  faults: Faults,
+  resource: Resource,
+  object: ApiObject,
+  old: ApiObject | undefined,
+): void {
   const { metadata } = object;
-  const common = [
-    ...validateLabelMap(metadata.labels, 'metadata.labels'),
-    ...validateAnnotations(metadata),
-    ...validateOwners(metadata),
-  ];
-  if (!old) return [...validateName(resource, metadata), ...common, ...validateFinalizers(metadata)];
-  const causes = [...newFinalizers(metadata, old.metadata), ...immutable(metadata, old.metadata), ...common];
+  if (!old) {
+    nameFaults(faults, resource, metadata);
+    for (const name of stringsAt(metadata, 'finalizers'))
+      if (!name.split('/').every((part) => part.length <= 253 && QUALIFIED.test(part)))
+        faults.invalid('finalizers', name, NAME_PART_RULE);
+    commonFaults(faults, metadata);
+    return;
+  }
   // The generic registry and the kind's strategy each check it.
-  return [...causes, ...causes];
+  for (let time = 0; time < 2; time++) {
+    changeFaults(faults, metadata, old.metadata);
+    commonFaults(faults, metadata);
+  }
 }
 
-function validateFinalizers(metadata: Metadata): Cause[] {
-  const names = stringsAt(metadata, 'finalizers');
-  const sound = (name: string): boolean =>
-    name.split('/').every((part) => part.length <= 253 && QUALIFIED.test(part));
-  return names
-    .filter((name) => !sound(name))
-    .map((name) => fieldInvalid('metadata.finalizers', name, NAME_PART_RULE));
+function commonFaults(faults: Faults, metadata: Metadata): void {
+  labelFaults(faults.at('labels'), metadata.labels);
+  annotationFaults(faults, metadata);
+  ownerFaults(faults, metadata);
 }
 
-function newFinalizers(metadata: Metadata, before: Metadata): Cause[] {
-  if (!before.deletionTimestamp) return [];
+function changeFaults(faults: Faults, metadata: Metadata, before: Metadata): void {
   const known = before.finalizers ?? [];
   const added = (metadata.finalizers ?? []).filter((finalizer) => !known.includes(finalizer));
-  if (added.length === 0) return [];
-  const list = added.map((name) => JSON.stringify(name)).join(', ');
-  const message = `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`;
-  return [{ reason: 'FieldValueForbidden', field: 'metadata.finalizers', message }];
+  if (before.deletionTimestamp && added.length > 0) {
+    const list = added.map((name) => JSON.stringify(name)).join(', ');
+    const why = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`;
+    faults.forbidden('finalizers', why);
+  }
+  for (const key of ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'])
+    if (metadata[key] !== before[key]) faults.invalid(key, metadata[key], 'field is immutable');
 }
 
-function immutable(metadata: Metadata, before: Metadata): Cause[] {
-  return ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds']
-    .filter((key) => metadata[key] !== before[key])
-    .map((key) => fieldInvalid(`metadata.${key}`, metadata[key] ?? null, 'field is immutable'));
-}
-
-function validateName(resource: Resource, metadata: Metadata): Cause[] {
-  const { name, generateName: base } = metadata;
+function nameFaults(faults: Faults, resource: Resource, { name, generateName: base }: Metadata): void {
   // A prefix may end with a dash: the generated rest follows.
-  const causes = base ? nameFaults(resource, 'metadata.generateName', base, base.replace(/-$/, 'a')) : [];
-  if (name) return [...causes, ...nameFaults(resource, 'metadata.name', name)];
-  return [...causes, fieldRequired('metadata.name', 'name or generateName is required')];
+  if (base) nameFault(faults, 'generateName', resource, base, base.replace(/-$/, 'a'));
+  if (name) nameFault(faults, 'name', resource, name);
+  else faults.required('name', 'name or generateName is required');
 }
 
-function nameFaults(resource: Resource, field: string, shown: string, name = shown): Cause[] {
+function nameFault(faults: Faults, key: string, resource: Resource, shown: string, name = shown): void {
   if (LOOSE_NAMES.has(resource.group)) {
-    return name.includes('/') || name.includes('%')
-      ? [fieldInvalid(field, shown, `may not contain '/'`)]
-      : [];
-  }
-  if (LABEL_NAMES.has(resource.collection)) {
-    return LABEL.test(name) && name.length <= 63 ? [] : [fieldInvalid(field, shown, LABEL_RULE)];
-  }
-  return subdomainFaults(field, shown, name);
+    if (/[/%]/.test(name)) faults.invalid(key, shown, `may not contain '/'`);
+  } else if (!LABEL_NAMES.has(resource.collection)) subdomainFaults(faults, key, shown, name);
+  else if (!LABEL.test(name) || name.length > 63) faults.invalid(key, shown, LABEL_RULE);
 }
 
 /** What is wrong with a DNS subdomain; `shown` is what the message names. */
-export function subdomainFaults(field: string, shown: string, name = shown): Cause[] {
-  if (name.length > 253) return [fieldInvalid(field, shown, 'must be no more than 253 characters')];
-  return SUBDOMAIN.test(name) ? [] : [fieldInvalid(field, shown, SUBDOMAIN_RULE)];
+export function subdomainFaults(faults: Faults, key: string, shown: string, name = shown): void {
+  if (name.length > 253) faults.invalid(key, shown, 'must be no more than 253 characters');
+  else if (!SUBDOMAIN.test(name)) faults.invalid(key, shown, SUBDOMAIN_RULE);
 }
 
 /** Whether a text is a label's key: a name, with a DNS subdomain and a slash before it or not. */
 export function qualifiedName(name: string): boolean {
-  const parts = name.split('/');
-  if (parts.length > 2) return false;
-  const last = parts.at(-1) ?? '';
-  const prefix = parts.length === 2 ? (parts[0] ?? '') : undefined;
-  if (prefix !== undefined && (!SUBDOMAIN.test(prefix) || prefix.length > 253)) return false;
+  const [last = '', prefix, ...more] = name.split('/').reverse();
+  if (more.length > 0 || (prefix !== undefined && (!SUBDOMAIN.test(prefix) || prefix.length > 253)))
+    return false;
   return QUALIFIED.test(last) && last.length <= 63;
 }
 
-/** Checks a map of labels under any field. */
-export function validateLabelMap(labels: Json | undefined, field: string): Cause[] {
-  const causes: Cause[] = [];
-  if (!isObject(labels)) return causes;
-  for (const [key, value] of Object.entries(labels)) {
-    if (!qualifiedName(key)) causes.push(fieldInvalid(field, key, NAME_PART_RULE));
+/** Checks a map of labels. */
+export function labelFaults(faults: Faults, labels: Json | undefined): void {
+  for (const [key, value] of Object.entries(isObject(labels) ? labels : {})) {
+    if (!qualifiedName(key)) faults.invalid('', key, NAME_PART_RULE);
     const text = String(value);
-    if (text !== '' && (!QUALIFIED.test(text) || text.length > 63)) {
-      causes.push(
-        fieldInvalid(
-          field,
-          text,
-          `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
-        ),
-      );
-    }
+    if (text !== '' && (!QUALIFIED.test(text) || text.length > 63))
+      faults.invalid('', text, LABEL_VALUE_RULE);
   }
-  return causes;
 }
 
-function validateAnnotations(metadata: Metadata): Cause[] {
-  const causes: Cause[] = [];
-  let size = 0;
-  for (const [key, value] of Object.entries(metadata.annotations ?? {})) {
-    size += key.length + value.length;
-    if (!qualifiedName(key.toLowerCase()))
-      causes.push(fieldInvalid('metadata.annotations', key, NAME_PART_RULE));
-  }
-  if (size > 262_144) {
-    causes.push({
-      reason: 'FieldValueTooLong',
-      field: 'metadata.annotations',
-      message: 'Too long: may not be more than 262144 bytes',
-    });
-  }
-  return causes;
+function annotationFaults(faults: Faults, { annotations = {} }: Metadata): void {
+  const size = Object.entries(annotations).reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  for (const key of Object.keys(annotations))
+    if (!qualifiedName(key.toLowerCase())) faults.invalid('annotations', key, NAME_PART_RULE);
+  if (size > MAX_ANNOTATIONS) faults.tooLong('annotations', MAX_ANNOTATIONS);
 }
 
-function validateOwners(metadata: Metadata): Cause[] {
-  const causes: Cause[] = [];
+function ownerFaults(faults: Faults, metadata: Metadata): void {
   const owners = objectsAt(metadata, 'ownerReferences');
-  for (const owner of owners) {
+  for (const owner of owners)
     for (const key of ['apiVersion', 'kind', 'name', 'uid']) {
       const why = key === 'apiVersion' ? 'version must not be empty' : 'must not be empty';
-      if (stringAt(owner, key) === '') causes.push(fieldInvalid(`metadata.ownerReferences.${key}`, '', why));
+      if (stringAt(owner, key) === '') faults.invalid(`ownerReferences.${key}`, '', why);
     }
-  }
-  const controllers = owners.filter((owner) => owner.controller === true);
-  if (controllers.length > 1) {
-    const kinds = controllers
-      .map((owner) => `${stringAt(owner, 'kind')}/${stringAt(owner, 'name')}`)
-      .join(' and ');
-    causes.push({
-      reason: 'FieldValueInvalid',
-      field: 'metadata.ownerReferences',
-      message: `Invalid value: ${JSON.stringify(arrayAt(metadata, 'ownerReferences'))}: Only one reference can have Controller set to true. Found "true" in references for ${kinds}`,
-    });
-  }
-  return causes;
-}
-
-/** An Invalid cause. */
-export function fieldInvalid(field: string, value: Json, why: string): Cause {
-  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${JSON.stringify(value)}: ${why}` };
-}
-
-/** A Required cause. */
-export function fieldRequired(field: string, why = ''): Cause {
-  return {
-    reason: 'FieldValueRequired',
-    field,
-    message: why === '' ? 'Required value' : `Required value: ${why}`,
-  };
+  const kinds = owners
+    .filter(({ controller }) => controller === true)
+    .map((owner) => `${stringAt(owner, 'kind')}/${stringAt(owner, 'name')}`);
+  if (kinds.length < 2) return;
+  const why = `Only one reference can have Controller set to true. Found "true" in references for ${kinds.join(' and ')}`;
+  faults.invalid('ownerReferences', owners, why);
 }
 
 /** A copy of metadata parts for partial objects. */

@@ -1,8 +1,9 @@
 import { type ApiObject, groupVersion } from './api-object.ts';
 import type { CelRules } from './cel/rules.ts';
+import type { Faults } from './faults.ts';
 import type { JsonObject } from './json.ts';
 import type { TypeNode } from './schema/type-node.ts';
-import type { Cause, ErrorSubject } from './status-error.ts';
+import type { ErrorSubject } from './status-error.ts';
 import type { Store } from './store.ts';
 
 /** What a write is about: passed to the hooks of a resource. */
@@ -27,7 +28,7 @@ export interface Behaviour {
   /** Sets what the server decides (allocated addresses, phases). `old` is absent on create. */
   prepare?(object: ApiObject, old: ApiObject | undefined, context: WriteContext): void;
   /** Finds what is wrong. */
-  validate?(object: ApiObject, old: ApiObject | undefined, context: WriteContext): Cause[];
+  validate?(faults: Faults, object: ApiObject, old: ApiObject | undefined, context: WriteContext): void;
   /** Finalizers that a deletion adds, for what must go before the object. */
   deletionFinalizers?(object: ApiObject, store: Store): string[];
   /** Changes an object that was marked for deletion. `before` is as it was. */

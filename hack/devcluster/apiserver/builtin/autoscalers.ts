@@ -1,4 +1,5 @@
 import { parseQuantity } from '../../../../operator/values/quantity.ts';
+import type { Faults } from '../faults.ts';
 import {
   ensureObject,
   isObject,
@@ -9,9 +10,7 @@ import {
   setDefault,
   stringAt,
 } from '../json.ts';
-import { fieldInvalid, fieldRequired } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import type { Cause } from '../status-error.ts';
 
 const MAX_WINDOW_SECONDS = 3600;
 const MAX_PERIOD_SECONDS = 1800;
@@ -36,21 +35,17 @@ export const AUTOSCALERS: Behaviour = {
     setDefault(status, 'desiredReplicas', 0);
     if (status.currentMetrics === undefined) status.currentMetrics = null;
   },
-  validate(object) {
-    const causes: Cause[] = [];
+  validate(faults, object) {
+    const spec = faults.at('spec');
     const min = numberAt(object, 'spec', 'minReplicas') ?? 1;
     const max = numberAt(object, 'spec', 'maxReplicas') ?? 0;
-    if (min < 1) causes.push(fieldInvalid('spec.minReplicas', min, 'must be greater than or equal to 1'));
-    if (max < 1) causes.push(fieldRequired('spec.maxReplicas', 'must be set and greater than 0'));
-    if (max < min)
-      causes.push(fieldInvalid('spec.maxReplicas', max, 'must be greater than or equal to `minReplicas`'));
-    causes.push(...targetFaults(objectAt(object, 'spec', 'scaleTargetRef')));
-    objectsAt(object, 'spec', 'metrics').forEach((metric, index) => {
-      causes.push(...metricFaults(metric, `spec.metrics[${index}]`));
-    });
+    if (min < 1) spec.invalid('minReplicas', min, 'must be greater than or equal to 1');
+    if (max < 1) spec.required('maxReplicas', 'must be set and greater than 0');
+    if (max < min) spec.invalid('maxReplicas', max, 'must be greater than or equal to `minReplicas`');
+    targetFaults(spec.at('scaleTargetRef'), objectAt(object, 'spec', 'scaleTargetRef'));
+    spec.each('metrics', objectsAt(object, 'spec', 'metrics'), metricFaults);
     for (const way of ['scaleUp', 'scaleDown'])
-      causes.push(...behaviourFaults(objectAt(object, 'spec', 'behavior', way), `spec.behavior.${way}`));
-    return causes;
+      behaviourFaults(spec.at('behavior', way), objectAt(object, 'spec', 'behavior', way));
   },
 };
 
@@ -68,19 +63,16 @@ function defaultScalingBehavior(behavior: JsonObject): void {
 }
 
 /** As validateCrossVersionObjectReference of Kubernetes. */
-function targetFaults(target: JsonObject): Cause[] {
-  const causes: Cause[] = [];
+function targetFaults(faults: Faults, target: JsonObject): void {
   for (const key of ['kind', 'name']) {
-    const field = `spec.scaleTargetRef.${key}`;
     const text = stringAt(target, key);
-    if (text === '') causes.push(fieldRequired(field));
-    else if (text.includes('/')) causes.push(fieldInvalid(field, text, "may not contain '/'"));
+    if (text === '') faults.required(key);
+    else if (text.includes('/')) faults.invalid(key, text, "may not contain '/'");
   }
   const version = stringAt(target, 'apiVersion');
   const core = version === 'v1' && target.kind === 'ReplicationController';
   if (!core && !version.includes('/'))
-    causes.push(fieldInvalid('spec.scaleTargetRef.apiVersion', version, 'apiVersion must specify API group'));
-  return causes;
+    faults.invalid('apiVersion', version, 'apiVersion must specify API group');
 }
 
 /** Which field of a metric belongs to its type. */
@@ -93,65 +85,65 @@ const SOURCES: Readonly<Record<string, string>> = {
 };
 
 /** As validateMetricSpec of Kubernetes. */
-function metricFaults(metric: JsonObject, path: string): Cause[] {
+function metricFaults(faults: Faults, metric: JsonObject): void {
   const key = SOURCES[stringAt(metric, 'type')];
-  if (key === undefined) return [fieldRequired(`${path}.type`, 'must specify a metric source type')];
+  if (key === undefined) {
+    faults.required('type', 'must specify a metric source type');
+    return;
+  }
   const source = metric[key];
-  const at = `${path}.${key}`;
-  if (!isObject(source)) return [fieldRequired(at, 'must populate information for the given metric source')];
-  const target = objectAt(source, 'target');
-  const causes: Cause[] = [];
+  if (!isObject(source)) {
+    faults.required(key, 'must populate information for the given metric source');
+    return;
+  }
   const plain = key === 'resource' || key === 'containerResource';
   if (!plain && stringAt(source, 'metric', 'name') === '')
-    causes.push(fieldRequired(`${at}.metric.name`, 'must specify a metric name'));
+    faults.required(`${key}.metric.name`, 'must specify a metric name');
   if (plain && stringAt(source, 'name') === '')
-    causes.push(fieldRequired(`${at}.name`, 'must specify a resource name'));
+    faults.required(`${key}.name`, 'must specify a resource name');
+  targetValueFaults(faults.at(key, 'target'), objectAt(source, 'target'), key);
+}
+
+/** The values that a metric's target must have one of, and what is said when it has none; the last is named. */
+const TARGETS: Readonly<Record<string, readonly [why: string, ...values: string[]]>> = {
+  pods: ['must specify a positive target averageValue', 'averageValue'],
+  object: ['must set either a target value for metric or a per-pod target', 'value', 'averageValue'],
+  external: ['must set either a target value for metric or a per-pod target', 'value', 'averageValue'],
+  resource: [
+    'must set either a target raw value or a target utilization',
+    'averageValue',
+    'averageUtilization',
+  ],
+};
+
+function targetValueFaults(faults: Faults, target: JsonObject, key: string): void {
   for (const value of ['value', 'averageValue']) {
     const quantity = parseQuantity(stringAt(target, value));
-    if (quantity && quantity.nano <= 0)
-      causes.push(fieldInvalid(`${at}.target.${value}`, target[value] ?? null, 'must be positive'));
+    if (quantity && quantity.nano <= 0) faults.invalid(value, target[value], 'must be positive');
   }
   const utilization = numberAt(target, 'averageUtilization');
   if (utilization !== undefined && utilization < 1)
-    causes.push(fieldInvalid(`${at}.target.averageUtilization`, utilization, 'must be greater than 0'));
-  return [...causes, ...missingTarget(key, target, `${at}.target`)];
-}
-
-function missingTarget(key: string, target: JsonObject, at: string): Cause[] {
-  const has = (...fields: string[]): boolean => fields.some((field) => target[field] !== undefined);
-  if (key === 'pods')
-    return has('averageValue')
-      ? []
-      : [fieldRequired(`${at}.averageValue`, 'must specify a positive target averageValue')];
-  if (key === 'external' || key === 'object') {
-    if (has('value', 'averageValue')) return [];
-    return [
-      fieldRequired(`${at}.averageValue`, 'must set either a target value for metric or a per-pod target'),
-    ];
-  }
-  if (has('averageUtilization', 'averageValue')) return [];
-  return [
-    fieldRequired(`${at}.averageUtilization`, 'must set either a target raw value or a target utilization'),
-  ];
+    faults.invalid('averageUtilization', utilization, 'must be greater than 0');
+  const [why, ...values] = TARGETS[key === 'containerResource' ? 'resource' : key] ?? [''];
+  if (values.every((value) => target[value] === undefined)) faults.required(values.at(-1) ?? '', why);
 }
 
 /** As validateScalingRules of Kubernetes. */
-function behaviourFaults(rules: JsonObject, path: string): Cause[] {
-  const causes: Cause[] = [];
-  const window = numberAt(rules, 'stabilizationWindowSeconds');
-  const at = `${path}.stabilizationWindowSeconds`;
-  if (window !== undefined && window < 0)
-    causes.push(fieldInvalid(at, window, 'must be greater than or equal to zero'));
-  if (window !== undefined && window > MAX_WINDOW_SECONDS)
-    causes.push(fieldInvalid(at, window, `must be less than or equal to ${MAX_WINDOW_SECONDS}`));
-  objectsAt(rules, 'policies').forEach((policy, index) => {
-    for (const field of ['value', 'periodSeconds']) {
-      const number = numberAt(policy, field) ?? 0;
-      const here = `${path}.policies[${index}].${field}`;
-      if (number <= 0) causes.push(fieldInvalid(here, number, 'must be greater than zero'));
-      else if (field === 'periodSeconds' && number > MAX_PERIOD_SECONDS)
-        causes.push(fieldInvalid(here, number, `must be less than or equal to ${MAX_PERIOD_SECONDS}`));
-    }
+function behaviourFaults(faults: Faults, rules: JsonObject): void {
+  const window = numberAt(rules, 'stabilizationWindowSeconds') ?? 0;
+  if (window < 0)
+    faults.invalid('stabilizationWindowSeconds', window, 'must be greater than or equal to zero');
+  if (window > MAX_WINDOW_SECONDS)
+    faults.invalid(
+      'stabilizationWindowSeconds',
+      window,
+      `must be less than or equal to ${MAX_WINDOW_SECONDS}`,
+    );
+  faults.each('policies', objectsAt(rules, 'policies'), (at, policy) => {
+    const { value = 0, periodSeconds = 0 } = policy;
+    if (Number(value) <= 0) at.invalid('value', value, 'must be greater than zero');
+    if (Number(periodSeconds) <= 0) at.invalid('periodSeconds', periodSeconds, 'must be greater than zero');
+    if (Number(periodSeconds) > MAX_PERIOD_SECONDS)
+      at.invalid('periodSeconds', periodSeconds, `must be less than or equal to ${MAX_PERIOD_SECONDS}`);
   });
-  return causes;
 }

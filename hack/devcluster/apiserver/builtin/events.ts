@@ -1,8 +1,7 @@
 import type { ApiObject } from '../api-object.ts';
-import { equal, type Json, numberAt, setDefault, stringAt } from '../json.ts';
-import { fieldInvalid, fieldRequired } from '../object-meta.ts';
+import type { Faults } from '../faults.ts';
+import { equal, setDefault, stringAt } from '../json.ts';
 import type { Behaviour } from '../resource.ts';
-import type { Cause } from '../status-error.ts';
 
 const MAX_FIELD = 128;
 const MAX_NOTE = 1024;
@@ -37,62 +36,51 @@ export const EVENTS: Behaviour = {
     if (core) setDefault(object, 'reportingComponent', '');
     if (core) setDefault(object, 'reportingInstance', '');
   },
-  validate(object, old) {
+  validate(faults, object, old) {
     const core = object.apiVersion === 'v1';
-    if (old) return core ? commonFaults(object) : changedFaults(object, old);
-    return core ? commonFaults(object) : [...commonFaults(object), ...newFaults(object)];
+    if (old && !core) changeFaults(faults, object, old);
+    else commonFaults(faults, object, core);
+    if (!old && !core) newFaults(faults, object);
   },
 };
 
 /** legacyValidateEvent of Kubernetes. */
-function commonFaults(object: ApiObject): Cause[] {
-  const core = object.apiVersion === 'v1';
+function commonFaults(faults: Faults, object: ApiObject, core: boolean): void {
   const namespace = stringAt(object, core ? 'involvedObject' : 'regarding', 'namespace');
   const own = object.metadata.namespace ?? '';
   const timed = object.eventTime !== null && object.eventTime !== undefined;
   const anywhere = own === 'default' || (timed && own === 'kube-system');
-  const causes: Cause[] = [];
   if (namespace === '' ? !anywhere : namespace !== own)
-    causes.push(fieldInvalid('involvedObject.namespace', namespace, 'does not match event.namespace'));
-  if (!timed) return causes;
-  const required: [name: string, field: string][] = [
-    [core ? 'reportingComponent' : 'reportingController', 'reportingController'],
-    ['reportingInstance', 'reportingInstance'],
-    ['action', 'action'],
-    ['reason', 'reason'],
-  ];
-  for (const [name, field] of required) {
-    const { length } = stringAt(object, name);
-    if (length === 0) causes.push(fieldRequired(field));
-    else if (length > MAX_FIELD)
-      causes.push(fieldInvalid(field, '', `can have at most ${MAX_FIELD} characters`));
+    faults.invalid('involvedObject.namespace', namespace, 'does not match event.namespace');
+  if (!timed) return;
+  const reporting = core ? 'reportingComponent' : 'reportingController';
+  for (const field of ['reportingController', 'reportingInstance', 'action', 'reason']) {
+    const { length } = stringAt(object, field === 'reportingController' ? reporting : field);
+    if (length === 0) faults.required(field);
+    else if (length > MAX_FIELD) faults.invalid(field, '', `can have at most ${MAX_FIELD} characters`);
   }
   if (stringAt(object, core ? 'message' : 'note').length > MAX_NOTE)
-    causes.push(fieldInvalid('message', '', `can have at most ${MAX_NOTE} characters`));
-  return causes;
+    faults.invalid('message', '', `can have at most ${MAX_NOTE} characters`);
 }
 
 /** ValidateEventCreate for requests of events.k8s.io/v1. */
-function newFaults(object: ApiObject): Cause[] {
-  const causes: Cause[] = [];
-  if (object.eventTime === null || object.eventTime === undefined) causes.push(fieldRequired('eventTime'));
-  const type = stringAt(object, 'type');
+function newFaults(faults: Faults, object: ApiObject): void {
+  const { eventTime = null, type = '', deprecatedCount = 0, deprecatedSource = {} } = object;
+  if (eventTime === null) faults.required('eventTime');
   if (type !== 'Normal' && type !== 'Warning')
-    causes.push(fieldInvalid('type', '', `has invalid value: ${type}`));
+    faults.invalid('type', '', `has invalid value: ${String(type)}`);
   const unset: [field: string, set: boolean][] = [
     ['firstTimestamp', stringAt(object, 'deprecatedFirstTimestamp') !== ''],
     ['lastTimestamp', stringAt(object, 'deprecatedLastTimestamp') !== ''],
-    ['count', (numberAt(object, 'deprecatedCount') ?? 0) !== 0],
-    ['source', ['component', 'host'].some((key) => stringAt(object, 'deprecatedSource', key) !== '')],
+    ['count', deprecatedCount !== 0],
+    ['source', ['component', 'host'].some((key) => stringAt(deprecatedSource, key) !== '')],
   ];
-  for (const [field, set] of unset) if (set) causes.push(fieldInvalid(field, '', 'needs to be unset'));
-  return causes;
+  for (const [field, set] of unset) if (set) faults.invalid(field, '', 'needs to be unset');
 }
 
 /** ValidateEventUpdate for requests of events.k8s.io/v1: only the series changes. */
-function changedFaults(object: ApiObject, old: ApiObject): Cause[] {
-  const at = (event: ApiObject, name: string): Json => event[name] ?? null;
-  return FIELDS.filter(([, name]) => !equal(at(old, name), at(object, name))).map(([field, name]) =>
-    fieldInvalid(field, at(object, name), 'field is immutable'),
-  );
+function changeFaults(faults: Faults, object: ApiObject, old: ApiObject): void {
+  for (const [field, name] of FIELDS)
+    if (!equal(old[name] ?? null, object[name] ?? null))
+      faults.invalid(field, object[name], 'field is immutable');
 }

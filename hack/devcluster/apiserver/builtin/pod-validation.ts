@@ -1,129 +1,73 @@
 import { formatQuantity, parseQuantity } from '../../../../operator/values/quantity.ts';
+import type { Faults } from '../faults.ts';
 import { isObject, type Json, type JsonObject, numberAt, objectAt, objectsAt, stringAt } from '../json.ts';
-import { fieldInvalid, fieldRequired } from '../object-meta.ts';
-import type { Cause } from '../status-error.ts';
+import { checkFormat } from '../schema/formats.ts';
 
-const PORT_RULE = 'must be between 1 and 65535, inclusive';
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const LABEL_RULE = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'";
 const ONE = 1_000_000_000n;
 const FRACTIONAL = new Set(['cpu', 'memory', 'ephemeral-storage', 'storage']);
 
-/** Finds what is wrong in a PodSpec; `path` is where it is, such as `spec.template.spec`. */
-export function validatePodSpec(spec: JsonObject, path: string): Cause[] {
-  const causes: Cause[] = [];
-  const containers = objectsAt(spec, 'containers');
-  if (containers.length === 0) causes.push(fieldRequired(`${path}.containers`));
+/** Finds what is wrong in a PodSpec. */
+export function podSpecFaults(faults: Faults, spec: JsonObject): void {
+  if (objectsAt(spec, 'containers').length === 0) faults.required('containers');
   const volumes = new Set(objectsAt(spec, 'volumes').map((volume) => stringAt(volume, 'name')));
   for (const list of ['containers', 'initContainers']) {
     const names = new Set<string>();
-    objectsAt(spec, list).forEach((container, index) => {
-      const at = `${path}.${list}[${index}]`;
-      validateContainer(container, at, volumes, causes);
+    faults.each(list, objectsAt(spec, list), (at, container) => {
       const name = stringAt(container, 'name');
-      if (names.has(name))
-        causes.push({
-          reason: 'FieldValueDuplicate',
-          field: `${at}.name`,
-          message: `Duplicate value: ${JSON.stringify(name)}`,
-        });
+      containerFaults(at, container, volumes);
+      if (names.has(name)) at.duplicate('name', name);
       names.add(name);
     });
   }
-  const grace = numberAt(spec, 'terminationGracePeriodSeconds');
-  if (grace !== undefined && grace < 0)
-    causes.push(
-      fieldInvalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than or equal to 0'),
-    );
-  return causes;
+  const grace = numberAt(spec, 'terminationGracePeriodSeconds') ?? 0;
+  if (grace < 0) faults.invalid('terminationGracePeriodSeconds', grace, 'must be greater than or equal to 0');
 }
 
-function validateContainer(container: JsonObject, at: string, volumes: Set<string>, causes: Cause[]): void {
+function containerFaults(faults: Faults, container: JsonObject, volumes: ReadonlySet<string>): void {
   const name = stringAt(container, 'name');
-  if (name === '') causes.push(fieldRequired(`${at}.name`));
-  else if (!DNS_LABEL.test(name) || name.length > 63) {
-    causes.push(
-      fieldInvalid(
-        `${at}.name`,
-        name,
-        `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'`,
-      ),
-    );
-  }
-  if (stringAt(container, 'image') === '') causes.push(fieldRequired(`${at}.image`));
-  objectsAt(container, 'ports').forEach((port, index) => {
-    const number = numberAt(port, 'containerPort');
-    const field = `${at}.ports[${index}].containerPort`;
-    if (number === undefined || number === 0) causes.push(fieldRequired(field));
-    else if (number < 1 || number > 65535) causes.push(fieldInvalid(field, number, PORT_RULE));
+  if (!checkFormat('k8s-short-name', name)) faults.wrong('name', name, LABEL_RULE);
+  if (stringAt(container, 'image') === '') faults.required('image');
+  faults.each('ports', objectsAt(container, 'ports'), (at, { containerPort: port = 0 }) => {
+    if (port === 0) at.required('containerPort');
+    else if (Number(port) < 1 || Number(port) > 65535)
+      at.invalid('containerPort', port, 'must be between 1 and 65535, inclusive');
   });
-  objectsAt(container, 'env').forEach((variable, index) => {
-    if (stringAt(variable, 'name') === '') causes.push(fieldRequired(`${at}.env[${index}].name`));
-    if (stringAt(variable, 'value') !== '' && isObject(variable.valueFrom)) {
-      causes.push(
-        fieldInvalid(`${at}.env[${index}].valueFrom`, '', 'may not be specified when `value` is not empty'),
-      );
-    }
+  faults.each('env', objectsAt(container, 'env'), (at, variable) => {
+    if (stringAt(variable, 'name') === '') at.required('name');
+    if (stringAt(variable, 'value') !== '' && isObject(variable.valueFrom))
+      at.invalid('valueFrom', '', 'may not be specified when `value` is not empty');
   });
-  objectsAt(container, 'volumeMounts').forEach((mount, index) => {
+  faults.each('volumeMounts', objectsAt(container, 'volumeMounts'), (at, mount) => {
     const volume = stringAt(mount, 'name');
-    if (!volumes.has(volume))
-      causes.push({
-        reason: 'FieldValueNotFound',
-        field: `${at}.volumeMounts[${index}].name`,
-        message: `Not found: ${JSON.stringify(volume)}`,
-      });
-    if (stringAt(mount, 'mountPath') === '')
-      causes.push(fieldRequired(`${at}.volumeMounts[${index}].mountPath`));
+    if (!volumes.has(volume)) at.notFound('name', volume);
+    if (stringAt(mount, 'mountPath') === '') at.required('mountPath');
   });
-  validateResources(objectAt(container, 'resources'), `${at}.resources`, causes);
+  resourceFaults(faults.at('resources'), objectAt(container, 'resources'));
 }
 
-function validateResources(resources: JsonObject, at: string, causes: Cause[]): void {
+function resourceFaults(faults: Faults, resources: JsonObject): void {
   const limits = objectAt(resources, 'limits');
-  const requests = objectAt(resources, 'requests');
-  for (const [key, list] of [
-    ['limits', limits],
-    ['requests', requests],
-  ] as const) {
-    for (const [name, value] of Object.entries(list))
-      validateAmount(name, value, `${at}.${key}[${name}]`, causes);
-  }
-  for (const [name, value] of Object.entries(requests)) {
+  for (const key of ['limits', 'requests'])
+    for (const [name, value] of Object.entries(objectAt(resources, key)))
+      amountFaults(faults, `${key}[${name}]`, name, value);
+  for (const [name, value] of Object.entries(objectAt(resources, 'requests'))) {
     const limit = limits[name];
-    const [asked, most] = [
-      parseQuantity(String(value)),
-      limit === undefined ? undefined : parseQuantity(String(limit)),
-    ];
-    const extended = isExtended(name);
-    if (extended && most === undefined)
-      causes.push(fieldRequired(`${at}.limits`, 'Limit must be set for non overcommitable resources'));
+    const asked = parseQuantity(String(value));
+    const most = limit === undefined ? undefined : parseQuantity(String(limit));
+    const extended = name.includes('/') && !name.startsWith('kubernetes.io/');
+    if (extended && !most) faults.required('limits', 'Limit must be set for non overcommitable resources');
     if (!asked || !most) continue;
-    if (extended && asked.nano !== most.nano) {
-      causes.push(
-        fieldInvalid(`${at}.requests`, value, `must be equal to ${name} limit of ${String(limit)}`),
-      );
-    } else if (asked.nano > most.nano) {
-      causes.push(
-        fieldInvalid(
-          `${at}.requests`,
-          value,
-          `must be less than or equal to ${name} limit of ${String(limit)}`,
-        ),
-      );
-    }
+    const rule = extended ? 'equal to' : 'less than or equal to';
+    if (asked.nano > most.nano || (extended && asked.nano < most.nano))
+      faults.invalid('requests', value, `must be ${rule} ${name} limit of ${String(limit)}`);
   }
 }
 
-function isExtended(name: string): boolean {
-  return name.includes('/') && !name.startsWith('kubernetes.io/');
-}
-
-function validateAmount(name: string, value: Json, field: string, causes: Cause[]): void {
+function amountFaults(faults: Faults, key: string, name: string, value: Json): void {
   const quantity = parseQuantity(String(value));
   if (!quantity) return;
-  if (quantity.nano < 0n)
-    causes.push(fieldInvalid(field, formatQuantity(quantity), 'must be greater than or equal to 0'));
-  if (!FRACTIONAL.has(name) && !name.startsWith('hugepages-') && quantity.nano % ONE !== 0n) {
-    causes.push(fieldInvalid(field, formatQuantity(quantity), 'must be an integer'));
-  }
+  if (quantity.nano < 0n) faults.invalid(key, formatQuantity(quantity), 'must be greater than or equal to 0');
+  if (!FRACTIONAL.has(name) && !name.startsWith('hugepages-') && quantity.nano % ONE !== 0n)
+    faults.invalid(key, formatQuantity(quantity), 'must be an integer');
 }

@@ -10,11 +10,10 @@ import {
   setDefault,
   stringAt,
 } from '../json.ts';
-import { fieldInvalid, generateName } from '../object-meta.ts';
+import { generateName } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import type { Cause } from '../status-error.ts';
 import { admitPodSpec, defaultNewPod, defaultPodSpec, qosClass } from './pod-defaults.ts';
-import { validatePodSpec } from './pod-validation.ts';
+import { podSpecFaults } from './pod-validation.ts';
 
 /** Pod fields that an update of the pod itself may change, besides the images of containers. */
 const MUTABLE = new Set([
@@ -26,6 +25,8 @@ const MUTABLE = new Set([
   'ephemeralContainers',
 ]);
 
+const UPDATE_RULE =
+  'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 const CONTAINERS = new Set(['containers', 'initContainers']);
 
 function withoutImages(containers: Json | undefined): Json[] {
@@ -59,28 +60,24 @@ export const PODS: Behaviour = {
     }
     admitPodSpec(spec, generateName(''));
   },
-  validate(object, old, context) {
+  validate(faults, object, old, context) {
     const spec = objectAt(object, 'spec');
-    if (!old) return [...validatePodSpec(spec, 'spec'), ...gateFaults(spec)];
-    if (context.subresource !== '') return [];
-    const before = objectAt(old, 'spec');
-    const fixed = (value: typeof spec): typeof spec =>
-      Object.fromEntries(
-        Object.entries(value)
-          .filter(([key]) => !MUTABLE.has(key))
-          .map(([key, part]) => [key, CONTAINERS.has(key) ? withoutImages(part) : part]),
-      );
-    if (equal(fixed(spec), fixed(before))) return [];
-    return [
-      {
-        ...fieldInvalid('spec', '', ''),
-        reason: 'FieldValueForbidden',
-        message:
-          'Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
-      },
-    ];
+    if (!old) {
+      podSpecFaults(faults.at('spec'), spec);
+      if (objectsAt(spec, 'schedulingGates').length > 0 && stringAt(spec, 'nodeName') !== '')
+        faults.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
+    } else if (context.subresource === '' && !equal(fixedParts(spec), fixedParts(objectAt(old, 'spec'))))
+      faults.forbidden('spec', UPDATE_RULE);
   },
 };
+
+/** What of a spec an update must leave as it is. */
+function fixedParts(spec: JsonObject): JsonObject {
+  const kept = Object.entries(spec).filter(([key]) => !MUTABLE.has(key));
+  return Object.fromEntries(
+    kept.map(([key, part]) => [key, CONTAINERS.has(key) ? withoutImages(part) : part]),
+  );
+}
 
 function gated(now: Date): JsonObject {
   return {
@@ -91,12 +88,6 @@ function gated(now: Date): JsonObject {
     reason: 'SchedulingGated',
     message: 'Scheduling is blocked due to non-empty scheduling gates',
   };
-}
-
-function gateFaults(spec: JsonObject): Cause[] {
-  if (objectsAt(spec, 'schedulingGates').length === 0 || stringAt(spec, 'nodeName') === '') return [];
-  const message = 'Forbidden: cannot be set until all schedulingGates have been cleared';
-  return [{ reason: 'FieldValueForbidden', field: 'spec.nodeName', message }];
 }
 
 /** Nodes. */

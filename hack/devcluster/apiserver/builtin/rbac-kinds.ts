@@ -1,36 +1,29 @@
 import { ensureObject, equal, objectsAt, setDefault, stringAt, stringsAt } from '../json.ts';
-import { fieldInvalid, fieldRequired } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import type { Cause } from '../status-error.ts';
 
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
 
 /** Roles and ClusterRoles: as ValidatePolicyRule of Kubernetes. */
 export const ROLES: Behaviour = {
-  validate(object) {
-    const causes: Cause[] = [];
-    objectsAt(object, 'rules').forEach((rule, index) => {
-      const at = `rules[${index}]`;
-      const count = (field: string): number => stringsAt(rule, field).length;
-      if (count('verbs') === 0)
-        causes.push(fieldRequired(`${at}.verbs`, 'verbs must contain at least one value'));
+  validate(faults, object) {
+    faults.each('rules', objectsAt(object, 'rules'), (at, rule) => {
+      const count = (...fields: string[]): number => fields.flatMap((field) => stringsAt(rule, field)).length;
       const urls = stringsAt(rule, 'nonResourceURLs');
-      if (urls.length > 0) {
-        const field = `${at}.nonResourceURLs`;
-        if (object.kind === 'Role')
-          causes.push(fieldInvalid(field, urls, 'namespaced rules cannot apply to non-resource URLs'));
-        if (count('apiGroups') + count('resources') + count('resourceNames') > 0)
-          causes.push(
-            fieldInvalid(field, urls, 'rules cannot apply to both regular resources and non-resource URLs'),
-          );
+      if (count('verbs') === 0) at.required('verbs', 'verbs must contain at least one value');
+      if (urls.length === 0) {
+        if (count('apiGroups') === 0)
+          at.required('apiGroups', 'resource rules must supply at least one api group');
+        if (count('resources') === 0)
+          at.required('resources', 'resource rules must supply at least one resource');
         return;
       }
-      if (count('apiGroups') === 0)
-        causes.push(fieldRequired(`${at}.apiGroups`, 'resource rules must supply at least one api group'));
-      if (count('resources') === 0)
-        causes.push(fieldRequired(`${at}.resources`, 'resource rules must supply at least one resource'));
+      if (object.kind === 'Role')
+        at.invalid('nonResourceURLs', urls, 'namespaced rules cannot apply to non-resource URLs');
+      if (count('apiGroups', 'resources', 'resourceNames') > 0) {
+        const why = 'rules cannot apply to both regular resources and non-resource URLs';
+        at.invalid('nonResourceURLs', urls, why);
+      }
     });
-    return causes;
   },
 };
 
@@ -43,18 +36,12 @@ export const ROLE_BINDINGS: Behaviour = {
       if (subject.kind === 'User' || subject.kind === 'Group') setDefault(subject, 'apiGroup', RBAC_GROUP);
     }
   },
-  validate(object, old) {
-    const causes: Cause[] = [];
+  validate(faults, object, old) {
     if (old && !equal(old.roleRef, object.roleRef))
-      causes.push(fieldInvalid('roleRef', object.roleRef ?? null, 'cannot change roleRef'));
-    objectsAt(object, 'subjects').forEach((subject, index) => {
-      if (
-        object.kind === 'ClusterRoleBinding' &&
-        subject.kind === 'ServiceAccount' &&
-        stringAt(subject, 'namespace') === ''
-      )
-        causes.push(fieldRequired(`subjects[${index}].namespace`));
+      faults.invalid('roleRef', object.roleRef, 'cannot change roleRef');
+    faults.each('subjects', objectsAt(object, 'subjects'), (at, { kind, namespace = '' }) => {
+      if (object.kind === 'ClusterRoleBinding' && kind === 'ServiceAccount' && namespace === '')
+        at.required('namespace');
     });
-    return causes;
   },
 };

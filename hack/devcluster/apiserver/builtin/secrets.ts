@@ -1,9 +1,8 @@
 import type { ApiObject } from '../api-object.ts';
+import type { Faults } from '../faults.ts';
 import { ensureObject, isObject, objectAt, setDefault, stringAt } from '../json.ts';
-import { fieldInvalid, fieldRequired } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import type { Cause } from '../status-error.ts';
-import { validateData } from './simple-kinds.ts';
+import { dataFaults } from './simple-kinds.ts';
 
 /** Keys that Secrets of a type must have; of `basic-auth` one of them is enough. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -25,28 +24,24 @@ export const SECRETS: Behaviour = {
       data[key] = Buffer.from(String(value)).toString('base64');
     delete object.stringData;
   },
-  validate(object, old) {
-    const causes = validateData(object, old);
-    if (old && old.type !== object.type)
-      causes.push(fieldInvalid('type', object.type ?? '', 'field is immutable'));
-    return [...causes, ...typeFaults(object)];
+  validate(faults, object, old) {
+    dataFaults(faults, object, old);
+    if (old && old.type !== object.type) faults.invalid('type', object.type ?? '', 'field is immutable');
+    typeFaults(faults, object);
   },
 };
 
-function typeFaults(object: ApiObject): Cause[] {
+function typeFaults(faults: Faults, object: ApiObject): void {
   const type = stringAt(object, 'type');
   const keys = KEYS[type] ?? [];
   const data = objectAt(object, 'data');
   const missing = keys.filter((key) => data[key] === undefined);
-  if (type === 'kubernetes.io/basic-auth' && missing.length < keys.length) return [];
-  const causes = missing.map((key) => fieldRequired(`data[${key}]`));
-  if (!type.startsWith('kubernetes.io/docker')) return causes;
-  for (const key of keys) {
-    if (data[key] === undefined || isJson(Buffer.from(stringAt(data, key), 'base64').toString('utf8')))
-      continue;
-    causes.push(fieldInvalid(`data[${key}]`, '<secret contents redacted>', 'unexpected end of JSON input'));
-  }
-  return causes;
+  if (type === 'kubernetes.io/basic-auth' && missing.length < keys.length) return;
+  for (const key of missing) faults.required(`data[${key}]`);
+  if (!type.startsWith('kubernetes.io/docker')) return;
+  for (const key of keys)
+    if (data[key] !== undefined && !isJson(Buffer.from(stringAt(data, key), 'base64').toString('utf8')))
+      faults.invalid(`data[${key}]`, '<secret contents redacted>', 'unexpected end of JSON input');
 }
 
 function isJson(text: string): boolean {

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { ApiObject } from '../api-object.ts';
+import type { Faults } from '../faults.ts';
 import {
   ensureObject,
   type JsonObject,
@@ -11,9 +12,7 @@ import {
   stringAt,
   stringsAt,
 } from '../json.ts';
-import { fieldInvalid, fieldRequired } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import type { Cause } from '../status-error.ts';
 
 const FIRST_NODE_PORT = 30_000;
 const NODE_PORTS = 2768;
@@ -35,7 +34,7 @@ export function servicesBehaviour(range: AddressRange): Behaviour {
       setDefault(spec, 'ipFamilyPolicy', 'SingleStack');
       allocateNodePorts(spec);
     },
-    validate: validateService,
+    validate: (faults, object, old) => serviceFaults(faults.at('spec'), object, old),
     deleted(object) {
       range.release(stringAt(object, 'spec', 'clusterIP'));
     },
@@ -80,40 +79,27 @@ function allocateNodePorts(spec: JsonObject): void {
     setDefault(port, 'nodePort', FIRST_NODE_PORT + randomInt(NODE_PORTS));
 }
 
-function validateService(object: ApiObject, old: ApiObject | undefined): Cause[] {
+function serviceFaults(faults: Faults, object: ApiObject, old: ApiObject | undefined): void {
   const spec = objectAt(object, 'spec');
-  const causes: Cause[] = [];
   const address = stringAt(spec, 'clusterIP');
   if (address !== '' && address !== 'None' && isIP(address) === 0) {
     const why = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
-    return [fieldInvalid('spec.clusterIPs[0]', address, why)];
+    faults.invalid('clusterIPs[0]', address, why);
+    return;
   }
   const ports = objectsAt(spec, 'ports');
-  const headless = spec.clusterIP === 'None';
-  if (ports.length === 0 && !headless && spec.type !== 'ExternalName')
-    causes.push(fieldRequired('spec.ports'));
-  ports.forEach((port, index) => {
+  if (ports.length === 0 && address !== 'None' && spec.type !== 'ExternalName') faults.required('ports');
+  faults.each('ports', ports, (at, port) => {
     const number = numberAt(port, 'port') ?? 0;
-    if (ports.length > 1 && stringAt(port, 'name') === '')
-      causes.push(fieldRequired(`spec.ports[${index}].name`));
-    if (number < 1 || number > 65535)
-      causes.push(
-        fieldInvalid(`spec.ports[${index}].port`, number, 'must be between 1 and 65535, inclusive'),
-      );
-    if (!old && spec.type === 'ClusterIP' && port.nodePort !== undefined) {
-      const message = "Forbidden: may not be used when `type` is 'ClusterIP'";
-      causes.push({ reason: 'FieldValueForbidden', field: `spec.ports[${index}].nodePort`, message });
-    }
+    if (ports.length > 1 && stringAt(port, 'name') === '') at.required('name');
+    if (number < 1 || number > 65535) at.invalid('port', number, 'must be between 1 and 65535, inclusive');
+    if (!old && spec.type === 'ClusterIP' && port.nodePort !== undefined)
+      at.forbidden('nodePort', "may not be used when `type` is 'ClusterIP'");
   });
-  if (spec.type === 'ExternalName' && stringAt(spec, 'externalName') === '')
-    causes.push(fieldRequired('spec.externalName'));
-  if (!old) return causes;
-  const before = objectAt(old, 'spec');
-  const primary = stringAt(before, 'clusterIP');
-  if (primary !== '' && spec.type !== 'ExternalName' && spec.clusterIP !== primary) {
-    causes.push(fieldInvalid('spec.clusterIPs[0]', stringsAt(spec, 'clusterIPs'), 'may not change once set'));
-  }
-  return causes;
+  if (spec.type === 'ExternalName' && stringAt(spec, 'externalName') === '') faults.required('externalName');
+  const primary = stringAt(old, 'spec', 'clusterIP');
+  if (primary !== '' && spec.type !== 'ExternalName' && address !== primary)
+    faults.invalid('clusterIPs[0]', stringsAt(spec, 'clusterIPs'), 'may not change once set');
 }
 
 /** Addresses for Services from an IPv4 range such as `127.80.0.0/16`; none ends in 0 or 255. */

@@ -1,58 +1,40 @@
 import type { ApiObject } from '../api-object.ts';
+import type { Faults } from '../faults.ts';
 import {
-  arrayAt,
   ensureObject,
   equal,
-  numberAt,
+  type JsonObject,
   objectAt,
   objectsAt,
   setDefault,
   stringAt,
   stringsAt,
 } from '../json.ts';
-import { fieldInvalid, fieldRequired } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import type { Cause } from '../status-error.ts';
 
 const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 
-function forbidden(field: string, why: string): Cause {
-  return { reason: 'FieldValueForbidden', field, message: `Forbidden: ${why}` };
-}
+const KEY_RULE = `a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`;
 
 /** What is wrong with the keys of a ConfigMap or Secret, or with a change of an immutable one. */
-export function validateData(object: ApiObject, old: ApiObject | undefined): Cause[] {
-  const causes: Cause[] = [];
+export function dataFaults(faults: Faults, object: ApiObject, old: ApiObject | undefined): void {
+  const why = 'field is immutable when `immutable` is set';
   for (const field of ['data', 'binaryData']) {
-    for (const key of Object.keys(objectAt(object, field))) {
-      if (!CONFIG_KEY.test(key) || key.length > 253) {
-        causes.push(
-          fieldInvalid(
-            `${field}[${key}]`,
-            key,
-            `a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`,
-          ),
-        );
-      }
-    }
-    if (old?.immutable === true && !equal(objectAt(old, field), objectAt(object, field))) {
-      causes.push(forbidden(field, 'field is immutable when `immutable` is set'));
-    }
+    for (const key of Object.keys(objectAt(object, field)))
+      if (!CONFIG_KEY.test(key) || key.length > 253) faults.invalid(`${field}[${key}]`, key, KEY_RULE);
+    if (old?.immutable === true && !equal(objectAt(old, field), objectAt(object, field)))
+      faults.forbidden(field, why);
   }
-  if (old?.immutable === true && object.immutable !== true)
-    causes.push(forbidden('immutable', 'field is immutable when `immutable` is set'));
-  return causes;
+  if (old?.immutable === true && object.immutable !== true) faults.forbidden('immutable', why);
 }
 
 /** ConfigMaps: no key is in data and in binaryData. */
 export const CONFIG_MAPS: Behaviour = {
-  validate(object, old) {
+  validate(faults, object, old) {
+    dataFaults(faults, object, old);
     const binary = objectAt(object, 'binaryData');
-    const twice = Object.keys(objectAt(object, 'data')).filter((key) => key in binary);
-    return [
-      ...validateData(object, old),
-      ...twice.map((key) => fieldInvalid(`data[${key}]`, key, 'duplicate of key present in binaryData')),
-    ];
+    for (const key of Object.keys(objectAt(object, 'data')))
+      if (key in binary) faults.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
   },
 };
 
@@ -77,19 +59,19 @@ export const NAMESPACES: Behaviour = {
       ensureObject(object, 'status').phase = 'Active';
     } else object.spec = objectAt(old, 'spec');
   },
-  validate(object) {
-    const labels = object.metadata.labels ?? {};
-    return ['enforce', 'audit', 'warn'].flatMap((mode) => {
+  validate(faults, object) {
+    for (const mode of ['enforce', 'audit', 'warn']) {
       const name = `pod-security.kubernetes.io/${mode}`;
-      const level = labels[name];
-      if (level === undefined || POD_SECURITY_LEVELS.includes(level)) return [];
-      const why = `must be one of ${POD_SECURITY_LEVELS.join(', ')}`;
-      return [fieldInvalid(`metadata.labels[${name}]`, level, why)];
-    });
+      const level = object.metadata.labels?.[name];
+      if (level !== undefined && !POD_SECURITY_LEVELS.includes(level))
+        faults.invalid(`metadata.labels[${name}]`, level, `must be one of ${POD_SECURITY_LEVELS.join(', ')}`);
+    }
   },
 };
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
+const CLAIM_RULE =
+  'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
 const CLAIM_PROTECTION = 'kubernetes.io/pvc-protection';
 
 /** PersistentVolumeClaims. */
@@ -103,52 +85,24 @@ export const CLAIMS: Behaviour = {
     const { finalizers = [] } = metadata;
     if (!finalizers.includes(CLAIM_PROTECTION)) metadata.finalizers = [...finalizers, CLAIM_PROTECTION];
   },
-  validate(object, old) {
-    const causes: Cause[] = [];
-    if (arrayAt(object, 'spec', 'accessModes').length === 0)
-      causes.push(fieldRequired('spec.accessModes', 'at least 1 access mode is required'));
-    for (const mode of stringsAt(object, 'spec', 'accessModes')) {
-      if (ACCESS_MODES.includes(mode)) continue;
-      const known = ACCESS_MODES.map((each) => JSON.stringify(each)).join(', ');
-      const message = `Unsupported value: ${JSON.stringify(mode)}: supported values: ${known}`;
-      causes.push({ reason: 'FieldValueNotSupported', field: 'spec.accessModes', message });
-    }
+  validate(faults, object, old) {
+    const at = faults.at('spec');
+    const modes = stringsAt(object, 'spec', 'accessModes');
+    if (modes.length === 0) at.required('accessModes', 'at least 1 access mode is required');
+    for (const mode of modes)
+      if (!ACCESS_MODES.includes(mode)) at.unsupported('accessModes', mode, ACCESS_MODES);
     if (stringAt(object, 'spec', 'resources', 'requests', 'storage') === '')
-      causes.push(fieldRequired('spec.resources[storage]'));
-    if (!old) return causes;
-    const fixed = (each: ApiObject): object => ({
-      ...objectAt(each, 'spec'),
-      resources: null,
-      volumeName: null,
-      volumeAttributesClassName: null,
-    });
-    if (JSON.stringify(fixed(old)) !== JSON.stringify(fixed(object))) {
-      causes.push(
-        forbidden(
-          'spec',
-          'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
-        ),
-      );
-    }
-    return causes;
-  },
-};
-
-/** PersistentVolumes. */
-export const VOLUMES: Behaviour = {
-  default(object) {
-    const spec = ensureObject(object, 'spec');
-    setDefault(spec, 'persistentVolumeReclaimPolicy', 'Retain');
-    setDefault(spec, 'volumeMode', 'Filesystem');
-    setDefault(ensureObject(object, 'status'), 'phase', 'Pending');
-  },
-};
-
-/** StorageClasses. */
-export const STORAGE_CLASSES: Behaviour = {
-  default(object) {
-    setDefault(object, 'reclaimPolicy', 'Delete');
-    setDefault(object, 'volumeBindingMode', 'Immediate');
+      at.required('resources[storage]');
+    const fixed = (each: ApiObject): JsonObject => {
+      const {
+        resources: _,
+        volumeName: __,
+        volumeAttributesClassName: ___,
+        ...rest
+      } = objectAt(each, 'spec');
+      return rest;
+    };
+    if (old && !equal(fixed(old), fixed(object))) faults.forbidden('spec', CLAIM_RULE);
   },
 };
 
@@ -163,24 +117,21 @@ export const DISRUPTION_BUDGETS: Behaviour = {
     for (const key of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'])
       setDefault(status, key, 0);
   },
-  validate(object) {
-    const spec = objectAt(object, 'spec');
-    if (spec.minAvailable === undefined || spec.maxUnavailable === undefined) return [];
-    return [fieldInvalid('spec', '', 'minAvailable and maxUnavailable cannot be both set')];
+  validate(faults, object) {
+    const { minAvailable, maxUnavailable } = objectAt(object, 'spec');
+    if (minAvailable !== undefined && maxUnavailable !== undefined)
+      faults.invalid('spec', '', 'minAvailable and maxUnavailable cannot be both set');
   },
 };
 
 /** Leases. */
 export const LEASES: Behaviour = {
-  validate(object) {
-    const causes: Cause[] = [];
-    const duration = numberAt(object, 'spec', 'leaseDurationSeconds');
-    if (duration !== undefined && duration <= 0)
-      causes.push(fieldInvalid('spec.leaseDurationSeconds', duration, 'must be greater than 0'));
-    const transitions = numberAt(object, 'spec', 'leaseTransitions');
-    if (transitions !== undefined && transitions < 0)
-      causes.push(fieldInvalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0'));
-    return causes;
+  validate(faults, object) {
+    const { leaseDurationSeconds = 1, leaseTransitions = 0 } = objectAt(object, 'spec');
+    if (Number(leaseDurationSeconds) <= 0)
+      faults.invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0');
+    if (Number(leaseTransitions) < 0)
+      faults.invalid('spec.leaseTransitions', leaseTransitions, 'must be greater than or equal to 0');
   },
 };
 
@@ -192,10 +143,11 @@ export const ENDPOINT_SLICES: Behaviour = {
       setDefault(port, 'protocol', 'TCP');
     }
   },
-  validate(object, old) {
-    if (old && old.addressType !== object.addressType)
-      return [fieldInvalid('addressType', object.addressType ?? '', 'field is immutable')];
-    return stringAt(object, 'addressType') === '' ? [fieldRequired('addressType')] : [];
+  validate(faults, object, old) {
+    const { addressType = '' } = object;
+    if (old && old.addressType !== addressType)
+      faults.invalid('addressType', addressType, 'field is immutable');
+    else if (addressType === '') faults.required('addressType');
   },
 };
 

@@ -1,55 +1,48 @@
 import { compileRules } from '../cel/rules.ts';
-import { clone, equal, type Json, type JsonObject, objectsAt } from '../json.ts';
-import { fieldInvalid } from '../object-meta.ts';
+import type { Faults } from '../faults.ts';
+import { clone, equal, type JsonObject, objectsAt } from '../json.ts';
 import { prune } from '../schema/structural.ts';
 import { validateStructural } from '../schema/validate.ts';
-import type { Cause } from '../status-error.ts';
-import { children, fieldForbidden } from './schema-faults.ts';
+import { children } from './schema-faults.ts';
 
 /**
  * What is wrong with the defaults of a schema. Each is checked as it stands, by the schema and its CEL rules: what
  * defaults below it would add is not there yet (ValidateDefaults of apiextensions).
  */
-export function defaultFaults(schema: JsonObject, path: string, isRoot = true): Cause[] {
-  const causes: Cause[] = [];
-  if (schema.default !== undefined && !isRoot)
-    causes.push(...faultsOf(schema, schema.default, `${path}.default`));
-  for (const [child, at] of children(schema, path)) {
+export function defaultFaults(faults: Faults, schema: JsonObject, isRoot = true): void {
+  if (!isRoot) ownFaults(faults, schema);
+  for (const [child, key] of children(schema)) {
+    const [, top] = /^properties\[(metadata|kind|apiVersion)\]$/.exec(key) ?? [];
+    if (isRoot && top !== undefined) topFaults(faults.at(key), child, top);
     // Where defaults can't be, other checks find them.
-    if (at.endsWith('.additionalProperties')) continue;
-    if (isRoot && /\.properties\[(metadata|kind|apiVersion)\]$/.test(at))
-      causes.push(...topFaults(child, at));
-    else causes.push(...defaultFaults(child, at, false));
+    else if (key !== 'additionalProperties') defaultFaults(faults.at(key), child, false);
   }
-  return causes;
 }
 
-function topFaults(schema: JsonObject, path: string): Cause[] {
-  const name = /\[(\w+)\]$/.exec(path)?.[1] ?? '';
-  const own =
-    schema.default === undefined
-      ? []
-      : [fieldForbidden(`${path}.default`, `must not be set in top-level ${name}`)];
-  return [...own, ...children(schema, path).flatMap(([child, at]) => topFaults(child, at))];
+function topFaults(faults: Faults, schema: JsonObject, name: string): void {
+  if (schema.default !== undefined) faults.forbidden('default', `must not be set in top-level ${name}`);
+  for (const [child, key] of children(schema)) topFaults(faults.at(key), child, name);
 }
 
-function faultsOf(schema: JsonObject, value: Json, path: string): Cause[] {
+function ownFaults(faults: Faults, schema: JsonObject): void {
+  const { default: value, ...rest } = schema;
+  if (value === undefined) return;
   const pruned = clone(value);
   prune(schema, pruned, false);
-  const causes = equal(pruned, value) ? [] : [fieldInvalid(path, value, 'must not have unknown fields')];
-  const { default: _, ...rest } = schema;
+  if (!equal(pruned, value)) faults.invalid('default', value, 'must not have unknown fields');
+  const path = faults.at('default').path;
   const broken = validateStructural(rest, value, path);
-  if (broken.length > 0) return [...causes, ...broken];
-  if (!hasRules(schema)) return causes;
+  faults.causes.push(...broken);
+  if (broken.length > 0 || !hasRules(schema)) return;
   const rules = compileRules(schema, false);
   // Rules that do not compile are found by other checks.
-  if (rules.errors.length > 0) return causes;
+  if (rules.errors.length > 0) return;
   const asUpdate = rules.validate(value, value, { ratchet: false, path });
-  if (asUpdate.length > 0) return [...causes, ...asUpdate];
-  return [...causes, ...rules.validate(value, undefined, { ratchet: false, path })];
+  const found = asUpdate.length > 0 ? asUpdate : rules.validate(value, undefined, { ratchet: false, path });
+  faults.causes.push(...found);
 }
 
 function hasRules(schema: JsonObject): boolean {
   if (objectsAt(schema, 'x-kubernetes-validations').length > 0) return true;
-  return children(schema, '').some(([child]) => hasRules(child));
+  return children(schema).some(([child]) => hasRules(child));
 }

@@ -9,9 +9,8 @@ import {
   stringAt,
   stringsAt,
 } from '../json.ts';
-import { fieldInvalid } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
-import { type Cause, notImplemented } from '../status-error.ts';
+import { notImplemented } from '../status-error.ts';
 import { changeFaults, specFaults, storedVersionFaults } from './definition-faults.ts';
 import { children } from './schema-faults.ts';
 
@@ -80,27 +79,21 @@ export const DEFINITIONS: Behaviour = {
     };
     object.status = { ...status, conditions: [...others, condition] };
   },
-  validate(object, old, { subresource }) {
-    if (subresource === 'status') return [];
+  validate(faults, object, old, { subresource }) {
+    if (subresource === 'status') return;
     const spec = objectAt(object, 'spec');
-    const causes = old ? [] : wrongName(object, spec);
-    causes.push(...specFaults(spec));
-    causes.push(...storedVersionFaults(stringsAt(object, 'status', 'storedVersions'), spec));
-    if (old) causes.push(...changeFaults(spec, objectAt(old, 'spec'), isEstablished(old)));
-    if (causes.length === 0 && stringAt(spec, 'conversion', 'strategy') === 'Webhook')
+    const wanted = `${stringAt(spec, 'names', 'plural')}.${stringAt(spec, 'group')}`;
+    if (!old && object.metadata.name !== wanted)
+      faults.invalid('metadata.name', object.metadata.name, 'must be spec.names.plural+"."+spec.group');
+    specFaults(faults.at('spec'), spec);
+    storedVersionFaults(faults.at('status'), stringsAt(object, 'status', 'storedVersions'), spec);
+    if (old) changeFaults(faults.at('spec'), spec, objectAt(old, 'spec'), isEstablished(old));
+    if (faults.causes.length === 0 && stringAt(spec, 'conversion', 'strategy') === 'Webhook')
       throw notImplemented(
         'conversion webhooks are not called here: give the definition one version, or the strategy None',
       );
-    return causes;
   },
 };
-
-function wrongName(object: ApiObject, spec: JsonObject): Cause[] {
-  const wanted = `${stringAt(spec, 'names', 'plural')}.${stringAt(spec, 'group')}`;
-  if (object.metadata.name === wanted) return [];
-  const why = 'must be spec.names.plural+"."+spec.group';
-  return [fieldInvalid('metadata.name', object.metadata.name, why)];
-}
 
 /** Takes out what Go does not write: zeros of fields that are no pointers. Changes the version. */
 function dropZeros(version: JsonObject): void {
@@ -117,7 +110,7 @@ function dropSchemaZeros(schema: JsonObject): void {
     const text = value === '' && TEXTS.has(key);
     if (text || (value === false && FLAGS.has(key))) delete schema[key];
   }
-  for (const [child] of children(schema, '')) dropSchemaZeros(child);
+  for (const [child] of children(schema)) dropSchemaZeros(child);
   if (isObject(schema.not)) dropSchemaZeros(schema.not);
   for (const key of ['allOf', 'anyOf', 'oneOf'])
     for (const nested of objectsAt(schema, key)) dropSchemaZeros(nested);

@@ -1,6 +1,6 @@
 import type { ApiObject } from '../api-object.ts';
+import { fieldInvalid } from '../faults.ts';
 import { isObject, type Json, objectAt } from '../json.ts';
-import { fieldInvalid } from '../object-meta.ts';
 import type { CustomParts, Resource, WriteContext } from '../resource.ts';
 import { validateStructural } from '../schema/validate.ts';
 import type { Cause } from '../status-error.ts';

@@ -2,6 +2,7 @@ import type { ApiObject } from '../api-object.ts';
 import { FieldSet } from '../apply/field-set.ts';
 import { fieldElement } from '../apply/path-element.ts';
 import { applyConflict, ownersOf, trackUpdate } from '../apply/updater.ts';
+import { fieldInvalid } from '../faults.ts';
 import { mediaType, parseObject, readBody, sendJson } from '../http-message.ts';
 import {
   clone,
@@ -13,7 +14,6 @@ import {
   stringAt,
   valueAt,
 } from '../json.ts';
-import { fieldInvalid } from '../object-meta.ts';
 import { type Representation, representation } from '../representation.ts';
 import type { Resource } from '../resource.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';

@@ -3,20 +3,13 @@ import { FieldSet } from '../apply/field-set.ts';
 import type { ManagedWrite } from '../apply/managed-write.ts';
 import { fieldElement } from '../apply/path-element.ts';
 import { validateCustom } from '../crd/validate-custom.ts';
+import { Faults, fieldInvalid } from '../faults.ts';
 import { type JsonObject, objectAt } from '../json.ts';
-import { fieldInvalid, validateMeta } from '../object-meta.ts';
+import { metaFaults } from '../object-meta.ts';
 import { apiVersionOf, type Resource, type WriteContext } from '../resource.ts';
 import { emptyStruct } from '../schema/decode.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
-import {
-  badRequest,
-  type Cause,
-  conflict,
-  forbidden,
-  invalid,
-  notFound,
-  StatusError,
-} from '../status-error.ts';
+import { badRequest, conflict, forbidden, invalid, notFound, StatusError } from '../status-error.ts';
 import { warnOfFinalizers } from './metadata-warnings.ts';
 
 /** Where a write goes. */
@@ -96,10 +89,12 @@ export function validateObject(
   context: WriteContext,
 ): void {
   const { resource } = target;
-  const causes: Cause[] = validateMeta(resource, object, old);
+  const faults = new Faults();
+  const { causes } = faults;
+  metaFaults(faults.at('metadata'), resource, object, old);
   if (resource.custom) warnOfFinalizers(object, old, context.warn);
   if (resource.custom) causes.push(...validateCustom(resource, object, old, context));
-  else causes.push(...(resource.behaviour.validate?.(object, old, context) ?? []));
+  else resource.behaviour.validate?.(faults, object, old, context);
   // The strategy of Events is the core group's, whichever group was asked.
   const subject = resource.collection === 'events' ? { ...resource, group: '' } : resource;
   if (causes.length > 0) throw invalid(subject, object.metadata.name ?? '', causes);

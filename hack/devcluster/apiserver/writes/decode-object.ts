@@ -1,8 +1,8 @@
 import type { ApiObject } from '../api-object.ts';
 import { splitApiVersion } from '../api-object.ts';
 import { typeFaults } from '../apply/type-faults.ts';
+import { fieldInvalid } from '../faults.ts';
 import { clone, isObject, type Json, type JsonObject, stringAt } from '../json.ts';
-import { fieldInvalid } from '../object-meta.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
 import { type Decoded, DecodeError, decodeBuiltin } from '../schema/decode.ts';
 import { applyDefaults, dropNulls, prune } from '../schema/structural.ts';

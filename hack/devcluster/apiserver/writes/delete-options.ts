@@ -1,5 +1,5 @@
+import { fieldInvalid } from '../faults.ts';
 import { isObject, type JsonObject, numberAt, stringAt } from '../json.ts';
-import { fieldInvalid } from '../object-meta.ts';
 import { badRequest, invalid } from '../status-error.ts';
 
 const POLICIES = ['Foreground', 'Background', 'Orphan'];
