@@ -2,7 +2,7 @@ import type { ApiObject } from '../api-object.ts';
 import { type JsonObject, objectAt, stringAt } from '../json.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { forbidden } from '../status-error.ts';
-import type { Target } from '../writes/common.ts';
+import type { Write } from '../writes/common.ts';
 import { type PodSecurityLevel, podSecurityViolations, type Violation } from './pod-security.ts';
 
 const LABEL = 'pod-security.kubernetes.io/';
@@ -13,35 +13,30 @@ const LEVELS: readonly PodSecurityLevel[] = ['privileged', 'baseline', 'restrict
  * priority class that does not exist, or is not secure enough for its namespace; warns where a template is not, or pods
  * of a namespace that gets a stricter level.
  */
-export function admit(
-  server: ServerContext,
-  target: Target,
-  object: ApiObject,
-  old: ApiObject | undefined,
-  request: WriteRequest,
-): void {
-  if (target.subresource !== '') return;
-  const { collection } = target.resource;
+export function admit(write: Write, object: ApiObject, old: ApiObject | undefined): void {
+  const { server, resource, namespace, request } = write;
+  if (write.subresource !== '') return;
+  const { collection } = resource;
   if (collection === 'namespaces') warnOfPods(server, object, old, request);
   else if (collection === 'pods') {
     if (old) return;
     const spec = objectAt(object, 'spec');
-    const refuse = (why: string) => forbidden(target.resource, object.metadata.name, why);
+    const refuse = (why: string) => forbidden(resource, object.metadata.name, why);
     const account = stringAt(spec, 'serviceAccountName') || stringAt(spec, 'serviceAccount') || 'default';
-    if (!server.store.get('serviceaccounts', target.namespace, account)) {
-      const named = `${target.namespace}/${account}: serviceaccount ${JSON.stringify(account)} not found`;
+    if (!server.store.get('serviceaccounts', namespace, account)) {
+      const named = `${namespace}/${account}: serviceaccount ${JSON.stringify(account)} not found`;
       throw refuse(`error looking up service account ${named}`);
     }
     const priority = stringAt(spec, 'priorityClassName');
     if (priority !== '' && !server.store.get('scheduling.k8s.io/priorityclasses', '', priority))
       throw refuse(`no PriorityClass with name ${priority} was found`);
-    const level = levelOf(server, target.namespace, 'enforce');
+    const level = levelOf(server, namespace, 'enforce');
     const violations = podSecurityViolations(level, spec);
     if (violations.length > 0)
       throw refuse(`violates PodSecurity "${level}:latest": ${describe(violations)}`);
-    warnOf(levelOf(server, target.namespace, 'warn'), spec, request);
+    warnOf(levelOf(server, namespace, 'warn'), spec, request);
   } else if (collection === 'apps/deployments' || collection === 'apps/replicasets') {
-    warnOf(levelOf(server, target.namespace, 'warn'), objectAt(object, 'spec', 'template', 'spec'), request);
+    warnOf(levelOf(server, namespace, 'warn'), objectAt(object, 'spec', 'template', 'spec'), request);
   }
 }
 

@@ -201,14 +201,9 @@ export class ApiAggregator {
     const next = { ...service, status: { conditions: [condition] } };
     const resource = this.#server.registry.collections().get(COLLECTION);
     if (!resource) throw new Error(`${COLLECTION} is not served`);
-    const target = { resource, namespace: '', name, subresource: 'status' };
-    const write = managedWrite(
-      this.#server,
-      target,
-      systemRequest('system:apiserver', 'kube-apiserver'),
-      'Update',
-    );
-    this.#server.store.put(COLLECTION, trackUpdate(service, next, write));
+    const request = systemRequest('system:apiserver', 'kube-apiserver');
+    const write = { server: this.#server, resource, namespace: '', name, subresource: 'status', request };
+    this.#server.store.put(COLLECTION, trackUpdate(service, next, managedWrite(write, 'Update')));
   }
 }
 

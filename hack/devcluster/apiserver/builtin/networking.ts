@@ -75,8 +75,11 @@ export const INGRESSES: Behaviour = {
 function pathFaults(faults: Faults, path: JsonObject): void {
   const type = stringAt(path, 'pathType');
   const text = stringAt(path, 'path');
-  if (type === '') faults.required('pathType', 'pathType must be specified');
-  else if (type !== 'ImplementationSpecific' && !text.startsWith('/'))
+  if (type === '') {
+    faults.required('pathType', 'pathType must be specified');
+    return;
+  }
+  if (type !== 'ImplementationSpecific' && !text.startsWith('/'))
     faults.invalid('path', text, 'must be an absolute path');
   const service = objectAt(path, 'backend').service;
   if (!isObject(service)) return;

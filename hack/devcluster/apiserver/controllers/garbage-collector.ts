@@ -122,12 +122,8 @@ export class GarbageCollector {
     const resource = this.#resource(place.collection);
     if (!resource || !this.#read(place)) return;
     const policy = hasGcFinalizer(this.#read(place)) ? {} : { propagationPolicy };
-    deleteObject(
-      this.#server,
-      { resource, namespace: place.namespace, name: place.name, subresource: '' },
-      policy,
-      this.#request,
-    );
+    const where = { resource, namespace: place.namespace, name: place.name, subresource: '' };
+    deleteObject({ ...where, server: this.#server, request: this.#request }, policy);
   }
 
   /** Deletes the dependents of an object that waits for them, and lets it go when none blocks it. */

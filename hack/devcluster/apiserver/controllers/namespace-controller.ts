@@ -5,6 +5,7 @@ import type { Resource } from '../resource.ts';
 import { type ServerContext, systemRequest } from '../server-context.ts';
 import { StatusError } from '../status-error.ts';
 import type { StoreEvent } from '../store.ts';
+import type { Write } from '../writes/common.ts';
 import { createObject } from '../writes/create-object.ts';
 import { deleteObject } from '../writes/delete-object.ts';
 
@@ -71,7 +72,7 @@ export class NamespaceController {
     const { name } = object.metadata;
     if (!resource || this.#server.store.get(plural, namespace, name)) return;
     try {
-      createObject(this.#server, { resource, namespace, name, subresource: '' }, object, this.#request);
+      createObject(this.#write(resource, namespace, name), object);
     } catch (error) {
       // The namespace may have gone since the event; nothing is left to fill then.
       if (!(error instanceof StatusError)) throw error;
@@ -102,17 +103,17 @@ export class NamespaceController {
     for (const resource of resources) {
       for (const object of store.list(resource.collection, namespace)) {
         if (!object.metadata.deletionTimestamp) {
-          deleteObject(
-            this.#server,
-            { resource, namespace, name: object.metadata.name, subresource: '' },
-            { propagationPolicy: 'Background' },
-            this.#request,
-          );
+          const write = this.#write(resource, namespace, object.metadata.name);
+          deleteObject(write, { propagationPolicy: 'Background' });
         }
         if (store.get(resource.collection, namespace, object.metadata.name)) left++;
       }
     }
     return left;
+  }
+
+  #write(resource: Resource, namespace: string, name: string): Write {
+    return { resource, namespace, name, subresource: '', server: this.#server, request: this.#request };
   }
 
   #finish(name: string): void {

@@ -4,10 +4,10 @@ import { arrayAt, isObject, type Json, type JsonObject, objectsAt } from '../jso
 import { jsonPatch } from '../patch/json-patch.ts';
 import { mergePatch } from '../patch/merge-patch.ts';
 import { strategicMergePatch } from '../patch/strategic-merge-patch.ts';
-import type { ServerContext, WriteRequest } from '../server-context.ts';
+import type { ServerContext } from '../server-context.ts';
 import { badRequest, unsupportedMediaType } from '../status-error.ts';
 import { applyObject } from '../writes/apply-object.ts';
-import { assertVersion, checkTarget, readStored, type Target } from '../writes/common.ts';
+import { assertVersion, checkTarget, readStored, type Write } from '../writes/common.ts';
 import { decodePatched, invalidPatch } from '../writes/decode-object.ts';
 import { writeUpdate } from '../writes/update-object.ts';
 
@@ -18,23 +18,21 @@ const APPLY = 'application/apply-patch+yaml';
 
 /** Answers PATCH: returns the object and whether an apply made it. */
 export function patchObject(
-  server: ServerContext,
-  target: Target,
+  write: Write,
   patch: { text: string; type: string; force: boolean },
-  request: WriteRequest,
 ): { object: ApiObject; created: boolean } {
-  const { resource } = target;
+  const { server, resource, request } = write;
   if (patch.type === APPLY) {
     const body = parseObject(patch.text, 'yaml', resource.kind);
-    return applyObject(server, target, body, request, patch.force);
+    return applyObject(write, body, patch.force);
   }
   const parsed = parsePatch(patch);
-  const live = readStored(server, target);
+  const live = readStored(server, write);
   const patched = patchedBody(server, resource.schema, live, { ...patch, value: parsed.value });
   const decoded = decodePatched(server, resource, patched, request, parsed.faults);
-  checkTarget(target, decoded);
+  checkTarget(write, decoded);
   assertVersion(resource, live, decoded);
-  return { object: writeUpdate(server, target, live, decoded, request), created: false };
+  return { object: writeUpdate(write, live, decoded), created: false };
 }
 
 /** Throws UnsupportedMediaType for patch types that a kind does not take. */

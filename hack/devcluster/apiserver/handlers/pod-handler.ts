@@ -130,8 +130,7 @@ export async function handleBinding(state: HandlerState, call: ResourceRequest):
     ...conditions,
     { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: now },
   ];
-  const request = writeRequestOf(call.message, call.info, call.user);
-  if (!request.dryRun) state.server.store.put(target.resource.collection, next);
+  if (!writeRequestOf(call).dryRun) state.server.store.put(target.resource.collection, next);
   sendJson(call.response, 201, success());
 }
 
@@ -148,7 +147,7 @@ export async function handleEviction(state: HandlerState, call: ResourceRequest)
     throw badRequest('name in URL does not match name in Eviction object');
   const target = { ...targetOf(call), subresource: '' };
   const pod = readStored(state.server, target);
-  const request = writeRequestOf(call.message, call.info, call.user);
+  const request = writeRequestOf(call);
   const { store } = state.server;
   const budgets = store
     .list('policy/poddisruptionbudgets', target.namespace)
@@ -188,11 +187,7 @@ export async function handleEviction(state: HandlerState, call: ResourceRequest)
       });
     }
   }
-  deleteObject(
-    state.server,
-    target,
-    deleteOptions(isObject(body.deleteOptions) ? body.deleteOptions : undefined, call.info.query),
-    request,
-  );
+  const options = isObject(body.deleteOptions) ? body.deleteOptions : undefined;
+  deleteObject({ ...target, server: state.server, request }, deleteOptions(options, call.info.query));
   sendJson(call.response, 201, success());
 }

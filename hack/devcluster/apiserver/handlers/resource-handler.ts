@@ -18,7 +18,7 @@ import {
 } from '../status-error.ts';
 import { tableOf } from '../table/table.ts';
 import type { WatchSessions } from '../watch-sessions.ts';
-import { checkTarget, readStored, type Target } from '../writes/common.ts';
+import { checkTarget, readStored, type Target, type Write } from '../writes/common.ts';
 import { createObject } from '../writes/create-object.ts';
 import { decodeObject } from '../writes/decode-object.ts';
 import { deleteObject } from '../writes/delete-object.ts';
@@ -118,6 +118,11 @@ export function targetOf({ info, resource }: Pick<ResourceRequest, 'info' | 'res
   };
 }
 
+/** A request as a write, with its options. Throws Invalid when they are wrong. */
+export function writeOf({ server }: HandlerState, call: ResourceRequest): Write {
+  return { ...targetOf(call), server, request: writeRequestOf(call) };
+}
+
 /** Answers with an object in the shape that the client asked for. */
 export function sendObject(
   server: ServerContext,
@@ -165,14 +170,15 @@ export async function readObjectBody(
 }
 
 async function create(state: HandlerState, call: ResourceRequest, shape: Representation): Promise<void> {
-  const { info, resource, message, user } = call;
+  const { info, resource } = call;
   if (resource.namespaced && info.namespace === '') throw noSuchResource();
   const { value, faults } = await readParsedBody(call, resource.kind);
-  const request = writeRequestOf(message, info, user);
+  const write = writeOf(state, call);
+  const { request } = write;
   const object = withWarnings(request, () => {
     const decoded = decodeObject(state.server, resource, value, request, faults);
     checkNamespace(call, decoded);
-    return createObject(state.server, targetOf(call), decoded, request);
+    return createObject(write, decoded);
   });
   sendObject(state.server, call, object, 201, shape, request.warnings);
 }
@@ -185,17 +191,16 @@ function checkNamespace({ info, resource }: ResourceRequest, object: ApiObject):
 }
 
 async function update(state: HandlerState, call: ResourceRequest, shape: Representation): Promise<void> {
-  const { info, resource, message, user } = call;
+  const { resource } = call;
   const { value, faults } = await readParsedBody(call, resource.kind);
-  const request = writeRequestOf(message, info, user);
-  const target = targetOf(call);
-  const known = state.server.store.get(resource.collection, target.namespace, target.name);
-  const makes = !known && info.subresource === '' && CREATE_ON_UPDATE.has(resource.collection);
+  const write = writeOf(state, call);
+  const { request } = write;
+  const known = state.server.store.get(resource.collection, write.namespace, write.name);
+  const makes = !known && write.subresource === '' && CREATE_ON_UPDATE.has(resource.collection);
   const object = withWarnings(request, () => {
     const decoded = decodeObject(state.server, resource, value, request, faults);
-    checkTarget(target, decoded);
-    if (makes) return createObject(state.server, target, withoutVersion(decoded, target), request);
-    return updateObject(state.server, target, decoded, request);
+    checkTarget(write, decoded);
+    return makes ? createObject(write, withoutVersion(decoded, write)) : updateObject(write, decoded);
   });
   sendObject(state.server, call, object, makes ? 201 : 200, shape, request.warnings);
 }
@@ -206,15 +211,13 @@ function withoutVersion(object: ApiObject, target: Target): ApiObject {
 }
 
 async function patch(state: HandlerState, call: ResourceRequest, shape: Representation): Promise<void> {
-  const { info, message, user } = call;
-  const type = mediaType(message);
+  const type = mediaType(call.message);
   assertPatchType(type, call.resource.custom !== undefined);
-  const text = await readBody(message);
-  const request = writeRequestOf(message, info, user);
-  const force = info.query.get('force') === 'true';
-  const { object, created } = withWarnings(request, () =>
-    patchObject(state.server, targetOf(call), { text, type, force }, request),
-  );
+  const text = await readBody(call.message);
+  const write = writeOf(state, call);
+  const { request } = write;
+  const force = call.info.query.get('force') === 'true';
+  const { object, created } = withWarnings(request, () => patchObject(write, { text, type, force }));
   sendObject(state.server, call, object, created ? 201 : 200, shape, request.warnings);
 }
 
@@ -229,24 +232,23 @@ async function optionsBody(call: ResourceRequest): Promise<JsonObject | undefine
 }
 
 async function remove(state: HandlerState, call: ResourceRequest): Promise<void> {
-  const { info, message, user, response } = call;
   const body = await optionsBody(call);
-  const request = writeRequestOf(message, info, user);
+  const write = writeOf(state, call);
+  const { request } = write;
   if (body?.dryRun !== undefined) request.dryRun = Array.isArray(body.dryRun) && body.dryRun.includes('All');
-  const answer = deleteObject(state.server, targetOf(call), deleteOptions(body, info.query), request);
-  sendJson(response, 200, answer, request.warnings);
+  const answer = deleteObject(write, deleteOptions(body, call.info.query));
+  sendJson(call.response, 200, answer, request.warnings);
 }
 
 async function removeAll(state: HandlerState, call: ResourceRequest): Promise<void> {
-  const { info, resource, message, user, response } = call;
+  const { info, resource, response } = call;
   if (resource.namespaced && info.namespace === '') throw methodNotAllowed();
   const body = await optionsBody(call);
-  const request = writeRequestOf(message, info, user);
+  const write = writeOf(state, call);
   const options = deleteOptions(body, info.query);
   const objects = selectObjects(state.server, resource, info.namespace, parseFilter(resource, info.query));
   const revision = String(state.server.store.revision);
-  for (const object of objects)
-    deleteObject(state.server, { ...targetOf(call), name: object.metadata.name }, options, request);
+  for (const object of objects) deleteObject({ ...write, name: object.metadata.name }, options);
   sendJson(response, 200, {
     kind: resource.listKind,
     apiVersion: resource.custom

@@ -6,12 +6,11 @@ import { fieldInvalid } from '../faults.ts';
 import { sendJson } from '../http-message.ts';
 import { isObject, type JsonObject, objectAt, stringAt, stringsAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
-import type { UserInfo, WriteRequest } from '../server-context.ts';
+import type { UserInfo } from '../server-context.ts';
 import { badRequest, type Cause, invalid, methodNotAllowed } from '../status-error.ts';
-import { blankObject, managedWrite } from '../writes/common.ts';
+import { blankObject, managedWrite, type Write } from '../writes/common.ts';
 import { decodeObject } from '../writes/decode-object.ts';
-import { type HandlerState, type ResourceRequest, readObjectBody, targetOf } from './resource-handler.ts';
-import { writeRequestOf } from './write-request.ts';
+import { type HandlerState, type ResourceRequest, readObjectBody, writeOf } from './resource-handler.ts';
 
 /** What reviews are answered with. */
 export interface ReviewSources {
@@ -25,31 +24,25 @@ export async function handleReview(
   sources: ReviewSources,
   call: ResourceRequest,
 ): Promise<void> {
-  const { info, resource, user, message, response } = call;
+  const { info, resource, user, response } = call;
   if (info.verb !== 'create') throw methodNotAllowed();
   const body = await readObjectBody(call, resource.kind);
-  const request = writeRequestOf(message, info, user);
+  const write = writeOf(state, call);
+  const { request } = write;
   const object = decodeObject(state.server, resource, body, request);
   if (resource.namespaced) object.metadata.namespace = info.namespace;
   validate(resource, object, info.namespace);
   const status = answer(sources, resource, object, user);
-  const tracked = track(state, call, object, request);
+  const tracked = track(write, object);
   if (resource.kind === 'SelfSubjectReview')
     tracked.metadata.creationTimestamp = timestamp(state.server.now());
   sendJson(response, 201, { ...tracked, status }, request.warnings);
 }
 
-function track(
-  state: HandlerState,
-  call: ResourceRequest,
-  object: ApiObject,
-  request: WriteRequest,
-): ApiObject {
-  const target = targetOf(call);
-  const write = managedWrite(state.server, target, request, 'Update');
+function track(write: Write, object: ApiObject): ApiObject {
   const { status: _, ...rest } = object;
-  const { status: __, ...blank } = blankObject(state.server, call.resource);
-  return trackUpdate(blank as ApiObject, rest as ApiObject, write);
+  const { status: __, ...blank } = blankObject(write.server, write.resource);
+  return trackUpdate(blank as ApiObject, rest as ApiObject, managedWrite(write, 'Update'));
 }
 
 function validate(resource: Resource, object: ApiObject, namespace: string): void {

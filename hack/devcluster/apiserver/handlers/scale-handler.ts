@@ -16,14 +16,19 @@ import {
 } from '../json.ts';
 import { type Representation, representation } from '../representation.ts';
 import type { Resource } from '../resource.ts';
-import type { ServerContext, WriteRequest } from '../server-context.ts';
+import type { ServerContext } from '../server-context.ts';
 import { badRequest, conflict, invalid, StatusError } from '../status-error.ts';
 import { scaleTable } from '../table/table.ts';
-import { managedWrite, readStored, type Target } from '../writes/common.ts';
+import { managedWrite, readStored, type Target, type Write } from '../writes/common.ts';
 import { prepareUpdate, storeUpdate } from '../writes/update-object.ts';
 import { assertPatchType, parsePatch, patchedBody } from './patch-object.ts';
-import { type HandlerState, type ResourceRequest, readObjectBody, targetOf } from './resource-handler.ts';
-import { writeRequestOf } from './write-request.ts';
+import {
+  type HandlerState,
+  type ResourceRequest,
+  readObjectBody,
+  targetOf,
+  writeOf,
+} from './resource-handler.ts';
 
 const APPLY = 'application/apply-patch+yaml';
 
@@ -90,7 +95,7 @@ export function selectorText(selector: JsonObject): string {
 
 /** Answers requests for the scale subresource. */
 export async function handleScale(state: HandlerState, call: ResourceRequest): Promise<void> {
-  const { info, resource, message, user } = call;
+  const { info, resource, message } = call;
   const { server } = state;
   const shape = representation(message.headers.accept, { what: 'object', tables: true });
   const target = targetOf(call);
@@ -104,14 +109,14 @@ export async function handleScale(state: HandlerState, call: ResourceRequest): P
   const scale =
     info.verb === 'update' ? await readObjectBody(call, 'Scale') : await patchedScale(state, call, live);
   const current = readStored(server, target);
-  const request = writeRequestOf(message, info, user);
-  checkScale(target, current, scale);
+  const write = writeOf(state, call);
+  checkScale(write, current, scale);
   const replicas = numberAt(scale, 'spec', 'replicas') ?? 0;
   const next = clone(current);
   setAt(next, pathsOf(resource).specReplicas, replicas);
-  if (apply && info.query.get('force') !== 'true') assertUncontested(target, current, next, request);
-  const written = writeScale(server, target, current, next, request, apply ? 'Apply' : 'Update');
-  sendScale(server, call, scaleOf(resource, written), shape, request.warnings);
+  if (apply && info.query.get('force') !== 'true') assertUncontested(write, current, next);
+  const written = writeScale(write, current, next, apply ? 'Apply' : 'Update');
+  sendScale(server, call, scaleOf(resource, written), shape, write.request.warnings);
 }
 
 function sendScale(
@@ -136,8 +141,8 @@ function assertReplicas(resource: Resource, live: ApiObject): void {
 }
 
 /** Throws Conflict when an applied number differs from what another manager owns. */
-function assertUncontested(target: Target, live: ApiObject, next: ApiObject, request: WriteRequest): void {
-  const path = pathsOf(target.resource).specReplicas;
+function assertUncontested({ resource, request }: Write, live: ApiObject, next: ApiObject): void {
+  const path = pathsOf(resource).specReplicas;
   const before = numberAt(live, ...path);
   // A Scale does not write zero, so that zero always counts as a change.
   if (before !== 0 && before === numberAt(next, ...path)) return;
@@ -154,23 +159,21 @@ function assertUncontested(target: Target, live: ApiObject, next: ApiObject, req
 
 /** Ownership of replicas is noted only if someone owned them before, or now applies them; updates carry no time. */
 function writeScale(
-  server: ServerContext,
-  target: Target,
+  write: Write,
   live: ApiObject,
   changed: ApiObject,
-  request: WriteRequest,
   operation: 'Apply' | 'Update',
 ): ApiObject {
-  const next = prepareUpdate(server, target, live, changed, request);
-  const owned = ownersOf(live, pathsOf(target.resource).specReplicas.map(fieldElement)).length > 0;
-  const write = managedWrite(server, target, request, operation);
+  const next = prepareUpdate(write, live, changed);
+  const owned = ownersOf(live, pathsOf(write.resource).specReplicas.map(fieldElement)).length > 0;
+  const managed = managedWrite(write, operation);
   const tracked =
     operation === 'Apply'
-      ? trackUpdate(live, next, write)
+      ? trackUpdate(live, next, managed)
       : owned
-        ? trackUpdate(live, next, { ...write, time: '' })
+        ? trackUpdate(live, next, { ...managed, time: '' })
         : next;
-  return storeUpdate(server, target, live, tracked, request);
+  return storeUpdate(write, live, tracked);
 }
 
 async function patchedScale(

@@ -25,7 +25,7 @@ export async function handleTokenRequest(
   const resource = tokenRequestResource(server);
   if (!resource) throw noSuchResource();
   const body = await readObjectBody(call, 'TokenRequest');
-  const request = writeRequestOf(call.message, call.info, call.user);
+  const request = writeRequestOf(call);
   const account = readStored(server, targetOf(call));
   const object = decodeObject(server, resource, body, request);
   const spec = objectAt(object, 'spec');
@@ -47,13 +47,12 @@ export async function handleTokenRequest(
     : undefined;
   const { token, expires } = tokens.issue(account, audiences, seconds, bound);
   const blank = blankObject(server, resource);
-  const write = managedWrite(
-    server,
-    { resource, namespace: '', name: '', subresource: 'token' },
-    request,
-    'Update',
+  const write = { server, resource, namespace: '', name: '', subresource: 'token', request };
+  const tracked = trackUpdate(
+    { ...blank, status: object.status ?? {} },
+    object,
+    managedWrite(write, 'Update'),
   );
-  const tracked = trackUpdate({ ...blank, status: object.status ?? {} }, object, write);
   const { name, namespace, uid, creationTimestamp } = account.metadata;
   sendJson(call.response, 201, {
     ...tracked,

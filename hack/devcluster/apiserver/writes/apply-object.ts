@@ -2,9 +2,9 @@ import type { ApiObject } from '../api-object.ts';
 import { applyConfiguration } from '../apply/updater.ts';
 import type { ParsedBody } from '../http-message.ts';
 import { type JsonObject, objectAt } from '../json.ts';
-import type { ServerContext, WriteRequest } from '../server-context.ts';
+import type { WriteRequest } from '../server-context.ts';
 import { badRequest, conflict, notFound } from '../status-error.ts';
-import { assertVersion, blankObject, checkTarget, managedWrite, type Target } from './common.ts';
+import { assertVersion, blankObject, checkTarget, managedWrite, type Target, type Write } from './common.ts';
 import { prepareCreate, storeNew } from './create-object.ts';
 import { decodeConfiguration, decodeMerged } from './decode-object.ts';
 import { prepareUpdate, storeUpdate } from './update-object.ts';
@@ -14,15 +14,13 @@ import { prepareUpdate, storeUpdate } from './update-object.ts';
  * Throws Conflict, Invalid, BadRequest, NotFound (apply to a subresource of what is not there).
  */
 export function applyObject(
-  server: ServerContext,
-  target: Target,
+  write: Write,
   body: ParsedBody<JsonObject>,
-  request: WriteRequest,
   force: boolean,
 ): { object: ApiObject; created: boolean } {
-  const { resource } = target;
-  const stored = server.store.get(resource.collection, target.namespace, target.name);
-  if (!stored && target.subresource !== '') throw notFound(resource, target.name);
+  const { server, resource, request } = write;
+  const stored = server.store.get(resource.collection, write.namespace, write.name);
+  if (!stored && write.subresource !== '') throw notFound(resource, write.name);
   const metadata = objectAt(body.value, 'metadata');
   if (metadata.managedFields !== undefined && metadata.managedFields !== null)
     throw badRequest('metadata.managedFields must be nil');
@@ -31,18 +29,16 @@ export function applyObject(
   const finish = (merged: ApiObject): ApiObject => {
     checkText(body.faults, request);
     const decoded = decodeMerged(server, resource, merged);
-    checkTarget(target, decoded);
+    checkTarget(write, decoded);
     if (live) assertVersion(resource, live, decoded);
-    return live
-      ? prepareUpdate(server, target, live, decoded, request)
-      : prepareCreate(server, target, unborn(target, decoded), request);
+    return live ? prepareUpdate(write, live, decoded) : prepareCreate(write, unborn(write, decoded));
   };
   const blank = blankObject(server, resource);
-  const write = managedWrite(server, target, request, 'Apply');
-  const result = applyConfiguration(live ?? blank, configuration, write, { force, blank, finish });
+  const managed = managedWrite(write, 'Apply');
+  const result = applyConfiguration(live ?? blank, configuration, managed, { force, blank, finish });
   return live
-    ? { object: storeUpdate(server, target, live, result, request), created: false }
-    : { object: storeNew(server, target, result, request), created: true };
+    ? { object: storeUpdate(write, live, result), created: false }
+    : { object: storeNew(write, result), created: true };
 }
 
 /** Throws Conflict when a uid was applied though there is no object. */

@@ -37,23 +37,24 @@ function allButStatus(schema: JsonObject): FieldSet {
   return new FieldSet(new Set(fields.filter((field) => field !== 'status').map(fieldElement)));
 }
 
+/** A write: where it goes, who sends it and how. */
+export interface Write extends Target {
+  server: ServerContext;
+  request: WriteRequest;
+}
+
 /** How ownership of this write's fields is noted. */
-export function managedWrite(
-  server: ServerContext,
-  target: Target,
-  request: WriteRequest,
-  operation: 'Apply' | 'Update',
-): ManagedWrite {
+export function managedWrite(write: Write, operation: 'Apply' | 'Update'): ManagedWrite {
   return {
-    type: target.resource.type,
+    type: write.resource.type,
     identity: {
-      manager: request.fieldManager,
+      manager: write.request.fieldManager,
       operation,
-      apiVersion: apiVersionOf(target.resource),
-      subresource: target.subresource,
+      apiVersion: apiVersionOf(write.resource),
+      subresource: write.subresource,
     },
-    reset: resetFields(target),
-    time: timestamp(server.now()),
+    reset: resetFields(write),
+    time: timestamp(write.server.now()),
   };
 }
 
@@ -71,9 +72,9 @@ export function blankObject(server: ServerContext, resource: Resource): ApiObjec
 }
 
 /** The context that hooks of a kind get. */
-export function hookContext(server: ServerContext, target: Target, request: WriteRequest): WriteContext {
+export function hookContext({ server, request, subresource }: Write): WriteContext {
   return {
-    subresource: target.subresource,
+    subresource,
     now: server.now(),
     dryRun: request.dryRun,
     username: request.user.username,
@@ -83,12 +84,11 @@ export function hookContext(server: ServerContext, target: Target, request: Writ
 
 /** Throws Invalid when metadata, schema or the kind's own rules are broken. */
 export function validateObject(
-  target: Target,
+  { resource }: Target,
   object: ApiObject,
   old: ApiObject | undefined,
   context: WriteContext,
 ): void {
-  const { resource } = target;
   const faults = new Faults();
   const { causes } = faults;
   metaFaults(faults.at('metadata'), resource, object, old);

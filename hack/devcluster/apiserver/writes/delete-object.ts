@@ -1,8 +1,8 @@
 import { type ApiObject, timestamp } from '../api-object.ts';
 import { isObject, type JsonObject, numberAt, stringAt } from '../json.ts';
-import type { ServerContext, WriteRequest } from '../server-context.ts';
+import type { ServerContext } from '../server-context.ts';
 import { conflict, forbidden, notFound } from '../status-error.ts';
-import type { Target } from './common.ts';
+import type { Target, Write } from './common.ts';
 import type { DeleteOptions } from './delete-options.ts';
 
 /** Resources whose delete answers with the object rather than a Status. */
@@ -16,27 +16,22 @@ const GC_FINALIZERS = ['orphan', 'foregroundDeletion'];
  * Deletes, or marks for deletion when finalizers, a grace period or a namespace's contents come first.
  * Returns the answer's body. Throws NotFound, Conflict (preconditions).
  */
-export function deleteObject(
-  server: ServerContext,
-  target: Target,
-  options: DeleteOptions,
-  request: WriteRequest,
-): JsonObject {
-  const { resource, namespace, name } = target;
+export function deleteObject(write: Write, options: DeleteOptions): JsonObject {
+  const { server, resource, namespace, name, request } = write;
   const live = server.store.get(resource.collection, namespace, name);
   if (!live) throw notFound(resource, name);
   if (resource.collection === 'namespaces' && IMMORTAL.has(name))
     throw forbidden(resource, name, 'this namespace may not be deleted');
-  checkPreconditions(target, live, options);
+  checkPreconditions(write, live, options);
   const extra = resource.behaviour.deletionFinalizers?.(live, server.store) ?? [];
   const finalizers = [...new Set([...finalizersFor(live, options.propagationPolicy), ...extra])];
   const grace = gracePeriod(live, options);
   const stays = finalizers.length > 0 || grace > 0 || isOpenNamespace(live);
   if (!stays) {
-    if (request.dryRun) return answer(target, live);
+    if (request.dryRun) return answer(write, live);
     const last = server.store.remove(resource.collection, live);
     resource.behaviour.deleted?.(last);
-    return answer(target, last);
+    return answer(write, last);
   }
   const marked = mark(server, live, finalizers, grace);
   if (marked === undefined) return resource.fromStored(live);

@@ -6,7 +6,6 @@ import { assertNoEscalation } from '../auth/escalation.ts';
 import { clone, equal, type JsonObject } from '../json.ts';
 import { keepSystemMeta } from '../object-meta.ts';
 import type { Resource } from '../resource.ts';
-import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { conflict } from '../status-error.ts';
 import {
   assertVersion,
@@ -16,53 +15,36 @@ import {
   readStored,
   type Target,
   validateObject,
+  type Write,
 } from './common.ts';
 
 /** Replaces an object with a decoded one. Throws NotFound, Conflict, Invalid, BadRequest. */
-export function updateObject(
-  server: ServerContext,
-  target: Target,
-  decoded: ApiObject,
-  request: WriteRequest,
-): ApiObject {
-  const { resource } = target;
-  checkTarget(target, decoded);
-  const live = readStored(server, target);
+export function updateObject(write: Write, decoded: ApiObject): ApiObject {
+  const { resource } = write;
+  checkTarget(write, decoded);
+  const live = readStored(write.server, write);
   const { uid } = decoded.metadata;
   if (uid && uid !== live.metadata.uid) {
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`;
-    throw conflict(resource, target.name, why);
+    throw conflict(resource, write.name, why);
   }
   assertVersion(resource, live, decoded);
-  return writeUpdate(server, target, live, decoded, request);
+  return writeUpdate(write, live, decoded);
 }
 
 /** Writes a changed object: hooks, validation, ownership, storage. */
-export function writeUpdate(
-  server: ServerContext,
-  target: Target,
-  live: ApiObject,
-  changed: ApiObject,
-  request: WriteRequest,
-): ApiObject {
-  const next = prepareUpdate(server, target, live, changed, request);
-  const tracked = trackUpdate(live, next, managedWrite(server, target, request, 'Update'));
-  return storeUpdate(server, target, live, tracked, request);
+export function writeUpdate(write: Write, live: ApiObject, changed: ApiObject): ApiObject {
+  const next = prepareUpdate(write, live, changed);
+  return storeUpdate(write, live, trackUpdate(live, next, managedWrite(write, 'Update')));
 }
 
 /** Everything of an update before ownership and storage; apply and patch use it too. */
-export function prepareUpdate(
-  server: ServerContext,
-  target: Target,
-  live: ApiObject,
-  decoded: ApiObject,
-  request: WriteRequest,
-): ApiObject {
-  const { resource } = target;
-  const object = mergeSubresource(target, live, clone(decoded));
+export function prepareUpdate(write: Write, live: ApiObject, decoded: ApiObject): ApiObject {
+  const { server, resource, request } = write;
+  const object = mergeSubresource(write, live, clone(decoded));
   keepSystemMeta(object, live);
   if (live.metadata.resourceVersion) object.metadata.resourceVersion = live.metadata.resourceVersion;
-  const context = hookContext(server, target, request);
+  const context = hookContext(write);
   resource.behaviour.zero?.(object);
   resource.behaviour.default?.(object, live);
   resource.behaviour.prepare?.(object, live, context);
@@ -70,8 +52,8 @@ export function prepareUpdate(
     object.metadata.generation = (live.metadata.generation ?? 0) + 1;
   }
   assertNoEscalation(server.store, resource, object, live, request.user);
-  admit(server, target, object, live, request);
-  validateObject(target, object, live, context);
+  admit(write, object, live);
+  validateObject(write, object, live, context);
   return object;
 }
 
@@ -106,13 +88,10 @@ function ungenerated(resource: Resource, object: ApiObject): JsonObject {
 
 /** Stores an update if something changed; a terminating object without finalizers goes. */
 export function storeUpdate(
-  server: ServerContext,
-  target: Target,
+  { server, resource, request }: Write,
   live: ApiObject,
   object: ApiObject,
-  request: WriteRequest,
 ): ApiObject {
-  const { resource } = target;
   if (request.dryRun) return object;
   if (mayGo(object)) {
     // The change itself is not stored: the event of the removal has the finalizers that were the last.
