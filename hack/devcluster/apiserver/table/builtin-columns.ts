@@ -1,18 +1,8 @@
 import type { ApiObject } from '../api-object.ts';
-import {
-  arrayAt,
-  isObject,
-  type Json,
-  type JsonObject,
-  numberAt,
-  objectAt,
-  objectsAt,
-  stringAt,
-  stringsAt,
-  valueAt,
-} from '../json.ts';
+import { arrayAt, isObject, type JsonObject, objectAt, objectsAt, stringAt, valueAt } from '../json.ts';
 import { age, orNone } from './cells.ts';
 import { AGE_COLUMN, type Column, column, NAME_COLUMN } from './column.ts';
+import { jsonPathValues } from './json-path.ts';
 import { podColumns } from './pod-columns.ts';
 
 const HOLDER_TEXT =
@@ -25,104 +15,64 @@ const SECRET_TYPE_TEXT =
 const SECRET_DATA_TEXT =
   "Data contains the secret data. Each key must consist of alphanumeric characters, '-', '_' or '.'. The serialized form of the secret data is a base64 encoded string, representing the arbitrary (possibly non-string) data value here. Described in https://tools.ietf.org/html/rfc4648#section-4";
 
-/** Columns of the built-in kinds that kubectl shows more than a name and an age of. */
-export function builtinColumns(collection: string): Column[] | undefined {
-  if (collection === 'events') return eventColumns();
-  const columns = COLUMNS[collection];
-  return columns && [NAME_COLUMN, ...columns, ...(columns.includes(AGE_COLUMN) ? [] : [AGE_COLUMN])];
+/** The values at a JSONPath, or another text where there is none. */
+function textAt(object: ApiObject, path: string, none = ''): string {
+  return jsonPathValues(object, path).map(String).join(',') || none;
 }
 
-const count = (object: ApiObject, ...path: string[]): number => numberAt(object, ...path) ?? 0;
-const text =
-  (...path: string[]): Column['cell'] =>
+const at =
+  (path: string, none = ''): Column['cell'] =>
   (object) =>
-    stringAt(object, ...path);
-const textOrNone =
-  (...path: string[]): Column['cell'] =>
-  (object) =>
-    orNone(stringAt(object, ...path));
+    textAt(object, path, none);
 
-function selector(...path: string[]): Column['cell'] {
-  return (object) => {
-    const found = objectAt(object, ...path);
-    const labels = isObject(found.matchLabels) ? found.matchLabels : found;
-    return orNone(
-      Object.entries(labels)
+/** A column with the number at a JSONPath, zero where there is none. */
+const count = (name: string, path: string): Column =>
+  column(name, (object) => Number(jsonPathValues(object, path)[0] ?? 0), { type: 'integer' });
+
+/** The labels at a path, `<none>` where there are none. */
+const labels =
+  (...path: string[]): Column['cell'] =>
+  (object) =>
+    orNone(
+      Object.entries(objectAt(object, ...path))
         .map(([key, value]) => `${key}=${String(value)}`)
         .join(','),
     );
-  };
-}
 
 const CONTAINERS: Column[] = [
-  column('Containers', (object) => templateContainers(object, 'name'), { wide: true }),
-  column('Images', (object) => templateContainers(object, 'image'), { wide: true }),
-  column('Selector', selector('spec', 'selector'), { wide: true }),
+  column('Containers', at('.spec.template.spec.containers[*].name'), { wide: true }),
+  column('Images', at('.spec.template.spec.containers[*].image'), { wide: true }),
+  column('Selector', labels('spec', 'selector', 'matchLabels'), { wide: true }),
 ];
 
-function templateContainers(object: ApiObject, key: string): string {
-  return objectsAt(object, 'spec', 'template', 'spec', 'containers')
-    .map((each) => stringAt(each, key))
-    .join(',');
-}
-
-function servicePorts(object: ApiObject): string {
-  return orNone(
-    objectsAt(object, 'spec', 'ports')
-      .map(
-        (port) =>
-          `${String(port.port)}${port.nodePort === undefined ? '' : `:${String(port.nodePort)}`}/${stringAt(port, 'protocol')}`,
-      )
-      .join(','),
-  );
-}
-
-function externalIp(object: ApiObject): string {
-  const ingress = objectsAt(object, 'status', 'loadBalancer', 'ingress').map(
-    (each) => stringAt(each, 'ip') || stringAt(each, 'hostname'),
-  );
-  const all = [...ingress, ...stringsAt(object, 'spec', 'externalIPs')];
-  if (all.length > 0) return all.join(',');
-  return stringAt(object, 'spec', 'type') === 'LoadBalancer' ? '<pending>' : '<none>';
+function servicePort({ port, nodePort, protocol }: JsonObject): string {
+  return `${String(port)}${nodePort === undefined ? '' : `:${String(nodePort)}`}/${String(protocol)}`;
 }
 
 function nodeStatus(object: ApiObject): string {
-  const ready = objectsAt(object, 'status', 'conditions').find((each) => each.type === 'Ready');
-  const state = ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
+  const [ready] = jsonPathValues(object, '.status.conditions[?(@.type=="Ready")].status');
+  const state = ready === undefined ? 'Unknown' : ready === 'True' ? 'Ready' : 'NotReady';
   return valueAt(object, 'spec', 'unschedulable') === true ? `${state},SchedulingDisabled` : state;
-}
-
-function nodeRoles(object: ApiObject): string {
-  const prefix = 'node-role.kubernetes.io/';
-  return orNone(
-    Object.keys(object.metadata.labels ?? {})
-      .filter((key) => key.startsWith(prefix))
-      .map((key) => key.slice(prefix.length))
-      .join(','),
-  );
 }
 
 function metricText(metric: JsonObject, current: JsonObject | undefined): string {
   const type = stringAt(metric, 'type');
   const key = `${type.slice(0, 1).toLowerCase()}${type.slice(1)}`;
   const target = objectAt(metric, key, 'target');
-  const now = objectAt(current, key, 'current');
-  const percent = target.averageUtilization;
-  const shown = (value: Json | undefined, suffix = ''): string =>
-    value === undefined ? '<unknown>' : `${String(value)}${suffix}`;
-  if (percent !== undefined)
-    return `${stringAt(metric, key, 'name')}: ${shown(now.averageUtilization, '%')}/${String(percent)}%`;
-  const average = target.averageValue !== undefined;
-  return `${shown(average ? now.averageValue : now.value)}/${String(target.averageValue ?? target.value)}${average ? ' (avg)' : ''}`;
+  const field = Object.keys(target).find((each) => each !== 'type') ?? 'value';
+  const now = valueAt(current, key, 'current', field);
+  const name = field === 'averageUtilization' ? `${stringAt(metric, key, 'name')}: ` : '';
+  const unit = name === '' ? '' : '%';
+  const shown = now === undefined ? '<unknown>' : `${String(now)}${unit}`;
+  return `${name}${shown}/${String(target[field])}${unit}${field === 'averageValue' ? ' (avg)' : ''}`;
 }
 
 function autoscalerTargets(object: ApiObject): string {
   const current = objectsAt(object, 'status', 'currentMetrics');
-  return orNone(
-    objectsAt(object, 'spec', 'metrics')
-      .map((metric, index) => metricText(metric, current[index]))
-      .join(', '),
+  const targets = objectsAt(object, 'spec', 'metrics').map((metric, index) =>
+    metricText(metric, current[index]),
   );
+  return orNone(targets.join(', '));
 }
 
 function eventObject(object: ApiObject): string {
@@ -130,153 +80,122 @@ function eventObject(object: ApiObject): string {
   return `${stringAt(about, 'kind').toLowerCase()}/${stringAt(about, 'name')}`;
 }
 
-function conditionStatus(object: ApiObject, type: string): string {
-  return (
-    stringAt(
-      objectsAt(object, 'status', 'conditions').find((each) => each.type === type),
-      'status',
-    ) || 'Unknown'
-  );
+function named(...path: string[]): Column['cell'] {
+  return (object) => `${stringAt(object, ...path, 'kind')}/${stringAt(object, ...path, 'name')}`;
 }
 
-function dataCount(object: ApiObject): number {
-  return Object.keys(objectAt(object, 'data')).length + Object.keys(objectAt(object, 'binaryData')).length;
-}
+const dataCount = (object: ApiObject): number =>
+  Object.keys({ ...objectAt(object, 'data'), ...objectAt(object, 'binaryData') }).length;
 
-const ROLE_COLUMNS: Column[] = [
-  column('Role', (object) => `${stringAt(object, 'roleRef', 'kind')}/${stringAt(object, 'roleRef', 'name')}`),
-];
+const INGRESS_ADDRESSES = '.status.loadBalancer.ingress[*].ip';
 
 /** What stands between name and age; where more follows, the age is in its place. */
 const COLUMNS: Readonly<Record<string, Column[]>> = {
   pods: podColumns(),
   configmaps: [column('Data', dataCount, { description: DATA_TEXT })],
   secrets: [
-    column('Type', text('type'), { description: SECRET_TYPE_TEXT }),
+    column('Type', at('.type'), { description: SECRET_TYPE_TEXT }),
     column('Data', dataCount, { description: SECRET_DATA_TEXT }),
   ],
-  namespaces: [column('Status', text('status', 'phase'))],
+  namespaces: [column('Status', at('.status.phase'))],
   serviceaccounts: [column('Secrets', (object) => arrayAt(object, 'secrets').length)],
   nodes: [
     column('Status', nodeStatus),
-    column('Roles', nodeRoles),
+    column('Roles', () => '<none>'),
     AGE_COLUMN,
-    column('Version', text('status', 'nodeInfo', 'kubeletVersion')),
+    column('Version', at('.status.nodeInfo.kubeletVersion')),
   ],
   services: [
-    column('Type', text('spec', 'type')),
-    column('Cluster-IP', textOrNone('spec', 'clusterIP')),
-    column('External-IP', externalIp),
-    column('Port(s)', servicePorts),
+    column('Type', at('.spec.type')),
+    column('Cluster-IP', at('.spec.clusterIP', '<none>')),
+    column('External-IP', (object) => {
+      const none = valueAt(object, 'spec', 'type') === 'LoadBalancer' ? '<pending>' : '<none>';
+      return textAt(object, INGRESS_ADDRESSES, none);
+    }),
+    column('Port(s)', (object) => orNone(objectsAt(object, 'spec', 'ports').map(servicePort).join(','))),
     AGE_COLUMN,
-    column('Selector', selector('spec', 'selector'), { wide: true }),
+    column('Selector', labels('spec', 'selector'), { wide: true }),
   ],
   persistentvolumeclaims: [
-    column('Status', text('status', 'phase')),
-    column('Volume', text('spec', 'volumeName')),
-    column('Capacity', text('status', 'capacity', 'storage')),
-    column('Access Modes', (object) => stringsAt(object, 'spec', 'accessModes').join(',')),
-    column('StorageClass', text('spec', 'storageClassName')),
+    column('Status', at('.status.phase')),
+    column('Volume', at('.spec.volumeName')),
+    column('Capacity', at('.status.capacity.storage')),
+    column('Access Modes', at('.spec.accessModes[*]')),
+    column('StorageClass', at('.spec.storageClassName')),
   ],
   'apps/deployments': [
     column(
       'Ready',
-      (object) => `${count(object, 'status', 'readyReplicas')}/${count(object, 'spec', 'replicas')}`,
+      (object) => `${textAt(object, '.status.readyReplicas', '0')}/${textAt(object, '.spec.replicas', '0')}`,
     ),
-    column('Up-to-date', (object) => count(object, 'status', 'updatedReplicas'), { type: 'integer' }),
-    column('Available', (object) => count(object, 'status', 'availableReplicas'), { type: 'integer' }),
+    count('Up-to-date', '.status.updatedReplicas'),
+    count('Available', '.status.availableReplicas'),
     AGE_COLUMN,
     ...CONTAINERS,
   ],
   'apps/replicasets': [
-    column('Desired', (object) => count(object, 'spec', 'replicas'), { type: 'integer' }),
-    column('Current', (object) => count(object, 'status', 'replicas'), { type: 'integer' }),
-    column('Ready', (object) => count(object, 'status', 'readyReplicas'), { type: 'integer' }),
+    count('Desired', '.spec.replicas'),
+    count('Current', '.status.replicas'),
+    count('Ready', '.status.readyReplicas'),
     AGE_COLUMN,
     ...CONTAINERS,
   ],
   'autoscaling/horizontalpodautoscalers': [
-    column(
-      'Reference',
-      (object) =>
-        `${stringAt(object, 'spec', 'scaleTargetRef', 'kind')}/${stringAt(object, 'spec', 'scaleTargetRef', 'name')}`,
-    ),
+    column('Reference', named('spec', 'scaleTargetRef')),
     column('Targets', autoscalerTargets),
-    column('MinPods', (object) => String(count(object, 'spec', 'minReplicas')) || '<unset>'),
-    column('MaxPods', (object) => count(object, 'spec', 'maxReplicas'), { type: 'integer' }),
-    column('Replicas', (object) => count(object, 'status', 'currentReplicas'), { type: 'integer' }),
+    column('MinPods', at('.spec.minReplicas', '<unset>')),
+    count('MaxPods', '.spec.maxReplicas'),
+    count('Replicas', '.status.currentReplicas'),
   ],
   'policy/poddisruptionbudgets': [
-    column('Min Available', (object) => String(valueAt(object, 'spec', 'minAvailable') ?? 'N/A')),
-    column('Max Unavailable', (object) => String(valueAt(object, 'spec', 'maxUnavailable') ?? 'N/A')),
-    column('Allowed Disruptions', (object) => count(object, 'status', 'disruptionsAllowed'), {
-      type: 'integer',
-    }),
+    column('Min Available', at('.spec.minAvailable', 'N/A')),
+    column('Max Unavailable', at('.spec.maxUnavailable', 'N/A')),
+    count('Allowed Disruptions', '.status.disruptionsAllowed'),
   ],
-  'networking.k8s.io/networkpolicies': [column('Pod-Selector', selector('spec', 'podSelector'))],
+  'networking.k8s.io/networkpolicies': [column('Pod-Selector', labels('spec', 'podSelector', 'matchLabels'))],
   'networking.k8s.io/ingresses': [
-    column('Class', textOrNone('spec', 'ingressClassName')),
-    column(
-      'Hosts',
-      (object) =>
-        objectsAt(object, 'spec', 'rules')
-          .map((rule) => stringAt(rule, 'host') || '*')
-          .join(',') || '*',
-    ),
-    column('Address', (object) =>
-      objectsAt(object, 'status', 'loadBalancer', 'ingress')
-        .map((each) => stringAt(each, 'ip') || stringAt(each, 'hostname'))
-        .join(','),
-    ),
+    column('Class', at('.spec.ingressClassName', '<none>')),
+    column('Hosts', at('.spec.rules[*].host', '*')),
+    column('Address', at(INGRESS_ADDRESSES)),
     column('Ports', (object) => (arrayAt(object, 'spec', 'tls').length > 0 ? '80, 443' : '80')),
   ],
-  'coordination.k8s.io/leases': [
-    column('Holder', text('spec', 'holderIdentity'), { description: HOLDER_TEXT }),
-  ],
+  'coordination.k8s.io/leases': [column('Holder', at('.spec.holderIdentity'), { description: HOLDER_TEXT })],
   'discovery.k8s.io/endpointslices': [
-    column('AddressType', text('addressType')),
-    column(
-      'Ports',
-      (object) =>
-        objectsAt(object, 'ports')
-          .map((port) => String(port.port))
-          .join(',') || '<unset>',
-    ),
-    column(
-      'Endpoints',
-      (object) =>
-        objectsAt(object, 'endpoints')
-          .flatMap((each) => stringsAt(each, 'addresses'))
-          .join(',') || '<unset>',
-    ),
+    column('AddressType', at('.addressType')),
+    column('Ports', at('.ports[*].port', '<unset>')),
+    column('Endpoints', at('.endpoints[*].addresses[*]', '<unset>')),
   ],
-  'rbac.authorization.k8s.io/rolebindings': ROLE_COLUMNS,
-  'rbac.authorization.k8s.io/clusterrolebindings': ROLE_COLUMNS,
+  'rbac.authorization.k8s.io/rolebindings': [column('Role', named('roleRef'))],
+  'rbac.authorization.k8s.io/clusterrolebindings': [column('Role', named('roleRef'))],
   'apiregistration.k8s.io/apiservices': [
-    column('Service', (object) =>
-      isObject(valueAt(object, 'spec', 'service'))
-        ? `${stringAt(object, 'spec', 'service', 'namespace')}/${stringAt(object, 'spec', 'service', 'name')}`
-        : 'Local',
-    ),
-    column('Available', (object) => conditionStatus(object, 'Available')),
+    column('Service', (object) => {
+      const { namespace, name } = objectAt(object, 'spec', 'service');
+      return name === undefined ? 'Local' : `${String(namespace)}/${String(name)}`;
+    }),
+    column('Available', at('.status.conditions[?(@.type=="Available")].status', 'Unknown')),
   ],
 };
 
-/** Events start with when they were last seen instead of a name. */
-function eventColumns(): Column[] {
-  return [
-    column('Last Seen', (object, now) =>
-      age(
-        stringAt(object, 'lastTimestamp') ||
-          stringAt(object, 'deprecatedLastTimestamp') ||
-          stringAt(object, 'eventTime') ||
-          object.metadata.creationTimestamp,
-        now,
-      ),
-    ),
-    column('Type', text('type')),
-    column('Reason', text('reason')),
-    column('Object', eventObject),
-    column('Message', (object) => (stringAt(object, 'message') || stringAt(object, 'note')).trim()),
-  ];
+/** Columns of the built-in kinds that kubectl shows more than a name and an age of. */
+export function builtinColumns(collection: string): Column[] | undefined {
+  if (collection === 'events') return EVENTS;
+  const columns = COLUMNS[collection];
+  return columns && [NAME_COLUMN, ...columns, ...(columns.includes(AGE_COLUMN) ? [] : [AGE_COLUMN])];
 }
+
+/** Events start with when they were last seen instead of a name. */
+const EVENTS: Column[] = [
+  column('Last Seen', (object, now) =>
+    age(
+      stringAt(object, 'lastTimestamp') ||
+        stringAt(object, 'deprecatedLastTimestamp') ||
+        stringAt(object, 'eventTime') ||
+        object.metadata.creationTimestamp,
+      now,
+    ),
+  ),
+  column('Type', at('.type')),
+  column('Reason', at('.reason')),
+  column('Object', eventObject),
+  column('Message', (object) => (stringAt(object, 'message') || stringAt(object, 'note')).trim()),
+];

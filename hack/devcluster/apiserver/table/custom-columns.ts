@@ -2,17 +2,11 @@ import type { ApiObject } from '../api-object.ts';
 import type { Json } from '../json.ts';
 import type { PrinterColumn } from '../resource.ts';
 import { age } from './cells.ts';
-import type { Column } from './column.ts';
+import { type Column, CREATED_TEXT } from './column.ts';
 import { jsonPathValues } from './json-path.ts';
 
 const DEFAULT_COLUMNS: PrinterColumn[] = [
-  {
-    name: 'Age',
-    type: 'date',
-    jsonPath: '.metadata.creationTimestamp',
-    description:
-      'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata',
-  },
+  { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: CREATED_TEXT },
 ];
 
 /** Columns of a custom resource: its additionalPrinterColumns, or its age. */
