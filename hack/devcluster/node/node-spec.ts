@@ -1,5 +1,5 @@
 import { ACCELERATORS, type Accelerator, NVIDIA_PRODUCT_LABEL } from '../../../operator/vllm/accelerators.ts';
-import type { Condition, NodeObject } from '../kinds.ts';
+import type { NodeObject } from '../kinds.ts';
 
 /** One pretended machine. */
 export interface NodeSpec {
@@ -48,9 +48,6 @@ export function nodesWith(gpus: Readonly<Record<string, number>>): NodeSpec[] {
 /** The Node object of a machine, ready to run pods. */
 export function nodeObject(spec: NodeSpec, hostIp: string, now: string): NodeObject {
   const capacity = { ...PLAIN_CAPACITY, ...spec.capacity };
-  const condition = (type: string, status: 'True' | 'False', reason: string, message: string): Condition => {
-    return { type, status, reason, message, lastTransitionTime: now };
-  };
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -68,15 +65,13 @@ export function nodeObject(spec: NodeSpec, hostIp: string, now: string): NodeObj
       capacity,
       allocatable: capacity,
       conditions: [
-        condition(
-          'MemoryPressure',
-          'False',
-          'KubeletHasSufficientMemory',
-          'kubelet has sufficient memory available',
-        ),
-        condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
-        condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
-        condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'),
+        {
+          type: 'Ready',
+          status: 'True',
+          lastTransitionTime: now,
+          reason: 'KubeletReady',
+          message: 'kubelet is posting ready status',
+        },
       ],
       addresses: [
         { type: 'InternalIP', address: hostIp },

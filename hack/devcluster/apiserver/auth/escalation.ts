@@ -4,7 +4,7 @@ import type { Resource } from '../resource.ts';
 import type { UserInfo } from '../server-context.ts';
 import { forbidden, notFound } from '../status-error.ts';
 import type { Store } from '../store.ts';
-import { RbacAuthorizer } from './rbac.ts';
+import { type AccessAttributes, allows, RbacAuthorizer } from './rbac.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
 const KINDS = new Set(['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding']);
@@ -39,7 +39,7 @@ export function assertNoEscalation(
   const owned = [...held.resourceRules, ...held.nonResourceRules];
   const wanted = binding ? rbac.rulesOf(object) : objectsAt(object, 'rules');
   const missing = wanted.filter(
-    (rule) => !parts(rule).every((part) => owned.some((own) => covers(own, part))),
+    (rule) => !parts(rule).every((part) => owned.some((own) => allows(own, part))),
   );
   if (missing.length === 0) return;
   const groups = user.groups.map((group) => JSON.stringify(group)).join(' ');
@@ -47,45 +47,26 @@ export function assertNoEscalation(
   throw forbidden(resource, object.metadata.name, `${why}\n${missing.map(shown).join('\n')}`);
 }
 
-/** A rule of one verb and one resource or path: what another rule covers as a whole or not at all. */
-interface Part {
-  verb: string;
-  group?: string;
-  resource?: string;
-  name?: string;
-  url?: string;
-}
-
-function parts(rule: JsonObject): Part[] {
-  const out: Part[] = [];
+/** What a rule allows, one by one: what another rule allows as a whole or not at all. */
+function parts(rule: JsonObject): AccessAttributes[] {
   const names = stringsAt(rule, 'resourceNames');
-  for (const verb of stringsAt(rule, 'verbs')) {
-    for (const url of stringsAt(rule, 'nonResourceURLs')) out.push({ verb, url });
-    for (const group of stringsAt(rule, 'apiGroups')) {
-      for (const resource of stringsAt(rule, 'resources')) {
-        if (names.length === 0) out.push({ verb, group, resource });
-        for (const name of names) out.push({ verb, group, resource, name });
-      }
-    }
-  }
-  return out;
-}
-
-function covers(own: JsonObject, { verb, group, resource, name, url }: Part): boolean {
-  const has = (field: string, value: string): boolean => {
-    const list = stringsAt(own, field);
-    return list.includes('*') || list.includes(value);
-  };
-  if (!has('verbs', verb)) return false;
-  if (url !== undefined)
-    return stringsAt(own, 'nonResourceURLs').some(
-      (each) => each === url || (each.endsWith('*') && url.startsWith(each.slice(0, -1))),
-    );
-  if (group === undefined || resource === undefined || !has('apiGroups', group)) return false;
-  const names = stringsAt(own, 'resourceNames');
-  if (names.length > 0 && (name === undefined || !names.includes(name))) return false;
-  const [, subresource] = resource.split('/');
-  return has('resources', resource) || (subresource !== undefined && has('resources', `*/${subresource}`));
+  const nothing = { namespace: '', group: '', resource: '', subresource: '', name: '' };
+  return stringsAt(rule, 'verbs').flatMap((verb) => [
+    ...stringsAt(rule, 'nonResourceURLs').map((path) => ({ ...nothing, verb, path })),
+    ...stringsAt(rule, 'apiGroups').flatMap((group) =>
+      stringsAt(rule, 'resources').flatMap((each) => {
+        const [resource = '', subresource = ''] = each.split('/');
+        return (names.length === 0 ? [''] : names).map((name) => ({
+          ...nothing,
+          verb,
+          group,
+          resource,
+          subresource,
+          name,
+        }));
+      }),
+    ),
+  ]);
 }
 
 /** A rule as Kubernetes prints it: `{APIGroups:[""], Resources:["pods"], Verbs:["get"]}`. */

@@ -137,7 +137,8 @@ function has(list: string[], value: string): boolean {
   return list.includes('*') || list.includes(value);
 }
 
-function allows(rule: JsonObject, attributes: AccessAttributes): boolean {
+/** Whether a rule allows what someone wants to do. */
+export function allows(rule: JsonObject, attributes: AccessAttributes): boolean {
   if (!has(stringsAt(rule, 'verbs'), attributes.verb)) return false;
   const { path } = attributes;
   if (path !== undefined) {

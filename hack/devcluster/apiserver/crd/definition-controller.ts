@@ -1,10 +1,10 @@
 import { type ApiObject, timestamp } from '../api-object.ts';
-import { FieldSet } from '../apply/field-set.ts';
 import { trackUpdate } from '../apply/updater.ts';
 import { type JsonObject, objectAt, objectsAt, stringAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
-import type { ServerContext } from '../server-context.ts';
+import { type ServerContext, systemRequest } from '../server-context.ts';
 import type { StoreEvent } from '../store.ts';
+import { managedWrite } from '../writes/common.ts';
 import { customCollection } from './custom-collection.ts';
 import { customResources, specDigest } from './custom-resource.ts';
 import { CLEANUP_FINALIZER, isEstablished } from './definition-behaviour.ts';
@@ -65,47 +65,29 @@ export class DefinitionController {
   #establish(name: string): void {
     const definition = this.#server.store.get(DEFINITIONS, '', name);
     if (!definition || isEstablished(definition) || definition.metadata.deletionTimestamp) return;
-    const now = timestamp(this.#server.now());
-    const names = objectAt(definition, 'spec', 'names');
-    const status: JsonObject = {
+    const lastTransitionTime = timestamp(this.#server.now());
+    const condition = (type: string, reason: string, message: string): JsonObject => ({
+      type,
+      status: 'True',
+      lastTransitionTime,
+      reason,
+      message,
+    });
+    const status = {
       conditions: [
-        {
-          type: 'NamesAccepted',
-          status: 'True',
-          lastTransitionTime: now,
-          reason: 'NoConflicts',
-          message: 'no conflicts found',
-        },
-        {
-          type: 'Established',
-          status: 'True',
-          lastTransitionTime: now,
-          reason: 'InitialNamesAccepted',
-          message: 'the initial names have been accepted',
-        },
+        condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
+        condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted'),
       ],
-      acceptedNames: { ...names },
+      acceptedNames: objectAt(definition, 'spec', 'names'),
       storedVersions: objectsAt(definition, 'spec', 'versions')
         .filter((version) => version.storage === true)
         .map((version) => stringAt(version, 'name')),
     };
-    this.#writeStatus(definition, { ...definition, status });
-  }
-
-  #writeStatus(before: ApiObject, after: ApiObject): void {
-    const resource = this.#server.registry.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
-    if (!resource) return;
-    const tracked = trackUpdate(before, after, {
-      type: resource.type,
-      identity: {
-        manager: 'kube-apiserver',
-        operation: 'Update',
-        apiVersion: 'apiextensions.k8s.io/v1',
-        subresource: 'status',
-      },
-      reset: FieldSet.fromJson({ 'f:spec': {}, 'f:metadata': {} }),
-      time: timestamp(this.#server.now()),
-    });
+    const resource = this.#server.registry.collections().get(DEFINITIONS);
+    if (!resource) throw new Error(`${DEFINITIONS} is not served`);
+    const request = systemRequest('system:apiserver', 'kube-apiserver');
+    const write = { server: this.#server, resource, namespace: '', name, subresource: 'status', request };
+    const tracked = trackUpdate(definition, { ...definition, status }, managedWrite(write, 'Update'));
     this.#server.store.put(DEFINITIONS, tracked);
   }
 

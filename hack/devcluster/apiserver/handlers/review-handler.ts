@@ -2,12 +2,12 @@ import { type ApiObject, timestamp } from '../api-object.ts';
 import { trackUpdate } from '../apply/updater.ts';
 import type { AccessAttributes, RbacAuthorizer } from '../auth/rbac.ts';
 import { API_AUDIENCE, type ServiceAccountTokens } from '../auth/service-account-tokens.ts';
-import { fieldInvalid } from '../faults.ts';
+import { Faults } from '../faults.ts';
 import { sendJson } from '../http-message.ts';
 import { isObject, type JsonObject, objectAt, stringAt, stringsAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
 import type { UserInfo } from '../server-context.ts';
-import { badRequest, type Cause, invalid, methodNotAllowed } from '../status-error.ts';
+import { badRequest, invalid, methodNotAllowed } from '../status-error.ts';
 import { blankObject, managedWrite, type Write } from '../writes/common.ts';
 import { decodeObject } from '../writes/decode-object.ts';
 import { type HandlerState, type ResourceRequest, readObjectBody, writeOf } from './resource-handler.ts';
@@ -49,22 +49,19 @@ function validate(resource: Resource, object: ApiObject, namespace: string): voi
   if (resource.kind === 'TokenReview' && stringAt(object, 'spec', 'token') === '')
     throw badRequest('token is required for TokenReview in authentication');
   if (!resource.kind.endsWith('AccessReview')) return;
-  const causes: Cause[] = [];
+  const faults = new Faults('spec');
   const spec = objectAt(object, 'spec');
   if (isObject(spec.resourceAttributes) === isObject(spec.nonResourceAttributes)) {
     const why = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
-    causes.push(fieldInvalid('spec.resourceAttributes', spec.resourceAttributes ?? null, why));
+    faults.invalid('resourceAttributes', spec.resourceAttributes, why);
   }
-  if (
-    resource.kind !== 'SelfSubjectAccessReview' &&
-    stringAt(spec, 'user') === '' &&
-    groupsOf(spec).length === 0
-  )
-    causes.push(fieldInvalid('spec.user', '', 'at least one of user or group must be specified'));
+  const named = stringAt(spec, 'user') !== '' || stringsAt(spec, 'groups').length > 0;
+  if (resource.kind !== 'SelfSubjectAccessReview' && !named)
+    faults.invalid('user', '', 'at least one of user or group must be specified');
   const inside = stringAt(spec, 'resourceAttributes', 'namespace');
   if (resource.kind === 'LocalSubjectAccessReview' && inside !== namespace)
-    causes.push(fieldInvalid('spec.resourceAttributes.namespace', inside, 'must match metadata.namespace'));
-  if (causes.length > 0) throw invalid({ ...resource, kind: '' }, '', causes);
+    faults.invalid('resourceAttributes.namespace', inside, 'must match metadata.namespace');
+  if (faults.causes.length > 0) throw invalid({ ...resource, kind: '' }, '', faults.causes);
 }
 
 function answer(sources: ReviewSources, resource: Resource, object: ApiObject, user: UserInfo): JsonObject {
@@ -74,7 +71,7 @@ function answer(sources: ReviewSources, resource: Resource, object: ApiObject, u
       return access(sources, user, spec);
     case 'SubjectAccessReview':
     case 'LocalSubjectAccessReview':
-      return access(sources, { username: stringAt(spec, 'user'), groups: groupsOf(spec) }, spec);
+      return access(sources, { username: stringAt(spec, 'user'), groups: stringsAt(spec, 'groups') }, spec);
     case 'SelfSubjectRulesReview':
       return { ...sources.rbac.rules(user, stringAt(spec, 'namespace')), incomplete: false };
     case 'SelfSubjectReview':
@@ -82,11 +79,6 @@ function answer(sources: ReviewSources, resource: Resource, object: ApiObject, u
     default:
       return token(sources, spec);
   }
-}
-
-/** Groups of a review; a service account's own groups are implied, as the token authenticator adds them. */
-function groupsOf(spec: JsonObject): string[] {
-  return [...stringsAt(spec, 'groups')];
 }
 
 function access({ rbac }: ReviewSources, user: UserInfo, spec: JsonObject): JsonObject {

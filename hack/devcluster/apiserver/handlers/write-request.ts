@@ -1,3 +1,4 @@
+import { Faults } from '../faults.ts';
 import { mediaType, warningHeader } from '../http-message.ts';
 import type { RequestInfo } from '../request-info.ts';
 import type { WriteRequest } from '../server-context.ts';
@@ -39,41 +40,19 @@ export function writeRequestOf({
 
 /** As ValidateCreateOptions, ValidateUpdateOptions and ValidatePatchOptions of apimachinery. */
 function optionFaults({ verb, query }: RequestInfo, apply: boolean): Cause[] {
-  const causes: Cause[] = [];
-  const add = (reason: string, field: string, message: string): void => {
-    causes.push({ reason, field, message });
-  };
+  const faults = new Faults();
   const manager = query.get('fieldManager') ?? '';
-  if (apply && manager === '')
-    add('FieldValueRequired', 'fieldManager', 'Required value: is required for apply patch');
+  if (apply && manager === '') faults.required('fieldManager', 'is required for apply patch');
   if (verb === 'patch' && !apply && query.has('force'))
-    add('FieldValueForbidden', 'force', 'Forbidden: may not be specified for non-apply patch');
-  if (manager.length > MAX_MANAGER)
-    add('FieldValueTooLong', 'fieldManager', `Too long: may not be more than ${MAX_MANAGER} bytes`);
+    faults.forbidden('force', 'may not be specified for non-apply patch');
+  if (manager.length > MAX_MANAGER) faults.tooLong('fieldManager', MAX_MANAGER);
   const odd = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.exec(manager);
-  if (odd)
-    add(
-      'FieldValueInvalid',
-      'fieldManager',
-      `Invalid value: ${JSON.stringify(manager)}: invalid character (at position ${odd.index})`,
-    );
+  if (odd) faults.invalid('fieldManager', manager, `invalid character (at position ${odd.index})`);
   const dryRun = query.getAll('dryRun');
-  if (dryRun.some((value) => value !== 'All'))
-    add(
-      'FieldValueNotSupported',
-      'dryRun',
-      `Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`,
-    );
+  if (dryRun.some((value) => value !== 'All')) faults.unsupported('dryRun', dryRun, ['All']);
   const validation = query.get('fieldValidation') ?? '';
-  if (!VALIDATIONS.includes(validation)) {
-    const known = VALIDATIONS.map((value) => JSON.stringify(value)).join(', ');
-    add(
-      'FieldValueNotSupported',
-      'fieldValidation',
-      `Unsupported value: ${JSON.stringify(validation)}: supported values: ${known}`,
-    );
-  }
-  return causes;
+  if (!VALIDATIONS.includes(validation)) faults.unsupported('fieldValidation', validation, VALIDATIONS);
+  return faults.causes;
 }
 
 function managerFrom(userAgent: string | undefined): string {

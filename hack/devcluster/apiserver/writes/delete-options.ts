@@ -1,4 +1,4 @@
-import { fieldInvalid } from '../faults.ts';
+import { Faults } from '../faults.ts';
 import { isObject, type JsonObject, numberAt, stringAt } from '../json.ts';
 import { badRequest, invalid } from '../status-error.ts';
 
@@ -36,18 +36,11 @@ export function deleteOptions(body: JsonObject | undefined, query: URLSearchPara
 /** As ValidateDeleteOptions of apimachinery. */
 function checkPolicy(policy: string, orphan: boolean): void {
   if (policy === '') return;
-  if (orphan)
-    throw invalid(SUBJECT, '', [
-      fieldInvalid(
-        'propagationPolicy',
-        policy,
-        'orphanDependents and deletionPropagation cannot be both set',
-      ),
-    ]);
-  if (POLICIES.includes(policy)) return;
-  const known = [...POLICIES, 'nil'].map((each) => JSON.stringify(each)).join(', ');
-  const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: ${known}`;
-  throw invalid(SUBJECT, '', [{ reason: 'FieldValueNotSupported', field: 'propagationPolicy', message }]);
+  const faults = new Faults();
+  const why = 'orphanDependents and deletionPropagation cannot be both set';
+  if (orphan) faults.invalid('propagationPolicy', policy, why);
+  else if (!POLICIES.includes(policy)) faults.unsupported('propagationPolicy', policy, [...POLICIES, 'nil']);
+  if (faults.causes.length > 0) throw invalid(SUBJECT, '', faults.causes);
 }
 
 /** Throws BadRequest when the body of a deletion is an object of another kind. */
