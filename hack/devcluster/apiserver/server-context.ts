@@ -1,4 +1,3 @@
-import type { ObjectEncoder } from './object-encoder.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import type { BuiltinApi } from './schema/builtin-schemas.ts';
 import type { SchemaLookup } from './schema/resolve.ts';
@@ -20,7 +19,6 @@ export interface ServerContext {
   builtin: BuiltinApi;
   lookup: SchemaLookup;
   types: TypeNodes;
-  encoder: ObjectEncoder;
   now(): Date;
 }
 

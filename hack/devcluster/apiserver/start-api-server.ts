@@ -20,7 +20,6 @@ import { OpenApiDocuments } from './handlers/openapi.ts';
 import type { PodLogs } from './handlers/pod-handler.ts';
 import { type Router, route } from './handlers/route.ts';
 import { sendError } from './http-message.ts';
-import { ObjectEncoder } from './object-encoder.ts';
 import { ResourceRegistry } from './resource-registry.ts';
 import { loadBuiltinApi } from './schema/builtin-schemas.ts';
 import type { SchemaLookup } from './schema/resolve.ts';
@@ -141,8 +140,7 @@ function makeContext(options: ApiServerOptions): ServerContext {
   const behaviours = builtinBehaviours(range);
   for (const resource of builtinResources(builtin, types, behaviours)) registry.add(resource);
   const store = new Store(options.historyLimit);
-  const encoder = new ObjectEncoder();
-  return { store, registry, builtin, lookup, types, encoder, now: options.now ?? (() => new Date()) };
+  return { store, registry, builtin, lookup, types, now: options.now ?? (() => new Date()) };
 }
 
 function base64(text: string): string {

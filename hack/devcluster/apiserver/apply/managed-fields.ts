@@ -113,5 +113,7 @@ export function withManaged(object: ApiObject, entries: readonly ManagedEntry[])
 export function withoutManagedTimes(object: ApiObject): ApiObject {
   const { managedFields = [], ...metadata } = object.metadata;
   const entries = managedFields.map((entry) => (isObject(entry) ? { ...entry, time: null } : entry));
-  return { ...object, metadata: { ...metadata, managedFields: entries } };
+  // They are ordered by time.
+  const sorted = entries.map((entry) => JSON.stringify(entry)).sort();
+  return { ...object, metadata: { ...metadata, managedFields: sorted } };
 }

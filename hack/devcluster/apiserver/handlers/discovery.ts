@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { groupVersion } from '../api-object.ts';
-import { type Json, type JsonObject, objectsAt, stringAt, stringsAt } from '../json.ts';
+import { type Json, type JsonObject, objectsAt, stringAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
 import { compareVersions, type ResourceRegistry } from '../resource-registry.ts';
 
@@ -42,18 +42,22 @@ export function discoveryAnswer(
   const aggregated = accept.includes('as=APIGroupDiscoveryList');
   const view = new DiscoveryView(registry, remote);
   if (parts[0] === 'api') {
-    if (parts.length === 1) return aggregated ? view.aggregated([''], accept) : { body: coreVersions(host) };
-    return parts.length === 2 ? view.list('', parts[1] ?? '') : undefined;
+    if (parts.length === 1) return aggregated ? view.aggregated(['']) : { body: coreVersions(host) };
+    return parts.length === 2 ? answered(view.list('', parts[1] ?? '')) : undefined;
   }
   if (parts[0] !== 'apis') return undefined;
   const [, group = '', version = ''] = parts;
   if (parts.length === 1) {
     const groups = view.groups();
-    return aggregated ? view.aggregated(groups, accept) : { body: view.groupList(groups) };
+    return aggregated ? view.aggregated(groups) : { body: view.groupList(groups) };
   }
   if (view.versions(group).length === 0) return undefined;
   if (parts.length === 2) return { body: { kind: 'APIGroup', apiVersion: 'v1', ...view.group(group) } };
-  return parts.length === 3 ? view.list(group, version) : undefined;
+  return parts.length === 3 ? answered(view.list(group, version)) : undefined;
+}
+
+function answered(body: JsonObject | undefined): DiscoveryAnswer | undefined {
+  return body && { body };
 }
 
 function coreVersions(host: string): JsonObject {
@@ -95,91 +99,78 @@ class DiscoveryView {
     return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map((group) => this.group(group)) };
   }
 
-  list(group: string, version: string): DiscoveryAnswer | undefined {
+  /** The APIResourceList of a version, undefined where it is not served. */
+  list(group: string, version: string): JsonObject | undefined {
     const remote = this.#remote.get(`${group}/${version}`);
-    if (remote) return { body: remote };
+    if (remote) return remote;
     if (!this.#registry.versions(group).includes(version)) return undefined;
     const resources = this.#registry
       .resources(group, version)
       .flatMap((resource) => [listed(resource), ...resource.subresources]);
     const head = group === '' ? {} : { apiVersion: 'v1' };
-    return {
-      body: { kind: 'APIResourceList', ...head, groupVersion: groupVersion(group, version), resources },
-    };
+    return { kind: 'APIResourceList', ...head, groupVersion: groupVersion(group, version), resources };
   }
 
-  aggregated(groups: string[], accept: string): DiscoveryAnswer {
-    const version = /v=v2beta1/.test(accept) && !/v=v2(;|,|$)/.test(accept) ? 'v2beta1' : 'v2';
+  aggregated(groups: string[]): DiscoveryAnswer {
     const items = groups.map((group) => ({
       metadata: { name: group, creationTimestamp: null },
-      versions: this.versions(group).map((each) => ({
-        version: each,
-        resources: this.#discovered(group, each),
+      versions: this.versions(group).map((version) => ({
+        version,
+        resources: discovered(objectsAt(this.list(group, version), 'resources'), group, version),
         freshness: 'Current',
       })),
     }));
     return {
-      body: {
-        kind: 'APIGroupDiscoveryList',
-        apiVersion: `apidiscovery.k8s.io/${version}`,
-        metadata: {},
-        items,
-      },
-      type: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+      body: { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items },
+      type: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
     };
   }
-
-  #discovered(group: string, version: string): JsonObject[] {
-    const remote = this.#remote.get(`${group}/${version}`);
-    if (!remote) return this.#registry.resources(group, version).map(discoveredResource);
-    return objectsAt(remote, 'resources').map((each) => ({
-      resource: stringAt(each, 'name'),
-      responseKind: { group, version, kind: stringAt(each, 'kind') },
-      scope: each.namespaced === true ? 'Namespaced' : 'Cluster',
-      singularResource: stringAt(each, 'singularName'),
-      verbs: stringsAt(each, 'verbs'),
-    }));
-  }
-}
-
-function names(resource: Resource): JsonObject {
-  return {
-    ...(resource.shortNames.length > 0 ? { shortNames: resource.shortNames } : {}),
-    ...(resource.categories.length > 0 ? { categories: resource.categories } : {}),
-  };
 }
 
 function listed(resource: Resource): JsonObject {
-  const { plural, singular, namespaced, kind, verbs } = resource;
+  const { plural, singular, namespaced, kind, verbs, shortNames, categories } = resource;
   const hash = createHash('sha256').update(`${resource.group}/${resource.version}/${kind}`).digest();
-  const stored = verbs.includes('list') ? { storageVersionHash: hash.subarray(0, 8).toString('base64') } : {};
-  return { name: plural, singularName: singular, namespaced, kind, verbs, ...names(resource), ...stored };
-}
-
-function discoveredResource(resource: Resource): JsonObject {
-  const { group, version, kind, plural, singular, namespaced, verbs, subresources } = resource;
   return {
-    resource: plural,
-    responseKind: { group, version, kind },
-    scope: namespaced ? 'Namespaced' : 'Cluster',
-    singularResource: singular,
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind,
     verbs,
-    ...names(resource),
-    ...(subresources.length > 0
-      ? { subresources: subresources.map((each) => discoveredSubresource(resource, each)) }
-      : {}),
+    ...(shortNames.length > 0 ? { shortNames } : {}),
+    ...(categories.length > 0 ? { categories } : {}),
+    ...(verbs.includes('list') ? { storageVersionHash: hash.subarray(0, 8).toString('base64') } : {}),
   };
 }
 
-function discoveredSubresource(resource: Resource, each: JsonObject): JsonObject {
-  const kind = {
-    group: each.group ?? resource.group,
-    version: each.version ?? resource.version,
-    kind: each.kind ?? '',
-  };
-  return {
-    subresource: stringAt(each, 'name').slice(resource.plural.length + 1),
-    responseKind: kind,
-    verbs: each.verbs ?? [],
-  };
+/** Entries of an APIResourceList as an APIGroupDiscoveryList has them: subresources within their resource. */
+function discovered(entries: JsonObject[], group: string, version: string): JsonObject[] {
+  const kindOf = (each: JsonObject): JsonObject => ({
+    group,
+    version,
+    kind: '',
+    ...pick(each, 'group', 'version', 'kind'),
+  });
+  return entries
+    .filter((each) => !stringAt(each, 'name').includes('/'))
+    .map((each) => {
+      const prefix = `${stringAt(each, 'name')}/`;
+      const below = entries.filter(({ name }) => String(name).startsWith(prefix));
+      const subresources = below.map((other) => ({
+        subresource: stringAt(other, 'name').slice(prefix.length),
+        responseKind: kindOf(other),
+        verbs: other.verbs ?? [],
+      }));
+      return {
+        resource: each.name ?? '',
+        responseKind: kindOf(each),
+        scope: each.namespaced === true ? 'Namespaced' : 'Cluster',
+        singularResource: each.singularName ?? '',
+        ...pick(each, 'verbs', 'shortNames', 'categories'),
+        ...(subresources.length > 0 ? { subresources } : {}),
+      };
+    });
+}
+
+function pick(object: JsonObject, ...keys: string[]): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([key]) => keys.includes(key)));
 }

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
 import { sendJson } from '../http-message.ts';
-import type { ObjectEncoder } from '../object-encoder.ts';
+import type { JsonObject } from '../json.ts';
 import { type ObjectFilter, parseFilter } from '../object-filter.ts';
+import { partialMeta } from '../object-meta.ts';
 import type { Representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
@@ -64,25 +65,21 @@ export function listObjects(
     sendJson(response, 200, { ...tableOf(server, resource, page, info.query), metadata: { ...metadata } });
     return;
   }
-  sendJson(response, 200, listText(server.encoder, resource, page, metadata, shape));
+  sendJson(response, 200, listOf(resource, page, { ...metadata }, shape));
 }
 
-function listText(
-  encoder: ObjectEncoder,
+/** Objects as a list; those of built-in kinds are in it without apiVersion and kind. */
+export function listOf(
   resource: Resource,
-  page: ApiObject[],
-  metadata: object,
-  shape: Representation,
-): string {
+  objects: ApiObject[],
+  metadata: JsonObject,
+  shape: Representation = 'object',
+): JsonObject {
   if (shape === 'partial') {
-    const head = JSON.stringify({
-      kind: 'PartialObjectMetadataList',
-      apiVersion: 'meta.k8s.io/v1',
-      metadata,
-    });
-    return `${head.slice(0, -1)},"items":[${page.map((object) => encoder.partial(object)).join(',')}]}`;
+    const items = objects.map(partialMeta);
+    return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items };
   }
-  const head = JSON.stringify({ kind: resource.listKind, apiVersion: apiVersionOf(resource), metadata });
-  const items = page.map((object) => (resource.custom ? encoder.object(object) : encoder.item(object)));
-  return `${head.slice(0, -1)},"items":[${items.join(',')}]}`;
+  const bare = objects.map(({ apiVersion: _, kind: __, ...rest }): JsonObject => rest);
+  const items = resource.custom ? objects : bare;
+  return { kind: resource.listKind, apiVersion: apiVersionOf(resource), metadata, items };
 }

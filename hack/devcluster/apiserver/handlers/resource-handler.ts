@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
 import { mediaType, type ParsedBody, parseObject, readBody, sendJson } from '../http-message.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import { parseFilter } from '../object-filter.ts';
+import { partialMeta } from '../object-meta.ts';
 import { type Answered, type Representation, representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import type { Resource } from '../resource.ts';
@@ -25,7 +26,7 @@ import { deleteObject } from '../writes/delete-object.ts';
 import { assertDeleteOptions, deleteOptions } from '../writes/delete-options.ts';
 import { updateObject } from '../writes/update-object.ts';
 import type { ContinueTokens } from './continue-tokens.ts';
-import { listObjects, selectObjects } from './list-objects.ts';
+import { listObjects, listOf, selectObjects } from './list-objects.ts';
 import { checkVersion } from './list-options.ts';
 import type { OpenApiDocuments } from './openapi.ts';
 import { assertPatchType, patchObject } from './patch-object.ts';
@@ -134,13 +135,7 @@ export function sendObject(
 ): void {
   if (shape === 'table')
     sendJson(call.response, status, tableOf(server, call.resource, [object], call.info.query), warnings);
-  else
-    sendJson(
-      call.response,
-      status,
-      shape === 'partial' ? server.encoder.partial(object) : server.encoder.object(object),
-      warnings,
-    );
+  else sendJson(call.response, status, shape === 'partial' ? partialMeta(object) : object, warnings);
 }
 
 function noProtobuf(): StatusError {
@@ -249,23 +244,6 @@ async function removeAll(state: HandlerState, call: ResourceRequest): Promise<vo
   const objects = selectObjects(state.server, resource, info.namespace, parseFilter(resource, info.query));
   const revision = String(state.server.store.revision);
   for (const object of objects) deleteObject({ ...write, name: object.metadata.name }, options);
-  sendJson(response, 200, {
-    kind: resource.listKind,
-    apiVersion: resource.custom
-      ? `${resource.group}/${resource.version}`
-      : resource.fromStored(objects[0] ?? emptyOf(resource)).apiVersion,
-    metadata: { ...(resource.custom ? { continue: '' } : {}), resourceVersion: revision },
-    items: objects.filter(isObject).map((object) => stripKind(resource, object)),
-  });
-}
-
-function emptyOf(resource: Resource): ApiObject {
-  const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
-  return { apiVersion, kind: resource.kind, metadata: { name: '' } };
-}
-
-function stripKind(resource: Resource, object: ApiObject): JsonObject {
-  if (resource.custom) return object;
-  const { apiVersion: _, kind: __, ...rest } = object;
-  return rest;
+  const metadata = { ...(resource.custom ? { continue: '' } : {}), resourceVersion: revision };
+  sendJson(response, 200, listOf(resource, objects, metadata));
 }

@@ -14,6 +14,7 @@ import {
   stringAt,
   valueAt,
 } from '../json.ts';
+import { partialMeta } from '../object-meta.ts';
 import { type Representation, representation } from '../representation.ts';
 import type { Resource } from '../resource.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -127,7 +128,7 @@ function sendScale(
   warnings: string[] = [],
 ): void {
   if (shape === 'table') sendJson(response, 200, scaleTable(scale, info.query, server.now()), warnings);
-  else sendJson(response, 200, shape === 'partial' ? server.encoder.partial(scale) : scale, warnings);
+  else sendJson(response, 200, shape === 'partial' ? partialMeta(scale) : scale, warnings);
 }
 
 /** A custom resource without a number of replicas has no scale to show. */

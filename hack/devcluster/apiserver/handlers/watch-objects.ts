@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
 import { type ObjectFilter, parseFilter } from '../object-filter.ts';
+import { partialMeta } from '../object-meta.ts';
 import type { Representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { apiVersionOf, type Resource } from '../resource.ts';
@@ -140,8 +141,8 @@ class WatchStream {
   }
 
   #encode(object: ApiObject): string {
-    if (this.#shape === 'partial') return this.#server.encoder.partial(object);
-    if (this.#shape === 'object') return this.#server.encoder.object(object);
+    if (this.#shape === 'partial') return JSON.stringify(partialMeta(object));
+    if (this.#shape === 'object') return JSON.stringify(object);
     const table = tableOf(this.#server, this.#resource, [object], this.#info.query);
     if (this.#tableSent) table.columnDefinitions = [];
     this.#tableSent = true;
