@@ -1,6 +1,9 @@
 import type { Json } from './json.ts';
 import type { Cause } from './status-error.ts';
 
+/** How Go writes the path of the whole object. */
+const NIL = '<nil>';
+
 /** Collects what is wrong with an object, with the path of each field; `Invalid` and its like of apimachinery's field package. */
 export class Faults {
   readonly path: string;
@@ -24,7 +27,7 @@ export class Faults {
   }
 
   invalid(key: string, value: Json | undefined, why: string): void {
-    this.causes.push(fieldInvalid(below(this.path, key), value ?? null, why));
+    this.causes.push(fieldInvalid(below(this.path, key) || NIL, value ?? null, why));
   }
 
   required(key: string, why = ''): void {
@@ -37,11 +40,15 @@ export class Faults {
     else this.invalid(key, value, why);
   }
 
+  typeInvalid(key: string, value: Json, why: string): void {
+    this.#add('FieldValueTypeInvalid', key, `Invalid value: ${JSON.stringify(value)}: ${why}`);
+  }
+
   forbidden(key: string, why: string): void {
     this.#add('FieldValueForbidden', key, `Forbidden: ${why}`);
   }
 
-  unsupported(key: string, value: Json, supported: readonly string[]): void {
+  unsupported(key: string, value: Json, supported: readonly Json[]): void {
     const list = supported.map((each) => JSON.stringify(each)).join(', ');
     this.#add(
       'FieldValueNotSupported',
@@ -67,7 +74,7 @@ export class Faults {
   }
 
   #add(reason: string, key: string, message: string): void {
-    this.causes.push({ reason, field: below(this.path, key), message });
+    this.causes.push({ reason, field: below(this.path, key) || NIL, message });
   }
 }
 
