@@ -19,8 +19,8 @@ import { pauseImage, shellImage } from './node/images/shell-image.ts';
 import { NodeAgent } from './node/node-agent.ts';
 import { DEFAULT_NODES, type NodeSpec, nodesWith } from './node/node-spec.ts';
 import { openPodLog } from './node/pod-logs.ts';
+import { PodSources } from './node/pod-sources.ts';
 import { registerNodes } from './node/register-nodes.ts';
-import { StoreSources } from './node/store-sources.ts';
 import { realTiming } from './node/timing.ts';
 import { Watchdog } from './node/watchdog.ts';
 
@@ -124,7 +124,7 @@ async function start(
     addresses,
     directory,
     images: [...(options.images ?? []), ...builtinImages(options)],
-    sources: new StoreSources({ client: kubelet, configMaps: stores.configMaps, secrets: stores.secrets }),
+    sources: new PodSources({ client: kubelet, configMaps: stores.configMaps, secrets: stores.secrets }),
     baseEnv: baseEnvironment(api.secureUrl),
     timing: realTiming(options.timeScale),
     watchdog,

@@ -1,41 +1,38 @@
-import type { Container, DataObject, EnvVar, Pod } from '../kinds.ts';
-import { fieldValue, type PodAddresses, resourceValue } from './field-ref.ts';
+import type { Container, EnvVar, Pod } from '../kinds.ts';
+import { fieldValue, type PodAddresses } from './field-ref.ts';
 import { MissingSourceError, type PodSources } from './pod-sources.ts';
+
+/** What the environment of a container is made from. */
+interface EnvContext {
+  pod: Pod;
+  addresses: PodAddresses;
+  sources: PodSources;
+  base: Record<string, string>;
+  signal: AbortSignal;
+}
 
 /**
  * Environment of a container as the pod asks for it: `envFrom`, then `env`, with `$(NAME)` expanded. Throws
  * {@link MissingSourceError} when a ConfigMap, Secret or key that is not optional does not exist.
  */
 export async function containerEnv(
-  pod: Pod,
   container: Container,
-  context: {
-    addresses: PodAddresses;
-    sources: PodSources;
-    base: Record<string, string>;
-    signal: AbortSignal;
-  },
+  context: EnvContext,
 ): Promise<Record<string, string>> {
-  const namespace = pod.metadata.namespace ?? '';
+  const namespace = context.pod.metadata.namespace ?? '';
   const env: Record<string, string> = { ...context.base };
-  const { sources, signal } = context;
-  for (const from of container.envFrom ?? []) {
-    const ref = from.configMapRef ?? from.secretRef;
-    if (!ref) continue;
-    const kind = from.configMapRef ? 'configmap' : 'secret';
-    const object = await (from.configMapRef ? sources.configMap : sources.secret)(
-      namespace,
-      ref.name ?? '',
-      signal,
+  for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
+    const kind = configMapRef ? 'configmap' : 'secret';
+    const data = await context.sources.data(
+      kind,
+      { namespace, ...(configMapRef ?? secretRef) },
+      context.signal,
     );
-    if (!object && !ref.optional) throw new MissingSourceError(`${kind} "${ref.name}" not found`);
-    for (const key of Object.keys(object?.data ?? {})) {
-      env[`${from.prefix ?? ''}${key}`] = dataValue(object, key, kind === 'secret') ?? '';
-    }
+    for (const [key, value] of data) env[`${prefix}${key}`] = value.toString('utf8');
   }
   for (const variable of container.env ?? []) {
     const value = variable.valueFrom
-      ? await referenced(variable, pod, container, context)
+      ? await referenced(variable.valueFrom, context)
       : expand(variable.value ?? '', env);
     if (value !== undefined) env[variable.name] = value;
   }
@@ -43,45 +40,18 @@ export async function containerEnv(
 }
 
 async function referenced(
-  variable: EnvVar,
-  pod: Pod,
-  container: Container,
-  context: { addresses: PodAddresses; sources: PodSources; signal: AbortSignal },
+  { fieldRef, configMapKeyRef, secretKeyRef }: NonNullable<EnvVar['valueFrom']>,
+  { pod, addresses, sources, signal }: EnvContext,
 ): Promise<string | undefined> {
-  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = variable.valueFrom ?? {};
   const namespace = pod.metadata.namespace ?? '';
-  if (fieldRef) return fieldValue(fieldRef.fieldPath, pod, context.addresses);
-  if (resourceFieldRef) {
-    const named = pod.spec.containers.find((c) => c.name === resourceFieldRef.containerName) ?? container;
-    return resourceValue(resourceFieldRef.resource, named, resourceFieldRef.divisor);
-  }
-  if (configMapKeyRef) {
-    const object = await context.sources.configMap(namespace, configMapKeyRef.name ?? '', context.signal);
-    return required(dataValue(object, configMapKeyRef.key, false), object, 'configmap', configMapKeyRef);
-  }
-  if (secretKeyRef) {
-    const object = await context.sources.secret(namespace, secretKeyRef.name ?? '', context.signal);
-    return required(dataValue(object, secretKeyRef.key, true), object, 'secret', secretKeyRef);
-  }
-  return undefined;
-}
-
-function required(
-  value: string | undefined,
-  object: DataObject | undefined,
-  kind: string,
-  ref: { name?: string; key: string; optional?: boolean },
-): string | undefined {
-  if (value !== undefined || ref.optional) return value;
-  if (!object) throw new MissingSourceError(`${kind} "${ref.name}" not found`);
-  throw new MissingSourceError(
-    `couldn't find key ${ref.key} in ${kind} ${object.metadata.namespace}/${ref.name}`,
-  );
-}
-
-function dataValue(object: DataObject | undefined, key: string, base64: boolean): string | undefined {
-  const value = object?.data?.[key];
-  return value !== undefined && base64 ? Buffer.from(value, 'base64').toString('utf8') : value;
+  if (fieldRef) return fieldValue(fieldRef.fieldPath, pod, addresses);
+  const kind = configMapKeyRef ? 'configmap' : 'secret';
+  const ref = configMapKeyRef ?? secretKeyRef;
+  if (!ref) throw new Error('variables can come from a field, a ConfigMap or a Secret here');
+  const value = (await sources.data(kind, { namespace, ...ref }, signal)).get(ref.key);
+  if (value === undefined && !ref.optional)
+    throw new MissingSourceError(`couldn't find key ${ref.key} in ${kind} ${namespace}/${ref.name}`);
+  return value?.toString('utf8');
 }
 
 /** Replaces `$(NAME)` by the variable; unknown names stay, and `$$` is a plain dollar sign, as kubelet does it. */

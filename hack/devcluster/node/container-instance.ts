@@ -4,11 +4,11 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, TerminatedState } from '../kinds.ts';
 import { type HandlerTarget, runHandler } from './lifecycle-handler.ts';
+import type { Emit, Machine } from './machine.ts';
 import { runProber } from './prober.ts';
 import { type ProcessExit, ProcessGroup, type ProcessSpec } from './process-group.ts';
 import { terminationMessage } from './termination-message.ts';
-import { apiTime, type Timing } from './timing.ts';
-import type { Watchdog } from './watchdog.ts';
+import { apiTime } from './timing.ts';
 
 /** A process gets at least this long between SIGTERM and SIGKILL when a preStop hook used up the grace period (kubelet). */
 const MINIMUM_GRACE_SECONDS = 2;
@@ -22,13 +22,12 @@ export interface InstanceOptions {
   logFile: string;
   /** Where termination message and output of exec handlers are kept. */
   directory: string;
-  timing: Timing;
-  watchdog: Watchdog;
+  machine: Machine;
   /** Grace period of the pod, for a container that fails its liveness probe. */
   graceSeconds: number;
   /** Rewrites the container's paths in the commands of exec handlers. */
   rewrite: (text: string) => string;
-  emit: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  emit: Emit;
   /** `ready` or `started` has changed. */
   changed: () => void;
 }
@@ -50,10 +49,10 @@ export class ContainerInstance {
 
   constructor(options: InstanceOptions) {
     this.#options = options;
-    this.startedAt = apiTime(options.timing.now());
+    this.startedAt = apiTime(options.machine.timing.now());
     const output = openSync(options.logFile, 'a');
     try {
-      this.#process = new ProcessGroup(options.process, output, options.watchdog);
+      this.#process = new ProcessGroup(options.process, output, options.machine.watchdog);
     } finally {
       closeSync(output);
     }
@@ -76,7 +75,8 @@ export class ContainerInstance {
    * @param message for the Killing event
    */
   async terminate(graceSeconds: number, message: string): Promise<void> {
-    const { container, timing, emit } = this.#options;
+    const { container, machine, emit } = this.#options;
+    const { timing } = machine;
     const begun = timing.now().getTime();
     this.#killAfter(graceSeconds, MINIMUM_GRACE_SECONDS);
     if (this.#stopping.signal.aborted || this.#exit.signal.aborted) return;
@@ -130,7 +130,11 @@ export class ContainerInstance {
     this.#started = true;
     this.#healthy = container.readinessProbe === undefined;
     this.#options.changed();
-    const common = { target: this.#target(), timing: this.#options.timing, onFailure: this.#unhealthy };
+    const common = {
+      target: this.#target(),
+      timing: this.#options.machine.timing,
+      onFailure: this.#unhealthy,
+    };
     const probers: Promise<void>[] = [];
     if (container.readinessProbe) {
       const onResult = (healthy: boolean): void => {
@@ -161,7 +165,7 @@ export class ContainerInstance {
       done.abort();
       if (!healthy) void this.#restart('failed startup probe', probe.terminationGracePeriodSeconds);
     };
-    const { timing } = this.#options;
+    const { timing } = this.#options.machine;
     await runProber(
       { kind: 'Startup', probe, target: this.#target(), timing, onFailure: this.#unhealthy, onResult },
       AbortSignal.any([alive, done.signal]),
@@ -183,7 +187,7 @@ export class ContainerInstance {
     until: AbortSignal,
   ): Promise<boolean> {
     if (hook?.sleep) {
-      await this.#options.timing.sleep(hook.sleep.seconds, until).catch(() => undefined);
+      await this.#options.machine.timing.sleep(hook.sleep.seconds, until).catch(() => undefined);
       return true;
     }
     const result = await runHandler(hook ?? {}, this.#target(), until);
@@ -197,13 +201,17 @@ export class ContainerInstance {
   }
 
   async #exec(command: string[], signal: AbortSignal): Promise<{ exitCode: number; output: string }> {
-    const { process: main, directory, rewrite, watchdog } = this.#options;
+    const { process: main, directory, rewrite, machine } = this.#options;
     const file = join(directory, `exec-${randomUUID().slice(0, 8)}`);
     const [program = '', ...args] = command.map(rewrite);
     const output = openSync(file, 'a');
     let group: ProcessGroup;
     try {
-      group = new ProcessGroup({ command: program, args, env: main.env, cwd: main.cwd }, output, watchdog);
+      group = new ProcessGroup(
+        { command: program, args, env: main.env, cwd: main.cwd },
+        output,
+        machine.watchdog,
+      );
     } finally {
       closeSync(output);
     }
@@ -223,7 +231,7 @@ export class ContainerInstance {
   async #finish(exit: ProcessExit): Promise<TerminatedState> {
     this.#exit.abort();
     clearTimeout(this.#killTimer);
-    const { container, directory, logFile, timing } = this.#options;
+    const { container, directory, logFile, machine } = this.#options;
     const message =
       exit.startError?.message ?? (await terminationMessage(container, directory, logFile, exit.exitCode));
     return {
@@ -231,7 +239,7 @@ export class ContainerInstance {
       reason: exit.startError ? 'StartError' : exit.exitCode === 0 ? 'Completed' : 'Error',
       ...(message ? { message } : {}),
       startedAt: this.startedAt,
-      finishedAt: apiTime(timing.now()),
+      finishedAt: apiTime(machine.timing.now()),
       containerID: this.id,
     };
   }

@@ -5,13 +5,13 @@ import { containerEnv, expand } from './container-env.ts';
 import { ContainerInstance } from './container-instance.ts';
 import type { PodAddresses } from './field-ref.ts';
 import type { ImageHandler } from './images/image-handler.ts';
+import type { Emit, Machine } from './machine.ts';
 import { pathRewriter } from './path-rewriter.ts';
-import { MissingSourceError, type PodSources } from './pod-sources.ts';
+import { MissingSourceError } from './pod-sources.ts';
 import type { PodVolumes } from './pod-volumes.ts';
 import type { ProcessSpec } from './process-group.ts';
 import { TERMINATION_LOG } from './termination-message.ts';
 import type { Timing } from './timing.ts';
-import type { Watchdog } from './watchdog.ts';
 
 /** kubelet's back-off for restarts and image pulls. */
 const BACKOFF_SECONDS = { first: 10, limit: 300 };
@@ -27,16 +27,12 @@ export interface RunnerOptions {
   pod: () => Pod;
   container: Container;
   restartPolicy: string;
-  handler: ImageHandler | undefined;
   volumes: PodVolumes;
-  sources: PodSources;
+  machine: Machine;
   addresses: PodAddresses;
-  baseEnv: Record<string, string>;
   /** The container's own directory: logs, scratch, termination message. */
   directory: string;
-  timing: Timing;
-  watchdog: Watchdog;
-  emit: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  emit: Emit;
   /** Its status has changed. */
   changed: () => void;
 }
@@ -44,6 +40,9 @@ export interface RunnerOptions {
 /** Runs one container of a pod: waits for what it needs, starts it, and starts it again as the restart policy says. */
 export class ContainerRunner {
   readonly #options: RunnerOptions;
+  readonly #timing: Timing;
+  /** What stands for the container's image. */
+  readonly #handler: ImageHandler | undefined;
   readonly #stop = new AbortController();
   #sourcesChanged = Promise.withResolvers<void>();
   #instance: ContainerInstance | undefined;
@@ -55,6 +54,9 @@ export class ContainerRunner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#timing = options.machine.timing;
+    const { image = '' } = options.container;
+    this.#handler = options.machine.images.find((each) => each.matches(image));
   }
 
   /** Resolves to the last exit when the container will not run again; to undefined when it never ran. */
@@ -69,13 +71,13 @@ export class ContainerRunner {
         this.#waiting = undefined;
         this.#terminated = undefined;
         this.#options.changed();
-        const begun = this.#options.timing.now().getTime();
+        const begun = this.#timing.now().getTime();
         this.#terminated = await this.#instance.ended;
         this.#last = this.#terminated;
         this.#instance = undefined;
         this.#options.changed();
         if (!this.#restarts(this.#terminated) || signal.aborted) break;
-        if (this.#options.timing.now().getTime() - begun > BACKOFF_RESET_MS) this.#backoffSeconds = 0;
+        if (this.#timing.now().getTime() - begun > BACKOFF_RESET_MS) this.#backoffSeconds = 0;
         await this.#backOff(signal);
       }
     } catch (error) {
@@ -129,7 +131,7 @@ export class ContainerRunner {
     return {
       name: container.name,
       image: container.image ?? '',
-      imageID: this.#options.handler ? (container.image ?? '') : '',
+      imageID: this.#handler ? (container.image ?? '') : '',
       ...(id === undefined ? {} : { containerID: id }),
       ready: this.#instance?.ready ?? false,
       started: this.#instance?.started ?? false,
@@ -170,33 +172,33 @@ export class ContainerRunner {
       BACKOFF_SECONDS.limit,
     );
     if (seconds === 0) return;
-    const { container, timing, emit } = this.#options;
+    const { container, emit } = this.#options;
     const { name, namespace, uid } = this.#options.pod().metadata;
     const message = `back-off ${seconds}s restarting failed container=${container.name} pod=${name}_${namespace}(${uid})`;
     this.#wait('CrashLoopBackOff', message);
     emit('Warning', 'BackOff', message);
-    await timing.sleep(seconds, signal);
+    await this.#timing.sleep(seconds, signal);
   }
 
   /** An image that no handler stands for is never found, however often it is tried. */
   async #awaitImage(signal: AbortSignal): Promise<void> {
-    const { container, handler, timing, emit } = this.#options;
-    if (handler) return;
+    const { container, emit } = this.#options;
+    if (this.#handler) return;
     const problem = `failed to pull and unpack image "${container.image}": not found`;
     for (let seconds = BACKOFF_SECONDS.first; ; seconds = Math.min(seconds * 2, BACKOFF_SECONDS.limit)) {
       emit('Normal', 'Pulling', `Pulling image "${container.image}"`);
       emit('Warning', 'Failed', `Failed to pull image "${container.image}": ${problem}`);
       this.#wait('ErrImagePull', problem);
-      await timing.sleep(PULL_ERROR_SECONDS, signal);
+      await this.#timing.sleep(PULL_ERROR_SECONDS, signal);
       const message = `Back-off pulling image "${container.image}": ErrImagePull: ${problem}`;
       emit('Normal', 'BackOff', `Back-off pulling image "${container.image}"`);
       this.#wait('ImagePullBackOff', message);
-      await timing.sleep(seconds, signal);
+      await this.#timing.sleep(seconds, signal);
     }
   }
 
   async #start(signal: AbortSignal): Promise<ContainerInstance> {
-    const { container, directory, addresses, timing, watchdog, emit, changed } = this.#options;
+    const { container, directory, addresses, machine, emit, changed } = this.#options;
     await mkdir(join(directory, 'tmp'), { recursive: true });
     await rm(join(directory, TERMINATION_LOG), { force: true });
     await this.#whenPresent('FailedMount', 'ContainerCreating', signal, () => this.#fillVolumes(signal));
@@ -213,8 +215,7 @@ export class ContainerRunner {
       podIp: addresses.podIp,
       logFile: this.#logPath(this.#starts),
       directory,
-      timing,
-      watchdog,
+      machine,
       graceSeconds: this.#options.pod().spec.terminationGracePeriodSeconds ?? 30,
       rewrite: this.#rewriter(),
       emit,
@@ -240,22 +241,24 @@ export class ContainerRunner {
         const message = error instanceof Error ? error.message : String(error);
         this.#options.emit('Warning', event, event === 'Failed' ? `Error: ${message}` : message);
         this.#wait(reason, reason === 'ContainerCreating' ? undefined : message);
-        await Promise.race([changed, this.#options.timing.sleep(SOURCE_RETRY_SECONDS, signal)]);
+        await Promise.race([changed, this.#timing.sleep(SOURCE_RETRY_SECONDS, signal)]);
         signal.throwIfAborted();
       }
     }
   }
 
   async #process(signal: AbortSignal): Promise<ProcessSpec> {
-    const { container, handler, sources, addresses, baseEnv, directory } = this.#options;
+    const { container, machine, addresses, directory } = this.#options;
+    const pod = this.#options.pod();
+    const { sources } = machine;
     const scratch = join(directory, 'tmp');
-    const base = { ...baseEnv, HOSTNAME: this.#options.pod().metadata.name, HOME: scratch, TMPDIR: scratch };
-    const env = await containerEnv(this.#options.pod(), container, { addresses, sources, base, signal });
+    const base = { ...machine.baseEnv, HOSTNAME: pod.metadata.name, HOME: scratch, TMPDIR: scratch };
+    const env = await containerEnv(container, { pod, addresses, sources, base, signal });
     const rewrite = this.#rewriter();
     const words = (list: string[] | undefined): string[] | undefined =>
       list?.map((word) => rewrite(expand(word, env)));
-    if (!handler) throw new Error(`no handler for image ${container.image}`);
-    return handler.launch({
+    if (!this.#handler) throw new Error(`no handler for image ${container.image}`);
+    return this.#handler.launch({
       container,
       podIp: addresses.podIp,
       env: Object.fromEntries(
@@ -277,10 +280,10 @@ export class ContainerRunner {
   }
 
   async #fillVolumes(signal: AbortSignal): Promise<void> {
-    const { container, handler, addresses, volumes } = this.#options;
+    const { container, addresses, volumes } = this.#options;
     const rewrite = this.#rewriter();
     const context = { podIp: addresses.podIp, rewrite };
-    const rewriteFile = handler?.rewriteFile?.bind(handler);
+    const rewriteFile = this.#handler?.rewriteFile?.bind(this.#handler);
     await volumes.fill(
       this.#options.pod(),
       container,

@@ -1,5 +1,4 @@
-import { quantityValue } from '../../../operator/values/quantity.ts';
-import type { Container, Pod } from '../kinds.ts';
+import type { Pod } from '../kinds.ts';
 
 /** Addresses that a pod's processes may ask for by the downward API. */
 export interface PodAddresses {
@@ -38,15 +37,6 @@ export function fieldValue(path: string, pod: Pod, addresses: PodAddresses): str
     default:
       throw new Error(`unsupported fieldPath: ${path}`);
   }
-}
-
-/** Value of a container's resource, such as `limits.memory`, divided by the divisor and rounded up; 0 when unset. */
-export function resourceValue(resource: string, container: Container, divisor: string | undefined): string {
-  const [list, ...name] = resource.split('.');
-  const quantities = list === 'limits' ? container.resources?.limits : container.resources?.requests;
-  const quantity = quantities?.[name.join('.')];
-  const unit = divisor === undefined || divisor === '0' ? 1 : quantityValue(divisor);
-  return quantity === undefined ? '0' : String(Math.ceil(quantityValue(quantity) / unit));
 }
 
 function formatMap(map: Record<string, string> | undefined): string {

@@ -8,27 +8,19 @@ import { PODS } from '../../../operator/kube/resource-types.ts';
 import type { Change, Store } from '../../../operator/kube/store.ts';
 import type { DataObject, Pod } from '../kinds.ts';
 import type { AddressRange } from './address-range.ts';
-import type { ImageHandler } from './images/image-handler.ts';
+import type { Machine } from './machine.ts';
 import { isFinished } from './pod.ts';
 import { podReferences } from './pod-references.ts';
-import type { PodSources } from './pod-sources.ts';
 import { PodStatusWriter } from './pod-status-writer.ts';
 import { PodWorker } from './pod-worker.ts';
-import type { Timing } from './timing.ts';
-import type { Watchdog } from './watchdog.ts';
 
-export interface NodeAgentOptions {
+export interface NodeAgentOptions extends Machine {
   client: KubeClient;
   /** Names of the nodes whose pods it runs. */
   nodes: ReadonlySet<string>;
   addresses: AddressRange;
   /** Where pods and claims have their directories. */
   directory: string;
-  images: readonly ImageHandler[];
-  sources: PodSources;
-  baseEnv: Record<string, string>;
-  timing: Timing;
-  watchdog: Watchdog;
   events: EventRecorder;
   log: Logger;
 }
@@ -130,7 +122,7 @@ export class NodeAgent {
     // Short, because the path of a Unix socket has no more than 107 bytes.
     const name = createHash('sha256').update(uidOf(pod)).digest('hex').slice(0, 10);
     const worker = new PodWorker({
-      ...this.#options,
+      machine: this.#options,
       pod,
       addresses: { podIp, hostIp: addresses.hostIp },
       directory: join(directory, 'pods', name),

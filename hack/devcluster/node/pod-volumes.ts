@@ -7,8 +7,6 @@ import type { PathMapping } from './path-rewriter.ts';
 import { MissingSourceError, type PodSources } from './pod-sources.ts';
 import { readVolumeFiles, type VolumeFiles } from './volume-files.ts';
 
-const DEFAULT_MODE = 0o644;
-
 /** Changes a text file of a ConfigMap or Secret volume on its way into one container. */
 export type FileRewrite = (path: string, content: string) => string;
 
@@ -89,7 +87,6 @@ export class PodVolumes {
       return await readVolumeFiles(sources, pod, {
         addresses: this.#addresses,
         sources: this.#sources,
-        defaultMode: DEFAULT_MODE,
         signal,
       });
     } catch (error) {

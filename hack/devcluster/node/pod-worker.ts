@@ -2,24 +2,18 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, ContainerStatus, Pod, PodStatus } from '../kinds.ts';
 import { ContainerRunner, creating } from './container-runner.ts';
-import type { ImageHandler } from './images/image-handler.ts';
-import type { PodSources } from './pod-sources.ts';
+import type { Machine } from './machine.ts';
 import { podStatus } from './pod-status.ts';
 import { PodVolumes } from './pod-volumes.ts';
-import { apiTime, type Timing } from './timing.ts';
-import type { Watchdog } from './watchdog.ts';
+import { apiTime } from './timing.ts';
 
 export interface PodWorkerOptions {
+  machine: Machine;
   pod: Pod;
   addresses: { podIp: string; hostIp: string };
   /** The pod's own directory. */
   directory: string;
   claims: string;
-  sources: PodSources;
-  images: readonly ImageHandler[];
-  baseEnv: Record<string, string>;
-  timing: Timing;
-  watchdog: Watchdog;
   emit: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string) => void;
   /** The pod's status has changed. */
   changed: () => void;
@@ -44,11 +38,11 @@ export class PodWorker {
     this.#options = options;
     this.#pod = options.pod;
     this.addresses = options.addresses;
-    this.#startTime = apiTime(options.timing.now());
+    this.#startTime = apiTime(options.machine.timing.now());
     this.#volumes = new PodVolumes({
       directory: join(options.directory, 'v'),
       claims: options.claims,
-      sources: options.sources,
+      sources: options.machine.sources,
       addresses: options.addresses,
     });
     const { restartPolicy = 'Always', containers, initContainers = [] } = options.pod.spec;
@@ -115,7 +109,7 @@ export class PodWorker {
       addresses: this.addresses,
       startTime: this.#startTime,
       previous: this.#status,
-      now: this.#options.timing.now(),
+      now: this.#options.machine.timing.now(),
     });
     return this.#status;
   }
@@ -157,19 +151,15 @@ export class PodWorker {
   }
 
   #runner(container: Container, restartPolicy: string): ContainerRunner {
-    const { images, sources, addresses, baseEnv, directory, timing, watchdog, emit, changed } = this.#options;
+    const { machine, addresses, directory, emit, changed } = this.#options;
     return new ContainerRunner({
       pod: () => this.#pod,
       container,
       restartPolicy,
-      handler: images.find((image) => image.matches(container.image ?? '')),
       volumes: this.#volumes,
-      sources,
+      machine,
       addresses,
-      baseEnv,
       directory: join(directory, container.name),
-      timing,
-      watchdog,
       emit: (type, reason, message) => emit(this.#pod, type, reason, message),
       changed,
     });

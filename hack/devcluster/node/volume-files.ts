@@ -1,87 +1,57 @@
-import type { V1DownwardAPIVolumeFile } from '@kubernetes/client-node';
-import type { DataObject, FileSource, KeyToPath, Pod } from '../kinds.ts';
-import { fieldValue, type PodAddresses, resourceValue } from './field-ref.ts';
+import type { FileSource, KeyToPath, Pod } from '../kinds.ts';
+import { fieldValue, type PodAddresses } from './field-ref.ts';
 import { MissingSourceError, type PodSources } from './pod-sources.ts';
 
 /** Relative path to content and permission bits. */
 export type VolumeFiles = Map<string, { content: Buffer; mode: number }>;
+
+const DEFAULT_MODE = 0o644;
 
 /**
  * Reads the files of a ConfigMap, Secret, downward API or projected volume. Throws {@link MissingSourceError} when
  * an object or key that is not optional does not exist.
  */
 export async function readVolumeFiles(
-  sources: readonly FileSource[],
+  fileSources: readonly FileSource[],
   pod: Pod,
-  context: { addresses: PodAddresses; sources: PodSources; defaultMode: number; signal: AbortSignal },
+  { addresses, sources, signal }: { addresses: PodAddresses; sources: PodSources; signal: AbortSignal },
 ): Promise<VolumeFiles> {
   const files: VolumeFiles = new Map();
   const namespace = pod.metadata.namespace ?? '';
-  const { signal, defaultMode } = context;
-  const put = (path: string, content: Buffer, mode = defaultMode): void => {
+  const put = (path: string, content: Buffer, mode = DEFAULT_MODE): void => {
     files.set(path, { content, mode });
   };
-  for (const source of sources) {
-    if (source.configMap) {
-      const name = source.configMap.name ?? '';
-      const object = await context.sources.configMap(namespace, name, signal);
-      addData(put, object, false, `configmap "${name}"`, source.configMap);
+  for (const { configMap, secret, downwardAPI, serviceAccountToken } of fileSources) {
+    if (configMap)
+      putData(put, await sources.data('configmap', { namespace, ...configMap }, signal), configMap);
+    if (secret) {
+      const name = secret.secretName ?? secret.name ?? '';
+      putData(put, await sources.data('secret', { ...secret, namespace, name }, signal), secret);
     }
-    if (source.secret) {
-      const name = source.secret.secretName ?? source.secret.name ?? '';
-      const object = await context.sources.secret(namespace, name, signal);
-      addData(put, object, true, `secret "${name}"`, source.secret);
+    for (const { path, fieldRef } of downwardAPI?.items ?? []) {
+      if (!fieldRef) throw new Error(`${path}: files can come from a field of the pod here`);
+      put(path, Buffer.from(fieldValue(fieldRef.fieldPath, pod, addresses)));
     }
-    for (const item of source.downwardAPI?.items ?? []) {
-      put(item.path, Buffer.from(downwardValue(item, pod, context.addresses)));
-    }
-    if (source.serviceAccountToken) {
-      const { path, audience, expirationSeconds } = source.serviceAccountToken;
-      const token = await context.sources.token(
-        {
-          namespace,
-          serviceAccount: pod.spec.serviceAccountName ?? 'default',
-          pod: { name: pod.metadata.name, uid: pod.metadata.uid ?? '' },
-          ...(audience === undefined ? {} : { audience }),
-          ...(expirationSeconds === undefined ? {} : { expirationSeconds }),
-        },
-        signal,
-      );
+    if (serviceAccountToken) {
+      const { path, ...options } = serviceAccountToken;
+      const serviceAccount = pod.spec.serviceAccountName ?? 'default';
+      const owner = { name: pod.metadata.name, uid: pod.metadata.uid ?? '' };
+      const token = await sources.token({ ...options, namespace, serviceAccount, pod: owner }, signal);
       put(path, Buffer.from(token), 0o600);
     }
   }
   return files;
 }
 
-function addData(
+function putData(
   put: (path: string, content: Buffer, mode?: number) => void,
-  object: DataObject | undefined,
-  base64: boolean,
-  what: string,
-  options: { items?: KeyToPath[]; optional?: boolean },
+  data: Map<string, Buffer>,
+  { items, optional = false }: { items?: KeyToPath[]; optional?: boolean },
 ): void {
-  if (!object) {
-    if (options.optional) return;
-    throw new MissingSourceError(`${what} not found`);
+  for (const { key, path, mode } of items ??
+    [...data.keys()].map((name): KeyToPath => ({ key: name, path: name }))) {
+    const value = data.get(key);
+    if (value) put(path, value, mode);
+    else if (!optional) throw new MissingSourceError(`references non-existent config key: ${key}`);
   }
-  const content = (key: string): Buffer | undefined => {
-    const text = object.data?.[key];
-    if (text !== undefined) return Buffer.from(text, base64 ? 'base64' : 'utf8');
-    const binary = object.binaryData?.[key];
-    return binary === undefined ? undefined : Buffer.from(binary, 'base64');
-  };
-  const keys = [...Object.keys(object.data ?? {}), ...Object.keys(object.binaryData ?? {})];
-  for (const item of options.items ?? keys.map((key) => ({ key, path: key, mode: undefined }))) {
-    const value = content(item.key);
-    if (value !== undefined) put(item.path, value, item.mode);
-    else if (!options.optional) throw new MissingSourceError(`${what} has no key ${item.key}`);
-  }
-}
-
-function downwardValue(item: V1DownwardAPIVolumeFile, pod: Pod, addresses: PodAddresses): string {
-  if (item.fieldRef) return fieldValue(item.fieldRef.fieldPath, pod, addresses);
-  const container = pod.spec.containers.find((c) => c.name === item.resourceFieldRef?.containerName);
-  return container && item.resourceFieldRef
-    ? resourceValue(item.resourceFieldRef.resource, container, undefined)
-    : '';
 }
