@@ -93,3 +93,12 @@ export function equal(a: Json | undefined, b: Json | undefined): boolean {
   if (keys.length !== Object.keys(b).length) return false;
   return keys.every((key) => key in b && equal(a[key], b[key]));
 }
+
+/** The Go type that JSON is read as. */
+export function goTypeOf(value: Json): string {
+  if (value === null) return '<nil>';
+  if (Array.isArray(value)) return '[]interface {}';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (typeof value === 'boolean') return 'bool';
+  return isObject(value) ? 'map[string]interface {}' : 'string';
+}

@@ -2,15 +2,15 @@ import { randomInt } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { AddressPool } from '../network/address-pool.ts';
 import { ApiAggregator } from './aggregation/api-aggregator.ts';
-import { endpointSliceResolver, type ServiceResolver } from './aggregation/service-resolver.ts';
+import { endpointSliceResolver } from './aggregation/service-resolver.ts';
 import { bootstrapRbac } from './auth/bootstrap-rbac.ts';
 import { type ClusterCertificates, makeClusterCertificates } from './auth/cluster-certificates.ts';
 import { RbacAuthorizer } from './auth/rbac.ts';
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { builtinBehaviours } from './builtin/behaviours.ts';
 import { builtinResources } from './builtin/builtin-resources.ts';
-import { AddressRange } from './builtin/services.ts';
 import { GarbageCollector } from './controllers/garbage-collector.ts';
 import { initialObjects } from './controllers/initial-objects.ts';
 import { NamespaceController } from './controllers/namespace-controller.ts';
@@ -32,16 +32,12 @@ import { WatchSessions } from './watch-sessions.ts';
 export interface ApiServerOptions {
   /** Port of the plain listener; by default the system chooses. */
   port?: number;
-  /** Port of the TLS listener; by default the system chooses. */
-  securePort?: number;
   /** Address that both listeners bind; 127.0.0.1 by default. */
   host?: string;
   /** Range that Services get their addresses from; by default a random 127.<64…127>.0.0/16. */
   serviceCidr?: string;
   /** Changes that each collection remembers for watches from the past. */
   historyLimit?: number;
-  /** Finds backends of aggregated APIs and proxied Services; by default through EndpointSlices. */
-  resolveService?: ServiceResolver;
   now?: () => Date;
 }
 
@@ -70,7 +66,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const host = options.host ?? '127.0.0.1';
   const certificates = await makeClusterCertificates(host, server.now());
   const sessions = new WatchSessions();
-  const resolve = options.resolveService ?? endpointSliceResolver(server.store, Math.random);
+  const resolve = endpointSliceResolver(server.store, Math.random);
   const aggregator = new ApiAggregator(server, resolve, certificates.frontProxy);
   let podLogs: PodLogs | undefined;
   const router: Router = {
@@ -98,7 +94,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const plain = createServer({ keepAliveTimeout: 60_000 }, listener);
   const secure = createSecureServer(secureOptions(certificates), listener);
   const url = `http://${host}:${await listen(plain, options.port ?? 0, host)}`;
-  const secureUrl = `https://${host}:${await listen(secure, options.securePort ?? 0, host)}`;
+  const secureUrl = `https://${host}:${await listen(secure, 0, host)}`;
   const { admin, ca } = certificates;
   return {
     url,
@@ -136,7 +132,7 @@ function makeContext(options: ApiServerOptions): ServerContext {
   const lookup: SchemaLookup = (name) => builtin.schemas[name];
   const types = new TypeNodes(lookup);
   const registry = new ResourceRegistry();
-  const range = new AddressRange(options.serviceCidr ?? `127.${64 + randomInt(64)}.0.0/16`);
+  const range = new AddressPool(options.serviceCidr ?? `127.${64 + randomInt(64)}.0.0/16`);
   const behaviours = builtinBehaviours(range);
   for (const resource of builtinResources(builtin, types, behaviours)) registry.add(resource);
   const store = new Store(options.historyLimit);

@@ -52,14 +52,7 @@ export class Store {
   list(collection: string, namespace?: string): ApiObject[] {
     const found = this.#collection(collection);
     found.sorted ??= [...found.objects.keys()].sort();
-    const prefix = namespace === undefined ? '' : `${namespace}/`;
-    const out: ApiObject[] = [];
-    for (const key of found.sorted) {
-      if (prefix !== '' && !key.startsWith(prefix)) continue;
-      const object = found.objects.get(key);
-      if (object) out.push(object);
-    }
-    return out;
+    return pick(found.objects, found.sorted, namespace);
   }
 
   /** The list as it was at a revision. Throws Expired when that is no longer known. */
@@ -74,9 +67,7 @@ export class Store {
       if (old) objects.set(key, old);
       else objects.delete(key);
     }
-    const prefix = namespace === undefined ? '' : `${namespace}/`;
-    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
-    return keys.map((key) => objects.get(key)).filter((object) => object !== undefined);
+    return pick(objects, [...objects.keys()].sort(), namespace);
   }
 
   /** Number of objects in a collection. */
@@ -165,4 +156,10 @@ export class Store {
     for (const listener of found.listeners) listener(event);
     for (const listener of this.#everyChange) listener(event);
   }
+}
+
+/** The objects of some keys, of one namespace or of all. */
+function pick(objects: Map<string, ApiObject>, keys: string[], namespace: string | undefined): ApiObject[] {
+  const wanted = namespace === undefined ? keys : keys.filter((key) => key.startsWith(`${namespace}/`));
+  return wanted.flatMap((key) => objects.get(key) ?? []);
 }

@@ -128,7 +128,7 @@ class DeploymentReconciler {
   /** Returns true when a ReplicaSet was made: what follows waits until the local copy has it. */
   async #create(deployment: Deployment, old: readonly ReplicaSet[], signal: AbortSignal): Promise<boolean> {
     const { client, now } = this.#context;
-    const set = await this.#createUnderFreeName(deployment, old, signal);
+    const set = await this.#createOrGet(deployment, old, signal);
     const size = replicasOf(set);
     if (size > 0) this.#scaled(deployment, set.metadata.name, 0, size);
     const reason = {
@@ -146,25 +146,20 @@ class DeploymentReconciler {
     return true;
   }
 
-  async #createUnderFreeName(
+  async #createOrGet(
     deployment: Deployment,
     old: readonly ReplicaSet[],
     signal: AbortSignal,
   ): Promise<ReplicaSet> {
     const { client } = this.#context;
-    for (let collisions = 0; ; collisions++) {
-      const set = this.#render(deployment, old, templateHash(deployment.spec.template, collisions));
-      try {
-        return await client.create<ReplicaSet>(REPLICA_SETS, set, { signal });
-      } catch (error) {
-        if (!isKubeError(error, 'AlreadyExists')) throw error;
-        const { name, namespace = '' } = set.metadata;
-        const existing = await client.get<ReplicaSet>(REPLICA_SETS, { namespace, name }, { signal });
-        const owned = existing.metadata.ownerReferences?.some(
-          (owner) => owner.uid === deployment.metadata.uid,
-        );
-        if (owned && sameTemplate(existing.spec.template, deployment.spec.template)) return existing;
-      }
+    const set = this.#render(deployment, old, templateHash(deployment.spec.template));
+    try {
+      return await client.create<ReplicaSet>(REPLICA_SETS, set, { signal });
+    } catch (error) {
+      // The local copy does not have it yet.
+      if (!isKubeError(error, 'AlreadyExists')) throw error;
+      const { name, namespace = '' } = set.metadata;
+      return await client.get<ReplicaSet>(REPLICA_SETS, { namespace, name }, { signal });
     }
   }
 

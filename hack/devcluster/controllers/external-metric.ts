@@ -3,6 +3,7 @@ import { isKubeError } from '../../../operator/kube/errors.ts';
 import type { LabelSelector } from '../../../operator/values/label-selector.ts';
 import { formatQuantity, quantityValue } from '../../../operator/values/quantity.ts';
 import type { MetricSpec, MetricStatus } from '../kinds.ts';
+import { selectorText } from '../selector-text.ts';
 
 /** What one metric asks for. */
 export interface MetricProposal {
@@ -52,30 +53,17 @@ export async function proposeReplicas(
   }
   const { name, selector = {} } = external.metric;
   const usage = await readUsage(client, name, selector, scope.namespace, signal);
-  const { averageValue, value } = external.target;
-  const label = `external metric ${name}(${goSelector(selector)})`;
-  if (averageValue !== undefined) {
-    const perPod = quantityValue(averageValue);
-    const replicas = tolerated(usage / (perPod * scope.statusReplicas), scope.tolerance)
-      ? scope.statusReplicas
-      : Math.ceil(usage / perPod - 1e-9);
-    const current = {
-      averageValue: milliQuantity(scope.statusReplicas > 0 ? usage / scope.statusReplicas : usage),
-    };
-    return {
-      replicas,
-      name: label,
-      status: { type: 'External', external: { metric: external.metric, current } },
-    };
-  }
-  const ratio = usage / quantityValue(value ?? '1');
-  const replicas = tolerated(ratio, scope.tolerance)
-    ? scope.specReplicas
-    : Math.ceil(ratio * scope.specReplicas - 1e-9);
-  const current = { value: milliQuantity(usage) };
+  const { averageValue, value = '1' } = external.target;
+  const average = averageValue !== undefined;
+  const replicas = average ? scope.statusReplicas : scope.specReplicas;
+  // How many replicas there would be if the target were met exactly.
+  const wanted = average ? usage / quantityValue(averageValue) : (usage / quantityValue(value)) * replicas;
+  const current = average
+    ? { averageValue: milliQuantity(usage / Math.max(1, scope.statusReplicas)) }
+    : { value: milliQuantity(usage) };
   return {
-    replicas,
-    name: label,
+    replicas: tolerated(wanted / replicas, scope.tolerance) ? replicas : Math.ceil(wanted - 1e-9),
+    name: `external metric ${name}(${goSelector(selector)})`,
     status: { type: 'External', external: { metric: external.metric, current } },
   };
 }
@@ -91,7 +79,7 @@ async function readUsage(
   const failed = (why: string): MetricError =>
     new MetricError('FailedGetExternalMetric', `${context}: ${why}`);
   try {
-    const labelSelector = formatSelector(selector);
+    const labelSelector = selectorText(selector);
     const answer = await client.raw({
       path: `/apis/external.metrics.k8s.io/v1beta1/namespaces/${namespace}/${name}`,
       query: { labelSelector: labelSelector || undefined },
@@ -129,15 +117,4 @@ function goSelector(selector: LabelSelector): string {
 /** A number as the HPA controller writes it: in thousandths. */
 function milliQuantity(value: number): string {
   return formatQuantity({ nano: BigInt(Math.ceil(value * 1000 - 1e-6)) * 1_000_000n, binary: false });
-}
-
-/** A selector as the `labelSelector` parameter of a request. */
-function formatSelector(selector: LabelSelector): string {
-  const exact = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const expressions = (selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
-    if (operator === 'Exists') return key;
-    if (operator === 'DoesNotExist') return `!${key}`;
-    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
-  });
-  return [...exact, ...expressions].join(',');
 }

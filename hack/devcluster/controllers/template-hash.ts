@@ -7,11 +7,11 @@ const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 
 /**
  * Label value that tells one pod template from another: FNV-1a, 32 bits, of its canonical JSON, written as kubectl
- * users know it. `collisions` is mixed in when another template already has the value.
+ * users know it.
  */
-export function templateHash(template: PodTemplate, collisions = 0): string {
+export function templateHash(template: PodTemplate): string {
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(canonical(template) + (collisions > 0 ? collisions : ''))) {
+  for (const byte of Buffer.from(canonical(template))) {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   }
   return [...String(hash)].map((digit) => ALPHABET[digit.charCodeAt(0) % ALPHABET.length]).join('');

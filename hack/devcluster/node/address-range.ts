@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:net';
+import { AddressPool } from '../network/address-pool.ts';
 
 const LOCK_PORT = 61_998;
 const FIRST_BLOCK = 16;
 const PAIRS = 117;
-const PODS = { first: 0x0100, last: 0xffff };
 
 /**
  * Two blocks of the loopback network for one cluster: 127.<n>.0.0/16 for pods, and the one after it for Services. Other clusters on the machine, in this process or
@@ -12,12 +12,14 @@ const PODS = { first: 0x0100, last: 0xffff };
 export class AddressRange {
   readonly #lock: Server;
   readonly #block: number;
-  readonly #used = new Set<number>();
-  #next = PODS.first;
+  /** Addresses of pods. */
+  readonly pods: AddressPool;
 
   private constructor(lock: Server, block: number) {
     this.#lock = lock;
     this.#block = block;
+    this.pods = new AddressPool(`127.${block}.0.0/16`);
+    this.pods.reserve(this.hostIp);
   }
 
   /** Throws an Error when every block is taken. */
@@ -39,24 +41,6 @@ export class AddressRange {
   /** Range for ClusterIPs. */
   get serviceCidr(): string {
     return `127.${this.#block + 1}.0.0/16`;
-  }
-
-  /** An address that has not been used for as long as possible. Throws an Error when none is free. */
-  allocate(): string {
-    for (let tried = PODS.first; tried <= PODS.last; tried++) {
-      const candidate = this.#next;
-      this.#next = candidate === PODS.last ? PODS.first : candidate + 1;
-      const lowByte = candidate & 0xff;
-      if (lowByte === 0 || lowByte === 255 || this.#used.has(candidate)) continue;
-      this.#used.add(candidate);
-      return `127.${this.#block}.${candidate >> 8}.${lowByte}`;
-    }
-    throw new Error(`all pod addresses of 127.${this.#block}.0.0/16 are in use`);
-  }
-
-  release(address: string): void {
-    const [, , high, low] = address.split('.').map(Number);
-    if (high !== undefined && low !== undefined) this.#used.delete((high << 8) | low);
   }
 
   /** Gives the block back. */

@@ -118,7 +118,7 @@ export class NodeAgent {
 
   #launch(pod: Pod): void {
     const { addresses, client, directory, events, log, timing } = this.#options;
-    const podIp = addresses.allocate();
+    const podIp = addresses.pods.take();
     // Short, because the path of a Unix socket has no more than 107 bytes.
     const name = createHash('sha256').update(uidOf(pod)).digest('hex').slice(0, 10);
     const worker = new PodWorker({
@@ -160,7 +160,7 @@ export class NodeAgent {
     writer.close();
     await worker.kill();
     this.#running.delete(uidOf(worker.pod));
-    this.#options.addresses.release(worker.addresses.podIp);
+    this.#options.addresses.pods.release(worker.addresses.podIp);
     await worker.clean();
   }
 

@@ -14,8 +14,8 @@ interface Subject {
   containers: JsonObject[];
 }
 
-/** What of a pod is wrong, in words; empty when nothing is. */
-type Check = readonly [reason: string, details: (pod: Subject) => string[]];
+/** What of a pod is wrong, in words, by what it is called; empty when nothing is. */
+type Checks = Readonly<Record<string, (pod: Subject) => string[]>>;
 
 const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 const ADDABLE = words(`AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID
@@ -84,128 +84,79 @@ const confined: Test = (type) => type === 'RuntimeDefault' || type === 'Localhos
 const mustNot = (field: string): string => `must not set ${field}`;
 const mustSet = (field: string): string => `must set securityContext.${field}`;
 
+const unmasked: Test = (mount) => mount === 'Unmasked';
+
 /** Checks of both levels. */
-const COMMON: readonly Check[] = [
-  [
-    'forbidden AppArmor profile',
-    (pod) =>
-      ofNone(pod, 'appArmorProfile.type', unconfined, mustNot('AppArmor profile type to "Unconfined"')),
-  ],
-  [
-    'host namespaces',
-    ({ spec }) =>
-      listed(['hostNetwork=true', 'hostPID=true', 'hostIPC=true'].filter((each) => spec[each.slice(0, -5)])),
-  ],
-  [
-    'hostPort',
-    (pod) =>
-      naming(pod, (each) => objectsAt(each, 'ports').some(({ hostPort }) => hostPort), 'uses a hostPort'),
-  ],
-  [
-    'privileged',
-    (pod) => ofContainers(pod, 'privileged', Boolean, mustNot('securityContext.privileged=true')),
-  ],
-  [
-    'procMount',
-    (pod) =>
-      ofContainers(
-        pod,
-        'procMount',
-        (mount) => mount === 'Unmasked',
-        mustNot('securityContext.procMount to "Unmasked"'),
-      ),
-  ],
-  [
-    'forbidden sysctls',
-    ({ spec }) =>
-      listed(
-        objectsAt(spec, 'securityContext', 'sysctls')
-          .map((each) => stringAt(each, 'name'))
-          .filter((name) => !SYSCTLS.has(name)),
-      ),
-  ],
-];
+const COMMON: Checks = {
+  'forbidden AppArmor profile': (pod) =>
+    ofNone(pod, 'appArmorProfile.type', unconfined, mustNot('AppArmor profile type to "Unconfined"')),
+  'host namespaces': ({ spec }) =>
+    listed(['hostNetwork=true', 'hostPID=true', 'hostIPC=true'].filter((each) => spec[each.slice(0, -5)])),
+  hostPort: (pod) =>
+    naming(pod, (each) => objectsAt(each, 'ports').some(({ hostPort }) => hostPort), 'uses a hostPort'),
+  privileged: (pod) => ofContainers(pod, 'privileged', Boolean, mustNot('securityContext.privileged=true')),
+  procMount: (pod) =>
+    ofContainers(pod, 'procMount', unmasked, mustNot('securityContext.procMount to "Unmasked"')),
+  'forbidden sysctls': ({ spec }) => {
+    const names = objectsAt(spec, 'securityContext', 'sysctls').map((each) => stringAt(each, 'name'));
+    return listed(names.filter((name) => !SYSCTLS.has(name)));
+  },
+};
 
-const BASELINE: readonly Check[] = [
+const BASELINE: Checks = {
   ...COMMON,
-  ['non-default capabilities', (pod) => capabilities(pod, (name) => ADDABLE.has(name))],
-  [
-    'hostPath volumes',
-    (pod) =>
-      volumes(
-        pod,
-        (type) => type === 'hostPath',
-        () => '',
-      ),
-  ],
-  [
-    'seccompProfile',
-    (pod) =>
-      ofNone(
-        pod,
-        'seccompProfile.type',
-        unconfined,
-        mustNot('securityContext.seccompProfile.type to "Unconfined"'),
-      ),
-  ],
-];
+  'non-default capabilities': (pod) => capabilities(pod, (name) => ADDABLE.has(name)),
+  'hostPath volumes': (pod) =>
+    volumes(
+      pod,
+      (type) => type === 'hostPath',
+      () => '',
+    ),
+  seccompProfile: (pod) =>
+    ofNone(
+      pod,
+      'seccompProfile.type',
+      unconfined,
+      mustNot('securityContext.seccompProfile.type to "Unconfined"'),
+    ),
+};
 
-const RESTRICTED: readonly Check[] = [
+const RESTRICTED: Checks = {
   ...COMMON,
-  [
-    'allowPrivilegeEscalation != false',
-    (pod) =>
-      ofContainers(
-        pod,
-        'allowPrivilegeEscalation',
-        (value) => value !== false,
-        mustSet('allowPrivilegeEscalation=false'),
-      ),
-  ],
-  [
-    'unrestricted capabilities',
-    (pod) => [
-      ...ofContainers(
-        pod,
-        'capabilities.drop',
-        (drop) => !Array.isArray(drop) || !drop.includes('ALL'),
-        mustSet('capabilities.drop=["ALL"]'),
-      ),
-      ...capabilities(pod, (name) => name === 'NET_BIND_SERVICE'),
-    ],
-  ],
-  [
-    'restricted volume types',
-    (pod) =>
-      volumes(
-        pod,
-        (type) => !VOLUMES.has(type),
-        (type) => ` uses restricted volume type ${JSON.stringify(type)}`,
-      ),
-  ],
-  [
-    'runAsNonRoot != true',
-    (pod) => ofAll(pod, 'runAsNonRoot', (value) => value === true, mustSet('runAsNonRoot=true')),
-  ],
-  ['runAsUser=0', (pod) => ofNone(pod, 'runAsUser', (user) => user === 0, mustNot('runAsUser=0'))],
-  [
-    'seccompProfile',
-    (pod) =>
-      ofAll(
-        pod,
-        'seccompProfile.type',
-        confined,
-        mustSet('seccompProfile.type to "RuntimeDefault" or "Localhost"'),
-      ),
-  ],
-];
+  'allowPrivilegeEscalation != false': (pod) => {
+    const field = 'allowPrivilegeEscalation';
+    return ofContainers(pod, field, (value) => value !== false, mustSet(`${field}=false`));
+  },
+  'unrestricted capabilities': (pod) => {
+    const keeps: Test = (drop) => !Array.isArray(drop) || !drop.includes('ALL');
+    const kept = ofContainers(pod, 'capabilities.drop', keeps, mustSet('capabilities.drop=["ALL"]'));
+    return [...kept, ...capabilities(pod, (name) => name === 'NET_BIND_SERVICE')];
+  },
+  'restricted volume types': (pod) =>
+    volumes(
+      pod,
+      (type) => !VOLUMES.has(type),
+      (type) => ` uses restricted volume type ${JSON.stringify(type)}`,
+    ),
+  'runAsNonRoot != true': (pod) =>
+    ofAll(pod, 'runAsNonRoot', (value) => value === true, mustSet('runAsNonRoot=true')),
+  'runAsUser=0': (pod) => ofNone(pod, 'runAsUser', (user) => user === 0, mustNot('runAsUser=0')),
+  seccompProfile: (pod) =>
+    ofAll(
+      pod,
+      'seccompProfile.type',
+      confined,
+      mustSet('seccompProfile.type to "RuntimeDefault" or "Localhost"'),
+    ),
+};
 
 /** What of a pod's spec its level forbids, as pod-security-admission of Kubernetes 1.36 says it (its latest version). */
 export function podSecurityViolations(level: PodSecurityLevel, spec: JsonObject): Violation[] {
   if (level === 'privileged') return [];
   const lists = ['initContainers', 'containers', 'ephemeralContainers'];
   const pod = { spec, containers: lists.flatMap((list) => objectsAt(spec, list)) };
-  return (level === 'baseline' ? BASELINE : RESTRICTED).flatMap(([reason, details]) => {
+  const checks = level === 'baseline' ? BASELINE : RESTRICTED;
+  return Object.entries(checks).flatMap(([reason, details]) => {
     const found = details(pod);
     return found.length === 0 ? [] : [{ reason, detail: found.join('; ') }];
   });

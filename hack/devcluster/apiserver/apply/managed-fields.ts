@@ -102,8 +102,8 @@ export function withoutManaged(object: ApiObject): ApiObject {
 /** The object with these entries; an empty list leaves the field out. */
 export function withManaged(object: ApiObject, entries: readonly ManagedEntry[]): ApiObject {
   const bare = withoutManaged(object);
-  if (entries.length === 0) return bare;
-  return { ...bare, metadata: { ...bare.metadata, managedFields: encodeManaged(entries) } };
+  const managedFields = encodeManaged(entries);
+  return managedFields.length === 0 ? bare : { ...bare, metadata: { ...bare.metadata, managedFields } };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from '../json.ts';
+import { goTypeOf, isObject, type Json, type JsonObject } from '../json.ts';
 import type { TypeNode } from '../schema/type-node.ts';
 import { itemElement, itemFault } from './path-element.ts';
 
@@ -63,14 +63,9 @@ function isScalar(type: TypeNode, value: Json): boolean {
 }
 
 function scalarFault(type: TypeNode, value: Json): string {
-  if (type.scalar === 'numeric') return `expected numeric (int or float), got ${goType(value)}`;
+  if (type.scalar === 'numeric') return `expected numeric (int or float), got ${goTypeOf(value)}`;
   if (type.scalar === 'string') return `expected string, got &value.valueUnstructured{Value:${shown(value)}}`;
   return `expected ${type.scalar === 'boolean' ? 'boolean' : 'any scalar'}, got ${shown(value)}`;
-}
-
-function goType(value: Json): string {
-  if (Array.isArray(value)) return '[]interface {}';
-  return isObject(value) ? 'map[string]interface {}' : typeof value === 'boolean' ? 'bool' : 'string';
 }
 
 function shown(value: Json): string {

@@ -1,3 +1,4 @@
+import type { AddressPool } from '../../network/address-pool.ts';
 import { DEFINITIONS } from '../crd/definition-behaviour.ts';
 import type { Behaviour } from '../resource.ts';
 import { API_SERVICES } from './api-services.ts';
@@ -7,7 +8,7 @@ import { INGRESSES, NETWORK_POLICIES } from './networking.ts';
 import { NODES, PODS } from './pods.ts';
 import { ROLE_BINDINGS, ROLES } from './rbac-kinds.ts';
 import { SECRETS } from './secrets.ts';
-import { type AddressRange, servicesBehaviour } from './services.ts';
+import { servicesBehaviour } from './services.ts';
 import {
   CLAIMS,
   CONFIG_MAPS,
@@ -20,7 +21,7 @@ import {
 import { DEPLOYMENTS, REPLICA_SETS } from './workloads.ts';
 
 /** What built-in kinds do beyond storage, by collection. */
-export function builtinBehaviours(range: AddressRange): Readonly<Record<string, Behaviour>> {
+export function builtinBehaviours(range: AddressPool): Readonly<Record<string, Behaviour>> {
   return {
     pods: PODS,
     nodes: NODES,

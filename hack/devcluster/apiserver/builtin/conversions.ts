@@ -1,21 +1,17 @@
 import type { ApiObject } from '../api-object.ts';
 import { objectAt } from '../json.ts';
 import type { Resource } from '../resource.ts';
+import { FIELDS } from './events.ts';
 
 type Converters = Pick<Resource, 'fromStored' | 'toStored'>;
 
 const SAME: Converters = { fromStored: (object) => object, toStored: (object) => object };
 
 /** Fields of core Events and what events.k8s.io calls them. */
-const EVENT_FIELDS: readonly (readonly [string, string])[] = [
-  ['involvedObject', 'regarding'],
-  ['message', 'note'],
-  ['source', 'deprecatedSource'],
-  ['firstTimestamp', 'deprecatedFirstTimestamp'],
-  ['lastTimestamp', 'deprecatedLastTimestamp'],
-  ['count', 'deprecatedCount'],
+const EVENT_FIELDS = [
+  ...FIELDS.filter(([core, other]) => core !== other),
   ['reportingComponent', 'reportingController'],
-];
+] as const;
 
 function renamed(
   object: ApiObject,

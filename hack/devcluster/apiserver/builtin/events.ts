@@ -7,7 +7,7 @@ const MAX_FIELD = 128;
 const MAX_NOTE = 1024;
 
 /** Fields as the core group calls them, with what events.k8s.io calls them. */
-const FIELDS: readonly (readonly [core: string, other: string])[] = [
+export const FIELDS: readonly (readonly [core: string, other: string])[] = [
   ['involvedObject', 'regarding'],
   ['reason', 'reason'],
   ['message', 'note'],

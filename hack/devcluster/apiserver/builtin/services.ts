@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { AddressPool } from '../../network/address-pool.ts';
 import type { ApiObject } from '../api-object.ts';
 import type { Faults } from '../faults.ts';
 import {
@@ -18,7 +19,7 @@ const FIRST_NODE_PORT = 30_000;
 const NODE_PORTS = 2768;
 
 /** Services: each gets an address of the range unless it is headless or an external name. */
-export function servicesBehaviour(range: AddressRange): Behaviour {
+export function servicesBehaviour(range: AddressPool): Behaviour {
   return {
     default: defaultService,
     prepare(object, old) {
@@ -100,43 +101,4 @@ function serviceFaults(faults: Faults, object: ApiObject, old: ApiObject | undef
   const primary = stringAt(old, 'spec', 'clusterIP');
   if (primary !== '' && spec.type !== 'ExternalName' && address !== primary)
     faults.invalid('clusterIPs[0]', stringsAt(spec, 'clusterIPs'), 'may not change once set');
-}
-
-/** Addresses for Services from an IPv4 range such as `127.80.0.0/16`; none ends in 0 or 255. */
-export class AddressRange {
-  readonly #cidr: string;
-  readonly #first: number;
-  readonly #size: number;
-  readonly #taken = new Set<string>();
-  #next = 1;
-
-  constructor(cidr: string) {
-    const [base = '', length = ''] = cidr.split('/');
-    this.#cidr = cidr;
-    this.#first = base.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-    this.#size = 2 ** (32 - Number(length));
-  }
-
-  /** The next free address. Throws an Error when there is none. */
-  take(): string {
-    for (let tried = 0; tried < this.#size; tried++) {
-      const number = this.#first + this.#next;
-      this.#next = (this.#next + 1) % this.#size;
-      const last = number % 256;
-      if (last === 0 || last === 255) continue;
-      const address = [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.');
-      if (this.#taken.has(address)) continue;
-      this.#taken.add(address);
-      return address;
-    }
-    throw new Error(`all Service addresses of ${this.#cidr} are taken: delete Services`);
-  }
-
-  reserve(address: string): void {
-    if (address !== 'None') this.#taken.add(address);
-  }
-
-  release(address: string): void {
-    this.#taken.delete(address);
-  }
 }

@@ -1,5 +1,6 @@
 import { type ApiObject, type OwnerReference, objectKey } from '../api-object.ts';
-import { isObject, objectAt } from '../json.ts';
+import { FieldSet } from '../apply/field-set.ts';
+import { decodeManaged, withManaged } from '../apply/managed-fields.ts';
 import type { Resource } from '../resource.ts';
 import { type ServerContext, systemRequest } from '../server-context.ts';
 import type { StoreEvent } from '../store.ts';
@@ -187,26 +188,12 @@ function hasGcFinalizer(object: ApiObject | undefined): boolean {
 function withoutOwner(object: ApiObject, uid: string): ApiObject {
   const { ownerReferences = [], ...metadata } = object.metadata;
   const rest = ownerReferences.filter((owner) => owner.uid !== uid);
-  const managedFields = (object.metadata.managedFields ?? [])
-    .map((entry) => dropOwnerPath(entry, uid))
-    .filter((entry) => !isObject(entry) || Object.keys(objectAt(entry, 'fieldsV1')).length > 0);
-  const next = { ...metadata } as ApiObject['metadata'];
-  if (rest.length > 0) next.ownerReferences = rest;
-  if (managedFields.length > 0) next.managedFields = managedFields;
-  else delete next.managedFields;
-  return { ...object, metadata: next };
-}
-
-function dropOwnerPath(entry: unknown, uid: string): ApiObject['metadata'][string] {
-  const copy = structuredClone(entry) as {
-    fieldsV1?: { 'f:metadata'?: { 'f:ownerReferences'?: Record<string, unknown> } };
-  };
-  const metadata = copy.fieldsV1?.['f:metadata'];
-  const owners = metadata?.['f:ownerReferences'];
-  if (metadata && owners) {
-    delete owners[`k:${JSON.stringify({ uid })}`];
-    if (Object.keys(owners).every((key) => key === '.')) delete metadata['f:ownerReferences'];
-    if (Object.keys(metadata).length === 0) delete copy.fieldsV1?.['f:metadata'];
-  }
-  return copy as ApiObject['metadata'][string];
+  const gone = rest.length > 0 ? { [`k:${JSON.stringify({ uid })}`]: {} } : {};
+  const path = FieldSet.fromJson({ 'f:metadata': { 'f:ownerReferences': gone } });
+  const entries = decodeManaged(metadata.managedFields).map((entry) => ({
+    ...entry,
+    fields: entry.fields.recursiveDifference(path),
+  }));
+  const next = { ...metadata, ...(rest.length > 0 ? { ownerReferences: rest } : {}) };
+  return withManaged({ ...object, metadata: next as ApiObject['metadata'] }, entries);
 }

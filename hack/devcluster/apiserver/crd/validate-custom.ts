@@ -1,6 +1,6 @@
 import type { ApiObject } from '../api-object.ts';
 import { fieldInvalid } from '../faults.ts';
-import { isObject, type Json, objectAt } from '../json.ts';
+import { goTypeOf, isObject, type Json, objectAt } from '../json.ts';
 import type { CustomParts, Resource, WriteContext } from '../resource.ts';
 import { validateStructural } from '../schema/validate.ts';
 import type { Cause } from '../status-error.ts';
@@ -88,12 +88,4 @@ function nested(object: ApiObject, path: string, type: 'int64' | 'string'): { va
   }
   const fits = type === 'string' ? typeof value === 'string' : Number.isInteger(value);
   return fits ? { value } : fault(value, type);
-}
-
-function goTypeOf(value: Json): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return '[]interface {}';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
-  if (typeof value === 'boolean') return 'bool';
-  return isObject(value) ? 'map[string]interface {}' : 'string';
 }

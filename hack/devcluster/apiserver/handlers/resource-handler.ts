@@ -79,20 +79,15 @@ export async function handleResource(state: HandlerState, call: ResourceRequest)
       sendObject(state.server, call, readStored(state.server, targetOf(call)), 200, shape);
       return;
     case 'create':
-      await create(state, call, shape);
-      return;
+      return create(state, call, shape);
     case 'update':
-      await update(state, call, shape);
-      return;
+      return update(state, call, shape);
     case 'patch':
-      await patch(state, call, shape);
-      return;
+      return patch(state, call, shape);
     case 'delete':
-      await remove(state, call);
-      return;
+      return remove(state, call);
     case 'deletecollection':
-      await removeAll(state, call);
-      return;
+      return removeAll(state, call);
     default:
       throw methodNotAllowed();
   }

@@ -1,3 +1,5 @@
+import type { LabelSelector } from '../../../../operator/values/label-selector.ts';
+import { selectorText } from '../../selector-text.ts';
 import type { ApiObject } from '../api-object.ts';
 import { FieldSet } from '../apply/field-set.ts';
 import { fieldElement } from '../apply/path-element.ts';
@@ -6,7 +8,7 @@ import { fieldInvalid } from '../faults.ts';
 import { mediaType, parseObject, readBody, sendJson } from '../http-message.ts';
 import {
   clone,
-  isObject,
+  ensureObject,
   type Json,
   type JsonObject,
   numberAt,
@@ -58,7 +60,7 @@ export function scaleOf(resource: Resource, object: ApiObject): ApiObject {
   const replicas = numberAt(object, ...paths.specReplicas) ?? 0;
   const selector = paths.selectorText
     ? stringAt(object, ...paths.selectorText)
-    : selectorText(objectAt(object, 'spec', 'selector'));
+    : selectorText(objectAt(object, 'spec', 'selector') as LabelSelector);
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
@@ -75,23 +77,6 @@ export function scaleOf(resource: Resource, object: ApiObject): ApiObject {
       ...(selector === '' ? {} : { selector }),
     },
   };
-}
-
-/** A LabelSelector as text. */
-export function selectorText(selector: JsonObject): string {
-  const labels = objectAt(selector, 'matchLabels');
-  const parts = Object.entries(labels).map(([key, value]) => `${key}=${String(value)}`);
-  const expressions = Array.isArray(selector.matchExpressions)
-    ? selector.matchExpressions.filter(isObject)
-    : [];
-  for (const each of expressions) {
-    const key = stringAt(each, 'key');
-    const values = Array.isArray(each.values) ? each.values.join(',') : '';
-    if (each.operator === 'In') parts.push(`${key} in (${values})`);
-    else if (each.operator === 'NotIn') parts.push(`${key} notin (${values})`);
-    else parts.push(each.operator === 'Exists' ? key : `!${key}`);
-  }
-  return parts.sort().join(',');
 }
 
 /** Answers requests for the scale subresource. */
@@ -217,17 +202,6 @@ function checkScale(target: Target, live: ApiObject, scale: JsonObject): void {
 }
 
 function setAt(object: JsonObject, path: string[], value: Json): void {
-  let at = object;
-  path.forEach((key, index) => {
-    if (index === path.length - 1) at[key] = value;
-    else {
-      const next = at[key];
-      if (isObject(next)) at = next;
-      else {
-        const made: JsonObject = {};
-        at[key] = made;
-        at = made;
-      }
-    }
-  });
+  const parent = path.slice(0, -1).reduce(ensureObject, object);
+  parent[path.at(-1) ?? ''] = value;
 }

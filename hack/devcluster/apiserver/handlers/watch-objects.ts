@@ -43,7 +43,7 @@ export function watchObjects(
   response.setHeader('Content-Type', 'application/json');
   response.setHeader('Cache-Control', 'no-cache, private');
   response.flushHeaders();
-  const stream = new WatchStream(server, resource, info, shape, filter, response);
+  const stream = new WatchStream({ server, resource, info, shape, filter, response });
   try {
     stream.start(from, initial);
   } catch (error) {
@@ -54,46 +54,45 @@ export function watchObjects(
   stream.keep(sessions, Number(query.get('timeoutSeconds') ?? 0) || DEFAULT_TIMEOUT_SECONDS);
 }
 
+/** What a watch is about and who gets it. */
+interface Watch {
+  server: ServerContext;
+  resource: Resource;
+  info: RequestInfo;
+  shape: Representation;
+  filter: ObjectFilter;
+  response: ServerResponse;
+}
+
 class WatchStream {
-  readonly #server: ServerContext;
-  readonly #resource: Resource;
-  readonly #info: RequestInfo;
-  readonly #shape: Representation;
-  readonly #filter: ObjectFilter;
-  readonly #response: ServerResponse;
+  readonly #watch: Watch;
   #stop: () => void = () => {};
   #tableSent = false;
 
-  constructor(
-    server: ServerContext,
-    resource: Resource,
-    info: RequestInfo,
-    shape: Representation,
-    filter: ObjectFilter,
-    response: ServerResponse,
-  ) {
-    this.#server = server;
-    this.#resource = resource;
-    this.#info = info;
-    this.#shape = shape;
-    this.#filter = filter;
-    this.#response = response;
+  constructor(watch: Watch) {
+    this.#watch = watch;
   }
 
   /** Sends what is there or what changed since `from`, then follows. Throws Expired. */
   start(from: number, initial: string | null): void {
-    const { store } = this.#server;
+    const { store } = this.#watch.server;
     const synthetic = initial === 'true' || (from === 0 && initial === null);
-    if (!synthetic) store.assertRemembered(this.#resource.collection, from === 0 ? store.revision : from);
+    if (!synthetic)
+      store.assertRemembered(this.#watch.resource.collection, from === 0 ? store.revision : from);
     let after = from === 0 ? store.revision : from;
     if (synthetic) {
       after = store.revision;
-      for (const object of selectObjects(this.#server, this.#resource, this.#info.namespace, this.#filter)) {
+      for (const object of selectObjects(
+        this.#watch.server,
+        this.#watch.resource,
+        this.#watch.info.namespace,
+        this.#watch.filter,
+      )) {
         this.#send('ADDED', object);
       }
       if (initial === 'true' && this.#bookmarks()) this.#bookmark(true);
     }
-    this.#stop = store.watch(this.#resource.collection, after, (event) => {
+    this.#stop = store.watch(this.#watch.resource.collection, after, (event) => {
       this.#event(event);
     });
   }
@@ -101,13 +100,13 @@ class WatchStream {
   keep(sessions: WatchSessions, timeoutSeconds: number): void {
     const ticker = this.#bookmarks() ? setInterval(() => this.#bookmark(false), BOOKMARK_MS) : undefined;
     const end = (): void => {
-      this.#response.end();
+      this.#watch.response.end();
     };
     const timer = setTimeout(end, timeoutSeconds * 1000);
     ticker?.unref();
     timer.unref();
-    const remove = sessions.add(this.#resource.collection, end);
-    this.#response.once('close', () => {
+    const remove = sessions.add(this.#watch.resource.collection, end);
+    this.#watch.response.once('close', () => {
       this.#stop();
       clearInterval(ticker);
       clearTimeout(timer);
@@ -116,50 +115,51 @@ class WatchStream {
   }
 
   #bookmarks(): boolean {
-    return this.#info.query.get('allowWatchBookmarks') === 'true';
+    return this.#watch.info.query.get('allowWatchBookmarks') === 'true';
   }
 
   #event(event: StoreEvent): void {
-    const { namespace } = this.#info;
-    if (this.#resource.namespaced && namespace !== '' && event.object.metadata.namespace !== namespace)
+    const { namespace } = this.#watch.info;
+    if (this.#watch.resource.namespaced && namespace !== '' && event.object.metadata.namespace !== namespace)
       return;
-    const object = this.#resource.fromStored(event.object);
-    const now = event.type !== 'DELETED' && this.#filter.matches(object);
-    const before = event.old !== undefined && this.#filter.matches(this.#resource.fromStored(event.old));
+    const object = this.#watch.resource.fromStored(event.object);
+    const now = event.type !== 'DELETED' && this.#watch.filter.matches(object);
+    const before =
+      event.old !== undefined && this.#watch.filter.matches(this.#watch.resource.fromStored(event.old));
     if (now) this.#send(before ? 'MODIFIED' : 'ADDED', object);
     else if (before) this.#send('DELETED', event.type === 'DELETED' ? object : this.#left(event));
   }
 
   /** An object that no longer matches goes with its last matching state and the new version. */
   #left(event: StoreEvent): ApiObject {
-    const old = this.#resource.fromStored(event.old ?? event.object);
+    const old = this.#watch.resource.fromStored(event.old ?? event.object);
     return { ...old, metadata: { ...old.metadata, resourceVersion: String(event.revision) } };
   }
 
   #send(type: string, object: ApiObject): void {
-    this.#response.write(`{"type":"${type}","object":${this.#encode(object)}}\n`);
+    this.#watch.response.write(`{"type":"${type}","object":${this.#encode(object)}}\n`);
   }
 
   #encode(object: ApiObject): string {
-    if (this.#shape === 'partial') return JSON.stringify(partialMeta(object));
-    if (this.#shape === 'object') return JSON.stringify(object);
-    const table = tableOf(this.#server, this.#resource, [object], this.#info.query);
+    if (this.#watch.shape === 'partial') return JSON.stringify(partialMeta(object));
+    if (this.#watch.shape === 'object') return JSON.stringify(object);
+    const table = tableOf(this.#watch.server, this.#watch.resource, [object], this.#watch.info.query);
     if (this.#tableSent) table.columnDefinitions = [];
     this.#tableSent = true;
     return JSON.stringify(table);
   }
 
   #bookmark(initialEnd: boolean): void {
-    const resourceVersion = String(this.#server.store.revision);
+    const resourceVersion = String(this.#watch.server.store.revision);
     const metadata = initialEnd
       ? { resourceVersion, annotations: { 'k8s.io/initial-events-end': 'true' } }
       : { resourceVersion };
-    const partial = this.#shape === 'partial';
+    const partial = this.#watch.shape === 'partial';
     const object = {
-      kind: partial ? 'PartialObjectMetadata' : this.#resource.kind,
-      apiVersion: partial ? 'meta.k8s.io/v1' : apiVersionOf(this.#resource),
+      kind: partial ? 'PartialObjectMetadata' : this.#watch.resource.kind,
+      apiVersion: partial ? 'meta.k8s.io/v1' : apiVersionOf(this.#watch.resource),
       metadata,
     };
-    this.#response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+    this.#watch.response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
   }
 }
