@@ -13,7 +13,7 @@ export async function registerNodes(
   signal: AbortSignal,
 ): Promise<void> {
   const now = apiTime(new Date());
-  for (const spec of nodes) {
+  const register = async (spec: NodeSpec): Promise<void> => {
     const node = nodeObject(spec, hostIp, now);
     try {
       await client.create<NodeObject>(NODES, node, { signal });
@@ -21,11 +21,8 @@ export async function registerNodes(
       if (!isKubeError(error, 'AlreadyExists')) throw error;
     }
     // A server may drop the status of an object that is created.
-    await client.patch(
-      NODES,
-      { name: spec.name },
-      { merge: { status: node.status } },
-      { subresource: 'status', signal },
-    );
-  }
+    const merge = { status: node.status };
+    await client.patch(NODES, { name: spec.name }, { merge }, { subresource: 'status', signal });
+  };
+  await Promise.all(nodes.map(register));
 }
