@@ -1,9 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import { Faults } from '../faults.ts';
 import { mediaType, warningHeader } from '../http-message.ts';
 import type { RequestInfo } from '../request-info.ts';
-import type { WriteRequest } from '../server-context.ts';
+import type { UserInfo, WriteRequest } from '../server-context.ts';
 import { type Cause, invalid, StatusError } from '../status-error.ts';
-import type { ResourceRequest } from './resource-handler.ts';
 
 const MAX_MANAGER = 128;
 const VALIDATIONS = ['', 'Ignore', 'Strict', 'Warn'];
@@ -14,15 +14,18 @@ const OPTIONS: Readonly<Record<string, string>> = {
   patch: 'PatchOptions',
 };
 
+/** A request, what it asks for and who sends it. */
+interface Sent {
+  message: IncomingMessage;
+  info: RequestInfo;
+  user: UserInfo;
+}
+
 /**
  * Reads what write requests have in common: field manager, dry run, field validation. Throws Invalid on bad values.
  * The manager is by default the User-Agent up to the first slash, but applies must name one.
  */
-export function writeRequestOf({
-  message,
-  info,
-  user,
-}: Pick<ResourceRequest, 'message' | 'info' | 'user'>): WriteRequest {
+export function writeRequestOf({ message, info, user }: Sent): WriteRequest {
   const { query } = info;
   const apply = info.verb === 'patch' && mediaType(message).startsWith('application/apply-patch');
   const causes = optionFaults(info, apply);
