@@ -8,9 +8,10 @@ import { helm } from '../../hack/kubectl/helm.ts';
 import { kubectl, tryKubectl } from '../../hack/kubectl/kubectl.ts';
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { DEPLOYMENTS } from '../../operator/kube/resource-types.ts';
+import { CHART } from '../integration/chart/support/chart.ts';
+import { NEW_FIELD, previousChart } from '../integration/chart/support/previous-chart.ts';
 import { eventually } from '../support/eventually.ts';
 import { ACCOUNT_ENV, operatorImage } from './support/operator-image.ts';
-import { CHART, NEW_FIELD, previousChart } from './support/previous-chart.ts';
 import { ask } from './support/traffic.ts';
 import { World } from './support/world.ts';
 

@@ -2,10 +2,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-
-const ROOT = join(import.meta.dirname, '../../..');
-
-export const CHART = join(ROOT, 'charts/vllm-operator');
+import { CHART } from './chart.ts';
 
 /** A field of routers that its definitions lack. */
 export const NEW_FIELD = 'hostUsers';
