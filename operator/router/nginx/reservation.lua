@@ -29,7 +29,7 @@ local UNSTATED, UNSTATED_PART = 1024, 0.1
 local DENSEST, TEMPLATE = 4, 1024
 local LONGEST = 131072 -- tokens of an answer at most, where the model's length is not known
 local MOST = 1e9
-local OPEN_BRACE, OPEN_BRACKET, COMMA = 123, 91, 44
+local QUOTE, OPEN_BRACE, OPEN_BRACKET, COMMA = 34, 123, 91, 44
 local MAX_NUMBER = 32 -- bytes
 local MAX_PROMPTS = 65536 -- of one request, counted; more make it as large as any
 local MAX_NAMES = 65536 -- members in all of a prompt; likewise
@@ -94,6 +94,11 @@ local function note(name, p, first, n, seen)
   seen.bytes, seen.behind = seen.bytes + behind - first, behind
 end
 
+--- The product, of which endless times nothing is nothing.
+local function times(a, b)
+  return (a == 0 or b == 0) and 0 or a * b
+end
+
 --- Tokens in a list of numbers, or of such lists; nil for anything else.
 local function token_ids(p, from, to)
   local i = from
@@ -101,47 +106,59 @@ local function token_ids(p, from, to)
   if i == from or p[i] < 48 or p[i] > 57 then return nil end
   local count = 1
   for at = i, to do
+    if p[at] == QUOTE then return nil end
     if p[at] == COMMA then count = count + 1 end
   end
   return count
 end
 
---- Tokens of what is at a member's place, about, and how many documents that are.
+--- What `note` sees in a member; nil when that has too many members.
+local function look(p, from, to)
+  local seen = { tokens = 0, bytes = 0, behind = 0, parts = 0 }
+  return scan.each_member(p, from, to, MAX_NAMES, note, seen) and seen or nil
+end
+
+--- Tokens of what is at a member's place, about.
 local function measure(p, from, to)
   local ids = token_ids(p, from, to)
-  if ids then return ids, scan.count(p, from, to, MAX_PROMPTS) end
-  local documents = scan.length(p, from, to, MAX_PROMPTS)
-  local seen = { tokens = 0, bytes = 0, behind = 0, parts = 0 }
-  if not scan.each_member(p, from, to, MAX_NAMES, note, seen) then return math.huge, documents end
-  if p[from] == OPEN_BRACE then documents = math.max(1, seen.parts) end -- engines before 0.16 score each part of one
-  return (to - from + 1 - seen.bytes) / TEXT + seen.tokens, documents
+  if ids then return ids end
+  local seen = look(p, from, to)
+  return seen and (to - from + 1 - seen.bytes) / TEXT + seen.tokens or math.huge
+end
+
+--- How many texts are at a member's place.
+local function count(p, from, to)
+  return token_ids(p, from, to) and scan.count(p, from, to, MAX_PROMPTS) or scan.length(p, from, to, MAX_PROMPTS)
+end
+
+--- How many documents are at a member's place. Of one that is an object older engines score each part.
+local function documents_at(p, from, to)
+  if p[from] ~= OPEN_BRACE then return count(p, from, to) end
+  local seen = look(p, from, to)
+  return seen and math.max(1, seen.parts) or math.huge
 end
 
 --- Tokens of a prompt by the `n` bytes of its request, about, and how often it is computed.
 local function prompt_of(from, to, p, n)
-  local tokens, runs, sizes, documents = n / TEXT, 1, {}, {}
+  local tokens, runs, sizes = n / TEXT, 1, {}
   for _, name in ipairs(PROMPTS) do
     local at = from[name]
     if at then
-      sizes[name], documents[name] = measure(p, at, to[name])
+      sizes[name] = measure(p, at, to[name])
       tokens = tokens + sizes[name] - (to[name] - at + 1) / TEXT
     end
   end
   if from.images then tokens = tokens + MEDIUM * scan.length(p, from.images, to.images, MAX_PROMPTS) end
   for query, others in pairs(PAIRS) do
     for _, name in ipairs(others) do
-      if documents[query] == 1 and documents[name] then
-        runs = math.max(runs, documents[name])
-        tokens = tokens + sizes[query] * (documents[name] - 1)
+      if sizes[query] and sizes[name] and count(p, from[query], to[query]) == 1 then
+        local documents = documents_at(p, from[name], to[name])
+        runs = math.max(runs, documents)
+        tokens = tokens + times(sizes[query], documents - 1)
       end
     end
   end
   return math.ceil(tokens), runs
-end
-
---- The product, of which endless times nothing is nothing.
-local function times(a, b)
-  return (a == 0 or b == 0) and 0 or a * b
 end
 
 --- What to reserve for a request of `n` bytes of a key with a limit: tokens of the prompt, all tokens, and how many an answer may charge at
@@ -151,7 +168,7 @@ function M.of(path, model, limit, n, from, to, p)
   if not from then
     local prompt = math.ceil(n / AUDIO)
     local all = prompt + math.min(UNSTATED, limit * UNSTATED_PART)
-    return prompt, all, DENSEST * prompt + TEMPLATE + LONGEST
+    return prompt, all, DENSEST * prompt + TEMPLATE + (model.maxModelLen or LONGEST)
   end
   local prompt, runs = prompt_of(from, to, p, n)
   local length, answers, number = 0, 1, 1

@@ -42,6 +42,11 @@ describe('a request that runs', () => {
     ['a query and documents', '/rerank', { query: QUERY, documents: TEXTS }],
     ['a query and documents', '/v1/rerank', { query: QUERY, documents: TEXTS.map((text) => ({ text })) }],
     ['a query and a document of many parts', '/v2/rerank', { query: QUERY, documents: CONTENT }],
+    [
+      'a query of parts and documents',
+      '/v1/rerank',
+      { query: { content: [QUERY, 'a'].map((text) => ({ type: 'text', text })) }, documents: TEXTS },
+    ],
     ['a text and texts', '/score', { text_1: QUERY, text_2: TEXTS }],
     ['a list of one text and texts', '/v1/score', { text_1: [QUERY], text_2: TEXTS }],
     ['data', '/score', { data_1: QUERY, data_2: TEXTS }],
