@@ -148,12 +148,12 @@ describe('InferenceModel', () => {
     expect(health(object).status).toBe(expected);
   });
 
-  it('that nobody has looked at yet', () => {
+  it('that the operator has not observed yet', () => {
     const { status: _, ...fresh } = model({});
     expect(health(fresh).status).toBe('Progressing');
   });
 
-  it('whose last change nobody has looked at yet', () => {
+  it('whose last change the operator has not observed yet', () => {
     const serving = model({});
     expect(health({ ...serving, metadata: { ...serving.metadata, generation: 4 } }).status).toBe(
       'Progressing',

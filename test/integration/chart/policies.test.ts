@@ -144,7 +144,7 @@ it('looks only at changes of the spec, so that older objects can be labelled and
   expect(applies({ operation: 'UPDATE' }, { spec: { a: 2 } }, { spec: { a: 1 } })).toBe(true);
 });
 
-it('only warns where the values say so, in all namespaces', () => {
+it('only warns if the values configure it, in all namespaces', () => {
   const binding = objects.find(
     ({ kind, metadata }) =>
       kind === 'ValidatingAdmissionPolicyBinding' && metadata.name === 'vllm-operator-everywhere-models',

@@ -87,7 +87,7 @@ describe('the definitions', () => {
     expect(annotations(objects('default'))).toEqual(['keep', 'keep']);
   });
 
-  it('go with the release, or are left out, where the values say so', () => {
+  it('are deleted with the release or omitted, as the values configure', () => {
     expect(annotations(objects('all-overrides'))).toEqual([undefined, undefined]);
     expect(specs(objects('openshift'))).toEqual([]);
   });

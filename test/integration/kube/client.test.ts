@@ -87,7 +87,7 @@ test('pages make one list, selectors choose', async () => {
 });
 
 describe('server-side apply', () => {
-  test('owns what it sends, gives up what it stops sending, leaves the rest alone', async () => {
+  test('owns the fields it sends, drops those it stops sending, and leaves the rest alone', async () => {
     const { client } = h;
     await client.apply(CONFIG_MAPS, configMap('ssa', { ours: '1', gone: '1' }), { fieldManager: 'one' });
     await client.apply(CONFIG_MAPS, configMap('ssa', { theirs: '1' }), { fieldManager: 'two' });
@@ -137,7 +137,7 @@ describe('server-side apply', () => {
   });
 });
 
-test('a watch from a version that the server never had, or no longer has, says so', async () => {
+test('a watch from an unknown or compacted version fails with an error', async () => {
   const events = h.client.watch(CONFIG_MAPS, {
     namespace: h.namespace,
     resourceVersion: '0',

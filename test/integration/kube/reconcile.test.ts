@@ -237,7 +237,7 @@ test('a finalizer holds an object until it is removed', async () => {
   });
 });
 
-test('events are accepted as they are', async () => {
+test('events are accepted unchanged', async () => {
   const widget = await h.widget('eventful');
   const stop = new AbortController();
   const events = new EventRecorder({

@@ -176,7 +176,7 @@ describe('children of a model', () => {
       .toBeTruthy();
   });
 
-  it('never replace an object of somebody else', async () => {
+  it('never replace an object of another owner', async () => {
     const namespace = await harness.namespace();
     const foreign = {
       apiVersion: 'v1',
@@ -217,7 +217,7 @@ describe('a pool', () => {
       .toBe(0);
   });
 
-  it('is kept by no model of a namespace that it does not admit', async () => {
+  it('is not blocked by models of namespaces that it does not allow', async () => {
     const [platform, stranger] = [await harness.namespace(), await harness.namespace()];
     await harness.createPool(platform);
     await harness.createModel(stranger, 'chat', { poolRef: { name: 'pool', namespace: platform } });

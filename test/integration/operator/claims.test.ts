@@ -75,7 +75,7 @@ describe('a ReadWriteOnce claim', () => {
   });
 });
 
-it('an autoscaler of somebody else on the same Deployment is named', async () => {
+it('another autoscaler of the same Deployment is named', async () => {
   const namespace = await harness.namespace();
   await harness.createPool(namespace);
   await harness.createModel(namespace, 'chat', { scaling: { minReplicas: 1, maxReplicas: 4 } });

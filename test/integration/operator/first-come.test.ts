@@ -59,7 +59,7 @@ describe('a served name', () => {
     await stillConflicts(a, 'older');
   });
 
-  it('stays with a model that is replaced, which deletes and makes it anew', async () => {
+  it('stays with a model that is deleted and created again', async () => {
     const { a, b, model } = await contested();
     await harness.client.delete(INFERENCE_MODELS, { namespace: b, name: 'holder' });
     await model(b, 'holder', named('chat'));
@@ -110,8 +110,8 @@ describe('a served name', () => {
   });
 });
 
-describe('a record of what is held', () => {
-  it('is written anew when somebody else writes it, such as a former leader whose request was late', async () => {
+describe('a grant record', () => {
+  it('is rewritten after a foreign write, such as a late request of a former leader', async () => {
     const { b, platform } = await contested();
     await harness.settled(operator);
     const name = `grants.${b}.pool`;
@@ -163,7 +163,7 @@ describe('the budget of a pool', () => {
     expect(await replicas(a)).toBe(2);
   });
 
-  it('stays with a model whose edit asks for more than there is', async () => {
+  it('stays with a model whose change requests more than is available', async () => {
     const { a, b, model } = await sharedPool({ capacity: { accelerators: 2 } });
     await model(a, 'first', {});
     await harness.untilCondition(a, 'first', 'Accepted', 'True');

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-describe('what one object tells is refused at once', () => {
+describe('faults of a single object are rejected at once', () => {
   it.each([
     ['an unknown accelerator', { accelerator: { type: 'V100' } }, /spec\.accelerator\.type/],
     ['custom without its description', { accelerator: { type: 'custom' } }, /custom/],
@@ -157,7 +157,7 @@ describe('what several objects decide makes a model Stalled, with nothing applie
   });
 });
 
-describe('what only Kubernetes knows to be wrong is told in its words', () => {
+describe('faults that only Kubernetes detects are quoted', () => {
   it.each([
     ['an unknown field', { volumes: [{ name: 'scratch', emptyDir: {}, colour: 'red' }] }, /colour/],
     [

@@ -90,7 +90,7 @@ async function replicaSetOf(
 }
 
 describe.skipIf(whichApiServer() === 'existing')('a pod with the labels of a router', () => {
-  it('is told nothing unless it is of the pool’s own Deployment', async () => {
+  it('gets no routes unless it belongs to the Deployment of the pool', async () => {
     const [platform, team] = [await harness.namespace(), await harness.namespace()];
     const pool = { namespace: platform, name: 'pool' };
     await harness.createPool(platform);

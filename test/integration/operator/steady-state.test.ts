@@ -56,7 +56,7 @@ describe('a steady state', () => {
     expect(await harness.settled(operator)).toBe(0);
   });
 
-  it('costs no write either where the API server writes a value in its own way', async () => {
+  it('costs no write if the API server normalizes a value', async () => {
     const resources = { requests: { cpu: '2000m', memory: '1024Mi' }, limits: { memory: '3.5Gi' } };
     const env = [{ name: 'EMPTY', value: '' }];
     const template = {
@@ -83,7 +83,7 @@ describe('a steady state', () => {
     expect(await harness.settled(operator)).toBe(before);
   });
 
-  it('is kept by one of two operators, and by the other when the first goes', async () => {
+  it('is maintained by one of two operators, and by the other after the first stops', async () => {
     const second = await harness.startOperator();
     await harness.client.delete(SERVICES, { namespace, name: 'vllm-chat' });
     await harness.until(SERVICES, namespace, 'vllm-chat', 'is back', () => true);

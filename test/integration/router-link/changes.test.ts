@@ -88,7 +88,7 @@ describe('changes of routes', () => {
     expect(sends(old)).toEqual(['PUT /routes', 'PATCH /routes', 'PUT /routes']);
   });
 
-  it('that got an answer which was lost are told to be there already, or sent anew', async () => {
+  it('with a lost response are recognized as applied, or sent again', async () => {
     const { fleet, startRouter } = await setUpFleet();
     const router = await startRouter('a');
     fleet.setRouters([router.endpoint]);

@@ -19,7 +19,7 @@ async function servedModels(url: string): Promise<string[]> {
 }
 
 describe('with nginx', () => {
-  it('routes arrive, a newer one wins over a late one, and the answer tells', async () => {
+  it('routes arrive, a newer table wins over a late one, and the response has its version', async () => {
     const { admin, authority } = await setUp();
     const router = await startRealRouter('a', trustBundle(authority));
     expect((await admin.demand(router.endpoint, { since: 0, waitMs: 0 }, never)).version).toBe(0);
@@ -34,7 +34,7 @@ describe('with nginx', () => {
     expect(await servedModels(router.url)).toEqual(['mistral']);
   });
 
-  it('nobody but the operator is admitted', async () => {
+  it('only the operator is authorized', async () => {
     const { authority } = await setUp();
     const router = await startRealRouter('a', trustBundle(authority));
     const now = new Date();

@@ -97,7 +97,7 @@ describe('RouterAdmin', () => {
     await admin.putRoutes(router.endpoint, table(5), never);
   });
 
-  it('tells what went wrong', async () => {
+  it('reports the error', async () => {
     const { admin, startRouter } = await setUp();
     const router = await startRouter('a');
     await admin.putRoutes(router.endpoint, table(9), never);
@@ -195,7 +195,7 @@ describe('RouterAdmin', () => {
     });
   });
 
-  it('gives up on a router that does not answer, by the injected clock', async () => {
+  it('times out on a router that does not respond, by the injected clock', async () => {
     const { client, startRouter } = await setUp();
     const router = await startRouter('a');
     router.intercept = () => true;

@@ -102,7 +102,7 @@ describe('routes', () => {
       .toBe(undefined);
   });
 
-  it('are sent anew to a router that lost them', async () => {
+  it('are sent again to a router that lost them', async () => {
     const { fleet, startRouter } = await setUpFleet({ pollWaitMs: 20 });
     const router = await startRouter('a');
     fleet.setRouters([router.endpoint]);
@@ -115,7 +115,7 @@ describe('routes', () => {
       .toBeTruthy();
   });
 
-  it('replace those of a former leader whose clock stood ahead', async () => {
+  it('replace those of a former leader whose clock was ahead', async () => {
     const { fleet, startRouter } = await setUpFleet();
     const router = await startRouter('a');
     router.applied = [table(1000, 'old')];
@@ -228,7 +228,7 @@ describe('demand', () => {
     expect(fleet.status()[0]?.lastAnswerMs).toBeGreaterThan(0);
   });
 
-  it('of a removed router is gone, and it is not asked any more', async () => {
+  it('of a removed router is dropped, and the router is no longer polled', async () => {
     const { fleet, startRouter, events } = await setUpFleet({ pollWaitMs: 5 });
     const [a, b] = [await startRouter('a'), await startRouter('b')];
     fleet.setRouters([a.endpoint, b.endpoint]);
@@ -246,7 +246,7 @@ describe('demand', () => {
     expect(fleet.status().map(({ endpoint }) => endpoint.id)).toEqual(['b']);
   });
 
-  it('goes on after a listener has thrown', async () => {
+  it('continues after a listener has thrown', async () => {
     let failures = 0;
     const { admin, startRouter } = await setUp();
     const clock = {
@@ -274,7 +274,7 @@ describe('demand', () => {
 });
 
 describe('close', () => {
-  it('ends every request, tells nothing more, and leaves the routers their table', async () => {
+  it('aborts all requests, reports nothing more, and leaves the tables of the routers', async () => {
     const { fleet, startRouter, events } = await setUpFleet({ pollWaitMs: 60_000 });
     const router = await startRouter('a');
     fleet.setRouters([router.endpoint]);

@@ -112,7 +112,7 @@ describe('what the router counts and logs', () => {
     expect(sum('request')).toBeLessThan(sum('hold'));
   });
 
-  test('an answer counts as shortened when there is one and it is shorter, and the log says so', async () => {
+  test('a response counts as shortened only if it exists and is shorter, and the log has it', async () => {
     const upstream = await engine();
     const open = hold(upstream);
     const degradation = [{ queueAbove: 0, maxTokens: 10 }];

@@ -66,7 +66,7 @@ describe('admission', () => {
     await Promise.all(many);
   });
 
-  test('as the queue grows, answers get shorter, and clients are told', async () => {
+  test('as the queue grows, responses get shorter, and a header shows it', async () => {
     const { engine, open } = await gated();
     const degradation = [
       { queueAbove: 2, maxTokens: 10 },
@@ -146,7 +146,7 @@ describe('admission', () => {
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200]);
   });
 
-  test('what runs on an engine that drains, or is gone, takes no capacity from the others', async () => {
+  test('requests on a draining or removed engine use no capacity of the others', async () => {
     const old = await gated();
     const fresh = await gated();
     const router = await start({ table: table([limited(old.engine, 2)]) });

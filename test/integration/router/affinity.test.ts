@@ -41,7 +41,7 @@ describe('prefix affinity', () => {
   };
   const system = { role: 'system', content: `Be kind. ${'Rules. '.repeat(1000)}` };
 
-  test('the turns of a conversation go to one engine, whose cache knows them', async () => {
+  test('the turns of a conversation go to one engine, which has them cached', async () => {
     for (let i = 0; i < 10; i += 1) {
       const messages: object[] = [system, { role: 'user', content: `Question ${i}` }];
       const first = await target({ messages });

@@ -94,7 +94,7 @@ describe('answers in the memory of a router', () => {
     expect([await status('/v1/models'), await status('/v1/models/m')]).toEqual([503, 503]);
   });
 
-  test('those that engines write slowly are kept for the cache within bounds, and by namespace', async () => {
+  test('slow responses of engines are collected for the cache within limits per namespace', async () => {
     const [upstream, redis] = [await engine(), keep(await startRedis())];
     const ends: (() => void)[] = [];
     upstream.answer = (_, response) => {

@@ -166,7 +166,7 @@ describe('the response cache as a shared cache of HTTP', () => {
     expect(await entries(store)).toEqual([]);
   });
 
-  test('an answer that differs by origin is stored: vLLM says so of each, and means its own CORS headers', async () => {
+  test('a response with Vary: Origin is cached, because vLLM sets it only for its CORS headers', async () => {
     const { store, upstream, router } = await setUp();
     upstream.answer = (_, response) => response.writeHead(200, { vary: 'Origin' }).end('{}');
     await ask(router, {});
@@ -174,7 +174,7 @@ describe('the response cache as a shared cache of HTTP', () => {
     expect(await ask(router, {})).toMatchObject({ cache: 'HIT' });
   });
 
-  test('an engine may shorten the time for which its answer is kept', async () => {
+  test('an engine may shorten the cache time of its response', async () => {
     const { store, upstream, router } = await setUp();
     upstream.answer = (_, response) =>
       response.writeHead(200, { 'cache-control': 'public, max-age=7', vary: 'accept-encoding' }).end('{}');

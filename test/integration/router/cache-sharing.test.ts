@@ -41,7 +41,7 @@ describe('identical requests in flight', () => {
     await Promise.all([slow, ...others].map(async ({ ended }) => await ended));
   });
 
-  test('do not wait for a lock in Redis that nobody gives up', async () => {
+  test('do not wait for an abandoned lock in Redis', async () => {
     const [store, upstream] = [keep(await startRedis()), await engine()];
     const limits = { maxWatchMs: 100 };
     const router = await start({

@@ -68,7 +68,7 @@ describe('the response cache', () => {
     };
   };
 
-  test('keeps what temperature 0 or a seed makes repeatable, whatever the order of the members', async () => {
+  test('caches requests that temperature 0 or a seed makes repeatable, independent of member order', async () => {
     const [store, upstream] = [await redis(), await engine()];
     counting(upstream);
     const router = await start({
@@ -97,7 +97,7 @@ describe('the response cache', () => {
     ).toBeGreaterThan(0);
   });
 
-  test('the policy All keeps every answer; errors, cut streams and large answers are never kept', async () => {
+  test('the policy All caches all responses, except errors, interrupted streams and large responses', async () => {
     const [store, upstream] = [await redis(), await engine()];
     const router = await start({
       table: table([cached('m', [upstream.address], { policy: 'All' })], {

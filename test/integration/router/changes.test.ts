@@ -62,7 +62,7 @@ describe('changes of the route table', () => {
     expect(one.requests.length).toBe(2);
   });
 
-  test('are refused by a router that runs another table, and told apart from an older one', async () => {
+  test('are rejected by a router with another table, with a different error than older ones', async () => {
     const base = table([model('a', [])]);
     const router = await start();
     // Without any table.
@@ -143,7 +143,7 @@ describe('changes of the route table', () => {
     await last.close();
   });
 
-  test('keep the counts of models whose neighbours come and go', async () => {
+  test('keep the counters of models while others are added and removed', async () => {
     const upstream = await engine();
     const base = table([model('busy', [upstream.address]), model('other', ['127.0.0.1:1'])]);
     const router = await start({ table: base });

@@ -34,7 +34,7 @@ function literal([name, value]: readonly [string, string]): Buffer {
   );
 }
 
-describe('requests whose model is in the query', () => {
+describe('requests with the model in the query', () => {
   const { engine, start, keep } = perTest();
   const certificate = async () => {
     const directory = await mkdtemp(join(tmpdir(), 'router-tls-'));

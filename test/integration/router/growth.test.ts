@@ -53,7 +53,7 @@ test('the work of every parser of client input grows with its size, not with its
   }
 });
 
-test('what is kept of an event or usage takes memory by its bytes, not by its pieces', async () => {
+test('buffered parts of an event take memory by bytes, not by number of chunks', async () => {
   const [event, object] = (await runInNginx('pieces.lua')).split('\t').map(Number);
   expect(event).toBeLessThan(128);
   expect(object).toBeLessThan(16);

@@ -15,7 +15,7 @@ describe('holding requests for a model without engines', () => {
     });
   const held = async (router: Router) => (await router.demand()).models['uid-m']?.held ?? 0;
 
-  test('the operator learns at once, and the requests go on the moment an engine is there', async () => {
+  test('the operator is notified at once, and the requests continue as soon as an engine is ready', async () => {
     const upstream = await engine();
     const router = await start({ table: table([model('m', [])]) });
     const { seq } = await router.demand();

@@ -332,7 +332,7 @@ describe('bodies', () => {
 describe('errors before a request is read', () => {
   const { start } = perTest();
 
-  test('a header that is too large is told so with 431', async () => {
+  test('headers that are too large get 431', async () => {
     const router = await start({ table: table([]) });
     const answer = await raw(
       router,

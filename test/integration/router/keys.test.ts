@@ -154,7 +154,7 @@ describe('API keys', () => {
     ).toEqual([]);
   });
 
-  test('of a model that cannot start only its team is told more than the reason', async () => {
+  test('only the own team gets details of a model that cannot start', async () => {
     const unavailable = { reason: 'FailedCreate', message: 'ServiceAccount team-c/vllm-x-router exists.' };
     const models = [model('m', [], { servedNames: ['served'], unavailable })];
     const keys = [key('a', { tenant: 'team-a/ci' }), key('b', { tenant: 'team-b' })];

@@ -31,7 +31,7 @@ describe('retries', () => {
       .toBeTruthy();
   });
 
-  test('503 before the first byte is tried elsewhere; when all say so, the client gets what they say', async () => {
+  test('503 before the first byte is retried on another engine; if all respond so, the client gets it', async () => {
     const [busy, alive] = [await engine(), await engine()];
     busy.answer = (_, response) => {
       response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":{"message":"scaling"}}');

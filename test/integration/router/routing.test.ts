@@ -265,7 +265,7 @@ describe('routing', () => {
     expect(large.requests.at(-1)?.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   });
 
-  test('an engine error reaches the client as it is', async () => {
+  test('an engine error reaches the client unchanged', async () => {
     large.answer = (_, response) => {
       response.writeHead(400, { 'content-type': 'application/json', 'x-engine': 'yes' });
       response.end(

@@ -6,7 +6,7 @@ import { openStream } from './support/stream.ts';
 
 const LEAVE_SOON = { VLLM_ROUTER_LEAVE_SECONDS: '0.1' };
 
-describe('a router that is told to stop', () => {
+describe('a router that is stopped', () => {
   const { engine, start } = perTest();
   const held = async (router: Router) => (await router.demand()).models['uid-m']?.held ?? 0;
   const isUp = async (router: Router) =>

@@ -24,7 +24,7 @@ describe('stored responses', () => {
     return { engines, router, client };
   };
 
-  test('retrieve, cancel, delete and the items of one are answered with what is not served, and reach no engine', async () => {
+  test('retrieve, cancel, delete and items of a response are rejected and reach no engine', async () => {
     const { engines, client } = await setUp();
     const { responses } = client;
     for (const attempt of [

@@ -54,7 +54,7 @@ describe('requests that no engine took', () => {
       .toBeTruthy();
   });
 
-  test('try again by themselves: the engine may be back before anybody tells', async () => {
+  test('retry on their own, because the engine may be back before the routes change', async () => {
     const gone = await dead();
     const router = await start({ table: table([model('m', [gone])]) });
     const answer = ask(router);

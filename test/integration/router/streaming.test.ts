@@ -76,7 +76,7 @@ describe('streaming', () => {
       .toBeTruthy();
   });
 
-  test('a stream that its engine ends in the middle of an event still ends in an error event of its own', async () => {
+  test('a stream that ends in the middle of an event still gets a separate error event', async () => {
     const upstream = await engine();
     upstream.answer = (_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });

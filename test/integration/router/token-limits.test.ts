@@ -262,7 +262,7 @@ describe('tokens per minute', () => {
     expect(status).toBe(429);
   });
 
-  test('an answer whose header is too large to pass on costs what was reserved: the engine has worked', async () => {
+  test('a response with headers that are too large costs the reservation', async () => {
     const { upstream, router } = await setUp(1000);
     upstream.answer = (_, reply) => {
       reply.writeHead(200, { metadata: 'x'.repeat(70_000) });
@@ -287,7 +287,7 @@ describe('tokens per minute', () => {
       await expect.poll(async () => await once(), { message: 'the engine refuses it' }).toBe(400);
   });
 
-  test('a websocket, whose tokens nobody counts, is not for a key with such a limit', async () => {
+  test('a key with a token limit cannot use websockets, whose tokens are not counted', async () => {
     const { router } = await setUp(100);
     const refused = await fetch(`${router.url}/v1/realtime?model=m`, {
       headers: { authorization: 'Bearer k' },

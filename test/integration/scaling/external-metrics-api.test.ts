@@ -102,7 +102,7 @@ describe('the external metrics API', () => {
     expect(calls.writes).toBe(writes);
   });
 
-  it('leaves the API of somebody else alone, and takes it when that is gone', async () => {
+  it('leaves a foreign APIService alone, and registers once it is deleted', async () => {
     const foreign = desiredApiService({
       service: { namespace: 'keda', name: 'keda-metrics', port: 443 },
       trustBundle: trustBundle(authority),
@@ -126,7 +126,7 @@ describe('the external metrics API', () => {
     expect((await live()).spec.service?.namespace).toBe('keda');
   });
 
-  it('corrects what is its own', async () => {
+  it('corrects its own APIService', async () => {
     const { metricsApi } = await startLeader(1);
     await expect.poll(() => isAvailable(metricsApi), { message: 'an available API' }).toBeTruthy();
     const { caBundle } = (await live()).spec;

@@ -36,7 +36,7 @@ describe('authentication', () => {
     ]);
   });
 
-  it('believes the headers of nobody else', async () => {
+  it('ignores such headers from other clients', async () => {
     const { get, clientCa, proxyCa } = await startHarness();
     const headers = { 'x-remote-user': 'admin', 'x-remote-group': 'system:masters' };
     expect(await get(METRIC, { headers })).toMatchObject(unauthorized);
@@ -110,7 +110,7 @@ describe('authentication', () => {
     expect((await get(METRIC, request)).status).toBe(200);
   });
 
-  it('admits nobody by certificate while the CAs cannot be read, and tries again', async () => {
+  it('rejects certificates while the CAs cannot be read, and retries', async () => {
     const clock = new FakeClock({ wall: Date.now() });
     const { get, api, proxy } = await startHarness({ clock });
     const { fault } = api;
@@ -185,7 +185,7 @@ describe('authorization', () => {
     await Promise.all(asked);
   });
 
-  it('refuses when nobody can be asked, and keeps no such answer', async () => {
+  it('rejects if the API server does not respond, and does not cache that', async () => {
     const { get, api, proxy } = await startHarness();
     const { fault } = api;
     api.fault = (request) =>

@@ -50,7 +50,7 @@ describe('external metrics', () => {
     expect([status, body.items]).toEqual([200, []]);
   });
 
-  it('says what is wrong with a metric or a selector that it does not know', async () => {
+  it('explains an unknown metric or selector', async () => {
     const { get, proxy } = await startHarness();
     const options = { certificate: proxy, headers: asHpa };
     expect(await get(METRIC.replace('requests', 'tokens'), options)).toMatchObject({
@@ -96,7 +96,7 @@ describe('external metrics', () => {
     expect((await get('/nowhere', options)).body).toMatchObject({ kind: 'Status', code: 404 });
   });
 
-  it('is alive for anybody', async () => {
+  it('serves livez without authentication', async () => {
     const { get } = await startHarness();
     expect(await get('/healthz')).toMatchObject({ status: 200, body: 'ok' });
   });

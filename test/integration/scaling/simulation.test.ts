@@ -128,7 +128,7 @@ describe('sleepers on a budget of three', () => {
     expect(world.events.filter(({ reason }) => reason === 'Slept').length).toBeGreaterThan(200);
   });
 
-  it('starve nobody, though all want all the time', async () => {
+  it('starve no model under constant demand', async () => {
     const hungry = ['a', 'b', 'c', 'd'].map((name) =>
       sim(name, { minReplicas: 0, idleTimeout: '60s' }, { rate: () => 0.2, startMs: [5_000, 10_000] }),
     );
@@ -202,7 +202,7 @@ describe('engines that do not start', () => {
 describe('HPA, sleep and wake together', () => {
   const scaling = { minReplicas: 0, maxReplicas: 4, target: 4, idleTimeout: '180s' };
 
-  it('do not fight: each moves only what is its own, and neither undoes what the other did', async () => {
+  it('do not conflict: each writes only its own fields', async () => {
     const models = [
       sim('steady', scaling, { rate: () => 1, durationMs: [5_000, 5_000] }),
       sim('daily', scaling, { rate: diurnal(2 * HOUR, 1.5), durationMs: [5_000, 15_000] }),
@@ -230,7 +230,7 @@ describe('HPA, sleep and wake together', () => {
   });
 });
 
-describe('somebody else and the operator', () => {
+describe('another autoscaler and the operator', () => {
   const busy = { rate: bursts(20 * MINUTE, 10 * MINUTE, 1), startMs: [2_000, 4_000] as [number, number] };
   const scaling = { mode: 'External', replicas: 1, maxReplicas: 3, idleTimeout: '60s' };
 

@@ -124,7 +124,7 @@ describe.each(KINDS)('the schema of %s', (kind) => {
     expect(wrong).toEqual([]);
   });
 
-  it('has no rule whose text the API server drops: it prints a duplicate without the message', () => {
+  it('has no rule with FieldValueDuplicate, whose message the API server drops', () => {
     const dropped = where(({ schema }) =>
       (schema['x-kubernetes-validations'] ?? []).some(
         ({ reason }) => (reason as string) === 'FieldValueDuplicate',
@@ -192,7 +192,7 @@ describe('structuralSchema', () => {
     });
   });
 
-  it('tells the width of integers', () => {
+  it('sets the format of integers', () => {
     expect(structuralSchema(z.int().max(10))).toMatchObject({
       type: 'integer',
       format: 'int32',

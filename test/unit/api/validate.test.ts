@@ -102,7 +102,7 @@ describe('validateManifest', () => {
     expect(`${issue?.field}: ${issue?.reason}; ${issue?.remedy}`).toBe(line);
   });
 
-  it('says once what is wrong with a cron expression', () => {
+  it('reports an invalid cron expression once', () => {
     const schedules = [{ name: 'day', start: '99 8 * *', end: '0 18 * * *', minReplicas: 1 }];
     const issues = validateManifest({
       ...pool({
@@ -117,7 +117,7 @@ describe('validateManifest', () => {
     ]);
   });
 
-  it('says what is missing', () => {
+  it('reports missing fields', () => {
     expect(validateManifest(pool({}))).toEqual([
       { field: 'spec.accelerator', value: undefined, reason: 'it is required', remedy: 'set it' },
     ]);

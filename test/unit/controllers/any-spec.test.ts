@@ -10,7 +10,7 @@ import { specSchema, withDefaults } from '../api/support/schemas.ts';
 import { resolutionOf } from '../model/support/resolve.ts';
 import { aModel, aPool } from './fixtures.ts';
 
-it('takes a model apart without an error that nobody expects', () => {
+it('resolves any model without an unexpected error', () => {
   const schema = specSchema('InferenceModel');
   const pool = aPool();
   fc.assert(

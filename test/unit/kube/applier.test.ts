@@ -121,7 +121,7 @@ describe('applying', () => {
     expect(requests).toBe(0);
   });
 
-  test('a new process finds what is in place without a request', async () => {
+  test('a new process recognizes up-to-date objects without a request', async () => {
     await apply(newApplier(), [configMap('a', { x: '1' }), service]);
     expect((await apply(newApplier(), [configMap('a', { x: '1' }), service])).requests).toBe(0);
     expect(
@@ -129,7 +129,7 @@ describe('applying', () => {
     ).toBe(2);
   });
 
-  test('a change of what is wanted is one request', async () => {
+  test('a change of the desired state is one request', async () => {
     const applier = newApplier();
     await apply(applier, [configMap('a', { x: '1' }), service]);
     const { summary, requests } = await apply(applier, [configMap('a', { x: '2' }), service]);
@@ -233,7 +233,7 @@ describe('what others do', () => {
     expect(configMaps.store.byOwner(owner.metadata.uid ?? '')).toHaveLength(1);
   });
 
-  test('someone who keeps changing a child wins after a while, is named, and the rest goes on', async () => {
+  test('a client that keeps changing a child wins after a while and is named, and other children are applied', async () => {
     const applier = newApplier({ fight: { burst: 3, intervalMs: 10_000 } });
     const desired = [configMap('a', { x: '1' }), configMap('b')];
     await apply(applier, desired);
@@ -264,7 +264,7 @@ describe('what others do', () => {
 });
 
 describe('pruning', () => {
-  test('deletes what is not wanted any more, and only that', async () => {
+  test('deletes only children that are no longer desired', async () => {
     const applier = newApplier();
     await apply(applier, [configMap('a'), configMap('b'), service]);
     api.store.put(
@@ -339,7 +339,7 @@ test('the first failure ends it, with what failed', async () => {
   expect(api.store.list(SERVICES)).toHaveLength(1);
 });
 
-test('a type that it was not told of is a mistake of the caller', async () => {
+test('an unknown type is an error of the caller', async () => {
   await expect(newApplier().apply({ owner, desired: [{ ...service, kind: 'Secret' }] })).rejects.toThrow(
     'v1 Secret is not among the child types',
   );

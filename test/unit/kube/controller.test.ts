@@ -134,7 +134,7 @@ describe('results', () => {
     expect([await results('requeue'), await results('error')]).toEqual([1, 0]);
   });
 
-  test('a mistake in the code: counted as a panic, the others go on', async () => {
+  test('a bug is counted as a panic, and other keys continue', async () => {
     const seen: string[] = [];
     const { clock, controller, run, metric } = start(async (key) => {
       if (key === 'bad') throw new TypeError('undefined is not a function');
@@ -175,7 +175,7 @@ describe('time', () => {
     expect(await metric('controller_runtime_active_workers')).toBe(1);
   });
 
-  test('while its own writes are not seen, a key waits', async () => {
+  test('a key waits until the cache shows its own writes', async () => {
     let ready = false;
     let runs = 0;
     const { clock, controller, run, metric } = start(async () => void runs++, { ready: () => ready });
@@ -263,7 +263,7 @@ describe('watching a store', () => {
     expect(seen.slice(3)).toEqual(['x', 'p1', 'p1', 'p2', 'p2']);
   });
 
-  test('an update that makes no difference wakes nobody, a deletion always does', async () => {
+  test('an irrelevant update enqueues nothing, a deletion always does', async () => {
     const seen: string[] = [];
     const { controller, run } = start(async (key) => void seen.push(key));
     const store = new Store<ConfigMap>();

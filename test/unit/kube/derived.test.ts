@@ -32,7 +32,7 @@ it('computes once for a generation and the same inputs, whatever statuses come',
   expect(of(object('a', 2, 3))).toBe(5);
 });
 
-it('forgets a value with its object, and knows one that was made anew from it', () => {
+it('drops a value with its object, and distinguishes a recreated object', () => {
   const { objects, of } = setUp();
   objects.upsert(object('a', 1, 1));
   expect(of(object('a', 1, 1))).toBe(1);
@@ -43,7 +43,7 @@ it('forgets a value with its object, and knows one that was made anew from it', 
   expect(of(object('a', 1, 4, 'another'))).toBe(3);
 });
 
-it('drops what changes of another store concern, for the object as it was and as it is', () => {
+it('drops values on changes of another store, for the old and the new object', () => {
   const { objects, derived, of } = setUp();
   objects.upsert(object('a', 1, 1));
   objects.upsert(object('b', 1, 1));

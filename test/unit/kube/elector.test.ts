@@ -43,7 +43,7 @@ function pair({ skewMs = 0, latencyMs = 5, times = {} } = {}) {
 
 const spec = (server: LeaseServer) => (server.lease as Lease | undefined)?.spec;
 
-test('the first leads and goes on renewing, with six-digit times; the second waits', async () => {
+test('the first leads and renews with six-digit times; the second waits', async () => {
   const { time, server, a, b } = pair();
   void a.start();
   await time.advance(1_000);

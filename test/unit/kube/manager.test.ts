@@ -166,7 +166,7 @@ describe('failures', () => {
   });
 });
 
-test('readiness tells of lost permissions, not of an API server that is away', async () => {
+test('readiness reports lost permissions, but not an unreachable API server', async () => {
   const { manager, cache } = setUp();
   const pods = cache('pods');
   manager.addCache(pods.part);

@@ -30,7 +30,7 @@ it('does not give it to another object of the same name', () => {
   expect([values.has('first'), values.has('second')]).toEqual([false, false]);
 });
 
-it('loses it before anybody hears of the deletion', () => {
+it('drops the value before subscribers are notified of the deletion', () => {
   const { objects, values } = setUp();
   const seen: unknown[] = [];
   objects.subscribe(({ old, new: now }) => {

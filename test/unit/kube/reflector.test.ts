@@ -73,7 +73,7 @@ test('lists, then follows from there, and asks for what the protocol needs', asy
   });
 });
 
-test('a bookmark moves the place from which it goes on', async () => {
+test('a bookmark advances the resource version of the next watch', async () => {
   const reflector = start();
   await expect.poll(() => api.openWatches).toBe(1);
   api.store.version = 5_000;
@@ -125,7 +125,7 @@ describe('failures', () => {
     expect(lists()).toBe(1);
   });
 
-  test('an object that cannot be is left out, told once, and keeps no other from the store', async () => {
+  test('an impossible object is skipped, logged once, and does not block others', async () => {
     const unnamed = { ...configMap('x'), metadata: { resourceVersion: '1' } } as ConfigMap;
     const errors: string[] = [];
     const log = { ...silentLogger, error: (_: object, text: string) => errors.push(text) };
@@ -148,7 +148,7 @@ describe('failures', () => {
     expect(errors).toEqual(['skipped an object without name or uid']);
   });
 
-  test('a forbidden type is tried for ever, and says so until it works', async () => {
+  test('a forbidden type is retried forever, and its status has the error until it works', async () => {
     let allowed = false;
     api.fault = () =>
       allowed

@@ -23,7 +23,7 @@ const condition = (status: string, lastTransitionTime: string) => ({
 });
 
 describe('status', () => {
-  test('is written as name, version and status alone, by its own manager', async () => {
+  test('is written with name, version and status only, by its own field manager', async () => {
     const live: Reporting = api.store.put(CONFIG_MAPS, configMap('a', { spec: 'theirs' }));
     const writer = new StatusWriter({ client: api.client(), fieldManager: 'operator-status' });
     const { changed, object } = await writer.write(CONFIG_MAPS, live, condition('True', 't1'));
@@ -60,7 +60,7 @@ describe('status', () => {
     expect(text).toContain('{result="written"} 1');
   });
 
-  test('of an object that is gone, or is another now, is nobody’s concern', async () => {
+  test('of a deleted or replaced object is ignored', async () => {
     const live: Reporting = api.store.put(CONFIG_MAPS, configMap('a'));
     const writer = new StatusWriter({ client: api.client(), fieldManager: 's' });
     api.store.remove(CONFIG_MAPS, 'default/a');

@@ -129,7 +129,7 @@ describe('retries', () => {
     expect(api.requests).toHaveLength(sent);
   });
 
-  test('it gives up after six attempts', async () => {
+  test('it stops after six attempts', async () => {
     api.fault = () => ({ status: 503 });
     await expect(
       api.client({ clock: fastClock(1_000) }).list(PODS, { timeoutMs: 1e6 }),
@@ -187,7 +187,7 @@ describe('errors', () => {
     api = await MiniApi.start();
   });
 
-  test('what a proxy in between says is kept short', async () => {
+  test('the response of a proxy is truncated', async () => {
     api.fault = () => ({ status: 502, body: `<html>${'x'.repeat(10_000)}` });
     const error = await api
       .client()

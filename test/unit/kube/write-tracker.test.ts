@@ -25,7 +25,7 @@ test('an owner is ready when its copies are as new as its last write', () => {
   expect(tracker.isReady('ns/owner')).toBe(true);
 });
 
-test('a deletion is seen when the object is gone, going, or another', () => {
+test('a deletion is observed if the object is deleted, terminating or replaced', () => {
   const { store, tracker } = setUp();
   tracker.deleted('ns/owner', store, object('a', '9'));
   tracker.deleted('ns/owner', store, object('b', '9'));

@@ -59,7 +59,7 @@ describe('acceptModels', () => {
     ]);
   });
 
-  it('gives a served name to the older model and tells the newer whose it is', () => {
+  it('grants a served name to the older model and names the holder to the newer', () => {
     const old = aModel('old', { model: { source: 'hf://a/b', servedNames: ['chat'] } });
     const young = aModel(
       'young',
@@ -87,7 +87,7 @@ describe('acceptModels', () => {
     expect(reason(got.sql)).toBe('ServedNameConflict');
   });
 
-  it('counts adapters that a model inherits beside its own', () => {
+  it('counts inherited adapters in addition to its own', () => {
     const pool = aPool({ engine: { lora: { adapters: [{ name: 'sql', source: 'org/sql' }] } } });
     const own = { engine: { lora: { adapters: [{ name: 'law', source: 'org/law' }] } } };
     const found = verdicts(pool, [
@@ -222,7 +222,7 @@ describe('acceptModels', () => {
     );
   });
 
-  it('asks once about each model that is gone, however many claims what is kept of it does not help', () => {
+  it('checks each deleted model once, independent of the number of claims', () => {
     const pool = aPool({ capacity: { accelerators: 20 } });
     const gone = Array.from({ length: 20 }, (_, i): [string, Grant] => [
       `platform/gone-${i}`,

@@ -149,7 +149,7 @@ describe('a pool that is not there', () => {
   });
 });
 
-it('hands on what an accepted model comes to, and of a blocked one what is known', () => {
+it('returns the resolved model if accepted, and the known parts if blocked', () => {
   const found = assessed({ scaling: { minReplicas: 0, maxReplicas: 4, target: 9 } });
   expect(found).toMatchObject({
     kind: 'accepted',

@@ -80,7 +80,7 @@ describe('the KV cache in host memory', () => {
     expect(plan?.issue).toBeUndefined();
   });
 
-  it('is half of the memory for a model that nobody knows', () => {
+  it('is half of the memory for an unknown model', () => {
     expect(variables({ memoryGiB: 9 }, 'hf://acme/embedder')).toMatchObject({ VLLM_CPU_KVCACHE_SPACE: '4' });
   });
 

@@ -200,7 +200,7 @@ describe('fit', () => {
   });
 });
 
-describe('what is known of a model', () => {
+describe('the facts about a model', () => {
   const facts = {
     parametersBillions: '8.0',
     layers: 32,
@@ -220,7 +220,7 @@ describe('what is known of a model', () => {
     expect(engine.model).toMatchObject({ layers: 16, weightsGiB: 20 });
   });
 
-  it('tells base checkpoints from tuned ones where their contexts differ', () => {
+  it('distinguishes base from tuned checkpoints if their contexts differ', () => {
     expect(plan('H100x4', 'Qwen/Qwen2.5-7B').maxModelLen).toBe(131072);
     expect(plan('H100x4', 'Qwen/Qwen2.5-7B-Instruct').maxModelLen).toBe(32768);
   });

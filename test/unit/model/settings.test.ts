@@ -102,7 +102,7 @@ describe('inheritance', () => {
     expect(of({ image: 'acme/vllm:2', version: 'v0.27.0' }).version.minor).toBe(27);
   });
 
-  it('tells where a wrong argument is, in the pool or in the model', () => {
+  it('names the object of an invalid argument: pool or model', () => {
     const fields = (poolArgs: string[], modelArgs: string[]) => {
       try {
         merged(

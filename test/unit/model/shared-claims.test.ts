@@ -94,7 +94,7 @@ it('a cache that cannot be written to is refused', () => {
   ]);
 });
 
-it('names only claims that somebody made', () => {
+it('names only claims that users created', () => {
   expect(claimNames(spec(OWN()))).toEqual([]);
   expect(claimNames(spec(SOURCE, undefined, VOLUME(true)))).toEqual(['weights', 'weights']);
 });

@@ -78,7 +78,7 @@ describe('certificates', () => {
 });
 
 describe('rotation', () => {
-  it('keeps an authority as it is for two thirds of its life', async () => {
+  it('keeps an authority for two thirds of its lifetime', async () => {
     const authority = await createAuthority({ now: START });
     const justBefore = later(renewalTime(authority.current.certificatePem), -1000);
     expect(await rotateAuthority(authority, { now: justBefore })).toBe(authority);
@@ -142,7 +142,7 @@ describe('storage of the authority', () => {
     }
   });
 
-  it('removes what is gone, because a merge patch keeps what it does not name', async () => {
+  it('removes old keys explicitly, because a merge patch keeps unnamed ones', async () => {
     const authority = await createAuthority({ now: START });
     expect(encodeAuthority(authority)).toMatchObject({
       'next.crt': null,

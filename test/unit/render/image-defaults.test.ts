@@ -69,7 +69,7 @@ describe('a registry', () => {
   });
 });
 
-it('takes images of routers and Redis as they are named, by digest too', () => {
+it('uses images of routers and Redis unchanged, including digests', () => {
   const digest = `registry.example.com/router@sha256:${'a'.repeat(64)}`;
   expect(imagesOf({ registry: 'other.example.com', router: digest, redis: 'valkey:8' })).toMatchObject({
     router: digest,

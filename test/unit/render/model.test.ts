@@ -126,7 +126,7 @@ describe('the pods of a model', () => {
     expect(strategy(render(pool('A100'), model(llama, own)))).toEqual({ maxSurge: 0, maxUnavailable: 1 });
   });
 
-  it('run on the nodes of the catalog unless the pool names its own', () => {
+  it('run on the nodes of the catalog unless the pool sets a nodeSelector', () => {
     const nodeSelector = { 'cloud.google.com/gke-accelerator': 'nvidia-a100-80gb' };
     const own = pod(render(pool('A100', { accelerator: { nodeSelector } }), model(llama)));
     expect(own).toMatchObject({ nodeSelector });
@@ -139,7 +139,7 @@ describe('the pods of a model', () => {
     );
   });
 
-  it('tolerate reclaimable nodes only where the pool says so', () => {
+  it('tolerate spot nodes only if the pool enables them', () => {
     const keys = (spot: boolean) =>
       pod(render(pool('A100', { accelerator: { spot } }), model(llama))).tolerations.map(({ key }) => key);
     expect(keys(false)).toEqual(['nvidia.com/gpu']);

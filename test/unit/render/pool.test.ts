@@ -138,7 +138,7 @@ describe('the Redis of a pool', () => {
     expect(JSON.stringify(template(manifests, /redis/))).toContain('"limits":{"memory":"704Mi"}');
   });
 
-  it('talks to the routers of the pool and to nobody else', () => {
+  it('allows only the routers of the pool', () => {
     expect(named(render(pool('A100')), 'NetworkPolicy', /redis/).spec).toMatchObject({
       policyTypes: ['Ingress', 'Egress'],
       egress: [],

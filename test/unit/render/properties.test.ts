@@ -252,7 +252,7 @@ describe('for every name', () => {
     expect(routerName('a.b')).not.toBe(routerName('a-b'));
   });
 
-  it('short names stay as they are', () => {
+  it('short names are unchanged', () => {
     expect([engineName('llama-8b'), routerName('a100'), redisName('a100')]).toEqual([
       'vllm-llama-8b',
       'a100-router',

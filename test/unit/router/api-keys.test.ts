@@ -22,7 +22,7 @@ function configMap(namespace: string, data: Record<string, string>, name = 'keys
 const one = (text: string) => parseApiKeys([configMap('team-a', { ci: text })]);
 
 describe('parseApiKeys', () => {
-  it('reads YAML and JSON; the tenant is the namespace unless told', () => {
+  it('reads YAML and JSON; the tenant defaults to the namespace', () => {
     const { keys, issues } = parseApiKeys([
       configMap('team-a', {
         ci: `sha256: ${A.toUpperCase()}\nmodels: [llama, mistral]\nrequestsPerMinute: 60\n`,
@@ -131,7 +131,7 @@ describe('parseApiKeys', () => {
     expect(issues).toMatchObject([{ namespace: 'team-a', reason: expect.stringContaining('1000 keys') }]);
   });
 
-  it('bounds the text of one namespace too, and tells that once', () => {
+  it('limits the text of a namespace, too, and reports that once', () => {
     const text = `sha256: ${A}\n#${'x'.repeat(1_900)}`;
     const data = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, text]));
     const read = vi.fn((_: ApiKeyConfigMap, entry: string) => ({ sha256: hash(entry), tenant: 'team-a' }));
@@ -154,7 +154,7 @@ describe('parseApiKeys', () => {
   });
 });
 
-describe('what is kept of a ConfigMap', () => {
+describe('the cached form of a ConfigMap', () => {
   it('is its data, and nothing else that a team can fill', () => {
     const full = configMap('team-a', { ci: `sha256: ${A}` });
     full.metadata.annotations = { note: 'x'.repeat(1_000) };

@@ -96,7 +96,7 @@ describe('compileRouteTable', () => {
     ]);
   });
 
-  it('tells engine settings of the pool apart, so that answers of other settings are not served from the cache', () => {
+  it('distinguishes engine settings of the pool, so that cached responses of other settings are not used', () => {
     const engineOf = (engine: object) =>
       compile({ pool: pool({ engine }), models: [served(model('llama'))] }).models[0]?.engine;
     expect(engineOf({ maxModelLen: 1024 })).not.toBe(engineOf({ maxModelLen: 2048 }));
@@ -218,7 +218,7 @@ describe('compileRouteTable', () => {
     expect(compile({ models: [served(model('a'), { service })] }).models[0]?.fallback).toEqual(expected);
   });
 
-  it('tells why a model cannot serve, and which context length only if it is a number', () => {
+  it('contains the reason why a model cannot serve, and the context length only if it is a number', () => {
     const unavailable = { reason: 'ImagePullBackOff', message: 'cannot pull' };
     const source = 'hf://meta-llama/Llama-3.1-8B-Instruct';
     const { engine } = resolved(aPoolOf('A100'), aModelOf(source, { engine: { maxModelLen: 'auto' } }));

@@ -75,7 +75,7 @@ describe('engineEndpoints', () => {
     expect(engines([stale, fresh])).toHaveLength(1);
   });
 
-  it('believes that a pod terminates as soon as one slice says so', () => {
+  it('treats a pod as terminating as soon as one slice does', () => {
     const stale = slice([{ addresses: ['10.0.0.1'], conditions: { ready: true }, targetRef: pod('a') }]);
     const conditions = { ready: false, serving: true, terminating: true };
     const fresh = slice([{ addresses: ['10.0.0.1'], conditions, targetRef: pod('a') }]);
@@ -83,7 +83,7 @@ describe('engineEndpoints', () => {
     expect(engines([fresh, stale])).toEqual(engines([stale, fresh]));
   });
 
-  describe('with engines whose end is announced', () => {
+  describe('with engines that have an eviction notice', () => {
     const engine = (uid: string, ip: string, conditions = {}) => ({
       addresses: [ip],
       conditions,
@@ -99,7 +99,7 @@ describe('engineEndpoints', () => {
       expect(draining([engine('a', '10.0.0.1'), engine('b', '10.0.0.2')])).toEqual([true, false]);
     });
 
-    it('goes on sending them to the last one, unless nothing else is coming', () => {
+    it('keeps sending them to the last one, unless no replacement is coming', () => {
       expect(draining([engine('a', '10.0.0.1')])).toEqual([false]);
       expect(draining([engine('a', '10.0.0.1')], true)).toEqual([true]);
     });
@@ -112,7 +112,7 @@ describe('engineEndpoints', () => {
     });
   });
 
-  it('sends no requests to a pod that is being deleted before its slice tells of it', () => {
+  it('sends no requests to a pod that is being deleted, even before its slice shows it', () => {
     const pods = ['a', 'b'].map((uid, i) => ({ addresses: [`10.0.0.${i}`], targetRef: { uid } }));
     const endpoints = engineEndpoints([slice(pods)], {
       capacity: 64,

@@ -6,7 +6,7 @@ const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((name) => model(name, []))
 if (!a || !b || !c || !d || !e) throw new Error('there are five');
 
 describe('changeBetween', () => {
-  it('holds what was added or changed, and what is gone', () => {
+  it('contains added, changed and removed models', () => {
     const changed = { ...b, state: 'Serving' as const };
     expect(changeBetween(table([a, b, c, d]), table([a, changed, d, e, c]))).toEqual({
       models: [changed, e],

@@ -12,7 +12,7 @@ const engines = (models: readonly RouteModel[]) =>
   models.map(({ uid, endpoints }) => [uid, endpoints.length]);
 
 describe('shareSlots', () => {
-  it('leaves models that fit as they are', () => {
+  it('returns models that fit unchanged', () => {
     const models = [running('a', 'one', 3), running('b', 'two', 2)];
     expect(shareSlots(models, 7)).toEqual({ models, omitted: [] });
     expect(shareSlots(models, 7).models).toBe(models);

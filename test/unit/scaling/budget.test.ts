@@ -62,11 +62,11 @@ describe('arbitrate', () => {
     ]);
   });
 
-  it('counts what is on its way out, instead of evicting more', () => {
+  it('counts leaving models instead of evicting more', () => {
     expect(decide(2, [waiter('w'), sleeper('going', { leaving: true }), sleeper('idle')]).evict).toEqual([]);
   });
 
-  it('evicts nobody when that would not be enough', () => {
+  it('evicts no model if that would not be enough', () => {
     expect(
       decide(2, [waiter('big', { wants: 2 }), sleeper('idle'), model('busy', { held: 1, inUse: true })])
         .evict,
@@ -117,7 +117,7 @@ describe('arbitrate', () => {
     ).toEqual([{ uid: 'own', for: 'w' }]);
   });
 
-  it('never grants more than is free, and evicts only who may give up', () => {
+  it('never grants more than is free, and evicts only eligible models', () => {
     const anyModel = fc.record({
       uid: fc.uuid(),
       namespace: fc.constantFrom('a', 'b'),
@@ -170,12 +170,12 @@ describe('room for further replicas', () => {
     });
   const busy = [model('a', { held: 2, stays: true }), model('b', { held: 2, namespace: 'team-b' })];
 
-  it('is what nobody holds, within the quota of the namespace', () => {
+  it('is what is free, within the quota of the namespace', () => {
     expect(room(busy)).toBe(4);
     expect(room(busy, 3)).toBe(1);
   });
 
-  it('is none while somebody waits for the pool', () => {
+  it('is zero while a model waits for the pool', () => {
     expect(room([...busy, waiter('w', { wants: 1 })])).toBe(0);
     expect(room([...busy, waiter('w', { wants: 6 })])).toBe(0);
   });
@@ -184,7 +184,7 @@ describe('room for further replicas', () => {
     expect(room([...busy, waiter('large', { wants: 7 })])).toBe(4);
   });
 
-  it('does not shrink for one whose own namespace has no quota left', () => {
+  it('does not shrink because of a model without quota', () => {
     expect(room([...busy, waiter('w', { namespace: 'team-b' })])).toBe(4);
   });
 });

@@ -90,7 +90,7 @@ describe('a cold start', () => {
     expect(split(...leap)).toEqual({ schedule: 1000, pull: 7700 });
   });
 
-  it('believes no clock that contradicts what is known', () => {
+  it('ignores timestamps that contradict observations', () => {
     const ahead = [
       { type: 'scaled', at: 1000 } as const,
       pods(5000, pod({ scheduled: 90_000, started: 91_000 })),
@@ -143,7 +143,7 @@ describe('a cold start', () => {
     expect(split(...events)).toEqual({ detect: 120 });
   });
 
-  it('is complete with the first answer, or once it serves if nobody waited', () => {
+  it('is complete with the first response, or once it serves if no request waited', () => {
     const steps = WHOLE.map((_, index) =>
       isColdStartComplete(WHOLE.slice(0, index + 1).reduce(advanceColdStart, NO_COLD_START)),
     );
@@ -251,7 +251,7 @@ describe('the recorder', () => {
     expect(recorded).toEqual(['m']);
   });
 
-  it('forgets a start that failed, and records one whose client left', async () => {
+  it('discards a failed start, and records one whose client disconnected', async () => {
     const clock = new FakeClock({ wall: WALL });
     const models = aStore();
     const recorder = new ColdStartRecorder({ clock, models });

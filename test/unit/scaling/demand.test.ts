@@ -4,7 +4,7 @@ import type { ModelDemand } from '../../../operator/router/protocol.ts';
 import { DemandTracker } from '../../../operator/scaling/demand.ts';
 import { FakeClock } from '../kube/support/fake-clock.ts';
 
-it('takes from a router only what is about models of its pool', () => {
+it('accepts from a router only demand for models of its pool', () => {
   const woken: string[] = [];
   const tracker = new DemandTracker({
     clock: new FakeClock(),

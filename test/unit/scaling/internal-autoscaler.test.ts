@@ -28,7 +28,7 @@ const settings = (more: Partial<AutoscalerSettings> = {}): AutoscalerSettings =>
 const seconds = (n: number, value: number | undefined) => new Array<number | undefined>(n).fill(value);
 
 describe('InternalAutoscaler', () => {
-  it('keeps what it has without data', () => {
+  it('does not scale without data', () => {
     expect(simulate(seconds(30, undefined), settings(), 3).at(-1)).toBe(3);
   });
 
@@ -59,7 +59,7 @@ describe('InternalAutoscaler', () => {
     expect(simulate(seconds(30, 1), settings(), 6).every((n) => n === 6)).toBe(true);
   });
 
-  it('leaves alone what is within the tolerance', () => {
+  it('ignores deviations within the tolerance', () => {
     const steady = [...seconds(70, 20), ...seconds(120, 21)];
     expect(simulate(steady, settings(), 2).at(-1)).toBe(2);
     expect(simulate(steady, settings({ scaleUp: { tolerance: '0' } }), 2).at(-1)).toBe(3);
@@ -80,7 +80,7 @@ describe('InternalAutoscaler', () => {
     expect(simulate(down, noWindow, 5).at(-1)).toBe(1);
   });
 
-  it('keeps an engine for five minutes after it was last needed, as an HPA does, unless somebody waits for it', () => {
+  it('scales down after five minutes like an HPA, unless another model waits', () => {
     const trace = [...seconds(120, 25), ...seconds(400, 5)];
     const lastNeeded = (more: Partial<AutoscalerSettings>) =>
       simulate(trace, settings(more)).lastIndexOf(3) - 120;

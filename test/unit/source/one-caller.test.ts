@@ -31,7 +31,7 @@ it('models are resolved and assessed by the controllers through one cache, and b
   expect(callersOf('assess')).toEqual([commands, 'operator/controllers/acceptance/assessments.ts']);
 });
 
-it('nobody but the resolution reads how a model scales out of its spec', () => {
+it('only the resolution reads spec.scaling', () => {
   const readers = sources.flatMap(({ file, code }) =>
     /\bspec\??\.scaling\b(?!\.)|\bspec: \{[^}]*\bscaling\b/.test(code.replaceAll(/'[^']*'|`[^`]*`/g, ''))
       ? [file]

@@ -21,7 +21,7 @@ it.each([
   expect(canonicalQuantity(text)).toBe(canonical);
 });
 
-it('keeps the value, and stays as it is', () => {
+it('preserves the value and is idempotent', () => {
   const suffix = fc.constantFrom('', 'm', 'k', 'M', 'G', 'Ki', 'Mi', 'Gi', 'Ti');
   const text = fc
     .tuple(fc.nat(100_000), fc.option(fc.nat(999)), suffix)
@@ -35,7 +35,7 @@ it('keeps the value, and stays as it is', () => {
   );
 });
 
-it('refuses what is no quantity', () => {
+it('rejects invalid quantities', () => {
   expect(() => canonicalQuantity('much')).toThrow(RangeError);
 });
 

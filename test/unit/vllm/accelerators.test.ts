@@ -15,7 +15,7 @@ describe('resolveAccelerator', () => {
     expect(resolveAccelerator({ type })).toMatchObject({ count, memoryGiB, resourceName });
   });
 
-  it('takes a custom accelerator as it is', () => {
+  it('uses a custom accelerator unchanged', () => {
     const custom = { resourceName: 'example.com/npu', count: 3, memoryGiB: 64 };
     expect(resolveAccelerator({ type: 'custom', custom })).toMatchObject({
       product: 'custom',

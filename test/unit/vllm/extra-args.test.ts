@@ -64,7 +64,7 @@ describe('extraArgs', () => {
     expect(check([argument], version(before))).toEqual([]);
   });
 
-  it('tells what to use instead of a removed flag', () => {
+  it('names the replacement of a removed flag', () => {
     expect(check(['--task=embed'])[0]).toMatch(/; use --runner or --convert$/);
   });
 

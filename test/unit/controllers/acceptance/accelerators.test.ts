@@ -89,7 +89,7 @@ describe('accelerators', () => {
     expect(verdict('b/two')).toBe('accepted');
   });
 
-  it('of a model that is gone count for those that wake, and no forged pod adds to them', () => {
+  it('of a deleted model count for waking models, without forged pods', () => {
     const { model, verdict, engine, remove, acceptance, pool } = setUp(budget(4));
     model('a/one', { scaling: { replicas: 2 } });
     verdict('a/one');

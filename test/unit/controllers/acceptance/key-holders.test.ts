@@ -42,7 +42,7 @@ function setUp(store = aGrantStore()) {
   return { clock, store, ledger, holders, tenants };
 }
 
-it('stays with its owner while the ConfigMap is replaced, and is free some time after it is gone', async () => {
+it('stays with its owner while the ConfigMap is replaced, and becomes free some time after its deletion', async () => {
   const { clock, tenants, holders } = setUp();
   expect(await tenants(owner)).toEqual(['team-a']);
   expect(await tenants(owner, thief)).toEqual(['team-a']);

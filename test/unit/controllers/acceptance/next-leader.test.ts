@@ -25,7 +25,7 @@ describe('the next leader', () => {
     expect(next.verdict(pool(), third)).toEqual({ accepted: true });
   });
 
-  it('believes no record that somebody else could have written', async () => {
+  it('ignores records that a tenant could have written', async () => {
     const { acceptance, pool, find, store } = contested();
     for (const key of ['a/older', 'b/holder']) await acceptance.save(pool(), find(key));
     expect([...store.objects.keys()].sort()).toEqual(['grants.a.pool', 'grants.b.pool']);
@@ -65,7 +65,7 @@ describe('the next leader', () => {
     expect(next.grant(pool(), older)?.names).toEqual(['own', 'chat']);
   });
 
-  it('is not misled by a pool that was deleted and made anew', async () => {
+  it('is not confused by a pool that was deleted and created again', async () => {
     const { acceptance, pool, find, store } = contested();
     await acceptance.save(pool(), find('b/holder'));
     const state = aState();

@@ -52,14 +52,14 @@ describe('a record', () => {
     });
   });
 
-  it('is not written anew because another leader has written the same', async () => {
+  it('is not rewritten if another leader has written the same content', async () => {
     const { stale, record, change } = await written();
     const same = JSON.parse(record.data?.['grants.json'] ?? '');
     change({ 'grants.json': JSON.stringify({ ...same, version: 7 }) });
     expect(stale).toEqual([]);
   });
 
-  it('is not written anew because an earlier write of this operator shows late', async () => {
+  it('is not rewritten if the cache shows an earlier write late', async () => {
     const { state, stale, record, acceptance, pool, model } = await written();
     await acceptance.save(pool(), model('b/two'));
     state.configMaps.store.upsert({ ...record, metadata: { ...record.metadata, uid: 'record' } });

@@ -12,7 +12,7 @@ describe('a name', () => {
     }
   });
 
-  it('stays with a model whose edit is refused, with all that it held', () => {
+  it('stays with a model whose change is rejected, together with its other grants', () => {
     const { model, verdict, acceptance, pool, find } = contested();
     model('b/holder', names('chat', 'own'));
     expect([verdict('b/holder'), verdict('a/older')]).toEqual(['ServedNameConflict', 'ServedNameConflict']);
@@ -37,7 +37,7 @@ describe('a name', () => {
     expect(acceptance.changesInMs(pool())).toBeUndefined();
   });
 
-  it('is kept for its namespace, whose other models may have it at once', () => {
+  it('is reserved for its namespace, whose other models may get it at once', () => {
     const { model, remove, verdict } = contested();
     model('b/refused', names('own'));
     remove('b/holder');
@@ -46,7 +46,7 @@ describe('a name', () => {
     expect([verdict('b/other'), verdict('a/older')]).toEqual(['accepted', 'ServedNameConflict']);
   });
 
-  it('stays with a model that is being deleted until it is gone', async () => {
+  it('stays with a model that is being deleted until the deletion is complete', async () => {
     const { model, verdict, clock } = contested();
     model('b/holder', names('chat'), { deletionTimestamp: '2026-01-02T00:00:00Z' });
     await clock.advance(RESERVATION_MS * 2);
@@ -63,7 +63,7 @@ describe('a name', () => {
     expect([verdict('a/first'), verdict('a/second')]).toEqual(['ServedNameConflict', 'accepted']);
   });
 
-  it('is not swapped by two edits, and goes from hand to hand as each lets go', () => {
+  it('is not swapped by two changes, and moves on when its holder releases it', () => {
     const { model, verdict, acceptance, pool, find } = setUp();
     model('a/one', names('x'));
     model('a/two', names('y'));
@@ -77,7 +77,7 @@ describe('a name', () => {
     expect(acceptance.grant(pool(), find('a/two'))?.names).toEqual(['x']);
   });
 
-  it('is not held by a model that was refused, or whose spec cannot run', () => {
+  it('is not held by a model that was rejected or whose spec is invalid', () => {
     const { model, verdict } = setUp();
     model('a/broken', { ...names('chat'), engine: { tensorParallelSize: 64 } });
     model('a/large', { model: { source: 'hf://meta-llama/Llama-3.3-70B-Instruct', servedNames: ['chat'] } });
@@ -96,7 +96,7 @@ describe('a name', () => {
     expect(verdict('a/older')).toBe('accepted');
   });
 
-  it('tells those whose verdict it changes', () => {
+  it('notifies the models whose verdict changes', () => {
     const { model, verdict, changed } = contested();
     changed.length = 0;
     model('b/holder', names('talk'));

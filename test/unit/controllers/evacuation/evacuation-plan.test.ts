@@ -54,7 +54,7 @@ const steps = (engines: Engine[], more: Partial<EvacuationInput> = {}) =>
   plan(engines, more).steps.map((step) => `${step.do} ${step.pod.metadata.name}`);
 const noticed = (name: string, more: Partial<Engine> = {}): Engine => ({ name, notice: {}, ...more });
 
-describe('an engine whose node goes', () => {
+describe('an engine on a node that is about to be removed', () => {
   it('is replaced first, and serves until another engine does', () => {
     const { steps: done, leaving } = plan([noticed('a')]);
     expect(done).toMatchObject([{ do: 'replace', pod: { metadata: { name: 'a' } } }]);
@@ -89,7 +89,7 @@ describe('an engine whose node goes', () => {
     );
   });
 
-  it('goes on serving without room when it may well stay', () => {
+  it('keeps serving without room if the node may stay', () => {
     const { steps: done, leaving } = plan([noticed('a', { notice: { certain: false } })], { room: () => 0 });
     expect(done).toMatchObject([{ do: 'keep' }]);
     expect(leaving).toBeUndefined();

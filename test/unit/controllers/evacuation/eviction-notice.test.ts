@@ -64,7 +64,7 @@ describe('a notice', () => {
   });
 });
 
-describe('what is kept of a node', () => {
+describe('the cached form of a node', () => {
   it('is its name and its notice', () => {
     expect(trimNode(node({}, [{ type: 'Ready' }]))).toEqual({
       apiVersion: 'v1',
@@ -98,7 +98,7 @@ describe('a node repels', () => {
     expect(repels(notice({ unschedulable: true }), pod())).toBe(true);
   });
 
-  it('nobody by a taint that only prefers', () => {
+  it('no pod by a PreferNoSchedule taint', () => {
     expect(repels(notice({}), pod())).toBe(false);
   });
 });

@@ -64,7 +64,7 @@ it('reads nodes from the first pool of spot nodes on, and follows them', async (
   await expect.poll(() => notices.of('gpu-0'), { message: 'the end of the notice' }).toBe(undefined);
 });
 
-it('says once that it may not read nodes, goes on without, and reads them once it may', async () => {
+it('logs a missing permission for nodes once, works without it, and watches nodes once it is granted', async () => {
   let refusals = 0;
   api.fault = () => {
     if (refusals >= 2) return undefined;

@@ -40,7 +40,7 @@ describe('a model without replicas', () => {
     });
   });
 
-  it('is Ready in the queue only where nobody but clients asks for it', () => {
+  it('is Ready in the queue only if it has no minimum', () => {
     expect(asleep({ wakes: true, leastReplicas: 0, queuePosition: 2 }).Ready).toBe(
       'True WaitingForAccelerators',
     );
@@ -49,7 +49,7 @@ describe('a model without replicas', () => {
     );
   });
 
-  it('needs nobody where its number is fixed at zero', () => {
+  it('is not Stalled if the number is fixed at zero', () => {
     expect(asleep({ wakes: false, leastReplicas: 0 })).toMatchObject({
       Ready: 'True Idle',
       Available: 'False NoReplicas',
@@ -80,7 +80,7 @@ describe('a model whose engines are replaced', () => {
   });
 });
 
-it('a model of which one engine serves and another has crashed is Ready, and says so with a reason that fits', () => {
+it('a model with one ready and one crashed engine is Ready with a matching reason', () => {
   const problem = {
     reason: 'EngineCrashed' as const,
     message: 'vLLM ended',

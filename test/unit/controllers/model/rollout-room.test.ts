@@ -36,7 +36,7 @@ const input = {
 };
 
 describe('a rollout', () => {
-  it('waits for accelerators, and then gives up an engine of before', () => {
+  it('waits for accelerators, then stops a previous engine', () => {
     expect(rolloutRoom({ ...input, now: START + 1_000 })).toEqual({
       surge: true,
       requeueAfterMs: SURGE_PATIENCE_MS - 1_000,

@@ -40,7 +40,7 @@ function statusOf(view: Partial<PoolView>): Record<string, string> {
 }
 
 describe('a pool whose routers', () => {
-  it('crash says so, with the last lines of their log', () => {
+  it('crash: the condition quotes the last lines of their log', () => {
     const router = deployment('pool-router', 0);
     const problem = routerProblem(router, [pod('router', 'router', crashed)]);
     const status = statusOf({ router, ...(problem && { routerProblem: problem }) });
@@ -65,7 +65,7 @@ describe('a pool whose routers', () => {
     );
   });
 
-  it('cannot be replaced is Stalled, and RouterReady while those of before serve', () => {
+  it('cannot be replaced: Stalled, and RouterReady while the previous ones serve', () => {
     const router = deployment('pool-router', 1, 1, 2);
     const problem = routerProblem(router, [pod('router', 'router', crashed)]);
     expect(statusOf({ router, ...(problem && { routerProblem: problem }) })).toMatchObject({
@@ -84,7 +84,7 @@ describe('a pool whose routers', () => {
   });
 });
 
-it('a pool whose Redis crashes says so, and that requests are answered', () => {
+it('a pool whose Redis crashes reports it, and that requests are answered', () => {
   const redis = deployment('pool-redis', 0);
   const problem = cacheProblem(redis, [pod('redis', 'cache', crashed)]);
   const status = statusOf({
@@ -100,7 +100,7 @@ it('a pool whose Redis crashes says so, and that requests are answered', () => {
   expect(status.message).toContain('Requests are answered without the cache');
 });
 
-it('a pool of which a part does not run for now is Ready, and says so with a reason that fits', () => {
+it('a pool with a part that does not run is Ready with a matching reason', () => {
   const problem = { message: 'no node', lastingMessage: 'no node', needsUser: false };
   const routerProblem = { ...problem, reason: 'Unschedulable' as const };
   const router = { ...deployment('pool-router', 1), spec: { replicas: 2 } };

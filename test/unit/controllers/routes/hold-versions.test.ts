@@ -11,7 +11,7 @@ function table(version: number, models: Record<string, boolean[]>) {
   };
 }
 
-it('counts from the first table on that says so, whatever becomes of other models', () => {
+it('counts from the first table that holds the model back, independent of other models', () => {
   const holds = new HoldVersions();
   holds.note(table(1, { a: [false, false] }));
   expect(holds.since('a')).toBeUndefined();

@@ -44,7 +44,7 @@ function setUp() {
 }
 
 describe('an entry', () => {
-  it('is the same object while nothing that it tells has changed', async () => {
+  it('is the same object while its content does not change', async () => {
     const { state, entry } = setUp();
     const [chat, other] = [await entry('chat'), await entry('other')];
     expect(await entry('chat')).toBe(chat);
@@ -150,7 +150,7 @@ describe('an entry', () => {
     expect((await entry('chat', changed))?.cache.ttlSeconds).toBe(77);
   });
 
-  it('keeps what another operator published for as long as it says the same', async () => {
+  it('keeps the entry of a previous leader while its content is the same', async () => {
     const { all, another, pool } = setUp();
     const published = structuredClone(await all());
     const next = another(published);
@@ -176,7 +176,7 @@ describe('a model that is refused', () => {
     expect((await entry('chat'))?.servedNames).toEqual(['chat']);
   });
 
-  it('gives up adapters that it holds no longer, whatever the last table says', async () => {
+  it('drops adapters that are no longer granted, even if the last table has them', async () => {
     const { state, all, another, acceptance, pool } = setUp();
     put(state.models.store, aModel('chat', lora('golden'), { generation: 2 }));
     const published = structuredClone(await all());
@@ -234,7 +234,7 @@ describe('a model that is refused', () => {
   });
 });
 
-it('tells clients no more than the beginning of what keeps a model from being served', async () => {
+it('truncates the reason that clients get', async () => {
   const { state, lifecycles, entry } = setUp();
   await entry('chat');
   const message = `spec.template: ${'x'.repeat(32_000)}`;
@@ -248,7 +248,7 @@ it('tells clients no more than the beginning of what keeps a model from being se
   expect((await entry('other'))?.unavailable?.message).toHaveLength(1_024);
 });
 
-describe('a model that nobody can make sense of', () => {
+describe('a model that triggers a bug', () => {
   // No spec that the API server takes does that today (any-spec.test.ts); these stand for a mistake of ours.
   const broken = (field: 'admission' | 'model' | 'scaling' | 'engine', value: unknown) => {
     const model = aModel('chat', {}, { generation: 2 });

@@ -24,7 +24,7 @@ function addresses(...endpoints: NonNullable<EndpointSlice['endpoints']>): (stri
   );
 }
 
-it('are those whose address is the pod’s, of either family', () => {
+it('are those with the address of the pod, in either IP family', () => {
   const targetRef = { uid: 'engine-uid' };
   expect(addresses({ addresses: ['10.0.0.1'], targetRef }, { addresses: ['fd00::1'], targetRef })).toEqual([
     '10.0.0.1',

@@ -105,7 +105,7 @@ describe('the routers of a pool', () => {
     expect(names()).toEqual([]);
   });
 
-  it('stay its routers while they end, though their ReplicaSet is gone by then', () => {
+  it('remain its routers while they terminate, even after their ReplicaSet was deleted', () => {
     const { state, names } = setUp();
     const pod = put(state.pods.store, aPod('ending'));
     expect(names()).toEqual(['ending']);

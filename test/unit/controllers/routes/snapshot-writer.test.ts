@@ -54,7 +54,7 @@ it('writes nothing for a table that differs in its version alone', async () => {
   expect(written).toHaveLength(1);
 });
 
-it('writes a snapshot that somebody deleted again', async () => {
+it('rewrites a snapshot that was deleted', async () => {
   const { writer, written, state } = setUp();
   const same = table([model('a', [])]);
   writer.offer(aPool(), same);

@@ -23,7 +23,7 @@ describe('examineApiService', () => {
       ...(condition && { status: { conditions: [{ type: 'Available', ...condition }] } }),
     }) as ApiService;
 
-  it('knows its own by the Service, and what the API server finds there', () => {
+  it('recognizes its own APIService by the Service, and reads its availability', () => {
     expect(kubernetesValidator()(ours)).toEqual([]);
     expect(ours.metadata.name).toBe(API_SERVICE_NAME);
     expect(ours.spec.caBundle).toBe('UEVN');
@@ -44,7 +44,7 @@ describe('examineApiService', () => {
     ).toMatchObject({ available: false, message: 'no endpoints' });
   });
 
-  it('tells absent from foreign', () => {
+  it('distinguishes absent from foreign', () => {
     expect(examineApiService(undefined, service)).toEqual({ owner: 'absent' });
     const keda = { ...ours, spec: { ...ours.spec, service: { namespace: 'keda', name: 'keda-metrics' } } };
     expect(examineApiService(keda, service)).toEqual({ owner: 'foreign', by: 'keda/keda-metrics' });

@@ -60,7 +60,7 @@ it('is no data of ConfigMaps that are of no pool in their namespace', async () =
   expect(text).toContain('unowned');
 });
 
-it('is of pods what is read of them', async () => {
+it('caches only the fields of pods that are read', async () => {
   api.store.put(PODS, {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -97,7 +97,7 @@ it('says nothing of a pod that has its volumes by now', async () => {
   expect(mounts.of(mounted)).toBeUndefined();
 });
 
-it('forgets a pod that is gone', async () => {
+it('forgets a deleted pod', async () => {
   const pod = { ...aPod(), metadata: { ...aPod().metadata, resourceVersion: '1' } };
   pods.upsert(pod);
   await clock.advance(15_000);
