@@ -7,9 +7,11 @@ import { stringify } from 'yaml';
 import { helm } from '../../hack/kubectl/helm.ts';
 import { kubectl, tryKubectl } from '../../hack/kubectl/kubectl.ts';
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
-import { DEPLOYMENTS } from '../../operator/kube/resource-types.ts';
+import type { KubeObject } from '../../operator/kube/object.ts';
+import { DEPLOYMENTS, NAMESPACES, SERVICE_ACCOUNTS } from '../../operator/kube/resource-types.ts';
 import { CHART } from '../integration/chart/support/chart.ts';
 import { NEW_FIELD, previousChart } from '../integration/chart/support/previous-chart.ts';
+import { ROLE_BINDINGS } from '../integration/support/install.ts';
 import { eventually } from '../support/eventually.ts';
 import { ACCOUNT_ENV, operatorImage } from './support/operator-image.ts';
 import { ask } from './support/traffic.ts';
@@ -49,10 +51,11 @@ beforeAll(async () => {
     images: [operatorImage],
     install: async (starting) => {
       for (const name of [NAMESPACE, TEAM, 'platform'])
-        await starting.client.create(
-          { group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false },
-          { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: RESTRICTED } },
-        );
+        await starting.client.create(NAMESPACES, {
+          apiVersion: 'v1',
+          kind: 'Namespace',
+          metadata: { name, labels: RESTRICTED },
+        });
     },
   });
 });
@@ -63,10 +66,18 @@ afterAll(async () => {
 
 /** A kubeconfig of a service account with Kubernetes' own role `edit` in the team's namespace, and nothing else. */
 async function editor(): Promise<string> {
-  await world.kubectl('create', 'serviceaccount', 'editor', '-n', TEAM);
-  const subject = `--serviceaccount=${TEAM}:editor`;
-  await world.kubectl('create', 'rolebinding', 'editor', '-n', TEAM, '--clusterrole=edit', subject);
-  const token = (await world.kubectl('create', 'token', 'editor', '-n', TEAM)).trim();
+  const metadata = { name: 'editor', namespace: TEAM };
+  await world.client.create(SERVICE_ACCOUNTS, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  await world.client.create(ROLE_BINDINGS, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata,
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
+    subjects: [{ kind: 'ServiceAccount', ...metadata }],
+  } as KubeObject);
+  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata, spec: {} };
+  const answer = await world.client.create(SERVICE_ACCOUNTS, request as KubeObject, { subresource: 'token' });
+  const { token } = (answer as KubeObject & { status: { token: string } }).status;
   const config = await world.kubectl('config', 'view', '--raw', '--flatten', '-o', 'json');
   const file = join(directory, 'editor');
   const { clusters } = JSON.parse(config) as { clusters: { name: string }[] };

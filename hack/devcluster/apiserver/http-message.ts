@@ -18,7 +18,7 @@ const YAML_1_1: ParseOptions & DocumentOptions & SchemaOptions = {
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
 /** Reads a request's body as text. Throws 413 when it is above kube-apiserver's limit of 3 MiB. */
-export async function readBody(request: IncomingMessage): Promise<string> {
+export async function readBody(request: IncomingMessage, encoding: BufferEncoding = 'utf8'): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
@@ -29,7 +29,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     }
     chunks.push(part);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks).toString(encoding);
 }
 
 /** The media type of a request's body without parameters. */

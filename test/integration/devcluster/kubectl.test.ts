@@ -199,7 +199,9 @@ test('create sends protobuf, which is refused in words', async () => {
   const { code, stderr } = await tryKubectl(flags(['create', 'namespace', 'made']), { kubeconfig });
   expect({ code, stderr }).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('protobuf is not read here: with kubectl use `create … --dry-run=client'),
+    stderr: expect.stringContaining(
+      'protobuf of a Namespace is not read here: with kubectl use `create … --dry-run=client',
+    ),
   });
 });
 

@@ -4,6 +4,7 @@ import { mediaType, type ParsedBody, parseObject, readBody, sendJson } from '../
 import type { JsonObject } from '../json.ts';
 import { parseFilter } from '../object-filter.ts';
 import { partialMeta } from '../object-meta.ts';
+import { decodeProtobuf } from '../protobuf.ts';
 import { type Answered, type Representation, representation } from '../representation.ts';
 import type { RequestInfo } from '../request-info.ts';
 import type { Resource } from '../resource.ts';
@@ -13,8 +14,6 @@ import {
   methodNotAllowed,
   noSuchResource,
   notFound,
-  notImplemented,
-  type StatusError,
   unsupportedMediaType,
 } from '../status-error.ts';
 import { tableOf } from '../table/table.ts';
@@ -133,19 +132,13 @@ export function sendObject(
   else sendJson(call.response, status, shape === 'partial' ? partialMeta(object) : object, warnings);
 }
 
-function noProtobuf(): StatusError {
-  return notImplemented(
-    'protobuf is not read here: with kubectl use `create … --dry-run=client -o yaml | kubectl apply -f -`, else send JSON',
-  );
-}
-
-/** The body of a create or update, from JSON or YAML. Throws BadRequest, UnsupportedMediaType, 501 for protobuf. */
+/** The body of a create or update, from JSON or YAML, of Secrets from protobuf too. Throws BadRequest, UnsupportedMediaType. */
 export async function readParsedBody(
   call: Pick<ResourceRequest, 'message'>,
   kind: string,
 ): Promise<ParsedBody<JsonObject>> {
   const type = mediaType(call.message);
-  if (type === PROTOBUF) throw noProtobuf();
+  if (type === PROTOBUF) return { value: decodeProtobuf(await readBody(call.message, 'latin1')), faults: [] };
   if (type !== '' && type !== 'application/json' && type !== 'application/yaml')
     throw unsupportedMediaType(WRITE_TYPES);
   return parseObject(await readBody(call.message), type, kind);
@@ -212,11 +205,10 @@ async function patch(state: HandlerState, call: ResourceRequest, shape: Represen
 }
 
 async function optionsBody(call: ResourceRequest): Promise<JsonObject | undefined> {
-  const text = await readBody(call.message);
-  if (text === '') return undefined;
   const type = mediaType(call.message);
-  if (type === PROTOBUF) throw noProtobuf();
-  const body = parseObject(text, type, 'DeleteOptions').value;
+  const text = await readBody(call.message, type === PROTOBUF ? 'latin1' : 'utf8');
+  if (text === '') return undefined;
+  const body = type === PROTOBUF ? decodeProtobuf(text) : parseObject(text, type, 'DeleteOptions').value;
   assertDeleteOptions(body);
   return body;
 }
