@@ -67,7 +67,7 @@ export function compileRouteTable(input: RouteTableInput): RouteTable {
     ...(router.cors && { cors: compileCors(router.cors) }),
     ...(redis && { redis }),
     cacheMaxEntryBytes: Math.floor(quantityValue(responseCache.maxEntrySize)),
-    models: withoutConflicts([...input.models].sort(byName)),
+    models: withoutConflicts([...input.models].sort(byName), previous?.models ?? []),
     keys: router.auth.mode === 'APIKey' ? [...input.keys] : [],
   };
   if (!previous) return { ...table, version: now };
@@ -77,7 +77,9 @@ export function compileRouteTable(input: RouteTableInput): RouteTable {
 }
 
 /** Each name is granted only once, so this changes nothing. If a bug grants one twice, the oldest model gets it. */
-function withoutConflicts(models: RouteModel[]): RouteModel[] {
+function withoutConflicts(models: RouteModel[], previous: readonly RouteModel[]): RouteModel[] {
+  if (models.length === previous.length && models.every((model, i) => haveSameNames(model, previous[i])))
+    return models;
   const owners = new Map<string, RouteModel>();
   let conflicts = 0;
   const claim = (model: RouteModel, name: string) => {
@@ -94,6 +96,15 @@ function withoutConflicts(models: RouteModel[]): RouteModel[] {
     const own = (names: readonly string[]) => names.filter((name) => owners.get(name) === model);
     return { ...model, servedNames: own(model.servedNames), adapters: own(model.adapters) };
   });
+}
+
+/** A table without conflicts stays so while the names stay the same. */
+function haveSameNames(model: RouteModel, before: RouteModel | undefined): boolean {
+  if (model === before) return true;
+  const { uid, servedNames, adapters } = model;
+  return (
+    uid === before?.uid && isDeepStrictEqual([servedNames, adapters], [before.servedNames, before.adapters])
+  );
 }
 
 /** Compares by identity first, because most of thousands of models are the same objects. */

@@ -17,7 +17,7 @@ import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
 import { EnginesInPool } from './engines-in-pool.ts';
-import type { GrantLedger } from './grant-ledger.ts';
+import type { GrantLedger, SavedNames } from './grant-ledger.ts';
 import { Reservations } from './reservations.ts';
 
 const ACCEPTED: Verdict = { accepted: true };
@@ -111,10 +111,9 @@ export class AcceptanceCache {
   }
 
   /** The names under which routers may serve each model: those that are granted and persisted. */
-  names(pool: InferencePool): (model: InferenceModel) => readonly string[] {
+  names(pool: InferencePool): SavedNames {
     this.verdicts(pool);
-    const savedNames = this.#options.ledger.savedNames(pool);
-    return (model) => savedNames(keyOf(model));
+    return this.#options.ledger.savedNames(pool);
   }
 
   /** Resolves once the grants of the model's namespace are persisted. Throws KubeError. */

@@ -3,11 +3,11 @@
  * namespace beside the pool, so that the next leader knows them. A grant takes effect only after it is persisted.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { InferencePool } from '../../api/types.ts';
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { orAbort } from '../../kube/abort.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
-import { type Key, toKey } from '../../kube/key.ts';
+import { type Key, keyOf, toKey } from '../../kube/key.ts';
 import type { ObjectMeta } from '../../kube/object.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import { CONFIG_MAPS } from '../../kube/resource-types.ts';
@@ -53,7 +53,12 @@ interface PoolGrants {
   version: number;
   /** By namespace. */
   saved: Map<string, Saved>;
+  /** Undefined once granted or persisted names have changed. */
+  savedNames?: SavedNames | undefined;
 }
+
+/** The granted and persisted names of a model: the same list until they change. */
+export type SavedNames = (model: InferenceModel) => readonly string[];
 
 export class GrantLedger {
   readonly #client: Pick<KubeClient, 'list' | 'apply' | 'delete'>;
@@ -102,6 +107,7 @@ export class GrantLedger {
     const grants = this.#of(pool);
     for (const key of changed) touch(grants, namespaceOf(key));
     grants.models = next;
+    if (changed.size > 0) grants.savedNames = undefined;
   }
 
   /** Sets which namespace holds which API key. */
@@ -112,17 +118,22 @@ export class GrantLedger {
     grants.keys = next;
   }
 
-  /** The granted and persisted names of each model: the same list until they change. Two models never share a name. */
-  savedNames(pool: InferencePool): (key: Key) => readonly string[] {
-    const { models, saved } = this.#of(pool);
-    return (key) => {
-      const now = models.get(key);
-      const before = now && saved.get(namespaceOf(key))?.models.get(key);
+  /**
+   * The granted and persisted names of each model. Two models never share a name. It is the same function until names of any
+   * model of the pool change, so callers can tell that what they made of them still holds.
+   */
+  savedNames(pool: InferencePool): SavedNames {
+    const grants = this.#of(pool);
+    grants.savedNames ??= (model) => {
+      const key = keyOf(model);
+      const now = grants.models.get(key);
+      const before = now && grants.saved.get(model.metadata.namespace ?? '')?.models.get(key);
       if (!before) return NO_NAMES;
       if (now === before) return before.names;
       const held = new Set(now.names);
       return before.names.filter((name) => held.has(name));
     };
+    return grants.savedNames;
   }
 
   /** Whether it is persisted that the namespace holds the API key. */
@@ -185,6 +196,7 @@ export class GrantLedger {
     }
     saved.models = models;
     saved.keys = keys;
+    grants.savedNames = undefined;
   }
 
   async #apply(

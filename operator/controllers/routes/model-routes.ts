@@ -8,6 +8,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
+import type { Verdict } from '../../model/acceptance.ts';
 import type { Resolution } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { engineKeyOf } from '../../render/names.ts';
@@ -20,6 +21,7 @@ import type { LeavingPods } from '../../router/endpoints-from-slices.ts';
 import type { RouteModel, RouteTable } from '../../router/route-table.ts';
 import { isHeldBack, type Lifecycle, STATE_OF } from '../../scaling/phase.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
+import type { SavedNames } from '../acceptance/grant-ledger.ts';
 import { type EngineHealth, engineHealth } from '../model/engine-health.ts';
 import { NO_REPLICAS } from '../model/model-status.ts';
 import { observedPhase } from '../model/observed-phase.ts';
@@ -39,12 +41,21 @@ export interface ModelRoutesOptions {
 }
 
 /** An entry and its inputs, except children and pods, whose changes are watched. */
-interface CachedRoute extends Partial<RuntimeState> {
+interface CachedRoute extends Partial<Omit<RouteInputs, 'model'>>, Partial<RuntimeState> {
   route: RouteModel;
   /** Undefined if the entry is stale. */
   model: InferenceModel | undefined;
   engine?: RouteEngine;
-  pool?: string;
+}
+
+/** What decides how a model is routed, if at all. */
+interface RouteInputs {
+  model: InferenceModel;
+  /** Changes with the spec of the pool. */
+  pool: string;
+  verdict: Verdict;
+  /** Changes with the names of any model of the pool. */
+  names: SavedNames;
 }
 
 /** State owned by other controllers that affects an entry. */
@@ -121,11 +132,16 @@ export class ModelRoutes {
     return state.models.store.byIndex('byPool', keyOf(pool)).flatMap((model): RouteModel[] => {
       const verdict = verdicts.get(model.metadata.uid ?? '');
       if (!verdict || (!verdict.accepted && verdict.reason === 'NamespaceNotAllowed')) return [];
+      const inputs = { model, pool: version, verdict, names: namesOf };
+      const cached = this.#cached.get(model.metadata.uid);
+      // Of thousands of models, one or two have changed.
+      if (cached?.verdict === verdict && cached.names === namesOf && this.#isMadeOf(cached, inputs))
+        return [cached.route];
       try {
         const resolution = this.#attempt(resolve, model);
         const present = verdict.accepted ? resolution?.engine : undefined;
         const engine = this.#granted(model, present, namesOf(model));
-        return engine ? [this.#route(pool, version, model, { engine, scaling: resolution?.scaling })] : [];
+        return engine ? [this.#route(pool, inputs, { engine, scaling: resolution?.scaling })] : [];
       } catch (error) {
         this.#logOnce(model, error);
         return [];
@@ -178,28 +194,36 @@ export class ModelRoutes {
 
   #route(
     pool: InferencePool,
-    version: string,
-    model: InferenceModel,
+    inputs: RouteInputs,
     { engine, scaling }: { engine: RouteEngine; scaling: ResolvedScaling | undefined },
   ): RouteModel {
+    const { model } = inputs;
     const uid = model.metadata.uid ?? '';
     const cached = this.#cached.get(uid);
-    const runtime = {
-      lifecycle: this.#options.lifecycles.of(uid),
-      leaving: this.#options.departures.leaving(uid),
-    };
-    if (
-      cached?.model === model &&
-      cached.engine === engine &&
-      cached.pool === version &&
-      cached.lifecycle === runtime.lifecycle &&
-      cached.leaving === runtime.leaving
-    )
-      return cached.route;
-    const made = compileRouteModel(pool, this.#input(model, engine, scaling, runtime));
+    const runtime = this.#runtime(uid);
+    const made =
+      cached?.engine === engine && this.#isMadeOf(cached, inputs)
+        ? cached.route
+        : compileRouteModel(pool, this.#input(model, engine, scaling, runtime));
     const route = cached && isDeepStrictEqual(cached.route, made) ? cached.route : made;
-    this.#cached.set(uid, { route, model, engine, pool: version, ...runtime });
+    this.#cached.set(uid, { route, engine, ...inputs, ...runtime });
     return route;
+  }
+
+  /** Whether nothing but the engine settings and names of the model can have changed since the entry was made. */
+  #isMadeOf(cached: CachedRoute, { model, pool }: RouteInputs): boolean {
+    const { lifecycle, leaving } = this.#runtime(model.metadata.uid);
+    return (
+      cached.model === model &&
+      cached.pool === pool &&
+      cached.lifecycle === lifecycle &&
+      cached.leaving === leaving
+    );
+  }
+
+  #runtime(uid = ''): RuntimeState {
+    const { lifecycles, departures } = this.#options;
+    return { lifecycle: lifecycles.of(uid), leaving: departures.leaving(uid) };
   }
 
   #input(

@@ -82,6 +82,18 @@ const key = { sha256: 'ab'.repeat(32), tenant: 'team-a' };
 const redis = { host: '10.96.0.9', port: 6379, username: 'router', password: 'secret' };
 
 describe('compileRouteTable', () => {
+  it('gives no name to two models when one of them gets it later', () => {
+    const young = model('a');
+    young.metadata.creationTimestamp = '2026-02-01T00:00:00Z';
+    const previous = compile({ models: [served(young), served(model('b'))] });
+    const engine = { servedNames: ['a', 'b'], adapters: [], capacity: 1 };
+    const table = compile({ models: [served(young, { engine }), served(model('b'))], previous });
+    expect(table.models.map(({ servedNames }) => servedNames)).toEqual([['a'], ['b']]);
+    // The table before says less of it than the model does.
+    const again = compile({ models: [served(young, { engine }), served(model('b'))], previous: table });
+    expect(again).toBe(table);
+  });
+
   it('gives no name to two models, so that no router has to choose', () => {
     const young = model('a');
     young.metadata.creationTimestamp = '2026-02-01T00:00:00Z';
