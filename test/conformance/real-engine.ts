@@ -27,6 +27,8 @@ export interface Engine {
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Sends SIGTERM. */
   terminate(): void;
+  /** Sends SIGKILL. */
+  kill(): void;
 }
 
 /** One thread computes, where it may: a second one would wait for a core. No connection to a hub, and no usage report. */
@@ -76,6 +78,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     loadSeconds: (performance.now() - started) / 1000,
     exited,
     terminate: () => child.kill('SIGTERM'),
+    kill: () => child.kill('SIGKILL'),
   };
 }
 

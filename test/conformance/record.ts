@@ -7,12 +7,14 @@ import { askAll } from './ask-all.ts';
 import { ENGINE_ENVIRONMENT, ENGINES, type EngineName, type EngineSuite } from './engines.ts';
 import { type Engine, startEngine } from './real-engine.ts';
 import { type Recording, writeRecording } from './recording.ts';
-import { clientGoesAway, terminated, underLoad } from './scenarios.ts';
-
-/** Tokens of the stream that runs when SIGTERM comes: more than are ever made, or few enough to be waited for. */
-const ENDLESS = 1500;
-const SHORT = 60;
-const SHUTDOWN_TIMEOUT = ['--shutdown-timeout', '120'];
+import {
+  clientGoesAway,
+  FEW_TOKENS,
+  MANY_TOKENS,
+  SHUTDOWN_TIMEOUT,
+  terminated,
+  underLoad,
+} from './scenarios.ts';
 
 /** A folder with the tiny models, and engines of one version on them. */
 export class Laboratory {
@@ -55,10 +57,14 @@ export class Laboratory {
 }
 
 /** Asks real engines of a version everything, and writes down what they answer. */
-export async function record(version: string, signal: AbortSignal): Promise<void> {
+export async function record(
+  version: string,
+  names: readonly EngineName[],
+  signal: AbortSignal,
+): Promise<void> {
   const laboratory = await Laboratory.open(version, signal);
   try {
-    for (const name of Object.keys(ENGINES) as EngineName[]) {
+    for (const name of names) {
       const engine = await laboratory.start(name, [], signal);
       const { requests } = ENGINES[name];
       const recording: Recording = {
@@ -69,10 +75,13 @@ export async function record(version: string, signal: AbortSignal): Promise<void
         const calm = {
           underLoad: await underLoad(engine.url, signal),
           clientGoesAway: await clientGoesAway(engine.url, signal),
-          terminated: await terminated(engine, ENDLESS, signal),
+          terminated: await terminated(engine, MANY_TOKENS, signal),
         };
         const patient = await laboratory.start('chat', SHUTDOWN_TIMEOUT, signal);
-        recording.scenarios = { ...calm, terminatedWithTimeout: await terminated(patient, SHORT, signal) };
+        recording.scenarios = {
+          ...calm,
+          terminatedWithTimeout: await terminated(patient, FEW_TOKENS, signal),
+        };
       } else {
         engine.terminate();
         await engine.exited;

@@ -8,13 +8,22 @@ import { send } from './send.ts';
 export interface RunningEngine {
   url: string;
   terminate(): void;
+  /** At once, without a chance to do anything. */
+  kill(): void;
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
 const PATH = '/v1/completions';
 const SHORT = { model: CHAT_MODEL, prompt: 'Once', max_tokens: 5, ignore_eos: true };
 const LONG = { ...SHORT, max_tokens: 1500, stream: true };
+/** Tokens of the stream that runs when SIGTERM comes: more than are ever made, or few enough to be waited for. */
+export const MANY_TOKENS = 1500;
+export const FEW_TOKENS = 60;
+export const SHUTDOWN_TIMEOUT: readonly string[] = ['--shutdown-timeout', '120'];
+
 const POLL_MS = 100;
+/** A stream that gets no token for so long after SIGTERM hangs. */
+const HANGS_AFTER_MS = 45_000;
 
 /** Twice as many requests as the engine runs at once. Returns their statuses, each once. */
 export async function underLoad(url: string, signal: AbortSignal): Promise<number[]> {
@@ -39,8 +48,8 @@ export async function clientGoesAway(url: string, signal: AbortSignal): Promise<
 export interface Ending {
   /** The finish reason of the stream that ran, or `none`. */
   finishReason: string;
-  /** Whether it ended with [DONE], ended without, or was cut. */
-  stream: 'done' | 'ended' | 'cut';
+  /** Whether it ended with [DONE], ended without, was cut, or was left open until the engine was killed. */
+  stream: 'done' | 'ended' | 'cut' | 'hangs';
   /** Statuses of requests that came after the signal, or the code of the connection's error. Each once, in order. */
   health: string[];
   chat: string[];
@@ -73,7 +82,24 @@ export async function terminated(
   engine.terminate();
   const health: string[] = [];
   const chat: string[] = [];
+  let length = text.length;
+  let quietSince = performance.now();
   while (!over) {
+    if (text.length > length) {
+      length = text.length;
+      quietSince = performance.now();
+    }
+    if (performance.now() - quietSince > HANGS_AFTER_MS) {
+      engine.kill();
+      await streamed;
+      return {
+        finishReason: 'none',
+        stream: 'hangs',
+        health: [...new Set(health)],
+        chat: [...new Set(chat)],
+        exit: 'none',
+      };
+    }
     health.push(await outcome(engine.url, '/health', undefined, signal));
     chat.push(await outcome(engine.url, PATH, { ...SHORT, max_tokens: 1 }, signal));
     await sleep(POLL_MS, undefined, { signal });

@@ -9,6 +9,7 @@ export async function simulated(
   name: EngineName,
   version: string,
   args: readonly string[] = [],
+  timeScale = 0.001,
 ): Promise<SimServer> {
   const suite: EngineSuite = ENGINES[name];
   return await createSimServer({
@@ -25,7 +26,7 @@ export async function simulated(
       ...ENGINE_ENVIRONMENT,
       VLLM_SIM_VERSION: version,
       VLLM_SIM_ADAPTER_FOLDER: SIMULATED_FOLDERS.models,
-      VLLM_SIM_TIME_SCALE: '0.001',
+      VLLM_SIM_TIME_SCALE: String(timeScale),
       VLLM_SIM_EMBEDDING_DIMENSIONS: '64',
       VLLM_SIM_MAX_POSITIONS: suite.model === 'tiny-chat' ? '2048' : '512',
     },

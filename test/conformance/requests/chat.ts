@@ -112,7 +112,10 @@ export const chat = requestsTo('/v1/chat/completions', DEFAULTS, [
   ['a choice of words', { ...CONSTRAINED, structured_outputs: { choice: ['red'] } }],
   ['a regular expression', { ...CONSTRAINED, structured_outputs: { regex: '[0-9]{3}' } }],
   ['ignore_eos', { min_tokens: 0, ignore_eos: true }],
-  ['sampling parameters', { top_p: 0.9, top_k: 10, min_p: 0.1, repetition_penalty: 1.1, temperature: 0.7 }],
+  [
+    'sampling parameters',
+    { top_p: 0.9, top_k: 10, min_p: 0.1, repetition_penalty: 1.1, temperature: 0.7, seed: 1 },
+  ],
   ['penalties', { presence_penalty: 1, frequency_penalty: -1 }],
   ['a bias', { logit_bias: { '65': -100 } }],
   ['stop token ids', { stop_token_ids: [1] }],
