@@ -1,5 +1,5 @@
 /** The values of the chart: what the schema refuses, and that it knows all of them. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -33,6 +33,14 @@ describe('values.schema.json', () => {
 
   it('has no value that values.yaml lacks', () => {
     expect(paths(schema).filter((path) => !has(values, path))).toEqual([]);
+  });
+
+  it('has no value that no template reads', () => {
+    const templates = readdirSync(join(CHART, 'templates'))
+      .map((name) => readFileSync(join(CHART, 'templates', name), 'utf8'))
+      .join('');
+    const names = paths(schema).map((path) => path.split('.').at(-1) ?? '');
+    expect(names.filter((name) => !new RegExp(`\\.${name}\\b`).test(templates))).toEqual([]);
   });
 
   it.each<[what: string, values: Record<string, unknown>, field: string, reason: string]>([
