@@ -153,11 +153,33 @@ test('eviction keeps to the disruption budget', async () => {
         metadata: { name: 'evicted' },
       })
     ).status;
+  const running = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+  await api.merge(`${path}/pods/evicted/status`, { status: running });
   expect(await evict()).toBe(429);
-  await api.merge(`${budgets}/b/status`, { status: { disruptionsAllowed: 1 } });
+  await api.merge(`${budgets}/b/status`, { status: { disruptionsAllowed: 1, observedGeneration: 1 } });
   expect(await evict()).toBe(201);
   expect((await api.get(`${path}/pods/evicted`)).metadata.deletionTimestamp).toBeDefined();
   expect((await api.get(`${budgets}/b`)).status.disruptionsAllowed).toBe(0);
+});
+
+test('a pod that runs nowhere, or that its budget does without, can be evicted', async () => {
+  await api.create('/apis/policy/v1/namespaces/pods/poddisruptionbudgets', {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name: 'none' },
+    spec: { selector: { matchLabels: { app: 'n' } }, minAvailable: 1 },
+  });
+  const status = { desiredHealthy: 1, currentHealthy: 1, disruptionsAllowed: 0, observedGeneration: 1 };
+  await api.merge('/apis/policy/v1/namespaces/pods/poddisruptionbudgets/none/status', { status });
+  const evict = async (name: string, phase: string): Promise<number> => {
+    await api.create(`${path}/pods`, pod(name, {}, { app: 'n' }));
+    await bind(name);
+    await api.merge(`${path}/pods/${name}/status`, { status: { phase } });
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name } };
+    return (await api.send('POST', `${path}/pods/${name}/eviction`, eviction)).status;
+  };
+  expect(await evict('pending', 'Pending')).toBe(201);
+  expect(await evict('unready', 'Running')).toBe(201);
 });
 
 test('logs stream from the node agent', async () => {

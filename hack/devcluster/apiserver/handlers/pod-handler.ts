@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type LabelSelector, matchesSelector } from '../../../../operator/values/label-selector.ts';
+import type { ApiObject } from '../api-object.ts';
 import { sendJson } from '../http-message.ts';
 import {
   clone,
@@ -7,10 +8,12 @@ import {
   isObject,
   type JsonObject,
   numberAt,
+  objectAt,
   objectsAt,
   stringAt,
   valueAt,
 } from '../json.ts';
+import type { ServerContext } from '../server-context.ts';
 import { badRequest, conflict, methodNotAllowed, StatusError } from '../status-error.ts';
 import { readStored } from '../writes/common.ts';
 import { deleteObject } from '../writes/delete-object.ts';
@@ -148,46 +151,56 @@ export async function handleEviction(state: HandlerState, call: ResourceRequest)
   const target = { ...targetOf(call), subresource: '' };
   const pod = readStored(state.server, target);
   const request = writeRequestOf(call);
-  const { store } = state.server;
-  const budgets = store
-    .list('policy/poddisruptionbudgets', target.namespace)
-    .filter((budget) =>
-      matchesSelector(valueAt(budget, 'spec', 'selector') as LabelSelector | undefined, pod.metadata.labels),
-    );
-  if (budgets.length > 1) {
-    throw new StatusError(
-      500,
-      'InternalError',
-      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
-    );
-  }
-  const [budget] = budgets;
-  if (budget && !pod.metadata.deletionTimestamp) {
-    const allowed = numberAt(budget, 'status', 'disruptionsAllowed') ?? 0;
-    if (allowed < 1) {
-      throw new StatusError(
-        429,
-        'TooManyRequests',
-        "Cannot evict pod as it would violate the pod's disruption budget.",
-        {
-          causes: [
-            {
-              reason: 'DisruptionBudget',
-              message: `The disruption budget ${budget.metadata.name} needs more healthy pods`,
-            },
-          ],
-        },
-      );
-    }
-    if (!request.dryRun) {
-      const status = isObject(budget.status) ? budget.status : {};
-      store.put('policy/poddisruptionbudgets', {
-        ...budget,
-        status: { ...status, disruptionsAllowed: allowed - 1 },
-      });
-    }
-  }
+  if (!mayLeave(pod)) takeDisruption(state.server, pod, request.dryRun);
   const options = isObject(body.deleteOptions) ? body.deleteOptions : undefined;
   deleteObject({ ...target, server: state.server, request }, deleteOptions(options, call.info.query));
   sendJson(call.response, 201, success());
+}
+
+/** Whether no budget counts a pod (canIgnorePDB of Kubernetes). */
+function mayLeave(pod: ApiObject): boolean {
+  const phase = stringAt(pod, 'status', 'phase');
+  return ['Pending', 'Succeeded', 'Failed'].includes(phase) || pod.metadata.deletionTimestamp !== undefined;
+}
+
+/** Takes one of the disruptions that the budget of a pod allows. Throws TooManyRequests when there is none. */
+function takeDisruption({ store }: ServerContext, pod: ApiObject, dryRun: boolean): void {
+  const [budget, ...more] = store
+    .list('policy/poddisruptionbudgets', pod.metadata.namespace)
+    .filter((each) =>
+      matchesSelector(valueAt(each, 'spec', 'selector') as LabelSelector | undefined, pod.metadata.labels),
+    );
+  if (!budget) return;
+  if (more.length > 0) {
+    const why =
+      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
+    throw new StatusError(500, 'InternalError', why);
+  }
+  const { name } = budget.metadata;
+  const count = (field: string): number => numberAt(budget, 'status', field) ?? 0;
+  const [desired, healthy, allowed] = [
+    count('desiredHealthy'),
+    count('currentHealthy'),
+    count('disruptionsAllowed'),
+  ];
+  const ready = objectsAt(pod, 'status', 'conditions').some(
+    ({ type, status }) => type === 'Ready' && status === 'True',
+  );
+  const always = stringAt(budget, 'spec', 'unhealthyPodEvictionPolicy') === 'AlwaysAllow';
+  // A pod that is not ready takes nothing from a budget that holds without it.
+  if (!ready && (always || (healthy >= desired && desired > 0))) return;
+  if (count('observedGeneration') < (budget.metadata.generation ?? 0))
+    throw overBudget(`The disruption budget ${name} is still being processed by the server.`);
+  if (allowed < 1)
+    throw overBudget(
+      `The disruption budget ${name} needs ${desired} healthy pods and has ${healthy} currently`,
+    );
+  if (dryRun) return;
+  const status = { ...objectAt(budget, 'status'), disruptionsAllowed: allowed - 1 };
+  store.put('policy/poddisruptionbudgets', { ...budget, status });
+}
+
+function overBudget(message: string): StatusError {
+  const why = "Cannot evict pod as it would violate the pod's disruption budget.";
+  return new StatusError(429, 'TooManyRequests', why, { causes: [{ reason: 'DisruptionBudget', message }] });
 }

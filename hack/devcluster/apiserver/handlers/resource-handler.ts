@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiObject } from '../api-object.ts';
 import { mediaType, type ParsedBody, parseObject, readBody, sendJson } from '../http-message.ts';
-import type { JsonObject } from '../json.ts';
+import { type JsonObject, stringsAt } from '../json.ts';
 import { parseFilter } from '../object-filter.ts';
 import { partialMeta } from '../object-meta.ts';
 import { decodeProtobuf } from '../protobuf.ts';
@@ -22,7 +22,7 @@ import { checkTarget, readStored, type Target, type Write } from '../writes/comm
 import { createObject } from '../writes/create-object.ts';
 import { decodeObject } from '../writes/decode-object.ts';
 import { deleteObject } from '../writes/delete-object.ts';
-import { assertDeleteOptions, deleteOptions } from '../writes/delete-options.ts';
+import { assertDeleteOptions, type DeleteOptions, deleteOptions } from '../writes/delete-options.ts';
 import { updateObject } from '../writes/update-object.ts';
 import type { ContinueTokens } from './continue-tokens.ts';
 import { listObjects, listOf, selectObjects } from './list-objects.ts';
@@ -213,21 +213,27 @@ async function optionsBody(call: ResourceRequest): Promise<JsonObject | undefine
   return body;
 }
 
-async function remove(state: HandlerState, call: ResourceRequest): Promise<void> {
+/** A deletion with its options: those of the body, else those of the query. */
+async function deletionOf(
+  state: HandlerState,
+  call: ResourceRequest,
+): Promise<{ write: Write; options: DeleteOptions }> {
   const body = await optionsBody(call);
   const write = writeOf(state, call);
-  const { request } = write;
-  if (body?.dryRun !== undefined) request.dryRun = Array.isArray(body.dryRun) && body.dryRun.includes('All');
-  const answer = deleteObject(write, deleteOptions(body, call.info.query));
-  sendJson(call.response, 200, answer, request.warnings);
+  if (!body) return { write, options: deleteOptions(undefined, call.info.query) };
+  write.request.dryRun = stringsAt(body, 'dryRun').includes('All');
+  return { write, options: deleteOptions(body, new URLSearchParams()) };
+}
+
+async function remove(state: HandlerState, call: ResourceRequest): Promise<void> {
+  const { write, options } = await deletionOf(state, call);
+  sendJson(call.response, 200, deleteObject(write, options), write.request.warnings);
 }
 
 async function removeAll(state: HandlerState, call: ResourceRequest): Promise<void> {
   const { info, resource, response } = call;
   if (resource.namespaced && info.namespace === '') throw methodNotAllowed();
-  const body = await optionsBody(call);
-  const write = writeOf(state, call);
-  const options = deleteOptions(body, info.query);
+  const { write, options } = await deletionOf(state, call);
   const objects = selectObjects(state.server, resource, info.namespace, parseFilter(resource, info.query));
   const revision = String(state.server.store.revision);
   for (const object of objects) deleteObject({ ...write, name: object.metadata.name }, options);

@@ -72,7 +72,8 @@ function gracePeriod(live: ApiObject, options: DeleteOptions): number {
   const spec = isObject(live.spec) ? live.spec : {};
   const phase = stringAt(live, 'status', 'phase');
   if (stringAt(spec, 'nodeName') === '' || phase === 'Succeeded' || phase === 'Failed') return 0;
-  return options.gracePeriodSeconds ?? numberAt(spec, 'terminationGracePeriodSeconds') ?? 30;
+  const asked = options.gracePeriodSeconds ?? numberAt(spec, 'terminationGracePeriodSeconds') ?? 30;
+  return asked < 0 ? 1 : asked;
 }
 
 function isOpenNamespace(live: ApiObject): boolean {
