@@ -1,3 +1,5 @@
+import { badRequest } from './status-error.ts';
+
 /** What a request asks for, as the API server's RequestInfo. */
 export interface RequestInfo {
   /** HTTP method in upper case. */
@@ -31,7 +33,7 @@ const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);
 /** Splits a URL of the API into its parts. */
 export function parseRequestInfo(method: string, url: URL): RequestInfo {
   // Slashes count that are written as %2F too, as in Go's URL.Path.
-  const parts = decodeURIComponent(url.pathname)
+  const parts = decoded(url.pathname)
     .split('/')
     .filter((part) => part !== '');
   const info: RequestInfo = {
@@ -84,4 +86,12 @@ function verbOf(method: string, info: RequestInfo): string {
 export function isWatch(query: URLSearchParams): boolean {
   const watch = query.get('watch');
   return watch !== null && watch !== 'false' && watch !== '0';
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw badRequest(`invalid URL escape in ${JSON.stringify(path)}`);
+  }
 }

@@ -137,8 +137,10 @@ class Decoder {
   #array(schema: JsonObject, value: Json, path: string, goPath: string): Json {
     if (!Array.isArray(value)) return this.#fail(value, goPath, 'slice');
     const items = objectAt(schema, 'items');
+    // Go has the zero of the type where there is a null.
+    const zero = nullEntry(resolveSchema(items, this.#lookup)) ?? {};
     return value.map((item, index) =>
-      item === null ? {} : this.value(items, item, `${path}[${index}]`, goPath),
+      item === null ? zero : this.value(items, item, `${path}[${index}]`, goPath),
     );
   }
 

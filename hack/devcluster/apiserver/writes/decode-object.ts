@@ -24,11 +24,16 @@ export function decodeObject(
   faults: readonly string[] = [],
 ): ApiObject {
   checkKind(resource, body);
+  return readable(resource, () => read(server, resource, body, request, faults));
+}
+
+/** Throws BadRequest instead of a DecodeError. */
+function readable<T>({ kind, version }: Resource, read: () => T): T {
   try {
-    return read(server, resource, body, request, faults);
+    return read();
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    const what = `${resource.kind} in version ${JSON.stringify(resource.version)} cannot be handled as a ${resource.kind}`;
+    const what = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
     throw badRequest(`${what}: ${error.message}`);
   }
 }
@@ -92,7 +97,9 @@ export function decodeMerged(server: ServerContext, resource: Resource, merged: 
   const { custom } = resource;
   if (!custom) return decodeObject(server, resource, merged, { fieldValidation: 'Ignore', warnings: [] });
   const value = clone(merged);
-  const metadata = decodeBuiltin(META_SCHEMA, merged.metadata ?? {}, server.lookup, 'ObjectMeta').value;
+  const { value: metadata } = readable(resource, () =>
+    decodeBuiltin(META_SCHEMA, merged.metadata ?? {}, server.lookup, 'ObjectMeta'),
+  );
   applyDefaults(custom.schema, value);
   return identified(resource, { ...value, metadata });
 }
