@@ -11,6 +11,9 @@ export interface ObjectFilter {
   all: boolean;
 }
 
+/** Fields of the object that an event is about. */
+const REFERENCE = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'];
+
 /** Fields that can be selected besides metadata.name and metadata.namespace. */
 const SELECTABLE: Readonly<Record<string, readonly string[]>> = {
   pods: [
@@ -25,22 +28,8 @@ const SELECTABLE: Readonly<Record<string, readonly string[]>> = {
     'status.nominatedNodeName',
   ],
   events: [
-    'involvedObject.kind',
-    'involvedObject.namespace',
-    'involvedObject.name',
-    'involvedObject.uid',
-    'involvedObject.apiVersion',
-    'involvedObject.resourceVersion',
-    'involvedObject.fieldPath',
-    'regarding.kind',
-    'regarding.namespace',
-    'regarding.name',
-    'regarding.uid',
-    'reason',
-    'reportingComponent',
-    'reportingController',
-    'source',
-    'type',
+    ...REFERENCE.flatMap((key) => [`involvedObject.${key}`, `regarding.${key}`]),
+    ...['reason', 'reportingComponent', 'reportingController', 'source', 'type'],
   ],
   secrets: ['type'],
   namespaces: ['status.phase'],

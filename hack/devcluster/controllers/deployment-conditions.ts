@@ -7,7 +7,7 @@ import { apiTime } from '../node/timing.ts';
  */
 export function withCondition(
   conditions: readonly WorkloadCondition[],
-  wanted: { type: string; status: 'True' | 'False'; reason: string; message: string },
+  wanted: WorkloadCondition,
   now: Date,
 ): WorkloadCondition[] {
   const current = conditions.find((condition) => condition.type === wanted.type);
@@ -18,19 +18,12 @@ export function withCondition(
 /** As {@link withCondition}, but also with a new time and message when status and reason stay: there was progress. */
 export function replaced(
   conditions: readonly WorkloadCondition[],
-  wanted: { type: string; status: 'True' | 'False'; reason: string; message: string },
+  wanted: WorkloadCondition,
   now: Date,
 ): WorkloadCondition[] {
   const current = conditions.find((condition) => condition.type === wanted.type);
   const time = apiTime(now);
   const transition = current?.status === wanted.status ? (current.lastTransitionTime ?? time) : time;
-  const condition: WorkloadCondition = {
-    type: wanted.type,
-    status: wanted.status,
-    lastUpdateTime: time,
-    lastTransitionTime: transition,
-    reason: wanted.reason,
-    message: wanted.message,
-  };
+  const condition = { ...wanted, lastUpdateTime: time, lastTransitionTime: transition };
   return [...conditions.filter((c) => c.type !== wanted.type), condition];
 }

@@ -13,31 +13,24 @@ export interface PodAddresses {
 export function fieldValue(path: string, pod: Pod, addresses: PodAddresses): string {
   const keyed = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path);
   if (keyed) return pod.metadata[keyed[1] as 'labels' | 'annotations']?.[keyed[2] ?? ''] ?? '';
-  switch (path) {
-    case 'metadata.name':
-      return pod.metadata.name;
-    case 'metadata.namespace':
-      return pod.metadata.namespace ?? '';
-    case 'metadata.uid':
-      return pod.metadata.uid ?? '';
-    case 'metadata.labels':
-      return formatMap(pod.metadata.labels);
-    case 'metadata.annotations':
-      return formatMap(pod.metadata.annotations);
-    case 'spec.nodeName':
-      return pod.spec.nodeName ?? '';
-    case 'spec.serviceAccountName':
-      return pod.spec.serviceAccountName ?? '';
-    case 'status.podIP':
-    case 'status.podIPs':
-      return addresses.podIp;
-    case 'status.hostIP':
-    case 'status.hostIPs':
-      return addresses.hostIp;
-    default:
-      throw new Error(`unsupported fieldPath: ${path}`);
-  }
+  const field = FIELDS[path];
+  if (!field) throw new Error(`unsupported fieldPath: ${path}`);
+  return field(pod, addresses);
 }
+
+const FIELDS: Readonly<Record<string, (pod: Pod, addresses: PodAddresses) => string>> = {
+  'metadata.name': ({ metadata }) => metadata.name,
+  'metadata.namespace': ({ metadata }) => metadata.namespace ?? '',
+  'metadata.uid': ({ metadata }) => metadata.uid ?? '',
+  'metadata.labels': ({ metadata }) => formatMap(metadata.labels),
+  'metadata.annotations': ({ metadata }) => formatMap(metadata.annotations),
+  'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
+  'spec.serviceAccountName': ({ spec }) => spec.serviceAccountName ?? '',
+  'status.podIP': (_, { podIp }) => podIp,
+  'status.podIPs': (_, { podIp }) => podIp,
+  'status.hostIP': (_, { hostIp }) => hostIp,
+  'status.hostIPs': (_, { hostIp }) => hostIp,
+};
 
 function formatMap(map: Record<string, string> | undefined): string {
   return Object.entries(map ?? {})

@@ -1,16 +1,6 @@
-import { type LogOptions, readLog } from './log-reader.ts';
+import type { PodLogRequest } from '../apiserver/handlers/pod-handler.ts';
+import { readLog } from './log-reader.ts';
 import type { NodeAgent } from './node-agent.ts';
-
-/** What is asked of the log of a container: the parameters of `GET pods/<name>/log`. */
-export interface PodLogRequest extends Omit<LogOptions, 'ended'> {
-  namespace: string;
-  pod: string;
-  container: string;
-  previous?: boolean;
-  timestamps?: boolean;
-  sinceSeconds?: number;
-  sinceTime?: string;
-}
 
 /** A log cannot be given. `status` is the HTTP status to answer with. */
 export class PodLogError extends Error {

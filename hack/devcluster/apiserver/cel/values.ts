@@ -1,28 +1,10 @@
 import { isObject, type Json, type JsonObject, objectAt, stringAt } from '../json.ts';
 
-const RESERVED = new Set([
-  'true',
-  'false',
-  'null',
-  'in',
-  'as',
-  'break',
-  'const',
-  'continue',
-  'else',
-  'for',
-  'function',
-  'if',
-  'import',
-  'let',
-  'loop',
-  'package',
-  'namespace',
-  'return',
-  'var',
-  'void',
-  'while',
-]);
+const RESERVED = new Set(
+  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
+    ' ',
+  ),
+);
 
 /** A property's name as rules write it: `__dot__`, `__dash__`, … and reserved words in underscores. */
 export function escapeName(name: string): string | undefined {
