@@ -260,6 +260,21 @@ describe('schemas', () => {
   });
 });
 
+test('what cannot be read is answered as a fault of the client', async () => {
+  await install('unreadables', { type: 'object' });
+  const base = `/apis/${GROUP}/v1/unreadables`;
+  const object = (metadata: Record<string, unknown>): unknown => ({
+    apiVersion: `${GROUP}/v1`,
+    kind: 'Unreadable',
+    metadata: { name: 'a', ...metadata },
+  });
+  expect((await api.send('POST', base, object({ finalizers: [null] }))).status).toBe(422);
+  const apply = 'application/apply-patch+yaml';
+  const body = object({ deletionTimestamp: 'no time' });
+  expect((await api.send('PATCH', `${base}/a?fieldManager=one`, body, apply)).status).toBe(400);
+  expect((await api.send('GET', `${base}/%`)).status).toBe(400);
+});
+
 test('objects go with their definition, and the path with them', async () => {
   const create = await install('leaving', { type: 'object', properties: { a: string } });
   await create('x', { a: '1' });
