@@ -18,7 +18,7 @@ export interface Scenarios {
   underLoad: number[];
   clientGoesAway: string;
   terminated: Ending;
-  terminatedWithTimeout?: Ending;
+  terminatedWithTimeout: Ending;
 }
 
 const FOLDER = fileURLToPath(new URL('../vllm-sim/recordings/', import.meta.url));
