@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { acceleratorFiles } from './generate/accelerators.ts';
 import { apiFiles } from './generate/api-files.ts';
 import { chartFiles } from './generate/chart.ts';
+import { engineVersionFiles } from './generate/engine-versions.ts';
 import { installFiles } from './generate/install.ts';
 import { routerProtocolFiles } from './generate/router-protocol.ts';
 import { transitionFiles } from './generate/transitions.ts';
@@ -12,7 +13,15 @@ const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
 
 /** In this order: the install manifest is rendered from the files of the chart. */
-const PARTS = [acceleratorFiles, apiFiles, chartFiles, installFiles, routerProtocolFiles, transitionFiles];
+const PARTS = [
+  acceleratorFiles,
+  apiFiles,
+  engineVersionFiles,
+  chartFiles,
+  installFiles,
+  routerProtocolFiles,
+  transitionFiles,
+];
 
 const stale: string[] = [];
 for (const part of PARTS) {

@@ -1,21 +1,12 @@
 /** Names that vLLM checks after parsing, because plugins may add to them. */
 import type { ServeArguments } from './cli/arguments.ts';
+import { DEPRECATED_QUANTIZATIONS, namesOf } from './cli/flags.ts';
 import { StartError } from './cli/start-error.ts';
 
-const QUANTIZATIONS = `awq auto_awq awq_marlin gptq gptq_marlin auto_gptq fp8 fbgemm_fp8 fp_quant modelopt
-  modelopt_fp4 modelopt_mxfp8 modelopt_mixed compressed-tensors experts_int8 quark moe_wna16 torchao inc mxfp4
-  gpt_oss_mxfp4 deepseek_v4_fp8 humming online fp8_per_tensor fp8_per_block fp8_per_channel
-  int8_per_channel_weight_only nvfp4_per_token mxfp8`.split(/\s+/);
+const QUANTIZATIONS = namesOf('quantization');
+const TOOL_PARSERS = namesOf('tool-call-parser');
 
-const DEPRECATED_QUANTIZATIONS = ['fbgemm_fp8', 'fp_quant'];
-
-const TOOL_PARSERS =
-  `deepseek_v3 deepseek_v31 deepseek_v32 deepseek_v4 ernie45 functiongemma gemma4 gigachat3 glm45
-  glm47 granite granite-20b-fc granite4 hermes hunyuan_a13b internlm jamba kimi_k2 lfm2 llama3_json llama4_json
-  llama4_pythonic longcat minimax minimax_m2 mistral olmo3 openai phi4_mini_json pythonic qwen3_coder qwen3_xml
-  seed_oss step3 step3p5 xlam`.split(/\s+/);
-
-/** Throws StartError for a quantization that v0.28.0 lacks, such as gguf and bitsandbytes, which moved to plugins. */
+/** Throws StartError for a quantization that the version lacks, such as gguf and bitsandbytes, which moved to plugins. */
 export function checkQuantization(args: ServeArguments): void {
   const name = args.text('quantization');
   if (name === undefined) {

@@ -1,6 +1,7 @@
 /** Validates a manifest like the API server, but without one. */
 import { z } from 'zod';
 import type { RuleIssueParams } from '../values/rule.ts';
+import { valueAt } from '../values/value-at.ts';
 import { API_VERSION } from './common.ts';
 import { MAX_NAME_LENGTH, MODEL_NAME_PATTERN, POOL_NAME_PATTERN } from './crd.ts';
 import { inferenceModelSpec } from './inference-model.ts';
@@ -113,11 +114,4 @@ function reasonOf(issue: z.core.$ZodIssue): string {
 function amount(count: number | bigint, origin: string): string {
   const unit = { string: ' character', array: ' item' }[origin];
   return unit === undefined ? `${count}` : `${count}${unit}${count === 1 ? '' : 's'}`;
-}
-
-function valueAt(object: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, part) => {
-    if (typeof value !== 'object' || value === null) return undefined;
-    return (value as Record<PropertyKey, unknown>)[part];
-  }, object);
 }

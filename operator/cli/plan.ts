@@ -4,7 +4,7 @@ import type { MemoryPlan } from '../model/memory-plan.ts';
 import type { Resolution } from '../model/resolved-model.ts';
 import { assessFiles } from './assess-files.ts';
 import { manifestKey, readManifestFiles } from './manifest-files.ts';
-import { type CommandOutput, findProblems, problemsOfMissingPools } from './problems.ts';
+import { type CommandOutput, findProblems, problemsOfMissingPools, warningsOf } from './problems.ts';
 
 /** Prints one paragraph per model. Returns 1 if there is none, or if one is invalid or does not fit, else 0. */
 export function planFiles(files: readonly string[], { write, fail }: CommandOutput): number {
@@ -20,7 +20,7 @@ export function planFiles(files: readonly string[], { write, fail }: CommandOutp
       `${files.join(', ')}: no InferenceModel of ${API_VERSION} in there: name files with models and their pools`,
     );
   }
-  for (const problem of problems) fail(`${problem}\n`);
+  for (const line of [...warningsOf(assessed), ...problems]) fail(`${line}\n`);
   return problems.length > 0 ? 1 : 0;
 }
 

@@ -3,7 +3,14 @@ import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { poolKeyOf } from '../model/pool-key.ts';
 import { describeIssue, type SpecIssue } from '../values/spec-issue.ts';
 import { checkExtraArgs } from '../vllm/extra-args.ts';
-import { imageVersion, PINNED_VERSION, parseVersion } from '../vllm/versions.ts';
+import { isBeyondTable, MINORS } from '../vllm/flag-facts.ts';
+import {
+  formatVersion,
+  imageVersion,
+  isOfficialImage,
+  PINNED_VERSION,
+  parseVersion,
+} from '../vllm/versions.ts';
 import type { AssessedFiles } from './assess-files.ts';
 import { type ManifestFiles, manifestKey } from './manifest-files.ts';
 
@@ -18,7 +25,8 @@ function problemsOfPool(pool: InferencePool): string[] {
   const { image, version, extraArgs = [] } = pool.spec.engine ?? {};
   const known = version === undefined ? image && imageVersion(image) : parseVersion(version);
   const field = (at: number): string => `spec.engine.extraArgs[${at}]`;
-  return linesOf(pool, checkExtraArgs(extraArgs, known || PINNED_VERSION, field));
+  const stock = image === undefined || isOfficialImage(image);
+  return linesOf(pool, checkExtraArgs(extraArgs, { version: known || PINNED_VERSION, stock }, field));
 }
 
 /** Issues of an object as lines for users. */
@@ -60,4 +68,17 @@ export function findProblems(found: ManifestFiles, { models, wrongPools }: Asses
       assessment.kind === 'blocked' ? linesOf(model, assessment.issues) : [],
     ),
   ];
+}
+
+/** A line for each model whose engine is newer than the versions that are known: what it takes was not checked. */
+export function warningsOf({ models }: AssessedFiles): string[] {
+  return models.flatMap(({ model, assessment }) => {
+    const resolution = assessment.kind === 'blocked' ? assessment.resolution : assessment.model;
+    const version = resolution?.engine?.version;
+    if (version === undefined || !isBeyondTable(version)) return [];
+    return [
+      `warning: InferenceModel ${manifestKey(model)}: vLLM ${formatVersion(version)} is newer than v${MINORS.at(-1)}, the ` +
+        'newest whose flags are known, so flags and values that are new in it were not checked',
+    ];
+  });
 }

@@ -6,7 +6,7 @@ import { poolKeyOf } from '../model/pool-key.ts';
 import { formatVersion, PINNED_VERSION } from '../vllm/versions.ts';
 import { assessFiles, assessIn } from './assess-files.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
-import { type CommandOutput, findProblems, linesOf, modelsWithoutPool } from './problems.ts';
+import { type CommandOutput, findProblems, linesOf, modelsWithoutPool, warningsOf } from './problems.ts';
 
 /** A stand-in for an unknown pool, with room for every model. */
 function anyPool(model: InferenceModel): InferencePool {
@@ -82,11 +82,12 @@ export function validateFiles(
   }
   const alone = modelsWithoutPool(all);
   const now = Date.now();
+  const assessed = assessFiles(all, now);
   const problems = [
-    ...findProblems(all, assessFiles(all, now)),
+    ...findProblems(all, assessed),
     ...alone.flatMap((model) => problemsOfAlone(model, all, now)),
   ];
-  for (const model of alone) fail(`${warning(model)}\n`);
+  for (const line of [...alone.map(warning), ...warningsOf(assessed)]) fail(`${line}\n`);
   for (const problem of problems) fail(`${problem}\n`);
   if (problems.length > 0) return 1;
   write(`${count(own.pools, 'pool')} and ${count(own.models, 'model')} are valid\n`);

@@ -1,8 +1,9 @@
 /** The arguments of `vllm serve` for one engine. */
-import { flagAvailability, flagNamed } from '../vllm/flags.ts';
+
+import { valueAt } from '../values/value-at.ts';
+import { hasFlag } from '../vllm/flag-facts.ts';
 import { type FlagValue, flatten, isGroup, plain, type RenderContext } from '../vllm/setting.ts';
 import { SETTINGS } from '../vllm/settings.ts';
-import type { EngineVersion } from '../vllm/versions.ts';
 import { type MergedEngine, worldSize } from './merged-engine.ts';
 
 /** One flag that results from a setting. */
@@ -15,7 +16,7 @@ export interface FlagRequest extends FlagValue {
 export function flagRequests(engine: MergedEngine): FlagRequest[] {
   const { revision, trustRemoteCode, servedNames } = engine;
   const context: RenderContext = {
-    version: engine.version,
+    has: (flag) => hasFlag(flag, engine.version),
     acceleratorsPerRank: worldSize(engine) / engine.dataParallelSize,
     drainTimeoutSeconds: engine.drainTimeoutSeconds,
   };
@@ -25,10 +26,10 @@ export function flagRequests(engine: MergedEngine): FlagRequest[] {
     ...(revision === undefined ? [] : [{ flag: 'revision', value: revision, field: 'model.revision' }]),
     ...(trustRemoteCode ? [{ flag: 'trust-remote-code', value: true, field: 'model.trustRemoteCode' }] : []),
     ...flatten(SETTINGS).flatMap(([path, entry]) => {
-      const value = valueAt(settings, path);
+      const value = valueAt(settings, path.split('.'));
       if (value === undefined) return [];
       if (isGroup(entry)) {
-        const on = entry.switch ? [{ flag: entry.switch.name, value: true }] : [];
+        const on = entry.switch ? [{ flag: entry.switch, value: true }] : [];
         return on.map((flag) => ({ ...flag, field: `engine.${path}` }));
       }
       const flags = entry.render ? entry.render(value, context) : plain(entry.flags, value);
@@ -51,17 +52,6 @@ function settingsInForce(engine: MergedEngine): object {
   };
 }
 
-function valueAt(settings: object, path: string): unknown {
-  return path
-    .split('.')
-    .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], settings);
-}
-
-/** Whether the engine finishes running requests after SIGTERM. Older versions abort them at once. */
-export function drainsItself(version: EngineVersion): boolean {
-  return flagAvailability(flagNamed('shutdown-timeout'), version) === 'available';
-}
-
 function format({ flag, value }: FlagValue): string[] {
   if (typeof value === 'boolean') return [`--${value ? '' : 'no-'}${flag}`];
   return typeof value === 'string' ? [`--${flag}=${value}`] : [`--${flag}`, ...value];
@@ -74,7 +64,7 @@ function format({ flag, value }: FlagValue): string[] {
 export function renderFlags(engine: MergedEngine): string[] {
   const requests = flagRequests(engine);
   for (const { flag } of requests) {
-    if (flagAvailability(flagNamed(flag), engine.version) !== 'available') {
+    if (!hasFlag(flag, engine.version)) {
       throw new RangeError(`--${flag} does not exist in this engine version`);
     }
   }

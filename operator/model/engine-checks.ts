@@ -1,16 +1,17 @@
 /** Checks of a merged engine configuration. Each check returns issues; none throws. */
 
 import type { SpecIssue } from '../values/spec-issue.ts';
-import { checkExtraArgs, flagsIn } from '../vllm/extra-args.ts';
-import { flagAvailability, flagNamed } from '../vllm/flags.ts';
-import { quantizationObstacle } from '../vllm/quantization.ts';
 import {
-  compareVersions,
-  type EngineVersion,
-  formatVersion,
-  isOfficialImage,
-  OLDEST_VERSION,
-} from '../vllm/versions.ts';
+  type ArgumentsFor,
+  checkExtraArgs,
+  flagsIn,
+  problemOfAbsence,
+  problemOfFlagValue,
+} from '../vllm/extra-args.ts';
+import { flagNamed } from '../vllm/flags.ts';
+import { hubIdOrPath } from '../vllm/model-source.ts';
+import { quantizationObstacle } from '../vllm/quantization.ts';
+import { compareVersions, formatVersion, isOfficialImage, OLDEST_VERSION } from '../vllm/versions.ts';
 import { flagRequests } from './engine-args.ts';
 import { inheritedArguments } from './merge-settings.ts';
 import type { MergedEngine } from './merged-engine.ts';
@@ -28,7 +29,7 @@ const checkVersion: Check = (engine, input) => {
 };
 
 /** Checks both lists separately, so that an issue names the list in which the argument was written. */
-function checkArguments(version: EngineVersion, { pool, model }: EngineInput): SpecIssue[] {
+function checkArguments(engine: ArgumentsFor, { pool, model }: EngineInput): SpecIssue[] {
   const all = pool.spec.engine?.extraArgs ?? [];
   const own = model.spec.engine?.extraArgs ?? [];
   const positions = inheritedArguments(all, own);
@@ -36,25 +37,33 @@ function checkArguments(version: EngineVersion, { pool, model }: EngineInput): S
   const field = (at: number): string => `spec.engine.extraArgs[${at}]`;
   const poolField = (at: number): string =>
     `${field(positions[at] ?? at)} of InferencePool ${pool.metadata.name}`;
-  return [...checkExtraArgs(inherited, version, poolField), ...checkExtraArgs(own, version, field)];
+  return [...checkExtraArgs(inherited, engine, poolField), ...checkExtraArgs(own, engine, field)];
 }
 
 const checkFlags: Check = (engine, input) => {
-  const issues = flagRequests(engine).flatMap(({ flag, field }): SpecIssue[] => {
-    const known = flagNamed(flag);
-    const availability = flagAvailability(known, engine.version);
-    if (availability === 'available') return [];
-    const since = availability === 'notYet' ? `since ${known.since}` : `until ${known.removed}`;
-    return [
-      {
-        field: settingField(input, field.replace(/^engine\./, '')),
-        value: undefined,
-        reason: `it needs --${flag}, which vLLM has ${since}; the engine has version ${formatVersion(engine.version)}`,
-        remedy: availability === 'notYet' ? 'remove it or use a newer image' : 'remove it',
-      },
-    ];
+  const target: ArgumentsFor = { version: engine.version, stock: isOfficialImage(engine.image) };
+  const others = flagsIn(engine.extraArgs, engine.version);
+  const issues = flagRequests(engine).flatMap(({ flag, value, field }): SpecIssue[] => {
+    const place = settingField(input, field.replace(/^engine\./, ''));
+    const absence = problemOfAbsence(flagNamed(flag), engine.version);
+    if (absence !== undefined) return [{ field: place, value: undefined, ...absence }];
+    const texts = typeof value === 'boolean' ? [] : [value].flat();
+    return texts.flatMap((text) => {
+      const problem = problemOfFlagValue(flag, text, target, others);
+      return problem === undefined ? [] : [{ field: place, value: text, ...problem }];
+    });
   });
-  return [...issues, ...checkArguments(engine.version, input)];
+  return [...issues, ...checkArguments(target, input)];
+};
+
+/** The method goes into JSON, and its flag has the names that the version takes. */
+const checkSpeculation: Check = (engine, input) => {
+  const method = engine.settings.speculative?.method;
+  if (method === undefined) return [];
+  const target: ArgumentsFor = { version: engine.version, stock: isOfficialImage(engine.image) };
+  const problem = problemOfFlagValue('spec-method', method, target, new Set());
+  const field = settingField(input, 'speculative.method');
+  return problem === undefined ? [] : [{ field, value: method, ...problem }];
 };
 
 const checkDtype: Check = (engine, input) => {
@@ -69,8 +78,7 @@ const checkDtype: Check = (engine, input) => {
 const checkQuantization: Check = (engine, input) => {
   const method = engine.settings.quantization;
   if (method === undefined) return [];
-  const stockImage = isOfficialImage(engine.image);
-  const obstacle = quantizationObstacle(method, engine.accelerator, engine.version, stockImage);
+  const obstacle = quantizationObstacle(method, engine.accelerator);
   return obstacle === undefined
     ? []
     : [{ field: settingField(input, 'quantization'), value: method, ...obstacle }];
@@ -106,7 +114,7 @@ const checkAdapters: Check = (engine, input) => {
   });
 };
 
-/** Ids that vLLM resolves itself, so they must not have a revision or a scheme of this operator. */
+/** Ids that vLLM resolves itself, so they must not have a revision. */
 const checkIds: Check = ({ settings }, input) => {
   const ids: [field: string, id: string | undefined][] = [
     ...(settings.lora?.adapters ?? []).map(({ source }, at): [string, string] => [
@@ -116,9 +124,9 @@ const checkIds: Check = ({ settings }, input) => {
     [settingField(input, 'speculative.model'), settings.speculative?.model],
   ];
   return ids.flatMap(([field, id]): SpecIssue[] => {
-    if (id === undefined || !/^(hf:\/\/|[-\w.]+\/[-\w.]+[@:])/.test(id)) return [];
-    const reason = 'vLLM accepts only org/name or a path in the container here, without a scheme or revision';
-    const remedy = 'use org/name, or mount the revision with spec.template.volumes and use its path';
+    if (id === undefined || !/^[-\w.]+\/[-\w.]+[@:]/.test(hubIdOrPath(id))) return [];
+    const reason = 'vLLM accepts only hf://org/name or a path in the container here, and no revision';
+    const remedy = 'use hf://org/name, or mount the files with spec.template.volumes and use their path';
     return [{ field, value: id, reason, remedy }];
   });
 };
@@ -136,6 +144,7 @@ const CHECKS: readonly Check[] = [
   checkQuantization,
   checkContext,
   checkFlags,
+  checkSpeculation,
   checkAdapters,
   checkIds,
   checkRevision,

@@ -1,8 +1,8 @@
 /** The arithmetic of the memory plan: how the memory of one accelerator is used. */
 
 import { GIB } from '../values/units.ts';
+import { flagFacts } from '../vllm/flag-facts.ts';
 import type { KnownModel } from '../vllm/models.ts';
-import { compareVersions } from '../vllm/versions.ts';
 import { committedMemoryGiB } from './host-memory.ts';
 import { type KvCacheShape, kvCacheShape } from './kv-cache-shape.ts';
 import { type MergedEngine, worldSize } from './merged-engine.ts';
@@ -31,12 +31,12 @@ export interface MemoryEstimate {
   hopeless: boolean;
 }
 
-/** vLLM's default for `--gpu-memory-utilization` (raised by vLLM #38284). */
+/** Share of the memory that vLLM may use. */
 function utilization(engine: MergedEngine): number {
   if (engine.accelerator.vendor === 'cpu') return 1;
   const text = engine.settings.pagedAttention?.gpuMemoryUtilization;
   if (text !== undefined) return Number(text);
-  return compareVersions(engine.version, { major: 0, minor: 21, patch: 0 }) >= 0 ? 0.92 : 0.9;
+  return Number(flagFacts('gpu-memory-utilization', engine.version)?.default);
 }
 
 /** vLLM's default for `--max-num-batched-tokens` of an API server (get_batch_defaults). */

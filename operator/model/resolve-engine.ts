@@ -1,5 +1,6 @@
 import type { InferenceModelSpec } from '../api/inference-model.ts';
-import { drainsItself, renderFlags } from './engine-args.ts';
+import { hasFlag } from '../vllm/flag-facts.ts';
+import { renderFlags } from './engine-args.ts';
 import { engineEnv } from './engine-env.ts';
 import { podMemoryGiB, sharedMemoryGiB } from './host-memory.ts';
 import type { MergedEngine } from './merged-engine.ts';
@@ -12,6 +13,7 @@ export function resolveEngine(engine: MergedEngine, spec: InferenceModelSpec): R
   return {
     image,
     imageIsDefault,
+    version: engine.version,
     ...(command === undefined ? {} : { command }),
     args: renderFlags(engine),
     env: engineEnv(engine, spec),
@@ -25,6 +27,6 @@ export function resolveEngine(engine: MergedEngine, spec: InferenceModelSpec): R
     sharedMemoryGiB: sharedMemoryGiB(engine),
     startupTimeoutSeconds: engine.startupTimeoutSeconds,
     drainTimeoutSeconds: engine.drainTimeoutSeconds,
-    drainsItself: drainsItself(engine.version),
+    drainsItself: hasFlag('shutdown-timeout', engine.version),
   };
 }

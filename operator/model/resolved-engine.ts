@@ -1,5 +1,6 @@
 import type { EnvVar } from '../api/common.ts';
 import type { ModelSource } from '../vllm/model-source.ts';
+import type { EngineVersion } from '../vllm/versions.ts';
 import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 
 /** The complete configuration of an engine pod, and what routers and scaling need to know about it. */
@@ -7,6 +8,7 @@ export interface ResolvedEngine {
   image: string;
   /** Whether neither pool nor model names the image. */
   imageIsDefault: boolean;
+  version: EngineVersion;
   /** Entrypoint; if absent, the image's. */
   command?: readonly string[];
   args: readonly string[];

@@ -1,6 +1,6 @@
-import type { EngineSettings } from '../api/engine-settings.ts';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import type { InferencePoolSpec } from '../api/inference-pool.ts';
+import { valueAt } from '../values/value-at.ts';
 
 /** The parts of pool and model that are needed to resolve an engine. */
 export interface EngineInput {
@@ -8,15 +8,10 @@ export interface EngineInput {
   model: { metadata: { name: string; namespace?: string }; spec: InferenceModelSpec };
 }
 
-function isSet(settings: EngineSettings | undefined, path: string): boolean {
-  const found = path
-    .split('.')
-    .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], settings);
-  return found !== undefined;
-}
-
 /** Path of an engine setting for messages: in the model, unless only the pool sets it. */
 export function settingField(input: EngineInput, path: string): string {
-  const inherited = !isSet(input.model.spec.engine, path) && isSet(input.pool.spec.engine, path);
+  const keys = path.split('.');
+  const own = valueAt(input.model.spec.engine, keys);
+  const inherited = own === undefined && valueAt(input.pool.spec.engine, keys) !== undefined;
   return `spec.engine.${path}${inherited ? ` of InferencePool ${input.pool.metadata.name}` : ''}`;
 }

@@ -1,17 +1,16 @@
-/** One argument of `vllm serve`. */
+import type { FlagKind } from './flag-facts.ts';
 
-/** How many values follow: one, none (`--x` and `--no-x`), or one and more. */
-export type FlagKind = 'value' | 'switch' | 'list';
-
+/** What the operator makes of one argument of `vllm serve`. What vLLM says of it stands in flag-table.json. */
 export interface Flag {
   /** Long form with dashes, without `--`. */
   name: string;
+  /** In the newest version that has it. */
   kind: FlagKind;
-  /** Other spellings: long ones without dashes in front, short ones with one. */
+  /** Other spellings in any version: long ones without dashes in front, short ones with one. */
   aliases?: readonly string[];
-  /** First version that has it; absent when every supported engine does. */
+  /** First minor version that has it; absent when the oldest one that we know does. */
   since?: string;
-  /** First version that no longer has it. */
+  /** First minor version that no longer has it. */
   removed?: string;
   /** What to use since it was removed. */
   instead?: string;

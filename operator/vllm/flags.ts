@@ -1,12 +1,29 @@
 /** Which flag an argument means, and whether an engine of a version has it. */
 import type { Flag } from './flag.ts';
+import { flagFacts, hasFlag } from './flag-facts.ts';
 import { FLAGS } from './flag-table.ts';
-import { compareVersions, type EngineVersion, parseVersion } from './versions.ts';
+import type { EngineVersion } from './versions.ts';
 
 const byName = new Map(FLAGS.map((flag) => [flag.name, flag]));
-const byShortForm = new Map(
-  FLAGS.flatMap((flag) => (flag.aliases ?? []).map((alias) => [alias, flag] as const)),
+const byAlias = Map.groupBy(
+  FLAGS.flatMap((flag) => (flag.aliases ?? []).map((alias) => ({ alias, flag }))),
+  ({ alias }) => alias,
 );
+const optimizationLevel = byName.get('optimization-level');
+
+/** The flag that a whole option means in a version; one that the version lacks only if it has no other of that spelling. */
+function flagOf(option: string, version: EngineVersion): Flag | undefined {
+  // vLLM replaces it by the long form before it parses.
+  if (option === '-O' && optimizationLevel && hasFlag(optimizationLevel.name, version))
+    return optimizationLevel;
+  const named = byName.get(option);
+  const candidates = [named, ...(byAlias.get(option) ?? []).map(({ flag }) => flag)];
+  const present = candidates.find((flag) => {
+    const facts = flag && flagFacts(flag.name, version);
+    return facts !== undefined && (flag === named || facts.aliases?.includes(option));
+  });
+  return present ?? candidates.find((flag) => flag !== undefined && !hasFlag(flag.name, version));
+}
 
 /** The flag of that long name, without `--`. Throws RangeError for one the table lacks: a bug in the caller. */
 export function flagNamed(name: string): Flag {
@@ -15,45 +32,60 @@ export function flagNamed(name: string): Flag {
   return flag;
 }
 
-function versionOf(text: string): EngineVersion {
-  const version = parseVersion(text);
-  if (version === undefined) throw new RangeError(`not a version: ${text}`);
-  return version;
-}
-
-/** Where an engine stands to a flag: has it, does not have it yet, or no longer. */
-export function flagAvailability(flag: Flag, version: EngineVersion): 'available' | 'notYet' | 'removed' {
-  if (flag.removed !== undefined && compareVersions(version, versionOf(flag.removed)) >= 0) return 'removed';
-  if (flag.since !== undefined && compareVersions(version, versionOf(flag.since)) < 0) return 'notYet';
-  return 'available';
-}
-
 /** An argument read as vLLM's parser reads it. */
 export type FlagMatch =
-  | { kind: 'flag'; flag: Flag; negated: boolean; inlineValue: boolean }
+  | { kind: 'flag'; flag: Flag; negated: boolean; inline?: string; dotted: boolean }
   | { kind: 'ambiguous'; candidates: string[] }
   | { kind: 'unknown' }
   | { kind: 'value' };
 
-function matchLong(name: string, inlineValue: boolean, version: EngineVersion): FlagMatch {
-  const exact = byName.get(name);
-  if (exact !== undefined) return { kind: 'flag', flag: exact, negated: false, inlineValue };
+/** The flag of a long option; without what follows `=` or a dot. */
+function matchLong(name: string, version: EngineVersion): FlagMatch {
+  const exact = flagOf(name, version);
+  if (exact !== undefined) return { kind: 'flag', flag: exact, negated: false, dotted: false };
   const positive = name.startsWith('no-') ? byName.get(name.slice(3)) : undefined;
-  if (positive?.kind === 'switch') return { kind: 'flag', flag: positive, negated: true, inlineValue };
+  if (positive !== undefined && isNegatable(positive, version)) {
+    return { kind: 'flag', flag: positive, negated: true, dotted: false };
+  }
+  if (name === '') return { kind: 'unknown' };
   // argparse accepts any unambiguous beginning of a long option.
-  const candidates = FLAGS.filter((flag) => flagAvailability(flag, version) === 'available').flatMap(
-    (flag) => [
-      ...(flag.name.startsWith(name) ? [{ flag, negated: false }] : []),
-      ...(flag.kind === 'switch' && `no-${flag.name}`.startsWith(name) ? [{ flag, negated: true }] : []),
-    ],
-  );
+  const candidates = FLAGS.filter((flag) => mayBegin(flag, name) && hasFlag(flag.name, version))
+    .flatMap((flag) => longForms(flag, version))
+    .filter(({ form }) => form.startsWith(name));
   const [first, ...others] = candidates;
-  if (first === undefined || name === '') return { kind: 'unknown' };
-  if (others.length === 0) return { kind: 'flag', ...first, inlineValue };
-  return {
-    kind: 'ambiguous',
-    candidates: candidates.map(({ flag, negated }) => `--${negated ? 'no-' : ''}${flag.name}`),
-  };
+  if (first === undefined) return { kind: 'unknown' };
+  if (others.length === 0) return { kind: 'flag', flag: first.flag, negated: first.negated, dotted: false };
+  return { kind: 'ambiguous', candidates: candidates.map(({ form }) => `--${form}`) };
+}
+
+/** Whether some form of a flag in some version begins so. */
+function mayBegin({ name, aliases = [] }: Flag, beginning: string): boolean {
+  return [name, `no-${name}`, ...aliases].some((form) => form.startsWith(beginning));
+}
+
+function isNegatable(flag: Flag, version: EngineVersion): boolean {
+  const { kind, positiveOnly } = flagFacts(flag.name, version) ?? { kind: flag.kind };
+  return kind === 'switch' && positiveOnly !== true;
+}
+
+/** The long options of a flag in a version that has it, without `--`. */
+function longForms(flag: Flag, version: EngineVersion): { form: string; flag: Flag; negated: boolean }[] {
+  const facts = flagFacts(flag.name, version);
+  if (facts === undefined) return [];
+  const others = (facts.aliases ?? []).filter((alias) => !alias.startsWith('-'));
+  return [
+    ...[flag.name, ...others].map((form) => ({ form, flag, negated: false })),
+    ...(isNegatable(flag, version) ? [{ form: `no-${flag.name}`, flag, negated: true }] : []),
+  ];
+}
+
+/** The flag of a short option; a one-letter form may have its value attached: -O3, -qawq. */
+function matchShort(name: string, version: EngineVersion): FlagMatch {
+  const exact = flagOf(name, version);
+  if (exact !== undefined) return { kind: 'flag', flag: exact, negated: false, dotted: false };
+  const letter = flagOf(name.slice(0, 2), version);
+  if (letter === undefined) return { kind: 'unknown' };
+  return { kind: 'flag', flag: letter, negated: false, dotted: false, inline: name.slice(2) };
 }
 
 /**
@@ -63,13 +95,14 @@ function matchLong(name: string, inlineValue: boolean, version: EngineVersion): 
 export function matchFlag(argument: string, version: EngineVersion): FlagMatch {
   if (!argument.startsWith('-') || /^-[0-9.]/.test(argument) || argument === '-') return { kind: 'value' };
   const [key = '', ...rest] = argument.split('=');
-  const inlineValue = rest.length > 0;
   const path = key.split('.')[0] ?? '';
-  if (path.startsWith('--')) return matchLong(path.slice(2).replaceAll('_', '-'), inlineValue, version);
-  const short = byShortForm.get(path);
-  if (short !== undefined) return { kind: 'flag', flag: short, negated: false, inlineValue };
-  // A one-letter form may have its value attached: -O3, -qawq.
-  const letter = byShortForm.get(path.slice(0, 2));
-  if (letter !== undefined) return { kind: 'flag', flag: letter, negated: false, inlineValue: true };
-  return { kind: 'unknown' };
+  const match = path.startsWith('--')
+    ? matchLong(path.slice(2).replaceAll('_', '-'), version)
+    : matchShort(path, version);
+  if (match.kind !== 'flag') return match;
+  return {
+    ...match,
+    dotted: key.includes('.'),
+    ...(rest.length > 0 && { inline: rest.join('=') }),
+  };
 }

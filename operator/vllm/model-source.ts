@@ -40,6 +40,14 @@ export function parseModelSource(source: string): ModelSource {
   }
 }
 
+/**
+ * A source as vLLM takes it where it looks a model up by itself, such as an adapter or a draft model: `hf://org/name` and
+ * `file:///path` without their schemes, everything else as it is.
+ */
+export function hubIdOrPath(source: string): string {
+  return source.replace(/^hf:\/\//, '').replace(/^file:\/\/(?=\/)/, '');
+}
+
 /** The part of a source that may name a known model: the last of its path. */
 export function modelBaseName(source: string): string {
   return source.slice(source.lastIndexOf('/') + 1);

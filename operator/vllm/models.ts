@@ -86,12 +86,19 @@ function dense(
 
 /** By the name in the hub in lower case, without organisation, version and instruction suffixes (`normalName`). */
 const MODELS: Readonly<Record<string, KnownModel>> = {
+  'llama-2-7b': dense(32, 32, 32, 128, 6.74, 4096, 32000),
+  'llama-2-13b': dense(40, 40, 40, 128, 13.02, 4096, 32000),
+  'llama-2-70b': dense(80, 64, 8, 128, 68.98, 4096, 32000),
+  'llama-3-8b': dense(32, 32, 8, 128, 8.03, 8192, 128256),
+  'llama-3-70b': { ...llama70b, maxPositionEmbeddings: 8192 },
   'llama-3.1-8b': dense(32, 32, 8, 128, 8.03, 131072, 128256),
   'llama-3.1-70b': llama70b,
   'llama-3.3-70b': llama70b,
   'deepseek-r1-distill-llama-70b': llama70b,
   'mistral-7b': dense(32, 32, 8, 128, 7.25, 32768, 32768),
+  'codellama-7b': dense(32, 32, 32, 128, 6.74, 16384, 32016),
   'codellama-13b': dense(40, 40, 40, 128, 13.02, 16384, 32016),
+  'qwen-72b': dense(80, 64, 64, 128, 72.29, 32768, 152064),
   'qwen2.5-72b': dense(80, 64, 8, 128, 72.71, 32768, 152064),
   'qwen2.5-7b': dense(28, 28, 4, 128, 7.62, 32768, 152064),
   'qwen2.5-coder-7b': dense(28, 28, 4, 128, 7.62, 32768, 152064),

@@ -1,18 +1,7 @@
 /** Which quantization methods run where, after vLLM's table of supported hardware and its history. */
 import { ACCELERATORS, type Accelerator } from './accelerators.ts';
+import { FLAG_TABLE } from './flag-facts.ts';
 import type { WeightFormat } from './models.ts';
-import { compareVersions, type EngineVersion, parseVersion } from './versions.ts';
-
-/** Methods that left vLLM's own image for plug-ins, with the first version without them. */
-const MOVED_TO_PLUGINS: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    gguf: '0.24.0',
-    bitsandbytes: '0.27.0',
-    marlin_24: '0.24.0',
-    deepspeedfp: '0.24.0',
-    tpu_int8: '0.24.0',
-  }),
-);
 
 /** Least CUDA compute capability. FP8 and FP4 methods that are absent fall back to weights only (Marlin) from 7.5. */
 const LEAST_CAPABILITY: ReadonlyMap<string, number> = new Map(
@@ -42,16 +31,7 @@ function productsFrom(capability: number): string {
 export function quantizationObstacle(
   method: string,
   accelerator: { product: string; vendor: string; capability?: number },
-  version: EngineVersion,
-  stockImage: boolean,
 ): { reason: string; remedy: string } | undefined {
-  const moved = parseVersion(MOVED_TO_PLUGINS.get(method) ?? '');
-  if (stockImage && moved !== undefined && compareVersions(version, moved) >= 0) {
-    return {
-      reason: `vLLM's own image has no ${method} since ${MOVED_TO_PLUGINS.get(method)}`,
-      remedy: 'use another checkpoint or an image that has the plug-in',
-    };
-  }
   if (accelerator.vendor === 'amd' && NOT_ON_AMD.has(method)) {
     return {
       reason: `${method} does not run on AMD accelerators`,
@@ -79,7 +59,8 @@ const FORMATS: readonly [RegExp, WeightFormat][] = [
   [/(fp8|int8|^modelopt$)/, 'fp8'],
 ];
 
-/** How a method stores the weights; undefined where the checkpoint decides. */
+/** How a method stores the weights; undefined where the checkpoint decides, and for a name that no vLLM has. */
 export function quantizedFormat(method: string): WeightFormat | undefined {
+  if (!Object.hasOwn(FLAG_TABLE.flags.quantization?.names ?? {}, method)) return undefined;
   return FORMATS.find(([pattern]) => pattern.test(method))?.[1];
 }

@@ -1,8 +1,6 @@
 /** What one typed setting of the engine is: its schema, its words, the flags it comes to, and how pool and model merge. */
 import { z } from 'zod';
 import { type Rule, withRules } from '../values/rule.ts';
-import type { Flag } from './flag.ts';
-import type { EngineVersion } from './versions.ts';
 
 /** A flag with its value: text after `=`, several arguments after the flag, or on and off of a switch. */
 export interface FlagValue {
@@ -12,7 +10,8 @@ export interface FlagValue {
 
 /** What decides how a value is written besides the value. */
 export interface RenderContext {
-  version: EngineVersion;
+  /** Whether the engine's version has a flag. */
+  has: (flag: string) => boolean;
   /** Accelerators of one data-parallel rank. */
   acceleratorsPerRank: number;
   drainTimeoutSeconds: number;
@@ -23,7 +22,7 @@ export interface Setting<S extends z.ZodType = z.ZodType> {
   /** For the field reference and `kubectl explain`. */
   docs: string;
   /** The flags that stand for it, and that `extraArgs` may therefore not have. The first one has the value. */
-  flags: readonly Flag[];
+  flags: readonly string[];
   /** How lists of pool and model become one; without it the model's value replaces the pool's. */
   merge?: 'byName';
   /** Default: the first flag with the value as text, or on or off for a boolean. */
@@ -36,7 +35,7 @@ export interface SettingGroup<M extends SettingMap = SettingMap> {
   members: M;
   rules: readonly Rule<z.output<z.ZodObject<ShapeOf<M>>>>[];
   /** The flag that turns the group on; rendered when the group is there. */
-  switch?: Flag;
+  switch?: string;
 }
 
 export type SettingMap = Readonly<Record<string, Setting>>;
@@ -91,7 +90,7 @@ export function flatten(tree: SettingTree): [path: string, entry: Setting | Sett
 }
 
 /** Renders one setting by its default: on or off, or the value as text. */
-export function plain([flag]: readonly Flag[], value: unknown): FlagValue[] {
+export function plain([flag]: readonly string[], value: unknown): FlagValue[] {
   if (flag === undefined) return [];
-  return [{ flag: flag.name, value: typeof value === 'boolean' ? value : String(value) }];
+  return [{ flag, value: typeof value === 'boolean' ? value : String(value) }];
 }

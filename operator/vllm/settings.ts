@@ -7,9 +7,8 @@ import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
 import { withRules } from '../values/rule.ts';
 import { decimal, duration, servedName } from '../values/scalars.ts';
-import type { Flag } from './flag.ts';
+import { hubIdOrPath } from './model-source.ts';
 import { flatten, group, isGroup, setting } from './setting.ts';
-import { compareVersions, parseVersion } from './versions.ts';
 
 const parallelism = z.int().min(1).max(1024);
 
@@ -38,50 +37,25 @@ const METHODS_WITH_DRAFT_MODEL: readonly string[] = [
   'mlp_speculator',
 ];
 
-/** The first version without `--swap-space`. */
-const SWAP_SPACE_REMOVED = '0.18.0';
-/** The first version that ends running requests by itself after SIGTERM. */
-const SHUTDOWN_TIMEOUT_SINCE = '0.18.0';
-
-function value(name: string, more: Partial<Flag> = {}): Flag {
-  return { name, kind: 'value', ...more };
-}
-
-function onOff(name: string, more: Partial<Flag> = {}): Flag {
-  return { name, kind: 'switch', ...more };
-}
-
-/** Whether a version is at least another one. */
-function isAtLeast(version: Parameters<typeof compareVersions>[0], other: string): boolean {
-  const parsed = parseVersion(other);
-  return parsed !== undefined && compareVersions(version, parsed) >= 0;
-}
-
 const pagedAttention = group({
   docs: 'How the KV cache is kept in memory.',
   members: {
     blockSize: setting({
       schema: z.int().min(1).max(1024),
       docs: 'Tokens per KV-cache block (`--block-size`). vLLM chooses by platform when unset; 16 on CUDA.',
-      flags: [value('block-size')],
+      flags: ['block-size'],
     }),
     gpuMemoryUtilization: setting({
       schema: gpuMemoryUtilization,
       docs: 'Fraction of accelerator memory that vLLM may use, above 0 and at most 1, as a decimal string such as "0.90".',
-      flags: [value('gpu-memory-utilization')],
+      flags: ['gpu-memory-utilization'],
     }),
     swapSpaceGiB: setting({
       schema: z.int().min(0).max(4096),
       docs: 'CPU memory in GiB that evicted KV blocks are kept in. `--swap-space` (per accelerator) on engines that have it, `--kv-offloading-size` (total) on those that removed it. 0 turns it off.',
-      flags: [
-        value('swap-space', {
-          removed: SWAP_SPACE_REMOVED,
-          instead: 'engine.pagedAttention.swapSpaceGiB, which becomes --kv-offloading-size',
-        }),
-        value('kv-offloading-size'),
-      ],
-      render: (size, { version, acceleratorsPerRank }) => {
-        if (!isAtLeast(version, SWAP_SPACE_REMOVED)) return [{ flag: 'swap-space', value: String(size) }];
+      flags: ['swap-space', 'kv-offloading-size'],
+      render: (size, { has, acceleratorsPerRank }) => {
+        if (has('swap-space')) return [{ flag: 'swap-space', value: String(size) }];
         if (size === 0) return [];
         // The total over the tensor and pipeline ranks of one data-parallel rank.
         return [{ flag: 'kv-offloading-size', value: String(size * acceleratorsPerRank) }];
@@ -90,12 +64,12 @@ const pagedAttention = group({
     kvCacheDtype: setting({
       schema: pluginName,
       docs: 'Data type of the KV cache (`--kv-cache-dtype`), such as `auto` or `fp8`.',
-      flags: [value('kv-cache-dtype')],
+      flags: ['kv-cache-dtype'],
     }),
     prefixCaching: setting({
       schema: z.boolean(),
       docs: 'Reuse of KV blocks between requests with the same prefix.',
-      flags: [onOff('enable-prefix-caching')],
+      flags: ['enable-prefix-caching'],
     }),
   },
   rules: [],
@@ -107,17 +81,17 @@ const batching = group({
     maxNumSeqs: setting({
       schema: z.int().min(1).max(65536),
       docs: 'Sequences that the engine runs at once; also the capacity of one replica in the router.',
-      flags: [value('max-num-seqs')],
+      flags: ['max-num-seqs'],
     }),
     maxNumBatchedTokens: setting({
       schema: z.int().min(1).max(16777216),
       docs: 'Tokens per engine step.',
-      flags: [value('max-num-batched-tokens')],
+      flags: ['max-num-batched-tokens'],
     }),
     chunkedPrefill: setting({
       schema: z.boolean(),
       docs: 'Splitting of long prompts over steps.',
-      flags: [onOff('enable-chunked-prefill')],
+      flags: ['enable-chunked-prefill'],
     }),
   },
   rules: [
@@ -137,7 +111,14 @@ const batching = group({
 const speculative = withRules(
   z.object({
     method: pluginName.describe('Method of speculation, such as `ngram`, `eagle3` or `draft_model`.'),
-    model: z.string().min(1).max(512).optional().describe('Draft model, where the method needs one.'),
+    model: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe(
+        'Draft model, where the method needs one: `hf://org/name` or `file:///path` in the container; both also without the scheme.',
+      ),
     numSpeculativeTokens: z.int().min(1).max(64).describe('Tokens proposed per step.'),
     promptLookupMax: z.int().min(1).max(64).optional().describe('Longest n-gram looked up, with `ngram`.'),
     promptLookupMin: z.int().min(1).max(64).optional().describe('Shortest n-gram looked up, with `ngram`.'),
@@ -166,40 +147,49 @@ const speculative = withRules(
 
 const lora = group({
   docs: 'LoRA adapters.',
-  switch: onOff('enable-lora'),
+  switch: 'enable-lora',
   members: {
     maxLoras: setting({
       schema: z.int().min(1).max(1024),
       docs: 'Adapters in one batch. vLLM: 1.',
-      flags: [value('max-loras')],
+      flags: ['max-loras'],
     }),
     maxRank: setting({
       schema: z.literal([1, 8, 16, 32, 64, 128, 256, 320, 512]),
       docs: 'Largest adapter rank; one of the values vLLM admits. vLLM: 16.',
-      flags: [value('max-lora-rank')],
+      flags: ['max-lora-rank'],
     }),
     maxCpuLoras: setting({
       schema: z.int().min(1).max(4096),
       docs: 'Adapters kept in CPU memory. vLLM: maxLoras.',
-      flags: [value('max-cpu-loras')],
+      flags: ['max-cpu-loras'],
     }),
     adapters: setting({
       schema: z
         .array(
           z.object({
             name: servedName.describe('Name of the adapter in the OpenAI API.'),
-            source: z.string().min(1).max(1024).describe('Hugging Face id or a path in the container.'),
+            source: z
+              .string()
+              .min(1)
+              .max(1024)
+              .describe('`hf://org/name` or `file:///path` in the container; both also without the scheme.'),
           }),
         )
         .max(64)
         .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }),
       docs: 'Adapters that the engine loads when it starts, each served under its own name. Pool and model are merged by name.',
-      flags: [{ name: 'lora-modules', kind: 'list' }],
+      flags: ['lora-modules'],
       merge: 'byName',
       render: (adapters) =>
         adapters.length === 0
           ? []
-          : [{ flag: 'lora-modules', value: adapters.map(({ name, source }) => `${name}=${source}`) }],
+          : [
+              {
+                flag: 'lora-modules',
+                value: adapters.map(({ name, source }) => `${name}=${hubIdOrPath(source)}`),
+              },
+            ],
     }),
   },
   rules: [
@@ -224,68 +214,65 @@ export const SETTINGS = {
   tensorParallelSize: setting({
     schema: parallelism,
     docs: 'Accelerators that one copy of the model is split over. Default: all of a replica, divided by the other sizes.',
-    flags: [value('tensor-parallel-size', { aliases: ['-tp'] })],
+    flags: ['tensor-parallel-size'],
   }),
   pipelineParallelSize: setting({
     schema: parallelism,
     docs: `Stages that the layers are split into. Default ${DEFAULTS.engine.pipelineParallelSize}.`,
-    flags: [value('pipeline-parallel-size', { aliases: ['-pp'] })],
+    flags: ['pipeline-parallel-size'],
     render: aboveOne('pipeline-parallel-size'),
   }),
   dataParallelSize: setting({
     schema: parallelism,
     docs: `Copies of the model inside one replica. Default ${DEFAULTS.engine.dataParallelSize}.`,
-    flags: [value('data-parallel-size', { aliases: ['-dp'] })],
+    flags: ['data-parallel-size'],
     render: aboveOne('data-parallel-size'),
   }),
   expertParallel: setting({
     schema: z.boolean(),
     docs: 'Spread the experts of a mixture-of-experts model over all accelerators.',
-    flags: [onOff('enable-expert-parallel', { aliases: ['-ep'] })],
+    flags: ['enable-expert-parallel'],
     render: (on) => (on ? [{ flag: 'enable-expert-parallel', value: true }] : []),
   }),
   dtype: setting({
     schema: z.enum(['auto', 'half', 'float16', 'bfloat16', 'float', 'float32']),
     docs: 'Data type of weights and activations.',
-    flags: [value('dtype')],
+    flags: ['dtype'],
   }),
   quantization: setting({
     schema: pluginName,
     docs: 'Quantization method, when the checkpoint does not say it.',
-    flags: [value('quantization', { aliases: ['-q'] })],
+    flags: ['quantization'],
   }),
   loadFormat: setting({
     schema: pluginName,
     docs: 'Format of the weights (`--load-format`).',
-    flags: [value('load-format')],
+    flags: ['load-format'],
   }),
   maxModelLen: setting({
     schema: z.union([z.int().min(1).max(16777216), z.literal('auto')], {
       error: 'expected an integer or "auto"',
     }),
     docs: 'Context length in tokens; `auto` takes the largest that fits.',
-    flags: [value('max-model-len')],
+    flags: ['max-model-len'],
   }),
   pagedAttention,
   batching,
   performanceMode: setting({
     schema: z.enum(['balanced', 'interactivity', 'throughput']),
     docs: 'What vLLM tunes its defaults for.',
-    flags: [value('performance-mode', { since: '0.17.0' })],
+    flags: ['performance-mode'],
   }),
   speculative: setting({
     schema: speculative,
     docs: 'Speculative decoding.',
-    flags: [
-      value('speculative-config', { aliases: ['-sc'] }),
-      ...['spec-method', 'spec-model', 'spec-tokens'].map((name) => value(name, { since: '0.22.0' })),
-    ],
+    flags: ['speculative-config', 'spec-method', 'spec-model', 'spec-tokens'],
     render: ({ method, model, numSpeculativeTokens, promptLookupMax, promptLookupMin }) => [
       {
         flag: 'speculative-config',
         value: JSON.stringify({
           method,
-          model,
+          model: model === undefined ? undefined : hubIdOrPath(model),
           num_speculative_tokens: numSpeculativeTokens,
           prompt_lookup_max: promptLookupMax,
           prompt_lookup_min: promptLookupMin,
@@ -297,7 +284,7 @@ export const SETTINGS = {
   toolCallParser: setting({
     schema: pluginName,
     docs: 'Parser for tool calls, such as `llama3_json` or `hermes`; also turns on automatic tool choice.',
-    flags: [value('tool-call-parser'), onOff('enable-auto-tool-choice')],
+    flags: ['tool-call-parser', 'enable-auto-tool-choice'],
     render: (parser) => [
       { flag: 'enable-auto-tool-choice', value: true },
       { flag: 'tool-call-parser', value: parser },
@@ -306,34 +293,38 @@ export const SETTINGS = {
   reasoningParser: setting({
     schema: pluginName,
     docs: 'Parser for reasoning, such as `deepseek_r1` or `qwen3`.',
-    flags: [value('reasoning-parser')],
+    flags: ['reasoning-parser'],
   }),
   drainTimeout: setting({
     schema: duration,
     docs: `How long running requests may take to end before a pod is stopped. Default ${DEFAULTS.engine.drainTimeout}.`,
-    flags: [value('shutdown-timeout', { since: SHUTDOWN_TIMEOUT_SINCE })],
+    flags: ['shutdown-timeout'],
     // An engine without it aborts requests at once: its pod waits before it is told to stop.
-    render: (_, { version, drainTimeoutSeconds }) =>
-      isAtLeast(version, SHUTDOWN_TIMEOUT_SINCE)
-        ? [{ flag: 'shutdown-timeout', value: String(drainTimeoutSeconds) }]
-        : [],
+    render: (_, { has, drainTimeoutSeconds }) =>
+      has('shutdown-timeout') ? [{ flag: 'shutdown-timeout', value: String(drainTimeoutSeconds) }] : [],
   }),
 };
 
+/** A flag and the setting that it stands for: a path below `spec`. */
+export interface SettingFlag {
+  name: string;
+  field: string;
+}
+
 /** Flags that `spec.model` of an InferenceModel comes to. */
-export const MODEL_FLAGS: readonly Flag[] = [
-  value('model', { field: 'model.source' }),
-  { name: 'served-model-name', kind: 'list', field: 'model.servedNames' },
-  value('revision', { field: 'model.revision' }),
-  value('hf-token', { field: 'model.tokenSecretRef' }),
-  onOff('trust-remote-code', { field: 'model.trustRemoteCode' }),
+const MODEL_FLAGS: readonly SettingFlag[] = [
+  { name: 'model', field: 'model.source' },
+  { name: 'served-model-name', field: 'model.servedNames' },
+  { name: 'revision', field: 'model.revision' },
+  { name: 'hf-token', field: 'model.tokenSecretRef' },
+  { name: 'trust-remote-code', field: 'model.trustRemoteCode' },
 ];
 
-/** Every flag that stands for a setting, with the setting's field. */
-export const SETTING_FLAGS: readonly Flag[] = [
+/** Every flag that stands for a setting. */
+export const SETTING_FLAGS: readonly SettingFlag[] = [
   ...MODEL_FLAGS,
   ...flatten(SETTINGS).flatMap(([path, entry]) => {
-    const flags = isGroup(entry) ? (entry.switch ? [entry.switch] : []) : entry.flags;
-    return flags.map((flag) => ({ ...flag, field: `engine.${path}` }));
+    const names = isGroup(entry) ? (entry.switch === undefined ? [] : [entry.switch]) : entry.flags;
+    return names.map((name) => ({ name, field: `engine.${path}` }));
   }),
 ];

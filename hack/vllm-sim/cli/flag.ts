@@ -19,19 +19,6 @@ export interface Flag {
   list?: boolean;
 }
 
-/** Flags of one kind that need no further detail. */
-export function ofKind(kind: FlagKind, names: string): Flag[] {
-  return names
-    .trim()
-    .split(/\s+/)
-    .map((name) => ({ name, kind }));
-}
-
-/** A string flag with a closed set of values. */
-export function choice(name: string, values: string): Flag {
-  return { name, kind: 'str', choices: values.trim().split(/\s+/) };
-}
-
 /** `--max-model-len/-x` style spelling that argparse uses in messages. */
 export function spelling(flag: Flag): string {
   const parts = [`--${flag.name}`];

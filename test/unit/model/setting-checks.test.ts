@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { model } from '../render/support/objects.ts';
-import { type Engine, issues, llama, unknown } from './support/engine.ts';
+import { type Engine, flags, issues, llama, unknown } from './support/engine.ts';
 
 describe('refused, with field and remedy', () => {
   it.each<[string, string, Engine, string, string, RegExp]>([
@@ -115,7 +115,7 @@ describe('refused, with field and remedy', () => {
       { image: 'vllm/vllm-openai:v0.16.0', performanceMode: 'balanced' },
       llama,
       'spec.engine.performanceMode',
-      /newer image/,
+      /newer engine image/,
     ],
     [
       'an extra argument that repeats',
@@ -197,22 +197,66 @@ describe('refused, with field and remedy', () => {
   });
 });
 
+describe('values that the version does not have', () => {
+  it.each<[Engine, string, RegExp, RegExp]>([
+    [{ quantization: 'int8' }, 'quantization', /only auto_awq, auto_gptq, /, /write one of them/],
+    [{ quantization: 'fp88' }, 'quantization', /only auto_awq, auto_gptq, /, /such as fp8$/],
+    [{ quantization: 'fp_quant' }, 'quantization', /deprecated/, /--allow-deprecated-quantization/],
+    [{ toolCallParser: 'llama3_jsom' }, 'toolCallParser', /for --tool-call-parser only/, /llama3_json/],
+    [{ reasoningParser: 'qwen33' }, 'reasoningParser', /for --reasoning-parser only/, /qwen3/],
+    [{ loadFormat: 'bitsandbytes' }, 'loadFormat', /since 0\.28/, /plug-in/],
+    [{ pagedAttention: { kvCacheDtype: 'fp9' } }, 'pagedAttention.kvCacheDtype', /only auto, /, /fp8/],
+    [
+      { speculative: { method: 'egale3', model: 'org/draft', numSpeculativeTokens: 3 } },
+      'speculative.method',
+      /for --spec-method only/,
+      /such as eagle3/,
+    ],
+    [{ quantization: 'bitsandbytes' }, 'quantization', /since 0\.28/, /plug-in/],
+  ])('%j is refused', (engine, field, reason, remedy) => {
+    const found = issues('A100', { image: 'vllm/vllm-openai:v0.28.0', ...engine });
+    expect(found.map((issue) => issue.field)).toEqual([`spec.engine.${field}`]);
+    expect(found[0]?.reason).toMatch(reason);
+    expect(found[0]?.remedy).toMatch(remedy);
+  });
+
+  it.each<Engine>([
+    { image: 'acme/vllm:1', version: 'v0.28.0', quantization: 'acme8' },
+    { image: 'vllm/vllm-openai:v0.99.0', quantization: 'int8' },
+    { image: 'vllm/vllm-openai:v0.27.0', quantization: 'bitsandbytes' },
+    { quantization: 'fp_quant', extraArgs: ['--allow-deprecated-quantization'] },
+    { toolCallParser: 'acme', extraArgs: ['--tool-parser-plugin=/opt/acme.py'] },
+  ])('%j is taken', (engine) => expect(issues('A100', engine)).toEqual([]));
+});
+
 describe('ids that vLLM resolves itself', () => {
   const adapter = (source: string): Engine => ({ lora: { adapters: [{ name: 'a', source }] } });
   const draft = (id: string): Engine => ({
     speculative: { method: 'draft_model', model: id, numSpeculativeTokens: 3 },
   });
 
-  it.each(['org/name@v1', 'org/name:v1', 'hf://org/name'])('%s is refused', (id) => {
+  it.each(['org/name@v1', 'org/name:v1', 'hf://org/name@v1'])('%s is refused', (id) => {
     expect(issues('A100', adapter(id)).map(({ field }) => field)).toEqual([
       'spec.engine.lora.adapters[0].source',
     ]);
     expect(issues('A100', draft(id)).map(({ field }) => field)).toEqual(['spec.engine.speculative.model']);
   });
 
-  it.each(['org/name', '/models/lora@v1', 's3://bucket/a:b'])('%s is taken', (id) => {
-    expect(issues('A100', adapter(id))).toEqual([]);
-    expect(issues('A100', draft(id))).toEqual([]);
+  it.each(['org/name', 'hf://org/name', '/models/lora@v1', 'file:///models/lora@v1', 's3://bucket/a:b'])(
+    '%s is taken',
+    (id) => {
+      expect(issues('A100', adapter(id))).toEqual([]);
+      expect(issues('A100', draft(id))).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['hf://org/name', 'org/name'],
+    ['file:///models/lora', '/models/lora'],
+    ['org/name', 'org/name'],
+  ])('%s is given to vLLM as %s', (id, given) => {
+    expect(flags('A100', adapter(id)).join(' ')).toContain(`--lora-modules a=${given}`);
+    expect(flags('A100', draft(id)).join(' ')).toContain(`"model":"${given}"`);
   });
 });
 
@@ -221,9 +265,8 @@ describe('taken', () => {
     const facts = { parametersBillions: '0.1', layers: 4, attentionHeads: 8, kvHeads: 8, headDim: 64 };
     const method = name.toLowerCase();
     expect(issues('A100', {}, `hf://acme/${name}`)).toEqual(issues('A100', {}, 'hf://acme/other'));
-    expect(issues('A100', { quantization: method }, `hf://acme/${name}`, { model: { facts } })).toEqual(
-      issues('A100', { quantization: 'other' }, 'hf://acme/other', { model: { facts } }),
-    );
+    const own = { image: 'acme/vllm:1', version: 'v0.28.0', quantization: method };
+    expect(issues('A100', own, `hf://acme/${name}`, { model: { facts } })).toEqual([]);
   });
 
   it.each<[string, string, Engine, string]>([

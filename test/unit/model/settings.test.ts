@@ -115,13 +115,13 @@ describe('inheritance', () => {
       }
       return [];
     };
-    const inherited = ['--seed', '1', '--bogus', '--hf-overrides=x'];
+    const inherited = ['--seed', '1', '--bogus', '--eplb-config=x'];
     expect(fields(inherited, ['--seed=2', '--limit-mm-per-prompt', 'x'])).toEqual([
       'spec.engine.extraArgs[2] of InferencePool gpus',
       'spec.engine.extraArgs[3] of InferencePool gpus',
       'spec.engine.extraArgs[2]',
     ]);
-    expect(fields(inherited, ['--hf-overrides={}'])).toEqual([
+    expect(fields(inherited, ['--eplb-config={}'])).toEqual([
       'spec.engine.extraArgs[2] of InferencePool gpus',
     ]);
   });

@@ -78,10 +78,17 @@ describe('validateFiles of a team that does not own the pool', () => {
     expect(run([file('large.yaml', large)], [pools]).err).toMatch(/use a pool of /);
   });
 
+  it('warns of an engine that is newer than all that is known', () => {
+    const engine = '  engine: { image: vllm/vllm-openai:v0.99.0, extraArgs: [--new-flag=1] }\n';
+    const { code, err } = run([file('all.yaml', [namespace, pool, model('llama', engine)].join('---'))]);
+    expect(code).toBe(0);
+    expect(err).toMatch(/^warning: InferenceModel team-a\/llama: vLLM 0\.99\.0 is newer than v0\.\d+, /);
+  });
+
   it('checks the engine settings of a pool that has no model in the files', () => {
     const of = (engine: string) => run([file('pool.yaml', `${pool}  engine: ${engine}\n`)]);
-    expect(of('{ extraArgs: [--hf-overrides, x] }').err).toMatch(
-      /^InferencePool platform\/a100: spec\.engine\.extraArgs\[1\] "x": --hf-overrides takes JSON/,
+    expect(of('{ extraArgs: [--eplb-config, x] }').err).toMatch(
+      /^InferencePool platform\/a100: spec\.engine\.extraArgs\[1\] "x": --eplb-config takes JSON/,
     );
     expect(of("{ image: 'acme/vllm:v1', extraArgs: [--no-such-flag] }").err).toMatch(/no such flag/);
     expect(of('{ extraArgs: [--seed=1] }')).toMatchObject({ code: 0 });

@@ -9,7 +9,7 @@ function version(text: string): EngineVersion {
 }
 
 function check(args: string[], engine = PINNED_VERSION): string[] {
-  return checkExtraArgs(args, engine, (at) => `spec.engine.extraArgs[${at}]`).map(
+  return checkExtraArgs(args, { version: engine, stock: true }, (at) => `spec.engine.extraArgs[${at}]`).map(
     ({ field, reason, remedy }) => `${field}: ${reason}; ${remedy}`,
   );
 }
@@ -54,13 +54,13 @@ describe('extraArgs', () => {
   );
 
   it.each([
-    ['--disable-log-requests', '0.12.0', '0.11.1'],
-    ['--guided-decoding-backend=xgrammar', '0.12.0', '0.11.2'],
-    ['--task=embed', '0.13.0', '0.12.0'],
-    ['--calculate-kv-scales', '0.27.0', '0.26.0'],
-    ['--max-num-partial-prefills=2', '0.26.0', '0.25.0'],
+    ['--disable-log-requests', '0.17', '0.16.0'],
+    ['--guided-decoding-backend=xgrammar', '0.12', '0.11.2'],
+    ['--task=embed', '0.13', '0.12.0'],
+    ['--calculate-kv-scales', '0.28', '0.27.0'],
+    ['--max-num-partial-prefills=2', '0.27', '0.26.0'],
   ])('%s is refused from %s on and taken at %s', (argument, gone, before) => {
-    expect(check([argument], version(gone))[0]).toContain(`in ${gone}, and the engine is ${gone}; `);
+    expect(check([argument], version(gone))[0]).toContain(`in ${gone}, and the engine is ${gone}.0; `);
     expect(check([argument], version(before))).toEqual([]);
   });
 
@@ -70,13 +70,18 @@ describe('extraArgs', () => {
 
   it('refuses a flag that is not there yet', () => {
     expect(check(['--disable-access-log-for-endpoints=/health'], version('0.14.0'))[0]).toContain(
-      'since 0.15.0',
+      'since 0.16,',
     );
   });
 
-  it('refuses what it does not know up to the pinned version and lets it pass above', () => {
+  it('refuses what no version has up to the end of the table and lets it pass above', () => {
     expect(check(['--enable-telepathy'])[0]).toContain('has no such flag');
-    expect(check(['--enable-telepathy', 'now'], version('0.29.0'))).toEqual([]);
+    expect(check(['--enable-telepathy', 'now'], version('0.99.0'))).toEqual([]);
+  });
+
+  it('tells the flag that may be meant', () => {
+    expect(check(['--enable-log-request'])).toEqual([]);
+    expect(check(['--enabel-log-requests'])[0]).toContain('write --enable-log-requests if that is meant');
   });
 
   it.each([
@@ -85,12 +90,29 @@ describe('extraArgs', () => {
     [['--cudagraph-capture-sizes', '1', '2', '4', '--seed', '-1']],
     [['--kv-transfer-config', '{"kv_connector":"NixlConnector","kv_role":"kv_both"}']],
     [['--hf_overrides={"rope_scaling":{"factor":4.0}}']],
+    [
+      [
+        '--max-num-scheduled-tokens=8k',
+        '--kv-cache-memory-bytes',
+        '1.5g',
+        '--long-prefill-token-threshold=1_024',
+      ],
+    ],
+    [['--scheduling-policy', 'priority', '--moe-backend=TRITON']],
   ])('takes %j', (args) => expect(check(args)).toEqual([]));
 
   it.each([
     [['meta-llama/Llama'], 'only positional argument'],
     [['--seed', '7', '8'], 'only positional argument'],
     [['--enable-log-requests', 'true'], 'only positional argument'],
+    [['--enable-log-requests=true'], 'takes no value'],
+    [['--no-disable-log-stats'], 'has no such flag'],
+    [['--seed', 'today'], '--seed takes a whole number'],
+    [['--seed=1k'], '--seed takes a whole number'],
+    [['--seed.value=1'], '--seed takes a whole number'],
+    [['--max-num-scheduled-tokens=2Mi'], 'perhaps with k, m, g or t'],
+    [['--max-num-scheduled-tokens=1.5K'], 'perhaps with k, m, g or t'],
+    [['--scheduling-policy=lifo'], 'only fcfs, priority'],
     [['--seed'], '--seed needs a value'],
     [['--seed', '--enable-log-requests'], '--seed needs a value'],
     [['--max-l', '1'], 'cannot tell which'],

@@ -1,36 +1,71 @@
-/** The table against the simulator's list, which was written down apart from it, and against what is rendered. */
+/** The table, what the operator adds to it by hand, and what is rendered with it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { FLAGS as SIMULATED } from '../../../hack/vllm-sim/cli/flags.ts';
 import { parseArguments } from '../../../hack/vllm-sim/cli/parse-arguments.ts';
-import type { Flag } from '../../../operator/vllm/flag.ts';
+import { FLAG_TABLE, flagFacts, hasFlag, isBeyondTable, MINORS } from '../../../operator/vllm/flag-facts.ts';
 import { FLAGS } from '../../../operator/vllm/flag-table.ts';
-import { flagAvailability } from '../../../operator/vllm/flags.ts';
-import { PINNED_VERSION } from '../../../operator/vllm/versions.ts';
+import { flagNamed } from '../../../operator/vllm/flags.ts';
+import { SETTING_FLAGS } from '../../../operator/vllm/settings.ts';
+import { type EngineVersion, OLDEST_VERSION, PINNED_VERSION } from '../../../operator/vllm/versions.ts';
 import { REMOVED_FLAGS } from '../vllm-sim/removed-flags.ts';
 
 const GOLDEN = new URL('../render/golden/', import.meta.url);
 
-function available(flag: Flag): boolean {
-  return flagAvailability(flag, PINNED_VERSION) === 'available';
+function version(text: string): EngineVersion {
+  const [major = 0, minor = 0, patch = 0] = text.split('.').map(Number);
+  return { major, minor, patch };
 }
 
-it('has the flags of the pinned version with the kinds that they have', () => {
-  const kinds = [...new Set(SIMULATED.values())].map(({ name, kind, list }) => {
-    const own = list ? 'list' : kind === 'bool' || kind === 'switch' ? 'switch' : 'value';
-    return `${name.replace(/^--/, '')} ${own}`;
-  });
-  expect(
-    FLAGS.filter(available)
-      .map(({ name, kind }) => `${name} ${kind}`)
-      .sort(),
-  ).toEqual(kinds.sort());
+it('has every minor version from the oldest that we render to the pinned one', () => {
+  const first = OLDEST_VERSION.minor;
+  expect(MINORS).toEqual(MINORS.map((_, at) => `0.${first + at}`));
+  expect(isBeyondTable(PINNED_VERSION)).toBe(false);
+});
+
+it.each(SETTING_FLAGS.map(({ name, field }) => [name, field]))(
+  'has --%s, which %s stands for',
+  (name, field) => {
+    expect(flagNamed(name).field).toBe(field);
+    expect(FLAG_TABLE.flags[name]).toBeDefined();
+  },
+);
+
+it('has every flag that belongs to the operator, under that name', () => {
+  const reserved = FLAGS.filter((flag) => flag.reserved !== undefined).map(({ name }) => name);
+  expect(reserved).toContain('data-parallel-multi-port-external-lb');
+  expect(reserved).toHaveLength(25);
+});
+
+// From vLLM's history and release notes, apart from the parsers that the table was read from.
+it.each([
+  ['swap-space', '0.17.1', '0.18.0'],
+  ['task', '0.12.0', '0.13.0'],
+  ['cuda-graph-sizes', '0.12.0', '0.13.0'],
+  ['calculate-kv-scales', '0.27.1', '0.28.0'],
+])('--%s is there at %s and gone at %s', (name, last, gone) => {
+  expect(hasFlag(name, version(last))).toBe(true);
+  expect(hasFlag(name, version(gone))).toBe(false);
+});
+
+it.each([
+  ['performance-mode', '0.16.0', '0.17.0'],
+  ['shutdown-timeout', '0.17.1', '0.18.0'],
+  ['spec-method', '0.21.0', '0.22.0'],
+])('--%s is not there at %s and is at %s', (name, before, since) => {
+  expect(hasFlag(name, version(before))).toBe(false);
+  expect(hasFlag(name, version(since))).toBe(true);
+});
+
+it('knows defaults and names of each version', () => {
+  expect(flagFacts('gpu-memory-utilization', version('0.19.1'))?.default).toBe(0.9);
+  expect(flagFacts('gpu-memory-utilization', version('0.28.0'))?.default).toBe(0.92);
+  expect(flagFacts('quantization', version('0.23.0'))?.names).toContain('gguf');
+  expect(flagFacts('quantization', version('0.24.0'))?.names).not.toContain('gguf');
 });
 
 it('knows the flags that are gone', () => {
-  const gone = new Set(FLAGS.filter((flag) => !available(flag)).map(({ name }) => name));
-  for (const name of REMOVED_FLAGS) expect(gone).toContain(name.replace(/^--/, ''));
+  for (const name of REMOVED_FLAGS) expect(hasFlag(flagNamed(name).name, PINNED_VERSION), name).toBe(false);
 });
 
 describe('the simulated engine', () => {

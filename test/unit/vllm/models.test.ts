@@ -1,0 +1,38 @@
+/** The catalog against arithmetic: parameters of a dense model follow from its config.json. */
+import { expect, it } from 'vitest';
+import { findModel } from '../../../operator/vllm/models.ts';
+
+// Hidden and intermediate size and tied embeddings from the config.json of each.
+it.each([
+  ['meta-llama/Llama-2-7b-chat-hf', 4096, 11008, 4096],
+  ['meta-llama/Llama-2-13b-hf', 5120, 13824, 4096],
+  ['meta-llama/Llama-2-70b-chat-hf', 8192, 28672, 4096],
+  ['meta-llama/Meta-Llama-3-8B-Instruct', 4096, 14336, 8192],
+  ['meta-llama/Meta-Llama-3-70B-Instruct', 8192, 28672, 8192],
+  ['meta-llama/Llama-3.1-8B-Instruct', 4096, 14336, 131072],
+  ['meta-llama/Llama-3.3-70B-Instruct', 8192, 28672, 131072],
+  ['mistralai/Mistral-7B-Instruct-v0.3', 4096, 14336, 32768],
+  ['codellama/CodeLlama-7b-Instruct-hf', 4096, 11008, 16384],
+  ['codellama/CodeLlama-13b-Instruct-hf', 5120, 13824, 16384],
+  ['Qwen/Qwen-72B-Chat', 8192, 24576, 32768],
+  ['Qwen/Qwen2.5-72B-Instruct', 8192, 29568, 32768],
+  ['Qwen/Qwen2.5-7B-Instruct', 3584, 18944, 32768],
+  ['Qwen/Qwen3-32B', 5120, 25600, 40960],
+])('%s has the parameters of its layers', (id, hidden, intermediate, context) => {
+  const model = findModel(`hf://${id}`);
+  if (model === undefined) throw new Error('not in the catalog');
+  const { layers, attentionHeads, kvHeads, headDim, vocabulary = 0, maxPositionEmbeddings } = model;
+  const attention = 2 * hidden * headDim * (attentionHeads + kvHeads);
+  const parameters = layers * (attention + 3 * hidden * intermediate) + 2 * vocabulary * hidden;
+  expect(Math.abs(parameters / 1e9 / model.parametersBillions - 1)).toBeLessThan(0.005);
+  expect(maxPositionEmbeddings).toBe(context);
+});
+
+it('knows the latent cache and the experts of DeepSeek-V3', () => {
+  expect(findModel('hf://deepseek-ai/DeepSeek-V3')).toMatchObject({
+    layers: 61,
+    latent: { kvLoraRank: 512, qkRopeHeadDim: 64 },
+    experts: { count: 256, perToken: 8 },
+    format: 'fp8',
+  });
+});
