@@ -6,6 +6,7 @@ import { isNamespaceTerminating } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import type { KubeObject } from './object.ts';
 import { EVENTS } from './resource-types.ts';
+import { SweptMap } from './swept-map.ts';
 import { TokenBucket } from './token-bucket.ts';
 import { withoutTrailing } from './without-trailing.ts';
 
@@ -48,9 +49,6 @@ const PER_OBJECT = { capacity: 25, refillMs: 60_000 };
 /** Most events that may be pending; more are dropped (client-go's queue length). */
 const MAX_PENDING = 1_000;
 
-/** Number of entries for repeats and rates above which expired ones are removed. */
-const SWEEP_ABOVE = 4_096;
-
 const MAX_NOTE = 1_024;
 
 /** Records events without blocking the caller. `run` sends them. */
@@ -59,8 +57,8 @@ export class EventRecorder {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #pending: PendingEvent[] = [];
-  readonly #sentAt = new Map<string, number>();
-  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #sentAt = new SweptMap<number>();
+  readonly #buckets = new SweptMap<TokenBucket>();
   #sequence = 0;
   #wake: (() => void) | undefined;
 
@@ -124,21 +122,18 @@ export class EventRecorder {
     if (last !== undefined && now - last < REPEAT_MS) {
       return true;
     }
-    this.#sentAt.set(id, now);
-    if (this.#sentAt.size > SWEEP_ABOVE) {
-      sweep(this.#sentAt, (at) => now - at >= REPEAT_MS);
-    }
+    this.#sentAt.add(id, now, (at) => now - at >= REPEAT_MS);
     return false;
   }
 
   #hasBudget(regarding: KubeObject, now: number): boolean {
     const id = regarding.metadata.uid ?? regarding.metadata.name;
-    const bucket = this.#buckets.get(id) ?? new TokenBucket({ ...PER_OBJECT, now });
-    this.#buckets.set(id, bucket);
-    if (this.#buckets.size > SWEEP_ABOVE) {
-      sweep(this.#buckets, (other) => other !== bucket && other.isFull(now));
-    }
-    return bucket.take(now);
+    const known = this.#buckets.get(id);
+    if (known) return known.take(now);
+    const bucket = new TokenBucket({ ...PER_OBJECT, now });
+    const taken = bucket.take(now);
+    this.#buckets.add(id, bucket, (other) => other.isFull(now));
+    return taken;
   }
 
   /** A failed event is only logged. The transport has already retried it. */
@@ -188,12 +183,4 @@ function cut(note: string): string {
   return bytes.length <= MAX_NOTE
     ? note
     : `${withoutTrailing(new TextDecoder().decode(bytes.subarray(0, MAX_NOTE - 8)), '\uFFFD')}…`;
-}
-
-function sweep<V>(map: Map<string, V>, isOver: (value: V) => boolean): void {
-  for (const [id, value] of map) {
-    if (isOver(value)) {
-      map.delete(id);
-    }
-  }
 }
