@@ -67,13 +67,18 @@ end
 
 local LIMITS = { "max_tokens", "max_completion_tokens", "max_output_tokens" }
 
+--- Does a member set no limit? Older engines, such as vLLM 0.10, take 0 of one for the same as none.
+local function is_none(member, asked)
+  return asked == "null" or member == "max_completion_tokens" and tonumber(asked) == 0
+end
+
 --- Caps the length of the answer by the members of an object; their places count from `base`, and a new one is behind the brace at
 -- `brace`, called `name`.
 local function cap(edits, base, brace, from, to, limit, name)
   local given, capped = false, false
   for _, member in ipairs(LIMITS) do
     local asked = from[member] and sub(edits.text, base + from[member] + 1, base + to[member] + 1)
-    if asked and asked ~= "null" then
+    if asked and not is_none(member, asked) then
       given = true
       if not (tonumber(asked) and tonumber(asked) <= limit) then
         replace(edits, base + from[member], base + to[member], ("%d"):format(limit))

@@ -27,6 +27,8 @@ local PAIRS = {
 local UNSTATED, UNSTATED_PART = 1024, 0.1
 -- What a prompt may have at most: tokens for one that is counted above, of bytes that are a token each, and tokens of its template.
 local DENSEST, TEMPLATE = 4, 1024
+-- To older engines, such as vLLM 0.10, 0 of this is the same as none; later ones refuse it.
+local UNLIMITED_BY_ZERO = "max_completion_tokens"
 local LONGEST = 131072 -- tokens of an answer at most, where the model's length is not known
 local MOST = 1e9
 local QUOTE, OPEN_BRACE, OPEN_BRACKET, COMMA = 34, 123, 91, 44
@@ -53,7 +55,9 @@ end
 local function stated(from, to, p)
   local length
   for _, name in ipairs { "max_tokens", "max_completion_tokens", "max_output_tokens" } do
-    length = most(length, number_at(p, from, to, name))
+    local number = number_at(p, from, to, name)
+    if name == UNLIMITED_BY_ZERO and number == 0 then number = nil end
+    length = most(length, number)
   end
   return length, most(number_at(p, from, to, "n"), number_at(p, from, to, "best_of"))
 end

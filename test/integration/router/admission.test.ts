@@ -80,6 +80,7 @@ describe('admission', () => {
       {},
       { max_tokens: 5 },
       { max_completion_tokens: 50 },
+      { max_completion_tokens: 0 },
     ];
     const answers = await askInTurn(
       router,
@@ -93,9 +94,18 @@ describe('admission', () => {
       { model: 'm', max_tokens: 100, i: 3 },
       { model: 'm', max_tokens: 5, i: 4 },
       { model: 'm', max_completion_tokens: 10, i: 5 },
+      { model: 'm', max_tokens: 10, max_completion_tokens: 0, i: 6 },
     ]);
     const told = (await Promise.all(answers)).map(({ headers }) => headers.get('x-degraded'));
-    expect(told).toEqual([null, null, 'max_tokens=100', 'max_tokens=100', 'max_tokens=10', 'max_tokens=10']);
+    expect(told).toEqual([
+      null,
+      null,
+      'max_tokens=100',
+      'max_tokens=100',
+      'max_tokens=10',
+      'max_tokens=10',
+      'max_tokens=10',
+    ]);
   });
 
   test('answers get shorter where `sampling_params` has their length, too', async () => {

@@ -193,4 +193,20 @@ describe('an answer', () => {
     await expect.poll(async () => /tokens_total\{/.test(await router.metrics())).toBe(true);
     expect(await ask()).toBe(200);
   });
+
+  test('charges an answer that vLLM takes to have no limit all that it had', async () => {
+    const usage = { prompt_tokens: 10, completion_tokens: 12_000 };
+    const { router } = await startLimited(started, 10_000, () => ({ usage }));
+    let answered = 0;
+    await expect
+      .poll(async () => {
+        const body = { messages: [], max_completion_tokens: 0 };
+        const { status } = await askLimited(router, '/v1/chat/completions', body);
+        if (status === 200) answered += 1;
+        return status;
+      })
+      .toBe(429);
+    // One, and one before that is charged, or in the minute before.
+    expect(answered).toBeLessThanOrEqual(3);
+  });
 });
