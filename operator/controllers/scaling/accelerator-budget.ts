@@ -5,7 +5,13 @@ import { PerObject } from '../../kube/per-object.ts';
 import { drainTimeoutSeconds } from '../../model/drain-timeout.ts';
 import { mostReplicas } from '../../model/replica-counts.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
-import { arbitrate, type BudgetInput, type BudgetModel, roomFor } from '../../scaling/budget.ts';
+import {
+  arbitrate,
+  type BudgetInput,
+  type BudgetModel,
+  roomFor,
+  type Waiting,
+} from '../../scaling/budget.ts';
 import type { DemandTracker } from '../../scaling/demand.ts';
 import { isHeldBack } from '../../scaling/phase.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
@@ -56,8 +62,8 @@ export class AcceleratorBudget {
   readonly #workloads: ModelWorkloads;
   /** By model. */
   readonly #requests: PerObject<BudgetRequest>;
-  /** By model: position in the queue; 1 is next. */
-  readonly #places: PerObject<number>;
+  /** By model: its place in the queue. */
+  readonly #places: PerObject<Waiting>;
   readonly #evictions: Evictions;
 
   constructor(options: AcceleratorBudgetOptions) {
@@ -76,7 +82,7 @@ export class AcceleratorBudget {
 
   /** Position in the queue, starting at 1; undefined if the model does not wait. */
   placeOf(uid: string): number | undefined {
-    return this.#places.get(uid);
+    return this.#places.get(uid)?.position;
   }
 
   /** UID of the waiting model for which this model has to sleep. */
@@ -121,6 +127,15 @@ export class AcceleratorBudget {
       .map(keyOf);
   }
 
+  /** Whether a model waits for what others can give up. */
+  isShort(poolKey: Key): boolean {
+    return this.#options.state.models.store
+      .byIndex('byPool', poolKey)
+      .some(
+        ({ metadata: { uid } }) => this.#requests.has(uid) && this.#places.get(uid)?.reason !== 'TooLarge',
+      );
+  }
+
   /** How many more replicas the model may start: infinite without a budget, and 0 while another model waits for the pool. */
   room(pool: InferencePool, model: InferenceModel, now: number): number {
     if (!this.applies(pool)) return Number.POSITIVE_INFINITY;
@@ -133,19 +148,20 @@ export class AcceleratorBudget {
     const candidates = this.#options.state.models.store.byIndex('byPool', keyOf(pool));
     const byUid = new Map(candidates.map((model) => [model.metadata.uid ?? '', model]));
     const decision = arbitrate(this.#input(pool, now));
-    const positions = new Map(decision.queue.map(({ uid, position }) => [uid, position]));
+    const places = new Map(decision.queue.map((place) => [place.uid, place]));
     const evictedFor = new Map(decision.evict.map((eviction) => [eviction.uid, eviction.for]));
     const result: Arbitration = { touched: [], evictions: [] };
     for (const [uid, model] of byUid) {
-      const position = positions.get(uid);
+      const place = places.get(uid);
+      const position = this.placeOf(uid);
+      this.#places.set(uid, place);
       const before = this.#evictions.waiterOf(uid);
-      const waiter = this.#stillEvicted(model, before, positions) ?? evictedFor.get(uid);
-      if (this.#places.get(uid) === position && before === waiter) continue;
+      const waiter = this.#stillEvicted(model, before, places) ?? evictedFor.get(uid);
+      if (position === place?.position && before === waiter) continue;
       if (waiter !== undefined && before === undefined) {
         const forWhom = byUid.get(waiter);
         if (forWhom) result.evictions.push({ victim: model, waiter: forWhom });
       }
-      this.#places.set(uid, position);
       this.#evictions.set(uid, waiter, now, drainTimeoutSeconds(model.spec.engine, pool.spec.engine) * 1_000);
       result.touched.push(keyOf(model));
     }
@@ -156,9 +172,10 @@ export class AcceleratorBudget {
   #stillEvicted(
     victim: InferenceModel,
     waiter: string | undefined,
-    positions: ReadonlyMap<string, number>,
+    places: ReadonlyMap<string, Waiting>,
   ): string | undefined {
-    if (waiter === undefined || !positions.has(waiter)) return undefined;
+    const reason = waiter === undefined ? undefined : places.get(waiter)?.reason;
+    if (reason === undefined || reason === 'TooLarge') return undefined;
     return this.#replicas(victim) > 0 ? waiter : undefined;
   }
 

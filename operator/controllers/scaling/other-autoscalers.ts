@@ -40,7 +40,11 @@ export function otherAutoscaler(
   const found = (isExternal ? [deployment] : [deployment, itself]).flatMap((target) =>
     state.otherAutoscalers.store.byIndex('byTarget', target),
   );
-  const [first] = found.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  // A team may make thousands, and this is asked several times for each change of the model.
+  const first = found.reduce<Autoscaler | undefined>(
+    (least, other) => (least && least.metadata.name <= other.metadata.name ? least : other),
+    undefined,
+  );
   if (!first) return undefined;
   const { kind, name } = first.spec?.scaleTargetRef ?? {};
   const maker = controllerOf(first);

@@ -94,7 +94,7 @@ export class ReplicaSizing {
       maxReplicas: scope.maxReplicas,
       scaleUp: scaling.behavior.scaleUp,
       scaleDown: scaling.behavior.scaleDown,
-      neededElsewhere: pool.spec.capacity.overcommit && budget.waiting(poolKey).length > 0,
+      neededElsewhere: pool.spec.capacity.overcommit && budget.isShort(poolKey),
     });
     metrics.decided(decision.reason);
     let desired = decision.replicas;

@@ -70,7 +70,12 @@ function fullPool() {
       .filter(([, { metadata }]) => budget.evictedFor(metadata.uid ?? '') !== undefined)
       .map(([name]) => name);
   };
-  return { evictedAt };
+  /** Whether others are to give up what they do not need, after the waiter has asked for so many. */
+  const isShortFor = (replicas: number) => {
+    budget.ask(pool, waiter, replicas, 0);
+    return budget.isShort(keyOf(pool));
+  };
+  return { evictedAt, isShortFor };
 }
 
 it('takes another model when one that is to make room does not go', () => {
@@ -79,4 +84,9 @@ it('takes another model when one that is to make room does not go', () => {
   expect(evictedAt(30_000)).toEqual(['low']);
   expect(evictedAt(30_000 + 60_000)).toEqual(['high']);
   expect(evictedAt(30_000 + 60_000 + 1)).toEqual(['high']);
+});
+
+it('asks nobody to hurry for a model that asks for more than can become free', () => {
+  expect(fullPool().isShortFor(1)).toBe(true);
+  expect(fullPool().isShortFor(3)).toBe(false);
 });
