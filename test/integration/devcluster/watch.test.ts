@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../hack/devcluster/apiserver/start-api-server.ts';
 import { PATIENCE } from '../../support/patience.ts';
@@ -137,4 +138,25 @@ test('many watchers each get every change', async () => {
     await lines.waitFor(wanted.length, 5000);
     expect(names(lines)).toEqual(wanted.map((name) => `ADDED ${name}`));
   }
+});
+
+test('a watch that is over sends nothing more to a client that has not read it yet', async () => {
+  const path = `${await api.namespace('slow')}/configmaps`;
+  const data = { x: 'x'.repeat(900_000) };
+  for (let i = 0; i < 30; i++) await api.create(path, configMap(`large-${i}`, { data }));
+  const unread = connect(Number(new URL(server.url).port), '127.0.0.1');
+  unread.pause();
+  unread.write(`GET ${path}?watch=1&timeoutSeconds=1 HTTP/1.1\r\nHost: devcluster\r\n\r\n`);
+  const began = Date.now();
+  // A write after the end would be an error that nobody handles.
+  await expect
+    .poll(
+      async () => {
+        await api.merge(`${path}/large-0`, { data: { y: String(Date.now()) } });
+        return Date.now() - began;
+      },
+      { message: 'the second is over', interval: 100 },
+    )
+    .toBeGreaterThan(1_200);
+  unread.destroy();
 });

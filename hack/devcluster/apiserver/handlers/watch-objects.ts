@@ -99,19 +99,22 @@ class WatchStream {
 
   keep(sessions: WatchSessions, timeoutSeconds: number): void {
     const ticker = this.#bookmarks() ? setInterval(() => this.#bookmark(false), BOOKMARK_MS) : undefined;
+    const stop = (): void => {
+      this.#stop();
+      clearInterval(ticker);
+      clearTimeout(timer);
+      remove();
+    };
+    // A client that reads slowly closes long after the end.
     const end = (): void => {
+      stop();
       this.#watch.response.end();
     };
     const timer = setTimeout(end, timeoutSeconds * 1000);
     ticker?.unref();
     timer.unref();
     const remove = sessions.add(this.#watch.resource.collection, end);
-    this.#watch.response.once('close', () => {
-      this.#stop();
-      clearInterval(ticker);
-      clearTimeout(timer);
-      remove();
-    });
+    this.#watch.response.once('close', stop);
   }
 
   #bookmarks(): boolean {
