@@ -16,7 +16,6 @@ import { initialObjects } from './controllers/initial-objects.ts';
 import { NamespaceController } from './controllers/namespace-controller.ts';
 import { DefinitionController } from './crd/definition-controller.ts';
 import { ContinueTokens } from './handlers/continue-tokens.ts';
-import { OpenApiDocuments } from './handlers/openapi.ts';
 import type { PodLogs } from './handlers/pod-handler.ts';
 import { type Router, route } from './handlers/route.ts';
 import { sendError } from './http-message.ts';
@@ -72,7 +71,6 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const router: Router = {
     server,
     tokens: new ContinueTokens(),
-    openapi: new OpenApiDocuments(server),
     sessions,
     rbac: new RbacAuthorizer(server.store),
     accountTokens: new ServiceAccountTokens(server.store, server.now),

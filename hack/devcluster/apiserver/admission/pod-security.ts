@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject, objectsAt, stringAt, stringsAt, valueAt } from '../json.ts';
+import { words } from '../words.ts';
 
 /** Levels of the Pod Security Standards. */
 export type PodSecurityLevel = 'privileged' | 'baseline' | 'restricted';
@@ -17,7 +18,6 @@ interface Subject {
 /** What of a pod is wrong, in words, by what it is called; empty when nothing is. */
 type Checks = Readonly<Record<string, (pod: Subject) => string[]>>;
 
-const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 const ADDABLE = words(`AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID
   SETPCAP SETUID SYS_CHROOT`);
 const VOLUMES = words(

@@ -7,6 +7,7 @@ import { sendText } from '../http-message.ts';
 import { isObject, type Json, type JsonObject, numberAt, objectAt, objectsAt, stringAt } from '../json.ts';
 import { type ServerContext, systemRequest, type UserInfo } from '../server-context.ts';
 import { StatusError } from '../status-error.ts';
+import { words } from '../words.ts';
 import { managedWrite } from '../writes/common.ts';
 import type { ServiceResolver } from './service-resolver.ts';
 
@@ -14,14 +15,7 @@ const COLLECTION = 'apiregistration.k8s.io/apiservices';
 const SLICES = 'discovery.k8s.io/endpointslices';
 const PROBE_MS = 5_000;
 const TIMEOUT_MS = 5_000;
-const HOP_HEADERS = new Set([
-  'connection',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'authorization',
-]);
+const HOP_HEADERS = words(`connection keep-alive transfer-encoding upgrade host authorization`);
 
 /** Proxies the groups of APIServices to their backends, and keeps their Available condition. */
 export class ApiAggregator {

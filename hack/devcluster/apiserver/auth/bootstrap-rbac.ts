@@ -3,6 +3,7 @@ import { type ApiObject, timestamp } from '../api-object.ts';
 import type { JsonObject } from '../json.ts';
 import type { BuiltinApi } from '../schema/builtin-schemas.ts';
 import type { Store } from '../store.ts';
+import { words } from '../words.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 const READ = ['get', 'list', 'watch'];
@@ -11,13 +12,14 @@ const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
 /** Groups that `admin`, `edit` and `view` are about; core is ''. */
 const GROUPS = new Set([
   '',
-  'apps',
-  'autoscaling',
-  'batch',
-  'coordination.k8s.io',
-  'discovery.k8s.io',
-  'networking.k8s.io',
-  'policy',
+  ...words(`,
+   ,
+   ,
+   ,
+   ,
+   ,
+   ,
+  `),
 ]);
 
 /** What namespaced resources may be done with; `view` sees neither Secrets nor ways into pods. */

@@ -75,19 +75,11 @@ function targetFaults(faults: Faults, target: JsonObject): void {
     faults.invalid('apiVersion', version, 'apiVersion must specify API group');
 }
 
-/** Which field of a metric belongs to its type. */
-const SOURCES: Readonly<Record<string, string>> = {
-  Resource: 'resource',
-  ContainerResource: 'containerResource',
-  Pods: 'pods',
-  Object: 'object',
-  External: 'external',
-};
-
 /** As validateMetricSpec of Kubernetes. */
 function metricFaults(faults: Faults, metric: JsonObject): void {
-  const key = SOURCES[stringAt(metric, 'type')];
-  if (key === undefined) {
+  const type = stringAt(metric, 'type');
+  const key = `${type.slice(0, 1).toLowerCase()}${type.slice(1)}`;
+  if (!(key in TARGETS)) {
     faults.required('type', 'must specify a metric source type');
     return;
   }
@@ -104,16 +96,19 @@ function metricFaults(faults: Faults, metric: JsonObject): void {
   targetValueFaults(faults.at(key, 'target'), objectAt(source, 'target'), key);
 }
 
+const RAW = [
+  'must set either a target raw value or a target utilization',
+  'averageValue',
+  'averageUtilization',
+] as const;
+
 /** The values that a metric's target must have one of, and what is said when it has none; the last is named. */
 const TARGETS: Readonly<Record<string, readonly [why: string, ...values: string[]]>> = {
   pods: ['must specify a positive target averageValue', 'averageValue'],
   object: ['must set either a target value for metric or a per-pod target', 'value', 'averageValue'],
   external: ['must set either a target value for metric or a per-pod target', 'value', 'averageValue'],
-  resource: [
-    'must set either a target raw value or a target utilization',
-    'averageValue',
-    'averageUtilization',
-  ],
+  resource: RAW,
+  containerResource: RAW,
 };
 
 function targetValueFaults(faults: Faults, target: JsonObject, key: string): void {
@@ -124,7 +119,7 @@ function targetValueFaults(faults: Faults, target: JsonObject, key: string): voi
   const utilization = numberAt(target, 'averageUtilization');
   if (utilization !== undefined && utilization < 1)
     faults.invalid('averageUtilization', utilization, 'must be greater than 0');
-  const [why, ...values] = TARGETS[key === 'containerResource' ? 'resource' : key] ?? [''];
+  const [why, ...values] = TARGETS[key] ?? [''];
   if (values.every((value) => target[value] === undefined)) faults.required(values.at(-1) ?? '', why);
 }
 

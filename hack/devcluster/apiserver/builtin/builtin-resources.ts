@@ -2,33 +2,19 @@ import { isObject, type JsonObject, objectsAt, valueAt } from '../json.ts';
 import type { Behaviour, Resource } from '../resource.ts';
 import type { BuiltinApi, ListedResource } from '../schema/builtin-schemas.ts';
 import type { TypeNodes } from '../schema/type-node.ts';
+import { words } from '../words.ts';
 import { converters } from './conversions.ts';
 
 /** Kinds without storage: requests to them are answered at once. */
-export const VIRTUAL_KINDS = new Set([
-  'TokenReview',
-  'SelfSubjectReview',
-  'SubjectAccessReview',
-  'SelfSubjectAccessReview',
-  'SelfSubjectRulesReview',
-  'LocalSubjectAccessReview',
-  'Binding',
-  'ComponentStatus',
-]);
+export const VIRTUAL_KINDS =
+  words(`TokenReview SelfSubjectReview SubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview
+  LocalSubjectAccessReview Binding ComponentStatus`);
 
 /** Kinds whose metadata.generation the server counts. */
-const GENERATION = new Set([
-  'pods',
-  'apps/deployments',
-  'apps/replicasets',
-  'policy/poddisruptionbudgets',
-  'networking.k8s.io/ingresses',
-  'networking.k8s.io/networkpolicies',
-  'networking.k8s.io/ingressclasses',
-  'discovery.k8s.io/endpointslices',
-  'apiextensions.k8s.io/customresourcedefinitions',
-  'scheduling.k8s.io/priorityclasses',
-]);
+const GENERATION =
+  words(`pods apps/deployments apps/replicasets policy/poddisruptionbudgets networking.k8s.io/ingresses
+  networking.k8s.io/networkpolicies networking.k8s.io/ingressclasses discovery.k8s.io/endpointslices
+  apiextensions.k8s.io/customresourcedefinitions scheduling.k8s.io/priorityclasses`);
 
 /** Storage is shared by these versions: [collection of the group as named, collection used]. */
 const SHARED_COLLECTIONS: Readonly<Record<string, string>> = { 'events.k8s.io/events': 'events' };

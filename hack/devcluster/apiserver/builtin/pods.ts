@@ -12,18 +12,14 @@ import {
 } from '../json.ts';
 import { generateName } from '../object-meta.ts';
 import type { Behaviour } from '../resource.ts';
+import { words } from '../words.ts';
 import { admitPodSpec, defaultNewPod, defaultPodSpec, qosClass } from './pod-defaults.ts';
 import { podSpecFaults } from './pod-validation.ts';
 
 /** Pod fields that an update of the pod itself may change, besides the images of containers. */
-const MUTABLE = new Set([
-  'activeDeadlineSeconds',
-  'tolerations',
-  'terminationGracePeriodSeconds',
-  'schedulingGates',
-  'nodeName',
-  'ephemeralContainers',
-]);
+const MUTABLE =
+  words(`activeDeadlineSeconds tolerations terminationGracePeriodSeconds schedulingGates nodeName
+  ephemeralContainers`);
 
 const UPDATE_RULE =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';

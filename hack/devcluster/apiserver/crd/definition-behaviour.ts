@@ -11,19 +11,14 @@ import {
 } from '../json.ts';
 import type { Behaviour } from '../resource.ts';
 import { notImplemented } from '../status-error.ts';
+import { words } from '../words.ts';
 import { changeFaults, specFaults, storedVersionFaults } from './definition-faults.ts';
 import { children } from './schema-faults.ts';
 
 /** Fields of a schema that are not written when they are empty, or false. */
 const TEXTS = new Set(['id', 'description', 'type', 'format', 'title', 'pattern']);
-const FLAGS = new Set([
-  'exclusiveMaximum',
-  'exclusiveMinimum',
-  'uniqueItems',
-  'nullable',
-  'x-kubernetes-embedded-resource',
-  'x-kubernetes-int-or-string',
-]);
+const FLAGS = words(`exclusiveMaximum exclusiveMinimum uniqueItems nullable x-kubernetes-embedded-resource
+  x-kubernetes-int-or-string`);
 
 /** Keeps a deleted definition until its objects are gone. */
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';

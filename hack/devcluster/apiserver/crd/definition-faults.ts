@@ -11,6 +11,7 @@ import {
   stringsAt,
   valueAt,
 } from '../json.ts';
+import { words } from '../words.ts';
 import { defaultFaults } from './default-faults.ts';
 import { fieldAt } from './rule-faults.ts';
 import { schemaFaults, structuralFaults } from './schema-faults.ts';
@@ -126,20 +127,9 @@ function wholeSchemaFaults(faults: Faults, schema: JsonObject, version: JsonObje
 }
 
 const NOT_AT_ROOT = [
-  'default',
-  'enum',
-  'maxProperties',
-  'minProperties',
-  'allOf',
-  'oneOf',
-  'anyOf',
-  'not',
-  'additionalProperties',
-  'x-kubernetes-embedded-resource',
-  'x-kubernetes-int-or-string',
-  'x-kubernetes-list-map-keys',
-  'x-kubernetes-list-type',
-  'x-kubernetes-map-type',
+  ...words(`default enum maxProperties minProperties allOf oneOf anyOf not additionalProperties
+  x-kubernetes-embedded-resource x-kubernetes-int-or-string x-kubernetes-list-map-keys
+  x-kubernetes-list-type x-kubernetes-map-type`),
 ];
 
 /** With a status subresource, the status is checked alone: rules of the root would be lost. */

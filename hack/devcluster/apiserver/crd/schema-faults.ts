@@ -9,6 +9,7 @@ import {
   stringAt,
   stringsAt,
 } from '../json.ts';
+import { words } from '../words.ts';
 import { ruleFaults } from './rule-faults.ts';
 
 type Level = 'root' | 'item' | 'field';
@@ -18,20 +19,9 @@ const UNSUPPORTED = ['id', 'additionalItems', 'patternProperties', 'definitions'
 const LIST_TYPES = ['atomic', 'set', 'map'];
 const MAP_TYPES = ['atomic', 'granular'];
 /** What a schema below anyOf, allOf, oneOf and not may not have, to be structural. */
-const FORBIDDEN_NESTED = [
-  'type',
-  'default',
-  'title',
-  'description',
-  'nullable',
-  'x-kubernetes-preserve-unknown-fields',
-  'x-kubernetes-embedded-resource',
-  'x-kubernetes-int-or-string',
-  'x-kubernetes-list-map-keys',
-  'x-kubernetes-list-type',
-  'x-kubernetes-map-type',
-  'x-kubernetes-validations',
-];
+const FORBIDDEN_NESTED = words(`type default title description nullable x-kubernetes-preserve-unknown-fields
+  x-kubernetes-embedded-resource x-kubernetes-int-or-string x-kubernetes-list-map-keys
+  x-kubernetes-list-type x-kubernetes-map-type x-kubernetes-validations`);
 const INT_OR_STRING: Json = [{ type: 'integer' }, { type: 'string' }];
 const EMPTY: Readonly<Record<Level, string>> = {
   root: 'must not be empty at the root',

@@ -4,15 +4,12 @@ import { goTypeOf, isObject, type Json, objectAt } from '../json.ts';
 import type { CustomParts, Resource, WriteContext } from '../resource.ts';
 import { validateStructural } from '../schema/validate.ts';
 import type { Cause } from '../status-error.ts';
+import { words } from '../words.ts';
 
 /** After these, CEL rules are not run: they could trip over the value (hasBlockingErr of apiextensions). */
-const BLOCKING = new Set([
-  'FieldValueRequired',
-  'FieldValueNotSupported',
-  'FieldValueTooLong',
-  'FieldValueTooMany',
-  'FieldValueTypeInvalid',
-]);
+const BLOCKING = words(
+  `FieldValueRequired FieldValueNotSupported FieldValueTooLong FieldValueTooMany FieldValueTypeInvalid`,
+);
 
 const MAX_REPLICAS = 2 ** 31 - 1;
 

@@ -9,57 +9,22 @@ const REF = '#/components/schemas/';
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 const WRITE_PARAMETERS = ['dryRun', 'fieldManager', 'fieldValidation'];
 
-/** Answers `/openapi/v3` and its documents; remembers them until the resources change. */
-export class OpenApiDocuments {
-  readonly #server: ServerContext;
-  readonly #documents = new Map<string, string>();
-  #generation = -1;
-
-  constructor(server: ServerContext) {
-    this.#server = server;
-  }
-
-  /** The answer to a path, undefined when there is none. */
-  answer(path: string): string | undefined {
-    if (this.#generation !== this.#server.registry.generation) {
-      this.#documents.clear();
-      this.#generation = this.#server.registry.generation;
+/** The answer to `/openapi/v3` and the paths below it, undefined where there is none. */
+export function openApiAnswer(server: ServerContext, path: string): JsonObject | undefined {
+  const { registry } = server;
+  const rest = path.replace(/^\/openapi\/v3\/?/, '');
+  const paths: JsonObject = {};
+  for (const group of registry.groups())
+    for (const version of registry.versions(group)) {
+      const prefix = group === '' ? `api/${version}` : `apis/${group}/${version}`;
+      if (rest === prefix) return groupDocument(server, prefix, registry.resources(group, version));
+      const hash = createHash('sha256')
+        .update(`${prefix} ${registry.generation}`)
+        .digest('hex')
+        .toUpperCase();
+      paths[prefix] = { serverRelativeURL: `/openapi/v3/${prefix}?hash=${hash}` };
     }
-    const rest = path.replace(/^\/openapi\/v3\/?/, '');
-    return rest === '' ? this.#index() : this.#document(rest);
-  }
-
-  #index(): string {
-    const paths: JsonObject = {};
-    for (const { path } of this.#groupVersions()) {
-      const hash = createHash('sha256').update(`${path} ${this.#generation}`).digest('hex').toUpperCase();
-      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` };
-    }
-    return JSON.stringify({ paths });
-  }
-
-  #groupVersions(): { path: string; group: string; version: string }[] {
-    const { registry } = this.#server;
-    return registry.groups().flatMap((group) =>
-      registry.versions(group).map((version) => ({
-        path: group === '' ? `api/${version}` : `apis/${group}/${version}`,
-        group,
-        version,
-      })),
-    );
-  }
-
-  #document(path: string): string | undefined {
-    const known = this.#documents.get(path);
-    if (known !== undefined) return known;
-    const found = this.#groupVersions().find((each) => each.path === path);
-    if (!found) return undefined;
-    const text = JSON.stringify(
-      groupDocument(this.#server, path, this.#server.registry.resources(found.group, found.version)),
-    );
-    this.#documents.set(path, text);
-    return text;
-  }
+  return rest === '' ? { paths } : undefined;
 }
 
 function groupDocument(server: ServerContext, prefix: string, resources: Resource[]): JsonObject {

@@ -18,6 +18,7 @@ import {
 } from '../status-error.ts';
 import { tableOf } from '../table/table.ts';
 import type { WatchSessions } from '../watch-sessions.ts';
+import { words } from '../words.ts';
 import { checkTarget, readStored, type Target, type Write } from '../writes/common.ts';
 import { createObject } from '../writes/create-object.ts';
 import { decodeObject } from '../writes/decode-object.ts';
@@ -27,7 +28,6 @@ import { updateObject } from '../writes/update-object.ts';
 import type { ContinueTokens } from './continue-tokens.ts';
 import { listObjects, listOf, selectObjects } from './list-objects.ts';
 import { checkVersion } from './list-options.ts';
-import type { OpenApiDocuments } from './openapi.ts';
 import { assertPatchType, patchObject } from './patch-object.ts';
 import { watchObjects } from './watch-objects.ts';
 import { withWarnings, writeRequestOf } from './write-request.ts';
@@ -35,22 +35,15 @@ import { withWarnings, writeRequestOf } from './write-request.ts';
 const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 const WRITE_TYPES = ['application/json', 'application/yaml', PROTOBUF];
 /** Kinds that PUT may create (AllowCreateOnUpdate of their strategies). */
-const CREATE_ON_UPDATE = new Set([
-  'coordination.k8s.io/leases',
-  'endpoints',
-  'events',
-  'rbac.authorization.k8s.io/roles',
-  'rbac.authorization.k8s.io/rolebindings',
-  'rbac.authorization.k8s.io/clusterroles',
-  'rbac.authorization.k8s.io/clusterrolebindings',
-]);
+const CREATE_ON_UPDATE = words(`coordination.k8s.io/leases endpoints events rbac.authorization.k8s.io/roles
+  rbac.authorization.k8s.io/rolebindings rbac.authorization.k8s.io/clusterroles
+  rbac.authorization.k8s.io/clusterrolebindings`);
 
 /** What the handlers of one server share. */
 export interface HandlerState {
   server: ServerContext;
   tokens: ContinueTokens;
   sessions: WatchSessions;
-  openapi: OpenApiDocuments;
 }
 
 /** One request for a resource, after authorization. */

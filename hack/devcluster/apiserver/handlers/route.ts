@@ -11,7 +11,7 @@ import { noSuchResource, notImplemented } from '../status-error.ts';
 import { assertServed } from './assert-served.ts';
 import { assertSimulated } from './assert-simulated.ts';
 import { discoveryAnswer, SERVER_VERSION } from './discovery.ts';
-import { EMPTY_VERSION_2 } from './openapi.ts';
+import { EMPTY_VERSION_2, openApiAnswer } from './openapi.ts';
 import { handleBinding, handleEviction, handlePodLog, type PodLogs } from './pod-handler.ts';
 import { type HandlerState, handleResource, type ResourceRequest } from './resource-handler.ts';
 import { handleReview } from './review-handler.ts';
@@ -105,7 +105,7 @@ function answerPath(
     return;
   }
   if (path.startsWith('/openapi/v3')) {
-    const document = router.openapi.answer(path);
+    const document = openApiAnswer(router.server, path);
     if (document === undefined) sendText(response, 404, '404 page not found\n');
     else sendJson(response, 200, document);
     return;

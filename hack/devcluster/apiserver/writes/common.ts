@@ -10,6 +10,7 @@ import { apiVersionOf, type Resource, type WriteContext } from '../resource.ts';
 import { emptyStruct } from '../schema/decode.ts';
 import type { ServerContext, WriteRequest } from '../server-context.ts';
 import { badRequest, conflict, forbidden, invalid, notFound, StatusError } from '../status-error.ts';
+import { words } from '../words.ts';
 import { warnOfFinalizers } from './metadata-warnings.ts';
 
 /** Where a write goes. */
@@ -125,12 +126,8 @@ export function readStored(server: ServerContext, target: Target): ApiObject {
 }
 
 /** Kinds that are only updated with a resourceVersion (AllowUnconditionalUpdate of their strategies). */
-const CONDITIONAL = new Set([
-  'apiextensions.k8s.io/customresourcedefinitions',
-  'apiregistration.k8s.io/apiservices',
-  'coordination.k8s.io/leases',
-  'policy/poddisruptionbudgets',
-]);
+const CONDITIONAL = words(`apiextensions.k8s.io/customresourcedefinitions apiregistration.k8s.io/apiservices
+  coordination.k8s.io/leases policy/poddisruptionbudgets`);
 
 /** Throws Conflict when the sent resourceVersion is not the live one, Invalid when it is missing and the kind wants one. */
 export function assertVersion(resource: Resource, live: ApiObject, sent: ApiObject): void {
