@@ -47,15 +47,15 @@ const runCommand = program
     label,
     process.env.POD_NAMESPACE ?? 'vllm-operator-system',
   )
-  .option('--probe-port <port>', 'port of /livez, /readyz and /metrics; 0 lets the system choose', port, 8080)
-  .option('--probe-host <address>', 'address of the same')
+  .option('--probe-port <port>', 'port of /livez, /readyz and /metrics; 0 selects a free one', port, 8080)
+  .option('--probe-host <address>', 'address of /livez, /readyz and /metrics')
   .addOption(
     new Option(
       '--metrics-api-address <address>',
-      'address at which the API server reaches this process; serves external.metrics.k8s.io for HPAs',
+      'address at which the API server reaches this process, to serve external.metrics.k8s.io for HPAs',
     ).default(process.env.POD_IP, '$POD_IP'),
   )
-  .option('--metrics-api-port <port>', 'port of the same; 0 lets the system choose', port, 6443)
+  .option('--metrics-api-port <port>', 'port of the external metrics API; 0 selects a free one', port, 6443)
   .option('--no-leader-election', 'do not compete for the Lease; only one operator may run then')
   .addOption(
     new Option('--log-level <level>', 'least severe messages to log').choices(LOG_LEVELS).default('info'),
@@ -78,7 +78,7 @@ filesCommand(
   (files, io, { pool }) => validateFiles(files, io, pool),
 ).option(
   '--pool <path>',
-  'file with the pool of models whose team does not own it, or - for standard input; may be repeated',
+  'file with a pool of another team, or - for standard input; may be repeated',
   collect,
 );
 filesCommand(

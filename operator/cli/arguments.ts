@@ -9,13 +9,13 @@ import { dnsLabel } from '../api/common.ts';
 export function port(value: string): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 0 || number > 65535)
-    throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+    throw new InvalidArgumentError('Use a number from 0 to 65535.');
   return number;
 }
 
 /** A valid name of a namespace. */
 export function label(value: string): string {
   if (!dnsLabel.safeParse(value).success)
-    throw new InvalidArgumentError('Lower-case letters, digits and hyphens, at most 63 of them.');
+    throw new InvalidArgumentError('Use at most 63 lower-case letters, digits and hyphens.');
   return value;
 }

@@ -15,16 +15,16 @@ export function addImageOptions(command: Command): Command {
   return command
     .option(
       '--image-registry <registry>',
-      'registry in the place of that of every default image, such as registry.example.com/mirror',
+      'registry that replaces the registry of all default images, such as registry.example.com/mirror',
       registry,
     )
     .option(
       '--image-pull-secret <name>',
-      'pull secret of pods whose pool or model names none; may be repeated',
+      'pull secret of pods whose pool or model sets none; may be repeated',
       pullSecret,
     )
-    .option('--router-image <image>', 'router image of pools that name none', image)
-    .option('--redis-image <image>', 'Redis image of pools that name none', image);
+    .option('--router-image <image>', 'default router image', image)
+    .option('--redis-image <image>', 'default Redis image', image);
 }
 
 /** What the options come to. */
@@ -45,19 +45,19 @@ function registry(value: string): string {
   const plain = value.replace(/\/$/, '');
   if (plain !== '' && !REGISTRY.test(plain))
     throw new InvalidArgumentError(
-      'A host, with a port and a path where need be, such as registry.example.com:5000/mirror.',
+      'Use a host with optional port and path, such as registry.example.com:5000/mirror.',
     );
   return plain;
 }
 
 function image(value: string): string {
   if (value.length > 512 || /\s/.test(value) || value.includes('://'))
-    throw new InvalidArgumentError('An image with tag or digest, such as registry.example.com/router:1.');
+    throw new InvalidArgumentError('Use an image with tag or digest, such as registry.example.com/router:1.');
   return value;
 }
 
 function pullSecret(value: string, all: string[] = []): string[] {
   if (!objectName.safeParse(value).success)
-    throw new InvalidArgumentError('The name of a Secret: lower-case letters, digits, hyphens and dots.');
+    throw new InvalidArgumentError('Use the name of a Secret: lower-case letters, digits, hyphens and dots.');
   return [...all, value];
 }

@@ -33,13 +33,17 @@ export function keyCommand(output: KeyCommandOutput = processOutput, create = cr
   const key = new Command('key').description('API keys of the routers');
   key
     .command('create')
-    .description('make an API key: prints the key (once, to stderr) and the ConfigMap to apply (to stdout)')
+    .description('create an API key: prints the key once to stderr, and the ConfigMap to apply to stdout')
     .requiredOption('-n, --namespace <namespace>', 'namespace of the team that owns the key', label)
     .requiredOption('--name <name>', 'name of the key, such as ci', label)
-    .option('--tenant <tenant>', 'who it counts as: <namespace> (default) or <namespace>/<name>')
-    .option('--models <names>', 'comma-separated names of the only models it may use', list)
-    .option('--requests-per-minute <n>', 'limit on requests', limit)
-    .option('--tokens-per-minute <n>', 'limit on prompt and completion tokens', limit)
+    .option('--tenant <tenant>', 'tenant of the key: <namespace> (default) or <namespace>/<name>')
+    .option(
+      '--models <names>',
+      'comma-separated names of the models that the key may use; default: all',
+      list,
+    )
+    .option('--requests-per-minute <n>', 'limit of requests per minute', limit)
+    .option('--tokens-per-minute <n>', 'limit of prompt and completion tokens per minute', limit)
     .action((options: KeyOptions, command: Command) => {
       const { key: secret, sha256 } = create();
       const configMap = apiKeyConfigMap(options, sha256);
@@ -67,7 +71,7 @@ function apiKeyConfigMap(options: KeyOptions, sha256: string): ApiKeyConfigMap {
 function list(value: string): string[] {
   const names = value.split(',').map((name) => name.trim());
   if (names.includes('')) {
-    throw new InvalidArgumentError('Names with commas between them, such as llama,mistral.');
+    throw new InvalidArgumentError('Use comma-separated names, such as llama,mistral.');
   }
   return names;
 }
@@ -75,7 +79,7 @@ function list(value: string): string[] {
 function limit(value: string): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 1 || number > MAX_LIMIT) {
-    throw new InvalidArgumentError(`A whole number from 1 to ${MAX_LIMIT}.`);
+    throw new InvalidArgumentError(`Use an integer from 1 to ${MAX_LIMIT}.`);
   }
   return number;
 }

@@ -17,7 +17,7 @@ export function planFiles(files: readonly string[], { write, fail }: CommandOutp
   const problems = [...findProblems(found, assessed), ...problemsOfMissingPools(found)];
   if (found.models.length === 0 && problems.length === 0) {
     problems.push(
-      `${files.join(', ')}: no InferenceModel of ${API_VERSION} in there: name files with models and their pools`,
+      `${files.join(', ')}: no InferenceModel of ${API_VERSION} found; pass files with models and their pools`,
     );
   }
   for (const line of [...warningsOf(assessed), ...problems]) fail(`${line}\n`);
@@ -27,8 +27,7 @@ export function planFiles(files: readonly string[], { write, fail }: CommandOutp
 function planText(key: string, { accelerator, memory }: Resolution): string {
   const { count, product } = accelerator;
   const on = `${key} on ${count} x ${product}`;
-  if (!memory)
-    return `${on}: not planned: the shape of the model is not known; describe it in spec.model.facts\n`;
+  if (!memory) return `${on}: not planned: the model is not in the catalog; set spec.model.facts\n`;
   if (memory.issue) return `${on}: does not fit\n`;
   return `${on}: ${memory.summary}\n${detailsOf(memory)}`;
 }

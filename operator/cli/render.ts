@@ -74,7 +74,7 @@ export function renderFiles(
   const assessed = assessFiles(found, now);
   const problems = [...findProblems(found, assessed), ...problemsOfMissingPools(found)];
   if (problems.length === 0 && found.pools.length === 0) {
-    problems.push(`${files.join(', ')}: no InferencePool in there: name files with pools and their models`);
+    problems.push(`${files.join(', ')}: no InferencePool found; pass files with pools and their models`);
   }
   for (const problem of problems) fail(`${problem}\n`);
   if (problems.length > 0) return 1;

@@ -75,7 +75,7 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<num
     if (signal.aborted) return 0;
     const mistake = mistakeIn(error, options);
     if (mistake) log.error({ error: mistake }, 'the operator cannot start');
-    else log.error({ err: error }, 'the operator ended with an error');
+    else log.error({ err: error }, 'the operator failed');
     return 1;
   } finally {
     await transport?.close();
@@ -87,10 +87,9 @@ function mistakeIn(error: unknown, { probePort, metricsApiPort }: RunOptions): s
   if (error instanceof ConnectionConfigError) return error.message;
   const { syscall, code, port } = error as NodeJS.ErrnoException & { port?: number };
   if (syscall !== 'listen') return undefined;
-  const reason =
-    code === 'EADDRINUSE' ? 'another process listens there' : `the port cannot be used (${code})`;
+  const reason = code === 'EADDRINUSE' ? 'the port is in use' : `the port cannot be used (${code})`;
   const option = port === metricsApiPort && port !== probePort ? '--metrics-api-port' : '--probe-port';
-  return `${option} ${port}: ${reason}; choose another port, or 0 to let the system choose`;
+  return `${option} ${port}: ${reason}; choose another port, or 0 for a free one`;
 }
 
 /**
@@ -134,7 +133,7 @@ async function checkCluster(
     if (!isKubeError(error, 'NotFound')) throw error;
     log.warn(
       { remedy: 'kubectl apply --server-side -f crds/' },
-      'the custom resource definitions are not installed yet; waiting for them',
+      'the CustomResourceDefinitions are not installed yet; waiting for them',
     );
   }
 }

@@ -46,7 +46,7 @@ function readPools(files: readonly string[]): Pick<ManifestFiles, 'pools' | 'nam
     pools: read.flatMap(({ pools }) => pools),
     namespaces: new Map(read.flatMap(({ namespaces }) => [...namespaces])),
     problems: read.flatMap(({ file, pools, problems }) =>
-      pools.length > 0 ? [] : [...problems, `${file}: no InferencePool in there: name a file with the pool`],
+      pools.length > 0 ? [] : [...problems, `${file}: no InferencePool found; pass a file with the pool`],
     ),
   };
 }
@@ -76,7 +76,7 @@ export function validateFiles(
   };
   if (own.pools.length + own.models.length + all.problems.length === 0) {
     fail(
-      `${files.join(', ')}: no InferencePool or InferenceModel of ${API_VERSION} in there: name files with pools or models\n`,
+      `${files.join(', ')}: no InferencePool or InferenceModel of ${API_VERSION} found; pass files with pools or models\n`,
     );
     return 1;
   }

@@ -76,7 +76,7 @@ export class AccessReviewer {
   async #askWithinLimit(user: string, spec: object): Promise<AccessVerdict> {
     const others = this.#asking.get(user) ?? 0;
     if (others >= MAX_ASKING)
-      throw new ApiError('TooManyRequests', 'too many requests of this user are being looked at');
+      throw new ApiError('TooManyRequests', 'too many requests of this user are in flight');
     this.#asking.set(user, others + 1);
     try {
       return await this.#ask(spec);

@@ -74,7 +74,12 @@ export class AuthenticationConfigSource {
 
   /** The cached configuration survives a failure, because CAs remain valid. */
   async #read(): Promise<AuthenticationConfig> {
-    const limit = deadline(this.#signal, READ_TIMEOUT_MS, this.#clock, () => new Error('no answer in time'));
+    const limit = deadline(
+      this.#signal,
+      READ_TIMEOUT_MS,
+      this.#clock,
+      () => new Error('no response in time'),
+    );
     try {
       const found = await this.#client.get<ConfigMap>(CONFIG_MAPS, AUTHENTICATION_CONFIG_MAP, {
         signal: limit.signal,
@@ -98,7 +103,7 @@ export class AuthenticationConfigSource {
         err: error,
         remedy: 'bind the Role extension-apiserver-authentication-reader of kube-system to the operator',
       },
-      'cannot read whom the metrics API may believe, so requests through the API server are refused',
+      'cannot read the authentication configuration, so the metrics API rejects requests through the API server',
     );
   }
 }

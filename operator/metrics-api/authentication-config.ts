@@ -76,7 +76,7 @@ function certificates(field: string, pem: string | undefined): X509Certificate[]
   try {
     return blocks.map((block) => new X509Certificate(`${PEM_BEGIN}${block}`));
   } catch (cause) {
-    throw new AuthenticationConfigError(field, 'a certificate that cannot be read', { cause });
+    throw new AuthenticationConfigError(field, 'the certificate is invalid', { cause });
   }
 }
 

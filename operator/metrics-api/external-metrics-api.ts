@@ -63,7 +63,7 @@ export class ExternalMetricsApi {
   readonly #clock: Clock;
   readonly #log: Logger;
   #server: MetricsApiServer | undefined;
-  #state: ApiServiceState = { owner: 'unknown', message: 'this operator is not leading yet' };
+  #state: ApiServiceState = { owner: 'unknown', message: 'this operator is not the leader yet' };
 
   constructor(options: ExternalMetricsApiOptions) {
     const { namespace, serviceName = METRICS_SERVICE_NAME } = options;

@@ -97,7 +97,7 @@ export class MetricsApiServer {
       },
       (request, response) => {
         this.#answer(request, response).catch((error: unknown) => {
-          this.#log.error({ err: error }, 'metrics API: an answer could not be sent');
+          this.#log.error({ err: error }, 'metrics API: cannot send a response');
           response.destroy();
         });
       },
@@ -161,8 +161,7 @@ export class MetricsApiServer {
   }
 
   #internal(error: unknown): ApiError {
-    if (!this.#stop.signal.aborted)
-      this.#log.warn({ err: error }, 'metrics API: a request could not be answered');
+    if (!this.#stop.signal.aborted) this.#log.warn({ err: error }, 'metrics API: cannot handle a request');
     const message = error instanceof Error ? error.message : String(error);
     return new ApiError('InternalError', `Internal error occurred: ${message}`, { cause: error });
   }

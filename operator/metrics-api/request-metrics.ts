@@ -17,7 +17,7 @@ export function requestMetrics(registry: Registry | undefined): RequestMetrics {
   });
   const durations = histogram(registry, {
     name: 'vllm_operator_metrics_api_request_duration_seconds',
-    help: 'How long answers of the external metrics API took, reviews of access included.',
+    help: 'Duration of requests to the external metrics API, including access reviews.',
     labelNames: [],
     buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2, 10],
   });

@@ -54,7 +54,7 @@ export class TokenReviewer {
 
   async #ask(token: string): Promise<UserInfo | undefined> {
     if (this.#asking >= MAX_ASKING)
-      throw new ApiError('TooManyRequests', 'too many tokens are being looked at; try again in a second');
+      throw new ApiError('TooManyRequests', 'too many token reviews are in flight; retry in a second');
     this.#asking += 1;
     try {
       return await this.#review(token);

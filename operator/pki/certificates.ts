@@ -121,7 +121,7 @@ export async function assertKeyMatches(pair: CertificateAndKey): Promise<void> {
     probe,
   );
   if (!(await crypto.subtle.verify(SIGNATURE_ALGORITHM, publicKey, signature, probe))) {
-    throw new Error('the private key is not that of the certificate');
+    throw new Error('the private key does not belong to the certificate');
   }
 }
 
@@ -148,7 +148,7 @@ async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
 
 async function importPrivateKey(pem: string): Promise<webcrypto.CryptoKey> {
   const [der] = x509.PemConverter.decode(pem);
-  if (!der) throw new Error('no PEM block where a private key belongs');
+  if (!der) throw new Error('the private key has no PEM block');
   return await crypto.subtle.importKey('pkcs8', der, KEY_ALGORITHM, false, ['sign']);
 }
 

@@ -43,7 +43,7 @@ export class AuthorityError extends Error {
   readonly code = 'AuthorityInvalid';
   constructor(field: string, reason: string, options?: ErrorOptions) {
     super(
-      `${field}: ${reason}. Restore the Secret, or delete it: the operator then makes a new one, restarts the routers with it, and caches start empty`,
+      `${field}: ${reason}. Restore the Secret, or delete it: the operator then creates a new one and restarts the routers, and caches start empty`,
       options,
     );
     this.name = 'AuthorityError';
@@ -183,6 +183,8 @@ async function verifyPair(value: CertificateAndKey, name: string): Promise<void>
   try {
     await assertKeyMatches(value);
   } catch (cause) {
-    throw new AuthorityError(`${name}.crt and ${name}.key`, 'not a certificate with its key', { cause });
+    throw new AuthorityError(`${name}.crt and ${name}.key`, 'not a certificate with its private key', {
+      cause,
+    });
   }
 }

@@ -278,7 +278,7 @@ describe('key create', () => {
     const result = await run(['key', 'create', '-n', 'team-a', '--name', 'C I']);
 
     expect(result).toMatchObject({ code: 1, stdout: '' });
-    expect(result.stderr).toContain('Lower-case letters, digits and hyphens');
+    expect(result.stderr).toContain('lower-case letters, digits and hyphens');
   });
 });
 
@@ -295,7 +295,7 @@ describe('run', () => {
     const result = await run(['run', '--probe-port', '70000']);
 
     expect(result.code).toBe(1);
-    expect(result.stderr).toContain('A port is a number from 0 to 65535');
+    expect(result.stderr).toContain('Use a number from 0 to 65535');
   });
 
   it('refuses a namespace that cannot be one', async () => {

@@ -131,7 +131,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const WAITING = 'the custom resource definitions are not installed yet; waiting for them';
+const WAITING = 'the CustomResourceDefinitions are not installed yet; waiting for them';
 const NOT_YET = 'the API server does not let the operator start yet; trying again';
 
 it('waits for the custom resource definitions, and says how to install them', async () => {

@@ -160,7 +160,10 @@ describe('storage of the authority', () => {
     const damaged: [Record<string, string>, RegExp][] = [
       [withoutKey, /ca\.key: missing/],
       [{ ...good, 'root.key': 'AAAA' }, /root\.key: 3 bytes/],
-      [{ ...good, 'ca.key': other['ca.key'] ?? '' }, /ca\.crt and ca\.key: not a certificate with its key/],
+      [
+        { ...good, 'ca.key': other['ca.key'] ?? '' },
+        /ca\.crt and ca\.key: not a certificate with its private key/,
+      ],
       [{ ...good, 'ca.crt': 'bm90IGEgY2VydA==' }, /ca\.crt and ca\.key/],
     ];
     for (const [data, message] of damaged) {

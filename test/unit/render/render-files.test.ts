@@ -150,7 +150,7 @@ describe('renderFiles', () => {
       /unknown kind vllm-operator\.dev\/v2 InferencePool/,
     ],
     ['text that is no YAML', () => 'a: [', /not YAML/],
-    ['nothing', () => namespace, /no InferencePool in there/],
+    ['nothing', () => namespace, /no InferencePool found/],
   ])('refuses %s and prints nothing', (_what, content, problem) => {
     const { code, out, err } = run(file('input.yaml', content()));
     expect(err).toMatch(problem);

@@ -103,7 +103,7 @@ describe('validateFiles of a team that does not own the pool', () => {
     expect(run([path])).toEqual({
       code: 1,
       out: '',
-      err: `${path}: no InferencePool or InferenceModel of vllm-operator.dev/v1alpha1 in there: name files with pools or models\n`,
+      err: `${path}: no InferencePool or InferenceModel of vllm-operator.dev/v1alpha1 found; pass files with pools or models\n`,
     });
     expect(plan([path])).toMatchObject({ code: 1, err: expect.stringContaining('no InferenceModel') });
   });
@@ -111,7 +111,7 @@ describe('validateFiles of a team that does not own the pool', () => {
   it('refuses a file of --pool without a pool', () => {
     const { code, err } = run([file('model.yaml', model('llama'))], [file('none.yaml', namespace)]);
     expect(code).toBe(1);
-    expect(err).toMatch(/none\.yaml: no InferencePool in there/);
+    expect(err).toMatch(/none\.yaml: no InferencePool found/);
   });
 
   it('passes a warning over no mistake in the reference', () => {

@@ -198,10 +198,10 @@ describe('vllm-operator key create', () => {
     [
       '--requests-per-minute',
       'zero',
-      /--requests-per-minute <n>.*'zero' is invalid. A whole number from 1 to/,
+      /--requests-per-minute <n>.*'zero' is invalid. Use an integer from 1 to/,
     ],
-    ['--tokens-per-minute', '-3', /--tokens-per-minute <n>.*'-3' is invalid. A whole number from 1 to/],
-    ['--models', 'llama,', /--models <names>.*'llama,' is invalid. Names with commas between them/],
+    ['--tokens-per-minute', '-3', /--tokens-per-minute <n>.*'-3' is invalid. Use an integer from 1 to/],
+    ['--models', 'llama,', /--models <names>.*'llama,' is invalid. Use comma-separated names/],
   ])('names the option and what it takes: %s %s', async (option, value, message) => {
     const { out, failure } = await run('-n', 'team-a', '--name', 'ci', option, value);
     expect(failure).toMatch(message);
