@@ -55,7 +55,7 @@ export const engineSettings = z.object({
     .string()
     .min(1)
     .max(32)
-    .regex(/^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/, 'use a vLLM version such as v0.28.0')
+    .regex(/^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/, 'use a vLLM version such as v0.32.0')
     .optional()
     .describe(
       'vLLM version of an image whose tag does not contain it, such as a digest, a private build or a vendor build.',

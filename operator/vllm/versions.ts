@@ -6,7 +6,7 @@ export interface EngineVersion {
 }
 
 /** The version whose flags the table lists completely, and the default image's. */
-export const PINNED_VERSION: EngineVersion = { major: 0, minor: 28, patch: 0 };
+export const PINNED_VERSION: EngineVersion = { major: 0, minor: 32, patch: 0 };
 
 /** The first version whose official image starts with `vllm serve` (vLLM #25967). */
 export const OLDEST_VERSION: EngineVersion = { major: 0, minor: 11, patch: 1 };

@@ -49,7 +49,7 @@ describe('a pool without accelerators', () => {
   it('asks for cores and memory, and for nothing else', () => {
     const { engine, affinity, tolerations } = pod({ cores: 8, memoryGiB: 32 });
     expect(engine.resources).toEqual({ requests: { cpu: '8', memory: '32Gi' }, limits: { memory: '32Gi' } });
-    expect(engine.image).toBe('vllm/vllm-openai-cpu:v0.28.0');
+    expect(engine.image).toBe('vllm/vllm-openai-cpu:v0.32.0');
     expect(affinity).toBeUndefined();
     expect(tolerations ?? []).toEqual([]);
   });

@@ -155,8 +155,8 @@ describe('defaults', () => {
   });
 
   it.each([
-    ['A100', 'vllm/vllm-openai:v0.28.0'],
-    ['MI300X', 'vllm/vllm-openai-rocm:v0.28.0'],
+    ['A100', 'vllm/vllm-openai:v0.32.0'],
+    ['MI300X', 'vllm/vllm-openai-rocm:v0.32.0'],
   ])('%s runs %s', (type, image) => expect(merged(pool(type), model(llama)).image).toBe(image));
 });
 
