@@ -1,6 +1,7 @@
 --- The waiting room of each model: requests that no engine can take yet. A request is *held* while its model has no engine
--- (the operator wakes it) and *queued* while all of its engines are full. Tenants take turns, so that one with a thousand
--- requests does not starve one with a single request. Each worker has its own rooms; the bounds count all workers.
+-- (the operator wakes it) and *queued* while all of its engines are full. Namespaces take turns, and in each its tenants, so that one
+-- with a thousand requests does not starve one with a single request, nor a team that calls itself a thousand tenants another. Each
+-- worker has its own rooms; the bounds count all workers.
 local counters = require "counters"
 local routes = require "routes"
 local share = require "share"
@@ -44,20 +45,49 @@ function M.may_pass(model)
 end
 
 local function open_room(model)
-  local room = { slot = model.slot, kind = kind_of(model), count = 0, tenants = {}, guests = share.new() }
+  local room = { slot = model.slot, kind = kind_of(model), count = 0, members = {}, guests = share.new() }
   rooms[model.uid], room_count = room, room_count + 1
   return room
 end
 
---- Removes a waiter. Tenants form a ring, and a tenant's waiters a list, so that this takes constant time.
+--- Makes a member of a ring of those that take turns: the new one is last in the round. It is a ring itself, of its own members.
+local function join(ring, name)
+  local member = ring.members[name]
+  if member then return member end
+  member = { name = name, members = {} }
+  local turn = ring.turn
+  if turn then
+    member.next, member.previous = turn, turn.previous
+    turn.previous.next, turn.previous = member, member
+  else
+    member.next, member.previous, ring.turn = member, member, member
+  end
+  ring.members[name] = member
+  return member
+end
+
+--- Takes a member out of a ring.
+local function part(ring, member)
+  ring.members[member.name] = nil
+  member.previous.next, member.next.previous = member.next, member.previous
+  if ring.turn == member then ring.turn = member.next ~= member and member.next or nil end
+end
+
+--- The member of a ring whose turn it is; the next turn is the next one's.
+local function take_turn(ring)
+  local member = ring.turn
+  ring.turn = member.next
+  return member
+end
+
+--- Removes a waiter. Namespaces form a ring, the tenants of each another, and a tenant's waiters a list: this takes constant time.
 local function remove(waiter)
-  local room, tenant = waiter.room, waiter.tenant
+  local room, namespace, tenant = waiter.room, waiter.namespace, waiter.tenant
   waiter.room = nil
   waiter.previous.next, waiter.next.previous = waiter.next, waiter.previous
   if tenant.waiters.next == tenant.waiters then
-    room.tenants[tenant.name] = nil
-    tenant.previous.next, tenant.next.previous = tenant.next, tenant.previous
-    if room.turn == tenant then room.turn = tenant.next ~= tenant and tenant.next or nil end
+    part(namespace, tenant)
+    if not namespace.turn then part(room, namespace) end
   end
   counters.add(room.slot, room.kind, -1)
   counters.add(0, counters.HELD, -1)
@@ -66,19 +96,13 @@ local function remove(waiter)
   if room.count == 0 then rooms[waiter.uid], room_count = nil, room_count - 1 end
 end
 
-local function tenant_of(room, name)
-  local tenant = room.tenants[name]
-  if tenant then return tenant end
-  tenant = { name = name, waiters = {} }
-  tenant.waiters.next, tenant.waiters.previous = tenant.waiters, tenant.waiters
-  local turn = room.turn
-  if turn then -- the new one is last in the round
-    tenant.next, tenant.previous = turn, turn.previous
-    turn.previous.next, turn.previous = tenant, tenant
-  else
-    tenant.next, tenant.previous, room.turn = tenant, tenant, tenant
+--- A tenant of a namespace, with the list of its waiters.
+local function tenant_of(namespace, name)
+  local tenant = join(namespace, name)
+  if not tenant.waiters then
+    tenant.waiters = {}
+    tenant.waiters.next, tenant.waiters.previous = tenant.waiters, tenant.waiters
   end
-  room.tenants[name] = tenant
   return tenant
 end
 
@@ -96,9 +120,12 @@ end
 --- Lines a request up, of a key if it has one. The waiter must be left with `leave` when the request ends, however that comes.
 function M.enter(model, tenant_name, key)
   local room = rooms[model.uid] or open_room(model)
-  local tenant = tenant_of(room, tenant_name)
+  local namespace = join(room, key and key.namespace or model.namespace)
+  local tenant = tenant_of(namespace, tenant_name)
   local last = tenant.waiters
-  local waiter = { uid = model.uid, room = room, tenant = tenant, ready = semaphore.new(0), guest = guest_of(model, key) }
+  local waiter = {
+    uid = model.uid, room = room, namespace = namespace, tenant = tenant, ready = semaphore.new(0), guest = guest_of(model, key),
+  }
   if waiter.guest then share.add(room.guests, waiter.guest, 1) end
   waiter.next, waiter.previous = last, last.previous
   last.previous.next, last.previous = waiter, waiter
@@ -144,8 +171,7 @@ function M.pump(uid)
     end
   end
   while room.count > 0 and (lost or has_room(model)) do
-    local tenant = room.turn
-    room.turn = tenant.next
+    local tenant = take_turn(take_turn(room))
     if not lost then M.admit(model) end
     release(tenant.waiters.next, not lost)
   end

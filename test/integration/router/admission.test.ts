@@ -66,6 +66,38 @@ describe('admission', () => {
     await Promise.all(many);
   });
 
+  test('namespaces take turns, however many tenants one has', async () => {
+    const { engine, open } = await gated();
+    const tenants = ['team-b/1', 'team-b/2', 'team-b/3', 'team-c'];
+    const keys = tenants.map((tenant) => ({ sha256: sha256(tenant), tenant }));
+    const router = await start({
+      workers: 1,
+      table: table([limited(engine, 1)], { auth: 'APIKey', keys }),
+    });
+    const answers: Promise<unknown>[] = [];
+    for (const [i, tenant] of [
+      'team-c',
+      'team-b/1',
+      'team-b/1',
+      'team-b/2',
+      'team-b/3',
+      'team-c',
+    ].entries()) {
+      answers.push(ask(router, { prompt: tenant }, { headers: { authorization: `Bearer ${tenant}` } }));
+      await untilDemand(router, { inFlight: 1, queued: i });
+    }
+    await answerEach(open, 0, answers.length);
+    await Promise.all(answers);
+    expect(sent(open).map(({ prompt }) => prompt)).toEqual([
+      'team-c',
+      'team-b/1',
+      'team-c',
+      'team-b/2',
+      'team-b/3',
+      'team-b/1',
+    ]);
+  });
+
   test('as the queue grows, responses get shorter, and a header shows it', async () => {
     const { engine, open } = await gated();
     const degradation = [
