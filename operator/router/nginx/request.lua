@@ -148,7 +148,7 @@ function M.enter()
   admission.enter()
   if cors.preflight() then return end
   local uri = target.path(var)
-  if not uri then return own_answer.error(400, "Name the path as the API does: without `.`, `..` and encoded characters.") end
+  if not uri then return own_answer.error(400, "Name the path as the API does: without `.`, `..`, `#` and encoded characters.") end
   local path = path_of(uri)
   if not path then return own_answer.error(404, ("There is no %s here."):format(uri)) end
   ctx.path = path

@@ -3,11 +3,15 @@
 local M = {}
 
 --- The path without doubled slashes and one at its end, as clients make them from a base URL; the request goes on with that one.
--- nil for a path that means another one than it says: with `.` and `..`, or with encoded characters.
+-- nil for a path that means another one than it says: with `.` and `..`, or with encoded characters; and for a `#` behind a query, at
+-- which nginx ends that, and not every engine does.
 function M.path(var)
   local read, sent = var.uri, var.request_uri
   local query = sent:find("?", 1, true)
-  if query then sent = sent:sub(1, query - 1) end
+  if query then
+    if sent:find("#", query, true) then return nil end
+    sent = sent:sub(1, query - 1)
+  end
   if sent == read and (read:byte(-1) ~= 47 or read == "/") then return read end
   local path = sent:gsub("//+", "/"):gsub("(.)/$", "%1")
   if path ~= read:gsub("(.)/$", "%1") then return nil end

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -63,6 +64,19 @@ describe('requests with the model in the query', () => {
     expect(String(answer)).toContain('has no body');
     expect(upstream.requests).toEqual([]);
   });
+
+  test.each(['/tokenizer_info?model=m#&model=other', '/tokenizer_info?model=m&x=#'])(
+    'what follows a hash, which some engines read as a part of the query, is refused: %s',
+    async (path) => {
+      const upstream = await engine();
+      const router = await start({ table: table([model('m', [upstream.address])]) });
+      const request = get(new URL(router.url), { path });
+      const [answer] = (await once(request, 'response')) as [IncomingMessage];
+      answer.resume();
+      expect(answer.statusCode).toBe(400);
+      expect(upstream.requests).toEqual([]);
+    },
+  );
 
   test('a body of HTTP/2, which needs no header to come, is refused too', async () => {
     const upstream = await engine();
