@@ -5,7 +5,7 @@ local byte, find, sub = string.byte, string.find, string.sub
 local M = {}
 
 local MAX_LINE = 1024 -- bytes; what routers read is the number of bytes that follow, a number, or why a command failed
-local MAX_LINES = 256 -- of one exchange
+local MAX_LINES = 16 -- of one exchange: those of routers have six at most, and each may take `seconds`
 local MAX_LIST = 16 -- replies in one
 local CHUNK = 4096 -- bytes that are asked for at once
 local LIST = 42

@@ -53,6 +53,20 @@ describe('a Redis that is broken or hostile', () => {
     return { answer, router };
   };
 
+  test('is not read line by line for longer than its replies may be', async () => {
+    let sent = 0;
+    const next = (socket: Socket) => {
+      if (socket.destroyed || sent === 200) return;
+      sent += 1;
+      socket.write('*16\r\n', () => setTimeout(next, 20, socket));
+    };
+    const { redis, sockets } = await endless('*16\r\n', next);
+    const { answer } = await ask(redis);
+    expect([answer.status, answer.headers.get('x-cache')]).toEqual([200, 'BYPASS']);
+    await expect.poll(() => sockets.size, { message: 'the router closed its connections' }).toBe(0);
+    expect(sent).toBeLessThan(200);
+  });
+
   test.each(['$', '+', 'x', '*1\r\n'])(
     'is not read without end when its reply begins with %j',
     async (begin) => {
