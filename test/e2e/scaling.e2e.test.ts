@@ -6,6 +6,7 @@ import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../op
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
 import { DEPLOYMENTS, EVENTS } from '../../operator/kube/resource-types.ts';
+import { control } from './support/engines.ts';
 import { Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
@@ -163,6 +164,8 @@ describe('between one and N', () => {
       scaling: { minReplicas: 1, maxReplicas: 3, target: 2, mode: 'Internal' },
     });
     await world.modelReady(namespace, 'chat');
+    // Slower than any client, so that requests are at the engine and not on their way.
+    for (const pod of await world.pods(namespace, 'engine', 'chat')) await control(pod, { slowFactor: 10 });
     const load = { askers: 0, streamers: 8, tokens: 200 };
     const traffic = new Traffic(await world.openai(namespace), 'chat', load);
     await world.until<InferenceModel>(
