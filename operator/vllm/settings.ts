@@ -300,8 +300,11 @@ export const SETTINGS = {
     docs: `How long running requests may take to end before a pod is stopped. Default ${DEFAULTS.engine.drainTimeout}.`,
     flags: ['shutdown-timeout'],
     // An engine without it aborts requests at once: its pod waits before it is told to stop.
+    // With 0, vLLM 0.28 closes its port on SIGTERM, leaves streams open and does not end.
     render: (_, { has, drainTimeoutSeconds }) =>
-      has('shutdown-timeout') ? [{ flag: 'shutdown-timeout', value: String(drainTimeoutSeconds) }] : [],
+      has('shutdown-timeout')
+        ? [{ flag: 'shutdown-timeout', value: String(Math.max(1, drainTimeoutSeconds)) }]
+        : [],
   }),
 };
 

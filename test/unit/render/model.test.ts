@@ -108,6 +108,11 @@ describe('the pods of a model', () => {
     expect(terminationGracePeriodSeconds).toBe(10 + 120 + 15);
   });
 
+  it('never get a shutdown timeout of 0, with which vLLM 0.28 leaves streams open and does not end', () => {
+    const { engine } = pod(render(pool('A100'), model(llama, { engine: { drainTimeout: '0s' } })));
+    expect(engine.args).toContain('--shutdown-timeout=1');
+  });
+
   it('of engines that abort on SIGTERM drain before it', () => {
     const old = { drainTimeout: '2m', image: 'vllm/vllm-openai:v0.17.1' };
     const { engine, terminationGracePeriodSeconds } = pod(
