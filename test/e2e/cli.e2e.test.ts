@@ -126,9 +126,9 @@ describe('images and pull secrets', () => {
   });
 
   it.each([
-    ['--image-registry', 'https://registry.example.com', 'A host'],
-    ['--image-pull-secret', 'My Secret', 'The name of a Secret'],
-    ['--router-image', 'docker://router', 'An image'],
+    ['--image-registry', 'https://registry.example.com', 'Use a host'],
+    ['--image-pull-secret', 'My Secret', 'the name of a Secret'],
+    ['--router-image', 'docker://router', 'Use an image'],
   ])('are refused when %s is %s', async (option, value, reason) => {
     const { code, stderr } = await run(['run', option, value]);
 
