@@ -186,9 +186,10 @@ it.concurrent('a namespace that a pool does not admit is told so, and served onc
 
 it.concurrent('what is deleted by mistake comes back, and no request fails but for engines', async ({
   expect,
+  onTestFinished,
 }) => {
   const { namespace, client } = await serving();
-  const traffic = new Traffic(client, 'model', { askers: 1, streamers: 1 });
+  const traffic = new Traffic(client, 'model', { askers: 1, streamers: 1, onTestFinished });
   const [configMap] = (await world.client.list(CONFIG_MAPS, { namespace })).items.filter(({ metadata }) =>
     metadata.name.startsWith('pool-router-'),
   );

@@ -77,7 +77,12 @@ export class Traffic {
   answered = 0;
   streamed = 0;
 
-  constructor(client: OpenAI, model: string, { askers = 2, streamers = 2, tokens = 40 } = {}) {
+  /** Concurrent tests pass the `onTestFinished` of their context: the general one does not know which of them it is. */
+  constructor(
+    client: OpenAI,
+    model: string,
+    { askers = 2, streamers = 2, tokens = 40, onTestFinished: register = onTestFinished } = {},
+  ) {
     const asker = async () => {
       this.pods.add(await ask(client, model, `question ${this.answered}`));
       this.answered += 1;
@@ -92,7 +97,7 @@ export class Traffic {
       ...Array.from({ length: askers }, () => this.#repeat(asker)),
       ...Array.from({ length: streamers }, () => this.#repeat(streamer)),
     ];
-    onTestFinished(async () => void (await this.stop()));
+    register(async () => void (await this.stop()));
   }
 
   async #repeat(action: () => Promise<void>): Promise<void> {
