@@ -91,7 +91,7 @@ end
 local function add(view, model)
   local users = view.users
   prepare(view, model)
-  view.by_uid[model.uid] = model
+  view.by_uid[model.uid], view.by_object[model.label] = model, model
   -- No table has a name twice; if one did, who has it would keep it.
   for _, list in ipairs { model.servedNames, model.adapters } do
     for _, name in ipairs(list) do view.names[name] = view.names[name] or model end
@@ -103,6 +103,7 @@ local function remove(view, uid)
   local model, names, users = view.by_uid[uid], view.names, view.users
   if not model then return end
   view.by_uid[uid] = nil
+  if view.by_object[model.label] == model then view.by_object[model.label] = nil end
   for _, list in ipairs { model.servedNames, model.adapters } do
     for _, name in ipairs(list) do
       if names[name] == model then names[name] = nil end
@@ -120,7 +121,8 @@ end
 
 --- Makes a decoded table a view.
 function M.new(view, slots)
-  view.names, view.by_uid, view.by_hash, view.slots, view.owners, view.users = {}, {}, {}, {}, {}, {}
+  view.names, view.by_uid, view.by_object, view.by_hash = {}, {}, {}, {}
+  view.slots, view.owners, view.users = {}, {}, {}
   view.limits = limits_of(view)
   take_slots(view, slots)
   for _, model in ipairs(view.models) do add(view, model) end

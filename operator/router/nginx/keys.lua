@@ -49,4 +49,17 @@ function M.allows(key, model, name)
   return key.allowed[name] or M.is_of_owner(key, model) and key.allowed[model.name] or false
 end
 
+--- The models that a key may use, those of a key without a list all. A list is short, and a pool may have thousands.
+function M.models_of(key, view)
+  if not key or not key.allowed then return view.models end
+  local list, seen = {}, {}
+  for _, name in ipairs(key.models) do
+    local candidates = { view.names[name] or false, view.by_object[key.namespace .. "/" .. name] or false }
+    for _, model in ipairs(candidates) do
+      if model and not seen[model] then list[#list + 1], seen[model] = model, true end
+    end
+  end
+  return list
+end
+
 return M

@@ -54,7 +54,7 @@ end
 --- The list for a key, as JSON text. A key that is limited to some models sees only those.
 local function list_for(view, key)
   local list = {}
-  for _, model in ipairs(view.models) do
+  for _, model in ipairs(keys.models_of(key, view)) do
     for _, name in ipairs(model.servedNames) do
       if keys.allows(key, model, name) then list[#list + 1] = card(model, name) end
     end

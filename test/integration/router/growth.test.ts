@@ -58,3 +58,10 @@ test('buffered parts of an event take memory by bytes, not by number of chunks',
   expect(event).toBeLessThan(128);
   expect(object).toBeLessThan(16);
 });
+
+test('the list for a key with few models takes the same work however many models the pool has', async () => {
+  const lines = (await runInNginx('model-list.lua')).trim().split('\n');
+  const [few, many] = lines.map((line) => line.split('\t').map(Number));
+  expect(few?.[1]).toBe(1);
+  expect(many).toEqual(few);
+});
