@@ -227,10 +227,8 @@ export class AcceptanceCache {
   /** A ConfigMap is there, or gone. Where it is the record of a pool and not as written, that has to be written anew. */
   #seen(metadata: ObjectMeta, now: ConfigMap | undefined): void {
     const { state, ledger, onStale } = this.#options;
-    for (const pool of state.pools.store.list()) {
-      if (pool.metadata.namespace === metadata.namespace && ledger.seen(pool, metadata, now))
-        onStale?.(keyOf(pool));
-    }
+    for (const pool of state.pools.store.byIndex('byNamespace', metadata.namespace ?? ''))
+      if (ledger.seen(pool, metadata, now)) onStale?.(keyOf(pool));
   }
 }
 

@@ -13,7 +13,6 @@ import type { Logger } from '../../kube/logger.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
-import { admitsNamespace } from '../../model/acceptance.ts';
 import type { Identity, LoadedAuthority } from '../../pki/identity.ts';
 import type { ImageDefaults } from '../../render/image-defaults.ts';
 import { redisName, routerName } from '../../render/names.ts';
@@ -23,6 +22,7 @@ import { redisCredentials } from '../../router/redis-credentials.ts';
 import { readRouterTemplates, routerFiles } from '../../router/router-files.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { RouterPods } from '../routes/router-pods.ts';
+import { admits } from '../shared/admitted-namespaces.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import { reportFights } from '../shared/contended.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
@@ -57,6 +57,14 @@ interface Context {
   log: Logger;
 }
 
+/** What an apply leaves for the rest of a reconcile. */
+interface Outcome {
+  /** Deployments as the server returned them, by name: the cache may not show the last write yet. */
+  written: Map<string, Deployment>;
+  /** When to correct a child for which another client fights, in milliseconds from now. */
+  contendedMs?: number | undefined;
+}
+
 export class PoolReconciler {
   readonly #options: PoolReconcilerOptions;
 
@@ -89,21 +97,16 @@ export class PoolReconciler {
     }
     // With foreground deletion the garbage collector deletes the children first. Applying them again would block it forever.
     const foreground = pool.metadata.finalizers?.includes('foregroundDeletion');
-    const written = new Map<string, Deployment>();
-    let contendedMs: number | undefined;
+    const outcome: Outcome = { written: new Map() };
     const refused =
       namespaceRefusal(state.namespaces.store.get(pool.metadata.namespace ?? '')) ??
-      (foreground
-        ? undefined
-        : await refusalOf(async () => {
-            contendedMs = await this.#apply(pool, written, context);
-          }));
+      (foreground ? undefined : await refusalOf(() => this.#apply(pool, outcome, context)));
     const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
     const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
     const requeueAfterMs = await this.#checkMounts([pods.router, pods.cache], context.signal);
-    await this.#report(pool, written, pods, found, context);
+    await this.#report(pool, outcome.written, pods, found, context);
     const retryMs = refused && refused.reason !== 'InvalidSpec' ? REFUSED_RETRY_MS : undefined;
-    return requeueAfter(earliest(retryMs, requeueAfterMs, contendedMs));
+    return requeueAfter(earliest(retryMs, requeueAfterMs, outcome.contendedMs));
   }
 
   /** Returns after how many milliseconds to check again. */
@@ -117,12 +120,10 @@ export class PoolReconciler {
 
   /** Models that it serves or may serve: anybody else could keep it, and the namespace that goes with it, for ever. */
   #users(pool: InferencePool): string[] {
-    const { models, namespaces } = this.#options.state;
-    return models.store
+    const { state } = this.#options;
+    return state.models.store
       .byIndex('byPool', keyOf(pool))
-      .filter(({ metadata: { namespace = '' } }) =>
-        admitsNamespace(pool, namespace, namespaces.store.get(namespace)?.metadata.labels),
-      )
+      .filter(({ metadata }) => admits(state, pool, metadata.namespace))
       .map(keyOf)
       .sort();
   }
@@ -132,11 +133,7 @@ export class PoolReconciler {
    * applies anything if the spec is invalid. Returns after how many milliseconds to correct a child that somebody else
    * keeps changing.
    */
-  async #apply(
-    pool: InferencePool,
-    written: Map<string, Deployment>,
-    { signal }: Context,
-  ): Promise<number | undefined> {
+  async #apply(pool: InferencePool, outcome: Outcome, { signal }: Context): Promise<void> {
     const { applier, events, identity, resolutions } = this.#options;
     resolutions.pool(pool);
     const authority = await identity.authority(signal);
@@ -144,9 +141,9 @@ export class PoolReconciler {
     const { changes, fights } = await applier.apply({ owner: pool, desired, prune: true, signal });
     for (const { action, type, object } of changes) {
       if (type.kind === DEPLOYMENTS.kind && object && action !== 'deleted')
-        written.set(object.metadata.name, object as Deployment);
+        outcome.written.set(object.metadata.name, object as Deployment);
     }
-    return reportFights(events, pool, fights);
+    outcome.contendedMs = reportFights(events, pool, fights);
   }
 
   #desired(pool: InferencePool, { trustBundle, rootKey }: LoadedAuthority): readonly KubeObject[] {

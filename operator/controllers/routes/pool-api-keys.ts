@@ -3,11 +3,11 @@ import type { InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { Derived } from '../../kube/derived.ts';
 import { PerObject } from '../../kube/per-object.ts';
-import { admitsNamespace } from '../../model/acceptance.ts';
 import { type ApiKeyIssue, cachedEntryReader, parseApiKeys } from '../../router/api-keys.ts';
 import type { RouteKey } from '../../router/route-table.ts';
 import type { GrantLedger } from '../acceptance/grant-ledger.ts';
 import { KeyHolders } from '../acceptance/key-holders.ts';
+import { admits, poolsWithKeysOf } from '../shared/admitted-namespaces.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 
 interface PoolKeys {
@@ -32,7 +32,9 @@ export class PoolApiKeys {
     const { apiKeys, namespaces, pools } = options.state;
     this.#holders = new PerObject(pools.store);
     this.#keys = new Derived<PoolKeys>(pools.store)
-      .dropOn(apiKeys.store, ({ metadata: { namespace = '' } }) => this.#admitting(namespace))
+      .dropOn(apiKeys.store, ({ metadata }) =>
+        poolsWithKeysOf(options.state, metadata.namespace).map((pool) => pool.metadata.uid),
+      )
       .dropOn(namespaces.store, () => pools.store.list().map(({ metadata }) => metadata.uid));
   }
 
@@ -45,9 +47,10 @@ export class PoolApiKeys {
   }
 
   #collect(pool: InferencePool, holders: KeyHolders): PoolKeys {
-    const admitted = this.#options.state.apiKeys.store
+    const { state } = this.#options;
+    const admitted = state.apiKeys.store
       .list()
-      .filter(({ metadata: { namespace = '' } }) => this.#admits(pool, namespace));
+      .filter(({ metadata }) => admits(state, pool, metadata.namespace));
     const parse = () => parseApiKeys(admitted, holders.of(pool), this.#read);
     let found = parse();
     if (holders.settle(pool, found.keys)) {
@@ -69,17 +72,6 @@ export class PoolApiKeys {
   /** Milliseconds until a reserved key of the pool becomes free. */
   changesInMs(pool: InferencePool): number | undefined {
     return pool.spec.router.auth.mode === 'APIKey' ? this.#holdersOf(pool).changesInMs : undefined;
-  }
-
-  #admits(pool: InferencePool, namespace: string): boolean {
-    const { namespaces } = this.#options.state;
-    return admitsNamespace(pool, namespace, namespaces.store.get(namespace)?.metadata.labels);
-  }
-
-  /** UIDs of the pools that accept keys of a namespace. */
-  #admitting(namespace: string): (string | undefined)[] {
-    const pools = this.#options.state.pools.store.list();
-    return pools.filter((pool) => this.#admits(pool, namespace)).map(({ metadata }) => metadata.uid);
   }
 
   #holdersOf(pool: InferencePool): KeyHolders {

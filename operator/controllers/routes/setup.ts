@@ -1,13 +1,13 @@
 /** Sets up the controllers of route tables and their snapshots: permissions, dependencies and watches. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Controller } from '../../kube/controller.ts';
-import { type Key, keyOf } from '../../kube/key.ts';
-import type { KubeObject, ObjectMeta } from '../../kube/object.ts';
+import { keyOf } from '../../kube/key.ts';
+import type { KubeObject } from '../../kube/object.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, ENDPOINT_SLICES, PODS, REPLICA_SETS } from '../../kube/resource-types.ts';
-import { admitsNamespace } from '../../model/acceptance.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
+import { poolsWithKeysOf } from '../shared/admitted-namespaces.ts';
 import { type ClusterState, poolKeys, poolKeysOfModel, routerPoolKeys } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
 import { isFinished, isReady, type Pod } from '../shared/workloads.ts';
@@ -77,16 +77,9 @@ export function watchForRoutes(controller: Controller, state: ClusterState): voi
     map: () => state.pools.store.keys(),
     changed: (old, now) => !isDeepStrictEqual(old.metadata.labels, now.metadata.labels),
   });
-  controller.watch(state.apiKeys.store, { map: ({ metadata }) => poolsWithKeysOf(state, metadata) });
-}
-
-/** Keys of the pools that ask for API keys and take those of a namespace: anybody may write some. */
-function poolsWithKeysOf({ pools, namespaces }: ClusterState, { namespace = '' }: ObjectMeta): Key[] {
-  const labels = namespaces.store.get(namespace)?.metadata.labels;
-  return pools.store
-    .list()
-    .filter((pool) => pool.spec.router.auth.mode === 'APIKey' && admitsNamespace(pool, namespace, labels))
-    .map(keyOf);
+  controller.watch(state.apiKeys.store, {
+    map: ({ metadata }) => poolsWithKeysOf(state, metadata.namespace).map(keyOf),
+  });
 }
 
 function isElsewhere(old: Pod, now: Pod): boolean {

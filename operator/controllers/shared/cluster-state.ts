@@ -58,7 +58,11 @@ export function createClusterState(source: ClusterStateOptions) {
   ) => new Reflector<T>({ ...source, type, labelSelector: MANAGED_BY_SELECTOR, ...more });
 
   const state = {
-    pools: new Reflector<InferencePool>({ ...source, type: INFERENCE_POOLS }),
+    pools: new Reflector<InferencePool>({
+      ...source,
+      type: INFERENCE_POOLS,
+      indexes: { byNamespace: (pool) => [pool.metadata.namespace ?? ''] },
+    }),
     models: new Reflector<InferenceModel>({
       ...source,
       type: INFERENCE_MODELS,

@@ -9,6 +9,7 @@ import { PerObject } from '../../kube/per-object.ts';
 import type { Permission } from '../../kube/permission.ts';
 import { EVENTS } from '../../kube/resource-types.ts';
 import type { Watchable } from '../../kube/store.ts';
+import { earliest } from './requeue-after.ts';
 import { type ContainerStatus, isFinished, type Pod } from './workloads.ts';
 
 interface PodEvent extends KubeObject {
@@ -85,13 +86,13 @@ export class MountFailures {
         ? last.at + CHECK_INTERVAL_MS - clock.monotonic()
         : waitsSince(pod) + GRACE_MS - clock.now();
       if (due > 0) {
-        requeueAfterMs = Math.min(requeueAfterMs ?? due, due);
+        requeueAfterMs = earliest(requeueAfterMs, due);
         continue;
       }
       const failure = await this.#failure(pod, signal);
       this.#checks.set(uid, { at: clock.monotonic(), failure });
       changed ||= failure !== last?.failure;
-      requeueAfterMs = Math.min(requeueAfterMs ?? CHECK_INTERVAL_MS, CHECK_INTERVAL_MS);
+      requeueAfterMs = earliest(requeueAfterMs, CHECK_INTERVAL_MS);
     }
     return { changed, requeueAfterMs };
   }

@@ -1,0 +1,22 @@
+/** Which namespaces a pool admits, by the labels that they have now. */
+import type { InferencePool } from '../../api/types.ts';
+import { admitsNamespace } from '../../model/acceptance.ts';
+import type { ClusterState } from './cluster-state.ts';
+
+type State = Pick<ClusterState, 'pools' | 'namespaces'>;
+
+/** Whether the pool admits a namespace. */
+export function admits(
+  { namespaces }: Pick<State, 'namespaces'>,
+  pool: InferencePool,
+  namespace = '',
+): boolean {
+  return admitsNamespace(pool, namespace, namespaces.store.get(namespace)?.metadata.labels);
+}
+
+/** The pools that require API keys and accept those of a namespace. Anybody may write some. */
+export function poolsWithKeysOf(state: State, namespace: string | undefined): InferencePool[] {
+  return state.pools.store
+    .list()
+    .filter((pool) => pool.spec.router.auth.mode === 'APIKey' && admits(state, pool, namespace));
+}
