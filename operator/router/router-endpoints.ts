@@ -13,6 +13,8 @@ export interface RouterEndpoint {
   address: string;
   /** Whether the pod is Ready. If so, it gets new clients, even if it does not respond to the operator. */
   ready: boolean;
+  /** Whether the pod is being deleted. It ends when its requests have ended. */
+  stopping: boolean;
 }
 
 interface RouterPod extends KubeObject {
@@ -31,7 +33,13 @@ export function routerEndpoints(pods: readonly RouterPod[]): RouterEndpoint[] {
       const ready =
         status.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false;
       return [
-        { id: metadata.uid, name: metadata.name, address: hostPort(status.podIP, ROUTER_PORTS.admin), ready },
+        {
+          id: metadata.uid,
+          name: metadata.name,
+          address: hostPort(status.podIP, ROUTER_PORTS.admin),
+          ready,
+          stopping: metadata.deletionTimestamp !== undefined,
+        },
       ];
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -77,8 +77,11 @@ export class RouterFleet {
     }
     for (const endpoint of wanted.values()) {
       const member = this.#members.get(endpoint.id);
-      if (member) member.endpoint = endpoint;
-      else this.#add(endpoint);
+      if (!member) this.#add(endpoint);
+      else {
+        member.endpoint = endpoint;
+        member.link.setEndpoint(endpoint);
+      }
     }
     for (const member of this.#members.values()) member.isLost = this.#isLost(member);
     this.#changed();

@@ -2,6 +2,7 @@
 import { backoffDelay } from '../kube/backoff.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
+import { FailureLog, type RouterOperation } from './failure-log.ts';
 import { Notifier } from './notifier.ts';
 import type { DemandReport } from './protocol.ts';
 import { changeBetween } from './route-change.ts';
@@ -51,6 +52,8 @@ export class RouterLink {
   readonly #options: RouterLinkOptions;
   readonly #changed = new Notifier();
   readonly #recovered = new Notifier();
+  readonly #failures: FailureLog;
+  #endpoint: RouterEndpoint;
   #desired: RouteTable | undefined;
   #confirmed: RouteTable | undefined;
   /** The version under which the router runs the confirmed table. */
@@ -69,6 +72,13 @@ export class RouterLink {
 
   constructor(options: RouterLinkOptions) {
     this.#options = options;
+    this.#endpoint = options.endpoint;
+    this.#failures = new FailureLog(options);
+  }
+
+  /** Sets the state of the same pod. */
+  setEndpoint(endpoint: RouterEndpoint): void {
+    this.#endpoint = endpoint;
   }
 
   /** Sets the table that the router has to run. */
@@ -79,7 +89,7 @@ export class RouterLink {
 
   status(): RouterStatus {
     return {
-      endpoint: this.#options.endpoint,
+      endpoint: this.#endpoint,
       version: this.#confirmed?.version,
       error: this.#pushError ?? this.#pollError,
       lastAnswerMs: this.#lastAnswerMs,
@@ -148,7 +158,8 @@ export class RouterLink {
 
   /** Sends only the change if the router runs the table that the change is based on. */
   async #send(table: RouteTable, version: number, signal: AbortSignal): Promise<void> {
-    const { admin, endpoint } = this.#options;
+    const { admin } = this.#options;
+    const endpoint = this.#endpoint;
     const change = this.#confirmed && changeBetween(this.#confirmed, table);
     if (change) {
       try {
@@ -169,12 +180,9 @@ export class RouterLink {
   }
 
   #notePush(error: RouterAdminError | undefined): void {
-    const { log, endpoint, onStatus } = this.#options;
-    if (error && error.code !== this.#pushError?.code) {
-      log.warn({ router: endpoint.name, code: error.code, error: error.message }, 'cannot send routes');
-    }
+    this.#note('push', error);
     this.#pushError = error;
-    onStatus();
+    this.#options.onStatus();
   }
 
   async #pollLoop(signal: AbortSignal): Promise<void> {
@@ -200,9 +208,9 @@ export class RouterLink {
   }
 
   async #poll(since: number, signal: AbortSignal): Promise<DemandReport | undefined> {
-    const { admin, endpoint, pollWaitMs, clock, onError } = this.#options;
+    const { admin, pollWaitMs, clock, onError } = this.#options;
     try {
-      const report = await admin.demand(endpoint, { since, waitMs: pollWaitMs }, signal);
+      const report = await admin.demand(this.#endpoint, { since, waitMs: pollWaitMs }, signal);
       this.#lastAnswerMs = clock.now();
       this.#notePoll(undefined);
       return report;
@@ -216,13 +224,15 @@ export class RouterLink {
   }
 
   #notePoll(error: RouterAdminError | undefined): void {
-    const { log, endpoint, onStatus } = this.#options;
+    this.#note('poll', error);
     if (error?.code === this.#pollError?.code) return;
-    if (error)
-      log.warn({ router: endpoint.name, code: error.code, error: error.message }, 'router does not respond');
-    else log.info({ router: endpoint.name }, 'router responds again');
     this.#pollError = error;
-    onStatus();
+    this.#options.onStatus();
+  }
+
+  #note(operation: RouterOperation, error: RouterAdminError | undefined): void {
+    if (error) this.#failures.failed(operation, this.#endpoint, error);
+    else this.#failures.succeeded(operation, this.#endpoint);
   }
 
   /**

@@ -54,6 +54,7 @@ export async function measureRouteChanges(
         name: `r${i}`,
         address: `${address}:8081`,
         ready: true,
+        stopping: false,
       })),
     );
     let table = routes(undefined);

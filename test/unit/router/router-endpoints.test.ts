@@ -15,8 +15,8 @@ it('has every router pod with an address: not ready yet and stopping ones too, e
     pod('ended', { podIP: '10.0.0.4', phase: 'Succeeded' }),
   ];
   expect(routerEndpoints(pods)).toEqual([
-    { id: 'uid-ipv6', name: 'ipv6', address: '[fd00::1]:8081', ready: true },
-    { id: 'uid-new', name: 'new', address: '10.0.0.1:8081', ready: false },
-    { id: 'uid-stopping', name: 'stopping', address: '10.0.0.2:8081', ready: false },
+    { id: 'uid-ipv6', name: 'ipv6', address: '[fd00::1]:8081', ready: true, stopping: false },
+    { id: 'uid-new', name: 'new', address: '10.0.0.1:8081', ready: false, stopping: false },
+    { id: 'uid-stopping', name: 'stopping', address: '10.0.0.2:8081', ready: false, stopping: true },
   ]);
 });

@@ -33,7 +33,13 @@ export class FakeRouter {
   }
 
   get endpoint(): RouterEndpoint {
-    return { id: this.id, name: `router-${this.id}`, address: `127.0.0.1:${this.#port}`, ready: true };
+    return {
+      id: this.id,
+      name: `router-${this.id}`,
+      address: `127.0.0.1:${this.#port}`,
+      ready: true,
+      stopping: false,
+    };
   }
 
   get version(): number {

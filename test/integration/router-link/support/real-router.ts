@@ -39,7 +39,7 @@ export async function startRealRouter(id: string, trustBundle: string): Promise<
     await rm(directory, { recursive: true, force: true });
   });
   return {
-    endpoint: { id, name: `router-${id}`, address: `${address}:8081`, ready: true },
+    endpoint: { id, name: `router-${id}`, address: `${address}:8081`, ready: true, stopping: false },
     url: `http://${address}:8080`,
     async restart(options) {
       await kill(child);
