@@ -74,17 +74,18 @@ local function let_go(ctx, model)
   end
 end
 
---- Counts a request: `waited` is what it waited for an engine, which is no part of how fast engines are.
+--- Counts a request. What it waited for an engine to start is no part of its latency; what it waited for room is.
 local function observe(ctx, model, status)
-  local now = ngx.now()
-  local waited = (ctx.waited or 0) + (ctx.waits_since and now - ctx.waits_since or 0)
+  context.end_wait(ctx)
+  local since = ctx.start + (ctx.hold_time or 0)
   metrics.add(series_of(model, ctx.tenant, status), 1)
   -- A connection that became a websocket lasts as long as its client likes.
-  if status ~= 101 then metrics.observe(histogram_of(model, "request_seconds"), math.max(0, now - ctx.start - waited)) end
+  if status ~= 101 then metrics.observe(histogram_of(model, "request_seconds"), math.max(0, ngx.now() - since)) end
   if ctx.first_byte then
-    metrics.observe(histogram_of(model, "first_token_seconds"), math.max(0, ctx.first_byte - ctx.start - waited))
+    metrics.observe(histogram_of(model, "first_token_seconds"), math.max(0, ctx.first_byte - since))
   end
-  if ctx.waited or ctx.waits_since then metrics.observe(histogram_of(model, "hold_seconds"), waited) end
+  if ctx.hold_time then metrics.observe(histogram_of(model, "hold_seconds"), ctx.hold_time) end
+  if ctx.queue_time then metrics.observe(histogram_of(model, "queue_seconds"), ctx.queue_time) end
 end
 
 --- Counts an answer that was made shorter than its client asked for.

@@ -1,4 +1,6 @@
 --- The admin port: only the operator reaches it (TLS with its client certificate). It sends the routes and asks for demand.
+local admission = require "admission"
+local certificate = require "certificate"
 local counters = require "counters"
 local cjson = require "cjson.safe"
 local metrics = require "metrics"
@@ -9,6 +11,7 @@ local routes = require "routes"
 local M = {}
 
 local STARTED = ngx.now() * 1000
+local STUCK_MS = 10000 -- without a sign of life, which workers give every second
 local MAX_WAIT = 60 -- seconds
 -- How long a new router waits for the operator, which tries at least every two seconds, before it makes do with the snapshot.
 local PATIENCE_MS = 5000
@@ -17,6 +20,7 @@ local PATIENCE_MS = 5000
 -- newer one that is; 412 when the router runs another one than was changed, so that it needs a whole table; 400 when it is
 -- neither.
 function M.routes()
+  ngx.shared.state:set("seen", ngx.now())
   local method = ngx.req.get_method()
   local apply = method == "PUT" and routes.put or method == "PATCH" and routes.patch
   if not apply then return own_answer.error(405, "Method Not Allowed") end
@@ -53,6 +57,7 @@ end
 
 --- GET /demand?since=<seq>&wait=<ms>ms: answers at once when a request was held since then, else after the wait.
 function M.demand()
+  ngx.shared.state:set("seen", ngx.now())
   local args = ngx.req.get_uri_args()
   local since = tonumber(args.since) or 0
   local amount, unit = tostring(args.wait or "0"):match("^(%d+)(m?s?)$")
@@ -67,18 +72,46 @@ function M.demand()
   })
 end
 
+--- The processes of nginx, by how they are.
+local function workers()
+  local now, found = ngx.now() * 1000, { working = 0, stuck = 0 }
+  counters.each_worker(function(beat)
+    local state = now - beat > STUCK_MS and "stuck" or "working"
+    found[state] = found[state] + 1
+  end)
+  local series = {}
+  for state, count in pairs(found) do series[metrics.series("workers", "state", state)] = count end
+  return series
+end
+
+--- What the router as a whole is in.
+local function router_gauges()
+  local state = ngx.shared.state
+  return {
+    route_table_version = { vllm_router_route_table_version = routes.version() },
+    route_table_timestamp_seconds = { vllm_router_route_table_timestamp_seconds = state:get("changed") or 0 },
+    operator_seen_timestamp_seconds = { vllm_router_operator_seen_timestamp_seconds = state:get("seen") or 0 },
+    certificate_expiry_timestamp_seconds = { vllm_router_certificate_expiry_timestamp_seconds = certificate.expiry() },
+    workers = workers(),
+    draining = { vllm_router_draining = counters.draining() and 1 or 0 },
+  }
+end
+
 --- GET /metrics on the plain port.
 function M.metrics()
-  local gauges = { in_flight = {}, held = {}, queued = {}, endpoints = {}, route_table_version = {} }
+  local gauges = router_gauges()
+  for _, name in ipairs { "in_flight", "held", "queued", "endpoints", "degradation_tier" } do gauges[name] = {} end
   for _, model in ipairs(routes.current().models) do
     local labels = { "model", model.name, "namespace", model.namespace }
     gauges.in_flight[metrics.series("in_flight", unpack(labels))] = counters.sum(model.slot, counters.IN_FLIGHT)
     gauges.held[metrics.series("held", unpack(labels))] = counters.sum(model.slot, counters.HELD)
     gauges.queued[metrics.series("queued", unpack(labels))] = counters.sum(model.slot, counters.QUEUED)
     gauges.endpoints[metrics.series("endpoints", unpack(labels))] = #model.live
+    if #model.admission.degradation > 0 then
+      local _, tier = admission.tier_of(model)
+      gauges.degradation_tier[metrics.series("degradation_tier", unpack(labels))] = tier
+    end
   end
-  gauges.route_table_version["vllm_router_route_table_version"] = routes.version()
-  gauges.draining = { vllm_router_draining = counters.draining() and 1 or 0 }
   ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
   ngx.print(metrics.text(gauges))
 end

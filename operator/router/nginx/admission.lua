@@ -1,5 +1,6 @@
 --- The rules by which a request is let in: how many a router and a namespace may have, which wait and for how long, and what is
 -- degraded while many do.
+local context = require "context"
 local counters = require "counters"
 local keys = require "keys"
 local metrics = require "metrics"
@@ -38,12 +39,14 @@ function M.leave(ctx)
   if owner then share.add(parts, owner.namespace, -1) end
 end
 
---- The tier of degradation that is active: the one with the longest queue that is exceeded; nil when none is.
+--- The tier of degradation that is active: the one with the longest queue that is exceeded, and its number, from 1 for the
+-- first that a growing queue reaches; nil and 0 when none is.
 function M.tier_of(model)
-  local count = waiting.count(model)
-  for _, tier in ipairs(model.admission.degradation) do
-    if count > tier.queueAbove then return tier end
+  local count, tiers = waiting.count(model), model.admission.degradation
+  for i, tier in ipairs(tiers) do
+    if count > tier.queueAbove then return tier, #tiers - i + 1 end
   end
+  return nil, 0
 end
 
 local function unavailable(ctx, model, name)
@@ -67,10 +70,11 @@ local function wait_for_turn(ctx, model, name)
     return own_answer.error(429, ("The model `%s` is busy and its queue is full."):format(name), nil, RETRY_SOON)
   end
   local waiter = waiting.enter(model, ctx.tenant, ctx.api_key)
-  ctx.waiter, ctx.waits_since = waiter, ngx.now()
+  ctx.waiter = waiter
+  context.begin_wait(ctx, sleeping)
   local deadline = ctx.start + (sleeping and admission.wakeTimeoutMs or admission.queueTimeoutMs) / 1000
   local passed = relay.wait(ctx, deadline, function(seconds) return waiting.wait(waiter, seconds) end)
-  ctx.waited, ctx.waits_since = (ctx.waited or 0) + ngx.now() - ctx.waits_since, nil
+  context.end_wait(ctx)
   if passed then return waiter.granted end
   metrics.rejected(model, sleeping and "wake_timeout" or "queue_timeout")
   if #model.live == 0 then

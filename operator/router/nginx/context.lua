@@ -16,8 +16,10 @@
 --- Set by admission.lua:
 ---@field admitted boolean It has a place among those in flight of its model. Read by redispatch, accounts.
 ---@field waiter table|nil Its place in the waiting room. Read by accounts, which leaves the room.
----@field waits_since number|nil Since when it waits for an engine, while it does. Also written by redispatch.lua. Read by accounts.
----@field waited number|nil Seconds that it has waited. Also written by redispatch.lua. Read by accounts.
+---@field waits_since number|nil Since when it waits for an engine, while it does. Written by `begin_wait` below.
+---@field waits_as string|nil What it waits as: the field of the two below that counts it. Likewise.
+---@field hold_time number|nil Seconds that it has waited for an engine to start. Written by `end_wait` below. Read by accounts.
+---@field queue_time number|nil Seconds that it has waited for an engine to have room. Likewise.
 ---@field tier table|nil The tier of degradation that was active. Read by engine_answer, accounts.
 ---@field capped boolean|nil Its answer was made shorter than it asked for. Read by cache, accounts.
 --- Set by balance.lua and redispatch.lua:
@@ -70,6 +72,22 @@ function M.new()
     endpoint = false, peer = false, at_engine = false, affinity_key = false, cache_result = false, sse = false, first_chunk = false,
     ended = false, prompt_tokens = false, completion_tokens = false,
   }
+end
+
+--- The request begins to wait: for an engine of its model to start, or for one to have room or to be reachable.
+---@param ctx Context
+---@param starts boolean
+function M.begin_wait(ctx, starts)
+  ctx.waits_since, ctx.waits_as = ngx.now(), starts and "hold_time" or "queue_time"
+end
+
+--- The request waits no more.
+---@param ctx Context
+function M.end_wait(ctx)
+  if not ctx.waits_since then return end
+  local as = ctx.waits_as
+  ctx[as] = (ctx[as] or 0) + ngx.now() - ctx.waits_since
+  ctx.waits_since = nil
 end
 
 --- Says how a request ends whose answer nginx has begun with another status: that one is logged, counted and paid for.

@@ -22,6 +22,7 @@ local M = {
   LAST = 3, -- time of the last request, ms since 1970
   PENDING = 4, -- let in, but not at an engine yet
   BODY_BYTES = 5, -- of slot 0: bytes of request bodies that are held
+  BEAT = 6, -- of slot 0: when the worker last worked, ms since 1970
   -- Fields of an engine's slot in row 0. Several workers may write them: a lost increment only delays an ejection.
   FAILURES = 0,
   EJECTED_UNTIL = 1, -- ms since 1970
@@ -97,6 +98,14 @@ function M.sum(slot, field)
   local total = cells[cell] + cells[cell + ROW] + cells[cell + 2 * ROW] + cells[cell + 3 * ROW]
   for row = 5, cells[ROWS_USED] do total = total + cells[(row - 1) * ROW + cell] end
   return total
+end
+
+--- Calls `visit(beat)` for each worker that is alive, with when it last worked.
+function M.each_worker(visit)
+  for row = 1, cells[ROWS_USED] do
+    local owner = ngx.shared.state:get("row" .. row)
+    if owner and not gone(owner) then visit(cells[row * ROW + M.BEAT]) end
+  end
 end
 
 --- The greatest value of a cell among all workers.

@@ -2,6 +2,7 @@
 -- may hear of an engine's end a moment after it. Such requests wait until there is an engine, as long as they would for a start.
 local admission = require "admission"
 local balance = require "balance"
+local context = require "context"
 local counters = require "counters"
 local metrics = require "metrics"
 local relay = require "relay"
@@ -66,7 +67,7 @@ function M.wait()
   ctx.redispatches = (ctx.redispatches or 0) + 1
   local model
   count(ctx, 1)
-  ctx.waits_since = ngx.now()
+  context.begin_wait(ctx, false)
   if ctx.lost then ngx.sleep(BREAK) end
   local found = relay.wait(ctx, ctx.start + ctx.model.admission.wakeTimeoutMs / 1000, function(seconds)
     local till = ngx.now() + seconds
@@ -77,7 +78,7 @@ function M.wait()
     until ngx.now() >= till
   end)
   count(ctx, -1)
-  ctx.waited, ctx.waits_since = (ctx.waited or 0) + ngx.now() - ctx.waits_since, nil
+  context.end_wait(ctx)
   if not found then
     metrics.rejected(ctx.model, "unreachable")
     return relay.fail(ctx, 503, "No engine could be reached. Try again shortly.", 1)

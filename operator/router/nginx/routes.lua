@@ -56,6 +56,7 @@ local function publish(version, origin, slots)
   state:set("origin", origin)
   counters.set_revision(counters.revision() + 1)
   state:set("version", version)
+  state:set("changed", ngx.now())
   return version
 end
 

@@ -37,6 +37,11 @@ if [ -s tls/tls.crt ]; then
 else
   listen http reuseport backlog=4096 > client-listen.conf
 fi
+# Notes down until when the certificate is valid, for the metrics (certificate.lua).
+note_expiry() {
+  openssl x509 -noout -enddate -in tls/tls.crt > tls.enddate 2> openssl.log || rm -f tls.enddate
+}
+if [ -s tls/tls.crt ]; then note_expiry; else rm -f tls.enddate; fi
 listen admin ssl > admin-listen.conf
 listen metrics > metrics-listen.conf
 
@@ -107,6 +112,7 @@ if [ -s tls/tls.crt ]; then
       now=$(cksum tls/tls.crt tls/tls.key) || continue
       if [ "$now" != "$known" ]; then
         known=$now
+        note_expiry
         kill -HUP $pid
       fi
     done

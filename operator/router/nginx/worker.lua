@@ -29,6 +29,12 @@ function M.init()
   })
 end
 
+--- Hands over what was counted, and shows that the worker works.
+local function beat()
+  metrics.flush()
+  counters.set(0, counters.BEAT, ngx.now() * 1000)
+end
+
 local function run(premature, work)
   if premature then return end
   local ok, err = xpcall(work, debug.traceback)
@@ -40,10 +46,11 @@ end
 --- In each worker.
 function M.start()
   counters.claim()
+  beat()
   collectgarbage("setpause", GC_PAUSE)
   trace.start()
   ngx.timer.at(0, run, waiting.watch)
-  ngx.timer.every(1, metrics.flush)
+  ngx.timer.every(1, beat)
   ngx.timer.every(drain.INTERVAL, drain.look)
   ngx.timer.every(LOOK_AT_LOCKS, cache.refresh_locks)
 end

@@ -95,7 +95,7 @@ describe('what the router counts and logs', () => {
     },
   );
 
-  test('what a request waits is no part of its latency', async () => {
+  test('what a request waits for a start is no part of its latency, and what it waits for room is', async () => {
     const upstream = await engine();
     const router = await start({ table: table([model('m', [])]) });
     const answer = ask(router);
@@ -110,6 +110,21 @@ describe('what the router counts and logs', () => {
       Number(text.match(new RegExp(`${name}_seconds_sum\\{model="m",namespace="team-a"\\} (\\S+)`))?.[1]);
     expect(sum('hold')).toBeGreaterThan(1.4);
     expect(sum('request')).toBeLessThan(sum('hold'));
+    expect(text).not.toContain('queue_seconds');
+
+    const busy = await engine();
+    const open = hold(busy);
+    await router.put(table([limited(busy, 1)]));
+    const answers = await askInTurn(router, [{}, {}]);
+    await expect.poll(() => Date.now() - since > 3000, { message: 'a while passes' }).toBe(true);
+    await answerEach(open, 0, 2);
+    await Promise.all(answers);
+    await counted(router, 'queue_seconds_count{model="m",namespace="team-a"} 1\n');
+    const later = await router.metrics();
+    const total = Number(later.match(/request_seconds_sum\{.*\} (\S+)/)?.[1]);
+    const queued = Number(later.match(/queue_seconds_sum\{.*\} (\S+)/)?.[1]);
+    expect(total).toBeGreaterThan(2 * queued);
+    expect(later).toContain('hold_seconds_count{model="m",namespace="team-a"} 1\n');
   });
 
   test('a response counts as shortened only if it exists and is shorter, and the log has it', async () => {

@@ -34,7 +34,7 @@ describe('admission', () => {
     expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
     await expect
       .poll(async () => await router.metrics(), { message: 'all workers have handed over' })
-      .toContain('hold_seconds_count{model="m",namespace="team-a"} 8\n');
+      .toContain('queue_seconds_count{model="m",namespace="team-a"} 8\n');
   });
 
   test('a request that waits too long for capacity is a 429', async () => {
