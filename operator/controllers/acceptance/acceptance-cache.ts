@@ -13,6 +13,7 @@ import type { Grant } from '../../model/grant.ts';
 import { Holdings } from '../../model/holdings.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
 import { INVALID_SPEC } from '../../model/resolved-model.ts';
+import { poolsThatReconsider } from '../shared/admitted-namespaces.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
@@ -64,9 +65,8 @@ export class AcceptanceCache {
       if (old && now && old.metadata.generation === now.metadata.generation) return;
       if (now) this.#outdate(key);
     });
-    state.namespaces.store.subscribe(({ old, new: now }) => {
-      if (old && now && isDeepStrictEqual(old.metadata.labels, now.metadata.labels)) return;
-      for (const key of state.pools.store.keys()) this.#outdate(key);
+    state.namespaces.store.subscribe((change) => {
+      for (const pool of poolsThatReconsider(state, change)) this.#outdate(keyOf(pool));
     });
     for (const { store } of [state.pods, state.deployments])
       store.subscribe(({ old, new: now }) => {

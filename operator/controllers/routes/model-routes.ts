@@ -41,7 +41,7 @@ export interface ModelRoutesOptions {
 }
 
 /** An entry and its inputs, except children and pods, whose changes are watched. */
-interface CachedRoute extends Partial<Omit<RouteInputs, 'model'>>, Partial<RuntimeState> {
+interface CachedRoute extends Partial<Omit<RouteInputs, 'model'>> {
   route: RouteModel;
   /** Undefined if the entry is stale. */
   model: InferenceModel | undefined;
@@ -56,10 +56,6 @@ interface RouteInputs {
   verdict: Verdict;
   /** Changes with the names of any model of the pool. */
   names: SavedNames;
-}
-
-/** State owned by other controllers that affects an entry. */
-interface RuntimeState {
   lifecycle: Lifecycle;
   /** Engine pods with an eviction notice. */
   leaving: LeavingPods | undefined;
@@ -124,18 +120,20 @@ export class ModelRoutes {
    * others.
    */
   of(pool: InferencePool): RouteModel[] {
-    const { state, resolutions, acceptance } = this.#options;
+    const { state, resolutions, acceptance, lifecycles, departures } = this.#options;
     const version = versionOf(pool);
     const verdicts = acceptance.verdicts(pool);
     const namesOf = acceptance.names(pool);
     const resolve = resolutions.inPool(pool);
     return state.models.store.byIndex('byPool', keyOf(pool)).flatMap((model): RouteModel[] => {
-      const verdict = verdicts.get(model.metadata.uid ?? '');
+      const { uid = '' } = model.metadata;
+      const verdict = verdicts.get(uid);
       if (!verdict || (!verdict.accepted && verdict.reason === 'NamespaceNotAllowed')) return [];
-      const inputs = { model, pool: version, verdict, names: namesOf };
-      const cached = this.#cached.get(model.metadata.uid);
+      const [lifecycle, leaving] = [lifecycles.of(uid), departures.leaving(uid)];
+      const inputs = { model, pool: version, verdict, names: namesOf, lifecycle, leaving };
+      const cached = this.#cached.get(uid);
       // Of thousands of models, one or two have changed.
-      if (cached?.verdict === verdict && cached.names === namesOf && this.#isMadeOf(cached, inputs))
+      if (cached?.verdict === verdict && cached.names === namesOf && isMadeOf(cached, inputs))
         return [cached.route];
       try {
         const resolution = this.#attempt(resolve, model);
@@ -197,40 +195,21 @@ export class ModelRoutes {
     inputs: RouteInputs,
     { engine, scaling }: { engine: RouteEngine; scaling: ResolvedScaling | undefined },
   ): RouteModel {
-    const { model } = inputs;
-    const uid = model.metadata.uid ?? '';
+    const { uid = '' } = inputs.model.metadata;
     const cached = this.#cached.get(uid);
-    const runtime = this.#runtime(uid);
     const made =
-      cached?.engine === engine && this.#isMadeOf(cached, inputs)
+      cached?.engine === engine && isMadeOf(cached, inputs)
         ? cached.route
-        : compileRouteModel(pool, this.#input(model, engine, scaling, runtime));
+        : compileRouteModel(pool, this.#input(inputs, engine, scaling));
     const route = cached && isDeepStrictEqual(cached.route, made) ? cached.route : made;
-    this.#cached.set(uid, { route, engine, ...inputs, ...runtime });
+    this.#cached.set(uid, { route, engine, ...inputs });
     return route;
   }
 
-  /** Whether nothing but the engine settings and names of the model can have changed since the entry was made. */
-  #isMadeOf(cached: CachedRoute, { model, pool }: RouteInputs): boolean {
-    const { lifecycle, leaving } = this.#runtime(model.metadata.uid);
-    return (
-      cached.model === model &&
-      cached.pool === pool &&
-      cached.lifecycle === lifecycle &&
-      cached.leaving === leaving
-    );
-  }
-
-  #runtime(uid = ''): RuntimeState {
-    const { lifecycles, departures } = this.#options;
-    return { lifecycle: lifecycles.of(uid), leaving: departures.leaving(uid) };
-  }
-
   #input(
-    model: InferenceModel,
+    { model, lifecycle, leaving }: RouteInputs,
     engine: RouteEngine,
     scaling: ResolvedScaling | undefined,
-    runtime: RuntimeState,
   ): RouteModelInput {
     const { state } = this.#options;
     const key = keyOf(model);
@@ -239,7 +218,7 @@ export class ModelRoutes {
     const service = state.services.store.get(engineKey);
     const health = engineHealth(state.deployments.store.get(engineKey), pods);
     // A table contains neither timestamps nor what a model waits for.
-    const phase = observedPhase(runtime.lifecycle.phase, { model, health, waiting: false, now: 0 });
+    const phase = observedPhase(lifecycle.phase, { model, health, waiting: false, now: 0 });
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     return {
       model,
@@ -247,9 +226,9 @@ export class ModelRoutes {
       slices: podEndpoints(state.endpointSlices.store.byIndex('byModel', key), pods),
       service: service && isOwnedBy(service, model.metadata.uid ?? '') ? service : undefined,
       state: STATE_OF[phase.is],
-      unavailable: unavailable(model, scaling, health, runtime),
+      unavailable: unavailable(model, scaling, health, lifecycle),
       heldBack: isHeldBack(phase),
-      leaving: runtime.leaving,
+      leaving,
       ending: new Set(ending.map(({ metadata }) => metadata.uid ?? '')),
     };
   }
@@ -274,6 +253,16 @@ function withNames(engine: RouteEngine, held: ReadonlySet<string>): RouteEngine 
   return { ...engine, servedNames: own(engine.servedNames), adapters: own(engine.adapters) };
 }
 
+/** Whether nothing but the engine settings and names of the model can have changed since the entry was made. */
+function isMadeOf(cached: CachedRoute, { model, pool, lifecycle, leaving }: RouteInputs): boolean {
+  return (
+    cached.model === model &&
+    cached.pool === pool &&
+    cached.lifecycle === lifecycle &&
+    cached.leaving === leaving
+  );
+}
+
 /** Changes with the spec of a pool, but not with its status. */
 function versionOf({ metadata }: InferencePool): string {
   return `${metadata.uid}/${metadata.generation}`;
@@ -284,7 +273,7 @@ function unavailable(
   model: InferenceModel,
   scaling: ResolvedScaling | undefined,
   health: EngineHealth,
-  { lifecycle: { failure } }: RuntimeState,
+  { failure }: Lifecycle,
 ): RouteModelInput['unavailable'] {
   if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
   if (health.ready > 0 || failure?.retryable) return undefined;

@@ -7,7 +7,7 @@ import { type ApiKeyIssue, cachedEntryReader, parseApiKeys } from '../../router/
 import type { RouteKey } from '../../router/route-table.ts';
 import type { GrantLedger } from '../acceptance/grant-ledger.ts';
 import { KeyHolders } from '../acceptance/key-holders.ts';
-import { admits, poolsWithKeysOf } from '../shared/admitted-namespaces.ts';
+import { admits, poolsThatReconsider, poolsWithKeysOf } from '../shared/admitted-namespaces.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 
 interface PoolKeys {
@@ -31,11 +31,12 @@ export class PoolApiKeys {
     this.#options = options;
     const { apiKeys, namespaces, pools } = options.state;
     this.#holders = new PerObject(pools.store);
-    this.#keys = new Derived<PoolKeys>(pools.store)
-      .dropOn(apiKeys.store, ({ metadata }) =>
-        poolsWithKeysOf(options.state, metadata.namespace).map((pool) => pool.metadata.uid),
-      )
-      .dropOn(namespaces.store, () => pools.store.list().map(({ metadata }) => metadata.uid));
+    this.#keys = new Derived<PoolKeys>(pools.store).dropOn(apiKeys.store, ({ metadata }) =>
+      poolsWithKeysOf(options.state, metadata.namespace).map((pool) => pool.metadata.uid),
+    );
+    namespaces.store.subscribe((change) => {
+      for (const { metadata } of poolsThatReconsider(options.state, change)) this.#keys.drop(metadata.uid);
+    });
   }
 
   /** The keys that the pool accepts, each with its namespace, and the problems of rejected keys. */

@@ -1,5 +1,7 @@
 /** Which namespaces a pool admits, by the labels that they have now. */
 import type { InferencePool } from '../../api/types.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import type { Change } from '../../kube/store.ts';
 import { admitsNamespace } from '../../model/acceptance.ts';
 import type { ClusterState } from './cluster-state.ts';
 
@@ -19,4 +21,15 @@ export function poolsWithKeysOf(state: State, namespace: string | undefined): In
   return state.pools.store
     .list()
     .filter((pool) => pool.spec.router.auth.mode === 'APIKey' && admits(state, pool, namespace));
+}
+
+/** The pools that begin or cease to admit a namespace with a change of it. */
+export function poolsThatReconsider(
+  { pools }: Pick<State, 'pools'>,
+  { old, new: now }: Change<KubeObject>,
+): InferencePool[] {
+  const name = (now ?? old)?.metadata.name ?? '';
+  const admitted = (pool: InferencePool, at: KubeObject | undefined) =>
+    admitsNamespace(pool, name, at?.metadata.labels);
+  return pools.store.list().filter((pool) => admitted(pool, old) !== admitted(pool, now));
 }

@@ -54,6 +54,32 @@ it('gives the same keys, as the same list, until something changes that they dep
   expect(apiKeys.of(some).keys).toHaveLength(1);
 });
 
+it('keeps the keys of pools whose admission a change of a namespace does not affect', () => {
+  const { state, apiKeys, pool, keysOf } = setUp();
+  const byLabel = { from: 'Selector', selector: { matchLabels: { team: 'yes' } } };
+  const some = aPool(
+    { router: { auth: { mode: 'APIKey' } }, allowedNamespaces: byLabel },
+    { name: 'some', uid: 'some' },
+  );
+  put(state.pools.store, some);
+  keysOf('team-a', { ci: `sha256: ${hash('a')}` });
+  const label = (name: string, labels: Record<string, string>) =>
+    put(state.namespaces.store, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
+  const before = [apiKeys.of(pool), apiKeys.of(some)];
+
+  label('team-a', { team: 'no' });
+  label('team-a', { team: 'no', cost: 'center' });
+  expect([apiKeys.of(pool), apiKeys.of(some)].map((keys, i) => keys === before[i])).toEqual([true, true]);
+
+  label('team-a', { team: 'yes' });
+  expect(apiKeys.of(pool)).toBe(before[0]);
+  expect(apiKeys.of(some).keys).toEqual([{ sha256: hash('a'), tenant: 'team-a' }]);
+
+  state.namespaces.store.remove(label('team-a', { team: 'yes', cost: 'center' }));
+  expect(apiKeys.of(pool)).toBe(before[0]);
+  expect(apiKeys.of(some).keys).toEqual([]);
+});
+
 it('gives a key to its holder only, also after a time without keys, and to another once that has given it up', async () => {
   const { state, apiKeys, pool, keysOf, clock } = setUp();
   const owner = keysOf('team-b', { ci: `sha256: ${hash('a')}` });
