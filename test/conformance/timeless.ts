@@ -7,8 +7,6 @@ export function timeless(body: string): string {
     .replaceAll(/("(?:created|created_at|completed_at)": ?)[\d.]+/g, '$1<time>')
     .replaceAll(/("(?:cached_tokens|created_cache_tokens|cache_read_input_tokens)": ?)\d+/g, '$1<count>')
     .replaceAll(/("sequence_number": ?)\d+/g, '$1<count>')
-    // The last chunk of a stream has it. Where the client asked for no usage, the router did, and takes that chunk out.
-    .replaceAll(/,"system_fingerprint":"[^"]*"/g, '')
     .replaceAll(/\b([a-z]+)([-_])(?:tool-)?[0-9a-f]{16,}\b/g, '$1$2<id>')
     .replaceAll(/-?\d+\.\d{5,}(?:e-?\d+)?/g, (number) => Number(number).toFixed(4));
   return /^(?:data|event):/.test(masked) ? joined(masked) : masked;

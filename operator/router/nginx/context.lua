@@ -54,6 +54,7 @@
 ---@field completion_tokens number|false Likewise.
 ---@field usage table|nil State of the reader of usage. Read by limits: how many events there were.
 ---@field held table|nil Parts of an event whose end is not there yet. Written and read by usage.lua.
+---@field finish string|nil An event with a finish reason, until the next one is there. Likewise.
 ---@field newline boolean|nil Whether the last part of the stream ended with one. Likewise.
 ---@field passing boolean|nil An event is too long to be held back. Likewise.
 --- Set by `finish` below:

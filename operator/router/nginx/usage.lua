@@ -8,7 +8,7 @@ pcall(ffi.cdef, "void *memchr(const void *s, int c, size_t n);")
 pcall(ffi.cdef, "size_t strcspn(const char *s, const char *reject);")
 local BYTES = ffi.typeof("const uint8_t *")
 
-local byte, find, sub, concat = string.byte, string.find, string.sub, table.concat
+local byte, find, match, sub, concat = string.byte, string.find, string.match, string.sub, table.concat
 local QUOTE, BACKSLASH, COMMA, NEWLINE = 34, 92, 44, 10
 local OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET = 123, 125, 91, 93
 
@@ -19,6 +19,7 @@ local HOLDERS = { response = true, message = true, delta = true }
 local MAX_NAME = 8 -- bytes of the longest name above
 local MAX_TOKENS = 1e9 -- of one answer; what an engine says beyond is no number to count with
 local MAX_USAGE = 4096 -- bytes of a usage object
+local MAX_FINGERPRINT = 256 -- bytes of the end of an event in which it is looked for
 local MAX_EVENT = 65536 -- bytes of an event that may be the usage event
 local MAX_PIECES = 128 -- that are kept of either, each of which takes memory of its own
 local STRUCTURE = '"{}[],\n' -- all bytes that mean something outside of strings
@@ -236,16 +237,36 @@ function M.plain(ctx, chunk, eof)
   return read(ctx, state_of(ctx), first, false)
 end
 
---- Events without those that have the usage and nothing else.
-local function without_usage(text)
-  if not find(text, '"choices":[]', 1, true) then return text end
+--- The member of a usage event that is to stay, as vLLM puts it at the end of the last event of a stream; nil when there is none.
+local function fingerprint(event)
+  local at = find(event, ',"system_fingerprint":"', -MAX_FINGERPRINT, true)
+  return at and match(event, '^,"system_fingerprint":"[^"\\]*"', at)
+end
+
+--- An event with the fingerprint of another one, unless it has one.
+local function signed(event, usage)
+  local member = sub(event, -3) == "}\n\n" and not fingerprint(event) and fingerprint(usage)
+  return member and sub(event, 1, -4) .. member .. "}\n\n" or event
+end
+
+--- Events without those that have the usage and nothing else. The last of the others gets the fingerprint, so one that has a
+-- finish reason is held back until the next one is there.
+local function without_usage(ctx, text)
+  local last = ctx.finish
+  if not last and not find(text, '"choices":[]', 1, true) and not find(text, '"finish_reason":"', 1, true) then return text end
   local out, start = {}, 1
   while start <= #text do
     local _, stop = find(text, "\n\n", start, true)
     local event = sub(text, start, stop or #text)
-    if not (stop and find(event, '"choices":[]', 1, true) and find(event, '"usage":{', 1, true)) then out[#out + 1] = event end
+    if stop and find(event, '"choices":[]', 1, true) and find(event, '"usage":{', 1, true) then
+      if last then last = signed(last, event) end
+    else
+      out[#out + 1], last = last, nil
+      if stop and find(event, '"finish_reason":"', 1, true) then last = event else out[#out + 1] = event end
+    end
     start = (stop or #text) + 1
   end
+  ctx.finish = last
   return concat(out)
 end
 
@@ -263,18 +284,18 @@ local function last_end(chunk, behind)
   return stop
 end
 
---- What is held back of an event whose end is not there yet.
+--- What is held back: an event with a finish reason, and of one whose end is not there yet.
 function M.held(ctx)
-  local held = ctx.held
-  ctx.held = nil
-  return held and concat(held) or ""
+  local finish, held = ctx.finish or "", ctx.held
+  ctx.finish, ctx.held = nil, nil
+  return held and finish .. concat(held) or finish
 end
 
 --- One part of a stream: returns what the client is to get. Events are held back until their end is there, but none that is too
 -- long to be the one to be taken out.
 function M.strip(ctx, chunk, eof)
   local held = ctx.held
-  if chunk == "" then return eof and without_usage(M.held(ctx)) or "" end
+  if chunk == "" then return eof and without_usage(ctx, M.held(ctx)) .. M.held(ctx) or "" end
   local stop = eof and #chunk or last_end(chunk, ctx.newline)
   ctx.newline = byte(chunk, #chunk) == NEWLINE
   local out = ""
@@ -286,8 +307,8 @@ function M.strip(ctx, chunk, eof)
       out = concat(held)
       ctx.held, held = nil, nil
     end
-    out = without_usage(out)
-    if stop == #chunk then return out end
+    out = without_usage(ctx, out)
+    if stop == #chunk then return eof and out .. M.held(ctx) or out end
     chunk = sub(chunk, stop + 1)
   end
   if ctx.passing then return out .. chunk end

@@ -57,6 +57,41 @@ describe('token accounts of streams', () => {
     },
   );
 
+  const FINISH = 'data: {"id":"1","choices":[{"delta":{},"finish_reason":"length"}]}\n\n';
+  const FINGERPRINT = ',"system_fingerprint":"vllm-0.32.0-tp1-0f3a"';
+  const signed = (event: string) => event.replace('}\n\n', `${FINGERPRINT}}\n\n`);
+
+  test.each([
+    ['as one', (text: string) => [text]],
+    ['event by event', (text: string) => text.split(/(?<=\n\n)/)],
+    ['cut anywhere', (text: string) => text.match(/[\s\S]{1,17}/g) ?? []],
+  ])(
+    'the fingerprint, which vLLM puts into the last event, is that of the last event that is left (%s)',
+    async (_, cut) => {
+      const { router } = await setUp(cut(CHUNK + FINISH + CHUNK + FINISH + signed(USAGE) + DONE));
+      const stream = await openStream(router.url, { model: 'm' });
+      expect(await stream.ended).toBe('complete');
+      expect(stream.text()).toBe(CHUNK + FINISH + CHUNK + signed(FINISH) + DONE);
+      await counted(router);
+    },
+  );
+
+  test.each([
+    ['has no fingerprint behind it', [CHUNK, FINISH, USAGE, DONE], CHUNK + FINISH + DONE],
+    ['has one of its own', [signed(FINISH), signed(USAGE), DONE], signed(FINISH) + DONE],
+    ['is the last of all', [CHUNK, FINISH], CHUNK + FINISH],
+    [
+      'is before an event that is too long to be held back',
+      [FINISH, `data: ${'x'.repeat(70_000)}`, `\n\n${DONE}`],
+      `${FINISH}data: ${'x'.repeat(70_000)}\n\n${DONE}`,
+    ],
+  ])('an event with a finish reason is passed on where it %s', async (_, parts, expected) => {
+    const { router } = await setUp(parts);
+    const stream = await openStream(router.url, { model: 'm' });
+    await stream.ended;
+    expect(stream.text()).toBe(expected);
+  });
+
   test('a client that asks gets it, and its body is left alone', async () => {
     const { engine, router } = await setUp([CHUNK, USAGE, DONE]);
     const stream = await openStream(router.url, { model: 'm', stream_options: { include_usage: true } });
