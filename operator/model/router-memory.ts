@@ -15,6 +15,22 @@ export function routerBodiesBytes({ spec: { router } }: Pick<InferencePool, 'spe
   return Math.floor(Math.max(quantityValue(limit) / 4, quantityValue(router.maxBodySize)));
 }
 
+/**
+ * Memory of one connection whose client has sent the largest header that nginx.conf allows (large_client_header_buffers),
+ * measured: 42 KiB, with TLS 57 KiB.
+ */
+const CONNECTION_BYTES = 48 * 2 ** 10;
+const TLS_CONNECTION_BYTES = 64 * 2 ** 10;
+
+/**
+ * Most connections of a router, of clients and to engines: their headers, which nginx reads before anything else can limit
+ * them, use at most five eighths of its memory limit.
+ */
+export function routerConnections({ spec: { router } }: Pick<InferencePool, 'spec'>): number {
+  const limit = quantityValue(router.resources?.limits?.memory ?? ROUTER_MEMORY_LIMIT);
+  return Math.floor((limit * 5) / 8 / (router.tls ? TLS_CONNECTION_BYTES : CONNECTION_BYTES));
+}
+
 /** Size of a router's state volume, which is in memory. Large bodies of waiting streams pass through it (relay.lua). */
 export function routerStateSize(pool: Pick<InferencePool, 'spec'>): string {
   return `${Math.ceil((routerBodiesBytes(pool) + TABLE_BYTES) / 2 ** 20)}Mi`;

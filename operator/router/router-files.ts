@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { InferencePool } from '../api/types.ts';
 import { routerDrainSeconds } from '../model/router-drain.ts';
-import { routerBodiesBytes } from '../model/router-memory.ts';
+import { routerBodiesBytes, routerConnections } from '../model/router-memory.ts';
 import { quantityValue } from '../values/quantity.ts';
 import { durationSeconds } from '../values/units.ts';
 
@@ -12,6 +12,9 @@ const NGINX_DIRECTORY = new URL('./nginx/', import.meta.url);
 /** Default number of worker processes, and the maximum. More workers than CPUs would only share CPU time. */
 const DEFAULT_WORKERS = 2;
 const MAX_WORKERS = 32;
+/** Range of the connections of one worker. nginx allocates some 400 bytes for each at the start. */
+const MIN_CONNECTIONS = 512;
+const MAX_CONNECTIONS = 16_384;
 
 /** Values that may be inserted: nothing that nginx could parse as more than one word. */
 const SAFE_VALUE = /^[A-Za-z0-9/._-]+$/;
@@ -36,8 +39,11 @@ export function routerFiles(input: {
 }): Record<string, string> {
   const { templates } = input;
   const { router } = input.pool.spec;
+  const workerProcesses = workers(router.resources);
+  const connections = Math.floor(routerConnections(input.pool) / workerProcesses);
   const values: Record<string, string> = {
-    WORKER_PROCESSES: String(workers(router.resources)),
+    WORKER_PROCESSES: String(workerProcesses),
+    WORKER_CONNECTIONS: String(Math.min(MAX_CONNECTIONS, Math.max(MIN_CONNECTIONS, connections))),
     DRAIN_TIMEOUT: nginxSeconds(`${routerDrainSeconds(input.pool)}s`),
     READ_TIMEOUT: nginxSeconds(router.readTimeout),
     MAX_BODY_SIZE: nginxBytes(router.maxBodySize),

@@ -342,6 +342,16 @@ describe('errors before a request is read', () => {
     expect(answer).toContain('header is too large');
   });
 
+  test('lines of 15 KiB fit, but no three of them: each connection may have as much before anything is known of it', async () => {
+    const router = await start({ table: table([]) });
+    const large = (lines: number) =>
+      `GET /v1/models HTTP/1.1\r\nHost: router\r\nConnection: close\r\n${`X-Large: ${'x'.repeat(15_000)}\r\n`.repeat(lines)}\r\n`;
+    expect(status(await raw(router, large(2)))).toBe(200);
+    const answer = await raw(router, large(3));
+    expect(status(answer)).toBe(431);
+    expect(answer).toContain('a line may have 16 KiB, all lines 32 KiB');
+  });
+
   test('no input of clients is in the log of errors', async () => {
     const admission = rules({ maxQueue: 1, queueTimeoutMs: 300, wakeTimeoutMs: 300 });
     const router = await start({ table: table([model('m', ['127.0.0.1:1'], { admission })]) });

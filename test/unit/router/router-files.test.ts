@@ -67,6 +67,25 @@ describe('routerFiles', () => {
     );
   });
 
+  it.each([
+    {},
+    { tls: { secretName: 'tls' } },
+    { resources: { limits: { memory: '512Mi' } } },
+    { resources: { limits: { memory: '2Gi', cpu: '16' } } },
+    { resources: { limits: { memory: '64Gi', cpu: '2' } } },
+  ])('has no more connections than whose headers, sent slowly, fit into memory: %j', (router) => {
+    const conf = nginxConf({ router });
+    const number = (pattern: RegExp) => Number(pattern.exec(conf)?.[1]);
+    const [, buffers, kibibytes] = /large_client_header_buffers (\d+) (\d+)k; # of each/.exec(conf) ?? [];
+    const header = number(/client_header_buffer_size (\d+)k;/) + Number(buffers) * Number(kibibytes);
+    const connections = number(/worker_processes (\d+);/) * number(/worker_connections (\d+);/);
+    const memory = router.resources?.limits.memory.replace('Mi', '').replace('Gi', ' * 1024') ?? '2 * 1024';
+    const limit = memory.split(' * ').reduce((product, factor) => product * Number(factor), 1);
+    // With the bodies' quarter there is room for the router itself.
+    expect((connections * header) / 1024).toBeLessThan((limit * 5) / 8);
+    expect(connections).toBeGreaterThan(1000);
+  });
+
   it('leaves no decision to regular expressions of nginx, whose captures and maps have had faults', () => {
     expect(nginxConf({}).replace(/#.*/g, '')).not.toMatch(/~|\b(rewrite|if)\b/);
   });

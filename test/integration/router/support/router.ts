@@ -99,6 +99,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
   await writeFile(join(conf, 'operator-ca.crt'), trustBundle(authority));
   const values: Record<string, string> = {
     WORKER_PROCESSES: String(options.workers ?? 2),
+    WORKER_CONNECTIONS: '16384',
     DRAIN_TIMEOUT: '60s',
     READ_TIMEOUT: options.readTimeout ?? '60s',
     MAX_BODY_SIZE: String(options.maxBodySize ?? 33554432),
