@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { withoutCredentials } from './without-credentials.ts';
 
 /** Longest part of a log that is read, in characters. The kubelet passes on at most 4 KiB (terminationMessagePolicy). */
 const MAX_READ = 4_096;
@@ -8,15 +9,6 @@ const MAX_LENGTH = 700;
 /** Process, level, time and source that vLLM writes before each line. They differ between starts. */
 const PREFIX =
   /^(\([A-Za-z0-9_ -]{1,40}pid=\d+\) ?)?((DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]{0,80}\] ?)?/;
-/** Patterns of credentials: Hugging Face tokens and API keys. */
-const SECRETS = /hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|Bearer [A-Za-z0-9._~+/=-]{8,}/g;
-/** The authority of a URL, including user and password. */
-const AUTHORITY = /:\/\/[^\s/]+/g;
-
-function withoutPassword(authority: string): string {
-  const at = authority.lastIndexOf('@');
-  return at < 0 ? authority : `://…${authority.slice(at + 1)}`;
-}
 
 /**
  * The last lines that a process logged before it failed, as one line of at most 700 characters for a status message.
@@ -27,7 +19,7 @@ export function logTail(text: string | undefined): string {
     .split(/[\r\n]+/)
     .map((line) => clean(line.replace(PREFIX, '')))
     .filter((line) => line !== '');
-  const tail = lines.slice(-MAX_LINES).join(' | ').replace(SECRETS, '…').replace(AUTHORITY, withoutPassword);
+  const tail = withoutCredentials(lines.slice(-MAX_LINES).join(' | '));
   return tail.length > MAX_LENGTH ? `…${tail.slice(1 - MAX_LENGTH)}` : tail;
 }
 
