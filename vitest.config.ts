@@ -20,7 +20,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts', 'test/conformance/**/*.test.ts'],
+          include: ['test/{integration,conformance,clients}/**/*.test.ts'],
           globalSetup: 'test/integration/support/shared-cluster.ts',
           // An operator looks at the whole cluster: on one that all files share, two would count each other's work.
           maxWorkers: process.env.TEST_USE_EXISTING_CLUSTER === '1' ? 1 : maxWorkers,

@@ -69,6 +69,14 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'test/unit',
   ],
   'test/conformance': ['hack/vllm-sim', 'hack/vllm', 'test/support', 'test/integration'],
+  'test/clients': [
+    'operator/router',
+    'hack/vllm-sim',
+    'hack/vllm',
+    'test/support',
+    'test/integration',
+    'test/conformance',
+  ],
   'test/e2e': ['operator/*', 'hack/kubectl', 'hack/devcluster', 'test/support', 'test/integration'],
   'test/bench': ['operator/*', 'hack/devcluster', 'test/support', 'test/integration', 'test/e2e'],
 };
