@@ -93,6 +93,13 @@ export class KubeClient {
     this.#fieldManager = fieldManager;
   }
 
+  /** The same client with connections of its own, see `Transport`. */
+  withOwnConnections(connections: number): KubeClient {
+    return new KubeClient(this.#transport.withOwnConnections(connections), {
+      fieldManager: this.#fieldManager,
+    });
+  }
+
   /** Reads one object. */
   async get<T extends KubeObject>(type: ResourceType, key: ObjectKey, options: GetOptions = {}): Promise<T> {
     return this.#object<T>({

@@ -46,8 +46,10 @@ export interface Response {
 const MAX_ATTEMPTS = 6;
 const BACKOFF = { baseMs: 100, capMs: 5_000 };
 
-/** Create one per process and API server. */
+/** Create one per process and API server, and further ones with `withOwnConnections`. */
 export class Transport {
+  readonly #options: TransportOptions;
+  readonly #parts: Transport[] = [];
   readonly #connection: Connection;
   readonly #dispatchers: DispatcherHolder;
   readonly #userAgent: string;
@@ -59,6 +61,7 @@ export class Transport {
   readonly #count: (code: string, method: string) => void;
 
   constructor(options: TransportOptions) {
+    this.#options = options;
     this.#connection = options.connection;
     this.#dispatchers = new DispatcherHolder(options.connection, options.connections ?? 64);
     this.#userAgent = options.userAgent ?? 'vllm-operator';
@@ -106,9 +109,19 @@ export class Transport {
     }
   }
 
+  /**
+   * A transport to the same server whose requests take no socket from this one, for requests that must not hold up others.
+   * It is closed with this one.
+   */
+  withOwnConnections(connections: number): Transport {
+    const part = new Transport({ ...this.#options, connections });
+    this.#parts.push(part);
+    return part;
+  }
+
   /** Aborts all requests and closes all sockets. */
   async close(): Promise<void> {
-    await this.#dispatchers.close();
+    await Promise.all([this.#dispatchers.close(), ...this.#parts.map((part) => part.close())]);
   }
 
   async #attempts(request: Request, signal: AbortSignal, endsAt: number): Promise<Response> {

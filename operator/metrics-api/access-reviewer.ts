@@ -28,10 +28,20 @@ const DENIED_TTL_MS = 10_000;
 const MAX_ENTRIES = 5_000;
 const TIMEOUT_MS = 10_000;
 /**
- * Most concurrent reviews per user. Any ServiceAccount can request any number of paths, and each costs a review over the
- * operator's connections to the API server. An HPA controller processes five HPAs at a time.
+ * Most connections for reviews, which have their own. While reviews are slow, the Lease and the watches of the operator
+ * must not wait for them. More than one account may use, see `MAX_PER_ACCOUNT`.
  */
-const MAX_ASKING = 16;
+export const REVIEW_CONNECTIONS = 32;
+/**
+ * Most concurrent reviews per account, see `accountOf`. Any user can request any number of paths, and each costs a
+ * review. An HPA controller processes five HPAs at a time.
+ */
+const MAX_PER_ACCOUNT = 16;
+/**
+ * Most concurrent reviews, including those that wait for a connection. It is less than the 128 connections that one API
+ * server may open, so that requests with a cached verdict still get through.
+ */
+const MAX_ASKING = 96;
 
 /** Has all permissions in every API server. The aggregator probes with it, even while reviews fail. */
 const MASTERS = 'system:masters';
@@ -45,10 +55,14 @@ export class AccessReviewer {
   readonly #signal: AbortSignal;
   /** By hash of the attributes, because clients choose the length of paths. */
   readonly #verdicts: TtlCache<AccessVerdict>;
-  /** Number of reviews in flight, by user. */
+  /** Number of reviews in flight, by account. */
   readonly #asking = new Map<string, number>();
+  #askingInSum = 0;
 
-  /** @param options.signal Ends reviews in flight. */
+  /**
+   * @param options.client With `REVIEW_CONNECTIONS` connections that nothing else uses.
+   * @param options.signal Ends reviews in flight.
+   */
   constructor(options: { client: Pick<KubeClient, 'raw'>; signal: AbortSignal; clock?: Clock | undefined }) {
     this.#client = options.client;
     this.#signal = options.signal;
@@ -59,7 +73,7 @@ export class AccessReviewer {
     });
   }
 
-  /** Throws KubeError if the API server does not respond, and ApiError if the user has too many reviews in flight. */
+  /** Throws KubeError if the API server does not respond, and ApiError if too many reviews are in flight. */
   async review(user: UserInfo, attributes: AccessAttributes): Promise<AccessVerdict> {
     if (user.groups.includes(MASTERS)) return { allowed: true, reason: '' };
     const spec = {
@@ -70,20 +84,30 @@ export class AccessReviewer {
       ...('path' in attributes ? { nonResourceAttributes: attributes } : { resourceAttributes: attributes }),
     };
     const key = createHash('sha256').update(JSON.stringify(spec)).digest('base64');
-    return await this.#verdicts.get(key, () => this.#askWithinLimit(user.username, spec));
+    return await this.#verdicts.get(key, () => this.#askWithinLimit(accountOf(user), spec));
   }
 
-  async #askWithinLimit(user: string, spec: object): Promise<AccessVerdict> {
-    const others = this.#asking.get(user) ?? 0;
-    if (others >= MAX_ASKING)
-      throw new ApiError('TooManyRequests', 'too many requests of this user are in flight');
-    this.#asking.set(user, others + 1);
+  async #askWithinLimit(account: string, spec: object): Promise<AccessVerdict> {
+    const others = this.#asking.get(account) ?? 0;
+    if (others >= MAX_PER_ACCOUNT)
+      throw new ApiError(
+        'TooManyRequests',
+        `${others} requests of this user, or of service accounts of this namespace, await authorization; retry later`,
+      );
+    if (this.#askingInSum >= MAX_ASKING)
+      throw new ApiError(
+        'ServiceUnavailable',
+        `${MAX_ASKING} requests await authorization by the API server, which is slow to answer; retry later`,
+      );
+    this.#asking.set(account, others + 1);
+    this.#askingInSum += 1;
     try {
       return await this.#ask(spec);
     } finally {
-      const left = (this.#asking.get(user) ?? 1) - 1;
-      if (left > 0) this.#asking.set(user, left);
-      else this.#asking.delete(user);
+      this.#askingInSum -= 1;
+      const left = (this.#asking.get(account) ?? 1) - 1;
+      if (left > 0) this.#asking.set(account, left);
+      else this.#asking.delete(account);
     }
   }
 
@@ -100,4 +124,9 @@ export class AccessReviewer {
     const { status } = review.parse(JSON.parse(text));
     return { allowed: status.allowed, reason: status.reason ?? '' };
   }
+}
+
+/** Service accounts of a namespace share one account, because a team can create any number of them. */
+function accountOf({ username }: UserInfo): string {
+  return /^system:serviceaccount:[^:]+:/.exec(username)?.[0] ?? username;
 }

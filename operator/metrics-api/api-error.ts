@@ -10,6 +10,7 @@ const CODES = {
   NotAcceptable: 406,
   TooManyRequests: 429,
   InternalError: 500,
+  ServiceUnavailable: 503,
 } as const;
 
 export type ApiErrorReason = keyof typeof CODES;

@@ -21,7 +21,9 @@ import type { MetricSource } from './metric-values.ts';
 import { MetricsApiServer } from './metrics-api-server.ts';
 
 export interface ExternalMetricsApiOptions {
-  client: Pick<KubeClient, 'get' | 'raw' | 'apply' | 'create' | 'patch'>;
+  client: Pick<KubeClient, 'get' | 'apply' | 'create' | 'patch'>;
+  /** For reviews of the server's clients. Has `REVIEW_CONNECTIONS` connections that nothing else uses. */
+  reviews: Pick<KubeClient, 'raw'>;
   /** Namespace of the operator. */
   namespace: string;
   /** Name of the Service that leads to this process. Default `vllm-operator-metrics-api`. */
@@ -112,9 +114,10 @@ export class ExternalMetricsApi {
   /** The port it listens on. Starts the server if necessary. */
   async #listening(): Promise<number> {
     if (!this.#server) {
-      const { client, source, certificate, port, host, registry } = this.#options;
+      const { client, reviews, source, certificate, port, host, registry } = this.#options;
       const server = new MetricsApiServer({
         client,
+        reviews,
         source,
         certificate,
         port,

@@ -18,7 +18,9 @@ import { type RequestMetrics, requestMetrics } from './request-metrics.ts';
 import { TokenReviewer } from './token-reviewer.ts';
 
 export interface MetricsApiServerOptions {
-  client: Pick<KubeClient, 'get' | 'raw'>;
+  client: Pick<KubeClient, 'get'>;
+  /** For TokenReviews and SubjectAccessReviews. Has `REVIEW_CONNECTIONS` connections that nothing else uses. */
+  reviews: Pick<KubeClient, 'raw'>;
   source: MetricSource;
   /** The current serving certificate. Called at start and then every few minutes. */
   certificate: (signal: AbortSignal) => Promise<CertificateAndKey>;
@@ -57,7 +59,7 @@ export class MetricsApiServer {
   #following: Promise<void> | undefined;
 
   constructor(options: MetricsApiServerOptions) {
-    const { client, clock = systemClock, log = silentLogger, source } = options;
+    const { client, reviews, clock = systemClock, log = silentLogger, source } = options;
     const { signal } = this.#stop;
     this.#options = options;
     this.#clock = clock;
@@ -66,10 +68,10 @@ export class MetricsApiServer {
     this.#handler = {
       authenticator: new Authenticator({
         config: new AuthenticationConfigSource({ client, signal, clock, log }),
-        tokens: new TokenReviewer({ client, signal, clock }),
+        tokens: new TokenReviewer({ client: reviews, signal, clock }),
         clock,
       }),
-      access: new AccessReviewer({ client, signal, clock }),
+      access: new AccessReviewer({ client: reviews, signal, clock }),
       source,
       now: () => clock.now(),
     };

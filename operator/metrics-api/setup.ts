@@ -8,6 +8,7 @@ import { API_SERVICES, CLUSTER_ROLES, ENDPOINT_SLICES, ENDPOINTS } from '../kube
 import { CertificateRotator } from '../pki/certificate-rotator.ts';
 import type { Identity } from '../pki/identity.ts';
 import { issueServingCertificate } from '../pki/pki.ts';
+import { REVIEW_CONNECTIONS } from './access-reviewer.ts';
 import { API_SERVICE_NAME } from './api-service.ts';
 import { ExternalMetricsApi, type ExternalMetricsApiOptions } from './external-metrics-api.ts';
 import { METRICS_SERVICE_NAME, metricsDnsNames } from './leader-endpoint.ts';
@@ -67,6 +68,7 @@ export function setupMetricsApi(
   });
   return new ExternalMetricsApi({
     client,
+    reviews: client.withOwnConnections(REVIEW_CONNECTIONS),
     log,
     registry,
     clock,

@@ -12,8 +12,8 @@ const TTL_MS = 10_000;
 const MAX_ENTRIES = 1_000;
 const TIMEOUT_MS = 10_000;
 /**
- * Most concurrent reviews. Anyone can send tokens, so their cost for the API server and for the connections to it is
- * limited.
+ * Most concurrent reviews. Anyone can send tokens, so their cost for the API server is limited, and SubjectAccessReviews
+ * have to find free connections beside them.
  */
 const MAX_ASKING = 8;
 
@@ -35,7 +35,10 @@ export class TokenReviewer {
   readonly #answers: TtlCache<UserInfo | undefined>;
   #asking = 0;
 
-  /** @param options.signal Ends reviews in flight. */
+  /**
+   * @param options.client Shared with SubjectAccessReviews, but not with the rest of the operator.
+   * @param options.signal Ends reviews in flight.
+   */
   constructor(options: { client: Pick<KubeClient, 'raw'>; signal: AbortSignal; clock?: Clock | undefined }) {
     this.#client = options.client;
     this.#signal = options.signal;

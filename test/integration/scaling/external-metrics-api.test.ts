@@ -208,7 +208,6 @@ function countingClient(calls: { reads: number; writes: number }): ExternalMetri
     };
   };
   return {
-    raw: (request) => client.raw(request),
     get: count('reads', client.get.bind(client)) as KubeClient['get'],
     apply: count('writes', client.apply.bind(client)) as KubeClient['apply'],
     create: count('writes', client.create.bind(client)) as KubeClient['create'],

@@ -1,5 +1,7 @@
 /** Who gets into the external metrics API, and who does not. */
 import { describe, expect, it } from 'vitest';
+import { CONFIG_MAPS } from '../../../operator/kube/resource-types.ts';
+import { AUTHENTICATION_CONFIG_MAP } from '../../../operator/metrics-api/authentication-config.ts';
 import { createCa } from '../../../operator/pki/certificates.ts';
 import { FakeClock } from '../../unit/kube/support/fake-clock.ts';
 import { startHarness } from './support/metrics-api.ts';
@@ -167,22 +169,51 @@ describe('authorization', () => {
   });
 
   it('asks about so many requests of one user at once, whoever else asks', async () => {
-    const { get, api, proxy, server } = await startHarness();
-    const { fault } = api;
-    api.fault = (request) =>
-      request.path.endsWith('/subjectaccessreviews') ? { hang: true } : fault(request);
+    const { get, proxy, reviewsHang } = await startHarness();
+    const { asked, release } = reviewsHang();
     const as = (user: string) => ({ certificate: proxy, headers: { 'x-remote-user': user } });
-    const asked = Array.from({ length: 16 }, (_, i) => get(`/path-${i}`, as('joe')).catch(() => undefined));
-    await expect.poll(() => accessReviews(api).length, { message: 'sixteen are asked about' }).toBe(16);
+    const waiting = Array.from({ length: 16 }, (_, i) => get(`/path-${i}`, as('joe')).catch(() => undefined));
+    await expect.poll(asked, { message: 'sixteen are asked about' }).toBe(16);
     expect(await get('/path-16', as('joe'))).toMatchObject({
       status: 429,
       body: { reason: 'TooManyRequests' },
     });
-    asked.push(get(METRIC, as('jane')).catch(() => undefined));
-    await expect.poll(() => accessReviews(api).length, { message: 'so is another user' }).toBe(17);
-    api.fault = fault;
-    await server.stop();
-    await Promise.all(asked);
+    waiting.push(get(METRIC, as('jane')).catch(() => undefined));
+    await expect.poll(asked, { message: 'so is another user' }).toBe(17);
+    await release();
+    await Promise.all(waiting);
+  });
+
+  it('bounds service accounts by their namespace, because a team can have any number of them', async () => {
+    const { get, proxy, reviewsHang } = await startHarness();
+    const { asked, release } = reviewsHang();
+    const as = (user: string) => ({ certificate: proxy, headers: { 'x-remote-user': user } });
+    const account = (i: number) => as(`system:serviceaccount:team-a:robot-${i}`);
+    const waiting = Array.from({ length: 16 }, (_, i) => get(METRIC, account(i)).catch(() => undefined));
+    await expect.poll(asked, { message: 'sixteen are asked about' }).toBe(16);
+    expect(await get(METRIC, account(16))).toMatchObject({ status: 429 });
+    waiting.push(get(METRIC, as('system:serviceaccount:team-b:robot')).catch(() => undefined));
+    await expect.poll(asked, { message: 'so is one of another namespace' }).toBe(17);
+    await release();
+    await Promise.all(waiting);
+  });
+
+  it('leaves the other requests of the operator their connections, however many users ask', async () => {
+    const { get, proxy, client, reviewsHang } = await startHarness();
+    const { release } = reviewsHang();
+    const as = (i: number) => ({
+      certificate: proxy,
+      headers: { 'x-remote-user': `system:serviceaccount:team-${i % 8}:robot` },
+    });
+    const waiting = Array.from({ length: 97 }, (_, i) => get(`/path-${i}`, as(i)).catch(() => undefined));
+    expect(await Promise.race(waiting)).toMatchObject({
+      status: 503,
+      body: { reason: 'ServiceUnavailable' },
+    });
+    const found = await client.get(CONFIG_MAPS, AUTHENTICATION_CONFIG_MAP, { timeoutMs: 5_000 });
+    expect(found.metadata.name).toBe(AUTHENTICATION_CONFIG_MAP.name);
+    await release();
+    await Promise.all(waiting);
   });
 
   it('rejects if the API server does not respond, and does not cache that', async () => {

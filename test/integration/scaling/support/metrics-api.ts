@@ -3,7 +3,9 @@
 import { Registry } from 'prom-client';
 import { Agent, request } from 'undici';
 import { afterEach } from 'vitest';
+import { KubeClient } from '../../../../operator/kube/client.ts';
 import type { Clock } from '../../../../operator/kube/clock.ts';
+import { REVIEW_CONNECTIONS } from '../../../../operator/metrics-api/access-reviewer.ts';
 import type { MetricSample } from '../../../../operator/metrics-api/metric-values.ts';
 import { MetricsApiServer } from '../../../../operator/metrics-api/metrics-api-server.ts';
 import { type CertificateAndKey, createCa } from '../../../../operator/pki/certificates.ts';
@@ -14,7 +16,7 @@ import {
   trustBundle,
 } from '../../../../operator/pki/pki.ts';
 import type { MiniApi } from '../../../unit/kube/support/mini-api.ts';
-import { publishCas, type Reviews, startReviewingApi } from './reviewing-api.ts';
+import { accessReviews, publishCas, type Reviews, startReviewingApi } from './reviewing-api.ts';
 import { issueCertificate } from './user-certificate.ts';
 
 export const HOST = 'vllm-operator-metrics.vllm-system.svc';
@@ -28,6 +30,8 @@ export interface Reply {
 
 export interface Harness {
   api: MiniApi;
+  /** What the operator uses for everything but reviews. */
+  client: KubeClient;
   server: MetricsApiServer;
   registry: Registry;
   reviews: Reviews;
@@ -38,6 +42,8 @@ export interface Harness {
   proxy: CertificateAndKey;
   serving: { certificate: CertificateAndKey; authority: Authority };
   get(path: string, options?: GetOptions): Promise<Reply>;
+  /** From now on no SubjectAccessReview is answered. `asked` counts them; `release` ends those that wait. */
+  reviewsHang(): { asked: () => number; release: () => Promise<void> };
 }
 
 export interface GetOptions {
@@ -77,8 +83,10 @@ export async function startHarness({ clock }: { clock?: Clock } = {}): Promise<H
   publishCas(api, { client: clientCa, proxy: proxyCa });
   const transport = api.transport();
   closing.push(() => transport.close());
+  const client = new KubeClient(transport);
   const server = new MetricsApiServer({
-    client: api.client(),
+    client,
+    reviews: client.withOwnConnections(REVIEW_CONNECTIONS),
     source: (namespace) => samples[namespace] ?? [],
     certificate: async () => serving.certificate,
     port: 0,
@@ -90,6 +98,7 @@ export async function startHarness({ clock }: { clock?: Clock } = {}): Promise<H
   closing.push(() => server.stop());
   return {
     api,
+    client,
     server,
     registry,
     reviews,
@@ -100,6 +109,16 @@ export async function startHarness({ clock }: { clock?: Clock } = {}): Promise<H
     serving,
     get: (path, options = {}) =>
       get(`https://127.0.0.1:${server.port}${path}`, trustBundle(serving.authority), options),
+    reviewsHang: () => {
+      const { fault } = api;
+      api.fault = (request) =>
+        request.path.endsWith('/subjectaccessreviews') ? { hang: true } : fault(request);
+      const release = async () => {
+        api.fault = fault;
+        await server.stop();
+      };
+      return { asked: () => accessReviews(api).length, release };
+    },
   };
 }
 

@@ -26,6 +26,7 @@ export async function startMetricsLeader(options: {
   const certificate = await issueServingCertificate(authority, names, { now: new Date() });
   const metricsApi = new ExternalMetricsApi({
     client,
+    reviews: client,
     namespace,
     address,
     host: address,
