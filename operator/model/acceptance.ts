@@ -68,6 +68,30 @@ export function admitsNamespace(
   return from === 'Selector' && labels !== undefined && matchesSelector(selector, labels);
 }
 
+/** The verdict about all models of a namespace that the pool does not admit; undefined if it admits the namespace. */
+export function namespaceVerdict(
+  pool: InferencePool,
+  namespace: string,
+  labels: Readonly<Record<string, string>> | undefined,
+): Extract<Verdict, { accepted: false }> | undefined {
+  if (admitsNamespace(pool, namespace, labels)) return undefined;
+  const { from } = pool.spec.allowedNamespaces;
+  const remedy =
+    from === 'Same'
+      ? 'set spec.allowedNamespaces.from of the pool to All or Selector, or move the model'
+      : 'label the namespace so that spec.allowedNamespaces.selector of the pool matches it';
+  return {
+    accepted: false,
+    reason: 'NamespaceNotAllowed',
+    issue: {
+      field: 'spec.poolRef',
+      value: undefined,
+      reason: `pool ${keyOf(pool)} does not allow models of namespace "${namespace}" (allowedNamespaces.from is ${from})`,
+      remedy,
+    },
+  };
+}
+
 /** Decides on every model and updates the grants. */
 export function acceptModels(input: AcceptanceInput): Acceptance {
   return new Judge(input).judge();
@@ -96,10 +120,12 @@ class Judge {
     const verdicts = new Map<string, Verdict>();
     const claimants: Claimant[] = [];
     const pendingRelease = new Set<Key>();
+    const { pool, namespaceLabels } = this.#input;
     const refusals = new Map<string, Verdict | undefined>();
     for (const model of this.#input.models) {
       const { namespace = '', uid = '' } = model.metadata;
-      if (!refusals.has(namespace)) refusals.set(namespace, this.#admission(namespace));
+      if (!refusals.has(namespace))
+        refusals.set(namespace, namespaceVerdict(pool, namespace, namespaceLabels(namespace)));
       const refusal = refusals.get(namespace);
       const key = keyOf(model);
       if (!refusal) this.#present.set(key, model);
@@ -216,26 +242,6 @@ class Judge {
       this.#tooMany(key, claim, holdings) ??
       this.#overBudget(key, claim, holdings)
     );
-  }
-
-  #admission(namespace: string): Verdict | undefined {
-    const { pool, namespaceLabels } = this.#input;
-    if (admitsNamespace(pool, namespace, namespaceLabels(namespace))) return undefined;
-    const { from } = pool.spec.allowedNamespaces;
-    const remedy =
-      from === 'Same'
-        ? 'set spec.allowedNamespaces.from of the pool to All or Selector, or move the model'
-        : 'label the namespace so that spec.allowedNamespaces.selector of the pool matches it';
-    return {
-      accepted: false,
-      reason: 'NamespaceNotAllowed',
-      issue: {
-        field: 'spec.poolRef',
-        value: undefined,
-        reason: `pool ${this.#pool} does not allow models of namespace "${namespace}" (allowedNamespaces.from is ${from})`,
-        remedy,
-      },
-    };
   }
 
   #nameTaken(key: Key, { names }: Grant, holdings: HoldingsView): Verdict | undefined {

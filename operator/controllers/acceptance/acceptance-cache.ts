@@ -8,15 +8,16 @@ import type { Clock } from '../../kube/clock.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import type { ObjectMeta } from '../../kube/object.ts';
 import { PerObject } from '../../kube/per-object.ts';
-import { type Acceptance, acceptModels, type Verdict } from '../../model/acceptance.ts';
+import { type Acceptance, acceptModels, namespaceVerdict, type Verdict } from '../../model/acceptance.ts';
 import type { Grant } from '../../model/grant.ts';
 import { Holdings } from '../../model/holdings.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
 import { INVALID_SPEC } from '../../model/resolved-model.ts';
-import { poolsThatReconsider } from '../shared/admitted-namespaces.ts';
+import { admits, poolsThatAdmit, poolsThatReconsider } from '../shared/admitted-namespaces.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
+import { AdmittedModels } from './admitted-models.ts';
 import { EnginesInPool } from './engines-in-pool.ts';
 import type { GrantLedger, SavedNames } from './grant-ledger.ts';
 import { Reservations } from './reservations.ts';
@@ -50,23 +51,29 @@ export class AcceptanceCache {
   readonly #options: AcceptanceCacheOptions;
   readonly #byPool: PerObject<PoolAcceptance>;
   readonly #engines: EnginesInPool;
+  readonly #admitted: AdmittedModels;
 
   constructor(options: AcceptanceCacheOptions) {
     this.#options = options;
     const { state, resolutions } = options;
     this.#byPool = new PerObject(state.pools.store);
     this.#engines = new EnginesInPool(state, resolutions);
+    this.#admitted = new AdmittedModels(state);
     state.models.store.subscribe(({ old, new: now }) => {
       if (old && now && isSameClaim(old, now)) return;
-      if (old) this.#outdate(poolKeyOf(old));
-      if (now) this.#outdate(poolKeyOf(now));
+      for (const model of [old, now])
+        for (const pool of model ? poolsThatAdmit(state, model) : []) this.#outdate(pool);
     });
     state.pools.store.subscribe(({ key, old, new: now }) => {
       if (old && now && old.metadata.generation === now.metadata.generation) return;
       if (now) this.#outdate(key);
     });
     state.namespaces.store.subscribe((change) => {
-      for (const pool of poolsThatReconsider(state, change)) this.#outdate(keyOf(pool));
+      for (const pool of poolsThatReconsider(state, change)) {
+        const key = keyOf(pool);
+        this.#outdate(key);
+        options.onChanged?.(this.#admitted.in(key, change.key).map(keyOf));
+      }
     });
     for (const { store } of [state.pods, state.deployments])
       store.subscribe(({ old, new: now }) => {
@@ -85,10 +92,18 @@ export class AcceptanceCache {
 
   /** The verdict of the pool about the model. Throws InvalidSpecError if the pool itself is invalid. */
   verdict(pool: InferencePool, model: InferenceModel): Verdict {
-    return this.verdicts(pool).get(model.metadata.uid ?? '') ?? ACCEPTED;
+    const verdicts = this.verdicts(pool);
+    const { namespace = '', uid = '' } = model.metadata;
+    const { labels } = this.#options.state.namespaces.store.get(namespace)?.metadata ?? {};
+    return namespaceVerdict(pool, namespace, labels) ?? verdicts.get(uid) ?? ACCEPTED;
   }
 
-  /** Verdicts by UID, for every model of the pool that is not being deleted. Throws InvalidSpecError. */
+  /** The models that name the pool and whose namespace it admits. All others have nothing in it. */
+  models(pool: InferencePool): InferenceModel[] {
+    return this.#admitted.of(pool);
+  }
+
+  /** Verdicts by UID, for every model of `models` that is not being deleted. Throws InvalidSpecError. */
   verdicts(pool: InferencePool): ReadonlyMap<string, Verdict> {
     const known = this.#byPool.get(pool.metadata.uid);
     return known && !known.isStale && known.reservations.endsInMs !== 0
@@ -137,7 +152,7 @@ export class AcceptanceCache {
     );
   }
 
-  /** Engines in the pool that belong to models which were deleted or moved to another pool. */
+  /** Engines in the pool of models that were deleted, moved to another pool, or are no longer admitted. */
   leaving(pool: InferencePool): { key: Key; replicas: number }[] {
     this.verdicts(pool);
     const key = keyOf(pool);
@@ -145,7 +160,7 @@ export class AcceptanceCache {
     const grants = ledger.models(pool);
     return [...(this.#byPool.get(pool.metadata.uid)?.pendingRelease ?? [])].flatMap((modelKey) => {
       const model = state.models.store.get(modelKey);
-      if (model && poolKeyOf(model) === key) return [];
+      if (model && poolKeyOf(model) === key && admits(state, pool, model.metadata.namespace)) return [];
       const replicas = Math.min(grants.get(modelKey)?.replicas ?? 0, this.#engines.of(pool, modelKey));
       return replicas > 0 ? [{ key: modelKey, replicas }] : [];
     });
@@ -161,7 +176,7 @@ export class AcceptanceCache {
     const key = keyOf(pool);
     const reservations = known?.reservations ?? new Reservations(clock);
     const holdings = known?.holdings ?? new Holdings(ledger.models(pool));
-    const models = state.models.store.byIndex('byPool', key);
+    const models = this.models(pool);
     const gone = new Set<Key>();
     const resolve = resolutions.findInPool(pool);
     const { verdicts, pendingRelease, isSettled } = acceptModels({
@@ -196,15 +211,9 @@ export class AcceptanceCache {
     now: ReadonlyMap<string, Verdict>,
   ): void {
     if (!before || !this.#options.onChanged) return;
-    // All models of a namespace that is not admitted share one verdict: that is compared once.
-    const same = new Map<Verdict, Verdict>();
     const changed = models.filter(({ metadata: { uid = '' } }) => {
       const [old, verdict] = [before.get(uid), now.get(uid)];
-      if (!old || !verdict || old === verdict) return old !== verdict && old !== undefined;
-      if (same.get(verdict) === old) return false;
-      if (!isDeepStrictEqual(old, verdict)) return true;
-      same.set(verdict, old);
-      return false;
+      return old !== undefined && old !== verdict && !isDeepStrictEqual(old, verdict);
     });
     if (changed.length > 0) this.#options.onChanged(changed.map(keyOf));
   }

@@ -2,7 +2,6 @@
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { Derived } from '../../kube/derived.ts';
-import { keyOf } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { ResolvedAccelerator } from '../../model/resolve-accelerator.ts';
 import type { ResolvedModel } from '../../model/resolved-model.ts';
@@ -10,10 +9,12 @@ import { isBoundToOneNode } from '../../model/shared-claims.ts';
 import type { ImageDefaults } from '../../render/image-defaults.ts';
 import { type ModelCircumstances, renderModel } from '../../render/model.ts';
 import { engineKeyOf } from '../../render/names.ts';
+import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { type ClusterState, claimModesOf, podsOf } from '../shared/cluster-state.ts';
 import { rolloutRoom } from './rollout-room.ts';
 
 export interface ModelManifestsOptions {
+  acceptance: AcceptanceCache;
   state: ClusterState;
   clock: Clock;
   images: ImageDefaults;
@@ -66,8 +67,8 @@ export class ModelManifests {
   #hasBudget(pool: InferencePool, accelerator: ResolvedAccelerator): boolean {
     const budget = pool.spec.capacity.accelerators;
     if (budget === undefined) return true;
-    const held = this.#options.state.models.store
-      .byIndex('byPool', keyOf(pool))
+    const held = this.#options.acceptance
+      .models(pool)
       .reduce((sum, model) => sum + (model.status?.desiredReplicas ?? 0) * accelerator.count, 0);
     return held + accelerator.count <= budget;
   }

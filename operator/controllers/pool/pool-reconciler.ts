@@ -22,7 +22,6 @@ import { redisCredentials } from '../../router/redis-credentials.ts';
 import { readRouterTemplates, routerFiles } from '../../router/router-files.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { RouterPods } from '../routes/router-pods.ts';
-import { admits } from '../shared/admitted-namespaces.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import { reportFights } from '../shared/contended.ts';
 import type { MountFailures } from '../shared/mount-failures.ts';
@@ -120,12 +119,7 @@ export class PoolReconciler {
 
   /** Models that it serves or may serve: anybody else could keep it, and the namespace that goes with it, for ever. */
   #users(pool: InferencePool): string[] {
-    const { state } = this.#options;
-    return state.models.store
-      .byIndex('byPool', keyOf(pool))
-      .filter(({ metadata }) => admits(state, pool, metadata.namespace))
-      .map(keyOf)
-      .sort();
+    return this.#options.acceptance.models(pool).map(keyOf).sort();
   }
 
   /**
@@ -168,9 +162,8 @@ export class PoolReconciler {
     { signal }: Context,
   ): Promise<void> {
     const { state, acceptance, status, clock, events, mounts } = this.#options;
-    const key = keyOf(pool);
     const namespace = pool.metadata.namespace ?? '';
-    const models = state.models.store.byIndex('byPool', key);
+    const models = acceptance.models(pool);
     const deployment = (name: string) =>
       written.get(name) ?? state.deployments.store.get({ namespace, name });
     const router = deployment(routerName(pool.metadata.name));

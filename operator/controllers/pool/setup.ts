@@ -1,4 +1,5 @@
 /** Sets up the InferencePool controller: its permissions, dependencies and watches. */
+import { isDeepStrictEqual } from 'node:util';
 import { INFERENCE_POOLS } from '../../api/types.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
@@ -6,7 +7,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import { ownerKeys } from '../../kube/owner-keys.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, INGRESSES, NAMESPACES } from '../../kube/resource-types.ts';
-import { poolKeyOf } from '../../model/pool-key.ts';
+import { poolsThatAdmit } from '../shared/admitted-namespaces.ts';
 import { createApplier } from '../shared/children.ts';
 import { type ClusterState, cachePoolKeys, routerPoolKeys } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
@@ -52,7 +53,15 @@ const COUNT_AFTER_MS = 200;
 /** Watches pools, their children, and the models that use them. */
 function watch(controller: Controller, state: ClusterState, owners: (object: KubeObject) => Key[]): void {
   controller.watch(state.pools.store);
-  controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)], afterMs: COUNT_AFTER_MS });
+  controller.watch(state.models.store, {
+    map: (model) => poolsThatAdmit(state, model),
+    afterMs: COUNT_AFTER_MS,
+  });
+  controller.watch(state.namespaces.store, {
+    map: () => state.pools.store.keys(),
+    changed: (old, now) => !isDeepStrictEqual(old.metadata.labels, now.metadata.labels),
+    afterMs: COUNT_AFTER_MS,
+  });
   controller.watch(state.pods.store, {
     map: (pod) => [...routerPoolKeys(pod), ...cachePoolKeys(pod)],
     afterMs: COUNT_AFTER_MS,

@@ -120,15 +120,15 @@ export class ModelRoutes {
    * others.
    */
   of(pool: InferencePool): RouteModel[] {
-    const { state, resolutions, acceptance, lifecycles, departures } = this.#options;
+    const { resolutions, acceptance, lifecycles, departures } = this.#options;
     const version = versionOf(pool);
     const verdicts = acceptance.verdicts(pool);
     const namesOf = acceptance.names(pool);
     const resolve = resolutions.inPool(pool);
-    return state.models.store.byIndex('byPool', keyOf(pool)).flatMap((model): RouteModel[] => {
+    return acceptance.models(pool).flatMap((model): RouteModel[] => {
       const { uid = '' } = model.metadata;
       const verdict = verdicts.get(uid);
-      if (!verdict || (!verdict.accepted && verdict.reason === 'NamespaceNotAllowed')) return [];
+      if (!verdict) return [];
       const [lifecycle, leaving] = [lifecycles.of(uid), departures.leaving(uid)];
       const inputs = { model, pool: version, verdict, names: namesOf, lifecycle, leaving };
       const cached = this.#cached.get(uid);

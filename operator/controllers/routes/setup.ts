@@ -1,14 +1,14 @@
 /** Sets up the controllers of route tables and their snapshots: permissions, dependencies and watches. */
 import { isDeepStrictEqual } from 'node:util';
+import type { InferenceModel } from '../../api/types.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { keyOf } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, ENDPOINT_SLICES, PODS, REPLICA_SETS } from '../../kube/resource-types.ts';
-import { poolKeyOf } from '../../model/pool-key.ts';
-import { poolsWithKeysOf } from '../shared/admitted-namespaces.ts';
-import { type ClusterState, poolKeys, poolKeysOfModel, routerPoolKeys } from '../shared/cluster-state.ts';
+import { poolsThatAdmit, poolsWithKeysOf } from '../shared/admitted-namespaces.ts';
+import { byModel, type ClusterState, poolKeys, routerPoolKeys } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
 import { isFinished, isReady, type Pod } from '../shared/workloads.ts';
 import { RoutesReconciler, type RoutesReconcilerOptions } from './routes-reconciler.ts';
@@ -57,8 +57,13 @@ export function setupRoutes(
 /** Watches everything that the route table of a pool depends on, and its routers. */
 export function watchForRoutes(controller: Controller, state: ClusterState): void {
   controller.watch(state.pools.store);
-  controller.watch(state.models.store, { map: (model) => [poolKeyOf(model)] });
-  const ofModel = (object: KubeObject) => poolKeysOfModel(state, object);
+  const ofAdmitted = (model: InferenceModel) => poolsThatAdmit(state, model);
+  controller.watch(state.models.store, { map: ofAdmitted });
+  const ofModel = (object: KubeObject) =>
+    byModel(object).flatMap((key) => {
+      const model = state.models.store.get(key);
+      return model ? ofAdmitted(model) : [];
+    });
   controller.watch(state.endpointSlices.store, { map: ofModel });
   controller.watch(state.services.store, { map: (service) => [...poolKeys(service), ...ofModel(service)] });
   // The address of an endpoint only counts if it belongs to a pod of the model.

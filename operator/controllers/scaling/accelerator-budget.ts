@@ -118,19 +118,19 @@ export class AcceleratorBudget {
 
   /** Keys of the models of a pool that wait for accelerators. */
   waiting(poolKey: Key): Key[] {
-    const { state } = this.#options;
+    const { state, acceptance } = this.#options;
     const pool = state.pools.store.get(poolKey);
     if (!pool || !this.applies(pool)) return [];
-    return state.models.store
-      .byIndex('byPool', poolKey)
+    return acceptance
+      .models(pool)
       .filter(({ metadata }) => this.isWaiting(metadata.uid ?? ''))
       .map(keyOf);
   }
 
   /** Whether a model waits for what others can give up. */
-  isShort(poolKey: Key): boolean {
-    return this.#options.state.models.store
-      .byIndex('byPool', poolKey)
+  isShort(pool: InferencePool): boolean {
+    return this.#options.acceptance
+      .models(pool)
       .some(
         ({ metadata: { uid } }) => this.#requests.has(uid) && this.#places.get(uid)?.reason !== 'TooLarge',
       );
@@ -145,7 +145,7 @@ export class AcceleratorBudget {
 
   /** Arbitrates for the whole pool and stores the result: which models may wake, the queue, and which models are evicted. */
   decide(pool: InferencePool, now: number): Arbitration & { granted: ReadonlySet<string> } {
-    const candidates = this.#options.state.models.store.byIndex('byPool', keyOf(pool));
+    const candidates = this.#options.acceptance.models(pool);
     const byUid = new Map(candidates.map((model) => [model.metadata.uid ?? '', model]));
     const decision = arbitrate(this.#input(pool, now));
     const places = new Map(decision.queue.map((place) => [place.uid, place]));
@@ -191,12 +191,12 @@ export class AcceleratorBudget {
   }
 
   #models(pool: InferencePool, now: number): BudgetModel[] {
-    const { state, resolutions, acceptance, lifecycles, departures, demand, minReplicas } = this.#options;
+    const { resolutions, acceptance, lifecycles, departures, demand, minReplicas } = this.#options;
     const key = keyOf(pool);
     const { count, resourceName } = resolutions.pool(pool).accelerator;
     const resolve = resolutions.findInPool(pool);
     // Models that hold nothing and request nothing do not affect the arbitration.
-    const present = state.models.store.byIndex('byPool', key).flatMap((model): BudgetModel | [] => {
+    const present = acceptance.models(pool).flatMap((model): BudgetModel | [] => {
       const uid = model.metadata.uid ?? '';
       const namespace = model.metadata.namespace ?? '';
       const { deployment, pods, health } = this.#workloads.of(model);
@@ -242,7 +242,7 @@ export class AcceleratorBudget {
     return [...present, ...this.#gone(pool, count)];
   }
 
-  /** Engines of models that were deleted or moved to another pool. They hold accelerators until they have terminated. */
+  /** Engines of models that were deleted, moved to another pool, or are no longer admitted. They hold accelerators until they have terminated. */
   #gone(pool: InferencePool, count: number): BudgetModel[] {
     return this.#options.acceptance.leaving(pool).map(({ key, replicas }) => ({
       uid: key,

@@ -80,7 +80,7 @@ export class ReplicaSizing {
     context: ScalingContext,
   ): Promise<number | undefined> {
     const { budget, changes, metrics } = this.#options;
-    const { now, health, model, uid, pool, poolKey, demand, replicas: current, minReplicas } = scope;
+    const { now, health, model, uid, pool, demand, replicas: current, minReplicas } = scope;
     const { engine } = scope.resolution;
     // Without a valid engine spec, the target load of a replica is unknown.
     if (!engine) return undefined;
@@ -94,7 +94,7 @@ export class ReplicaSizing {
       maxReplicas: scope.maxReplicas,
       scaleUp: scaling.behavior.scaleUp,
       scaleDown: scaling.behavior.scaleDown,
-      neededElsewhere: pool.spec.capacity.overcommit && budget.isShort(poolKey),
+      neededElsewhere: pool.spec.capacity.overcommit && budget.isShort(pool),
     });
     metrics.decided(decision.reason);
     let desired = decision.replicas;

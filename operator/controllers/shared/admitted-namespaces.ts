@@ -1,8 +1,10 @@
 /** Which namespaces a pool admits, by the labels that they have now. */
-import type { InferencePool } from '../../api/types.ts';
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
+import type { Key } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { Change } from '../../kube/store.ts';
 import { admitsNamespace } from '../../model/acceptance.ts';
+import { poolKeyOf } from '../../model/pool-key.ts';
 import type { ClusterState } from './cluster-state.ts';
 
 type State = Pick<ClusterState, 'pools' | 'namespaces'>;
@@ -14,6 +16,13 @@ export function admits(
   namespace = '',
 ): boolean {
   return admitsNamespace(pool, namespace, namespaces.store.get(namespace)?.metadata.labels);
+}
+
+/** Key of the pool that a model names, if the pool admits its namespace. */
+export function poolsThatAdmit(state: State, model: InferenceModel): Key[] {
+  const key = poolKeyOf(model);
+  const pool = state.pools.store.get(key);
+  return pool && admits(state, pool, model.metadata.namespace) ? [key] : [];
 }
 
 /** The pools that require API keys and accept those of a namespace. Anybody may write some. */

@@ -68,6 +68,7 @@ export function createClusterState(source: ClusterStateOptions) {
       type: INFERENCE_MODELS,
       indexes: {
         byPool: (model) => [poolKeyOf(model)],
+        byPoolAndNamespace: (model) => [`${poolKeyOf(model)}/${model.metadata.namespace ?? ''}`],
         byUid: (model) => [model.metadata.uid ?? ''],
         byNamespace: (model) => [model.metadata.namespace ?? ''],
       },

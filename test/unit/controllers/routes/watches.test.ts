@@ -3,7 +3,9 @@ import { watchForRoutes } from '../../../../operator/controllers/routes/setup.ts
 import { Controller } from '../../../../operator/kube/controller.ts';
 import type { KubeObject } from '../../../../operator/kube/object.ts';
 import { WorkQueue } from '../../../../operator/kube/work-queue.ts';
-import { aPool } from '../fixtures.ts';
+import { MODEL_LABEL } from '../../../../operator/render/labels.ts';
+import type { EndpointSlice } from '../../../../operator/router/endpoints-from-slices.ts';
+import { aModel, aPool } from '../fixtures.ts';
 import { aState, put } from '../support.ts';
 
 /** Three pools: of its own namespace only without keys and with them, and for namespaces with a label. */
@@ -45,8 +47,42 @@ function setUp() {
     change();
     return (await drain()).sort();
   };
-  return { namespace, keys, concerned };
+  return { state, namespace, keys, concerned };
 }
+
+describe('a change of a model', () => {
+  it('concerns its pool, if that admits the namespace', async () => {
+    const { state, namespace, concerned } = setUp();
+    namespace('stranger');
+    namespace('team', { tenant: 'yes' });
+    const edit = (inNamespace: string, generation: number) =>
+      put(
+        state.models.store,
+        aModel(
+          'llama',
+          { poolRef: { name: 'shared', namespace: 'platform' } },
+          { namespace: inNamespace, uid: inNamespace, generation },
+        ),
+      );
+    const child = (inNamespace: string) =>
+      put(state.endpointSlices.store, {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: {
+          name: 'x',
+          namespace: inNamespace,
+          uid: `x-${inNamespace}`,
+          labels: { [MODEL_LABEL]: 'llama' },
+        },
+        addressType: 'IPv4',
+        endpoints: [],
+      } as EndpointSlice);
+    for (const change of [() => edit('stranger', 1), () => edit('stranger', 2), () => child('stranger')])
+      expect(await concerned(change)).toEqual([]);
+    for (const change of [() => edit('team', 1), () => edit('team', 2), () => child('team')])
+      expect(await concerned(change)).toEqual(['platform/shared']);
+  });
+});
 
 describe('a change of API keys', () => {
   it('concerns the pools that ask for keys and take those of its namespace', async () => {

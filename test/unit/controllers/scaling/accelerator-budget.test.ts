@@ -67,7 +67,11 @@ function budgetOf(
   const budget = new AcceleratorBudget({
     state: state as unknown as ClusterState,
     resolutions: new Resolutions({ pools: { store: new Store<InferencePool>() }, models: { store: models } }),
-    acceptance: { verdict: () => ({ accepted: true }), leaving: () => [] } as unknown as AcceptanceCache,
+    acceptance: {
+      models: () => models.list(),
+      verdict: () => ({ accepted: true }),
+      leaving: () => [],
+    } as unknown as AcceptanceCache,
     lifecycles: new Lifecycles(models),
     replicas: new ReplicasWriter(undefined as unknown as KubeClient, models),
     departures,

@@ -73,7 +73,7 @@ function fullPool() {
   /** Whether others are to give up what they do not need, after the waiter has asked for so many. */
   const isShortFor = (replicas: number) => {
     budget.ask(pool, waiter, replicas, 0);
-    return budget.isShort(keyOf(pool));
+    return budget.isShort(pool);
   };
   return { evictedAt, isShortFor };
 }
