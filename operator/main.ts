@@ -15,6 +15,7 @@ import { LOG_LEVELS } from './kube/log.ts';
 interface FileOptions extends ImageOptions {
   filename: string[];
   pool?: string[];
+  config?: string[];
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -84,7 +85,11 @@ filesCommand(
 filesCommand(
   'plan',
   'print the memory plan of models: what fits on which accelerators, without a cluster',
-  planFiles,
+  (files, io, { config }) => planFiles(files, io, config),
+).option(
+  '--config <[source=]path>',
+  'config.json of a model that is not in the catalog, or its directory; with the source before = if several are missing; may be repeated',
+  collect,
 );
 program.addCommand(keyCommand());
 

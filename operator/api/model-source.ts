@@ -1,7 +1,8 @@
 /** What is served: source of the weights, cache, and names. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
-import { decimal, quantity, servedName } from '../values/scalars.ts';
+import { quantity, servedName } from '../values/scalars.ts';
+import { modelFacts } from '../vllm/model-facts.ts';
 import { objectName, secretKeyRef } from './common.ts';
 
 const SOURCE_PATTERN =
@@ -100,39 +101,6 @@ const modelCache = withRules(
   ],
 );
 
-const modelFacts = z.object({
-  parametersBillions: decimal.describe('Number of parameters, in 10^9.'),
-  weightsGiB: decimal
-    .optional()
-    .describe('Size of the weights, if it does not follow from parameters and data type.'),
-  layers: z.int().min(1).max(1024).describe('`num_hidden_layers`.'),
-  attentionHeads: z
-    .int()
-    .min(1)
-    .max(4096)
-    .describe('`num_attention_heads`. The tensor-parallel size must divide it.'),
-  kvHeads: z.int().min(1).max(4096).describe('`num_key_value_heads`.'),
-  headDim: z.int().min(1).max(4096).describe('`head_dim`, or hidden size divided by attention heads.'),
-  maxPositionEmbeddings: z
-    .int()
-    .min(1)
-    .max(16777216)
-    .optional()
-    .describe('`max_position_embeddings`: the longest context.'),
-  kvLoraRank: z
-    .int()
-    .min(1)
-    .max(65536)
-    .optional()
-    .describe('`kv_lora_rank`, for models with latent attention (MLA).'),
-  qkRopeHeadDim: z
-    .int()
-    .min(1)
-    .max(65536)
-    .optional()
-    .describe('`qk_rope_head_dim`, for models with latent attention (MLA).'),
-});
-
 export const modelSettings = withRules(
   z.object({
     source: source.describe(
@@ -160,7 +128,9 @@ export const modelSettings = withRules(
       .describe('Names in the OpenAI API, unique in the pool. Default: the name of the InferenceModel.'),
     facts: modelFacts
       .optional()
-      .describe('Shape of a model that is not in the catalog, from its config.json, for the memory plan.'),
+      .describe(
+        'Shape of a model that is not in the catalog, from its config.json, for the memory plan. `vllm-operator plan --config` prints it.',
+      ),
   }),
   [
     {

@@ -3,18 +3,29 @@ import { API_VERSION } from '../api/common.ts';
 import type { MemoryPlan } from '../model/memory-plan.ts';
 import type { Resolution } from '../model/resolved-model.ts';
 import { assessFiles } from './assess-files.ts';
+import { factsText, withConfigs } from './config-files.ts';
 import { manifestKey, readManifestFiles } from './manifest-files.ts';
 import { type CommandOutput, findProblems, problemsOfMissingPools, warningsOf } from './problems.ts';
 
-/** Prints one paragraph per model. Returns 1 if there is none, or if one is invalid or does not fit, else 0. */
-export function planFiles(files: readonly string[], { write, fail }: CommandOutput): number {
-  const found = readManifestFiles(files);
+/**
+ * Prints one paragraph per model, and the facts of each file of `--config`. Returns 1 if there is no model, or if one is invalid
+ * or does not fit, else 0.
+ */
+export function planFiles(
+  files: readonly string[],
+  { write, fail }: CommandOutput,
+  configs: readonly string[] = [],
+): number {
+  const inFiles = readManifestFiles(files);
+  const { models, used, problems: wrongConfigs } = withConfigs(inFiles.models, configs);
+  const found = { ...inFiles, models };
   const assessed = assessFiles(found, Date.now());
   for (const { model, assessment } of assessed.models) {
     const resolution = assessment.kind === 'blocked' ? assessment.resolution : assessment.model;
     if (resolution?.engine) write(planText(manifestKey(model), resolution));
   }
-  const problems = [...findProblems(found, assessed), ...problemsOfMissingPools(found)];
+  for (const facts of used) write(factsText(facts));
+  const problems = [...wrongConfigs, ...findProblems(found, assessed), ...problemsOfMissingPools(found)];
   if (found.models.length === 0 && problems.length === 0) {
     problems.push(
       `${files.join(', ')}: no InferenceModel of ${API_VERSION} found; pass files with models and their pools`,
@@ -27,7 +38,8 @@ export function planFiles(files: readonly string[], { write, fail }: CommandOutp
 function planText(key: string, { accelerator, memory }: Resolution): string {
   const { count, product } = accelerator;
   const on = `${key} on ${count} x ${product}`;
-  if (!memory) return `${on}: not planned: the model is not in the catalog; set spec.model.facts\n`;
+  if (!memory)
+    return `${on}: not planned: the model is not in the catalog; pass its config.json with --config, or set spec.model.facts\n`;
   if (memory.issue) return `${on}: does not fit\n`;
   return `${on}: ${memory.summary}\n${detailsOf(memory)}`;
 }

@@ -1,16 +1,10 @@
 /** Formats the problems of pools and models in files, as the commands print them. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { poolKeyOf } from '../model/pool-key.ts';
+import { versionWarning } from '../model/version-warning.ts';
 import { describeIssue, type SpecIssue } from '../values/spec-issue.ts';
 import { checkExtraArgs } from '../vllm/extra-args.ts';
-import { isBeyondTable, MINORS } from '../vllm/flag-facts.ts';
-import {
-  formatVersion,
-  imageVersion,
-  isOfficialImage,
-  PINNED_VERSION,
-  parseVersion,
-} from '../vllm/versions.ts';
+import { imageVersion, isOfficialImage, PINNED_VERSION, parseVersion } from '../vllm/versions.ts';
 import type { AssessedFiles } from './assess-files.ts';
 import { type ManifestFiles, manifestKey } from './manifest-files.ts';
 
@@ -74,11 +68,7 @@ export function findProblems(found: ManifestFiles, { models, wrongPools }: Asses
 export function warningsOf({ models }: AssessedFiles): string[] {
   return models.flatMap(({ model, assessment }) => {
     const resolution = assessment.kind === 'blocked' ? assessment.resolution : assessment.model;
-    const version = resolution?.engine?.version;
-    if (version === undefined || !isBeyondTable(version)) return [];
-    return [
-      `warning: InferenceModel ${manifestKey(model)}: vLLM ${formatVersion(version)} is newer than v${MINORS.at(-1)}, the ` +
-        'newest whose flags are known, so flags and values that are new in it were not checked',
-    ];
+    const warning = resolution?.engine && versionWarning(resolution.engine.version);
+    return warning === undefined ? [] : [`warning: InferenceModel ${manifestKey(model)}: ${warning}`];
   });
 }

@@ -6,6 +6,7 @@
 import type { SpecIssue } from '../values/spec-issue.ts';
 import { flagsIn } from '../vllm/extra-args.ts';
 import type { KnownModel } from '../vllm/models.ts';
+import { isDraftUnknown } from './draft.ts';
 import { fittingAccelerators } from './fitting-accelerators.ts';
 import { estimateMemory, type MemoryEstimate } from './memory-estimate.ts';
 import type { MergedEngine } from './merged-engine.ts';
@@ -69,16 +70,19 @@ export function planMemory(engine: MergedEngine): MemoryPlan | undefined {
 
   const estimate = estimateMemory(engine, model);
   const { weightsGiB, overheadGiB, kvCacheGiB, budgetGiB, maxModelLen, sequenceGiB } = estimate;
-  const sequences = sequenceGiB > 0 ? (kvCacheGiB / sequenceGiB) * engine.dataParallelSize : 0;
-  const used = `weights ${gib(weightsGiB)} and overhead ${gib(overheadGiB)} of ${gib(budgetGiB)} usable on each ${accelerator.product}`;
+  const cacheless = sequenceGiB === 0;
+  const sequences = cacheless ? 0 : (kvCacheGiB / sequenceGiB) * engine.dataParallelSize;
+  const used = `weights ${gib(weightsGiB)} and overhead ${gib(overheadGiB)} of ${gib(budgetGiB)} usable on each ${accelerator.product}${uncounted(engine, model)}`;
   const plan: MemoryPlan = {
     weightsGiB,
     overheadGiB,
-    kvCacheGiB,
+    kvCacheGiB: cacheless ? 0 : kvCacheGiB,
     kvCacheTokens: Math.floor(sequences * maxModelLen),
     maxModelLen,
     sequencesAtFullLength: sequences,
-    summary: `${used}; the KV cache holds ${sequences.toFixed(1)} sequences of ${maxModelLen} tokens`,
+    summary: cacheless
+      ? `${used}; the model has no KV cache`
+      : `${used}; the KV cache holds ${sequences.toFixed(1)} sequences of ${maxModelLen} tokens`,
   };
   if (estimate.fits) return plan;
   const remedy = remedyFor(engine, model, estimate);
@@ -96,6 +100,15 @@ export function planMemory(engine: MergedEngine): MemoryPlan | undefined {
         }
       : { field: 'spec.engine.maxModelLen', value: engine.settings.maxModelLen, reason, remedy };
   return { ...plan, issue };
+}
+
+/** What the summary has to say of a draft model that the plan leaves out. */
+function uncounted(engine: MergedEngine, model: KnownModel): string {
+  if (!isDraftUnknown(engine, model)) return '';
+  const { model: draft, method } = engine.settings.speculative ?? {};
+  return draft === undefined
+    ? ` (without what ${method} takes, which is not known)`
+    : ` (without the draft model ${draft}, which is not in the catalog; set engine.speculative.facts)`;
 }
 
 function gib(size: number): string {

@@ -111,6 +111,8 @@ export function mergeEngine(
   const dataParallelSize = settings.dataParallelSize ?? DEFAULTS.engine.dataParallelSize;
   const others = pipelineParallelSize * dataParallelSize;
   const known = findModel(model.spec.model.source, model.spec.model.facts);
+  const { speculative } = settings;
+  const draft = speculative?.model && findModel(speculative.model, speculative.facts);
   const ownSharedMemory = ownSharedMemoryGiB(model.spec.template);
   const engine: MergedEngine = {
     image,
@@ -136,6 +138,7 @@ export function mergeEngine(
     env: settings.env ?? [],
     ...(ownSharedMemory === undefined ? {} : { ownSharedMemoryGiB: ownSharedMemory }),
     ...(known === undefined ? {} : { model: known }),
+    ...(draft && { draft }),
   };
   issues.push(...checkEngine(engine, input), ...checkTemplate(engine, pool.spec, model.spec, scaling));
   if (issues.length > 0) throw new InvalidSpecError(issues);

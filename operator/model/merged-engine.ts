@@ -36,6 +36,8 @@ export interface MergedEngine {
   ownSharedMemoryGiB?: number;
   /** Shape of the model, if known. */
   model?: KnownModel;
+  /** Shape of the draft model of speculative decoding, if known. */
+  draft?: KnownModel;
 }
 
 /** Number of accelerators that the engine's ranks use. */

@@ -1,21 +1,6 @@
 /** Shapes of models we know, for checks and the memory plan. From config.json of each model and the model catalogs of KAITO and aiconfigurator. */
+import type { ModelFacts, WeightFormat } from './model-facts.ts';
 import { modelBaseName } from './model-source.ts';
-
-/** How the weights are stored. */
-export type WeightFormat = 'fp32' | 'bf16' | 'fp8' | 'int4' | 'nvfp4' | 'mxfp4';
-
-/** What a user says of a model, as `spec.model.facts` has it: decimals are strings there. */
-export interface StatedFacts {
-  layers: number;
-  attentionHeads: number;
-  kvHeads: number;
-  headDim: number;
-  parametersBillions: string;
-  weightsGiB?: string | undefined;
-  maxPositionEmbeddings?: number | undefined;
-  kvLoraRank?: number | undefined;
-  qkRopeHeadDim?: number | undefined;
-}
 
 export interface KnownModel {
   layers: number;
@@ -23,6 +8,8 @@ export interface KnownModel {
   /** Key-value heads; 1 with latent attention, where every tensor-parallel rank keeps the whole. */
   kvHeads: number;
   headDim: number;
+  /** Layers with a KV cache. Absent: all. */
+  cachedLayers?: number;
   parametersBillions: number;
   maxPositionEmbeddings?: number;
   vocabulary?: number;
@@ -32,7 +19,7 @@ export interface KnownModel {
   weightsGiB?: number;
   /** Latent attention (MLA): numbers cached per token and layer. */
   latent?: { kvLoraRank: number; qkRopeHeadDim: number };
-  /** Mixture of experts; parameters in 10^9 that one token uses. */
+  /** Mixture of experts; parameters in 10^9 that one token uses, with the embeddings, which OpenAI leaves out. */
   experts?: { count: number; perToken: number; activeBillions: number };
   /** Layers that only look back `window` tokens. */
   sliding?: { layers: number; window: number };
@@ -115,14 +102,14 @@ const MODELS: Readonly<Record<string, KnownModel>> = {
     ...dense(24, 64, 8, 64, 20.9, 131072, 201088),
     format: 'mxfp4',
     weightsGiB: 12.8,
-    experts: { count: 32, perToken: 4, activeBillions: 3.6 },
+    experts: { count: 32, perToken: 4, activeBillions: 4.2 },
     sliding: { layers: 12, window: 128 },
   },
   'gpt-oss-120b': {
     ...dense(36, 64, 8, 64, 116.8, 131072, 201088),
     format: 'mxfp4',
     weightsGiB: 60.8,
-    experts: { count: 128, perToken: 4, activeBillions: 5.1 },
+    experts: { count: 128, perToken: 4, activeBillions: 5.7 },
     sliding: { layers: 18, window: 128 },
   },
   'mixtral-8x7b': {
@@ -162,23 +149,30 @@ function normalName(baseName: string): NormalName {
   return { name, instruct, ...(suffix === undefined ? {} : { format: suffix[1] }) };
 }
 
-function fromUser(facts: StatedFacts, format: WeightFormat): KnownModel {
+function fromUser(facts: ModelFacts, format: WeightFormat): KnownModel {
+  const { kvLoraRank, qkRopeHeadDim, slidingWindow, experts } = facts;
   const latent =
-    facts.kvLoraRank === undefined || facts.qkRopeHeadDim === undefined
-      ? undefined
-      : { kvLoraRank: facts.kvLoraRank, qkRopeHeadDim: facts.qkRopeHeadDim };
+    kvLoraRank === undefined || qkRopeHeadDim === undefined ? undefined : { kvLoraRank, qkRopeHeadDim };
   return {
     layers: facts.layers,
     attentionHeads: facts.attentionHeads,
     kvHeads: latent === undefined ? facts.kvHeads : 1,
     headDim: facts.headDim,
     parametersBillions: Number(facts.parametersBillions),
-    format,
-    ...(facts.weightsGiB === undefined ? {} : { weightsGiB: Number(facts.weightsGiB) }),
-    ...(facts.maxPositionEmbeddings === undefined
-      ? {}
-      : { maxPositionEmbeddings: facts.maxPositionEmbeddings }),
-    ...(latent === undefined ? {} : { latent }),
+    format: facts.weightFormat ?? format,
+    ...(facts.cachedLayers !== undefined && { cachedLayers: facts.cachedLayers }),
+    ...(facts.weightsGiB !== undefined && { weightsGiB: Number(facts.weightsGiB) }),
+    ...(facts.maxPositionEmbeddings !== undefined && { maxPositionEmbeddings: facts.maxPositionEmbeddings }),
+    ...(facts.vocabularySize !== undefined && { vocabulary: facts.vocabularySize }),
+    ...(latent && { latent }),
+    ...(slidingWindow && { sliding: { layers: slidingWindow.layers, window: slidingWindow.tokens } }),
+    ...(experts && {
+      experts: {
+        count: experts.count,
+        perToken: experts.perToken,
+        activeBillions: Number(experts.activeParametersBillions),
+      },
+    }),
   };
 }
 
@@ -186,7 +180,7 @@ function fromUser(facts: StatedFacts, format: WeightFormat): KnownModel {
  * Facts of the model behind a source: the user's where there are any, else the catalog's. The look-up ignores the
  * organisation, versions such as -v0.3 or -0528 and suffixes such as -Instruct; one such as -AWQ or -FP8 sets the format.
  */
-export function findModel(source: string, facts?: StatedFacts): KnownModel | undefined {
+export function findModel(source: string, facts?: ModelFacts): KnownModel | undefined {
   const { name, instruct, format } = normalName(modelBaseName(source));
   if (facts !== undefined) return fromUser(facts, format ?? 'bf16');
   const known = Object.hasOwn(MODELS, name) ? MODELS[name] : undefined;

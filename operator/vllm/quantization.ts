@@ -1,7 +1,7 @@
 /** Which quantization methods run where, after vLLM's table of supported hardware and its history. */
 import { ACCELERATORS, type Accelerator } from './accelerators.ts';
 import { FLAG_TABLE } from './flag-facts.ts';
-import type { WeightFormat } from './models.ts';
+import type { WeightFormat } from './model-facts.ts';
 
 /** Least CUDA compute capability. FP8 and FP4 methods that are absent fall back to weights only (Marlin) from 7.5. */
 const LEAST_CAPABILITY: ReadonlyMap<string, number> = new Map(

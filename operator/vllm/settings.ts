@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
 import { withRules } from '../values/rule.ts';
 import { decimal, duration, servedName } from '../values/scalars.ts';
+import { modelFacts } from './model-facts.ts';
 import { hubIdOrPath } from './model-source.ts';
 import { flatten, group, isGroup, setting } from './setting.ts';
 
@@ -118,6 +119,11 @@ const speculative = withRules(
       .optional()
       .describe(
         'Draft model, where the method needs one: `hf://org/name` or `file:///path` in the container; both also without the scheme.',
+      ),
+    facts: modelFacts
+      .optional()
+      .describe(
+        'Shape of a draft model that is not in the catalog, for the memory plan, as in `model.facts`.',
       ),
     numSpeculativeTokens: z.int().min(1).max(64).describe('Tokens proposed per step.'),
     promptLookupMax: z.int().min(1).max(64).optional().describe('Longest n-gram looked up, with `ngram`.'),

@@ -17,8 +17,9 @@ import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Assessment, Blocked } from '../../model/assess.ts';
 import { initialReplicas } from '../../model/replica-counts.ts';
-import type { ResolvedModel } from '../../model/resolved-model.ts';
+import type { Resolution, ResolvedModel } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
+import { versionWarning } from '../../model/version-warning.ts';
 import type { ImageDefaults } from '../../render/image-defaults.ts';
 import { engineSelector } from '../../render/labels.ts';
 import { engineKeyOf } from '../../render/names.ts';
@@ -204,6 +205,7 @@ export class ModelReconciler {
       ...(pool && { url: routerUrl(pool) }),
       ...(scope.desiredReplicas !== undefined && { desiredReplicas: scope.desiredReplicas }),
       ...(resolution?.memory && { plan: resolution.memory }),
+      ...warningOf(resolution),
       ...(resolution && { acceleratorsPerReplica: resolution.accelerator.count }),
       ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
       ...(!blocker && assessment.kind === 'accepted' && { scaling: modes.of(assessment.model).condition }),
@@ -280,4 +282,9 @@ export class ModelReconciler {
 
 function blockerOf({ why, issues, needsUser }: Blocked): Blocker {
   return { ...why, message: describeIssues(issues), needsUser };
+}
+
+function warningOf(resolution: Resolution | undefined): Pick<ModelView, 'warning'> {
+  const warning = resolution?.engine && versionWarning(resolution.engine.version);
+  return warning === undefined ? {} : { warning };
 }

@@ -33,6 +33,8 @@ export interface ModelView {
   selector?: string;
   desiredReplicas?: number;
   plan?: MemoryPlan;
+  /** A warning about the spec that does not keep the model from running. */
+  warning?: string;
   acceleratorsPerReplica?: number;
   hourlyCost?: string;
   scaling?: ConditionUpdate;
@@ -181,9 +183,13 @@ function wakeFailureText({ reason, message }: Pick<WakeFailure, 'reason' | 'mess
   return `the last wake failed: ${message}. The next request retries the wake${log}`;
 }
 
-function details({ blocker, plan, scaling, cache }: ModelView): ConditionUpdate[] {
+function details({ blocker, plan, warning, scaling, cache }: ModelView): ConditionUpdate[] {
   if (blocker?.condition === 'Accepted') return [condition('Accepted', blocker.reason, blocker.message)];
-  const accepted = condition('Accepted', 'Accepted', 'the pool accepts this model');
+  const accepted = condition(
+    'Accepted',
+    'Accepted',
+    `the pool accepts this model${warning === undefined ? '' : `. Warning: ${warning}`}`,
+  );
   if (blocker?.condition === 'MemoryFit')
     return [accepted, condition('MemoryFit', blocker.reason, blocker.message)];
   const memory = plan

@@ -56,6 +56,18 @@ describe('faults of a single object are rejected at once', () => {
   });
 });
 
+describe('what the operator does not know', () => {
+  it('does not keep a model from being accepted, and is said in its status', async () => {
+    const namespace = await harness.namespace();
+    await harness.createPool(namespace, {});
+    await harness.createModel(namespace, 'new', { engine: { image: 'vllm/vllm-openai:v0.99.0' } });
+    const model = await harness.untilCondition(namespace, 'new', 'Accepted', 'True');
+    expect(findCondition(model.status?.conditions, 'Accepted')?.message).toMatch(
+      /^the pool accepts this model\. Warning: vLLM 0\.99\.0 is newer than v\d+\.\d+, .* were not checked$/,
+    );
+  });
+});
+
 async function stalled(namespace: string, name: string, reason: string): Promise<string> {
   const model = await harness.untilCondition(namespace, name, 'Stalled', 'True', reason);
   expect(findCondition(model.status?.conditions, 'Ready')?.status).toBe('False');

@@ -200,6 +200,104 @@ describe('fit', () => {
   });
 });
 
+describe('a draft model', () => {
+  const target = 'meta-llama/Llama-3.1-70B-Instruct';
+  const speculative = (method: string, more: object = {}): Engine => ({
+    ...EXAMPLE_ENGINE,
+    speculative: { method, numSpeculativeTokens: 3, ...more },
+  });
+  const draft = { model: 'meta-llama/Llama-3.1-8B-Instruct' };
+  const perToken = (found: MemoryPlan) => (found.kvCacheGiB * GIB) / found.kvCacheTokens;
+
+  it('takes its weights, split over tensor ranks, and its layers of the KV cache', () => {
+    const alone = plan('H100x4', target, EXAMPLE_ENGINE);
+    const drafted = plan('H100x4', target, speculative('draft_model', draft));
+    expect(drafted.weightsGiB - alone.weightsGiB).toBeCloseTo((14.96 * 1.02) / 4, 1);
+    expect(perToken(drafted) - perToken(alone)).toBeCloseTo(131072 / 4, 0);
+    expect(drafted.kvCacheGiB).toBeLessThan(alone.kvCacheGiB);
+  });
+
+  it('is whole in the last pipeline stage', () => {
+    const stages: Engine = { pipelineParallelSize: 2, tensorParallelSize: 2 };
+    const alone = plan('H100x4', target, { ...EXAMPLE_ENGINE, ...stages });
+    const drafted = plan('H100x4', target, { ...speculative('draft_model', draft), ...stages });
+    expect(drafted.weightsGiB - alone.weightsGiB).toBeCloseTo((14.96 * 1.02) / 2, 1);
+    expect(perToken(drafted) - perToken(alone)).toBeCloseTo(131072 / 2, 0);
+  });
+
+  it.each(['ngram', 'suffix'])('is none with %s', (method) => {
+    expect(plan('H100x4', target, speculative(method))).toEqual(plan('H100x4', target, EXAMPLE_ENGINE));
+  });
+
+  it.each([
+    ['eagle3', { model: 'acme/eagle3-head' }],
+    ['mtp', {}],
+  ])('is estimated as one layer of the model with %s', (method, more) => {
+    const alone = plan('H100x4', target, EXAMPLE_ENGINE);
+    const drafted = plan('H100x4', target, speculative(method, more));
+    expect(drafted.weightsGiB / alone.weightsGiB).toBeCloseTo(81 / 80, 4);
+    expect(perToken(drafted) / perToken(alone)).toBeCloseTo(81 / 80, 4);
+  });
+
+  it('has no KV cache with medusa', () => {
+    const alone = plan('H100x4', target, EXAMPLE_ENGINE);
+    const drafted = plan('H100x4', target, speculative('medusa', draft));
+    expect(drafted.weightsGiB).toBeGreaterThan(alone.weightsGiB + 3);
+    expect(perToken(drafted)).toBeCloseTo(perToken(alone), 0);
+  });
+
+  it('can keep a model from fitting', () => {
+    const source = 'meta-llama/Llama-3.1-8B-Instruct';
+    expect(plan('L4', source, { maxModelLen: 8192 }).issue).toBeUndefined();
+    const { issue } = plan('L4', source, {
+      maxModelLen: 8192,
+      ...speculative('draft_model', { model: source }),
+    });
+    expect(issue?.reason).toContain('the weights take');
+  });
+
+  it('is named in the summary where the plan leaves it out, and counted by its facts', () => {
+    const unknown = { model: 'acme/draft' };
+    const summary = (more: object) => plan('H100x4', target, speculative('draft_model', more)).summary;
+    expect(summary(unknown)).toContain('without the draft model acme/draft, which is not in the catalog');
+    const facts = { parametersBillions: '1', layers: 4, attentionHeads: 8, kvHeads: 8, headDim: 64 };
+    expect(summary({ ...unknown, facts })).not.toContain('without');
+    expect(plan('H100x4', target, speculative('custom_class')).summary).toContain(
+      'without what custom_class takes',
+    );
+  });
+});
+
+describe('a model without a KV cache', () => {
+  const encoder = {
+    parametersBillions: '0.56',
+    layers: 24,
+    cachedLayers: 0,
+    attentionHeads: 16,
+    kvHeads: 16,
+    headDim: 64,
+  };
+
+  it('fits where its weights do', () => {
+    const found = plan('L4', 'acme/embedder', {}, { ...encoder, maxPositionEmbeddings: 8192 });
+    expect(found).toMatchObject({
+      kvCacheGiB: 0,
+      kvCacheTokens: 0,
+      sequencesAtFullLength: 0,
+      maxModelLen: 8192,
+    });
+    expect(found.summary).toContain('no KV cache');
+    expect(found.issue).toBeUndefined();
+    expect(plan('L4', 'acme/embedder', {}, { ...encoder, parametersBillions: '20' }).issue).toBeDefined();
+  });
+
+  it('caches less where only some layers do', () => {
+    const of = (more: object) =>
+      plan('A100', 'acme/hybrid', {}, { ...encoder, cachedLayers: 24, ...more }).kvCacheTokens;
+    expect(of({ cachedLayers: 6 }) / of({})).toBeCloseTo(4, 3);
+  });
+});
+
 describe('the facts about a model', () => {
   const facts = {
     parametersBillions: '8.0',
