@@ -32,10 +32,9 @@ function tokenLayerBytes(engine: MergedEngine, model: KnownModel): number {
   return 2 * Math.max(1, model.kvHeads / engine.tensorParallelSize) * model.headDim * bytes;
 }
 
-/** Tokens of a block: the setting, or vLLM's default. On CPU, only the latent cache has blocks of the usual size. */
-function blockTokens(engine: MergedEngine, model: KnownModel): number {
-  const onCpu = engine.accelerator.vendor === 'cpu';
-  return engine.settings.pagedAttention?.blockSize ?? (onCpu && model.latent === undefined ? 128 : 16);
+/** Tokens of a block: the setting, or vLLM's default. */
+function blockTokens({ settings, accelerator }: MergedEngine): number {
+  return settings.pagedAttention?.blockSize ?? (accelerator.vendor === 'cpu' ? 128 : 16);
 }
 
 /** Bytes of one token in all layers of a pipeline stage that grow with the sequence, and in those that have a window. */
@@ -62,15 +61,16 @@ export function kvCacheShape(
   model: KnownModel,
   { batchedTokens, useWindows }: { batchedTokens: number; useWindows: boolean },
 ): KvCacheShape {
-  const block = blockTokens(engine, model);
+  const block = blockTokens(engine);
   const own = tokenBytes(engine, model, { useWindows, stages: engine.pipelineParallelSize });
   const draft = draftOf(engine, model);
   const drafted = draft && tokenBytes(engine, draft, { useWindows: false, stages: 1 });
   const growing = own.growing + (drafted?.growing ?? 0);
   const { windowed } = own;
   const blocks = (tokens: number): number => Math.ceil(tokens / block) * block;
-  // Tokens in flight are stored in addition to the window, twice with asynchronous scheduling.
-  const window = blocks((model.sliding?.window ?? 0) + 2 * batchedTokens) + block;
+  // Tokens in flight are stored in addition to the window, twice with asynchronous scheduling, which CPUs do not have.
+  const inFlight = batchedTokens * (engine.accelerator.vendor === 'cpu' ? 1 : 2);
+  const window = blocks((model.sliding?.window ?? 1) - 1 + inFlight) + block;
   const sequenceBytes = (tokens: number): number =>
     growing * blocks(tokens) + windowed * Math.min(blocks(tokens), window);
   const longestSequence = (bytes: number): number => {

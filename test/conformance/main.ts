@@ -2,13 +2,15 @@
  * `npm run conformance -- COMMAND [--version VERSION] [--engine chat|embed|rerank]`: what a real vLLM on this machine's CPU answers.
  *
  *   record   asks it everything and stores the answers in test/vllm-sim/recordings/VERSION
+ *   memory   stores what it logs of its memory in test/vllm-sim/recordings/VERSION/memory.json
  *   router   asks it directly and through the router: answers must be equal
  *
- * `npm test` compares the simulator with the recordings, and needs no engine.
+ * `npm test` compares the simulator and the memory plan with the recordings, and needs no engine.
  */
 import { parseArgs } from 'node:util';
 import { VLLM_VERSIONS } from '../../hack/vllm/environment.ts';
 import { ENGINES, type EngineName } from './engines.ts';
+import { recordMemory } from './memory.ts';
 import { record } from './record.ts';
 import { compareThroughRouter } from './router.ts';
 
@@ -27,11 +29,13 @@ const names = Object.keys(ENGINES) as EngineName[];
 const engines = names.filter((name) => values.engine.includes(name));
 if (command === 'record') {
   await record(values.version, engines, stop.signal);
+} else if (command === 'memory') {
+  await recordMemory(values.version, stop.signal);
 } else if (command === 'router') {
   const unexpected = await compareThroughRouter(values.version, engines, stop.signal);
   console.log(`${unexpected} unexpected differences`);
   if (unexpected > 0) process.exitCode = 1;
 } else {
-  console.error('usage: npm run conformance -- record|router [--version VERSION] [--engine NAME]');
+  console.error('usage: npm run conformance -- record|memory|router [--version VERSION] [--engine NAME]');
   process.exitCode = 2;
 }

@@ -1,0 +1,159 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { installVllm } from '../../hack/vllm/environment.ts';
+import { type TinyModel, writeTinyModels } from '../../hack/vllm/tiny-models.ts';
+import { startEngine } from './real-engine.ts';
+
+/** An engine, by the settings of an InferenceModel, and what vLLM logs of its memory. */
+interface MemoryCase {
+  model: TinyModel;
+  /** Fields of its config.json that differ; the weights are then random. */
+  config?: Readonly<Record<string, unknown>>;
+  engine: {
+    dtype: 'float32' | 'bfloat16';
+    maxModelLen?: number;
+    pagedAttention?: { blockSize: number };
+    /** The same model drafts. */
+    speculative?: { method: 'draft_model'; numSpeculativeTokens: number };
+  };
+}
+
+/** What is recorded in test/vllm-sim/recordings/VERSION/memory.json. */
+interface MemoryRecording extends Omit<MemoryCase, 'model' | 'config'> {
+  /** The whole config.json. */
+  config: Record<string, unknown>;
+  /** The lines of the log; none for a model without a KV cache. */
+  log: string[];
+}
+
+const windows = {
+  architectures: ['Gemma3ForCausalLM'],
+  model_type: 'gemma3_text',
+  hidden_activation: 'gelu_pytorch_tanh',
+  num_hidden_layers: 6,
+  max_position_embeddings: 4096,
+  query_pre_attn_scalar: 32,
+  rope_local_base_freq: 10000,
+  sliding_window: 256,
+  sliding_window_pattern: 6,
+  tie_word_embeddings: true,
+};
+
+const latent = {
+  architectures: ['DeepseekV3ForCausalLM'],
+  model_type: 'deepseek_v3',
+  num_hidden_layers: 3,
+  num_key_value_heads: 2,
+  head_dim: undefined,
+  first_k_dense_replace: 1,
+  moe_layer_freq: 1,
+  moe_intermediate_size: 32,
+  n_routed_experts: 4,
+  n_shared_experts: 1,
+  num_experts_per_tok: 2,
+  n_group: 1,
+  topk_group: 1,
+  norm_topk_prob: true,
+  scoring_func: 'sigmoid',
+  topk_method: 'noaux_tc',
+  routed_scaling_factor: 1,
+  q_lora_rank: 32,
+  kv_lora_rank: 512,
+  qk_rope_head_dim: 64,
+  qk_nope_head_dim: 32,
+  v_head_dim: 32,
+};
+
+const CASES: Readonly<Record<string, MemoryCase>> = {
+  chat: { model: 'tiny-chat', engine: { dtype: 'float32', maxModelLen: 2048 } },
+  '16 bits, small blocks': {
+    model: 'tiny-chat',
+    engine: { dtype: 'bfloat16', pagedAttention: { blockSize: 32 } },
+  },
+  'draft model': {
+    model: 'tiny-chat',
+    engine: {
+      dtype: 'float32',
+      maxModelLen: 2048,
+      speculative: { method: 'draft_model', numSpeculativeTokens: 2 },
+    },
+  },
+  'sliding windows': { model: 'tiny-chat', config: windows, engine: { dtype: 'float32' } },
+  'latent attention': { model: 'tiny-chat', config: latent, engine: { dtype: 'bfloat16' } },
+  embed: { model: 'tiny-embed', engine: { dtype: 'float32' } },
+  rerank: { model: 'tiny-rerank', engine: { dtype: 'float32' } },
+};
+
+const FOLDER = fileURLToPath(new URL('../vllm-sim/recordings/', import.meta.url));
+
+/** What vLLM says of the KV cache, after the time and the place in its code. */
+const LINE = /(?:Explicitly set|[CG]PU KV cache size).*$/gm;
+
+/** Starts an engine of a version for each case, and writes down what it logs of its memory. */
+export async function recordMemory(version: string, signal: AbortSignal): Promise<void> {
+  const command = await installVllm(version, signal);
+  const directory = mkdtempSync(join(tmpdir(), 'vllm-memory-'));
+  const recordings: Record<string, MemoryRecording> = {};
+  try {
+    const folders = writeTinyModels(directory);
+    for (const [name, each] of Object.entries(CASES)) {
+      console.log(`${name}: starting vllm serve ${each.model} …`);
+      const { folder, config } = prepare(directory, folders[each.model], each.config);
+      const log = join(directory, 'log');
+      rmSync(log, { force: true });
+      const engine = await startEngine({
+        command,
+        model: folder,
+        args: argumentsOf(each, folder),
+        log,
+        signal,
+      });
+      engine.terminate();
+      await engine.exited;
+      const lines = readFileSync(log, 'utf8').match(LINE) ?? [];
+      recordings[name] = { config, engine: each.engine, log: lines.map((line) => line.trim()) };
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  mkdirSync(`${FOLDER}${version}`, { recursive: true });
+  const file = `${FOLDER}${version}/memory.json`;
+  writeFileSync(file, `${JSON.stringify(recordings, null, 2)}\n`);
+  console.log(`${Object.keys(recordings).length} engines in ${file}`);
+}
+
+/** A folder with the model, and its config.json. */
+function prepare(
+  directory: string,
+  original: string,
+  changes: MemoryCase['config'],
+): { folder: string; config: Record<string, unknown> } {
+  const read = JSON.parse(readFileSync(join(original, 'config.json'), 'utf8')) as Record<string, unknown>;
+  if (changes === undefined) return { folder: original, config: read };
+  const folder = join(directory, 'changed');
+  const config = { ...read, ...changes };
+  cpSync(original, folder, { recursive: true });
+  rmSync(join(folder, 'model.safetensors'));
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  return { folder, config };
+}
+
+function argumentsOf({ config, engine }: MemoryCase, folder: string): string[] {
+  const { dtype, maxModelLen, pagedAttention, speculative } = engine;
+  return [
+    ...['--enforce-eager', '--max-num-seqs', '8', '--dtype', dtype],
+    ...(config ? ['--load-format', 'dummy'] : []),
+    ...(maxModelLen ? ['--max-model-len', String(maxModelLen)] : []),
+    ...(pagedAttention ? ['--block-size', String(pagedAttention.blockSize)] : []),
+    ...(speculative ? ['--speculative-config', draftConfig(speculative, folder)] : []),
+  ];
+}
+
+function draftConfig(
+  { method, numSpeculativeTokens }: NonNullable<MemoryCase['engine']['speculative']>,
+  model: string,
+): string {
+  return JSON.stringify({ method, model, num_speculative_tokens: numSpeculativeTokens });
+}
