@@ -1,5 +1,4 @@
 /** All permissions of the operator, collected from the parts that declare them. The RBAC roles are generated from this list. */
-
 import type { Permission } from '../kube/permission.ts';
 import { LEASES } from '../kube/resource-types.ts';
 import { METRICS_API_PERMISSIONS } from '../metrics-api/setup.ts';

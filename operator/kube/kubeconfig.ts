@@ -1,5 +1,4 @@
 /** Connections from kubeconfig files. @kubernetes/client-node only parses them and runs credential plugins. */
-
 import type { RequestOptions } from 'node:https';
 import { delimiter } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';

@@ -1,5 +1,4 @@
 /** The values of the metric that the operator serves, in the form of the API. */
-
 import { secondTime } from '../kube/clock.ts';
 import type { LabelPredicate } from '../values/label-selector.ts';
 import { MODEL_METRIC_LABEL, REQUESTS_METRIC } from '../vllm/requests-metric.ts';

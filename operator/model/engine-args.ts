@@ -1,5 +1,4 @@
 /** The arguments of `vllm serve` for one engine. */
-
 import { valueAt } from '../values/value-at.ts';
 import { hasFlag } from '../vllm/flag-facts.ts';
 import { type FlagValue, flatten, isGroup, plain, type RenderContext } from '../vllm/setting.ts';

@@ -1,5 +1,4 @@
 /** Checks of a merged engine configuration. Each check returns issues; none throws. */
-
 import type { SpecIssue } from '../values/spec-issue.ts';
 import {
   type ArgumentsFor,

@@ -1,5 +1,4 @@
 /** The arithmetic of the memory plan: how the memory of one accelerator is used. */
-
 import { GIB } from '../values/units.ts';
 import { flagFacts } from '../vllm/flag-facts.ts';
 import type { KnownModel } from '../vllm/models.ts';

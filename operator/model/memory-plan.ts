@@ -2,7 +2,6 @@
  * Whether a model fits the accelerators of a replica, and how much remains for its KV cache. Computed before anything
  * starts.
  */
-
 import type { SpecIssue } from '../values/spec-issue.ts';
 import { flagsIn } from '../vllm/extra-args.ts';
 import type { KnownModel } from '../vllm/models.ts';

@@ -1,5 +1,4 @@
 /** Merges the specs of a pool and a model into the configuration of the engine. */
-
 import type { EngineSettings } from '../api/engine-settings.ts';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import { DEFAULTS } from '../values/defaults.ts';

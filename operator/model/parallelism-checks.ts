@@ -1,5 +1,4 @@
 /** Checks the parallel sizes against the accelerators of a replica and the shape of the model. */
-
 import type { SpecIssue } from '../values/spec-issue.ts';
 import { type MergedEngine, worldSize } from './merged-engine.ts';
 import { type EngineInput, settingField } from './setting-field.ts';

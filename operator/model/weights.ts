@@ -1,5 +1,4 @@
 /** Memory of the weights of a model. */
-
 import { GIB } from '../values/units.ts';
 import type { WeightFormat } from '../vllm/model-facts.ts';
 import type { KnownModel } from '../vllm/models.ts';

@@ -1,5 +1,4 @@
 /** Security contexts that meet the Pod Security Standard `restricted`. */
-
 import type { PodSettings } from '../api/pod-settings.ts';
 
 /** User and group IDs that the operator sets for a pod. */

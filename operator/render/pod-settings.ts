@@ -1,5 +1,4 @@
 /** Pod fields that users may set, for engines, routers and Redis. */
-
 import type { PodSettings } from '../api/pod-settings.ts';
 import type { InferencePool } from '../api/types.ts';
 import { type ImageDefaults, pullSecretsOf } from './image-defaults.ts';

@@ -2,7 +2,6 @@
  * The lifecycle phases of a model between asleep and serving. `transitions.ts` changes them; status and routes show them.
  * All times are in monotonic milliseconds.
  */
-
 import type { ModelState } from '../api/inference-model.ts';
 import type { ENGINE_PROBLEMS } from '../api/reasons.ts';
 

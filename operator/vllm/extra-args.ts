@@ -1,5 +1,4 @@
 /** Checks of `extraArgs`: what vLLM would refuse at start, and what the operator renders itself. */
-
 import type { SpecIssue } from '../values/spec-issue.ts';
 import type { Flag } from './flag.ts';
 import { type FlagFacts, flagFacts, hasFlag, isBefore, isBeyondTable, nameGoneSince } from './flag-facts.ts';

@@ -1,5 +1,4 @@
 /** Every argument of `vllm serve` that a version of the table has, with what the operator makes of it. */
-
 import type { Flag } from './flag.ts';
 import {
   FLAG_TABLE,

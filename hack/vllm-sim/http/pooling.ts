@@ -1,5 +1,4 @@
 /** The endpoints of pooling models: embeddings, scores, classes. */
-
 import { hashPrompt } from '../engine/chain-hash.ts';
 import { Random } from '../engine/random.ts';
 import { specialToken, tokenize } from '../engine/tokenizer.ts';

@@ -2,7 +2,6 @@
  * Reconciles one InferenceModel: assess, apply, report status. A model that is blocked gets a condition, and nothing is
  * applied.
  */
-
 import type { InferenceModelStatus } from '../../api/inference-model.ts';
 import { isFailure } from '../../api/reasons.ts';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';

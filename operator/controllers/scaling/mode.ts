@@ -1,5 +1,4 @@
 /** Decides what scales a model between one replica and the maximum, and the condition that reports it. Pure. */
-
 import { modelConditions, type ReasonWithStatus } from '../../api/condition-set.ts';
 import type { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferencePool } from '../../api/types.ts';

@@ -1,5 +1,4 @@
 /** Changes the replicas of a model: writes them, settles the budget request, emits an event and counts the change. */
-
 import type { InferencePool } from '../../api/types.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import type { Key } from '../../kube/key.ts';

@@ -1,5 +1,4 @@
 /** The scaling mode of each model, given what the cluster offers now. */
-
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { ApiServiceState } from '../../metrics-api/api-service.ts';

@@ -1,5 +1,4 @@
 /** Turns errors of an apply that retrying cannot fix into a condition and a message for the user. */
-
 import { NotOwnedError } from '../../kube/applier.ts';
 import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/object.ts';

@@ -1,5 +1,4 @@
 /** What goes wrong meanwhile: operators that are killed, routers that are replaced. */
-
 import { sleep } from '../../../operator/kube/clock.ts';
 import { PODS } from '../../../operator/kube/resource-types.ts';
 import type { World } from '../../e2e/support/world.ts';

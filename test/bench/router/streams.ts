@@ -1,5 +1,4 @@
 /** A thousand streams at once: chunks lost, and what the router adds to each against plain nginx. */
-
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

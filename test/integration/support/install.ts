@@ -1,6 +1,4 @@
 /** Installs manifests/install.yaml, as an administrator would with kubectl. */
-import { readFileSync } from 'node:fs';
-import { parseAllDocuments } from 'yaml';
 import type { CustomResourceDefinition } from '../../../operator/api/crd.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
@@ -12,9 +10,8 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '../../../operator/kube/resource-types.ts';
+import { installObjects, isShared } from '../../support/install-objects.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, untilServed } from './definitions.ts';
-
-const NAMESPACE = 'vllm-operator-system';
 
 function rbac(kind: string, plural: string, namespaced: boolean): ResourceType {
   return { group: 'rbac.authorization.k8s.io', version: 'v1', kind, plural, namespaced };
@@ -47,19 +44,6 @@ interface InstallOptions {
   without?: string[];
 }
 
-/** The objects of manifests/install.yaml. */
-export function installObjects(namespace = NAMESPACE): KubeObject[] {
-  const text = readFileSync(new URL('../../../manifests/install.yaml', import.meta.url), 'utf8');
-  const objects = parseAllDocuments(text.replaceAll(NAMESPACE, namespace)).map(
-    (document) => document.toJS() as KubeObject,
-  );
-  return objects.map((object) =>
-    isShared(object) && namespace !== NAMESPACE
-      ? { ...object, metadata: { ...object.metadata, name: `${object.metadata.name}-${namespace}` } }
-      : object,
-  );
-}
-
 /** Applies them, and waits until the custom resources are served. */
 export async function install(
   client: KubeClient,
@@ -78,11 +62,6 @@ export async function uninstall(client: KubeClient, options: InstallOptions = {}
   for (const object of installObjects(options.namespace)) {
     if (isShared(object) || object.kind === 'Namespace') await client.delete(typeOf(object), object.metadata);
   }
-}
-
-/** What binds to the namespace from outside of it. */
-function isShared({ kind, metadata }: KubeObject): boolean {
-  return kind === 'ClusterRoleBinding' || (kind === 'RoleBinding' && metadata.namespace === 'kube-system');
 }
 
 function typeOf({ kind }: KubeObject): ResourceType {

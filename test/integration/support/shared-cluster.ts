@@ -9,9 +9,9 @@ import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/object.ts';
 import { CLUSTER_ROLES, DEPLOYMENTS } from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
+import { installObjects } from '../../support/install-objects.ts';
 import { WIDGETS_NAME } from '../kube/support/widgets.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS } from './definitions.ts';
-import { installObjects } from './install.ts';
 import { whichApiServer } from './which-api-server.ts';
 
 interface ClusterObject {

@@ -1,5 +1,4 @@
 /** Objects as the API server hands them out: schema defaults applied, UIDs and times set. */
-
 import { API_VERSION } from '../../../operator/api/common.ts';
 import { inferenceModelSpec } from '../../../operator/api/inference-model.ts';
 import { inferencePoolSpec } from '../../../operator/api/inference-pool.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { installObjects } from '../../integration/support/install.ts';
+import { installObjects } from '../../support/install-objects.ts';
 
 interface Role {
   kind: string;

@@ -1,5 +1,4 @@
 /** A router's admin server as the protocol describes it, without nginx: for faults that nginx cannot be made to show. */
-
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';

@@ -1,5 +1,4 @@
 /** A running metrics API with everything it needs, and clients for it. */
-
 import { Registry } from 'prom-client';
 import { Agent, request } from 'undici';
 import { afterEach } from 'vitest';

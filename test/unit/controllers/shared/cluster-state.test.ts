@@ -1,5 +1,4 @@
 /** What is kept in memory of objects that any team may make, of any size and with any label. */
-
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import {

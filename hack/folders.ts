@@ -1,9 +1,9 @@
 /**
- * The rooms of the repository, lowest first, and the rooms that each may import: only what stands above it here.
- * `operator/*` is every room of the operator. A file belongs to the longest name that its path begins with. The table in
- * docs/architecture.md says the same; test/unit/source/rooms.test.ts holds code and table to it.
+ * The folders of the repository, lowest first, and the folders that each may import. A folder may only import those above
+ * it in this list. `operator/*` means all folders of the operator. A file belongs to the longest name that its path begins
+ * with. The table in docs/architecture.md has the same content; test/unit/source/folders.test.ts checks both.
  */
-export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'operator/values': [],
   'operator/kube': [],
   'operator/vllm': ['operator/values'],
@@ -79,11 +79,4 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'test/e2e': ['operator/*', 'hack/kubectl', 'hack/devcluster', 'test/support', 'test/integration'],
   'test/bench': ['operator/*', 'hack/devcluster', 'test/support', 'test/integration', 'test/e2e'],
-};
-
-const SHARED = 'what both need is not in test/support yet';
-
-/** Imports against the arrows that are still there, and why. The list may only get shorter. */
-export const EXCEPTIONS: Readonly<Record<string, string>> = {
-  'test/unit/install/rules.test.ts -> test/integration/support/install.ts': SHARED,
 };

@@ -1,72 +1,74 @@
-/** Who may import whom (hack/rooms.ts), in the code and in docs/architecture.md; and how large a file may be. */
+/** Checks imports against hack/folders.ts, the table in docs/architecture.md, and the size of files. */
 import { globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { EXCEPTIONS, ROOMS } from '../../../hack/rooms.ts';
+import { FOLDERS } from '../../../hack/folders.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const rooms = Object.keys(ROOMS);
+const folders = Object.keys(FOLDERS);
 const files = globSync('{operator,hack,test}/**/*.{ts,mjs}', { cwd: root });
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
 
-/** What a file imports of this repository, types included. */
+/** The files of this repository that a file imports, including type imports. */
 function importsOf(file: string): string[] {
   const source = readFileSync(join(root, file), 'utf8');
   const found = source.matchAll(/^(?:import|export|\} from|.*\bimport\().*?'(\.{1,2}\/[^']+)'/gm);
   return [...found].map(([, path = '']) => normalize(join(dirname(file), path)));
 }
 
-function roomOf(file: string): string {
-  const inside = rooms.filter((room) => file.startsWith(`${room}/`));
-  return inside.sort((a, b) => b.length - a.length)[0] ?? `no room: ${file}`;
+function folderOf(file: string): string {
+  const inside = folders.filter((folder) => file.startsWith(`${folder}/`));
+  return inside.sort((a, b) => b.length - a.length)[0] ?? `no folder: ${file}`;
 }
 
 function mayImport(from: string, to: string): boolean {
-  return from === to || (ROOMS[from] ?? []).some((arrow) => arrow === to || isAnyOf(arrow, to));
+  return from === to || (FOLDERS[from] ?? []).some((allowed) => allowed === to || isAnyOf(allowed, to));
 }
 
-function isAnyOf(arrow: string, room: string): boolean {
-  return arrow.endsWith('/*') && room.startsWith(arrow.slice(0, -1));
+function isAnyOf(allowed: string, folder: string): boolean {
+  return allowed.endsWith('/*') && folder.startsWith(allowed.slice(0, -1));
 }
 
-test('imports follow the arrows', () => {
-  const against = [...imports].flatMap(([file, targets]) =>
-    targets.filter((to) => !mayImport(roomOf(file), roomOf(to))).map((to) => `${file} -> ${to}`),
+test('imports are allowed', () => {
+  const forbidden = [...imports].flatMap(([file, targets]) =>
+    targets.filter((to) => !mayImport(folderOf(file), folderOf(to))).map((to) => `${file} -> ${to}`),
   );
-  expect([...new Set(against)].sort()).toEqual(Object.keys(EXCEPTIONS).sort());
+  expect([...new Set(forbidden)]).toEqual([]);
 });
 
-test('arrows point to what stands above', () => {
-  const wrong = rooms.flatMap((from, at) =>
-    (ROOMS[from] ?? [])
-      .flatMap((arrow) => (arrow.endsWith('/*') ? rooms.filter((room) => isAnyOf(arrow, room)) : [arrow]))
-      .filter((to) => !rooms.slice(0, at).includes(to))
+test('a folder may only import folders above it', () => {
+  const wrong = folders.flatMap((from, at) =>
+    (FOLDERS[from] ?? [])
+      .flatMap((allowed) =>
+        allowed.endsWith('/*') ? folders.filter((folder) => isAnyOf(allowed, folder)) : [allowed],
+      )
+      .filter((to) => !folders.slice(0, at).includes(to))
       .map((to) => `${from} -> ${to}`),
   );
   expect(wrong).toEqual([]);
 });
 
-test('no file imports itself by way of others', () => {
+test('there are no import cycles', () => {
   const left = new Set(files);
   for (let size = 0; size !== left.size; ) {
     size = left.size;
     for (const file of left) if (!imports.get(file)?.some((to) => left.has(to))) left.delete(file);
   }
-  // What is left imports a cycle or is in one.
+  // The rest is in a cycle or imports one.
   expect([...left]).toEqual([]);
 });
 
-test('the table in docs/architecture.md says the same', () => {
+test('the table in docs/architecture.md is the same', () => {
   const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
   const rows = text.matchAll(/^\| `((?:operator|hack|test)[^`]*)`\s*\|[^|]*\|([^|]*)\|$/gm);
-  const table = [...rows].map(([, room = '', cell = '']) => [
-    room,
+  const table = [...rows].map(([, folder = '', cell = '']) => [
+    folder,
     [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) =>
       name.includes('/') || name === 'hack' ? name : `operator/${name}`,
     ),
   ]);
-  expect(table).toEqual(Object.entries(ROOMS));
+  expect(table).toEqual(Object.entries(FOLDERS));
 });
 
 test('no file is larger than 16 kB', () => {
