@@ -1,6 +1,14 @@
 /** An operator that finds everything in place writes nothing; counted by requests. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { INFERENCE_MODELS, INFERENCE_POOLS } from '../../../operator/api/types.ts';
+import { kubectl } from '../../../hack/kubectl/kubectl.ts';
+import {
+  INFERENCE_MODELS,
+  INFERENCE_POOLS,
+  type InferenceModel,
+  type InferencePool,
+} from '../../../operator/api/types.ts';
+import type { ApplyOptions } from '../../../operator/kube/client.ts';
+import type { KubeObject } from '../../../operator/kube/object.ts';
 import { SERVICES } from '../../../operator/kube/resource-types.ts';
 import { Harness, type RunningOperator } from './support/harness.ts';
 
@@ -54,6 +62,39 @@ describe('a steady state', () => {
       .toBeTruthy();
     // It finds its Lease and root key, and everything else in place.
     expect(await harness.settled(operator)).toBe(0);
+  });
+
+  it('costs no write, and is no news, however often a pipeline applies the same manifests', async () => {
+    const manifests = await Promise.all(
+      [INFERENCE_POOLS, INFERENCE_MODELS].map(async (type) => {
+        const name = type === INFERENCE_POOLS ? 'pool' : 'chat';
+        const { apiVersion, kind, spec } = await harness.client.get<InferencePool | InferenceModel>(type, {
+          namespace,
+          name,
+        });
+        return { type, manifest: { apiVersion, kind, metadata: { name, namespace }, spec } };
+      }),
+    );
+    const input = manifests.map(({ manifest }) => JSON.stringify(manifest)).join('\n---\n');
+    const clientSide = () => kubectl(['apply', '-f', '-'], { kubeconfig: harness.kubeconfig, input });
+    const serverSide = (options: ApplyOptions) =>
+      Promise.all(manifests.map(({ type, manifest }) => harness.client.apply(type, manifest, options)));
+    const argo = { fieldManager: 'argocd-controller' };
+    // The first time each becomes an owner of fields, which is a change.
+    await clientSide();
+    const first = await serverSide(argo);
+    const before = await harness.settled(operator);
+    const versions = (objects: KubeObject[]) => objects.map(({ metadata }) => metadata.resourceVersion);
+    const rested = versions(await serverSide(argo));
+
+    for (let i = 0; i < 100; i += 1) await serverSide(argo);
+    for (let i = 0; i < 3; i += 1) await clientSide();
+    const last = await serverSide(argo);
+    expect(await harness.settled(operator)).toBe(before);
+    expect(versions(last)).toEqual(rested);
+    expect(last.map(({ metadata }) => metadata.generation)).toEqual(
+      first.map(({ metadata }) => metadata.generation),
+    );
   });
 
   it('costs no write if the API server normalizes a value', async () => {

@@ -169,6 +169,11 @@ export class Harness {
     return last;
   }
 
+  /** The API server's kubeconfig file, for kubectl. */
+  get kubeconfig(): string {
+    return this.#server.kubeconfig;
+  }
+
   /** Whether a cluster outlives the test, with controllers that start pods. */
   get shared(): boolean {
     return this.#server.shared;
