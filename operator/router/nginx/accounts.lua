@@ -102,7 +102,7 @@ function M.log()
   local ctx = ngx.ctx
   if ctx.start and not ctx.relayed then
     admission.leave(ctx)
-    redispatch.leave(ngx.var.trace_id, ctx)
+    redispatch.leave(ctx)
   end
   request_body.release(ctx)
   local model = ctx.model

@@ -112,7 +112,7 @@ function M.balance()
   if state then
     local allowed, result = may_retry(ctx, status)
     ctx.tried = ctx.tried or {}
-    ctx.tried[ctx.peer] = true
+    ctx.tried[ctx.endpoint.address] = true
     M.settle(ctx, result)
     if not allowed then return give_up(ctx, status or 502) end
     metrics.add(metrics.series("retries_total", "model", ctx.model.name, "namespace", ctx.model.namespace), 1)
@@ -124,7 +124,7 @@ function M.balance()
   local endpoint = pick(ctx)
   if not endpoint then return give_up(ctx, 503) end
   if not ctx.at_engine and not ctx.relayed then counters.add(ctx.model.slot, counters.PENDING, -1) end
-  ctx.endpoint, ctx.peer, ctx.at_engine = endpoint, endpoint.address, true
+  ctx.endpoint, ctx.at_engine = endpoint, true
   if endpoint.slot then counters.add(endpoint.slot, counters.IN_FLIGHT, 1) end
   local ok, err = balancer.set_current_peer(endpoint.host, endpoint.port)
   if not ok then

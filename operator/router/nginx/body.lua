@@ -78,15 +78,11 @@ local function read(ctx, bytes, limits)
 end
 
 --- Makes room for the body, reads it, and counts it. One in pieces has no length: it may become as large as any.
-local function receive(ctx)
-  local var = ngx.var
-  local encoding = var.http_content_encoding
-  if encoding and encoding ~= "" and encoding:lower() ~= "identity" then
-    return own_answer.error(415, "The body is compressed (Content-Encoding): send it as it is.")
-  end
-  local bytes, limits = tonumber(var.http_content_length), routes.current().limits
+local function receive(ctx, bytes, compressed)
+  if compressed then return own_answer.error(415, "The body is compressed (Content-Encoding): send it as it is.") end
+  local limits = routes.current().limits
   if bytes and bytes <= MAX_AT_ONCE then return read(ctx, bytes, limits) end
-  local most = bytes or tonumber(var.max_body_size)
+  local most = bytes or tonumber(ngx.var.max_body_size)
   if not M.has_room(ctx, most) then
     return own_answer.error(503, "The router holds as many large requests as it can. Try again shortly.", nil, 1)
   end
@@ -102,9 +98,10 @@ local function memory()
 end
 
 --- Reads the body. Returns its memory, which stays until the body is changed, and the number of its bytes. Ends the request with an
--- error when the body is too much, too slow, or no UTF-8, which is what JSON comes in.
-function M.read(ctx)
-  receive(ctx)
+-- error when the body is too much, too slow, compressed, or no UTF-8, which is what JSON comes in. `bytes` and `compressed` are what
+-- headers.lua says of it.
+function M.read(ctx, bytes, compressed)
+  receive(ctx, bytes, compressed)
   local p, n = memory()
   if ctx.body_bytes and n ~= ctx.body_bytes then M.hold(ctx, n - ctx.body_bytes) end
   if n >= 3 and p[0] == 0xEF and p[1] == 0xBB and p[2] == 0xBF then -- a byte order mark, which Python skips
@@ -118,11 +115,10 @@ function M.read(ctx)
 end
 
 --- Ends a request with an error when it has a body though its path has none: nginx would read it for the engine, uncounted.
-function M.refuse(ctx)
+function M.refuse(ctx, bytes, compressed)
   local var = ngx.var
-  local bytes = tonumber(var.http_content_length)
   local has_body = bytes and bytes > 0 or var.http_transfer_encoding ~= nil
-  if not bytes and ngx.req.http_version() >= 2 then has_body = select(2, M.read(ctx)) > 0 end -- there it needs no header
+  if not bytes and ngx.req.http_version() >= 2 then has_body = select(2, M.read(ctx, bytes, compressed)) > 0 end -- there it needs no header
   if has_body then return own_answer.error(400, ("A request for %s has no body."):format(var.uri)) end
 end
 

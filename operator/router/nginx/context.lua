@@ -3,6 +3,7 @@
 ---@class Context
 --- Set by request.lua, before the request is let in:
 ---@field start number When its first byte came, in seconds since 1970. Read by all that has a deadline or measures time.
+---@field trace_id string|false Its own id. Read by redispatch.
 ---@field path table|false What paths.lua says of its path.
 ---@field model table|false The model that it asks for, by the table that is in use (compiled_routes.lua). Read by all.
 ---@field tenant string|false Whose it is: by its key, else the namespace of the model. Read by waiting, cache, accounts.
@@ -24,8 +25,8 @@
 ---@field capped boolean|nil Its answer was made shorter than it asked for. Read by cache, accounts.
 --- Set by balance.lua and redispatch.lua:
 ---@field endpoint table|false|nil The engine that it is counted at. Read by accounts, which has its result noted.
----@field peer string|false Address of the engine of the last try. Read by accounts and limits: whether it got to an engine.
----@field at_engine boolean It is counted at an engine, or by the relay, and no longer as pending. Also written by relay.lua.
+---@field at_engine boolean It is counted at an engine, or by the relay, and no longer as pending. Also written by relay.lua. Read by
+--- accounts and limits: whether it got to an engine.
 ---@field tried table|nil Addresses of the engines that were tried.
 ---@field gave_up number|nil Status with which the balancer gave up: nginx itself says 500. Read by engine_answer, redispatch.
 ---@field lost boolean|nil It got lost with a connection once: it is sent once more at most.
@@ -69,8 +70,8 @@ local CLIENT_CLOSED_REQUEST = 499 -- as nginx has it
 ---@return Context
 function M.new()
   return {
-    start = ngx.req.start_time(), path = false, model = false, tenant = false, stream = false, admitted = false,
-    endpoint = false, peer = false, at_engine = false, affinity_key = false, cache_result = false, sse = false, first_chunk = false,
+    start = ngx.req.start_time(), trace_id = false, path = false, model = false, tenant = false, stream = false, admitted = false,
+    endpoint = false, at_engine = false, affinity_key = false, cache_result = false, sse = false, first_chunk = false,
     ended = false, prompt_tokens = false, completion_tokens = false,
   }
 end
@@ -106,7 +107,7 @@ end
 function M.status(ctx)
   if ctx.status then return ctx.status end
   local status = ngx.status
-  local whole = ctx.ended or ctx.cut or ctx.broken or ctx.replied or not ctx.peer
+  local whole = ctx.ended or ctx.cut or ctx.broken or ctx.replied or not ctx.at_engine
   if whole or status < 200 or status >= 300 then return status end
   M.finish(ctx, CLIENT_CLOSED_REQUEST)
   return CLIENT_CLOSED_REQUEST

@@ -3,6 +3,7 @@ local admission = require "admission"
 local cjson = require "cjson.safe"
 local context = require "context"
 local cors = require "cors"
+local headers = require "headers"
 local keys = require "keys"
 local limits = require "limits"
 local own_answer = require "own_answer"
@@ -33,7 +34,7 @@ end
 local function enter()
   local ctx = context.new()
   ngx.ctx, ctx.path = ctx, PATH
-  trace.name(ngx.var)
+  trace.name(ngx.var, headers.find())
   admission.enter()
   local method = ngx.req.get_method()
   if method ~= "GET" and method ~= "HEAD" then

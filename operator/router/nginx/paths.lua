@@ -23,7 +23,10 @@ local form = { methods = { POST = true }, allow = "POST", sse = "openai", form =
 local query = { methods = { GET = true }, allow = "GET", query = true, free = true }
 local realtime = { methods = { GET = true }, allow = "GET", query = true, uncounted = true, upgrade = true }
 
-local exact = {
+local M = {}
+
+--- Paths without a variable part: what is known of each.
+M.exact = {
   ["/v1/chat/completions"] = chat,
   ["/v1/chat/completions/batch"] = generate,
   ["/v1/completions"] = chat,
@@ -58,8 +61,10 @@ local exact = {
 local response = { methods = { GET = true, POST = true, DELETE = true }, allow = "GET, POST, DELETE", stored = true }
 
 --- What is known of a path; nil when the router does not serve it.
-return function(path)
-  local known = exact[path]
+function M.of(path)
+  local known = M.exact[path]
   if known then return known end
   if path:find("^/v1/responses/[^/]+$") or path:find("^/v1/responses/[^/]+/%l[%l_]*$") then return response end
 end
+
+return M

@@ -23,8 +23,8 @@ local LARGE_HEADER = ("The engine's answer cannot be passed on: the header of it
 local parked = {} -- contexts by trace id: nginx drops ngx.ctx when it redirects a request
 
 --- Keeps the context of a request until it leaves.
-function M.park(trace_id, ctx)
-  parked[trace_id] = ctx
+function M.park(ctx)
+  parked[ctx.trace_id] = ctx
 end
 
 local function count(ctx, n)
@@ -34,8 +34,8 @@ local function count(ctx, n)
 end
 
 --- Log phase: undoes what is kept of a request.
-function M.leave(trace_id, ctx)
-  parked[trace_id] = nil
+function M.leave(ctx)
+  parked[ctx.trace_id] = nil
   if ctx.parked then count(ctx, -1) end
 end
 
@@ -44,7 +44,7 @@ local function take_back(ctx, result)
   if ctx.endpoint then balance.settle(ctx, result) end
   counters.add(ctx.model.slot, counters.IN_FLIGHT, -1)
   if not ctx.at_engine then counters.add(ctx.model.slot, counters.PENDING, -1) end
-  ctx.admitted, ctx.at_engine, ctx.peer, ctx.waiter, ctx.tried, ctx.gave_up = false, false, false, nil, nil, nil
+  ctx.admitted, ctx.at_engine, ctx.waiter, ctx.tried, ctx.gave_up = false, false, nil, nil, nil
 end
 
 --- Access phase of a request for which nginx would answer with an error of its own.

@@ -8,11 +8,12 @@ local counters = require "counters"
 local edit = require "edit"
 local entries = require "entries"
 local form = require "form"
+local headers = require "headers"
 local keys = require "keys"
 local limits = require "limits"
 local metrics = require "metrics"
 local request_body = require "body"
-local path_of = require "paths"
+local paths = require "paths"
 local own_answer = require "own_answer"
 local routes = require "routes"
 local scan = require "scan"
@@ -50,14 +51,14 @@ local function options_fault(from, to, p)
 end
 
 --- Name of the model that the request asks for; for JSON also where the members of its body are, and the body: its memory and the
--- number of its bytes. Ends the request with an error when it names none.
-local function read_request(ctx)
+-- number of its bytes. Ends the request with an error when it names none. `bytes` and `compressed` are what headers.lua says of the body.
+local function read_request(ctx, bytes, compressed)
   local path = ctx.path
   if path.query then
-    request_body.refuse(ctx)
+    request_body.refuse(ctx, bytes, compressed)
     return query_model()
   end
-  local p, n = request_body.read(ctx)
+  local p, n = request_body.read(ctx, bytes, compressed)
   if path.form then
     local fields, fault = form.fields(request_body.text(), ngx.var.content_type or "", FORM_FIELDS)
     if not fields then return own_answer.error(400, "The form cannot be read: " .. fault .. ".") end
@@ -144,12 +145,14 @@ function M.enter()
   local ctx = context.new()
   ngx.ctx = ctx
   local var = ngx.var
-  redispatch.park(trace.name(var), ctx)
+  local given_id, given_parent, bytes, compressed, upgrade = headers.find()
+  ctx.trace_id = trace.name(var, given_id, given_parent)
+  redispatch.park(ctx)
   admission.enter()
   if cors.preflight() then return end
   local uri = target.path(var)
   if not uri then return own_answer.error(400, "Name the path as the API does: without `.`, `..`, `#` and encoded characters.") end
-  local path = path_of(uri)
+  local path = paths.of(uri)
   if not path then return own_answer.error(404, ("There is no %s here."):format(uri)) end
   ctx.path = path
   if not path.methods[ngx.req.get_method()] then
@@ -165,7 +168,7 @@ function M.enter()
     admission.take_part(key.namespace)
   end
   if path.stored then return own_answer.error(404, stored.MESSAGE, "response_id") end
-  local name, from, to, p, n = read_request(ctx)
+  local name, from, to, p, n = read_request(ctx, bytes, compressed)
   local model = view.names[name]
   if not model or not keys.allows(key, model, name) then return unknown(name) end
   ctx.tenant = key and key.tenant or model.namespace
@@ -176,7 +179,7 @@ function M.enter()
     admission.take_part(model.namespace)
   end
   if from and model.cache.enabled then try_cache(ctx, view, uri, from, to, p, n) end
-  if not path.upgrade and var.http_upgrade then ngx.req.clear_header("Upgrade") end -- else nginx makes it a tunnel when the engine says so
+  if upgrade and not path.upgrade then ngx.req.clear_header("Upgrade") end -- else nginx makes it a tunnel when the engine says so
   -- The table may have changed while the body or the cache was read: an engine that was there may be about to go.
   model = routes.current().by_uid[model.uid]
   if not model then return unknown(name) end
@@ -196,7 +199,7 @@ function M.relayed()
   local view = routes.current()
   ctx.model, ctx.tenant = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant
   ctx.api_key, ctx.strip_usage = view.by_hash[var.http_x_relay_key or ""], var.http_x_relay_strip == "usage"
-  ctx.path, ctx.stream, ctx.relayed = path_of(var.uri), true, true
+  ctx.path, ctx.stream, ctx.relayed = paths.of(var.uri), true, true
   var.given_id, var.given_parent = var.http_x_request_id, var.http_traceparent
   limits.take_over(ctx, view, var.http_x_relay_reserved)
   for _, name in ipairs { "model", "tenant", "key", "strip", "reserved" } do ngx.req.clear_header("X-Relay-" .. name) end

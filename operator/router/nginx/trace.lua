@@ -34,11 +34,10 @@ local function is_parent(text)
   return version ~= nil and #version == 2 and #id == 32 and #span == 16 and #flags == 2 and not text:find("%u")
 end
 
---- Gives the request an id, and takes those of its client that are sane (nginx.conf has what becomes of them). Returns its own.
-function M.name(var)
+--- Gives the request an id, and takes those that its client gave if they are sane (nginx.conf has what becomes of them). Returns its own.
+function M.name(var, given_id, given_parent)
   local id = prefix .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
   var.trace_id = id
-  local given_id, given_parent = var.http_x_request_id, var.http_traceparent
   if given_id and is_id(given_id) then var.given_id = given_id end
   if given_parent and is_parent(given_parent) then var.given_parent = given_parent end
   return id

@@ -148,6 +148,11 @@ describe('engines that want more than to answer', () => {
       'POST /v1/completions',
       'Upgrade: x\r\nConnection: Upgrade\r\nContent-Length: 13\r\n\r\n{"model":"m"}',
     ],
+    [
+      'one whose header is empty',
+      'POST /v1/completions',
+      'Upgrade:\r\nConnection: Upgrade\r\nContent-Length: 13\r\n\r\n{"model":"m"}',
+    ],
     ['a websocket without its header', 'GET /v1/realtime?model=m', '\r\n'],
   ])('cannot answer %s with a switch of protocols, and others behind it', async (_, line, rest) => {
     const answer =

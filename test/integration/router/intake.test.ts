@@ -214,13 +214,24 @@ describe('bodies', () => {
     expect(upstream().requests[0]?.body.toString()).toContain('"include_usage":true');
   });
 
-  test('a compressed one is refused with 415 that names the header', async () => {
-    const answer = await raw(
-      router(),
-      post('/v1/chat/completions', gzipSync(BODY), ['Content-Encoding: gzip']),
-    );
+  const many = Array.from({ length: 100 }, (_, i) => `X-Header-${i}: ${i}`);
+
+  test.each([
+    ['alone', ['Content-Encoding: gzip']],
+    ['behind a header that says it is not', ['Content-Encoding: identity', 'Content-Encoding: GZIP']],
+    ['behind many headers', [...many, 'Content-Encoding: gzip']],
+  ])('a compressed one is refused with 415 that names the header: %s', async (_where, headers) => {
+    const answer = await raw(router(), post('/v1/chat/completions', gzipSync(BODY), headers));
     expect(status(answer)).toBe(415);
     expect(answer).toContain('Content-Encoding');
+  });
+
+  test('one that is as it is may say so, and be named behind many headers', async () => {
+    const headers = [...many, 'Content-Encoding: Identity', 'Content-Encoding:', 'X-Request-Id: behind-them'];
+    const answer = await raw(router(), post('/v1/chat/completions', BODY, headers));
+    expect(status(answer)).toBe(200);
+    expect(answer).toContain('X-Request-Id: behind-them');
+    expect(upstream().requests[0]?.headers['x-request-id']).toBe('behind-them');
   });
 
   test.each([
