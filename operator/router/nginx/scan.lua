@@ -16,18 +16,15 @@ local M = {}
 local MAX_MEMBERS = 512 -- requests of the API have some sixty; more would only make a router work
 local MAX_NAME = 256 -- bytes of a member's name as written; no name that counts is nearly as long
 
---- A table with a place for each member that the router cares for.
-local function known()
-  return {
-    model = false, stream = false, stream_options = false, messages = false, prompt = false, input = false,
-    prompt_embeds = false, temperature = false, seed = false, max_tokens = false, max_completion_tokens = false, max_output_tokens = false,
-    previous_response_id = false, background = false, n = false, best_of = false, sampling_params = false, include_usage = false,
-    inputs = false, images = false, token_ids = false, query = false, queries = false, documents = false, items = false,
-    text_1 = false, text_2 = false, data_1 = false, data_2 = false,
-  }
-end
+-- The members that the router cares for.
+local KNOWN = {}
+for name in ([[
+  model stream stream_options messages prompt input prompt_embeds temperature seed max_tokens max_completion_tokens max_output_tokens
+  previous_response_id background n best_of sampling_params include_usage inputs images token_ids query queries documents items
+  text_1 text_2 data_1 data_2
+]]):gmatch("%S+") do KNOWN[name] = true end
 
---- A table with places for the eight that requests have most, so that it seldom grows.
+--- A table with places for the eight members that requests have most, so that it seldom grows.
 local function usual()
   return {
     model = false, stream = false, stream_options = false, messages = false, prompt = false, temperature = false, max_tokens = false,
@@ -142,14 +139,14 @@ local function walk(p, n, visit, a, b)
 end
 
 local function note(name, first, last, from, to)
-  if name and from[name] ~= nil then from[name], to[name] = first, last end
+  if KNOWN[name] then from[name], to[name] = first, last end
 end
 
---- Scans an object. Returns a table `name → place of the value's first byte` for the members that the router knows, with
--- false for those that are not there, and one with the places of the last bytes of those that are. Of a name that comes twice the last
--- one counts, as for JSON.parse and Python. Returns nil and the reason when the text is not an object or ends early.
+--- Scans an object. Returns a table `name → place of the value's first byte` for the members that the router knows, with nil or
+-- false for those that are not there, and one with the places of their last bytes. Of a name that comes twice the last one counts, as
+-- for JSON.parse and Python. Returns nil and the reason when the text is not an object or ends early.
 function M.members(p, n)
-  local from, to = known(), usual()
+  local from, to = usual(), usual()
   local read, fault = walk(p, n, note, from, to)
   if not read then return nil, fault end
   return from, to
