@@ -49,7 +49,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'hack/kubectl': [],
   'hack/devcluster': ['operator/values', 'operator/kube', 'operator/vllm', 'operator/pki', 'hack/kubectl'],
   'hack/generate': ['operator/*', 'hack/kubectl'],
-  hack: ['hack/kubectl', 'hack/devcluster', 'hack/generate'],
+  hack: ['hack/kubectl', 'hack/devcluster', 'hack/vllm', 'hack/generate'],
   'test/support': ['operator/api', 'operator/kube', 'operator/router'],
   'test/unit': [
     'operator/*',

@@ -39,6 +39,12 @@ export class Shell {
     return this.show('patch', 'vmodel', model, '-n', namespace, '--type=merge', '-p', JSON.stringify(patch));
   }
 
+  /** Names of the objects that have a label, as `pod/name`. */
+  async names(kind: string, namespace: string, label: string): Promise<string[]> {
+    const text = await this.run('get', kind, '-n', namespace, '-l', label, '-o', 'name');
+    return text.split('\n').filter((line) => line !== '');
+  }
+
   /** Base URL of the pool's Service: on devcluster, cluster IPs are addresses of this machine. */
   async routerUrl(namespace: string): Promise<string> {
     const service = JSON.parse(

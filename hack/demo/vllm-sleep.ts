@@ -1,0 +1,54 @@
+/** Scale to zero with a real engine: what is answered meanwhile, and where the time goes when it wakes. */
+import type OpenAI from 'openai';
+import type { Chapter } from './chapter.ts';
+import { ask } from './questions.ts';
+
+/** The same request twice: `temperature: 0` makes it repeatable. Returns what the router's cache did, and the answer. */
+async function repeatable(
+  client: OpenAI,
+  signal: AbortSignal,
+): Promise<{ cache: string | null; text: string }> {
+  const request = {
+    model: 'tiny',
+    messages: [{ role: 'user' as const, content: 'What is a pool?' }],
+    max_tokens: 16,
+    min_tokens: 8, // a field of vLLM
+    temperature: 0,
+  };
+  const { data, response } = await client.chat.completions.create(request, { signal }).withResponse();
+  return { cache: response.headers.get('x-cache'), text: data.choices[0]?.message.content ?? '' };
+}
+
+/** Ends with the model awake. Throws when the answer at zero replicas does not come from the cache. */
+export async function sleepAndWakeVllm({ demo, shell, signal }: Chapter, client: OpenAI): Promise<void> {
+  const model = { of: ['vmodel/tiny'], namespace: 'team-a' };
+  const first = await demo.step('Ask something that is stored: it has temperature 0', async () => {
+    const answer = await repeatable(client, signal);
+    demo.say(`X-Cache: ${answer.cache}, "${answer.text}"`);
+    return answer;
+  });
+  await demo.step('Leave it alone for three seconds: it goes to zero, and the engine ends', async () => {
+    await shell.patch('team-a', 'tiny', { spec: { scaling: { minReplicas: 0, idleTimeout: '3s' } } });
+    await shell.wait({ ...model, for: 'jsonpath={.status.state}=Idle', seconds: 120 });
+    const pods = await shell.names('pods', 'team-a', 'vllm-operator.dev/model=tiny');
+    if (pods.length > 0) await shell.wait({ for: 'delete', of: pods, namespace: 'team-a', seconds: 400 });
+    return await shell.show('get', 'vmodel', '-n', 'team-a');
+  });
+  await demo.step('Ask the same again: the cache answers, and no engine starts', async () => {
+    const { cache, text } = await repeatable(client, signal);
+    if (cache !== 'HIT' || text !== first.text)
+      throw new Error(`X-Cache: ${cache}, "${text}" instead of a hit with "${first.text}"`);
+    await shell.wait({ ...model, for: 'jsonpath={.status.state}=Idle', seconds: 5 });
+    return `X-Cache: ${cache}, "${text}"\n${await shell.show('get', 'vmodel', '-n', 'team-a')}`;
+  });
+  await demo.step('Ask something else: the request is held until the new engine answers it', async () => {
+    await shell.patch('team-a', 'tiny', { spec: { scaling: { idleTimeout: '10m' } } });
+    return await ask(client, 'tiny', signal);
+  });
+  await demo.step('See where the time went', async () => {
+    await shell.wait({ ...model, for: 'jsonpath={.status.coldStart.firstByte}', seconds: 30 });
+    const split = await shell.run('get', ...model.of, '-n', 'team-a', '-o', 'jsonpath={.status.coldStart}');
+    const phases = Object.entries(JSON.parse(split) as Record<string, string>);
+    return phases.map(([phase, took]) => `${phase.padEnd(10)}${took}`).join('\n');
+  });
+}
