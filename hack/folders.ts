@@ -77,6 +77,21 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'test/integration',
     'test/conformance',
   ],
-  'test/e2e': ['operator/*', 'hack/kubectl', 'hack/devcluster', 'test/support', 'test/integration'],
-  'test/bench': ['operator/*', 'hack/devcluster', 'test/support', 'test/integration', 'test/e2e'],
+  'test/e2e': [
+    'operator/*',
+    'hack/kubectl',
+    'hack/devcluster',
+    'hack/vllm',
+    'test/support',
+    'test/integration',
+  ],
+  'test/bench': [
+    'operator/*',
+    'hack/devcluster',
+    'hack/vllm',
+    'test/support',
+    'test/integration',
+    'test/conformance',
+    'test/e2e',
+  ],
 };

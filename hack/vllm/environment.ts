@@ -86,6 +86,12 @@ async function succeeds(command: string, args: string[], signal: AbortSignal): P
 
 async function run(command: string, args: string[], signal: AbortSignal): Promise<void> {
   const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], signal });
-  const [code, killed] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  const closed = once(child, 'close').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT') throw cause;
+    throw new Error(`${command} could not be started: install Python 3.10 or newer with its module venv`, {
+      cause,
+    });
+  });
+  const [code, killed] = (await closed) as [number | null, NodeJS.Signals | null];
   if (code !== 0) throw new Error(`${command} ${args.slice(0, 4).join(' ')} … ended with ${code ?? killed}`);
 }

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { VLLM_VERSIONS } from '../../hack/vllm/environment.ts';
 import { processesUnder } from './support/processes.ts';
 
+const SIMULATOR = fileURLToPath(new URL('../../hack/vllm-sim/main.ts', import.meta.url));
 const DEMO = fileURLToPath(new URL('../../hack/demo.ts', import.meta.url));
 
 /** One run of the demo, in a directory of its own by which its processes are known. */
@@ -16,13 +18,13 @@ class Demo {
   readonly #exited: Promise<unknown[]>;
   output = '';
 
-  private constructor(directory: string) {
+  private constructor(directory: string, args: readonly string[], env: Record<string, string>) {
     this.directory = directory;
     // Detached, so that it has a process group as in a terminal, where Ctrl-C goes to all of a group.
-    this.#child = spawn(process.execPath, [DEMO, '--time-scale', '0.3'], {
+    this.#child = spawn(process.execPath, [DEMO, '--time-scale', '0.3', ...args], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: directory },
+      env: { ...process.env, TMPDIR: directory, ...env },
     });
     this.#exited = once(this.#child, 'exit');
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -32,8 +34,8 @@ class Demo {
     }
   }
 
-  static async start(): Promise<Demo> {
-    return new Demo(await mkdtemp(join(tmpdir(), 'demo-test-')));
+  static async start(args: readonly string[] = [], env: Record<string, string> = {}): Promise<Demo> {
+    return new Demo(await mkdtemp(join(tmpdir(), 'demo-test-')), args, env);
   }
 
   /** As Ctrl-C or, with SIGKILL, as a broken end of the test. */
@@ -56,6 +58,21 @@ class Demo {
     await this.#exited;
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * Virtual environments as `npm run demo -- --engine vllm` installs them, with the simulator in the place of `vllm`. Engines
+ * have a /tmp of their own, so they are elsewhere.
+ */
+async function environments(): Promise<string> {
+  const directory = await mkdtemp('/var/tmp/demo-test-');
+  const bin = join(directory, `vllm-${VLLM_VERSIONS[0]}`, 'bin');
+  await mkdir(bin, { recursive: true });
+  await writeFile(join(bin, 'python'), '#!/bin/sh\n', { mode: 0o755 });
+  const env = 'VLLM_SIM_STARTUP_SECONDS=1 VLLM_SIM_INTER_TOKEN_MS=2';
+  const script = `#!/bin/sh\nexec env ${env} '${process.execPath}' '${SIMULATOR}' "$@"\n`;
+  await writeFile(join(bin, 'vllm'), script, { mode: 0o755 });
+  return directory;
 }
 
 let whole: Demo;
@@ -95,4 +112,39 @@ it('the demo goes through to its end, and leaves nothing behind', async () => {
   expect(whole.output).toContain('no object with app.kubernetes.io/managed-by=vllm-operator is left');
   await expect.poll(() => whole.commands().length, { message: 'no process is left' }).toBe(0);
   expect((await readdir(whole.directory)).filter((name) => name.startsWith('devcluster'))).toEqual([]);
+});
+
+it('the demo with the vllm of a virtual environment goes through to its end', async ({ onTestFinished }) => {
+  const VLLM_ENVIRONMENTS = await environments();
+  const demo = await Demo.start(['--engine', 'vllm'], { VLLM_ENVIRONMENTS });
+  onTestFinished(async () => {
+    await demo.close();
+    await rm(VLLM_ENVIRONMENTS, { recursive: true });
+  });
+
+  const code = await demo.exitCode();
+
+  expect(code, demo.output).toBe(0);
+  expect(demo.output).toMatch(/[1-9]\d* streams with \d+ tokens went to their end, 0 were cut/);
+  expect(demo.output).toContain('X-Cache: HIT');
+  expect(demo.output).toMatch(/^ +load +\S+s$/m);
+  expect(demo.output).toContain('no object with app.kubernetes.io/managed-by=vllm-operator is left');
+});
+
+it('a demo that stops says where, and what the engines wrote', async ({ onTestFinished }) => {
+  const VLLM_ENVIRONMENTS = await environments();
+  const vllm = join(VLLM_ENVIRONMENTS, `vllm-${VLLM_VERSIONS[0]}`, 'bin', 'vllm');
+  // It starts, and cannot answer anything.
+  await writeFile(vllm, `${await readFile(vllm, 'utf8')}`.replace('env ', 'env VLLM_SIM_ERROR_RATE=1 '));
+  const demo = await Demo.start(['--engine', 'vllm'], { VLLM_ENVIRONMENTS });
+  onTestFinished(async () => {
+    await demo.close();
+    await rm(VLLM_ENVIRONMENTS, { recursive: true });
+  });
+
+  expect(await demo.exitCode()).toBe(1);
+
+  expect(demo.output).toContain('the demo stopped at step 6 (Ask for a chat completion)');
+  expect(demo.output).toContain('inferencemodel.vllm-operator.dev/tiny');
+  expect(demo.output).toMatch(/\$ kubectl logs -n team-a vllm-tiny-\S+ --tail=30/);
 });
