@@ -11,6 +11,7 @@ import type { Logger } from '../../kube/logger.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import { CONFIG_MAPS } from '../../kube/resource-types.ts';
+import { compareResourceVersions } from '../../kube/resource-version.ts';
 import { poolLabels } from '../../render/labels.ts';
 import { routeSnapshotName } from '../../render/names.ts';
 import { snapshot } from '../../router/compile-route-table.ts';
@@ -38,7 +39,11 @@ export interface SnapshotWriterOptions {
 
 interface Saved {
   table: RouteTable;
-  text: string;
+  /** What was written; undefined if the table is too large for a ConfigMap. */
+  text: string | undefined;
+  /** Of the ConfigMap with this text. */
+  resourceVersion: string | undefined;
+  /** Monotonic milliseconds. */
   at: number;
 }
 
@@ -63,7 +68,8 @@ export class SnapshotWriter {
     if (table)
       this.#saved.set(pool.metadata.uid, {
         table,
-        text: contentOf(table),
+        text,
+        resourceVersion: found?.metadata.resourceVersion,
         at: Number.NEGATIVE_INFINITY,
       });
     else this.#options.log.warn({ pool: keyOf(pool) }, 'the route snapshot is invalid; it will be rewritten');
@@ -73,13 +79,16 @@ export class SnapshotWriter {
   /** Queues the newest table of a pool. */
   offer(pool: InferencePool, table: RouteTable): void {
     const { uid } = pool.metadata;
-    if (this.#saved.get(uid)?.table === table && this.#exists(pool)) return;
+    if (this.#saved.get(uid)?.table === table && this.#isAsWritten(pool)) return;
     if (this.#waiting.get(uid) === table) return;
     this.#waiting.set(uid, table);
     this.#options.onNew(keyOf(pool));
   }
 
-  /** Writes the newest table of a pool if its content has changed, at most every 30 seconds. Throws KubeError. */
+  /**
+   * Writes the newest table of a pool if its content has changed, or somebody else has changed the ConfigMap, at most every
+   * 30 seconds. Throws KubeError.
+   */
   async reconcile(
     key: Key,
     { signal }: { signal: AbortSignal },
@@ -97,7 +106,7 @@ export class SnapshotWriter {
       const wait = saved.at + INTERVAL_MS - clock.monotonic();
       if (wait > 0) return { requeueAfterMs: wait };
       // A new version number alone is of no use to a router that starts while the operator is down.
-      if (saved.text === contentOf(table)) {
+      if (contentOf(saved.table) === contentOf(table) && this.#isAsWritten(pool)) {
         this.#settle(pool, { ...saved, table });
         return undefined;
       }
@@ -111,13 +120,35 @@ export class SnapshotWriter {
     for (const pool of this.#options.state.pools.store.list()) {
       const { uid } = pool.metadata;
       const table = this.#waiting.get(uid);
-      if (table && this.#saved.get(uid)?.text !== contentOf(table)) await this.#write(pool, table, signal);
+      const saved = this.#saved.get(uid);
+      if (table && !(saved && contentOf(saved.table) === contentOf(table) && this.#isAsWritten(pool)))
+        await this.#write(pool, table, signal);
       this.#waiting.delete(uid);
     }
   }
 
   #exists(pool: InferencePool): boolean {
     return this.#options.state.configMaps.store.get(this.#key(pool)) !== undefined;
+  }
+
+  /**
+   * Whether the cache shows the ConfigMap as it was last written, or does not show that write yet. A person may have edited
+   * it, and a request of a former leader may come late.
+   */
+  #isAsWritten(pool: InferencePool): boolean {
+    const { uid = '' } = pool.metadata;
+    const saved = this.#saved.get(uid);
+    const found = this.#options.state.configMaps.store.get(this.#key(pool));
+    if (!saved || !found) return false;
+    const { resourceVersion = '' } = found.metadata;
+    if (
+      saved.text === undefined ||
+      compareResourceVersions(resourceVersion, saved.resourceVersion ?? '') <= 0
+    )
+      return true;
+    if (found.data?.[FILE] !== saved.text || !isOwnedBy(found, uid)) return false;
+    this.#saved.set(uid, { ...saved, resourceVersion });
+    return true;
   }
 
   #settle(pool: InferencePool, saved: Saved): void {
@@ -130,10 +161,10 @@ export class SnapshotWriter {
 
   async #write(pool: InferencePool, table: RouteTable, signal: AbortSignal): Promise<void> {
     const { client, clock, log } = this.#options;
-    const saved = { table, text: contentOf(table), at: clock.monotonic() };
+    const saved = { table, at: clock.monotonic() };
     const text = JSON.stringify(snapshot(table));
     if (Buffer.byteLength(text) > MAX_BYTES) {
-      this.#settle(pool, saved);
+      this.#settle(pool, { ...saved, text: undefined, resourceVersion: undefined });
       log.warn(
         { pool: keyOf(pool), models: table.models.length },
         'the route table is too large for a snapshot; routers that start while the operator is down wait for it',
@@ -160,8 +191,12 @@ export class SnapshotWriter {
       },
       data: { [FILE]: text },
     };
-    await client.apply(CONFIG_MAPS, configMap, { fieldManager: 'vllm-operator-routes', force: true, signal });
-    this.#settle(pool, saved);
+    const { metadata } = await client.apply(CONFIG_MAPS, configMap, {
+      fieldManager: 'vllm-operator-routes',
+      force: true,
+      signal,
+    });
+    this.#settle(pool, { ...saved, text, resourceVersion: metadata.resourceVersion });
   }
 
   #key(pool: InferencePool): { namespace: string; name: string } {

@@ -65,6 +65,41 @@ it('rewrites a snapshot that was deleted', async () => {
   expect(written).toHaveLength(2);
 });
 
+it.each([
+  ['data', { data: { 'routes.json': '{}' }, metadata: {} }],
+  ['owner', { metadata: { ownerReferences: [] } }],
+])('rewrites a snapshot whose %s somebody else has changed, half a minute later', async (_, edit) => {
+  const { writer, written, state, clock } = setUp();
+  const same = table([model('a', [])]);
+  writer.offer(aPool(), same);
+  await writer.reconcile(KEY, { signal });
+  const [object] = state.configMaps.store.list();
+  if (!object) throw new Error('a snapshot was written');
+  put(state.configMaps.store, { ...object, ...edit, metadata: { ...object.metadata, ...edit.metadata } });
+  writer.offer(aPool(), same);
+  expect(await writer.reconcile(KEY, { signal })).toEqual({ requeueAfterMs: 30_000 });
+  await clock.advance(30_000);
+  await writer.reconcile(KEY, { signal });
+  expect(written).toHaveLength(2);
+  writer.offer(aPool(), same);
+  await clock.advance(30_000);
+  await writer.reconcile(KEY, { signal });
+  expect(written).toHaveLength(2);
+});
+
+it('leaves a snapshot alone whose annotations somebody else has changed', async () => {
+  const { writer, written, state, clock } = setUp();
+  const same = table([model('a', [])]);
+  writer.offer(aPool(), same);
+  await writer.reconcile(KEY, { signal });
+  for (const object of state.configMaps.store.list())
+    put(state.configMaps.store, { ...object, metadata: { ...object.metadata, annotations: { note: 'x' } } });
+  await clock.advance(60_000);
+  writer.offer(aPool(), same);
+  await writer.reconcile(KEY, { signal });
+  expect(written).toHaveLength(1);
+});
+
 it('writes what was put off before it ends, and is continued by the next operator', async () => {
   const { writer, written, state, clock } = setUp();
   writer.offer(aPool(), table([model('a', [])]));
