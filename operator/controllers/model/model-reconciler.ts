@@ -183,7 +183,7 @@ export class ModelReconciler {
 
   async #report(scope: Scope, blocker: Blocker | undefined, { signal }: Context): Promise<void> {
     const { model, assessment } = scope;
-    const { pool } = assessment.kind === 'blocked' ? assessment : assessment.model;
+    const pool = poolOf(assessment);
     const resolution = assessment.kind === 'blocked' ? assessment.resolution : assessment.model;
     const { state, clock, status, modes, coldStarts } = this.#options;
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
@@ -286,4 +286,10 @@ function blockerOf({ why, issues, needsUser }: Blocked): Blocker {
 function warningOf(resolution: Resolution | undefined): Pick<ModelView, 'warning'> {
   const warning = resolution?.engine && versionWarning(resolution.engine.version);
   return warning === undefined ? {} : { warning };
+}
+
+/** The pool that the model uses; undefined if it does not exist, or does not admit the namespace of the model. */
+function poolOf(assessment: Assessment): InferencePool | undefined {
+  if (assessment.kind === 'accepted') return assessment.model.pool;
+  return assessment.why.reason === 'NamespaceNotAllowed' ? undefined : assessment.pool;
 }

@@ -80,7 +80,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
     readyReplicas: health.ready,
     desiredReplicas: view.desiredReplicas ?? known?.desiredReplicas ?? health.desired,
     ...optional('selector', view.selector ?? known?.selector),
-    ...optional('url', view.url ?? known?.url),
+    ...optional('url', view.url),
     accelerators: view.acceleratorsPerReplica === undefined ? (known?.accelerators ?? 0) : accelerators,
     ...optional('hourlyCost', view.hourlyCost && cost(view.hourlyCost, accelerators)),
     ...optional('queuePosition', view.queuePosition),

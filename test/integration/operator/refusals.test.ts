@@ -130,10 +130,19 @@ describe('what several objects decide makes a model Stalled, with nothing applie
   it('a namespace that the pool does not admit, until it does', async () => {
     const [platform, team] = [await harness.namespace(), await harness.namespace()];
     await harness.createPool(platform, {
+      accelerator: { type: 'A100', hourlyCost: '4' },
       allowedNamespaces: { from: 'Selector', selector: { matchLabels: { gpu: 'yes' } } },
     });
     await harness.createModel(team, 'chat', { poolRef: { name: 'pool', namespace: platform } });
     expect(await stalled(team, 'chat', 'NamespaceNotAllowed')).toContain('label the namespace');
+    const { status } = await harness.client.get<InferenceModel>(INFERENCE_MODELS, {
+      namespace: team,
+      name: 'chat',
+    });
+    expect([status?.url, status?.hourlyCost], 'of a pool that does not serve it').toEqual([
+      undefined,
+      undefined,
+    ]);
     await expectNothingApplied(team, 'chat');
     await harness.client.patch(
       NAMESPACES,
