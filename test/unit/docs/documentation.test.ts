@@ -116,6 +116,8 @@ describe('the threat model', () => {
       expect(file).toMatch(/^test\/.*\.test\.ts$/);
       expect(existsSync(join(root, file)), file).toBe(true);
     }
+    for (const [, file = '', name = ''] of cell.matchAll(/\]\(\.\.\/([^)]+)\): "([^"]+)"/g))
+      expect(read(file), file).toContain(name);
   });
 });
 
