@@ -9,6 +9,7 @@ import { ProbeServer } from '../kube/probes.ts';
 import type { MetricsApiAddress } from '../metrics-api/setup.ts';
 import type { ImageDefaults } from '../render/image-defaults.ts';
 import { setupEvacuation } from './evacuation/setup.ts';
+import { setupGauges } from './gauges/setup.ts';
 import { setupModels } from './model/setup.ts';
 import { LEASE_NAME } from './permissions.ts';
 import { setupPools } from './pool/setup.ts';
@@ -91,7 +92,8 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   for (const reflector of Object.values(context.state)) manager.addCache(reflector);
   manager.add(evacuation.nodes);
   const events = { name: 'events', run: (signal: AbortSignal) => context.events.run(signal) };
-  for (const part of [events, routes, pools, models, ...controllers, scaling, evacuation.controller])
+  const gauges = setupGauges(context, views);
+  for (const part of [events, routes, pools, models, ...controllers, scaling, evacuation.controller, gauges])
     manager.add(part, { leaderOnly: true });
   if (metricsApi) manager.add(metricsApi, { leaderOnly: true });
   return { manager, probes };

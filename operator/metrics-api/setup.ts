@@ -5,6 +5,7 @@ import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { Permission } from '../kube/permission.ts';
 import { API_SERVICES, CLUSTER_ROLES, ENDPOINT_SLICES, ENDPOINTS } from '../kube/resource-types.ts';
+import { certificateExpiry } from '../pki/certificate-expiry.ts';
 import { CertificateRotator } from '../pki/certificate-rotator.ts';
 import type { Identity } from '../pki/identity.ts';
 import { issueServingCertificate } from '../pki/pki.ts';
@@ -62,9 +63,11 @@ export function setupMetricsApi(
 ): ExternalMetricsApi {
   const now = () => new Date(clock.now());
   const dnsNames = metricsDnsNames(namespace);
+  const expiry = certificateExpiry(registry, 'metrics-api', clock);
   const certificates = new CertificateRotator({
     issue: (authority) => issueServingCertificate(authority, { dnsNames }, { now: now() }),
     now,
+    onIssued: expiry.issued,
   });
   return new ExternalMetricsApi({
     client,
@@ -74,7 +77,10 @@ export function setupMetricsApi(
     clock,
     namespace,
     ...address,
-    certificate: async (signal) => await certificates.get(await identity.load(signal)),
+    certificate: async (signal) => {
+      expiry.wanted();
+      return await certificates.get(await identity.load(signal));
+    },
     trustBundle: async (signal) => (await identity.authority(signal)).trustBundle,
     ownerClusterRole: OWNER_CLUSTER_ROLE,
     ...events,

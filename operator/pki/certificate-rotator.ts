@@ -16,23 +16,34 @@ interface KeptCertificate {
 export class CertificateRotator {
   readonly #issue: (authority: Authority) => Promise<CertificateAndKey>;
   readonly #now: () => Date;
+  readonly #onIssued: (expiresAt: Date) => void;
   #kept: Promise<KeptCertificate> | undefined;
 
-  constructor(options: { issue: (authority: Authority) => Promise<CertificateAndKey>; now?: () => Date }) {
+  constructor(options: {
+    issue: (authority: Authority) => Promise<CertificateAndKey>;
+    now?: () => Date;
+    /** Called with the end of each new certificate. */
+    onIssued?: (expiresAt: Date) => void;
+  }) {
     this.#issue = options.issue;
     this.#now = options.now ?? (() => new Date());
+    this.#onIssued = options.onIssued ?? (() => {});
   }
 
   /** The current certificate. */
   async get(authority: Authority): Promise<CertificateAndKey> {
     const kept = await this.#kept?.catch(() => undefined);
     if (kept && this.#fresh(kept, authority)) return kept.certificate;
-    this.#kept = this.#issue(authority).then((certificate) => ({
-      certificate,
-      issuer: authority.current.certificatePem,
-      notBefore: certificatePeriod(certificate.certificatePem).notBefore,
-      renewAt: renewalTime(certificate.certificatePem),
-    }));
+    this.#kept = this.#issue(authority).then((certificate) => {
+      const { notBefore, notAfter } = certificatePeriod(certificate.certificatePem);
+      this.#onIssued(notAfter);
+      return {
+        certificate,
+        issuer: authority.current.certificatePem,
+        notBefore,
+        renewAt: renewalTime(certificate.certificatePem),
+      };
+    });
     return (await this.#kept).certificate;
   }
 

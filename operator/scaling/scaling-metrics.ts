@@ -1,7 +1,9 @@
 /** Metrics of the scaling of all models. Events report the same for each model. */
 import type { Registry } from 'prom-client';
+import { ENGINE_PROBLEMS } from '../api/reasons.ts';
 import { counter } from '../kube/metrics.ts';
 import type { AutoscalerDecision } from './internal-autoscaler.ts';
+import type { WakeFailureReason } from './phase.ts';
 
 type Change = 'Woken' | 'Slept' | 'Scaled';
 
@@ -10,13 +12,14 @@ export interface ScalingMetrics {
   /** The operator changed the replicas. */
   changed: (reason: Change) => void;
   /** A wake failed. */
-  failed: (reason: string) => void;
+  failed: (reason: WakeFailureReason) => void;
   /** The operator's autoscaler decided. */
   decided: (reason: AutoscalerDecision['reason']) => void;
   /** Models were put to sleep for other models. */
   evicted: (models: number) => void;
 }
 
+const WAKE_FAILURES: readonly WakeFailureReason[] = [...ENGINE_PROBLEMS, 'WakeTimeout'];
 const CHANGES: readonly Change[] = ['Woken', 'Slept', 'Scaled'];
 const DECISIONS: readonly AutoscalerDecision['reason'][] = ['Hold', 'NoData', 'Stable', 'Panic', 'Limits'];
 
@@ -46,6 +49,7 @@ export function scalingMetrics(registry: Registry | undefined): ScalingMetrics {
   });
   for (const reason of CHANGES) changes.inc({ reason }, 0);
   for (const reason of DECISIONS) decisions.inc({ reason }, 0);
+  for (const reason of WAKE_FAILURES) failures.inc({ reason }, 0);
   return {
     changed: (reason) => changes.inc({ reason }),
     failed: (reason) => failures.inc({ reason }),

@@ -38,6 +38,12 @@ export interface AcceptanceCacheOptions {
   onChanged?: (modelKeys: readonly Key[]) => void;
 }
 
+/** Accelerators that a pool has promised. */
+export interface Charged {
+  total: number;
+  of: (namespace: string) => number;
+}
+
 interface PoolAcceptance {
   verdicts: Acceptance['verdicts'];
   holdings: Holdings;
@@ -45,6 +51,8 @@ interface PoolAcceptance {
   isStale: boolean;
   /** Models that still have engines beyond their grant. */
   pendingRelease: ReadonlySet<Key>;
+  /** Accelerators of one replica. */
+  perReplica: number;
 }
 
 export class AcceptanceCache {
@@ -152,6 +160,20 @@ export class AcceptanceCache {
     );
   }
 
+  /**
+   * Accelerators that grants reserve, in total and by namespace, as last judged. Undefined before that, and with overcommit,
+   * where grants reserve none.
+   */
+  charged(pool: InferencePool): Charged | undefined {
+    const known = this.#byPool.get(pool.metadata.uid);
+    if (pool.spec.capacity.overcommit || !known) return undefined;
+    const { holdings, perReplica } = known;
+    return {
+      total: holdings.replicas * perReplica,
+      of: (namespace) => holdings.share(namespace).replicas * perReplica,
+    };
+  }
+
   /** Engines in the pool of models that were deleted, moved to another pool, or are no longer admitted. */
   leaving(pool: InferencePool): { key: Key; replicas: number }[] {
     this.verdicts(pool);
@@ -179,8 +201,9 @@ export class AcceptanceCache {
     const models = this.models(pool);
     const gone = new Set<Key>();
     const resolve = resolutions.findInPool(pool);
+    const resolved = resolutions.pool(pool);
     const { verdicts, pendingRelease, isSettled } = acceptModels({
-      ...resolutions.pool(pool),
+      ...resolved,
       models,
       namespaceLabels: (name) => state.namespaces.store.get(name)?.metadata.labels,
       resolve: (model) => resolve(model) ?? NOTHING,
@@ -199,6 +222,7 @@ export class AcceptanceCache {
       reservations,
       isStale: !isSettled,
       pendingRelease,
+      perReplica: resolved.accelerator.count,
     });
     if (!isSettled) this.#options.onStale?.(key);
     this.#notify(models, known?.verdicts, verdicts);

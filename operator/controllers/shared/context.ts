@@ -84,6 +84,7 @@ export function createContext({
     identity: new Identity({
       store: new AuthorityStore({ client, namespace, now: () => new Date(clock.now()) }),
       clock,
+      registry,
     }),
   };
 }

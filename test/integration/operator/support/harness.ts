@@ -33,6 +33,8 @@ export interface RunningOperator {
   /** Requests so far that change something, without renewals of the Lease. */
   writes(): Promise<number>;
   isLeader(): boolean;
+  /** Its metrics, in Prometheus' text format. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -98,6 +100,7 @@ export class Harness {
         return writes.reduce((sum, { value }) => sum + value, 0);
       },
       isLeader: () => manager.isLeader,
+      metrics: async () => await registry.metrics(),
       stop: async () => {
         this.#operators.delete(operator);
         stop.abort();

@@ -1,0 +1,85 @@
+/** Gauges of every pool: its conditions, its budget and its quotas. */
+import type { Registry } from 'prom-client';
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
+import { scrapedGauge } from '../../kube/metrics.ts';
+import type { Charged } from '../acceptance/acceptance-cache.ts';
+
+export interface PoolSource {
+  pools: () => readonly InferencePool[];
+  models: (pool: InferencePool) => readonly InferenceModel[];
+  /** Accelerators that the grants of a pool reserve; undefined with overcommit, where none are. */
+  charged: (pool: InferencePool) => Charged | undefined;
+}
+
+const CONDITION_VALUES = { True: 1, False: 0, Unknown: undefined } as const;
+
+/** Registers the gauges, and shows the pools on each scrape until the returned function is called. */
+export function showPools(registry: Registry, source: PoolSource): () => void {
+  const conditions = scrapedGauge(registry, {
+    name: 'vllm_operator_pool_condition',
+    help: 'Conditions of each pool: 1 for True, 0 for False.',
+    labelNames: ['namespace', 'pool', 'type'],
+  });
+  const budgets = scrapedGauge(registry, {
+    name: 'vllm_operator_pool_accelerators',
+    help: 'Accelerators of each pool: its limit, those in use, and those that accepted models are charged for.',
+    labelNames: ['namespace', 'pool', 'type'],
+  });
+  const quotas = scrapedGauge(registry, {
+    name: 'vllm_operator_namespace_accelerators',
+    help: 'Accelerators of each namespace with a quota in a pool: its limit, those in use, and those that accepted models are charged for.',
+    labelNames: ['namespace', 'pool_namespace', 'pool', 'type'],
+  });
+  const gauges = [conditions, budgets, quotas];
+  const stops = [
+    conditions.onScrape(() => {
+      conditions.reset();
+      for (const { metadata, status } of source.pools()) {
+        for (const { type, status: value } of status?.conditions ?? []) {
+          const number = CONDITION_VALUES[value];
+          if (number !== undefined) conditions.set({ ...labelsOf(metadata), type }, number);
+        }
+      }
+    }),
+    budgets.onScrape(() => {
+      budgets.reset();
+      for (const pool of source.pools()) {
+        const limit = pool.spec.capacity.accelerators;
+        const types = { limit, used: used(source.models(pool)), charged: source.charged(pool)?.total };
+        for (const [type, value] of Object.entries(types))
+          if (value !== undefined) budgets.set({ ...labelsOf(pool.metadata), type }, value);
+      }
+    }),
+    quotas.onScrape(() => {
+      quotas.reset();
+      for (const pool of source.pools()) {
+        const { namespaceQuotas = [] } = pool.spec.capacity;
+        if (namespaceQuotas.length === 0) continue;
+        const { namespace: pool_namespace, pool: name } = labelsOf(pool.metadata);
+        const byNamespace = Map.groupBy(source.models(pool), ({ metadata }) => metadata.namespace ?? '');
+        const charged = source.charged(pool);
+        for (const { namespace, accelerators: limit } of namespaceQuotas) {
+          const types = {
+            limit,
+            used: used(byNamespace.get(namespace) ?? []),
+            charged: charged?.of(namespace),
+          };
+          for (const [type, value] of Object.entries(types))
+            if (value !== undefined) quotas.set({ namespace, pool_namespace, pool: name, type }, value);
+        }
+      }
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+    for (const gauge of gauges) gauge.reset();
+  };
+}
+
+function used(models: readonly InferenceModel[]): number {
+  return models.reduce((sum, { status }) => sum + (status?.accelerators ?? 0), 0);
+}
+
+function labelsOf({ namespace = '', name }: InferencePool['metadata']) {
+  return { namespace, pool: name };
+}
