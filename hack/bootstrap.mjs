@@ -52,6 +52,7 @@ const needs = [
   { file: '/usr/bin/mmdebstrap', packages: ['mmdebstrap'], only: 'hack/test.ts' },
   { file: '/usr/bin/luacheck', packages: ['lua-check'], only: 'hack/test.ts' },
   { file: '/usr/bin/shellcheck', packages: ['shellcheck'], only: 'hack/test.ts' },
+  { file: '/usr/bin/promtool', packages: ['prometheus'], only: 'hack/test.ts' },
   { file: '/usr/bin/wrk', packages: ['wrk'], only: 'test/bench/main.ts' },
 ];
 const missing = needs

@@ -2,10 +2,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { acceleratorFiles } from './generate/accelerators.ts';
+import { alertTableFiles } from './generate/alert-table.ts';
 import { apiFiles } from './generate/api-files.ts';
 import { chartFiles } from './generate/chart.ts';
 import { engineVersionFiles } from './generate/engine-versions.ts';
 import { installFiles } from './generate/install.ts';
+import { monitoringFiles } from './generate/monitoring.ts';
 import { routerProtocolFiles } from './generate/router-protocol.ts';
 import { transitionFiles } from './generate/transitions.ts';
 
@@ -18,6 +20,8 @@ const PARTS = [
   apiFiles,
   engineVersionFiles,
   chartFiles,
+  monitoringFiles,
+  alertTableFiles,
   installFiles,
   routerProtocolFiles,
   transitionFiles,

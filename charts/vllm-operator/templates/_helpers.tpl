@@ -85,7 +85,7 @@ namespace: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* The part of an endpoint that ServiceMonitor and PodMonitor share. */}}
+{{/* The part of an endpoint that ServiceMonitor and PodMonitor share. `families` are the metrics to take, if not all. */}}
 {{- define "vllm-operator.scrape" -}}
 {{- with .interval }}
 interval: {{ . }}
@@ -94,9 +94,16 @@ interval: {{ . }}
 relabelings:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .metricRelabelings }}
+{{- if or .families .metricRelabelings }}
 metricRelabelings:
+  {{- with .families }}
+  - sourceLabels: [__name__]
+    regex: {{ . | quote }}
+    action: keep
+  {{- end }}
+  {{- with .metricRelabelings }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}
 

@@ -28,6 +28,16 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
         relabelings: [{ action: 'labeldrop', regex: 'endpoint' }],
         metricRelabelings: [{ action: 'drop', sourceLabels: ['__name__'], regex: 'vllm:.*_bucket' }],
       },
+      prometheusRule: {
+        enabled: true,
+        namespace: 'monitoring',
+        labels: { release: 'prometheus' },
+        alertLabels: { team: 'platform' },
+        disabled: ['VllmThroughputLow'],
+        runbookUrl: 'https://runbooks.example.com/vllm/',
+        thresholds: { latencyP99: 30, availability: 0.99 },
+      },
+      dashboards: { enabled: true, annotations: { grafana_folder: 'vLLM' } },
     },
   },
   policies: {
