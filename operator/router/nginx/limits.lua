@@ -4,6 +4,7 @@ local metrics = require "metrics"
 local redis = require "redis"
 local reservation = require "reservation"
 local own_answer = require "own_answer"
+local usage = require "usage"
 
 local M = {}
 
@@ -105,12 +106,12 @@ end
 -- one that failed costs its prompt, and what came.
 local function spent(ctx, status)
   if is_free(ctx, status) then return 0 end
-  local events = ctx.usage and ctx.usage.events or 0
+  local came = usage.seen(ctx)
   if ctx.prompt_tokens then
     local completion = ctx.completion_tokens or 0
-    return ctx.prompt_tokens + (ctx.ended and completion or math.max(completion, events))
+    return ctx.prompt_tokens + (ctx.ended and completion or math.max(completion, came))
   end
-  local seen = ctx.reserved.prompt + events
+  local seen = ctx.reserved.prompt + came
   local failed = ctx.cut or status >= 500 and status ~= 504 and not ctx.worked
   return failed and seen or math.max(ctx.reserved.amount, seen)
 end

@@ -22,6 +22,9 @@ local MAX_USAGE = 4096 -- bytes of a usage object
 local MAX_FINGERPRINT = 256 -- bytes of the end of an event in which it is looked for
 local MAX_EVENT = 65536 -- bytes of an event that may be the usage event
 local MAX_PIECES = 128 -- that are kept of either, each of which takes memory of its own
+local TEXT_BYTES = 4 -- of a token, on average
+local LOGPROB_BYTES = 64 -- of a token whose probability comes with it, at least
+local FRAME = 512 -- bytes of an event without text, while none is known
 local STRUCTURE = '"{}[],\n' -- all bytes that mean something outside of strings
 local STEP = 32 -- bytes from which on it is faster to ask C for the next of those
 
@@ -48,11 +51,12 @@ local function note(ctx, text, start)
 end
 
 --- `depth` of brackets; `level`: depth of the object whose members are looked at, which is 1 or, in a holder, 2; `name` of the
--- member that is being read; `events` that have begun.
+-- member that is being read; `events` that have begun; `frame`: bytes of the smallest event so far, which has next to no text; `text`:
+-- tokens by the bytes of events beyond that.
 local function new_state()
   return {
     depth = 0, level = 1, in_string = false, odd = false, at_name = false, naming = false, part = "", name = "", events = 0,
-    parts = false, size = 0, usage_depth = 0,
+    parts = false, size = 0, usage_depth = 0, frame = false, text = 0,
   }
 end
 
@@ -183,18 +187,39 @@ function M.header(ctx, text)
   if at then note(ctx, text, at) end
 end
 
+--- Adds the tokens that the bytes of a chunk make, in which `n` events began.
+local function weigh(s, chunk, n)
+  local bytes = #chunk - n * (s.frame or FRAME)
+  if bytes <= 0 then return end
+  s.text = s.text + bytes / (find(chunk, '"logprob', 1, true) and LOGPROB_BYTES or TEXT_BYTES)
+end
+
+--- Tokens that a stream has had for all that is known without its usage. Most engines send one in each event. Some send several:
+-- with `--stream-interval` and speculative decoding, or where the client reads slowly. The usage of each event would be exact
+-- (`continuous_usage_stats`), but would have to be read in each and taken out for most clients; bytes cost next to nothing.
+function M.seen(ctx)
+  local s = ctx.usage
+  return s and math.max(s.events, math.floor(s.text)) or 0
+end
+
 --- One part of a stream, as the engine sent it. Whole events without usage, which most are, are only counted.
 function M.stream(ctx, chunk)
   local s = state_of(ctx)
+  local before = s.events
   if s.depth == 0 and not s.in_string and byte(chunk, -1) == NEWLINE and not find(chunk, '"usage"', 1, true) then
-    local at, _ = 0, nil
-    repeat
+    local last, frame = 0, s.frame or #chunk
+    local _, at = find(chunk, "\n\n", 1, true)
+    while at do
+      s.events = s.events + 1
+      if at - last < frame then frame = at - last end
+      last = at
       _, at = find(chunk, "\n\n", at + 1, true)
-      if at then s.events = s.events + 1 end
-    until not at
-    return
+    end
+    if s.events > before then s.frame = frame end
+    return weigh(s, chunk, s.events - before)
   end
-  return read(ctx, s, chunk, true)
+  read(ctx, s, chunk, true)
+  return weigh(s, chunk, s.events - before)
 end
 
 --- Place of the usage object at the end of a whole answer, where most engines have it; nil when it is elsewhere. In JSON only a

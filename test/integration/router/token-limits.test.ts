@@ -13,6 +13,11 @@ const LURE = { usage: 'x', prompt_tokens: 'x', input_tokens: '0' };
 const TOOLS = [{ type: 'function', parameters: { usage: { input_tokens: 0, output_tokens: 0 } } }];
 const LONG = Array.from({ length: 2000 }, (_, i) => i);
 
+/** Of one token, as vLLM says it. */
+const PROBABILITY = { token: 'x', logprob: -0.1234567, bytes: [120], top_logprobs: [] };
+
+const many = (n: number, item: unknown) => Array.from({ length: n }, () => item);
+
 const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`;
 
 /** What vLLM answers: a stream for what pydantic takes for true, with usage if it is asked for. */
@@ -136,6 +141,20 @@ describe('tokens per minute', () => {
     expect(passed.length).toBeLessThanOrEqual(4);
   });
 
+  test.each<[string, boolean, object]>([
+    ['text of several tokens', true, { delta: { content: 'x'.repeat(8_000) } }],
+    ['one token', false, { delta: { content: 'x' } }],
+    ['one token with its probability', false, { delta: { content: 'x' }, logprobs: { content: [PROBABILITY] } }],
+    ['probabilities of several tokens', true, { delta: {}, logprobs: { content: many(1_000, PROBABILITY) } }],
+  ])('a stream without usage whose events hold %s costs its tokens', async (_, costsMore, choice) => {
+    const first = event({ choices: [{ delta: { role: 'assistant', content: '' } }] });
+    const { router } = await setUp(50_000, () => first + event({ choices: [choice] }).repeat(10));
+    let passed = 0;
+    const ask = async () => (await askLimited(router, '/v1/chat/completions', { stream: true })).status;
+    while (passed < 12 && (await ask()) === 200) passed += 1;
+    expect(passed < 12).toBe(costsMore);
+  });
+
   test('hanging up before a whole answer comes costs what was reserved', async () => {
     const { router, upstream } = await setUp(400);
     upstream.answer = () => undefined;
@@ -188,7 +207,6 @@ describe('tokens per minute', () => {
     await Promise.all(asked);
   });
 
-  const many = (n: number, prompt: unknown) => Array.from({ length: n }, () => prompt);
   test.each<[string, string, object]>([
     ['a list of prompts', '/v1/completions', { max_tokens: 1000, prompt: many(50, 'a') }],
     ['prompts as tokens', '/v1/completions', { max_tokens: 1000, prompt: many(50, [1, 2]) }],
