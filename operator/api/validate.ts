@@ -16,7 +16,7 @@ export type ManifestIssue = StructureIssue;
 const manifest = (namePattern: RegExp, begin: string, spec: z.ZodType) => {
   const remedy = `use lower-case letters, digits and hyphens; ${begin} and end with a letter or digit`;
   const name = z.string().min(1).max(MAX_NAME_LENGTH).regex(namePattern, remedy);
-  return z.object({ metadata: z.object({ name }), spec });
+  return z.object({ metadata: z.object({ name, namespace: z.string().nullish() }), spec });
 };
 
 const KINDS = {
@@ -43,7 +43,7 @@ const TYPE_NAMES: Partial<Record<string, string>> = {
 /** Whether an object is an InferencePool or InferenceModel in a known version. */
 export function isOurs(object: unknown): object is { kind: keyof typeof KINDS } {
   const { apiVersion, kind } = Object(object) as { apiVersion?: unknown; kind?: unknown };
-  return apiVersion === API_VERSION && typeof kind === 'string' && kind in KINDS;
+  return apiVersion === API_VERSION && typeof kind === 'string' && Object.hasOwn(KINDS, kind);
 }
 
 /**

@@ -1,12 +1,13 @@
 /** Reads pools and models from YAML files, validated and defaulted like the API server. */
 import { readFileSync } from 'node:fs';
-import { parseAllDocuments } from 'yaml';
+import { type Document, parseAllDocuments } from 'yaml';
 import { API_VERSION, GROUP } from '../api/common.ts';
 import { inferenceModelSpec } from '../api/inference-model.ts';
 import { inferencePoolSpec } from '../api/inference-pool.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { isOurs, validateManifest } from '../api/validate.ts';
 import type { KubeObject, ObjectMeta } from '../kube/object.ts';
+import { printable } from '../values/printable.ts';
 import { describeIssue } from '../values/spec-issue.ts';
 
 /** Content of the files. `problems` are lines for users, each with its file. */
@@ -25,6 +26,28 @@ export function manifestKey(object: KubeObject): string {
   return `${object.metadata.namespace ?? 'default'}/${object.metadata.name}`;
 }
 
+/** A value that a file should have as text, on one line; empty if it is something else. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? printable(value) : '';
+}
+
+/** The content of a document, or what is wrong with it. The API server takes JSON, which has no cycles. */
+function contentOf(document: Document.Parsed): { content?: unknown; fault?: string } {
+  const [error] = document.errors;
+  if (error !== undefined) return { fault: error.message };
+  try {
+    const content: unknown = document.toJS();
+    JSON.stringify(content);
+    return { content };
+  } catch (cause) {
+    // The library throws ReferenceError because of aliases, JavaScript TypeError because of cycles.
+    if (cause instanceof ReferenceError) return { fault: cause.message };
+    if (cause instanceof TypeError)
+      return { fault: 'an object contains itself; write it without this alias' };
+    throw cause;
+  }
+}
+
 function readDocuments(file: string, problems: string[]): unknown[] {
   let text: string;
   try {
@@ -34,12 +57,11 @@ function readDocuments(file: string, problems: string[]): unknown[] {
     return [];
   }
   return parseAllDocuments(text).flatMap((document): unknown[] => {
-    const [error] = document.errors;
-    if (error !== undefined) {
-      problems.push(`${file}: not YAML: ${error.message}`);
+    const { content, fault } = contentOf(document);
+    if (fault !== undefined) {
+      problems.push(`${file}: not YAML: ${fault.split('\n').map(printable).join('\n')}`);
       return [];
     }
-    const content: unknown = document.toJS();
     const { kind, items } = Object(content) as { kind?: unknown; items?: unknown };
     return kind === 'List' && Array.isArray(items) ? items : [content];
   });
@@ -47,7 +69,7 @@ function readDocuments(file: string, problems: string[]): unknown[] {
 
 function addOurs(file: string, object: KubeObject & { spec: unknown }, into: ManifestFiles): void {
   const issues = validateManifest(object);
-  const name = `${object.kind} ${object.metadata?.name ?? ''}`;
+  const name = `${object.kind} ${textOf(object.metadata?.name)}`;
   into.problems.push(...issues.map((issue) => `${file}: ${name}: ${describeIssue(issue)}`));
   if (issues.length > 0) return;
   const metadata = { ...object.metadata, namespace: object.metadata.namespace ?? 'default' };
@@ -61,7 +83,7 @@ function addOurs(file: string, object: KubeObject & { spec: unknown }, into: Man
 function addClaim({ metadata, spec }: KubeObject & { spec: unknown }, { claims }: ManifestFiles): void {
   const { namespace = 'default', name = '' } = Object(metadata) as Partial<ObjectMeta>;
   const { accessModes } = Object(spec) as { accessModes?: unknown };
-  if (Array.isArray(accessModes)) claims.set(`${namespace}/${name}`, accessModes.map(String));
+  if (Array.isArray(accessModes)) claims.set(`${textOf(namespace)}/${textOf(name)}`, accessModes.map(textOf));
 }
 
 /** Reads files (`-` is standard input). Ignores other kinds, and does not throw because of their content. */
@@ -79,11 +101,11 @@ export function readManifestFiles(files: readonly string[]): ManifestFiles {
       if (isOurs(object)) addOurs(file, object, found);
       else if (object.kind === 'Namespace' && object.apiVersion === 'v1') {
         const { name = '', labels } = Object(object.metadata) as Partial<ObjectMeta>;
-        found.namespaces.set(name, { ...labels, 'kubernetes.io/metadata.name': name });
+        found.namespaces.set(name, { ...Object(labels), 'kubernetes.io/metadata.name': name });
       } else if (object.kind === 'PersistentVolumeClaim' && object.apiVersion === 'v1') {
         addClaim(object, found);
       } else if (typeof object.apiVersion === 'string' && object.apiVersion.startsWith(`${GROUP}/`)) {
-        const what = `${object.apiVersion} ${object.kind}`;
+        const what = `${textOf(object.apiVersion)} ${textOf(object.kind)}`;
         found.problems.push(
           `${file}: unknown kind ${what}: use InferencePool or InferenceModel of ${API_VERSION}`,
         );

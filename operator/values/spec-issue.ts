@@ -1,3 +1,5 @@
+import { printable } from './printable.ts';
+
 /** A problem of an object that a user wrote, for conditions, events and the command line. */
 export interface SpecIssue {
   /** Path of the field, such as `spec.engine.tensorParallelSize`. Names the pool if the field is in the pool. */
@@ -13,7 +15,7 @@ export interface SpecIssue {
 /** One line for users: field, value, reason and remedy. */
 export function describeIssue(issue: SpecIssue): string {
   const value = issue.value === undefined ? '' : ` ${JSON.stringify(issue.value)}`;
-  return `${issue.field}${value}: ${issue.reason}; ${issue.remedy}`;
+  return printable(`${issue.field}${value}: ${issue.reason}; ${issue.remedy}`);
 }
 
 /** Several issues as sentences for users. */
