@@ -3,6 +3,7 @@
 local balance = require "balance"
 local cache = require "cache"
 local cors = require "cors"
+local media_type = require "media_type"
 local own_answer = require "own_answer"
 local usage = require "usage"
 
@@ -46,10 +47,12 @@ function M.header()
     header["Location"], header["Content-Encoding"] = nil, nil
     return replace(ctx, 502, own_answer.error_body(502, REDIRECT))
   end
+  local said = header["Content-Type"]
+  local content_type = status >= 200 and media_type.of(said) or said
+  if content_type ~= said then header["Content-Type"] = content_type end
   if ctx.tier then header["X-Degraded"] = "max_tokens=" .. ctx.tier.maxTokens end
   if ctx.cache_result then header["X-Cache"] = ctx.cache_result end
   if ctx.path.sse or ctx.chunks then
-    local content_type = header["Content-Type"]
     ctx.sse = type(content_type) == "string" and content_type:find("text/event-stream", 1, true) == 1
     if ctx.sse then
       header["X-Accel-Buffering"] = "no"

@@ -1,5 +1,7 @@
 --- The text of a stored answer: when it was made, its header, its body. Read with distrust: whoever has the password of Redis can
 -- write there, and a Redis in trouble may have anything.
+local media_type = require "media_type"
+
 local M = {}
 
 local FORMAT = "2" -- first in the text, and part of the key: routers of several versions share one Redis
@@ -12,7 +14,16 @@ local DROPPED = {
   connection = true, ["keep-alive"] = true, te = true, trailer = true, ["transfer-encoding"] = true, upgrade = true,
   ["content-length"] = true, date = true, server = true, age = true, ["set-cookie"] = true, ["x-cache"] = true,
   ["x-request-id"] = true, ["x-degraded"] = true, traceparent = true, tracestate = true, ["server-timing"] = true,
+  ["x-content-type-options"] = true,
 }
+
+-- What nginx hides of an engine's answer (proxy_hide_header), because it is about the host, and redirects: an entry has none of them
+-- unless somebody else wrote it.
+for _, name in ipairs {
+  "accept-ch", "alt-svc", "clear-site-data", "critical-ch", "expect-ct", "link", "location", "nel", "public-key-pins", "refresh",
+  "report-to", "reporting-endpoints", "service-worker-allowed", "set-cookie2", "set-login", "strict-transport-security",
+  "use-as-dictionary", "www-authenticate",
+} do DROPPED[name] = true end
 
 local function is_dropped(name)
   return DROPPED[name] or name:find("^proxy%-") or name:find("^access%-control%-") or name:find("^x%-accel%-")
@@ -104,6 +115,7 @@ function M.set_header(lines)
   end
   local header = ngx.header
   for i = 1, #pairs_of, 2 do header[pairs_of[i]] = pairs_of[i + 1] end
+  header["Content-Type"] = media_type.of(header["Content-Type"])
 end
 
 M.FORMAT = FORMAT

@@ -97,6 +97,13 @@ describe('engines that want more than to answer', () => {
       'report-to': '{}',
       'service-worker-allowed': '/',
       'x-cache': 'HIT',
+      'accept-ch': 'Sec-CH-UA-Model',
+      'critical-ch': 'Sec-CH-UA-Model',
+      'expect-ct': 'max-age=9',
+      'set-login': 'logged-in',
+      'use-as-dictionary': 'match="/*"',
+      'proxy-authenticate': 'Basic realm="password"',
+      'www-authenticate': 'Basic realm="password"',
       'x-degraded': 'max_tokens=1',
     };
     upstream.answer = (_, reply) => reply.writeHead(200, { ...about, 'x-own': 'passes' }).end('{}');
@@ -104,6 +111,39 @@ describe('engines that want more than to answer', () => {
     const { headers } = await ask(router);
     expect(Object.keys(about).filter((name) => headers.has(name))).toEqual([]);
     expect(headers.get('x-own')).toBe('passes');
+  });
+
+  test('cannot have a browser run on the host that they share what they write', async () => {
+    const upstream = await engine();
+    let type: string | string[] | undefined;
+    upstream.answer = (_, reply) => {
+      if (type) reply.setHeader('content-type', type);
+      reply.writeHead(200).end('<script>fetch("/v1/models")</script>');
+    };
+    const cache = { enabled: true, ttlSeconds: 60, policy: 'All' as const };
+    const router = await start({ table: table([model('m', [upstream.address], { cache })]) });
+    const plain = 'application/octet-stream';
+    for (const [said, passed] of [
+      ['text/html', plain],
+      ['TEXT/HTML;charset=utf-8', `${plain}; charset=utf-8`],
+      ['image/svg+xml', plain],
+      ['application/xhtml+xml', plain],
+      ['application/json, text/html', plain],
+      ['multipart/x-mixed-replace; boundary=x', plain],
+      ['text/plain', 'text/plain'],
+      ['audio/wav', 'audio/wav'],
+      ['application/json', 'application/json'],
+      ['application/json; charset=utf-8', 'application/json; charset=utf-8'],
+      ['text/event-stream; charset=utf-8', 'text/event-stream; charset=utf-8'],
+      [undefined, plain],
+    ] as const) {
+      type = said;
+      const answer = await ask(router);
+      expect([said, answer.headers.get('content-type')]).toEqual([said, passed]);
+      expect(answer.headers.get('x-content-type-options'), said).toBe('nosniff');
+      const info = await fetch(`${router.url}/tokenizer_info?model=m`);
+      expect([said, info.headers.get('content-type')]).toEqual([said, passed]);
+    }
   });
 
   test.each([301, 302, 303, 307, 308, 304])('cannot send a client elsewhere: %i', async (status) => {
