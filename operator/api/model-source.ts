@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { quantity, servedName } from '../values/scalars.ts';
+import { NO_WAY_UP } from '../values/source-rules.ts';
 import { modelFacts } from '../vllm/model-facts.ts';
 import { objectName, secretKeyRef } from './common.ts';
 
@@ -30,6 +31,7 @@ const source = withRules(z.string().min(1).max(1024), [
         ? { problem: `model source '${self}' ${REVISION_PROBLEM}`, remedy: REVISION_REMEDY }
         : { problem: `unknown model source '${self}'`, remedy: SOURCE_REMEDY },
   },
+  NO_WAY_UP,
 ]);
 
 const claim = withRules(

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
 import { withRules } from '../values/rule.ts';
 import { decimal, duration, servedName } from '../values/scalars.ts';
+import { weightsName } from '../values/source-rules.ts';
 import { modelFacts } from './model-facts.ts';
 import { hubIdOrPath } from './model-source.ts';
 import { flatten, group, isGroup, setting } from './setting.ts';
@@ -112,10 +113,7 @@ const batching = group({
 const speculative = withRules(
   z.object({
     method: pluginName.describe('Method of speculation, such as `ngram`, `eagle3` or `draft_model`.'),
-    model: z
-      .string()
-      .min(1)
-      .max(512)
+    model: weightsName(512)
       .optional()
       .describe(
         'Draft model, where the method needs one: `hf://org/name` or `file:///path` in the container; both also without the scheme.',
@@ -175,11 +173,9 @@ const lora = group({
         .array(
           z.object({
             name: servedName.describe('Name of the adapter in the OpenAI API.'),
-            source: z
-              .string()
-              .min(1)
-              .max(1024)
-              .describe('`hf://org/name` or `file:///path` in the container; both also without the scheme.'),
+            source: weightsName(1024).describe(
+              '`hf://org/name` or `file:///path` in the container; both also without the scheme.',
+            ),
           }),
         )
         .max(64)

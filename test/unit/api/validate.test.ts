@@ -54,6 +54,44 @@ describe('validateManifest', () => {
     },
   );
 
+  it.each([
+    'file:///models/../tmp/other',
+    'pvc://claim/public/..',
+    's3://bucket/allowed/../other',
+    'hf://../x',
+    'hf://meta-llama/../../tmp/x',
+    'hf://file:///tmp/x',
+    'hf:///tmp/x',
+  ])('takes no source that begins where its weights are not, which policies go by: %s', (source) => {
+    const good = { source: 'hf://a/b' };
+    for (const [spec, field] of [
+      [{ model: { source } }, /model\.source$/],
+      [{ model: good, engine: { lora: { adapters: [{ name: 'x', source }] } } }, /adapters\[0\]\.source$/],
+      [
+        { model: good, engine: { speculative: { method: 'eagle', model: source, numSpeculativeTokens: 1 } } },
+        /speculative\.model$/,
+      ],
+    ] as const) {
+      const issues = validateManifest({
+        ...pool({ poolRef: { name: 'a100' }, ...spec }),
+        kind: 'InferenceModel',
+      });
+      expect(issues[0]?.field).toMatch(field);
+    }
+  });
+
+  it.each(['hf://org/name', 'org/na..me', 'file:///a/..b', '/models/x', 's3://bucket/a', 'name'])(
+    'takes a source of an adapter and of a draft model such as %s',
+    (source) => {
+      const engine = {
+        lora: { adapters: [{ name: 'x', source }] },
+        speculative: { method: 'eagle', model: source, numSpeculativeTokens: 1 },
+      };
+      const spec = { poolRef: { name: 'a100' }, model: { source: 'hf://a/b' }, engine };
+      expect(validateManifest({ ...pool(spec), kind: 'InferenceModel' })).toEqual([]);
+    },
+  );
+
   it('finds everything at once', () => {
     const issues = validateManifest(
       pool(

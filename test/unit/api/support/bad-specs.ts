@@ -147,6 +147,17 @@ export const BAD_SPECS: readonly BadSpec[] = [
     'model.source',
     /'hf:\/\/Qwen\/Qwen2.5-7B@main' .*: use hf:\/\/org\/name, and move the rest to model.revision/,
   ),
+  model({ model: { source: 'file:///models/../tmp' } }, 'model.source', /leads up: write it without/),
+  ...engine(
+    { lora: { adapters: [{ name: 'a', source: 'a/../b' }] } },
+    'lora.adapters[0].source',
+    /leads up: write it without/,
+  ),
+  ...engine(
+    { lora: { adapters: [{ name: 'a', source: 'hf:///tmp/a' }] } },
+    'lora.adapters[0].source',
+    /not the id of a repository: use hf:/,
+  ),
   model({ model: { source: 'hf://Qwen/Qwen2.5-7B:v1' } }, 'model.source', /move the rest to model.revision/),
   model({ model: { source: 'file://models/qwen' } }, 'model.source', /unknown model source/),
   model({ model: { source: 's3://b/p', revision: 'main' } }, 'model.revision', /only hf:.* have a revision/),

@@ -1,0 +1,25 @@
+/** Rules on texts that name weights: what a text begins with must be where the weights are, because policies go by that. */
+import { z } from 'zod';
+import { type Rule, withRules } from './rule.ts';
+
+/** No segment leads up, as in `file:///models/../tmp`. */
+export const NO_WAY_UP: Rule<string> = {
+  rule: "!('/' + self + '/').contains('/../')",
+  problem: 'the path leads up',
+  remedy: 'write it without ..',
+  holds: (self) => !`/${self}/`.includes('/../'),
+};
+
+const HUB_ID = '^hf://([-A-Za-z0-9._]+/)?[-A-Za-z0-9._]+$';
+
+/** An adapter or draft model that vLLM looks up by itself. */
+export const weightsName = (max: number): z.ZodString =>
+  withRules(z.string().min(1).max(max), [
+    NO_WAY_UP,
+    {
+      rule: `!self.startsWith('hf://') || self.matches('${HUB_ID}')`,
+      problem: 'not the id of a repository',
+      remedy: 'use hf://org/name, or file:///path for a path in the container',
+      holds: (self) => !self.startsWith('hf://') || new RegExp(HUB_ID).test(self),
+    },
+  ]);
