@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { inClusterConnection } from '../../../operator/kube/in-cluster.ts';
+import { kubeconfigConnection } from '../../../operator/kube/kubeconfig.ts';
 import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
 import { FakeClock } from './support/fake-clock.ts';
@@ -49,6 +50,50 @@ describe('kubeconfig', () => {
     expect(connection).toMatchObject({ server: 'http://127.0.0.1:8001', namespace: 'team-a' });
     expect(await connection.credentials({ fresh: false })).toMatchObject({
       headers: { authorization: 'Bearer abc' },
+    });
+  });
+
+  test('a token file is relative to the kubeconfig, wins over a token, and is read again', async () => {
+    writeFileSync(join(dir, 'token'), 'first\n');
+    const path = kubeconfig({ server: 'http://127.0.0.1:8001' }, { tokenFile: 'token', token: 'abc' });
+    const clock = new FakeClock();
+    const { credentials } = kubeconfigConnection(path, undefined, clock);
+    const token = async (fresh = false) => (await credentials({ fresh })).headers.authorization;
+    expect(await token()).toBe('Bearer first');
+    writeFileSync(join(dir, 'token'), 'second');
+    expect(await token()).toBe('Bearer first');
+    expect(await token(true), 'at once when the server refuses the old one').toBe('Bearer second');
+    writeFileSync(join(dir, 'token'), 'third');
+    await clock.advance(61_000);
+    expect(await token(), 'and after a minute').toBe('Bearer third');
+  });
+
+  test('a token file that cannot be read is an error at once', async () => {
+    const path = kubeconfig({ server: 'http://127.0.0.1:8001' }, { tokenFile: join(dir, 'missing') });
+    await expect(loadConnection({ kubeconfig: path })).rejects.toMatchObject({
+      code: 'CONNECTION_CONFIG',
+      message: expect.stringContaining(join(dir, 'missing')),
+    });
+  });
+
+  test('each user has the token file of its own file', async () => {
+    writeFileSync(join(dir, 'token'), 'mine');
+    const other = join(dir, 'other');
+    mkdirSync(other);
+    writeFileSync(
+      join(other, 'config'),
+      JSON.stringify({ users: [{ name: 'them', user: { tokenFile: 'token' } }] }),
+    );
+    const path = kubeconfig({ server: 'http://127.0.0.1:8001' }, { tokenFile: 'token' });
+    const connection = await loadConnection({ kubeconfig: `${join(other, 'config')}:${path}` });
+    expect((await connection.credentials({ fresh: false })).headers.authorization).toBe('Bearer mine');
+  });
+
+  test('fields that make requests those of somebody else are refused if they are not supported', async () => {
+    const path = kubeconfig({ server: 'http://127.0.0.1:8001' }, { token: 'abc', 'as-groups': ['viewers'] });
+    await expect(loadConnection({ kubeconfig: path })).rejects.toMatchObject({
+      code: 'CONNECTION_CONFIG',
+      message: expect.stringMatching(/user "u" has as-groups, which is not supported; .* "as"/),
     });
   });
 
