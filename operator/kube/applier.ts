@@ -51,6 +51,8 @@ export interface ApplyInput {
   desired: readonly KubeObject[];
   /** Whether to delete children that `desired` does not contain. Default true. */
   prune?: boolean;
+  /** Whether children that have lost their owner reference get it back. Default true. */
+  adopt?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -175,6 +177,9 @@ export class Applier {
   async #ensure(child: Child, run: Run): Promise<void> {
     const { type, store, transform = dropBulk, key, id, wanted, hash } = child;
     const cached = store.get(key);
+    if (run.adopt === false && cached !== undefined && controllerOf(cached) === undefined) {
+      return;
+    }
     if (this.#state.inSync(id, hash, wanted, cached, store.resourceVersion)) {
       this.#count('skipped');
       return;

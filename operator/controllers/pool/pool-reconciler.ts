@@ -95,11 +95,14 @@ export class PoolReconciler {
       return undefined;
     }
     // With foreground deletion the garbage collector deletes the children first. Applying them again would block it forever.
-    const foreground = pool.metadata.finalizers?.includes('foregroundDeletion');
+    // With orphan it takes the owner off them.
+    const isCollecting = ['foregroundDeletion', 'orphan'].some((each) =>
+      pool.metadata.finalizers?.includes(each),
+    );
     const outcome: Outcome = { written: new Map() };
     const refused =
       namespaceRefusal(state.namespaces.store.get(pool.metadata.namespace ?? '')) ??
-      (foreground ? undefined : await refusalOf(() => this.#apply(pool, outcome, context)));
+      (isCollecting ? undefined : await refusalOf(() => this.#apply(pool, outcome, context)));
     const found = { ...(refused && { refused }), ...(deleting && { usedBy: users }) };
     const pods = { router: this.#pods.of(pool), cache: this.#pods.cacheOf(pool) };
     const requeueAfterMs = await this.#checkMounts([pods.router, pods.cache], context.signal);
@@ -132,7 +135,9 @@ export class PoolReconciler {
     resolutions.pool(pool);
     const authority = await identity.authority(signal);
     const desired = this.#desired(pool, authority);
-    const { changes, fights } = await applier.apply({ owner: pool, desired, prune: true, signal });
+    // Children that the deletion is to leave would be deleted with the pool if it took them back.
+    const adopt = pool.metadata.deletionTimestamp === undefined;
+    const { changes, fights } = await applier.apply({ owner: pool, desired, prune: true, adopt, signal });
     for (const { action, type, object } of changes) {
       if (type.kind === DEPLOYMENTS.kind && object && action !== 'deleted')
         outcome.written.set(object.metadata.name, object as Deployment);

@@ -7,6 +7,8 @@ import type { InferenceModel } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
+import { isOwnedBy } from '../../kube/owner-reference.ts';
+import { PerObject } from '../../kube/per-object.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
 import { isBoundToOneNode } from '../../model/shared-claims.ts';
 import { engineKeyOf } from '../../render/names.ts';
@@ -62,6 +64,8 @@ export class ScalingReconciler {
   readonly #metrics: ScalingMetrics;
   readonly #changes: ReplicaChanges;
   readonly #sizing: ReplicaSizing;
+  /** Models whose deletion leaves their engines. The finalizer that tells is removed before the model. */
+  readonly #orphaning: PerObject<true>;
 
   constructor(options: ScalingReconcilerOptions) {
     this.#options = options;
@@ -72,6 +76,11 @@ export class ScalingReconciler {
       changes: this.#changes,
       metrics: this.#metrics,
       models: options.state.models.store,
+    });
+    const { store } = options.state.models;
+    this.#orphaning = new PerObject(store);
+    store.subscribe(({ new: now }) => {
+      if (now?.metadata.finalizers?.includes('orphan')) this.#orphaning.set(now.metadata.uid, true);
     });
   }
 
@@ -120,6 +129,8 @@ export class ScalingReconciler {
     // Until ownership of the replicas is handed over, the apply could undo a change made here.
     if (!pool || !deployment || deployment.replicasOwnedByApply) return undefined;
     if (deployment.metadata.deletionTimestamp !== undefined) return undefined;
+    // Deletion with --cascade=orphan leaves the engines as they are, until a model of the same name adopts them.
+    if (!isOwnedBy(deployment, uid) || this.#orphaning.has(uid)) return undefined;
     const resolution = resolutions.of(pool, model);
     const inForce = bounds.of(resolution.scaling, clock.now());
     const pods = podsOf(state, { namespace, name });

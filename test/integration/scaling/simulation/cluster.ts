@@ -3,6 +3,7 @@ import type { Deployment, Pod } from '../../../../operator/controllers/shared/wo
 import { engineName } from '../../../../operator/render/names.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
+import { uidOf } from './uid-of.ts';
 
 /** How the engines of a model start at a moment. */
 export type StartOutcome = 'ready' | 'unschedulable' | 'imagePull';
@@ -185,6 +186,15 @@ export class SimCluster {
         resourceVersion: String(version),
         generation,
         labels: { 'vllm-operator.dev/model': model },
+        ownerReferences: [
+          {
+            apiVersion: 'vllm-operator.dev/v1alpha1',
+            kind: 'InferenceModel',
+            name: model,
+            uid: uidOf(model),
+            controller: true,
+          },
+        ],
       },
       replicasOwnedByApply: false,
       spec: { replicas },

@@ -3,6 +3,7 @@ import type { DemandReport } from '../../../../operator/router/protocol.ts';
 import type { SimCluster, SimPod } from './cluster.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
+import { uidOf } from './uid-of.ts';
 
 /** What a router knows of one model. */
 export interface SimRoute {
@@ -146,8 +147,4 @@ export class SimRouter {
     }
     return traffic;
   }
-}
-
-export function uidOf(model: string): string {
-  return `uid-${model}`;
 }
