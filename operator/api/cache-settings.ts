@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { duration, quantity } from '../values/scalars.ts';
 import { secretKeyRef } from './common.ts';
-import { POD_SETTINGS } from './pod-settings.ts';
+import { PLATFORM_POD } from './platform-pod.ts';
 
 const policy = z.enum(['Deterministic', 'All']);
 
@@ -13,7 +13,7 @@ const redis = withRules(
       .object({
         image: z.string().min(1).max(512).optional().describe('Redis image.'),
         memory: quantity.default('1Gi').describe('Memory for cached responses (`maxmemory`).'),
-        ...POD_SETTINGS,
+        ...PLATFORM_POD,
       })
       .optional()
       .describe('A Redis that the operator runs, without persistence.'),

@@ -1,9 +1,10 @@
 /** The nginx router in front of a pool's models. */
 import { z } from 'zod';
+import { withRules } from '../values/rule.ts';
 import { duration, quantity } from '../values/scalars.ts';
 import { objectName, stringMap } from './common.ts';
 import { corsSettings } from './cors-settings.ts';
-import { POD_SETTINGS } from './pod-settings.ts';
+import { PLATFORM_POD } from './platform-pod.ts';
 
 const service = z.object({
   type: z
@@ -28,15 +29,46 @@ const ingress = z.object({
   annotations: stringMap.optional().describe('Annotations of the Ingress, for its controller.'),
 });
 
+const autoscaling = withRules(
+  z.object({
+    mode: z
+      .enum(['HPA', 'External'])
+      .default('HPA')
+      .describe(
+        '`HPA`: a HorizontalPodAutoscaler that the operator creates. `External`: something else, such as KEDA, scales the Deployment `<pool>-router`.',
+      ),
+    minReplicas: z.int().min(1).max(64).default(2).describe('Smallest number of router pods.'),
+    maxReplicas: z.int().min(1).max(64).describe('Largest number of router pods.'),
+    targetCPUUtilization: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(70)
+      .describe('CPU that routers use on average, in percent of their CPU request.'),
+  }),
+  [
+    {
+      rule: 'self.minReplicas <= self.maxReplicas',
+      problem: 'minReplicas is above maxReplicas',
+      remedy: 'lower minReplicas or raise maxReplicas',
+      fieldPath: '.minReplicas',
+      holds: (self) => self.minReplicas <= self.maxReplicas,
+    },
+  ],
+);
+
 export const routerSettings = z.object({
-  replicas: z.int().min(1).max(64).default(2).describe('Number of router pods.'),
+  replicas: z.int().min(1).max(64).default(2).describe('Number of router pods. Not used with `autoscaling`.'),
+  autoscaling: autoscaling
+    .optional()
+    .describe('Scales the routers by their load. If unset, there are `replicas`.'),
   image: z
     .string()
     .min(1)
     .max(512)
     .optional()
     .describe("Router image. Default: that of the operator's version."),
-  ...POD_SETTINGS,
+  ...PLATFORM_POD,
   service: service.prefault({}).describe('How the router is reached.'),
   ingress: ingress.optional().describe('Ingress to the router. If unset, there is none.'),
   tls: z

@@ -4,6 +4,7 @@ import { poolLabels, poolSelector } from './labels.ts';
 import type { Cluster, Manifest } from './manifest.ts';
 import { routerName } from './names.ts';
 import { hasManagedRedis, renderRedis } from './redis.ts';
+import { renderRouterAutoscaler } from './router-autoscaler.ts';
 import { renderRouterConfig } from './router-config.ts';
 import { renderRouterDeployment } from './router-deployment.ts';
 import { renderRouterIngress } from './router-ingress.ts';
@@ -18,10 +19,18 @@ export interface PoolInput {
   routerFiles: Readonly<Record<string, string>>;
   /** SHA-256 of the Redis password in lower-case hex. Only used if the operator runs the Redis. */
   redis?: { aclHash: string };
+  /** Whether the Deployment of the routers exists. Something else may have scaled it. */
+  routersExist?: boolean;
 }
 
 /** All objects of a pool, in apply order: Redis first, so that routers find it. */
-export function renderPool({ pool, cluster, routerFiles, redis }: PoolInput): Manifest[] {
+export function renderPool({
+  pool,
+  cluster,
+  routerFiles,
+  redis,
+  routersExist = false,
+}: PoolInput): Manifest[] {
   const name = routerName(pool.metadata.name);
   const labels = poolLabels('router', pool.metadata);
   const config = renderRouterConfig(pool, routerFiles);
@@ -32,7 +41,8 @@ export function renderPool({ pool, cluster, routerFiles, redis }: PoolInput): Ma
     renderRouterNetworkPolicy(pool, cluster),
     renderRouterService(pool),
     ...renderRouterIngress(pool),
-    renderRouterDeployment(pool, cluster, config.metadata.name),
+    renderRouterDeployment(pool, cluster, { configMap: config.metadata.name, exists: routersExist }),
+    ...renderRouterAutoscaler(pool),
     renderDisruptionBudget(pool, name, labels, poolSelector('router', pool.metadata)),
   ];
 }

@@ -1,4 +1,5 @@
 import type { InferencePool } from '../api/types.ts';
+import { REDIS_PATHS } from '../model/platform-pod-checks.ts';
 import { quantityValue } from '../values/quantity.ts';
 import { poolLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
@@ -7,7 +8,7 @@ import { configMapName, redisName } from './names.ts';
 export const REDIS_PORT = 6379;
 
 /** Directory of the Redis configuration. */
-export const REDIS_CONFIG_PATH = '/etc/redis';
+export const REDIS_CONFIG_PATH = REDIS_PATHS.config;
 
 /** Memory for cached responses, in bytes. */
 export function cacheBytes(pool: InferencePool): number {

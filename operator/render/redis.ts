@@ -11,6 +11,7 @@ import { containerFields, podFields, podMetadata } from './pod-settings.ts';
 import { cacheBytes, REDIS_CONFIG_PATH, REDIS_PORT, renderRedisConfig } from './redis-config.ts';
 import { mergeResources } from './resources.ts';
 import { renderServiceAccount } from './service-account.ts';
+import { storedVolume } from './stored-form.ts';
 
 const DEFAULT_REDIS_IMAGE = 'docker.io/library/redis:7.4.11';
 
@@ -66,10 +67,17 @@ function renderDeployment(pool: InferencePool, configMap: string, images: ImageD
                 livenessProbe: probe(10),
                 terminationMessagePolicy: 'FallbackToLogsOnError',
                 securityContext: CONTAINER_SECURITY,
-                volumeMounts: [{ name: 'config', mountPath: REDIS_CONFIG_PATH, readOnly: true }],
+                ...(managed?.env && { env: managed.env }),
+                volumeMounts: [
+                  { name: 'config', mountPath: REDIS_CONFIG_PATH, readOnly: true },
+                  ...(managed?.volumeMounts ?? []),
+                ],
               },
             ],
-            volumes: [{ name: 'config', configMap: { name: configMap } }],
+            volumes: [
+              { name: 'config', configMap: { name: configMap } },
+              ...(managed?.volumes ?? []).map(storedVolume),
+            ],
           },
         },
       },

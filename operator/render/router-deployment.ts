@@ -1,4 +1,5 @@
 import type { InferencePool } from '../api/types.ts';
+import { ROUTER_PATHS, ROUTER_VARIABLES } from '../model/platform-pod-checks.ts';
 import { routerDrainSeconds } from '../model/router-drain.ts';
 import { ROUTER_MEMORY_LIMIT, routerStateSize } from '../model/router-memory.ts';
 import { ROUTER_PORTS } from '../model/router-ports.ts';
@@ -9,15 +10,7 @@ import { routerName, routeSnapshotName } from './names.ts';
 import { CONTAINER_SECURITY } from './pod-security.ts';
 import { containerFields, podFields, podMetadata } from './pod-settings.ts';
 import { mergeResources } from './resources.ts';
-
-/** Paths of the pod's files. All but `state` are read-only. */
-const ROUTER_PATHS = {
-  config: '/etc/vllm-router',
-  state: '/var/lib/vllm-router',
-  snapshot: '/etc/vllm-router-snapshot',
-  tls: '/etc/vllm-router-tls',
-  redis: '/etc/vllm-router-redis',
-} as const;
+import { storedVolume } from './stored-form.ts';
 
 /** A user ID that no image defines. The routers do not need a user name. */
 const ROUTER_USER = 65532;
@@ -70,10 +63,6 @@ function volumesOf(pool: InferencePool, configMap: string): RouterVolume[] {
   ];
 }
 
-function fieldEnv(name: string, fieldPath: string): object {
-  return { name, valueFrom: { fieldRef: { fieldPath } } };
-}
-
 function container(pool: InferencePool, cluster: Cluster, volumes: readonly RouterVolume[]): object {
   const { router } = pool.spec;
   const { operatorVersion = OPERATOR_VERSION, images = {} } = cluster;
@@ -95,9 +84,11 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
       protocol: 'TCP',
     })),
     env: [
-      fieldEnv('POD_IP', 'status.podIP'),
-      fieldEnv('POD_NAME', 'metadata.name'),
-      fieldEnv('POD_NAMESPACE', 'metadata.namespace'),
+      ...Object.entries(ROUTER_VARIABLES).map(([name, fieldPath]) => ({
+        name,
+        valueFrom: { fieldRef: { fieldPath } },
+      })),
+      ...(router.env ?? []),
     ],
     // The state volume is in memory, and large request bodies may pass through it.
     resources: mergeResources(
@@ -109,16 +100,27 @@ function container(pool: InferencePool, cluster: Cluster, volumes: readonly Rout
     livenessProbe: probe('/healthz', 10),
     terminationMessagePolicy: 'FallbackToLogsOnError',
     securityContext: CONTAINER_SECURITY,
-    volumeMounts: volumes.map(({ name, mountPath, writable }) => ({
-      name,
-      mountPath,
-      ...(writable === true ? {} : { readOnly: true }),
-    })),
+    volumeMounts: [
+      ...volumes.map(({ name, mountPath, writable }) => ({
+        name,
+        mountPath,
+        ...(writable === true ? {} : { readOnly: true }),
+      })),
+      ...(router.volumeMounts ?? []),
+    ],
   };
 }
 
-/** The routers of a pool. A terminating router first finishes its streams and the requests that it holds. */
-export function renderRouterDeployment(pool: InferencePool, cluster: Cluster, configMap: string): Manifest {
+/**
+ * The routers of a pool. A terminating router first finishes its streams and the requests that it holds. With autoscaling, the
+ * number of replicas is left out of a Deployment that exists.
+ */
+export function renderRouterDeployment(
+  pool: InferencePool,
+  cluster: Cluster,
+  { configMap, exists }: { configMap: string; exists: boolean },
+): Manifest {
+  const { autoscaling, replicas } = pool.spec.router;
   const name = routerName(pool.metadata.name);
   const labels = poolLabels('router', pool.metadata);
   const selector = poolSelector('router', pool.metadata);
@@ -129,7 +131,7 @@ export function renderRouterDeployment(pool: InferencePool, cluster: Cluster, co
     { name, labels },
     {
       spec: {
-        replicas: pool.spec.router.replicas,
+        ...(autoscaling && exists ? {} : { replicas: autoscaling?.minReplicas ?? replicas }),
         selector: { matchLabels: selector },
         strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
         revisionHistoryLimit: 3,
@@ -148,7 +150,10 @@ export function renderRouterDeployment(pool: InferencePool, cluster: Cluster, co
             ),
             terminationGracePeriodSeconds: LEAVE_SECONDS + routerDrainSeconds(pool) + 15,
             containers: [container(pool, cluster, volumes)],
-            volumes: volumes.map((volume) => ({ name: volume.name, ...volume.source })),
+            volumes: [
+              ...volumes.map((volume) => ({ name: volume.name, ...volume.source })),
+              ...(pool.spec.router.volumes ?? []).map(storedVolume),
+            ],
           },
         },
       },

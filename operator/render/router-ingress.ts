@@ -2,6 +2,7 @@ import type { InferencePool } from '../api/types.ts';
 import { poolLabels } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { routerName } from './names.ts';
+import { routerPortName } from './router-url.ts';
 
 /** An Ingress to the routers, if the pool enables it. */
 export function renderRouterIngress(pool: InferencePool): Manifest[] {
@@ -9,7 +10,7 @@ export function renderRouterIngress(pool: InferencePool): Manifest[] {
   if (ingress === undefined) return [];
   const name = routerName(pool.metadata.name);
   const { className, host, tlsSecretName, annotations } = ingress;
-  const backend = { service: { name, port: { name: 'http' } } };
+  const backend = { service: { name, port: { name: routerPortName(pool) } } };
   return [
     child(
       pool,

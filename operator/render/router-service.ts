@@ -2,6 +2,7 @@ import type { InferencePool } from '../api/types.ts';
 import { poolLabels, poolSelector } from './labels.ts';
 import { child, type Manifest } from './manifest.ts';
 import { routerName } from './names.ts';
+import { routerPortName } from './router-url.ts';
 
 /** The Service for clients. It only has the port of the OpenAI API, because the other ports are for use inside the cluster. */
 export function renderRouterService(pool: InferencePool): Manifest {
@@ -14,7 +15,7 @@ export function renderRouterService(pool: InferencePool): Manifest {
       spec: {
         type,
         selector: poolSelector('router', pool.metadata),
-        ports: [{ name: 'http', port, targetPort: 'http', protocol: 'TCP' }],
+        ports: [{ name: routerPortName(pool), port, targetPort: 'http', protocol: 'TCP' }],
       },
     },
   );

@@ -28,6 +28,7 @@ import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
+import { takeOverReplicas } from '../shared/take-over-replicas.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
 import { cacheProblem, routerProblem } from './pool-health.ts';
 import { type PoolView, poolStatus } from './pool-status.ts';
@@ -131,10 +132,14 @@ export class PoolReconciler {
    * keeps changing.
    */
   async #apply(pool: InferencePool, outcome: Outcome, { signal }: Context): Promise<void> {
-    const { applier, events, identity, resolutions } = this.#options;
+    const { applier, client, events, identity, resolutions, state } = this.#options;
     resolutions.pool(pool);
     const authority = await identity.authority(signal);
-    const desired = this.#desired(pool, authority);
+    const { name, namespace = '' } = pool.metadata;
+    const live = state.deployments.store.get({ namespace, name: routerName(name) });
+    if (pool.spec.router.autoscaling && live?.replicasOwnedByApply)
+      await takeOverReplicas(client, live, signal);
+    const desired = this.#desired(pool, authority, live !== undefined);
     // Children that the deletion is to leave would be deleted with the pool if it took them back.
     const adopt = pool.metadata.deletionTimestamp === undefined;
     const { changes, fights } = await applier.apply({ owner: pool, desired, prune: true, adopt, signal });
@@ -145,15 +150,20 @@ export class PoolReconciler {
     outcome.contendedMs = reportFights(events, pool, fights);
   }
 
-  #desired(pool: InferencePool, { trustBundle, rootKey }: LoadedAuthority): readonly KubeObject[] {
+  #desired(
+    pool: InferencePool,
+    { trustBundle, rootKey }: LoadedAuthority,
+    routersExist: boolean,
+  ): readonly KubeObject[] {
     const { operatorNamespace, images } = this.#options;
     const { uid = '' } = pool.metadata;
-    return this.#manifests.of(pool, [trustBundle, rootKey], () =>
+    return this.#manifests.of(pool, [trustBundle, rootKey, routersExist], () =>
       renderPool({
         pool,
         cluster: { operatorNamespace, images },
         routerFiles: routerFiles({ pool, trustBundle, templates: this.#templates }),
         redis: { aclHash: redisCredentials(rootKey, { uid }).passwordSha256 },
+        routersExist,
       }),
     );
   }

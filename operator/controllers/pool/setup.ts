@@ -6,7 +6,7 @@ import { type Key, keyOf } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { ownerKeys } from '../../kube/owner-keys.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
-import { CONFIG_MAPS, INGRESSES, NAMESPACES } from '../../kube/resource-types.ts';
+import { CONFIG_MAPS, HORIZONTAL_POD_AUTOSCALERS, INGRESSES, NAMESPACES } from '../../kube/resource-types.ts';
 import { poolsThatAdmit } from '../shared/admitted-namespaces.ts';
 import { createApplier } from '../shared/children.ts';
 import { type ClusterState, cachePoolKeys, routerPoolKeys } from '../shared/cluster-state.ts';
@@ -21,6 +21,7 @@ export const POOL_PERMISSIONS: readonly Permission[] = [
   { type: INFERENCE_POOLS, subresource: 'finalizers', verbs: ['update'] },
   { type: CONFIG_MAPS, verbs: OWN },
   { type: INGRESSES, verbs: OWN },
+  { type: HORIZONTAL_POD_AUTOSCALERS, verbs: OWN },
   // Metadata only, for allowedNamespaces. `get` is for the operator's own namespace.
   { type: NAMESPACES, verbs: ['get', ...READ] },
 ];
@@ -36,6 +37,7 @@ export function setupPools(context: OperatorContext, dependencies: PoolDependenc
     applier: createApplier(context, [
       { type: CONFIG_MAPS, store: state.configMaps.store },
       { type: INGRESSES, store: state.ingresses.store },
+      { type: HORIZONTAL_POD_AUTOSCALERS, store: state.autoscalers.store },
     ]),
   });
   const controller = createController(context, 'inferencepool', {
@@ -82,6 +84,7 @@ function watch(controller: Controller, state: ClusterState, owners: (object: Kub
     state.disruptionBudgets,
     state.networkPolicies,
     state.ingresses,
+    state.autoscalers,
   ]) {
     controller.watch(reflector.store, { map: owners });
   }

@@ -6,6 +6,7 @@ import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import { compareResourceVersions } from '../../kube/resource-version.ts';
 import type { Watchable } from '../../kube/store.ts';
 import { SCALING_FIELD_MANAGER } from '../shared/cluster-state.ts';
+import { takeOverReplicas } from '../shared/take-over-replicas.ts';
 import type { Deployment } from '../shared/workloads.ts';
 
 /** Read-only view of the numbers that were written. */
@@ -53,24 +54,9 @@ export class ReplicasWriter implements ReplicasView {
     return this.#byModel.get(modelUid)?.desired;
   }
 
-  /**
-   * Takes over the ownership of `spec.replicas` from the apply that created the Deployment, without changing the value.
-   * Must come before an apply that omits the field, because a field without an owner is reset to its default, 1. Throws
-   * KubeError.
-   */
+  /** Must come before an apply that omits `spec.replicas`: see `takeOverReplicas`. Throws KubeError. */
   async takeOver(deployment: Deployment, signal: AbortSignal): Promise<Deployment> {
-    const { name, namespace = '' } = deployment.metadata;
-    const claim = {
-      apiVersion: deployment.apiVersion,
-      kind: deployment.kind,
-      metadata: { name, namespace },
-      spec: { replicas: deployment.spec.replicas ?? 1 },
-    };
-    return await this.#client.apply<Deployment>(DEPLOYMENTS, claim as unknown as Deployment, {
-      fieldManager: SCALING_FIELD_MANAGER,
-      force: true,
-      signal,
-    });
+    return await takeOverReplicas(this.#client, deployment, signal);
   }
 
   /** Sets the replicas through the scale subresource if they differ. Returns whether it wrote. Throws KubeError. */

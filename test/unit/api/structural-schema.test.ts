@@ -108,7 +108,11 @@ describe.each(KINDS)('the schema of %s', (kind) => {
     ).toEqual([
       ...(kind === 'InferenceModel'
         ? ['.spec.engine.env[].valueFrom', '.spec.template.env[].valueFrom']
-        : ['.spec.engine.env[].valueFrom']),
+        : [
+            '.spec.engine.env[].valueFrom',
+            '.spec.router.env[].valueFrom',
+            '.spec.responseCache.redis.managed.env[].valueFrom',
+          ]),
     ]);
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { InferencePool } from '../../../operator/api/types.ts';
 import { type Manifest, OPERATOR_VERSION } from '../../../operator/render/manifest.ts';
 import { renderPool } from '../../../operator/render/pool.ts';
+import { kubernetesValidator } from './support/kubernetes-schema.ts';
 import { pool } from './support/objects.ts';
 
 const aclHash = '0123456789abcdef'.repeat(4);
@@ -75,6 +76,45 @@ describe('the routers of a pool', () => {
       };
     expect(grace('5m').spec.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(3_600);
     expect(grace('2h').spec.terminationGracePeriodSeconds).toBeGreaterThan((120 + 15) * 60 + 10);
+  });
+
+  it('name their port after what they speak', () => {
+    const ingress = { host: 'llm.example.com' };
+    const ports = (tls?: object) => {
+      const manifests = render(
+        pool('A100', { router: { ingress, ...(tls && { tls: { secretName: 'cert' } }) } }),
+      );
+      const service = named(manifests, 'Service', /router/).spec as { ports: object[] };
+      return [service.ports, named(manifests, 'Ingress', /router/).spec];
+    };
+    const backend = (name: string) => ({
+      rules: [{ http: { paths: [{ backend: { service: { name: 'gpus-router', port: { name } } } }] } }],
+    });
+    expect(ports()).toMatchObject([[{ name: 'http', port: 80 }], backend('http')]);
+    expect(ports({})).toMatchObject([[{ name: 'https', port: 80, targetPort: 'http' }], backend('https')]);
+  });
+
+  it('scale by the CPU of their own container, if the pool says so', () => {
+    const autoscaling = { mode: 'HPA' as const, minReplicas: 3, maxReplicas: 9, targetCPUUtilization: 60 };
+    const manifests = render(pool('A100', { router: { autoscaling } }));
+    const hpa = named(manifests, 'HorizontalPodAutoscaler', /router/);
+    expect(kubernetesValidator()(hpa)).toEqual([]);
+    expect(hpa.spec).toEqual({
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'gpus-router' },
+      minReplicas: 3,
+      maxReplicas: 9,
+      metrics: [
+        {
+          type: 'ContainerResource',
+          containerResource: {
+            name: 'cpu',
+            container: 'router',
+            target: { type: 'Utilization', averageUtilization: 60 },
+          },
+        },
+      ],
+    });
+    expect(named(manifests, 'Deployment', /router/).spec).toMatchObject({ replicas: 3 });
   });
 
   it('take orders from the operator only', () => {
