@@ -1,56 +1,11 @@
 /** What a router takes in: one form of each path, forms and bodies as vLLM reads them, and bounds on all of it. */
-import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { model, rules, table } from '../../support/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { perTest } from './support/per-test.ts';
+import { BODY, post, raw, status } from './support/raw-request.ts';
 import { type Router, startRouter } from './support/router.ts';
-
-/** Sends bytes as they are and returns all that comes back until the connection ends, or until `enough` says so. */
-async function raw(
-  router: Router,
-  text: string | Buffer,
-  enough?: (answer: string) => boolean,
-): Promise<string> {
-  const socket = connect(8080, router.address);
-  let answer = '';
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.on('data', (chunk: Buffer) => {
-        answer += chunk.toString('latin1');
-        if (enough?.(answer)) resolve();
-      });
-      socket.once('end', resolve);
-      socket.once('error', reject);
-      socket.write(text);
-    });
-  } finally {
-    socket.destroy();
-  }
-  return answer;
-}
-
-const BODY = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }] });
-
-/** A request whose path is not touched by any client library. */
-function post(
-  path: string,
-  body: string | Buffer = BODY,
-  headers: readonly string[] = ['Content-Type: application/json'],
-): Buffer {
-  const head = [
-    `POST ${path} HTTP/1.1`,
-    'Host: router',
-    'Connection: close',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...headers,
-  ];
-  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), Buffer.from(body)]);
-}
-
-const status = (answer: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
 
 /** One engine and one router for all tests of a suite. */
 function shared(): { upstream: () => Engine; router: () => Router } {
@@ -338,41 +293,4 @@ describe('bodies', () => {
       expect(sent.map((each) => each.max_completion_tokens)).toContain(7);
     },
   );
-});
-
-describe('errors before a request is read', () => {
-  const { start } = perTest();
-
-  test('headers that are too large get 431', async () => {
-    const router = await start({ table: table([]) });
-    const answer = await raw(
-      router,
-      `GET /v1/models HTTP/1.1\r\nHost: router\r\nX-Large: ${'x'.repeat(70_000)}\r\n\r\n`,
-    );
-    expect(status(answer)).toBe(431);
-    expect(answer).toContain('header is too large');
-  });
-
-  test('lines of 15 KiB fit, but no three of them: each connection may have as much before anything is known of it', async () => {
-    const router = await start({ table: table([]) });
-    const large = (lines: number) =>
-      `GET /v1/models HTTP/1.1\r\nHost: router\r\nConnection: close\r\n${`X-Large: ${'x'.repeat(15_000)}\r\n`.repeat(lines)}\r\n`;
-    expect(status(await raw(router, large(2)))).toBe(200);
-    const answer = await raw(router, large(3));
-    expect(status(answer)).toBe(431);
-    expect(answer).toContain('a line may have 16 KiB, all lines 32 KiB');
-  });
-
-  test('no input of clients is in the log of errors', async () => {
-    const admission = rules({ maxQueue: 1, queueTimeoutMs: 300, wakeTimeoutMs: 300 });
-    const router = await start({ table: table([model('m', ['127.0.0.1:1'], { admission })]) });
-    await raw(router, 'GET / HTTP/9.9 secret-word\r\n\r\n');
-    await raw(
-      router,
-      post('/v1/chat/completions?api_key=secret-word', BODY.replace('hi', 'x'.repeat(2_000_000))),
-    );
-    expect(router.errors()).not.toContain('secret-word');
-    expect(router.errors()).not.toContain('uninitialized');
-    expect(readFileSync(`${router.directory}/access.log`, 'utf8')).not.toContain('secret-word');
-  });
 });

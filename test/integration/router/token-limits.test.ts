@@ -144,7 +144,11 @@ describe('tokens per minute', () => {
   test.each<[string, boolean, object]>([
     ['text of several tokens', true, { delta: { content: 'x'.repeat(8_000) } }],
     ['one token', false, { delta: { content: 'x' } }],
-    ['one token with its probability', false, { delta: { content: 'x' }, logprobs: { content: [PROBABILITY] } }],
+    [
+      'one token with its probability',
+      false,
+      { delta: { content: 'x' }, logprobs: { content: [PROBABILITY] } },
+    ],
     ['probabilities of several tokens', true, { delta: {}, logprobs: { content: many(1_000, PROBABILITY) } }],
   ])('a stream without usage whose events hold %s costs its tokens', async (_, costsMore, choice) => {
     const first = event({ choices: [{ delta: { role: 'assistant', content: '' } }] });
