@@ -9,6 +9,7 @@ import { engineVersionFiles } from './generate/engine-versions.ts';
 import { installFiles } from './generate/install.ts';
 import { monitoringFiles } from './generate/monitoring.ts';
 import { routerProtocolFiles } from './generate/router-protocol.ts';
+import { snippetFiles } from './generate/snippets.ts';
 import { transitionFiles } from './generate/transitions.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -24,6 +25,7 @@ const PARTS = [
   alertTableFiles,
   installFiles,
   routerProtocolFiles,
+  snippetFiles,
   transitionFiles,
 ];
 

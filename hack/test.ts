@@ -26,6 +26,8 @@ const CHECKS: Check[] = [
       'hack/kind/smoke.sh',
       'hack/kind/up.sh',
       'operator/router/nginx/start.sh',
+      'test/clients/programs/curl/chat.sh',
+      'test/clients/programs/curl/embeddings.sh',
     ],
   },
   { name: 'types', command: ['tsc', '--noEmit'] },

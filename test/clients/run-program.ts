@@ -18,7 +18,12 @@ export async function runProgram(
     const [file = '', ...args] = command;
     const child = spawn(file, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...world.environment() },
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        LITELLM_LOCAL_MODEL_COST_MAP: 'True',
+        ...world.environment(),
+      },
       signal: ends,
     });
     for (const stream of [child.stdout, child.stderr]) {

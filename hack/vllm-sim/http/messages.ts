@@ -2,10 +2,11 @@
 import type { SequenceEnd } from '../engine/sequence.ts';
 import { ApiError, badSchema, shuttingDown } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
-import { type Body, flag, integer, required, texts } from './fields.ts';
+import { type Body, flag, integer, isRecord, required, texts } from './fields.ts';
 import { collect, failureOf, type GenerationRequest, generate, resolveModel } from './generation.ts';
 import { lastText, readMessages, renderChat } from './prompt.ts';
 import { readSampling } from './sampling.ts';
+import { planToolCall, type ToolCall } from './tool-call.ts';
 
 export async function messages(exchange: Exchange): Promise<void> {
   try {
@@ -42,17 +43,24 @@ function sendError(exchange: Exchange, cause: unknown): void {
 async function answer(exchange: Exchange): Promise<void> {
   const { sim } = exchange;
   const body = await exchange.readJson();
-  const generation = readRequest(exchange, body);
+  const { generation, tool } = readRequest(exchange, body);
   const id = `chatcmpl-${exchange.id}`;
   const input = generation.tokens.length;
+  const toolUse = { type: 'tool_use', id: `chatcmpl-tool-${exchange.id}`, name: tool?.name };
   const envelope = { id, type: 'message', role: 'assistant', model: generation.model.name };
   if (flag(body, 'stream') !== true) {
     const [choice] = await collect(sim, generation, (abort) => exchange.onDisconnect(abort));
     if (choice !== undefined) {
       exchange.json(200, {
         ...envelope,
-        content: [{ type: 'text', text: choice.text }],
-        ...stopOf(choice.end, false),
+        content: [
+          tool === undefined
+            ? { type: 'text', text: choice.text }
+            : choice.end.reason === 'length'
+              ? { type: 'text', text: '' } // a call that is cut is none
+              : { ...toolUse, input: JSON.parse(choice.text) as unknown },
+        ],
+        ...stopOf(choice.end, tool, false),
         usage: usageOf(input, choice.end),
       });
     }
@@ -79,15 +87,18 @@ async function answer(exchange: Exchange): Promise<void> {
       event('message_start', {
         message: { ...envelope, content: [], stop_reason: null, stop_sequence: null, usage },
       });
-      event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } });
+      const block = tool === undefined ? { type: 'text', text: '' } : { ...toolUse, input: {} };
+      event('content_block_start', { index: 0, content_block: block });
     }
     if (piece !== '') {
-      event('content_block_delta', { index: 0, delta: { type: 'text_delta', text: piece } });
+      const text = { type: 'text_delta', text: piece };
+      const json = { type: 'input_json_delta', partial_json: piece };
+      event('content_block_delta', { index: 0, delta: tool === undefined ? text : json });
     }
     if (end !== undefined) {
       event('content_block_stop', { index: 0 });
       event('message_delta', {
-        delta: stopOf(end, sim.settings.recent),
+        delta: stopOf(end, tool, sim.settings.recent),
         usage: usageOf(input, end),
       });
       event('message_stop', {});
@@ -107,18 +118,25 @@ function usageOf(input: number, end: SequenceEnd): object {
 }
 
 /** @param whole also a stop sequence that is null: streams have it from 0.32 on */
-function stopOf(end: SequenceEnd, whole: boolean): object {
-  const { stop_reason, stop_sequence } = stopFields(end);
+function stopOf(end: SequenceEnd, tool: ToolCall | undefined, whole: boolean): object {
+  const { stop_reason, stop_sequence } = stopFields(end, tool);
   return whole || stop_sequence !== null ? { stop_reason, stop_sequence } : { stop_reason };
 }
 
-function stopFields(end: SequenceEnd): { stop_reason: string; stop_sequence: string | null } {
+function stopFields(
+  end: SequenceEnd,
+  tool: ToolCall | undefined,
+): { stop_reason: string; stop_sequence: string | null } {
+  if (tool !== undefined && end.reason === 'stop') return { stop_reason: 'tool_use', stop_sequence: null };
   const reason =
     end.reason === 'length' ? 'max_tokens' : end.stopReason === null ? 'end_turn' : 'stop_sequence';
   return { stop_reason: reason, stop_sequence: end.stopReason };
 }
 
-function readRequest(exchange: Exchange, body: Body): GenerationRequest {
+function readRequest(
+  exchange: Exchange,
+  body: Body,
+): { generation: GenerationRequest; tool: ToolCall | undefined } {
   const { sim } = exchange;
   const { tokens, turns } = render(body);
   const model = resolveModel(sim, body);
@@ -142,12 +160,38 @@ function readRequest(exchange: Exchange, body: Body): GenerationRequest {
     priorityScheduling: sim.settings.priorityScheduling,
     recent: sim.settings.recent,
   });
+  const tool = toolCallOf(body, turns, sim.settings.autoToolChoice);
+  const answer = tool?.arguments ?? (sim.settings.mode === 'echo' ? lastText(turns) : undefined);
   return {
-    tokens,
-    model,
-    sampling: { ...sampling, n: 1, stop: texts(body, 'stop_sequences') },
-    ...(sim.settings.mode === 'echo' ? { answer: lastText(turns) } : {}),
+    generation: {
+      tokens,
+      model,
+      sampling: { ...sampling, n: 1, stop: texts(body, 'stop_sequences') },
+      ...(answer === undefined ? {} : { answer }),
+    },
+    tool,
   };
+}
+
+/** Choices of this protocol in words of the other. */
+const CHOICES: Readonly<Record<string, string>> = { auto: 'auto', any: 'required', none: 'none' };
+
+/** Decides on a tool call as for a chat, into which vLLM turns a message. Throws ApiError. */
+function toolCallOf(body: Body, turns: readonly Body[], autoToolChoice: boolean): ToolCall | undefined {
+  const { tools, tool_choice: choice } = body;
+  if (!Array.isArray(tools) || tools.length === 0) return undefined;
+  const functions = tools.map((tool: unknown) => ({
+    type: 'function',
+    function: isRecord(tool) ? { name: tool.name, parameters: tool.input_schema } : tool,
+  }));
+  const named = isRecord(choice) && choice.type === 'tool';
+  const chosen = named ? { function: { name: choice.name } } : isRecord(choice) && CHOICES[String(choice.type)];
+  const chat: Body = { tools: functions, ...(chosen ? { tool_choice: chosen } : {}) };
+  const last = turns.at(-1);
+  const answered =
+    Array.isArray(last?.content) &&
+    last.content.some((block: unknown) => isRecord(block) && block.type === 'tool_result');
+  return planToolCall(chat, answered ? [{ role: 'tool' }] : turns, autoToolChoice);
 }
 
 function render(body: Body): { tokens: number[]; turns: Body[] } {

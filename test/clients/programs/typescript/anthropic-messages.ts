@@ -36,6 +36,50 @@ assert.ok(message.usage.output_tokens > 0 && message.stop_reason);
 const count = await client.messages.countTokens({ model: 'qwen', messages });
 assert.equal(count.input_tokens, promptOf(whole));
 
+const tools: Anthropic.Tool[] = [
+  {
+    name: 'get_weather',
+    input_schema: {
+      type: 'object',
+      properties: { city: { type: 'string', enum: ['Bonn', 'Oslo'] } },
+      required: ['city'],
+      additionalProperties: false,
+    },
+  },
+];
+const called = await client.messages.create({
+  model: 'qwen',
+  max_tokens: 200,
+  messages,
+  tools,
+  tool_choice: { type: 'any' },
+});
+const use = called.content.find((block) => block.type === 'tool_use');
+assert.equal(use?.name, 'get_weather');
+assert.equal(called.stop_reason, 'tool_use');
+const answer = await client.messages.create({
+  model: 'qwen',
+  max_tokens: 50,
+  tools,
+  tool_choice: { type: 'none' },
+  messages: [
+    ...messages,
+    { role: 'assistant', content: called.content },
+    { role: 'user', content: [{ type: 'tool_result', tool_use_id: use?.id ?? '', content: 'Sunny.' }] },
+  ],
+});
+assert.equal(answer.type, 'message');
+
+const runner = client.messages.stream({
+  model: 'qwen',
+  max_tokens: 200,
+  messages,
+  tools,
+  tool_choice: { type: 'tool', name: 'get_weather' },
+});
+const [streamed] = (await runner.finalMessage()).content;
+assert.ok(streamed?.type === 'tool_use' && (streamed.input as { city: string }).city);
+
 for await (const { id } of client.models.list()) assert.equal(typeof id, 'string');
 
 const ask = (model: string, options: { maxRetries?: number } = {}) =>
