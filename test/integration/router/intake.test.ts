@@ -1,4 +1,5 @@
 /** What a router takes in: one form of each path, forms and bodies as vLLM reads them, and bounds on all of it. */
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { model, rules, table } from '../../support/route-table.ts';
