@@ -89,4 +89,7 @@ try {
     console.error(error);
     process.exitCode = 1;
   }
+} finally {
+  // What ran beside a step that failed may still wait for something.
+  controller.abort();
 }

@@ -14,7 +14,12 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop
 if (command === 'models' && argument !== undefined) {
   for (const folder of Object.values(writeTinyModels(argument))) console.log(folder);
 } else if (command === 'install') {
-  console.log(await installVllm(argument ?? VLLM_VERSIONS[0], stop.signal));
+  try {
+    console.log(await installVllm(argument ?? VLLM_VERSIONS[0], stop.signal));
+  } catch (error) {
+    console.error(stop.signal.aborted ? 'interrupted: run it again to go on' : error);
+    process.exitCode = 1;
+  }
 } else {
   console.error('usage: node hack/vllm/main.ts models DIRECTORY | install [VERSION]');
   process.exitCode = 2;
