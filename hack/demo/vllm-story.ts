@@ -73,7 +73,7 @@ function modelsDirectory(): string {
 
 async function changeUnderStreams({ demo, shell }: Chapter, client: OpenAI): Promise<void> {
   await demo.step(
-    'Change an engine setting while streams run: a second engine starts, no stream is cut',
+    'Change an engine setting while streams run: the engine ends what it has begun, the next one answers what waits',
     async () => {
       const stop = new AbortController();
       const [report, text] = await Promise.all([
@@ -86,7 +86,7 @@ async function changeUnderStreams({ demo, shell }: Chapter, client: OpenAI): Pro
   );
 }
 
-/** Returns once the old engine is gone. */
+/** Returns once the new engine serves and the old one is gone. The pool has room for one at a time. */
 async function rollOut(shell: Shell): Promise<string> {
   const model = { of: ['vmodel/tiny'], namespace: 'team-a' };
   const old = await shell.names('pods', 'team-a', 'vllm-operator.dev/model=tiny');
