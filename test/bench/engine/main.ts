@@ -11,9 +11,9 @@ import { compareStreams } from './streams.ts';
 
 /** Streams at once, and how often each number runs on each side. */
 const LEVELS = [
-  { streams: 1, rounds: 40 },
-  { streams: 8, rounds: 10 },
-  { streams: 32, rounds: 5 },
+  { streams: 1, rounds: 20 },
+  { streams: 8, rounds: 8 },
+  { streams: 32, rounds: 4 },
 ] as const;
 
 const MODEL = 'tiny';
