@@ -47,12 +47,17 @@ function ratioOver(window: string): string {
 }
 
 /**
- * Utilisation of the GPUs of each engine pod, from 0 to 1. DCGM's exporter names the pod that uses a GPU in `exported_pod`, or
- * in `pod` where it is scraped with `honor_labels`. Its pods are joined with those of engines, whose labels were not chosen by them.
+ * A metric of GPUs with the pod that uses each in the labels `namespace` and `pod`. DCGM's exporter names that pod in
+ * `exported_pod`, or in `pod` where it is scraped with `honor_labels`.
  */
+export function ofGpuPods(metric: string): string {
+  const namespace = `label_replace(${metric}, "namespace", "$1", "exported_namespace", "(.+)")`;
+  return `label_replace(${namespace}, "pod", "$1", "exported_pod", "(.+)")`;
+}
+
+/** Utilisation of the GPUs of each engine pod, from 0 to 1. Namespace and name of a pod are nothing that it says itself. */
 function gpuUtilisation(): string {
-  const namespace = 'label_replace(DCGM_FI_DEV_GPU_UTIL, "namespace", "$1", "exported_namespace", "(.+)")';
-  const used = `avg by (namespace, pod) (label_replace(${namespace}, "pod", "$1", "exported_pod", "(.+)"))`;
+  const used = `avg by (namespace, pod) (${ofGpuPods('DCGM_FI_DEV_GPU_UTIL')})`;
   const engines =
     'max by (namespace, pod, vllm_operator_dev_model, vllm_operator_dev_pool) (vllm:num_requests_running >= bool 0)';
   return `${used} / 100 * on (namespace, pod) group_left (vllm_operator_dev_model, vllm_operator_dev_pool) ${engines}`;

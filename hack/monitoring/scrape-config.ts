@@ -1,77 +1,64 @@
 /** The plain scrape configuration, for a Prometheus without the Prometheus Operator. It finds what the chart's monitors find. */
+import { USUAL } from './rules.ts';
+
+/** A job of Prometheus that finds its targets among the pods of a cluster. */
+export interface ScrapeConfig {
+  job_name: string;
+  kubernetes_sd_configs: { selectors: { role: string; label: string }[]; [setting: string]: unknown }[];
+  [setting: string]: unknown;
+}
 
 /** The families that routers and engines may bring. Any pod with the labels of an engine is scraped, whatever it says. */
-export const FAMILIES = {
+const FAMILIES = {
   router: 'vllm_router_.+',
   engine: 'vllm:.+|http_.+|process_.+|python_.+',
 } as const;
 
 /** Pod labels that become labels of targets. They are words of whoever made the pod; its namespace is not. */
-const POD_LABELS = [
-  'vllm-operator.dev/pool',
-  'vllm-operator.dev/pool-namespace',
-  'vllm-operator.dev/model',
-] as const;
+const POD_LABELS = ['vllm-operator.dev/pool', 'vllm-operator.dev/pool-namespace', 'vllm-operator.dev/model'];
 
 const MOST_SAMPLES = 50_000;
 
-/** How the pods of a cluster are discovered. Tests add where its API server is. */
-type Discovery = Record<string, unknown>;
+const copy = (source: string, target: string) => ({ source_labels: [source], target_label: target });
+const IDENTITY = [
+  copy('__meta_kubernetes_namespace', 'namespace'),
+  copy('__meta_kubernetes_pod_name', 'pod'),
+];
 
-/** The `scrape_configs` of Prometheus. */
-export function scrapeConfigs(
-  operatorNamespace = 'vllm-operator-system',
-  discovery: Discovery = {},
-): object[] {
-  const named = (port: string) => ({
-    source_labels: ['__meta_kubernetes_pod_container_port_name'],
-    regex: port,
-    action: 'keep',
-  });
-  const copy = (source: string, target: string) => ({ source_labels: [source], target_label: target });
-  const identity = [
-    copy('__meta_kubernetes_namespace', 'namespace'),
-    copy('__meta_kubernetes_pod_name', 'pod'),
-  ];
-  const pods = (component: keyof typeof FAMILIES, port: string) => ({
-    job_name: `vllm-${component}s`,
-    sample_limit: MOST_SAMPLES,
-    kubernetes_sd_configs: [
-      {
-        role: 'pod',
-        selectors: [
-          {
-            role: 'pod',
-            label: `app.kubernetes.io/managed-by=vllm-operator,app.kubernetes.io/component=${component}`,
-          },
-        ],
-        ...discovery,
-      },
-    ],
-    relabel_configs: [
-      named(port),
-      ...identity,
-      ...POD_LABELS.map((label) => {
-        const name = label.replace(/[^a-z]/g, '_');
-        return copy(`__meta_kubernetes_pod_label_${name}`, name);
-      }),
-    ],
-    metric_relabel_configs: [{ source_labels: ['__name__'], regex: FAMILIES[component], action: 'keep' }],
-  });
+/** The `scrape_configs` of Prometheus, for an operator in the usual namespace. */
+export function scrapeConfigs(): ScrapeConfig[] {
   return [
     {
       job_name: 'vllm-operator',
       kubernetes_sd_configs: [
         {
           role: 'pod',
-          namespaces: { names: [operatorNamespace] },
+          namespaces: { names: [USUAL.operatorNamespace] },
           selectors: [{ role: 'pod', label: 'app.kubernetes.io/name=vllm-operator' }],
-          ...discovery,
         },
       ],
-      relabel_configs: [named('http'), ...identity],
+      relabel_configs: [portNamed('http'), ...IDENTITY],
     },
-    pods('router', 'metrics'),
-    pods('engine', 'http'),
+    podsOf('router', 'metrics'),
+    podsOf('engine', 'http'),
   ];
+}
+
+function portNamed(regex: string): object {
+  return { source_labels: ['__meta_kubernetes_pod_container_port_name'], regex, action: 'keep' };
+}
+
+function podsOf(component: keyof typeof FAMILIES, port: string): ScrapeConfig {
+  const label = `app.kubernetes.io/managed-by=vllm-operator,app.kubernetes.io/component=${component}`;
+  const copies = POD_LABELS.map((name) => {
+    const target = name.replaceAll(/[^a-z]/g, '_');
+    return copy(`__meta_kubernetes_pod_label_${target}`, target);
+  });
+  return {
+    job_name: `vllm-${component}s`,
+    sample_limit: MOST_SAMPLES,
+    kubernetes_sd_configs: [{ role: 'pod', selectors: [{ role: 'pod', label }] }],
+    relabel_configs: [portNamed(port), ...IDENTITY, ...copies],
+    metric_relabel_configs: [{ source_labels: ['__name__'], regex: FAMILIES[component], action: 'keep' }],
+  };
 }

@@ -1,13 +1,11 @@
 /** For whoever keeps the service up: is it fast enough, does it fail, and has it enough GPUs? */
 import { type Dashboard, POOL_NAMESPACE } from '../dashboard.ts';
+import { ofGpuPods } from '../recording-rules.ts';
 import { THRESHOLDS } from '../thresholds.ts';
 
 const POOLS = 'namespace=~"$namespace"';
 const LATENCY = `sum by (le) (rate(vllm_router_request_seconds_bucket{${POOLS}}[$__rate_interval]))`;
 const REQUESTS = `sum(rate(vllm_router_requests_total{${POOLS}}[$__rate_interval]))`;
-const GPU_POD = (metric: string) =>
-  `avg by (exported_namespace, exported_pod, namespace, pod, gpu) (${metric})`;
-
 const quantile = (q: number) => `histogram_quantile(${q}, ${LATENCY})`;
 
 export const operations: Dashboard = {
@@ -176,8 +174,8 @@ export const operations: Dashboard = {
           unit: 'decmbytes',
           queries: [
             {
-              expr: GPU_POD('DCGM_FI_DEV_FB_USED'),
-              legend: '{{exported_namespace}}{{exported_pod}} GPU {{gpu}}',
+              expr: `avg by (namespace, pod, gpu) (${ofGpuPods('DCGM_FI_DEV_FB_USED')})`,
+              legend: '{{namespace}}/{{pod}} GPU {{gpu}}',
             },
           ],
         },
