@@ -43,7 +43,7 @@ interface VitestReport {
   testResults: { name: string; status: string; message: string }[];
 }
 
-/** Runs a command; its output is shown as it comes. */
+/** Runs a command. Its output is shown at once. */
 function run(command: string[], signal: AbortSignal): Promise<number> {
   const [file, ...args] = command as [string, ...string[]];
   return new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ function run(command: string[], signal: AbortSignal): Promise<number> {
   });
 }
 
-/** Runs a check beside others; its output is shown when it is over. */
+/** Runs a check in parallel with others. Its output is shown at the end. */
 async function runCheck({ name, command }: Check, signal: AbortSignal): Promise<boolean> {
   const [file, ...args] = command as [string, ...string[]];
   const started = Date.now();

@@ -54,7 +54,7 @@ export async function changeUnderLoad({ demo, shell, signal }: Chapter, url: str
     return `${text}${answered} requests during the rollout, 0 failed`;
   });
   await demo.step(`Send a burst: ${large} grows from one replica to three`, async () => {
-    // An engine is kept for five minutes by default, which is long for a demonstration.
+    // By default an engine runs for another five minutes, which is long for a demonstration.
     const behavior = { scaleDown: { stabilizationWindowSeconds: 10 } };
     const scaling = { replicas: null, minReplicas: 1, maxReplicas: 3, target: 2, behavior };
     await shell.patch('team-b', large, { spec: { scaling } });

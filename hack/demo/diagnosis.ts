@@ -1,6 +1,6 @@
 import type { Shell } from './shell.ts';
 
-/** What tells why a step did not come to its end: models, pods, warnings, and the last lines of the engines. */
+/** Why a step failed: models, pods, warnings, and the last lines of the engines. */
 const QUESTIONS: readonly (readonly string[])[] = [
   ['get', 'vpool,vmodel,pods', '-A'],
   [

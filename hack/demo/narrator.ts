@@ -1,4 +1,4 @@
-/** Tells what the demo does, step by step and with its time, in plain words. */
+/** Prints what the demo does, step by step, with times. */
 export class Narrator {
   readonly #write: (line: string) => void;
   readonly #now: () => number;

@@ -1,4 +1,4 @@
-/** The end of the demo: everything goes. */
+/** The end of the demo: everything is deleted. */
 import type { Chapter } from './chapter.ts';
 
 /** Deletes what was applied. Throws when an object of the operator is left. */

@@ -1,9 +1,9 @@
 import type { ClusterOptions } from '../devcluster/cluster.ts';
 import type { Chapter } from './chapter.ts';
 
-/** What the demo tells, with one kind of engines. */
+/** The steps of the demo with one kind of engine. */
 export interface Story {
-  /** What stands in the place of vLLM and its GPUs, for the first lines. */
+  /** What replaces vLLM and its GPUs, for the first lines. */
   readonly engines: string;
   /** What the cluster is started with. Installs first what is missing. */
   cluster(signal: AbortSignal): Promise<ClusterOptions>;

@@ -7,7 +7,7 @@ export interface StreamReport {
   longestSeconds: number;
 }
 
-/** Long enough that one is under way whenever an engine is told to stop. */
+/** Long enough that one is in flight whenever an engine has to stop. */
 const TOKENS = 1500;
 
 /**

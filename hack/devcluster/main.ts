@@ -40,7 +40,7 @@ async function run(flags: Flags): Promise<void> {
   try {
     if (flags.installCrds) await installDefinitions(cluster);
     console.log(usage(cluster));
-    // An open server keeps the process alive; this only waits to be told to stop.
+    // An open server keeps the process alive. This only waits for a signal.
     if (!stop.signal.aborted)
       await new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
   } finally {

@@ -37,7 +37,7 @@ function table(): string {
   return [line(all[0] ?? []), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
-/** A summary with the names of labels in the place of their values. */
+/** A summary with the names of labels instead of their values. */
 function generic(summary: string): string {
   return summary.replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, '`$1`');
 }

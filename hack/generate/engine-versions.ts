@@ -15,7 +15,7 @@ function code(text: string): string {
   return `\`${text}\``;
 }
 
-/** A flag with the setting that stands for it, or what to use in its place. */
+/** A flag with its setting, or what to use instead. */
 function named(name: string): string {
   const { field, instead } = BY_NAME.get(name) ?? {};
   if (field !== undefined) return `${code(`--${name}`)} (${code(field)})`;

@@ -6,7 +6,7 @@ import { REASONS, type ReasonDoc } from '../../operator/api/reasons.ts';
 import { type StructuralSchema, structuralSchema } from '../../operator/api/structural-schema.ts';
 import { decimal, duration, quantity } from '../../operator/values/scalars.ts';
 
-/** Strings with a form of their own, by the pattern that stands for it. */
+/** Names of string formats by their pattern. */
 const NAMED_PATTERNS = new Map(
   Object.entries({ duration, quantity, decimal, name: objectName, label: dnsLabel }).map(([name, schema]) => [
     structuralSchema(schema).pattern,

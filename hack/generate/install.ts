@@ -36,7 +36,7 @@ function namespace(): object {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } };
 }
 
-/** Takes away by which Helm knows its own. */
+/** Removes the labels and annotations with which Helm marks its objects. */
 function withoutHelm(object: Installed): Installed {
   const { metadata, spec } = object;
   for (const name of ['app.kubernetes.io/managed-by', 'app.kubernetes.io/instance', 'helm.sh/chart'])

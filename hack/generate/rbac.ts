@@ -1,5 +1,5 @@
 /**
- * The rules of the operator's roles, from what its parts say that they do (`*_PERMISSIONS`). A test runs the operator with
+ * The rules of the operator's roles, from the permissions of its parts (`*_PERMISSIONS`). A test runs the operator with
  * exactly these (test/integration/install).
  */
 import { INFERENCE_MODELS, KINDS } from '../../operator/api/types.ts';

@@ -14,7 +14,7 @@ export interface Panel {
   description: string;
   unit: Unit;
   queries: Query[];
-  /** One number in the place of lines over time. */
+  /** One number instead of lines over time. */
   kind?: 'stat';
 }
 

@@ -95,7 +95,7 @@ function valuesOver(
   return over.length === 1 && first?.[0] === '' ? first[1] : Object.fromEntries(over);
 }
 
-/** The versions in which something is so, told among those in which it could be. Ends that the table does not know stay open. */
+/** The versions to which something applies, as ranges of those in which it is possible. A range is open where the table ends. */
 function rangesOf(
   isSo: readonly boolean[],
   could: readonly boolean[],

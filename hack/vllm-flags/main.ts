@@ -2,7 +2,7 @@
  * The flags of `vllm serve`, from its own parser:
  *
  *   npm run generate:vllm -- VERSION...         reads versions, such as 0.33.0, into operator/vllm/flag-table.json
- *   npm run generate:vllm -- --all              reads all versions of the table anew
+ *   npm run generate:vllm -- --all              reads all versions of the table again
  *   npm run generate:vllm -- --verify [VERSION...]   asks the parsers whether they take and refuse what the operator does
  *
  * Needs Python 3 and the network, for an environment with vLLM's dependencies and for the wheel of each version.

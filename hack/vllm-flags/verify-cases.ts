@@ -29,7 +29,7 @@ const VALUES = [
   'None',
 ];
 
-/** Flags that read a file or end the program, or whose value has a form of its own that no setting can get wrong. */
+/** Flags that read a file or end the program, or whose value has a format that no setting can violate. */
 const NOT_ASKED: ReadonlySet<string> = new Set(['config', 'lora-modules', 'model']);
 
 /**

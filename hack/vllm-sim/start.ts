@@ -17,7 +17,7 @@ export interface SimProcess {
   pid: number;
   /** Resolves when the process has ended. */
   exited: Promise<SimExit>;
-  /** Sends a signal; SIGTERM unless told. */
+  /** Sends a signal, by default SIGTERM. */
   signal(name?: NodeJS.Signals): void;
   /** Sets failure switches by POST /sim/control. */
   control(change: Readonly<Record<string, unknown>>): Promise<unknown>;
@@ -44,7 +44,7 @@ export class SimExitedError extends Error {
   }
 }
 
-/** Output kept per stream, characters. */
+/** Limit of the captured output per stream, in characters. */
 const OUTPUT_LIMIT = 64 * 1024;
 
 /**

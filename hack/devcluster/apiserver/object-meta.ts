@@ -26,7 +26,7 @@ export function fillCreateMeta(resource: Resource, object: ApiObject, namespace:
   for (const key of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'resourceVersion']) {
     delete metadata[key];
   }
-  // Kinds whose generation nobody counts keep what was sent.
+  // Kinds without a counted generation have the one that was sent.
   if (resource.namespaced) metadata.namespace = namespace;
   else delete metadata.namespace;
   if (!metadata.name && metadata.generateName) metadata.name = generateName(metadata.generateName);

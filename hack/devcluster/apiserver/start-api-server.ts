@@ -119,7 +119,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   };
 }
 
-/** Who has no certificate is asked for a token. */
+/** Clients without a certificate need a token. */
 function secureOptions({ server, ca }: ClusterCertificates): ServerOptions {
   const { certificatePem: cert, privateKeyPem: key } = server;
   return { cert, key, ca, requestCert: true, rejectUnauthorized: false, keepAliveTimeout: 60_000 };

@@ -15,7 +15,7 @@ export type StoreListener = (event: StoreEvent) => void;
 
 interface Collection {
   objects: Map<string, ApiObject>;
-  /** Keys in etcd's order (namespace, name), made anew after an addition or removal. */
+  /** Keys in etcd's order (namespace, name), sorted again after an addition or removal. */
   sorted: string[] | undefined;
   history: StoreEvent[];
   /** Revision when the collection was first used: nothing is known from before, as in a watch cache. */

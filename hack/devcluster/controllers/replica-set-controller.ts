@@ -49,7 +49,7 @@ function claimants(sets: Store<ReplicaSet>, pod: Pod): string[] {
 class ReplicaSetReconciler {
   readonly #context: ControllerContext;
   readonly #created: PendingCreates<Pod>;
-  /** UIDs of pods whose deletion was asked for. */
+  /** UIDs of pods whose deletion was requested. */
   readonly #deleted = new Set<string>();
 
   constructor(context: ControllerContext) {

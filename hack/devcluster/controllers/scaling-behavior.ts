@@ -7,7 +7,7 @@ export interface ScalingHistory {
   changes: { by: number; at: number }[];
 }
 
-/** A number of replicas, and what kept it from being the one that the metrics ask for. */
+/** A number of replicas, and the limit that made it differ from what the metrics require. */
 export interface NormalizedReplicas {
   replicas: number;
   stabilized?: 'ScaleUpStabilized' | 'ScaleDownStabilized';

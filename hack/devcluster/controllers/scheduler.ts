@@ -55,7 +55,7 @@ class SchedulerReconciler {
       .map(keyOf);
   }
 
-  /** Takes note of a change; true when room was given back. */
+  /** Records a change. Returns whether it freed capacity. */
   observe(old: Pod | undefined, pod: Pod | undefined): boolean {
     const gone = old && old.metadata.uid !== pod?.metadata.uid ? old : undefined;
     const done = gone ?? (pod && isFinished(pod) ? pod : undefined);
@@ -131,7 +131,7 @@ class SchedulerReconciler {
     const accelerators = (node: NodeObject): number =>
       Object.keys(node.status?.allocatable ?? {}).filter((name) => name.includes('/')).length;
     const load = (node: NodeObject): number => this.#usage.of(node.metadata.name).pods ?? 0;
-    // Machines with accelerators are kept for those who ask for them; otherwise the emptiest is taken.
+    // Nodes with accelerators are reserved for pods that request them. Otherwise the node with the fewest pods is taken.
     const [best] = fitting.sort(
       (a, b) =>
         accelerators(a) - accelerators(b) ||

@@ -75,7 +75,7 @@ export class SharedStores {
     this.secrets = follow<DataObject>(SECRETS);
   }
 
-  /** Resolves when all copies are complete; they are kept up to date until the signal is aborted. */
+  /** Resolves when all stores are complete. They stay up to date until the signal aborts. */
   async start(signal: AbortSignal): Promise<void> {
     for (const reflector of this.#reflectors) void reflector.run(signal);
     await Promise.all(this.#reflectors.map((reflector) => reflector.waitForSync(signal)));

@@ -20,7 +20,7 @@ export interface InstanceOptions {
   process: ProcessSpec;
   podIp: string;
   logFile: string;
-  /** Where termination message and output of exec handlers are kept. */
+  /** Directory of the termination message and the output of exec handlers. */
   directory: string;
   machine: Machine;
   /** Grace period of the pod, for a container that fails its liveness probe. */
@@ -142,7 +142,7 @@ export class ContainerInstance {
         this.#options.changed();
       };
       const options = { ...common, kind: 'Readiness', probe: container.readinessProbe, onResult } as const;
-      // Readiness is still told while the container terminates: EndpointSlices say `serving` from it.
+      // Readiness is still reported while the container terminates, because it determines `serving` in EndpointSlices.
       probers.push(runProber(options, this.#exit.signal));
     }
     if (container.livenessProbe) {

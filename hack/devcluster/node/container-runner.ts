@@ -15,7 +15,7 @@ import type { Timing } from './timing.ts';
 
 /** kubelet's back-off for restarts and image pulls. */
 const BACKOFF_SECONDS = { first: 10, limit: 300 };
-/** A container that ran this long starts anew with the shortest back-off. */
+/** After a container has run for this long, its next restart has the shortest back-off again. */
 const BACKOFF_RESET_MS = 600_000;
 /** How long ErrImagePull shows before ImagePullBackOff. */
 const PULL_ERROR_SECONDS = 1;
@@ -41,7 +41,7 @@ export interface RunnerOptions {
 export class ContainerRunner {
   readonly #options: RunnerOptions;
   readonly #timing: Timing;
-  /** What stands for the container's image. */
+  /** The handler that simulates the container's image. */
   readonly #handler: ImageHandler | undefined;
   readonly #stop = new AbortController();
   #sourcesChanged = Promise.withResolvers<void>();
@@ -100,7 +100,7 @@ export class ContainerRunner {
     this.#instance?.kill();
   }
 
-  /** A ConfigMap or Secret has changed: fills the volumes of a running container anew, lets a waiting one try again. */
+  /** A ConfigMap or Secret has changed: fills the volumes of a running container again, and lets a waiting one retry. */
   async refresh(): Promise<void> {
     this.#sourcesChanged.resolve();
     this.#sourcesChanged = Promise.withResolvers();
@@ -180,7 +180,7 @@ export class ContainerRunner {
     await this.#timing.sleep(seconds, signal);
   }
 
-  /** An image that no handler stands for is never found, however often it is tried. */
+  /** An image without a handler is never found. It is tried again with back-off, as by a kubelet. */
   async #awaitImage(signal: AbortSignal): Promise<void> {
     const { container, emit } = this.#options;
     if (this.#handler) return;
@@ -297,7 +297,7 @@ export class ContainerRunner {
   }
 }
 
-/** Status of a container whose turn has not come: init containers run before it. */
+/** Status of a container that has not started, because init containers run before it. */
 export function creating(container: Container): ContainerStatus {
   return {
     name: container.name,

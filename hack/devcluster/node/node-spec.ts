@@ -23,7 +23,7 @@ export function gpuNode(
   return { name, labels: { [label]: product }, capacity: { [resource]: String(count) } };
 }
 
-/** The machines of a cluster that is asked for none in particular: one without accelerators, two of each of the catalog. */
+/** The default nodes of a cluster: one without accelerators, and two with each type of the catalog. */
 export const DEFAULT_NODES: readonly NodeSpec[] = [
   { name: 'cpu-0' },
   ...Object.entries<Accelerator>(ACCELERATORS).flatMap(

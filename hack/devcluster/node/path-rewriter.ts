@@ -1,4 +1,4 @@
-/** A path inside the container and the one that stands for it on this machine. */
+/** A path inside the container and the path on this machine that replaces it. */
 export interface PathMapping {
   from: string;
   to: string;

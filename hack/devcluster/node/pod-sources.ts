@@ -24,7 +24,10 @@ export class MissingSourceError extends Error {
   }
 }
 
-/** What a pod's volumes and environment may refer to, from watched stores; what a store does not have yet is asked for. */
+/**
+ * The objects that volumes and environment of a pod refer to. They come from watched stores, or from the API server if a
+ * store does not have them yet.
+ */
 export class PodSources {
   readonly #client: KubeClient;
   readonly #kinds: Readonly<Record<'configmap' | 'secret', [ResourceType, Store<DataObject>]>>;

@@ -12,7 +12,7 @@ export interface StatusInput {
   now: Date;
 }
 
-/** The status that a kubelet would report for the pod. Conditions of other writers are kept. */
+/** The status that a kubelet would report for the pod. Conditions of other writers are unchanged. */
 export function podStatus(input: StatusInput): PodStatus {
   const { pod, init, containers, addresses } = input;
   const phase = podPhase(pod, init, containers);

@@ -82,12 +82,12 @@ export class PodWorker {
     await this.#ended();
   }
 
-  /** As {@link PodWorker.done}, which tells of the failure. */
+  /** Like {@link PodWorker.done}, which reports the failure. */
   async #ended(): Promise<void> {
     await this.#done.catch(() => undefined);
   }
 
-  /** Removes what the pod kept on disk. */
+  /** Removes the pod's files. */
   async clean(): Promise<void> {
     await rm(this.#options.directory, { recursive: true, force: true, maxRetries: 3 });
   }

@@ -45,7 +45,7 @@ export class ProcessGroup {
       cwd: spec.cwd,
       env: spec.env,
       detached: true,
-      // A file rather than a pipe: servers open /dev/stderr anew, which a pipe or socket may refuse, and
+      // A file rather than a pipe: servers open /dev/stderr again, which a pipe or socket may refuse, and
       // what a process prints never passes through our event loop.
       stdio: ['ignore', output, output],
     });

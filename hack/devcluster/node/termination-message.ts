@@ -7,7 +7,7 @@ const FILE_BYTES = 4096;
 const LOG_BYTES = 2048;
 const LOG_LINES = 80;
 
-/** Name of the file, in the container's directory, that stands for its `terminationMessagePath`. */
+/** Name of the file in the container's directory that replaces its `terminationMessagePath`. */
 export const TERMINATION_LOG = 'termination-log';
 
 /** What a container that has exited says about it: its termination message file, else the end of its log if the pod asks for that. */

@@ -1,4 +1,4 @@
-/** How many KV blocks an accelerator has room for, with vLLM's refusals when it has none. */
+/** How many KV blocks fit on an accelerator, with vLLM's errors if none do. */
 import { StartError } from '../cli/start-error.ts';
 import type { ModelCard } from './model-card.ts';
 
@@ -6,7 +6,7 @@ export interface KvCapacityInput {
   card: ModelCard;
   /** Weights of the whole model in GiB. */
   weightsGiB: number;
-  /** Memory per accelerator in GiB; undefined when the simulator is not told, then nothing is refused. */
+  /** Memory per accelerator in GiB. Undefined if unknown; then nothing is refused. */
   memoryGiB: number | undefined;
   utilization: number;
   /** Accelerators that hold one copy of the model. */

@@ -165,7 +165,7 @@ function promptOf(sim: Sim, request: GenerationRequest): HashedPrompt {
   return hashPrompt(request.tokens, sim.settings.blockSize, salt === '\n' ? '' : salt);
 }
 
-/** Greedy and seeded requests repeat themselves; others draw anew each time. */
+/** Greedy and seeded requests have the same result each time; others are random. */
 function seedOf(sim: Sim, prompt: HashedPrompt, { sampling }: GenerationRequest): number {
   if (sampling.temperature === 0) {
     return prompt.chain.value;

@@ -117,7 +117,7 @@ export function findRoute(routes: Routes, path: string): ReadonlyMap<string, Han
   return /^\/v1\/responses\/[^/]+\/cancel$/.test(path) ? new Map([['POST', responseNotFound]]) : undefined;
 }
 
-/** SageMaker's one path for all: the body tells which. */
+/** SageMaker's single path for all APIs. The body decides which one is meant. */
 async function invocations(exchange: Exchange): Promise<void> {
   const body = await exchange.readJson();
   const { task } = exchange.sim.settings;

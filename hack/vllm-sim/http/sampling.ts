@@ -23,7 +23,7 @@ export interface SamplingLimits {
   priorityScheduling: boolean;
   /** Answers as those of 0.32. */
   recent: boolean;
-  /** The prompt came as token ids, whose number is known. */
+  /** The prompt was sent as token ids, so its length is known. */
   exact?: boolean;
 }
 

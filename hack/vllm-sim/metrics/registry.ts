@@ -35,7 +35,7 @@ export class Scalar implements Metric {
     this.#head = `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`;
   }
 
-  /** The series of these labels, to be kept where it changes often. */
+  /** The series with these labels. Callers that change it often should hold on to it. */
   cell(labels: Labels): Cell {
     const key = labelText(labels);
     const cell = this.#cells.get(key) ?? { value: 0 };

@@ -30,7 +30,7 @@ const SYSCTLS = words(`kernel.shm_rmid_forced net.ipv4.ip_local_port_range net.i
 
 type Test = (value: Json | undefined) => boolean;
 
-/** The containers that a test finds, and what is asked of them. */
+/** The containers that violate a check, and the required setting. */
 function naming({ containers }: Subject, bad: (container: JsonObject) => boolean, what: string): string[] {
   const names = containers.filter(bad).map((each) => JSON.stringify(stringAt(each, 'name')));
   return names.length === 0 ? [] : [`container${names.length === 1 ? '' : 's'} ${names.join(', ')} ${what}`];

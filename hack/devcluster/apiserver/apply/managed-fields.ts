@@ -33,7 +33,7 @@ const UNMANAGED = FieldSet.fromJson({
   },
 });
 
-/** Takes away what nobody owns. */
+/** Removes fields without an owner. */
 export function stripUnmanaged(set: FieldSet): FieldSet {
   return set.difference(UNMANAGED);
 }

@@ -19,7 +19,7 @@ function keysOf(list: TypeNode, item: Json): Record<string, Json> {
   return keys;
 }
 
-/** Why an item of a set or of a list with keys can't be told apart from others, as structured-merge-diff says it. */
+/** Why an item of a set or of a list with keys cannot be identified, in the words of structured-merge-diff. */
 export function itemFault(list: TypeNode, item: Json): string | undefined {
   if (list.listType === 'set') {
     if (item === null) return "associative list without keys has an element that's an explicit null";

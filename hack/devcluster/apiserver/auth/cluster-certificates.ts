@@ -7,7 +7,7 @@ export interface ClusterCertificates {
   ca: string;
   server: CertificateAndKey;
   admin: CertificateAndKey;
-  /** PEM of the CA by which backends of aggregated APIs know this server, and its certificate. */
+  /** PEM of the CA with which backends of aggregated APIs verify this server, and its certificate. */
   frontProxyCa: string;
   frontProxy: CertificateAndKey;
 }

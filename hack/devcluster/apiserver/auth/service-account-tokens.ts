@@ -14,7 +14,7 @@ export interface BoundObject {
   uid: string;
 }
 
-/** A checked token: who it stands for, and for whom it was made. */
+/** A verified token: its user and its audiences. */
 export interface CheckedToken {
   user: UserInfo;
   audiences: string[];
@@ -58,7 +58,7 @@ export class ServiceAccountTokens {
     return { token: `${head}.${this.#sign(head)}`, expires: new Date((now + seconds) * 1000) };
   }
 
-  /** Who a token stands for; undefined when it is wrong, expired, or its account or pod is gone. */
+  /** The user of a token. Undefined if the token is invalid or expired, or its account or pod is gone. */
   check(token: string): CheckedToken | undefined {
     const [header, payload, signature] = token.split('.');
     if (header === undefined || payload === undefined || signature === undefined) return undefined;

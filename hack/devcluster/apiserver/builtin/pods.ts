@@ -29,7 +29,7 @@ function withoutImages(containers: Json | undefined): Json[] {
   return objectsAt({ list: containers ?? null }, 'list').map(({ image: _, ...rest }) => rest);
 }
 
-/** Pods: defaults, admission, Pending on create; the spec is fixed but for images and a few fields. */
+/** Pods: defaults, admission, Pending on create; the spec is immutable except for images and a few fields. */
 export const PODS: Behaviour = {
   default(object) {
     defaultPodSpec(ensureObject(object, 'spec'));

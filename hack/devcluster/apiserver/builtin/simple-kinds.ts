@@ -40,7 +40,7 @@ export const CONFIG_MAPS: Behaviour = {
 
 const POD_SECURITY_LEVELS = ['privileged', 'baseline', 'restricted'];
 
-/** Namespaces: active until deleted, and then kept until their contents are gone. */
+/** Namespaces: active until deleted, then terminating until they are empty. */
 export const NAMESPACES: Behaviour = {
   allocate(object) {
     ensureObject(object, 'spec').finalizers = ['kubernetes'];

@@ -85,7 +85,7 @@ class Compiler {
   readonly #base = kubernetesEnvironment();
   #dynamic: Environment | undefined;
 
-  /** `lost`: the path from which on an old value can't be told. */
+  /** `lost`: the path below which old values are unknown. */
   node(schema: JsonObject, path: string, root: boolean, lost?: string): Node {
     const properties = new Map<string, Node>();
     const inMap = lost ?? (schema['x-kubernetes-map-type'] === 'atomic' ? path : undefined);
@@ -224,7 +224,7 @@ function runRules(node: Node, value: Json, old: Json | undefined, path: string, 
   }
 }
 
-/** A rule that could not be evaluated is told of the value itself, whatever its reason and fieldPath. */
+/** A rule that could not be evaluated is reported for the value itself, whatever its reason and fieldPath. */
 function fault(path: string, schema: JsonObject, text: string): Cause {
   const type = JSON.stringify(stringAt(schema, 'type'));
   return {

@@ -142,7 +142,7 @@ function printerColumn(column: JsonObject): PrinterColumn {
   };
 }
 
-/** A stable digest of a definition's spec, to tell whether its resources must be made anew. */
+/** A stable digest of a definition's spec, to find out whether its resources have to be created again. */
 export function specDigest(definition: ApiObject): string {
   return createHash('sha256')
     .update(JSON.stringify(definition.spec ?? null))

@@ -17,7 +17,7 @@ export class DefinitionController {
   readonly #served = new Map<string, { digest: string; resources: Resource[] }>();
   readonly #endWatches: (collection: string) => void;
 
-  /** @param endWatches closes watches of a collection whose definition went */
+  /** @param endWatches closes watches of a collection whose definition was deleted */
   constructor(server: ServerContext, endWatches: (collection: string) => void) {
     this.#server = server;
     this.#endWatches = endWatches;

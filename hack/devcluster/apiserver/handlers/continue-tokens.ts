@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ApiObject } from '../api-object.ts';
 import { badRequest, expired } from '../status-error.ts';
 
-/** The rest of a list that was answered in part: the state of its start is kept. */
+/** The rest of a list that was returned in parts. All parts have the state at its start. */
 export interface ListRest {
   revision: number;
   objects: ApiObject[];

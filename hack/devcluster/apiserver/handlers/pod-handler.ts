@@ -21,7 +21,7 @@ import { deleteOptions } from '../writes/delete-options.ts';
 import { type HandlerState, type ResourceRequest, readObjectBody, targetOf } from './resource-handler.ts';
 import { writeRequestOf } from './write-request.ts';
 
-/** What is asked of a container's log: the parameters of `GET pods/<name>/log`. */
+/** The parameters of `GET pods/<name>/log`. */
 export interface PodLogRequest {
   namespace: string;
   pod: string;

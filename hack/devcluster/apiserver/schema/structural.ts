@@ -2,7 +2,7 @@ import { clone, isObject, type Json, type JsonObject, objectAt, stringAt } from 
 
 /**
  * Removes what a structural schema does not know. Returns the removed paths. Changes the value.
- * `root`: apiVersion, kind and metadata are always kept.
+ * `root`: apiVersion, kind and metadata are never pruned.
  */
 export function prune(schema: JsonObject, value: Json, root = true): string[] {
   const removed: string[] = [];

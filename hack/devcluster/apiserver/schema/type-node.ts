@@ -11,7 +11,7 @@ export interface TypeNode {
   readonly scalar: 'string' | 'numeric' | 'boolean' | 'untyped';
   /** Lists and maps that are owned as a whole. */
   readonly atomic: boolean;
-  /** Only lists: items are told apart by key fields or by value. */
+  /** Only lists: whether items are identified by key fields or by value. */
   readonly listType: 'atomic' | 'set' | 'map';
   readonly keys: readonly string[];
   /** Defaults of the key fields. */
@@ -111,7 +111,7 @@ export class TypeNodes {
   }
 }
 
-/** As kube-openapi's schemaconv: strings of a format are not checked, but for `byte`. */
+/** As kube-openapi's schemaconv: formats of strings are not checked, except `byte`. */
 function scalarOf(type: string, format: string): TypeNode['scalar'] {
   if (type === 'integer' || type === 'number') return 'numeric';
   if (type === 'boolean') return 'boolean';

@@ -63,7 +63,7 @@ function compiled(pattern: string): RegExp {
   }
 }
 
-/** What is told of the whole object, wherever the value is. */
+/** Issues that are reported for the whole object, wherever the value is. */
 function invalidAnywhere({ causes }: Faults, why: string): void {
   new Faults('', causes).invalid('', '', why);
 }

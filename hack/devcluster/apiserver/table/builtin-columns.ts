@@ -89,7 +89,7 @@ const dataCount = (object: ApiObject): number =>
 
 const INGRESS_ADDRESSES = '.status.loadBalancer.ingress[*].ip';
 
-/** What stands between name and age; where more follows, the age is in its place. */
+/** The columns between name and age. If more columns follow the age, it is among them. */
 const COLUMNS: Readonly<Record<string, Column[]>> = {
   pods: podColumns(),
   configmaps: [column('Data', dataCount, { description: DATA_TEXT })],

@@ -16,7 +16,7 @@ export interface LaunchContext {
 
 /** Runs the containers of some images as local processes. */
 export interface ImageHandler {
-  /** True when this handler stands for the image reference, such as `docker.io/library/redis:7.4`. */
+  /** Whether this handler simulates the image reference, such as `docker.io/library/redis:7.4`. */
   matches(image: string): boolean;
   /** The local process for the container. */
   launch(context: LaunchContext): ProcessSpec;

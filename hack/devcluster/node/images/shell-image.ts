@@ -11,7 +11,7 @@ export const shellImage: ImageHandler = {
   },
 };
 
-/** The pause image: does nothing until it is told to stop. */
+/** The pause image: does nothing until it is stopped. */
 export const pauseImage: ImageHandler = {
   matches: (image) => imageBaseName(image) === 'pause',
   launch: ({ env, directory }) => ({ command: 'sleep', args: ['infinity'], env, cwd: directory }),
