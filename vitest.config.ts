@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 120_000,
           expect: { poll: PATIENCE },
           maxWorkers,
         },
@@ -24,8 +24,8 @@ export default defineConfig({
           globalSetup: 'test/integration/support/shared-cluster.ts',
           // An operator looks at the whole cluster: on one that all files share, two would count each other's work.
           maxWorkers: process.env.TEST_USE_EXISTING_CLUSTER === '1' ? 1 : maxWorkers,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
           expect: { poll: PATIENCE },
         },
       },
@@ -33,8 +33,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           expect: { poll: CLUSTER_PATIENCE },
           // After the others, two clusters at a time: they wait more than they work.
           sequence: { groupOrder: 1 },

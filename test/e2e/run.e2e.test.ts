@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { startTestApiServer } from '../integration/support/api-server.ts';
+import { CLUSTER_PATIENCE } from '../support/patience.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ARGUMENTS = ['run', '--probe-host', '127.0.0.1', '--no-leader-election'];
@@ -172,6 +173,6 @@ it.each(['SIGTERM', 'SIGKILL'] as const)(
       for (const pid of started) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
     });
     child.kill(signal);
-    await vi.waitFor(() => expect(started.filter(isAlive)).toEqual([]), { timeout: 30_000 });
+    await vi.waitFor(() => expect(started.filter(isAlive)).toEqual([]), CLUSTER_PATIENCE);
   },
 );

@@ -27,7 +27,9 @@ beforeAll(async () => {
   });
   namespace = await world.namespace();
   await world.createPool(namespace, { router: { replicas: 1 } });
-  await world.createModel(namespace, 'chat', { scaling });
+  // Engines are slower than any client, so that requests are at an engine and not on their way.
+  const env = [{ name: 'VLLM_SIM_SLOW_FACTOR', value: '10' }];
+  await world.createModel(namespace, 'chat', { scaling, engine: { env } });
 });
 afterAll(() => world?.close());
 

@@ -6,7 +6,6 @@ import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel } from '../../op
 import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
 import { findCondition } from '../../operator/kube/conditions.ts';
 import { DEPLOYMENTS, EVENTS } from '../../operator/kube/resource-types.ts';
-import { control } from './support/engines.ts';
 import { Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
@@ -162,10 +161,10 @@ describe('between one and N', () => {
     await world.createPool(namespace);
     await world.createModel(namespace, 'chat', {
       scaling: { minReplicas: 1, maxReplicas: 3, target: 2, mode: 'Internal' },
+      // All engines are slower than any client, so that requests are at an engine and not on their way.
+      engine: { env: [{ name: 'VLLM_SIM_SLOW_FACTOR', value: '10' }] },
     });
     await world.modelReady(namespace, 'chat');
-    // Slower than any client, so that requests are at the engine and not on their way.
-    for (const pod of await world.pods(namespace, 'engine', 'chat')) await control(pod, { slowFactor: 10 });
     const load = { askers: 0, streamers: 8, tokens: 200 };
     const traffic = new Traffic(await world.openai(namespace), 'chat', load);
     await world.until<InferenceModel>(

@@ -224,4 +224,4 @@ test('whatever happens to the network, two never lead at once, and one does when
     ),
     { numRuns: 40, interruptAfterTimeLimit: 10_000 },
   );
-}, 30_000);
+});

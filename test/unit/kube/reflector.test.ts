@@ -330,4 +330,4 @@ test('whatever happens, the store ends up equal to the server, and its handlers 
     }),
     { numRuns: 150, interruptAfterTimeLimit: 12_000 },
   );
-}, 30_000);
+});
