@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+
 import { planFiles } from '../../../operator/cli/plan.ts';
+import type { CommandOutput } from '../../../operator/cli/problems.ts';
 import { renderFiles } from '../../../operator/cli/render.ts';
 import { validateFiles } from '../../../operator/cli/validate.ts';
 
@@ -16,7 +18,9 @@ const bomb = Array.from({ length: 9 }, (_, i) => {
   return `a${i}: &a${i} [${Array.from({ length: 9 }, () => item).join(', ')}]`;
 }).join('\n');
 
-function run(command: typeof planFiles, text: string): { code: number; lines: string } {
+type Command = (files: readonly string[], output: CommandOutput) => number;
+
+function run(command: Command, text: string): { code: number; lines: string } {
   const file = join(directory, 'file.yaml');
   writeFileSync(file, text);
   let lines = '';
@@ -26,7 +30,7 @@ function run(command: typeof planFiles, text: string): { code: number; lines: st
   return { code: command([file], { write, fail: write }), lines: lines.replaceAll(file, 'file') };
 }
 
-describe.each([
+describe.each<[string, Command]>([
   ['validate', validateFiles],
   ['render', renderFiles],
   ['plan', planFiles],
