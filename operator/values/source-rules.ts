@@ -11,6 +11,7 @@ export const NO_WAY_UP: Rule<string> = {
 };
 
 const HUB_ID = '^hf://([-A-Za-z0-9._]+/)?[-A-Za-z0-9._]+$';
+const HUB_ID_PATTERN = new RegExp(HUB_ID);
 
 /** An adapter or draft model that vLLM looks up by itself. */
 export const weightsName = (max: number): z.ZodString =>
@@ -20,6 +21,6 @@ export const weightsName = (max: number): z.ZodString =>
       rule: `!self.startsWith('hf://') || self.matches('${HUB_ID}')`,
       problem: 'not the id of a repository',
       remedy: 'use hf://org/name, or file:///path for a path in the container',
-      holds: (self) => !self.startsWith('hf://') || new RegExp(HUB_ID).test(self),
+      holds: (self) => !self.startsWith('hf://') || HUB_ID_PATTERN.test(self),
     },
   ]);

@@ -185,7 +185,9 @@ function toolCallOf(body: Body, turns: readonly Body[], autoToolChoice: boolean)
     function: isRecord(tool) ? { name: tool.name, parameters: tool.input_schema } : tool,
   }));
   const named = isRecord(choice) && choice.type === 'tool';
-  const chosen = named ? { function: { name: choice.name } } : isRecord(choice) && CHOICES[String(choice.type)];
+  const chosen = named
+    ? { function: { name: choice.name } }
+    : isRecord(choice) && CHOICES[String(choice.type)];
   const chat: Body = { tools: functions, ...(chosen ? { tool_choice: chosen } : {}) };
   const last = turns.at(-1);
   const answered =
