@@ -28,6 +28,8 @@ export interface Dashboard {
 }
 
 export interface Variable {
+  /** Whether `All` means only the values that the query finds: others may have metrics of the same names. */
+  onlyFound?: boolean;
   name: string;
   label: string;
   query: string;
@@ -72,7 +74,7 @@ function sourceVariable(): object {
   return { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus' };
 }
 
-function queryVariable({ name, label, query }: Variable): object {
+function queryVariable({ name, label, query, onlyFound = false }: Variable): object {
   return {
     name,
     label,
@@ -83,7 +85,7 @@ function queryVariable({ name, label, query }: Variable): object {
     refresh: 2,
     includeAll: true,
     multi: true,
-    allValue: '.*',
+    ...(!onlyFound && { allValue: '.*' }),
     current: { text: 'All', value: '$__all' },
     sort: 1,
   };

@@ -8,6 +8,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Dashboard } from '../../hack/monitoring/dashboard.ts';
 import { DASHBOARDS } from '../../hack/monitoring/dashboards/all.ts';
 import { ruleGroups, USUAL } from '../../hack/monitoring/rules.ts';
 import { scrapeConfigs } from '../../hack/monitoring/scrape-config.ts';
@@ -199,14 +200,17 @@ async function firing(): Promise<string[]> {
   return [...new Set(names)].sort();
 }
 
-/** Queries as Grafana asks them, with everything chosen. */
-function asked(expr: string): string {
-  return expr.replaceAll('$__rate_interval', '4s').replaceAll(/\$(namespace|team|model)\b/g, '.*');
+/** A query as Grafana asks it, with everything chosen. */
+function asked(expr: string, { variables }: Pick<Dashboard, 'variables'>): string {
+  const operators = variables.some(({ onlyFound }) => onlyFound);
+  return expr
+    .replaceAll('$__rate_interval', '4s')
+    .replaceAll(/\$(namespace|team|model)\b/g, operators ? USUAL.operatorNamespace : '.*');
 }
 
 /** Lines with at least one number. */
 async function lines(expr: string): Promise<Line[]> {
-  const all = await prometheus.range(asked(expr), began);
+  const all = await prometheus.range(expr, began);
   return all.filter(({ values }) => values.some(([, value]) => Number.isFinite(Number(value))));
 }
 
@@ -271,7 +275,9 @@ describe('monitoring, with a real Prometheus', () => {
       found = new Map();
       const empty: string[] = [];
       for (const { title, queries } of panels) {
-        const results = await Promise.all(queries.map(async ({ expr }) => await lines(expr)));
+        const results = await Promise.all(
+          queries.map(async ({ expr }) => await lines(asked(expr, dashboard))),
+        );
         empty.push(
           ...queries.filter((_, i) => results[i]?.length === 0).map(({ expr }) => `${title}: ${expr}`),
         );

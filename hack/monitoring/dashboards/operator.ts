@@ -163,6 +163,7 @@ export const operator: Dashboard = {
     {
       name: 'namespace',
       label: 'Namespace of the operator',
+      onlyFound: true,
       query: 'label_values(vllm_operator_replica_changes_total, namespace)',
     },
   ],
