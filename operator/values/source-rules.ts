@@ -10,7 +10,7 @@ export const NO_WAY_UP: Rule<string> = {
   holds: (self) => !`/${self}/`.includes('/../'),
 };
 
-const HUB_ID = '^hf://([-A-Za-z0-9._]+/)?[-A-Za-z0-9._]+$';
+const HUB_ID = '^hf://[-A-Za-z0-9._]+(/[-A-Za-z0-9._]+)?$';
 const HUB_ID_PATTERN = new RegExp(HUB_ID);
 
 /** An adapter or draft model that vLLM looks up by itself. */
