@@ -3,8 +3,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type OpenAI from 'openai';
 import type { Chapter } from './chapter.ts';
 import { ask } from './questions.ts';
+import type { Shell } from './shell.ts';
 
-/** The same request twice: `temperature: 0` makes it repeatable. Returns what the router's cache did, and the answer. */
+/** Of `status.coldStart`, in the order in which they come. */
+const PHASES = [
+  ['detect', 'until the operator noticed the waiting request'],
+  ['schedule', 'until the pod had a node'],
+  ['pull', 'until its container ran: image and volumes'],
+  ['load', 'until the engine was ready'],
+  ['ready', 'until the routers knew it'],
+  ['firstByte', 'until the answer began'],
+] as const;
+
+/** What the engine itself says of the phase `load`; Python modules take most of the rest. */
+async function loadByLog(shell: Shell): Promise<string[]> {
+  const [pod = ''] = await shell.names('pods', 'team-a', 'vllm-operator.dev/model=tiny');
+  const log = await shell.run('logs', '-n', 'team-a', pod);
+  return [...log.matchAll(/(?:Loading weights|init engine).* took .*/g)].map(([line]) => `vLLM: ${line}`);
+}
+
+/** Asks what `temperature: 0` makes repeatable. Returns what the router's cache did, and the answer. */
 async function repeatable(
   client: OpenAI,
   signal: AbortSignal,
@@ -57,7 +75,8 @@ export async function sleepAndWakeVllm({ demo, shell, signal }: Chapter, client:
   await demo.step('See where the time went', async () => {
     await shell.wait({ ...model, for: 'jsonpath={.status.coldStart.firstByte}', seconds: 30 });
     const split = await shell.run('get', ...model.of, '-n', 'team-a', '-o', 'jsonpath={.status.coldStart}');
-    const phases = Object.entries(JSON.parse(split) as Record<string, string>);
-    return phases.map(([phase, took]) => `${phase.padEnd(10)}${took}`).join('\n');
+    const took = JSON.parse(split) as Record<string, string>;
+    const lines = PHASES.map(([phase, what]) => `${phase.padEnd(10)}${took[phase]?.padEnd(12)}${what}`);
+    return [...lines, ...(await loadByLog(shell))].join('\n');
   });
 }
