@@ -127,7 +127,7 @@ it('the demo with the vllm of a virtual environment goes through to its end', as
   expect(code, demo.output).toBe(0);
   expect(demo.output).toMatch(/[1-9]\d* streams with \d+ tokens went to their end, 0 were cut/);
   expect(demo.output).toContain('X-Cache: HIT');
-  expect(demo.output).toMatch(/^ +load +\S+s$/m);
+  expect(demo.output).toMatch(/^ +load +\S+s +until the engine was ready$/m);
   expect(demo.output).toContain('no object with app.kubernetes.io/managed-by=vllm-operator is left');
 });
 
