@@ -20,7 +20,7 @@ export const weightsName = (max: number): z.ZodString =>
     {
       rule: `!self.startsWith('hf://') || self.matches('${HUB_ID}')`,
       problem: 'not the id of a repository',
-      remedy: 'use hf://org/name, or file:///path for a path in the container',
+      remedy: 'use hf://org/name without a revision, or file:///path for a path in the container',
       holds: (self) => !self.startsWith('hf://') || HUB_ID_PATTERN.test(self),
     },
   ]);

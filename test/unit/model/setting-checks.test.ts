@@ -235,7 +235,7 @@ describe('ids that vLLM resolves itself', () => {
     speculative: { method: 'draft_model', model: id, numSpeculativeTokens: 3 },
   });
 
-  it.each(['org/name@v1', 'org/name:v1', 'hf://org/name@v1'])('%s is refused', (id) => {
+  it.each(['org/name@v1', 'org/name:v1'])('%s is refused', (id) => {
     expect(issues('A100', adapter(id)).map(({ field }) => field)).toEqual([
       'spec.engine.lora.adapters[0].source',
     ]);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
+import { parseModelSource } from '../../../operator/vllm/model-source.ts';
 import { model, pool } from '../render/support/objects.ts';
 import { type Engine, flags, issues, llama, unknown } from './support/engine.ts';
 import { merged } from './support/resolve.ts';
@@ -176,7 +177,7 @@ describe('model sources', () => {
   });
 
   it('refuses a path that leaves its claim', () => {
-    expect(issues('A100', {}, 'pvc://claim/../other')[0]?.reason).toBe('the path leaves the claim');
+    expect(() => parseModelSource('pvc://claim/../other')).toThrow('the path leaves the claim');
   });
 });
 
