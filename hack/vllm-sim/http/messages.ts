@@ -1,6 +1,6 @@
 /** POST /v1/messages: Anthropic's protocol over the same engine. */
 import type { SequenceEnd } from '../engine/sequence.ts';
-import { ApiError, badSchema, shuttingDown } from './api-error.ts';
+import { ApiError, badSchema, badValue, shuttingDown } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
 import { type Body, flag, integer, isRecord, required, texts } from './fields.ts';
 import { collect, failureOf, type GenerationRequest, generate, resolveModel } from './generation.ts';
@@ -185,6 +185,9 @@ function toolCallOf(body: Body, turns: readonly Body[], autoToolChoice: boolean)
     function: isRecord(tool) ? { name: tool.name, parameters: tool.input_schema } : tool,
   }));
   const named = isRecord(choice) && choice.type === 'tool';
+  if (named && !tools.some((tool: unknown) => isRecord(tool) && tool.name === choice.name)) {
+    throw badValue(`The tool with name '${String(choice.name)}' is not found in the tools list.`, null);
+  }
   const chosen = named
     ? { function: { name: choice.name } }
     : isRecord(choice) && CHOICES[String(choice.type)];

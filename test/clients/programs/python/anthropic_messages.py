@@ -37,6 +37,7 @@ assert client.messages.count_tokens(model="qwen", messages=messages).input_token
 tools = [
     {
         "name": "get_weather",
+        "strict": True,
         "input_schema": {
             "type": "object",
             "properties": {"city": {"type": "string", "enum": ["Bonn", "Oslo"]}},

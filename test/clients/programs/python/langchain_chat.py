@@ -42,12 +42,12 @@ def get_weather(city: Literal["Bonn", "Oslo"]) -> str:
 
 
 question = HumanMessage("How is the weather in Bonn?")
-asked = llm.bind(max_tokens=200).bind_tools([get_weather], tool_choice="required").invoke([question])
+asked = llm.bind_tools([get_weather], tool_choice="required", strict=True, max_tokens=200).invoke([question])
 (call,) = asked.tool_calls[:1]
 assert call["name"] == "get_weather"
 result = get_weather.invoke(call)
 assert isinstance(result, ToolMessage)
-done = llm.bind_tools([get_weather], tool_choice="none").invoke(
+done = llm.bind_tools([get_weather], tool_choice="none", strict=True).invoke(
     [question, asked.model_copy(update={"tool_calls": [call]}), result]
 )
 assert isinstance(done.content, str)

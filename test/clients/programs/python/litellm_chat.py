@@ -40,6 +40,7 @@ tools = [
         "type": "function",
         "function": {
             "name": "get_weather",
+            "strict": True,
             "parameters": {
                 "type": "object",
                 "properties": {"city": {"type": "string", "enum": ["Bonn", "Oslo"]}},

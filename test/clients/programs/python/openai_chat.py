@@ -51,6 +51,7 @@ tools = [
         "type": "function",
         "function": {
             "name": "get_weather",
+            "strict": True,  # arguments must follow the schema
             "description": "The weather of a city",
             "parameters": {
                 "type": "object",

@@ -39,6 +39,7 @@ assert.equal(count.input_tokens, promptOf(whole));
 const tools: Anthropic.Tool[] = [
   {
     name: 'get_weather',
+    strict: true,
     input_schema: {
       type: 'object',
       properties: { city: { type: 'string', enum: ['Bonn', 'Oslo'] } },
@@ -79,6 +80,17 @@ const runner = client.messages.stream({
 });
 const [streamed] = (await runner.finalMessage()).content;
 assert.ok(streamed?.type === 'tool_use' && (streamed.input as { city: string }).city);
+
+await assert.rejects(
+  client.messages.create({
+    model: 'qwen',
+    max_tokens: 5,
+    messages,
+    tools,
+    tool_choice: { type: 'tool', name: 'nothing' },
+  }),
+  Anthropic.BadRequestError,
+);
 
 for await (const { id } of client.models.list()) assert.equal(typeof id, 'string');
 

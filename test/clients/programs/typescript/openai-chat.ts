@@ -54,6 +54,7 @@ const tools: OpenAI.ChatCompletionTool[] = [
     type: 'function',
     function: {
       name: 'get_weather',
+      strict: true, // arguments must follow the schema
       description: 'The weather of a city',
       parameters: {
         type: 'object',

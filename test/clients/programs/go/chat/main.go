@@ -71,6 +71,7 @@ func main() {
 	// snippet: tools
 	tools := []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{
 		Name:        "get_weather",
+		Strict:      openai.Bool(true), // arguments must follow the schema
 		Description: openai.String("The weather of a city"),
 		Parameters: shared.FunctionParameters{
 			"type":                 "object",
