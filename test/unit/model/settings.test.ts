@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InvalidSpecError } from '../../../operator/values/spec-issue.ts';
 import { parseModelSource } from '../../../operator/vllm/model-source.ts';
 import { model, pool } from '../render/support/objects.ts';
-import { type Engine, flags, issues, llama, unknown } from './support/engine.ts';
+import { type Engine, flags, llama, unknown } from './support/engine.ts';
 import { merged } from './support/resolve.ts';
 
 describe('inheritance', () => {

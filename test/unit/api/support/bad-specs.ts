@@ -228,6 +228,11 @@ export const BAD_SPECS: readonly BadSpec[] = [
     'router.cors.allowCredentials',
     /every page.*list the origins/,
   ),
+  pool(
+    { router: { autoscaling: { minReplicas: 3, maxReplicas: 2 } } },
+    'router.autoscaling.minReplicas',
+    /above maxReplicas/,
+  ),
   pool({ router: { labels: { 'vllm-operator.dev/pool': 'x' } } }, 'router.labels', /sets itself/),
   pool({ router: { annotations: { 'vllm-operator.dev/a': 'x' } } }, 'router.annotations', /sets itself/),
   pool(
