@@ -11,8 +11,8 @@ import { timeless } from './timeless.ts';
 const NAMES: Record<EngineName, string> = { chat: CHAT_MODEL, embed: EMBED_MODEL, rerank: RERANK_MODEL };
 
 /**
- * Headers of a connection or of a moment, and what the router adds: its name for the request, and that no proxy before it
- * may hold a stream back. The length is compared with the body instead: the engine names its answer after the request,
+ * Headers of a connection or of a moment, and what the router adds: its name for the request, that no proxy before it
+ * may hold a stream back, and that no browser may guess the type of the body. The length is compared with the body instead: the engine names its answer after the request,
  * and the router's names are longer.
  */
 const OWN_HEADERS = new Set([
@@ -22,6 +22,7 @@ const OWN_HEADERS = new Set([
   'server',
   'x-request-id',
   'x-accel-buffering',
+  'x-content-type-options',
   'content-length',
 ]);
 
@@ -105,9 +106,17 @@ async function compare(
   }
   const [engineBody, routerBody] = [timeless(direct.body), timeless(routed.body)];
   if (engineBody !== routerBody) {
-    differences.push(`body ${engineBody.slice(0, 600)}\n  through the router ${routerBody.slice(0, 600)}`);
+    const from = Math.max(0, firstDifference(engineBody, routerBody) - 200);
+    const part = (body: string): string => body.slice(from, from + 600);
+    differences.push(`body from ${from} ${part(engineBody)}\n  through the router ${part(routerBody)}`);
   }
   return { name: request.name, differences };
+}
+
+function firstDifference(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at += 1;
+  return at;
 }
 
 function headersOf({ headers }: Answer): Record<string, string> {

@@ -33,7 +33,10 @@ function joined(body: string): string {
   const sorted = several
     ? events.toSorted((a, b) => (a.choice < b.choice ? -1 : a.choice > b.choice ? 1 : 0))
     : events;
-  const kept = sorted.filter(({ event }, i) => event !== sorted[i - 1]?.event);
+  // The only token before the last may have come with that one.
+  const kept = sorted
+    .filter(({ event }) => !event.includes('"finish_reason":null') || event.includes('"role"'))
+    .filter(({ event }, i, rest) => event !== rest[i - 1]?.event);
   for (const event of sorted) text += event.text;
   return `${kept.map(({ event }) => event).join('\n\n')}${text}`;
 }
