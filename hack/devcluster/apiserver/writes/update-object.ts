@@ -80,9 +80,11 @@ function mergeSubresource(target: Target, live: ApiObject, object: ApiObject): A
   return object;
 }
 
-/** What counts for metadata.generation: all but metadata and status. */
+/** What counts for metadata.generation: all but metadata and status, and of Deployments the annotations, too. */
 function ungenerated(resource: Resource, object: ApiObject): JsonObject {
-  const { metadata: _, status, ...rest } = object;
+  const { metadata, status, ...rest } = object;
+  const { annotations } = metadata;
+  if (resource.collection === 'apps/deployments' && annotations) rest.annotations = annotations;
   return resource.hasStatus || status === undefined ? rest : { ...rest, status };
 }
 
