@@ -5,7 +5,6 @@ import { trackUpdate } from '../apply/updater.ts';
 import { assertNoEscalation } from '../auth/escalation.ts';
 import { clone, equal, type JsonObject } from '../json.ts';
 import { keepSystemMeta } from '../object-meta.ts';
-import type { Resource } from '../resource.ts';
 import { conflict } from '../status-error.ts';
 import {
   assertVersion,
@@ -48,7 +47,7 @@ export function prepareUpdate(write: Write, live: ApiObject, decoded: ApiObject)
   resource.behaviour.zero?.(object);
   resource.behaviour.default?.(object, live);
   resource.behaviour.prepare?.(object, live, context);
-  if (resource.hasGeneration && !equal(ungenerated(resource, live), ungenerated(resource, object))) {
+  if (resource.hasGeneration && !equal(ungenerated(write, live), ungenerated(write, object))) {
     object.metadata.generation = (live.metadata.generation ?? 0) + 1;
   }
   assertNoEscalation(server.store, resource, object, live, request.user);
@@ -80,11 +79,13 @@ function mergeSubresource(target: Target, live: ApiObject, object: ApiObject): A
   return object;
 }
 
-/** What counts for metadata.generation: all but metadata and status, and of Deployments the annotations, too. */
-function ungenerated(resource: Resource, object: ApiObject): JsonObject {
+/** What counts for metadata.generation: all but metadata and status. Of Deployments annotations count, too, unless they come with the status. */
+function ungenerated({ resource, subresource }: Target, object: ApiObject): JsonObject {
   const { metadata, status, ...rest } = object;
   const { annotations } = metadata;
-  if (resource.collection === 'apps/deployments' && annotations) rest.annotations = annotations;
+  if (resource.collection === 'apps/deployments' && subresource !== 'status' && annotations) {
+    rest.annotations = annotations;
+  }
   return resource.hasStatus || status === undefined ? rest : { ...rest, status };
 }
 
