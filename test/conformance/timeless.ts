@@ -7,9 +7,16 @@ export function timeless(body: string): string {
     .replaceAll(/("(?:created|created_at|completed_at)": ?)[\d.]+/g, '$1<time>')
     .replaceAll(/("(?:cached_tokens|created_cache_tokens|cache_read_input_tokens)": ?)\d+/g, '$1<count>')
     .replaceAll(/("sequence_number": ?)\d+/g, '$1<count>')
+    // Items of a response have no prefix.
+    .replaceAll(/("(?:id|item_id)": ?)"[0-9a-f]{16}"/g, '$1"<id>"')
     .replaceAll(/\b([a-z]+)([-_])(?:tool-)?[0-9a-f]{16,}\b/g, '$1$2<id>')
     .replaceAll(/-?\d+\.\d{5,}(?:e-?\d+)?/g, (number) => Number(number).toFixed(4));
   return /^(?:data|event):/.test(masked) ? joined(masked) : masked;
+}
+
+/** Whether an event has text and nothing else: it may have come with the one before or behind it. */
+function isText(event: string): boolean {
+  return event.includes('"logprobs":null,"finish_reason":null') && !event.includes('"role"');
 }
 
 /** Where a model's text stands in an event of a stream. */
@@ -33,9 +40,8 @@ function joined(body: string): string {
   const sorted = several
     ? events.toSorted((a, b) => (a.choice < b.choice ? -1 : a.choice > b.choice ? 1 : 0))
     : events;
-  // The only token before the last may have come with that one.
   const kept = sorted
-    .filter(({ event }) => !event.includes('"finish_reason":null') || event.includes('"role"'))
+    .filter(({ event }) => !isText(event))
     .filter(({ event }, i, rest) => event !== rest[i - 1]?.event);
   for (const event of sorted) text += event.text;
   return `${kept.map(({ event }) => event).join('\n\n')}${text}`;
