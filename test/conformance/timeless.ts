@@ -7,6 +7,7 @@ export function timeless(body: string): string {
     .replaceAll(/("(?:created|created_at|completed_at)": ?)[\d.]+/g, '$1<time>')
     .replaceAll(/("(?:cached_tokens|created_cache_tokens|cache_read_input_tokens)": ?)\d+/g, '$1<count>')
     .replaceAll(/("sequence_number": ?)\d+/g, '$1<count>')
+    .replaceAll(/\[\d\d:\d\d:\d\d\]/g, '[<time>]')
     // Items of a response have no prefix.
     .replaceAll(/("(?:id|item_id)": ?)"[0-9a-f]{16}"/g, '$1"<id>"')
     .replaceAll(/\b([a-z]+)([-_])(?:tool-)?[0-9a-f]{16,}\b/g, '$1$2<id>')
