@@ -25,6 +25,7 @@ const OWN_HEADERS = [
   'transfer-encoding',
   'x-request-id',
   'x-accel-buffering',
+  'x-content-type-options',
   'server',
 ];
 
