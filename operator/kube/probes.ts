@@ -5,7 +5,9 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
+import { limitConnections } from './limit-connections.ts';
 
 /** Throws or rejects if the process is unhealthy. The message gives the reason. */
 export type Check = () => void | Promise<void>;
@@ -22,6 +24,9 @@ export interface ProbeServerOptions {
   registry?: Registry | undefined;
 }
 
+/** The kubelet and each Prometheus keep one or two. Without an enforced NetworkPolicy, others reach the port as well. */
+const CONNECTIONS = { total: 512, perAddress: 16 };
+
 interface Answer {
   status: number;
   body: string;
@@ -32,6 +37,7 @@ export class ProbeServer {
   readonly name = 'probes';
   readonly #options: ProbeServerOptions;
   readonly #server: HttpServer;
+  #scrape: Promise<string> | undefined;
 
   constructor(options: ProbeServerOptions) {
     this.#options = options;
@@ -41,6 +47,7 @@ export class ProbeServer {
         (error: unknown) => send(response, { status: 500, body: `${messageOf(error)}\n` }),
       );
     });
+    limitConnections(this.#server, CONNECTIONS);
   }
 
   /** The port in use; 0 before `start`. */
@@ -80,11 +87,23 @@ export class ProbeServer {
         return runChecks(readyz);
       case '/metrics':
         return registry
-          ? { status: 200, body: await registry.metrics(), type: registry.contentType }
+          ? { status: 200, body: await this.#metrics(registry), type: registry.contentType }
           : { status: 404, body: 'no metrics\n' };
       default:
         return { status: 404, body: 'there are /livez, /readyz and /metrics\n' };
     }
+  }
+
+  /**
+   * One scrape for all requests of one turn of the event loop. A packet can carry a thousand requests, and as many scrapes
+   * would delay the Lease by seconds.
+   */
+  #metrics(registry: Registry): Promise<string> {
+    this.#scrape ??= nextTurn().then(() => {
+      this.#scrape = undefined;
+      return registry.metrics();
+    });
+    return this.#scrape;
   }
 }
 

@@ -7,7 +7,7 @@ import { fairShares } from './fair-shares.ts';
 /** Most models with series of their own: a scrape of so many takes the operator about 0.2 s of CPU time. */
 const MAX_MODELS = 5_000;
 
-/** In the place of the names of models beyond the maximum. No object in Kubernetes can have this name. */
+/** In the place of the names of models beyond the maximum, and of their pools. No object in Kubernetes can have this name. */
 const OTHER = '(other)';
 
 export const MODEL_LABELS = ['namespace', 'model', 'pool_namespace', 'pool'] as const;
@@ -46,7 +46,8 @@ export function modelSeries(models: readonly InferenceModel[], most = MAX_MODELS
 
 function seriesOf(model: InferenceModel, name: string): ModelSeries {
   const { status = {}, metadata } = model;
-  const [poolNamespace = '', pool = ''] = poolKeyOf(model).split('/');
+  // A model can name any pool, also one that does not exist, so this is no label of models without series of their own.
+  const [poolNamespace = '', pool = ''] = name === OTHER ? [OTHER, OTHER] : poolKeyOf(model).split('/');
   const stalled = findCondition(status.conditions, 'Stalled');
   return {
     labels: { namespace: metadata.namespace ?? '', model: name, pool_namespace: poolNamespace, pool },

@@ -29,12 +29,18 @@ describe('series of models', () => {
     expect(shown(modelSeries(models('a', 3), 3))).toEqual({ a: ['m0', 'm1', 'm2'] });
   });
 
+  it('do not grow with the pools that models name', () => {
+    const all = Array.from({ length: 20 }, (_, i) => aModel(`m${i}`, { poolRef: { name: `pool${i}` } }));
+    const series = modelSeries(all, 2).map(({ labels }) => JSON.stringify(labels));
+    expect(new Set(series).size).toBe(3);
+  });
+
   it('add up what has no series of its own', async () => {
     const registry = new Registry();
     const many = models('a', 5).map((model) => ({ ...model, status: { accelerators: 2 } }));
     const hide = showModels(registry, () => many, 3);
     const text = await registry.metrics();
-    const labels = 'namespace="a",model="(other)",pool_namespace="platform",pool="pool"';
+    const labels = 'namespace="a",model="(other)",pool_namespace="(other)",pool="(other)"';
     expect(text).toContain(`vllm_operator_model_accelerators{${labels}} 4\n`);
     expect(text.match(/^vllm_operator_model_accelerators\{/gm)).toHaveLength(4);
     hide();

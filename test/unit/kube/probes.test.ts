@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Gauge, Registry } from 'prom-client';
+import { expect, onTestFinished, test } from 'vitest';
+import { ProbeServer } from '../../../operator/kube/probes.ts';
+
+/** A server that counts how often its metrics are collected. */
+async function aServer() {
+  const registry = new Registry();
+  const scrapes = { count: 0 };
+  new Gauge({
+    name: 'work',
+    help: 'Counts scrapes.',
+    registers: [registry],
+    collect() {
+      scrapes.count += 1;
+      this.set(scrapes.count);
+    },
+  });
+  const server = new ProbeServer({ port: 0, host: '127.0.0.1', registry });
+  await server.start();
+  onTestFinished(() => server.stop());
+  return { server, scrapes };
+}
+
+test('requests for metrics that come together cost one scrape', async () => {
+  const { server, scrapes } = await aServer();
+  const many = 100;
+  const socket = connect(server.port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  let answers = 0;
+  let rest = '';
+  // One write, which the server reads at once.
+  socket.write('GET /metrics HTTP/1.1\r\nHost: operator\r\n\r\n'.repeat(many));
+  for await (const chunk of socket) {
+    const parts = (rest + String(chunk)).split('HTTP/1.1 200 OK');
+    answers += parts.length - 1;
+    rest = parts.at(-1) ?? '';
+    if (answers === many) break;
+  }
+  expect(answers).toBe(many);
+  // The kernel may cut the write in pieces.
+  expect(scrapes.count).toBeLessThan(10);
+});
+
+test('each scrape shows what is so when it is asked for', async () => {
+  const { server } = await aServer();
+  const get = async () => (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
+  expect(await get()).toContain('\nwork 1\n');
+  expect(await get()).toContain('\nwork 2\n');
+});
+
+test('one address cannot use up the connections', async () => {
+  const { server } = await aServer();
+  const sockets = Array.from({ length: 40 }, () => connect(server.port, '127.0.0.1'));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const refused = sockets.map((socket) => once(socket, 'close'));
+  await Promise.race(refused);
+  const other = connect({ port: server.port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+  onTestFinished(() => void other.destroy());
+  other.write('GET /livez HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n');
+  const [answer] = (await once(other, 'data')) as [Buffer];
+  expect(String(answer)).toMatch(/^HTTP\/1.1 200/);
+});
