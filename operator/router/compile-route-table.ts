@@ -140,8 +140,7 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
     uid: metadata.uid ?? '',
     namespace: metadata.namespace ?? '',
     name: metadata.name,
-    generation: metadata.generation ?? 0,
-    engine: stableHash(pool.spec.engine ?? {}),
+    engine: answersHash(pool, model),
     created: Math.floor(Date.parse(metadata.creationTimestamp ?? '') / 1000) || 0,
     servedNames: [...engine.servedNames],
     adapters: [...engine.adapters],
@@ -157,6 +156,15 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
     cache: mergeCache(pool, model),
     admission: mergeAdmission(pool, spec.admission),
   };
+}
+
+/**
+ * Changes with all of the specs that may change what engines answer. The generation of a model would change with each step of an
+ * autoscaler, too, and empty the cache.
+ */
+function answersHash(pool: InferencePool, { spec }: InferenceModel): string {
+  const { poolRef, scaling, suspend, priority, admission, responseCache, ...decides } = spec;
+  return stableHash([pool.spec.engine ?? {}, decides]);
 }
 
 /** The message may quote the cluster and have any length. */

@@ -61,9 +61,8 @@ const routeModel = z.object({
   uid: text(64).min(1).describe('UID of the InferenceModel. Key of counters and part of cache keys.'),
   namespace: text(63),
   name: text(253),
-  generation: z.int().min(0).describe('Part of cache keys, so that a changed model never uses old entries.'),
   engine: text(64).describe(
-    'Hash of the engine settings of the pool. Part of cache keys for the same reason.',
+    'Hash of what decides how the engines answer. Part of cache keys, so that a changed model never uses old entries.',
   ),
   created: z.int().min(0).describe('Seconds since 1970, for `created` in `/v1/models`.'),
   servedNames: z.array(text(1024)).describe('Names that clients use. Each name occurs only once in a table.'),

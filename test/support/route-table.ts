@@ -30,7 +30,6 @@ export function model(
     uid: `uid-${name}`,
     namespace: 'team-a',
     name,
-    generation: 1,
     engine: '',
     created: 1_700_000_000,
     servedNames: [name],

@@ -38,7 +38,7 @@ local function key_of(ctx, uri, p, n)
   local members = scan.parts(p, n)
   if not members then return nil end
   local text = table.concat({
-    ctx.tenant, model.uid, model.generation, model.engine, uri, ngx.var.args or "", entries.FORMAT, table.concat(members, "\0"),
+    ctx.tenant, model.uid, model.engine, uri, ngx.var.args or "", entries.FORMAT, table.concat(members, "\0"),
   }, "\1")
   return "vllm:answer:" .. ngx.encode_base64(sha256.bytes(text))
 end

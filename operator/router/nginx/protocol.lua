@@ -5,7 +5,6 @@ local model = {
     { name = "uid", required = true, schema = { type = "string", longest = 64 } },
     { name = "namespace", required = true, schema = { type = "string", longest = 63 } },
     { name = "name", required = true, schema = { type = "string", longest = 253 } },
-    { name = "generation", required = true, schema = { type = "integer", min = 0, max = 9007199254740991 } },
     { name = "engine", required = true, schema = { type = "string", longest = 64 } },
     { name = "created", required = true, schema = { type = "integer", min = 0, max = 9007199254740991 } },
     { name = "servedNames", required = true, schema = { type = "array", items = { type = "string", longest = 1024 } } },

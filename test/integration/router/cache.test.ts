@@ -188,7 +188,7 @@ describe('the response cache', () => {
     expect((await ask(router, { model: 'n', seed: 1 })).cache).toBe('MISS');
     expect((await ask(router, { model: 'm', seed: 1 }, {}, '/v1/completions')).cache).toBe('MISS');
     await router.put(
-      table([cached('m', [upstream.address], {}, { generation: 2 })], { redis: store.settings }),
+      table([cached('m', [upstream.address], {}, { engine: 'other' })], { redis: store.settings }),
     );
     expect((await ask(router, { model: 'm', seed: 1 })).cache).toBe('MISS');
   });

@@ -115,6 +115,25 @@ describe('compileRouteTable', () => {
     expect(engineOf({ maxModelLen: 1024 })).toBe(engineOf({ maxModelLen: 1024 }));
   });
 
+  const engineOf = (spec: object) => compile({ models: [served(model('llama', spec))] }).models[0]?.engine;
+  it.each([
+    { model: { source: 'hf://meta-llama/Llama-3.1-70B-Instruct' } },
+    { engine: { dtype: 'float16' } },
+    { template: { env: [{ name: 'VLLM_USE_V1', value: '1' }] } },
+  ])('distinguishes what a model sets for its engines, as %j', (spec) => {
+    expect(engineOf(spec)).not.toBe(engineOf({}));
+  });
+  it.each([
+    { scaling: { minReplicas: 0, maxReplicas: 4 } },
+    { scaling: { mode: 'External', replicas: 3, minReplicas: 1, maxReplicas: 4 } },
+    { admission: { maxQueue: 7 } },
+    { responseCache: { ttl: '5m' } },
+    { priority: 7 },
+    { suspend: true },
+  ])('leaves a model its cached responses when it gets %j', (spec) => {
+    expect(engineOf(spec)).toBe(engineOf({}));
+  });
+
   it('has everything a router needs, in full', () => {
     const llama = model('llama', {
       responseCache: { ttl: '1h' },
@@ -155,7 +174,6 @@ describe('compileRouteTable', () => {
           uid: 'uid-llama',
           namespace: 'team-a',
           name: 'llama',
-          generation: 3,
           engine: expect.stringMatching(/^[0-9a-f]+$/),
           created: 1767225600,
           servedNames: ['llama', 'llama-3.1-8b'],
