@@ -3,13 +3,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { INFERENCE_MODELS } from '../../api/types.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import type { Controller } from '../../kube/controller.ts';
-import { type Key, keyOf } from '../../kube/key.ts';
-import type { KubeObject } from '../../kube/object.ts';
+import { keyOf } from '../../kube/key.ts';
 import { ownerKeys } from '../../kube/owner-keys.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { HORIZONTAL_POD_AUTOSCALERS, PERSISTENT_VOLUME_CLAIMS } from '../../kube/resource-types.ts';
-import { claimNames } from '../../model/shared-claims.ts';
-import { modelKeysOf } from '../scaling/other-autoscalers.ts';
 import { createApplier } from '../shared/children.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
@@ -57,7 +54,7 @@ export function setupModels(context: OperatorContext, dependencies: ModelDepende
     before: (signal) => dependencies.acceptance.load(signal),
     reconcile: (key, run) => reconciler.reconcile(key, run),
   });
-  watch(controller, state, ownerKeys('InferenceModel'));
+  watchForModels(controller, state);
   return controller;
 }
 
@@ -66,9 +63,10 @@ const STATUS_DELAY_MS = 50;
 
 /**
  * Watches models, their children and pods, their pool and their namespace. Changed verdicts are queued by the
- * acceptance cache.
+ * acceptance cache. Models are only looked up by indexes, because a team may have as many models as autoscalers or claims.
  */
-function watch(controller: Controller, state: ClusterState, owners: (object: KubeObject) => Key[]): void {
+export function watchForModels(controller: Controller, state: ClusterState): void {
+  const owners = ownerKeys('InferenceModel');
   controller.watch(state.models.store);
   controller.watch(state.pools.store, {
     map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
@@ -88,15 +86,14 @@ function watch(controller: Controller, state: ClusterState, owners: (object: Kub
   });
   controller.watch(state.pods.store, { map: byModel, afterMs: STATUS_DELAY_MS });
   controller.watch(state.otherAutoscalers.store, {
-    map: (autoscaler) => modelKeysOf(state, autoscaler),
+    map: (autoscaler) =>
+      scaleTarget(autoscaler).flatMap((target) =>
+        state.models.store.byIndex('byScaleTarget', target).map(keyOf),
+      ),
     changed: (old, now) => !isDeepStrictEqual(scaleTarget(old), scaleTarget(now)),
   });
   controller.watch(state.userClaims.store, {
-    map: ({ metadata: { namespace = '', name } }) =>
-      state.models.store
-        .byIndex('byNamespace', namespace)
-        .filter((model) => claimNames(model.spec).includes(name))
-        .map(keyOf),
+    map: (claim) => state.models.store.byIndex('byClaim', keyOf(claim)).map(keyOf),
     changed: (old, now) => old.metadata.uid !== now.metadata.uid,
   });
   for (const reflector of [

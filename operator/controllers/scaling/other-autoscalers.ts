@@ -4,27 +4,14 @@
  */
 import { modelConditions } from '../../api/condition-set.ts';
 import type { InferenceModel } from '../../api/types.ts';
-import { INFERENCE_MODELS } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
-import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
-import { engineName } from '../../render/names.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
-import { scaleTarget, targetKey } from '../shared/scale-target.ts';
+import { scaleTargetsOf } from '../shared/scale-target.ts';
 import type { Autoscaler } from '../shared/workloads.ts';
 
 const { condition } = modelConditions;
-
-/** Keys of the models that an autoscaler may target. */
-export function modelKeysOf(state: ClusterState, autoscaler: Autoscaler): string[] {
-  const namespace = autoscaler.metadata.namespace ?? '';
-  const targets = scaleTarget(autoscaler);
-  return state.models.store
-    .byIndex('byNamespace', namespace)
-    .filter((model) => targetsOf(model).some((target) => targets.includes(target)))
-    .map((model) => `${namespace}/${model.metadata.name}`);
-}
 
 /**
  * The condition ScalingReady if another autoscaler scales the model too, else undefined. With `mode: External` an
@@ -36,7 +23,7 @@ export function otherAutoscaler(
   scaling: ResolvedScaling,
 ): ConditionUpdate | undefined {
   const isExternal = scaling.kind === 'External';
-  const [deployment = '', itself = ''] = targetsOf(model);
+  const [deployment = '', itself = ''] = scaleTargetsOf(model);
   const found = (isExternal ? [deployment] : [deployment, itself]).flatMap((target) =>
     state.otherAutoscalers.store.byIndex('byTarget', target),
   );
@@ -54,12 +41,4 @@ export function otherAutoscaler(
     : `delete it, or set spec.scaling.mode to External and let it scale InferenceModel ${model.metadata.name}`;
   const message = `HorizontalPodAutoscaler ${first.metadata.name}${by} scales ${kind} ${name} too; ${remedy}`;
   return condition('ScalingReady', 'AnotherAutoscaler', message);
-}
-
-function targetsOf({ metadata }: InferenceModel): [deployment: string, model: string] {
-  const { namespace, name } = metadata;
-  return [
-    targetKey(DEPLOYMENTS.kind, namespace, engineName(name)),
-    targetKey(INFERENCE_MODELS.kind, namespace, name),
-  ];
 }

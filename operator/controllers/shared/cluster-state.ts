@@ -26,11 +26,11 @@ import {
   SERVICES,
 } from '../../kube/resource-types.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
-import type { ClaimModes } from '../../model/shared-claims.ts';
+import { type ClaimModes, claimNames } from '../../model/shared-claims.ts';
 import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
 import { API_KEYS_LABEL, type ApiKeyConfigMap, trimApiKeys } from '../../router/api-keys.ts';
 import type { EndpointSlice } from '../../router/endpoints-from-slices.ts';
-import { scaleTarget } from './scale-target.ts';
+import { scaleTarget, scaleTargetsOf } from './scale-target.ts';
 import { trimConfigMap } from './trim-config-map.ts';
 import { trimPod } from './trim-pod.ts';
 import type { Autoscaler, ConfigMap, Deployment, Pod, Service, VolumeClaim } from './workloads.ts';
@@ -57,7 +57,7 @@ export function createClusterState(source: ClusterStateOptions) {
     more: { transform?: (object: T) => T; indexes?: Record<string, (object: T) => string[]> } = {},
   ) => new Reflector<T>({ ...source, type, labelSelector: MANAGED_BY_SELECTOR, ...more });
 
-  const state = {
+  return {
     pools: new Reflector<InferencePool>({
       ...source,
       type: INFERENCE_POOLS,
@@ -71,6 +71,8 @@ export function createClusterState(source: ClusterStateOptions) {
         byPoolAndNamespace: (model) => [`${poolKeyOf(model)}/${model.metadata.namespace ?? ''}`],
         byUid: (model) => [model.metadata.uid ?? ''],
         byNamespace: (model) => [model.metadata.namespace ?? ''],
+        byScaleTarget: scaleTargetsOf,
+        byClaim: claimKeys,
       },
     }),
     namespaces: new Reflector<KubeObject>({ ...source, type: NAMESPACES, metadataOnly: true }),
@@ -120,7 +122,11 @@ export function createClusterState(source: ClusterStateOptions) {
     ingresses: managed<KubeObject>(INGRESSES),
     endpointSlices: managed<EndpointSlice>(ENDPOINT_SLICES, { indexes: { byModel } }),
   };
-  return state;
+}
+
+/** Keys of the PersistentVolumeClaims of users that a model mounts. */
+function claimKeys({ metadata: { namespace }, spec }: InferenceModel): string[] {
+  return claimNames(spec).map((name) => `${namespace}/${name}`);
 }
 
 /** Looks up the access modes of PersistentVolumeClaims in a namespace. */

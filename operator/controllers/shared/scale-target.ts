@@ -1,3 +1,7 @@
+import { INFERENCE_MODELS } from '../../api/types.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { DEPLOYMENTS } from '../../kube/resource-types.ts';
+import { engineName } from '../../render/names.ts';
 import type { Autoscaler } from './workloads.ts';
 
 /** The scale target of an autoscaler, as an index key. */
@@ -6,7 +10,16 @@ export function scaleTarget({ metadata, spec }: Autoscaler): string[] {
   return kind === undefined || name === undefined ? [] : [targetKey(kind, metadata.namespace, name)];
 }
 
+/** What autoscalers of a model may target: its Deployment, and the model itself. */
+export function scaleTargetsOf({ metadata }: KubeObject): [deployment: string, model: string] {
+  const { namespace, name } = metadata;
+  return [
+    targetKey(DEPLOYMENTS.kind, namespace, engineName(name)),
+    targetKey(INFERENCE_MODELS.kind, namespace, name),
+  ];
+}
+
 /** The index key of a scalable object. */
-export function targetKey(kind: string, namespace = '', name: string): string {
+function targetKey(kind: string, namespace = '', name: string): string {
   return `${kind}/${namespace}/${name}`;
 }
