@@ -6,7 +6,7 @@
 {{- define "vllm-operator.sources.pools" -}}
 object.spec.?engine.?lora.?adapters.orValue([]).map(adapter, adapter.source)
 + (has(object.spec.engine) && has(object.spec.engine.speculative) && has(object.spec.engine.speculative.model)
-? [object.spec.engine.speculative.model.contains('://') ? object.spec.engine.speculative.model : 'hf://' + object.spec.engine.speculative.model] : [])
+? [object.spec.engine.speculative.model.contains('://') ? object.spec.engine.speculative.model : (object.spec.engine.speculative.model.startsWith('/') ? 'file://' : 'hf://') + object.spec.engine.speculative.model] : [])
 {{- end }}
 
 {{- define "vllm-operator.images.models" -}}

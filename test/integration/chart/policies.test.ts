@@ -86,6 +86,11 @@ describe('a model', () => {
       { engine: { speculative: { method: 'draft_model', model: 'evil/draft' } } },
       'model source hf://evil/draft is not allowed',
     ],
+    [
+      'draft model at a path of the container',
+      { engine: { speculative: { method: 'draft_model', model: '/evil/draft' } } },
+      'model source file:///evil/draft is not allowed',
+    ],
     ['image', { engine: { image: 'evil/vllm' } }, 'image evil/vllm is not allowed'],
     [
       'image of an init container',
