@@ -122,7 +122,8 @@ function createColdStarts({ state, queues, clock, registry }: OperatorContext): 
   state.pods.store.subscribe(({ new: pod }) => {
     for (const key of pod ? byModel(pod) : []) {
       const uid = state.models.store.get(key)?.metadata.uid ?? '';
-      coldStarts.pods(uid, state.pods.store.byIndex('byModel', key));
+      // Anyone can put the label on thousands of pods of a namespace.
+      if (coldStarts.isStarting(uid)) coldStarts.pods(uid, state.pods.store.byIndex('byModel', key));
     }
   });
   return coldStarts;

@@ -66,9 +66,14 @@ export class ColdStartRecorder {
     this.#apply(uid, { type: 'scaled', at: this.#at() });
   }
 
-  /** Observes the pods of the model. Call it whenever one of them changes; it is cheap if no start is in progress. */
+  /** Whether a start of the model is in progress, so that its pods matter. */
+  isStarting(uid: string): boolean {
+    return this.#models.get(uid)?.current.scaled !== undefined;
+  }
+
+  /** Observes the pods of the model. Call it whenever one of them changes. */
   pods(uid: string, pods: readonly StartingPod[]): void {
-    if (this.#models.get(uid)?.current.scaled === undefined) return;
+    if (!this.isStarting(uid)) return;
     this.#apply(uid, { type: 'pods', at: this.#at(), wall: this.#options.clock.now(), pods });
   }
 
