@@ -187,11 +187,17 @@ function M.header(ctx, text)
   if at then note(ctx, text, at) end
 end
 
+--- Does a chunk have probabilities? Chat and completions name them differently, and vLLM says `"logprobs":null` where there are none.
+-- In text, these quotes would be escaped.
+local function has_probabilities(chunk)
+  return find(chunk, '"logprob":', 1, true) or find(chunk, '"token_logprobs":[', 1, true)
+end
+
 --- Adds the tokens that the bytes of a chunk make, in which `n` events began.
 local function weigh(s, chunk, n)
   local bytes = #chunk - n * (s.frame or FRAME)
   if bytes <= 0 then return end
-  s.text = s.text + bytes / (find(chunk, '"logprob', 1, true) and LOGPROB_BYTES or TEXT_BYTES)
+  s.text = s.text + bytes / (has_probabilities(chunk) and LOGPROB_BYTES or TEXT_BYTES)
 end
 
 --- Tokens that a stream has had for all that is known without its usage. Most engines send one in each event. Some send several:

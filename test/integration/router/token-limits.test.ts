@@ -143,6 +143,16 @@ describe('tokens per minute', () => {
 
   test.each<[string, boolean, object]>([
     ['text of several tokens', true, { delta: { content: 'x'.repeat(8_000) } }],
+    [
+      'text without probabilities, as vLLM says it',
+      true,
+      { delta: { content: 'x'.repeat(8_000) }, logprobs: null },
+    ],
+    [
+      'text that speaks of probabilities',
+      true,
+      { delta: { content: '"logprob":,"token_logprobs":['.repeat(300) } },
+    ],
     ['one token', false, { delta: { content: 'x' } }],
     [
       'one token with its probability',
