@@ -24,7 +24,7 @@ local MAX_EVENT = 65536 -- bytes of an event that may be the usage event
 local MAX_PIECES = 128 -- that are kept of either, each of which takes memory of its own
 local TEXT_BYTES = 4 -- of a token, on average
 local LOGPROB_BYTES = 64 -- of a token whose probability comes with it, at least
-local FRAME = 512 -- bytes of an event without text, while none is known
+local FRAME = 512 -- bytes of an event without text, at most: the events of completions all have some
 local STRUCTURE = '"{}[],\n' -- all bytes that mean something outside of strings
 local STEP = 32 -- bytes from which on it is faster to ask C for the next of those
 
@@ -213,7 +213,7 @@ function M.stream(ctx, chunk)
   local s = state_of(ctx)
   local before = s.events
   if s.depth == 0 and not s.in_string and byte(chunk, -1) == NEWLINE and not find(chunk, '"usage"', 1, true) then
-    local last, frame = 0, s.frame or #chunk
+    local last, frame = 0, s.frame or FRAME
     local _, at = find(chunk, "\n\n", 1, true)
     while at do
       s.events = s.events + 1

@@ -169,6 +169,35 @@ describe('tokens per minute', () => {
     expect(passed < 12).toBe(costsMore);
   });
 
+  test('a stream without usage costs its tokens where already its first event holds several', async () => {
+    const { router, upstream } = await setUp(5_000);
+    const text = (i: number) => event({ choices: [{ text: `${'x'.repeat(6_000)}-${i}-` }] });
+    let write = (_text: string) => {};
+    upstream.answer = (_, reply) => {
+      reply.writeHead(200, { 'content-type': 'text/event-stream' });
+      write = (part) => void reply.write(part);
+      write(text(0));
+    };
+    const stream = await openStream(router.url, { model: 'm' }, '/v1/completions', {
+      authorization: 'Bearer k',
+    });
+    for (let i = 0; i < 5; i += 1) {
+      await expect
+        .poll(() => stream.text().includes(`-${i}-`), { message: 'the client has the event' })
+        .toBeTruthy();
+      write(text(i + 1));
+    }
+    stream.abort();
+    await stream.ended;
+    upstream.answer = (_, reply) => {
+      reply.writeHead(200, { 'content-type': 'application/json' });
+      reply.end(JSON.stringify({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } }));
+    };
+    const ask = async () => (await askLimited(router, '/v1/completions', {})).status;
+    await expect.poll(ask, { message: 'the limit is reached' }).toBe(429);
+    expect(upstream.requests.length).toBeLessThan(20);
+  });
+
   test('hanging up before a whole answer comes costs what was reserved', async () => {
     const { router, upstream } = await setUp(400);
     upstream.answer = () => undefined;
