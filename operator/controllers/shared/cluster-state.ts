@@ -124,9 +124,14 @@ export function createClusterState(source: ClusterStateOptions) {
   };
 }
 
-/** Keys of the PersistentVolumeClaims of users that a model mounts. */
+/** Keys of the PersistentVolumeClaims of users that a model mounts; none of a spec that no API server would take. */
 function claimKeys({ metadata: { namespace }, spec }: InferenceModel): string[] {
-  return claimNames(spec).map((name) => `${namespace}/${name}`);
+  try {
+    return claimNames(spec).map((name) => `${namespace}/${name}`);
+  } catch {
+    // The reconcile of the model says what is wrong. Here it would end the watch of all models.
+    return [];
+  }
 }
 
 /** Looks up the access modes of PersistentVolumeClaims in a namespace. */
