@@ -36,9 +36,9 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           expect: { poll: CLUSTER_PATIENCE },
-          // After the others, three clusters at a time: they wait more than they work.
+          // After the others, two clusters at a time: they wait more than they work.
           sequence: { groupOrder: 1 },
-          maxWorkers: 3,
+          maxWorkers: 2,
         },
       },
     ],
