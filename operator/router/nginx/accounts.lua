@@ -12,21 +12,6 @@ local waiting = require "waiting"
 
 local M = {}
 
---- Series of a model's requests, made once per table, tenant and code.
-local function series_of(model, tenant, status)
-  local of_tenant = model.series[tenant]
-  if not of_tenant then
-    of_tenant = {}
-    model.series[tenant] = of_tenant
-  end
-  local series = of_tenant[status]
-  if not series then
-    series = metrics.series("requests_total", "model", model.name, "namespace", model.namespace, "tenant", tenant, "code", status)
-    of_tenant[status] = series
-  end
-  return series
-end
-
 local function histogram_of(model, name)
   local histogram = model.histograms[name]
   if not histogram then
@@ -39,17 +24,8 @@ end
 --- Adds up the tokens of an answer.
 local function count_tokens(ctx, model)
   local prompt, completion = ctx.prompt_tokens, ctx.completion_tokens or 0
-  local of_tenant = model.tokens[ctx.tenant]
-  if not of_tenant then
-    local labels = { "model", model.name, "namespace", model.namespace, "tenant", ctx.tenant, "kind" }
-    labels[8] = "prompt"
-    of_tenant = { prompt = metrics.series("tokens_total", unpack(labels)) }
-    labels[8] = "completion"
-    of_tenant.completion = metrics.series("tokens_total", unpack(labels))
-    model.tokens[ctx.tenant] = of_tenant
-  end
-  metrics.add(of_tenant.prompt, prompt)
-  metrics.add(of_tenant.completion, completion)
+  metrics.add(metrics.of_tenant(model.tokens, "tokens_total", model, ctx.tenant, "kind", "prompt"), prompt)
+  metrics.add(metrics.of_tenant(model.tokens, "tokens_total", model, ctx.tenant, "kind", "completion"), completion)
   if ctx.first_byte and completion > 1 then
     metrics.observe(histogram_of(model, "token_seconds"), (ngx.now() - ctx.first_byte) / (completion - 1))
   end
@@ -78,7 +54,7 @@ end
 local function observe(ctx, model, status)
   context.end_wait(ctx)
   local since = ctx.start + (ctx.hold_time or 0)
-  metrics.add(series_of(model, ctx.tenant, status), 1)
+  metrics.add(metrics.of_tenant(model.series, "requests_total", model, ctx.tenant, "code", status), 1)
   -- A connection that became a websocket lasts as long as its client likes.
   if status ~= 101 then metrics.observe(histogram_of(model, "request_seconds"), math.max(0, ngx.now() - since)) end
   if ctx.first_byte then

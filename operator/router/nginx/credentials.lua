@@ -2,6 +2,7 @@
 -- may (RFC 9111, 3.5). What the router has checked, it has taken off.
 local base = require "resty.core.base"
 local ffi = require "ffi"
+local memo = require "memo"
 require "resty.core.request" -- which declares the functions below
 
 local C = ffi.C
@@ -18,25 +19,15 @@ local PLACEHOLDERS = { ["bearer empty"] = true, ["bearer none"] = true, empty = 
 local MAX_PLACEHOLDER = 16 -- bytes
 
 local headers, truncated = ffi.new("ngx_http_lua_ffi_table_elt_t[?]", MAX_HEADERS), ffi.new("int[1]")
-local known, known_count = {}, 0 -- by name: whether it is one of credentials. Clients send few different names
 
-local function is_credential(name)
+-- By name of the header: clients send few different ones.
+local is_credential = memo(function(name)
   if name:find("idempotency-key", 1, true) then return false end
   for _, word in ipairs(WORDS) do
     if name:find(word, 1, true) then return true end
   end
   return false
-end
-
-local function look_up(name)
-  local verdict = known[name]
-  if verdict == nil then
-    if known_count == MAX_KNOWN then known, known_count = {}, 0 end
-    verdict = is_credential(name)
-    known[name], known_count = verdict, known_count + 1
-  end
-  return verdict
-end
+end, MAX_KNOWN)
 
 local function is_placeholder(value)
   return value.len <= MAX_PLACEHOLDER and PLACEHOLDERS[ffi.string(value.data, value.len):lower()] ~= nil
@@ -51,7 +42,7 @@ function M.carried()
   if C.ngx_http_lua_ffi_req_get_headers(request, headers, n, 0) ~= 0 then return true end -- 0: names in lower case
   for i = 0, n - 1 do
     local key = headers[i].key
-    if look_up(ffi.string(key.data, key.len)) and not is_placeholder(headers[i].value) then return true end
+    if is_credential(ffi.string(key.data, key.len)) and not is_placeholder(headers[i].value) then return true end
   end
   return false
 end

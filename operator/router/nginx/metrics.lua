@@ -52,6 +52,21 @@ function M.series(name, ...)
   return PREFIX .. name .. "{" .. table.concat(parts, ",") .. "}"
 end
 
+--- The series of a tenant of a model with one more label. Made once: `made` has them by tenant and value, and goes with the table.
+function M.of_tenant(made, name, model, tenant, label, value)
+  local of_tenant = made[tenant]
+  if not of_tenant then
+    of_tenant = {}
+    made[tenant] = of_tenant
+  end
+  local series = of_tenant[value]
+  if not series then
+    series = M.series(name, "model", model.name, "namespace", model.namespace, "tenant", tenant, label, value)
+    of_tenant[value] = series
+  end
+  return series
+end
+
 --- Adds to a counter, named by `series`.
 function M.add(series, n)
   pending[series] = (pending[series] or 0) + n

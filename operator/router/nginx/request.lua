@@ -87,21 +87,6 @@ local function unknown(name)
   return own_answer.error(404, ("The model `%s` does not exist."):format(name), "model")
 end
 
---- Series of what the cache did for requests of a model, made once per table, tenant and result.
-local function series_of(model, tenant, result)
-  local of_tenant = model.cache_series[tenant]
-  if not of_tenant then
-    of_tenant = {}
-    model.cache_series[tenant] = of_tenant
-  end
-  local series = of_tenant[result]
-  if not series then
-    series = metrics.series("cache_total", "model", model.name, "namespace", model.namespace, "tenant", tenant, "result", result)
-    of_tenant[result] = series
-  end
-  return series
-end
-
 --- Answers from the cache, if that has the answer.
 local function try_cache(ctx, view, uri, from, to, p, n)
   local entry, result = cache.lookup(ctx, view, uri, from, to, p, n)
@@ -109,7 +94,7 @@ local function try_cache(ctx, view, uri, from, to, p, n)
   if entry and not request_body.has_room(ctx, #entry.body) then entry, result = nil, "BYPASS" end
   ctx.cache_result = result
   if not result then return end
-  metrics.add(series_of(ctx.model, ctx.tenant, result), 1)
+  metrics.add(metrics.of_tenant(ctx.model.cache_series, "cache_total", ctx.model, ctx.tenant, "result", result), 1)
   if not entry then return end
   request_body.hold(ctx, #entry.body)
   if ctx.relay then
