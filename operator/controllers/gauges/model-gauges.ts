@@ -57,25 +57,28 @@ export function showModels(
   models: () => readonly InferenceModel[],
   most?: number,
 ): () => void {
-  const stops = GAUGES.map(({ name, help, label, values }) => {
+  const gauges = GAUGES.map(({ name, help, label, values }) => {
     const labelNames = label === undefined ? MODEL_LABELS : [...MODEL_LABELS, label];
-    const gauge = scrapedGauge<string>(registry, { name, help, labelNames });
-    const stop = gauge.onScrape(() => {
-      gauge.reset();
-      for (const series of modelSeries(models(), most)) {
+    return { gauge: scrapedGauge<string>(registry, { name, help, labelNames }), label, values };
+  });
+  const reset = () => {
+    for (const { gauge } of gauges) gauge.reset();
+  };
+  // A scrape reads them in the order of their registration, so the first one fills all.
+  const stop = gauges[0]?.gauge.onScrape(() => {
+    reset();
+    for (const series of modelSeries(models(), most)) {
+      for (const { gauge, label, values } of gauges) {
         for (const [key, value] of Object.entries(values(series))) {
           // Models without series of their own add up.
           if (value !== undefined)
             gauge.inc({ ...series.labels, ...(label !== undefined && { [label]: key }) }, value);
         }
       }
-    });
-    return () => {
-      stop();
-      gauge.reset();
-    };
+    }
   });
   return () => {
-    for (const stop of stops) stop();
+    stop?.();
+    reset();
   };
 }

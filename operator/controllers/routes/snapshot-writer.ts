@@ -105,8 +105,7 @@ export class SnapshotWriter {
     if (saved && this.#exists(pool)) {
       const wait = saved.at + INTERVAL_MS - clock.monotonic();
       if (wait > 0) return { requeueAfterMs: wait };
-      // A new version number alone is of no use to a router that starts while the operator is down.
-      if (contentOf(saved.table) === contentOf(table) && this.#isAsWritten(pool)) {
+      if (this.#isSaved(pool, table)) {
         this.#settle(pool, { ...saved, table });
         return undefined;
       }
@@ -120,11 +119,15 @@ export class SnapshotWriter {
     for (const pool of this.#options.state.pools.store.list()) {
       const { uid } = pool.metadata;
       const table = this.#waiting.get(uid);
-      const saved = this.#saved.get(uid);
-      if (table && !(saved && contentOf(saved.table) === contentOf(table) && this.#isAsWritten(pool)))
-        await this.#write(pool, table, signal);
+      if (table && !this.#isSaved(pool, table)) await this.#write(pool, table, signal);
       this.#waiting.delete(uid);
     }
+  }
+
+  /** Whether the ConfigMap has the table. A new version number alone is of no use to a router that starts while the operator is down. */
+  #isSaved(pool: InferencePool, table: RouteTable): boolean {
+    const saved = this.#saved.get(pool.metadata.uid);
+    return saved !== undefined && this.#isAsWritten(pool) && contentOf(saved.table) === contentOf(table);
   }
 
   #exists(pool: InferencePool): boolean {
