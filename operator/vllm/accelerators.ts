@@ -1,4 +1,5 @@
 /** The catalog of accelerators: what a pod of each asks for, where it may run, and what the hardware can do. */
+
 /** Facts of one accelerator of a product. */
 export interface Accelerator {
   vendor: 'nvidia' | 'amd';

@@ -1,4 +1,5 @@
 /** The route table version from which on no engine of a model gets new requests. */
+
 /** The relevant part of a route table. */
 export interface HeldBackModels {
   version: number;
