@@ -130,6 +130,8 @@ describe('a steady state', () => {
     await harness.until(SERVICES, namespace, 'vllm-chat', 'is back', () => true);
     expect([operator.isLeader(), second.isLeader()]).toEqual([true, false]);
     expect(await second.writes()).toBe(0);
+    // What the first has still to write about that Service would be the second's to write.
+    await harness.settled(operator);
     await operator.stop();
     await expect.poll(() => Promise.resolve(second.isLeader()), { message: 'the second leads' }).toBeTruthy();
     expect(await harness.settled(second)).toBe(0);
