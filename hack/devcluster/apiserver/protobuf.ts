@@ -1,4 +1,4 @@
-/** Just enough protobuf for what Helm sends: Secrets, in which it keeps its releases, and options of deletion. */
+/** Just enough protobuf for what Helm sends (Secrets, in which it keeps its releases) and what `kubectl create` and `auth can-i` do. */
 import type { Json, JsonObject } from './json.ts';
 import { badRequest, notImplemented } from './status-error.ts';
 
@@ -25,6 +25,32 @@ const MESSAGES: Readonly<Record<string, Readonly<Record<number, Field>>>> = {
     12: { name: 'annotations', type: 'string', many: 'map' },
     14: { name: 'finalizers', type: 'string', many: 'list' },
   },
+  Namespace: { 1: { name: 'metadata', type: 'ObjectMeta' } },
+  RoleBinding: {
+    1: { name: 'metadata', type: 'ObjectMeta' },
+    2: { name: 'subjects', type: 'Subject', many: 'list' },
+    3: { name: 'roleRef', type: 'RoleRef' },
+  },
+  Subject: { 1: text('kind'), 2: text('apiGroup'), 3: text('name'), 4: text('namespace') },
+  RoleRef: { 1: text('apiGroup'), 2: text('kind'), 3: text('name') },
+  SelfSubjectAccessReview: {
+    1: { name: 'metadata', type: 'ObjectMeta' },
+    2: { name: 'spec', type: 'SelfSubjectAccessReviewSpec' },
+  },
+  SelfSubjectAccessReviewSpec: {
+    1: { name: 'resourceAttributes', type: 'ResourceAttributes' },
+    2: { name: 'nonResourceAttributes', type: 'NonResourceAttributes' },
+  },
+  ResourceAttributes: {
+    1: text('namespace'),
+    2: text('verb'),
+    3: text('group'),
+    4: text('version'),
+    5: text('resource'),
+    6: text('subresource'),
+    7: text('name'),
+  },
+  NonResourceAttributes: { 1: text('path'), 2: text('verb') },
   Secret: {
     1: { name: 'metadata', type: 'ObjectMeta' },
     2: { name: 'data', type: 'base64', many: 'map' },
@@ -41,6 +67,8 @@ const MESSAGES: Readonly<Record<string, Readonly<Record<number, Field>>>> = {
   Preconditions: { 1: text('uid'), 2: text('resourceVersion') },
 };
 
+const KINDS = ['DeleteOptions', 'Namespace', 'RoleBinding', 'Secret', 'SelfSubjectAccessReview'];
+
 const MAGIC = 'k8s\0';
 
 /** Reads a body of type application/vnd.kubernetes.protobuf, one character a byte. Throws 501 for other kinds. */
@@ -49,7 +77,7 @@ export function decodeProtobuf(body: string): JsonObject {
   const envelope = new Map(wireFields(Buffer.from(body.slice(MAGIC.length), 'latin1')));
   const meta = decodeValue('TypeMeta', envelope.get(1)) as JsonObject;
   const kind = String(meta.kind);
-  if (kind !== 'Secret' && kind !== 'DeleteOptions')
+  if (!KINDS.includes(kind))
     throw notImplemented(
       `protobuf of a ${kind} is not read here: with kubectl use \`create … --dry-run=client -o yaml | kubectl apply -f -\`, else send JSON`,
     );

@@ -195,12 +195,42 @@ test('edit', async () => {
   expect(await run(['get', 'cm', 'edited', '-o', 'jsonpath={.data.key}'])).toBe('after');
 });
 
-test('create sends protobuf, which is refused in words', async () => {
-  const { code, stderr } = await tryKubectl(flags(['create', 'namespace', 'made']), { kubeconfig });
+test('create sends protobuf, which is read for namespaces, bindings and reviews', async () => {
+  await run(['create', 'namespace', 'created']);
+  await run([
+    'create',
+    'rolebinding',
+    'team',
+    '--clusterrole=edit',
+    '--group=team',
+    '--serviceaccount=a:b',
+    '-n',
+    'created',
+  ]);
+  const binding = JSON.parse(
+    await run(['get', 'rolebinding', 'team', '-n', 'created', '-o', 'json']),
+  ) as object;
+  expect(binding).toMatchObject({
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
+    subjects: [
+      { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team' },
+      { kind: 'ServiceAccount', name: 'b', namespace: 'a' },
+    ],
+  });
+  const can = (...words: string[]) =>
+    tryKubectl(['auth', 'can-i', ...words, '-n', 'created', '--as=someone', '--as-group=team'], {
+      kubeconfig,
+    });
+  expect(await can('create', 'configmaps')).toMatchObject({ code: 0, stdout: 'yes\n' });
+  expect(await can('create', 'namespaces')).toMatchObject({ code: 1, stdout: 'no\n' });
+});
+
+test('protobuf of other kinds is refused in words', async () => {
+  const { code, stderr } = await tryKubectl(flags(['create', 'deployment', 'made', '--image=made']), { kubeconfig });
   expect({ code, stderr }).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(
-      'protobuf of a Namespace is not read here: with kubectl use `create … --dry-run=client',
+      'protobuf of a Deployment is not read here: with kubectl use `create … --dry-run=client',
     ),
   });
 });

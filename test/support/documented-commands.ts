@@ -1,0 +1,80 @@
+/** The commands of every shell block in the documentation. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface Command {
+  /** Path below the root of the repository. */
+  page: string;
+  /** Of its first line, from 1. */
+  line: number;
+  /** Without comment. Continued lines, quoted texts and loops are one command. */
+  text: string;
+  comment: string;
+}
+
+const SHELLS = ['sh', 'bash', 'shell', 'console'];
+
+/** Markdown that people read, with that of the chart and of examples. */
+export function documentationPages(): string[] {
+  const below = (folder: string) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
+  return [...readdirSync(ROOT), ...['docs', 'charts', 'examples'].flatMap(below)]
+    .filter((name) => name.endsWith('.md'))
+    .sort();
+}
+
+/**
+ * All commands of a page, in the order in which a reader comes to them. Snippets of programs are left out:
+ * `npm run generate` copies them, and test/clients runs the programs.
+ */
+export function commandsOf(page: string): Command[] {
+  const lines = readFileSync(join(ROOT, page), 'utf8').split('\n');
+  const commands: Command[] = [];
+  for (let at = 0; at < lines.length; at++) {
+    const language = /^ *```(\w*)$/.exec(lines[at] ?? '')?.[1];
+    if (language === undefined) continue;
+    const end = lines.findIndex((line, index) => index > at && /^ *```$/.test(line));
+    if (end < 0) throw new Error(`${page}:${at + 1}: the block has no end`);
+    const copied = lines[at - 2]?.startsWith('<!-- snippet: ');
+    if (SHELLS.includes(language) && !copied) commands.push(...split(lines.slice(at + 1, end), page, at + 2));
+    at = end;
+  }
+  return commands;
+}
+
+function split(lines: readonly string[], page: string, first: number): Command[] {
+  const commands: Command[] = [];
+  let text = '';
+  let start = first;
+  for (const [index, line] of lines.entries()) {
+    if (text === '') start = first + index;
+    text += `${line}\n`;
+    const { code, comment, open } = scan(text);
+    if (open) continue;
+    if (code !== '') commands.push({ page, line: start, text: code, comment });
+    text = '';
+  }
+  if (text !== '') throw new Error(`${page}:${start}: the command has no end: ${text}`);
+  return commands;
+}
+
+/** Takes the comment off a command, and tells whether the shell would wait for more lines. */
+function scan(text: string): { code: string; comment: string; open: boolean } {
+  let quote = '';
+  for (let at = 0; at < text.length; at++) {
+    const letter = text[at] ?? '';
+    if (letter === '\\' && quote !== "'") at++;
+    else if (quote !== '') quote = letter === quote ? '' : quote;
+    else if (letter === '"' || letter === "'") quote = letter;
+    else if (letter === '#' && /^$|\s/.test(text[at - 1] ?? '')) {
+      const end = text.indexOf('\n', at);
+      const comment = text.slice(at + 1, end).trim();
+      return { code: text.slice(0, at).trim(), comment, open: false };
+    }
+  }
+  const loop = /^\s*(?:for|while|until|if)\b/.test(text) && !/^\s*(?:done|fi)\b/m.test(text);
+  return { code: text.trim(), comment: '', open: quote !== '' || loop || /\\\n$/.test(text) };
+}

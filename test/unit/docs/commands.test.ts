@@ -1,0 +1,84 @@
+/** Commands in the documentation that no test can run name only what is there; test/e2e/documented-commands runs the others. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { isRun, NOT_RUN } from '../../support/commands-not-run.ts';
+import { type Command, commandsOf, documentationPages, ROOT } from '../../support/documented-commands.ts';
+
+const commands = documentationPages().flatMap(commandsOf);
+const notRun = commands.filter((command) => !isRun(command));
+const where = ({ page, line, text }: Command): string => `${page}:${line}: ${text}`;
+const matching = (pattern: RegExp): [Command, string][] =>
+  notRun.flatMap((command) => {
+    const found = pattern.exec(command.text)?.[1];
+    return found === undefined ? [] : [[command, found]];
+  });
+
+it('there are commands', () => {
+  expect(commands.length).toBeGreaterThan(100);
+});
+
+it.each(NOT_RUN.map(({ command, why }) => ({ command, why })))(
+  '$command is in the documentation',
+  ({ command, why }) => {
+    expect(commands.some(({ text }) => command.test(text))).toBe(true);
+    for (const [file] of why.matchAll(/(?:e2e|integration)\/\S+\.test\.ts/g))
+      expect(existsSync(join(ROOT, 'test', file)), file).toBe(true);
+  },
+);
+
+it('images are built from stages of the Dockerfile, and pushed by the name that they were built with', () => {
+  const stages = [...readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(/^FROM .* AS (\w+)$/gim)].map(
+    ([, name]) => name,
+  );
+  const built = matching(/^docker build --target (\w+) (?:-t|--tag) \S+ \.$/);
+  expect(built.length).toBe(notRun.filter(({ text }) => text.startsWith('docker build')).length);
+  expect(built.filter(([, stage]) => !stages.includes(stage)).map(([command]) => where(command))).toEqual([]);
+  const names = new Set(
+    notRun.flatMap(({ text }) => /^docker build .*(?:-t|--tag) (\S+)/.exec(text)?.[1] ?? []),
+  );
+  expect(
+    matching(/^docker push (\S+)/)
+      .filter(([, name]) => !names.has(name))
+      .map(([command]) => where(command)),
+  ).toEqual([]);
+});
+
+it('the certificates that cosign asks for are those of the workflow', () => {
+  const identities = matching(
+    /--certificate-identity "https:\/\/github\.com\/vllm-operator\/vllm-operator\/(\S+)@/,
+  );
+  expect(identities.length).toBe(matching(/(cosign verify)/).length);
+  for (const [, workflow] of identities) expect(existsSync(join(ROOT, workflow)), workflow).toBe(true);
+});
+
+it.each([
+  [
+    'bench',
+    /^npm run bench -- (\w+)/,
+    (name: string) => existsSync(join(ROOT, 'test/bench', name, 'main.ts')),
+  ],
+  [
+    'conformance',
+    /^npm run conformance -- (\w+)/,
+    (name: string) =>
+      readFileSync(join(ROOT, 'test/conformance/main.ts'), 'utf8').includes(`command === '${name}'`),
+  ],
+])('npm run %s takes the name', (_, pattern, known) => {
+  const named = matching(pattern);
+  expect(named.length).toBeGreaterThan(0);
+  expect(named.filter(([, name]) => !known(name)).map(([command]) => where(command))).toEqual([]);
+});
+
+it('npm runs scripts that package.json has', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
+  const named = matching(/^npm (?:run )?(?!ci$)([\w:-]+)/);
+  expect(named.filter(([, name]) => !(name in scripts)).map(([command]) => where(command))).toEqual([]);
+});
+
+it('scripts are files', () => {
+  const files = matching(/^(hack\/\S+)$/);
+  expect(
+    files.filter(([, file]) => !existsSync(join(ROOT, file))).map(([command]) => where(command)),
+  ).toEqual([]);
+});
