@@ -7,7 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { isRun } from '../support/commands-not-run.ts';
-import { type Command, commandsOf, documentationPages, ROOT } from '../support/documented-commands.ts';
+import {
+  type Command,
+  commandsOf,
+  documentationPages,
+  inRepository,
+} from '../support/documented-commands.ts';
 import { adapted, PREPARATIONS, savedFiles, situationOf } from './support/documented-cluster.ts';
 import { operatorImage } from './support/operator-image.ts';
 import { describe, type Outcome, runPage, type Step } from './support/page-session.ts';
@@ -49,8 +54,8 @@ beforeAll(async () => {
     'test',
     'node_modules',
   ])
-    await symlink(join(ROOT, name), join(directory, name));
-  await symlink(join(ROOT, 'package.json'), join(directory, 'package.json'));
+    await symlink(inRepository(name), join(directory, name));
+  await symlink(inRepository('package.json'), join(directory, 'package.json'));
   world = await World.start({ images: [operatorImage], install: async () => {} });
   const bin = join(directory, '.bin');
   await mkdir(bin);

@@ -3,7 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** A file of the repository, by its path in it. */
+export const inRepository = (path: string): string => join(ROOT, path);
 
 export interface Command {
   /** Path below the root of the repository. */

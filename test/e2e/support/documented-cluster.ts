@@ -1,9 +1,8 @@
 /** What the documentation leaves to the reader: files, names in angle brackets, and what their cluster has. */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { POOL_FINALIZER } from '../../../operator/controllers/pool/pool-reconciler.ts';
-import { type Command, ROOT } from '../../support/documented-commands.ts';
+import { type Command, inRepository } from '../../support/documented-commands.ts';
 
 /** Kinds of other projects that commands and manifests name. */
 const FOREIGN = [
@@ -125,7 +124,7 @@ const FILES: Readonly<Record<string, Record<string, string>>> = {
 
 /** Files that a page tells its reader to save, and others that they have. */
 export function savedFiles(page: string): Record<string, string> {
-  const text = readFileSync(join(ROOT, page), 'utf8');
+  const text = readFileSync(inRepository(page), 'utf8');
   const saved = text.matchAll(/^```yaml\n(.*?)^```\n\nSave it as `([\w.-]+)`/gms);
   return {
     ...FILES[page],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { kubectlPath } from '../../../hack/kubectl/kubectl.ts';
 import { unpackTool } from '../../../hack/kubectl/unpack-tool.ts';
-import { ROOT } from '../../support/documented-commands.ts';
+import { inRepository } from '../../support/documented-commands.ts';
 import { ACCOUNT_ENV } from './operator-image.ts';
 
 /** Pods of devcluster share the ports and the root of this machine. */
@@ -25,13 +25,13 @@ exec ${helm} "$@"
 const NPX = `#!/bin/sh
 [ "$1" = vllm-operator ] || exit 64
 shift
-exec ${process.execPath} ${ROOT}/operator/main.ts "$@"
+exec ${process.execPath} ${inRepository('operator/main.ts')} "$@"
 `;
 const NPM = `#!/bin/sh
 [ "$1 $2" = 'run devcluster' ] || exit 64
 shift 2
 [ "$1" = -- ] && shift
-exec ${process.execPath} ${ROOT}/hack/devcluster/main.ts "$@"
+exec ${process.execPath} ${inRepository('hack/devcluster/main.ts')} "$@"
 `;
 /** The response of a refused request is no answer. */
 const CURL = `#!/bin/sh

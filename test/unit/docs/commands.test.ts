@@ -1,9 +1,13 @@
 /** Commands in the documentation that no test can run name only what is there; test/e2e/documented-commands runs the others. */
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { isRun, NOT_RUN } from '../../support/commands-not-run.ts';
-import { type Command, commandsOf, documentationPages, ROOT } from '../../support/documented-commands.ts';
+import {
+  type Command,
+  commandsOf,
+  documentationPages,
+  inRepository,
+} from '../../support/documented-commands.ts';
 
 const commands = documentationPages().flatMap(commandsOf);
 const notRun = commands.filter((command) => !isRun(command));
@@ -23,12 +27,12 @@ it.each(NOT_RUN.map(({ command, why }) => ({ command, why })))(
   ({ command, why }) => {
     expect(commands.some(({ text }) => command.test(text))).toBe(true);
     for (const [file] of why.matchAll(/(?:e2e|integration)\/\S+\.test\.ts/g))
-      expect(existsSync(join(ROOT, 'test', file)), file).toBe(true);
+      expect(existsSync(inRepository(`test/${file}`)), file).toBe(true);
   },
 );
 
 it('images are built from stages of the Dockerfile, and pushed by the name that they were built with', () => {
-  const stages = [...readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(/^FROM .* AS (\w+)$/gim)].map(
+  const stages = [...readFileSync(inRepository('Dockerfile'), 'utf8').matchAll(/^FROM .* AS (\w+)$/gim)].map(
     ([, name]) => name,
   );
   const built = matching(/^docker build --target (\w+) (?:-t|--tag) \S+ \.$/);
@@ -49,20 +53,20 @@ it('the certificates that cosign asks for are those of the workflow', () => {
     /--certificate-identity "https:\/\/github\.com\/vllm-operator\/vllm-operator\/(\S+)@/,
   );
   expect(identities.length).toBe(matching(/(cosign verify)/).length);
-  for (const [, workflow] of identities) expect(existsSync(join(ROOT, workflow)), workflow).toBe(true);
+  for (const [, workflow] of identities) expect(existsSync(inRepository(workflow)), workflow).toBe(true);
 });
 
 it.each([
   [
     'bench',
     /^npm run bench -- (\w+)/,
-    (name: string) => existsSync(join(ROOT, 'test/bench', name, 'main.ts')),
+    (name: string) => existsSync(inRepository(`test/bench/${name}/main.ts`)),
   ],
   [
     'conformance',
     /^npm run conformance -- (\w+)/,
     (name: string) =>
-      readFileSync(join(ROOT, 'test/conformance/main.ts'), 'utf8').includes(`command === '${name}'`),
+      readFileSync(inRepository('test/conformance/main.ts'), 'utf8').includes(`command === '${name}'`),
   ],
 ])('npm run %s takes the name', (_, pattern, known) => {
   const named = matching(pattern);
@@ -71,7 +75,7 @@ it.each([
 });
 
 it('npm runs scripts that package.json has', () => {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
+  const { scripts } = JSON.parse(readFileSync(inRepository('package.json'), 'utf8')) as { scripts: object };
   const named = matching(/^npm (?:run )?(?!ci$)([\w:-]+)/);
   expect(named.filter(([, name]) => !(name in scripts)).map(([command]) => where(command))).toEqual([]);
 });
@@ -79,6 +83,6 @@ it('npm runs scripts that package.json has', () => {
 it('scripts are files', () => {
   const files = matching(/^(hack\/\S+)$/);
   expect(
-    files.filter(([, file]) => !existsSync(join(ROOT, file))).map(([command]) => where(command)),
+    files.filter(([, file]) => !existsSync(inRepository(file))).map(([command]) => where(command)),
   ).toEqual([]);
 });
