@@ -1,24 +1,30 @@
-/** The life of a release of the chart, with the real Helm: operators and models run as pods all the way. */
+/** The life of a release of the chart, with the real Helm and all examples: operators and models run as pods all the way. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { DEFAULT_NODES, gpuNode } from '../../hack/devcluster/node/node-spec.ts';
 import { helm } from '../../hack/kubectl/helm.ts';
 import { kubectl, tryKubectl } from '../../hack/kubectl/kubectl.ts';
-import type { Deployment } from '../../operator/controllers/shared/workloads.ts';
+import type { Deployment, Pod } from '../../operator/controllers/shared/workloads.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
-import { DEPLOYMENTS, NAMESPACES, SERVICE_ACCOUNTS } from '../../operator/kube/resource-types.ts';
+import { DEPLOYMENTS, NAMESPACES, PODS, SERVICE_ACCOUNTS } from '../../operator/kube/resource-types.ts';
 import { CHART } from '../integration/chart/support/chart.ts';
 import { NEW_FIELD, previousChart } from '../integration/chart/support/previous-chart.ts';
 import { ROLE_BINDINGS } from '../integration/support/install.ts';
 import { eventually } from '../support/eventually.ts';
+import { administratorsExamples, editorsExamples } from '../support/examples.ts';
 import { ACCOUNT_ENV, operatorImage } from './support/operator-image.ts';
 import { ask } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
 const NAMESPACE = 'vllm-operator-system';
 const TEAM = 'team-a';
+const MODEL = 'qwen-0-5b';
+const MODELS = editorsExamples();
+/** Namespaces with examples of models. */
+const TEAMS = [...new Set(MODELS.map(({ metadata }) => metadata.namespace ?? ''))];
 const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' };
 
 const VALUES = {
@@ -49,9 +55,11 @@ beforeAll(async () => {
   previous = await previousChart(directory);
   world = await World.start({
     images: [operatorImage],
-    install: async (starting) => {
-      for (const name of [NAMESPACE, TEAM, 'platform'])
-        await starting.client.create(NAMESPACES, {
+    // The examples have 36 H100s.
+    nodes: [...DEFAULT_NODES, ...[2, 3, 4].map((n) => gpuNode(`h100-${n}`, 'NVIDIA-H100-80GB-HBM3', 8))],
+    install: async ({ client }) => {
+      for (const name of [NAMESPACE, ...TEAMS])
+        await client.create(NAMESPACES, {
           apiVersion: 'v1',
           kind: 'Namespace',
           metadata: { name, labels: RESTRICTED },
@@ -64,17 +72,21 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** A kubeconfig of a service account with Kubernetes' own role `edit` in the team's namespace, and nothing else. */
+const manifest = (items: readonly object[]): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+
+/** A kubeconfig of a service account with Kubernetes' own role `edit` in the teams' namespaces, and nothing else. */
 async function editor(): Promise<string> {
   const metadata = { name: 'editor', namespace: TEAM };
   await world.client.create(SERVICE_ACCOUNTS, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-  await world.client.create(ROLE_BINDINGS, {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'RoleBinding',
-    metadata,
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
-    subjects: [{ kind: 'ServiceAccount', ...metadata }],
-  } as KubeObject);
+  for (const namespace of TEAMS)
+    await world.client.create(ROLE_BINDINGS, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'editor', namespace },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
+      subjects: [{ kind: 'ServiceAccount', ...metadata }],
+    } as KubeObject);
   const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata, spec: {} };
   const answer = await world.client.create(SERVICE_ACCOUNTS, request as KubeObject, { subresource: 'token' });
   const { token } = (answer as KubeObject & { status: { token: string } }).status;
@@ -96,28 +108,19 @@ async function editor(): Promise<string> {
   return file;
 }
 
-const MODEL = {
-  apiVersion: 'vllm-operator.dev/v1alpha1',
-  kind: 'InferenceModel',
-  metadata: { name: 'chat' },
-  spec: {
-    poolRef: { name: 'pool', namespace: 'platform' },
-    model: { source: 'hf://Qwen/Qwen2.5-0.5B-Instruct' },
-  },
-};
-
-/** UIDs of the pods that serve, and the generation of the engines' Deployment: neither changes when nothing restarts. */
+/** What the engines' Deployments say of pods, and the UIDs of the pods that serve: neither changes when nothing restarts. */
 async function serving(): Promise<object> {
-  const engines = await world.pods(TEAM, 'engine', 'chat');
-  const { metadata } = await world.client.get<Deployment>(DEPLOYMENTS, {
-    namespace: TEAM,
-    name: 'vllm-chat',
-  });
-  return { engines: engines.map((pod) => pod.metadata.uid), generation: metadata.generation };
+  const labelSelector = 'app.kubernetes.io/component=engine';
+  const { items: deployments } = await world.client.list<Deployment>(DEPLOYMENTS, { labelSelector });
+  const { items: pods } = await world.client.list<Pod>(PODS, { labelSelector });
+  return {
+    templates: deployments.map(({ metadata, spec }) => [metadata.name, spec?.template]),
+    pods: pods.map(({ metadata }) => metadata.uid),
+  };
 }
 
 async function answers(): Promise<void> {
-  expect(await ask(await world.openai('platform'), 'chat')).toBeTruthy();
+  expect(await ask(await world.openai('platform', 'shared'), MODEL)).toBeTruthy();
 }
 
 /** Whether the API server knows a field. */
@@ -137,19 +140,29 @@ async function release(): Promise<string[]> {
 
 let before: object;
 
-it('is installed, and an editor of a namespace serves a model in a pool of the platform', async () => {
+/** Waits until every example of a model has all that it asks for. */
+async function modelsReady(): Promise<void> {
+  for (const { metadata } of MODELS) await world.modelReady(metadata.namespace ?? '', metadata.name);
+}
+
+it('is installed, and an editor of namespaces serves the examples in pools of the platform', async () => {
   await apply('install', previous);
-  await world.createPool('platform', { allowedNamespaces: { from: 'All' } });
-  await world.poolReady('platform');
+  const admin = { kubeconfig: world.cluster.kubeconfigPath, input: manifest(administratorsExamples()) };
+  await kubectl(['apply', '-f', '-'], admin);
   const kubeconfig = await editor();
-  await kubectl(['apply', '-f', '-'], { kubeconfig, input: JSON.stringify(MODEL) });
-  await world.modelReady(TEAM, 'chat');
+  await kubectl(
+    ['create', 'secret', 'generic', 'huggingface', '-n', 'platform', '--from-literal=token=hf_x'],
+    { kubeconfig },
+  );
+  await kubectl(['apply', '-f', '-'], { kubeconfig, input: manifest(MODELS) });
+  await modelsReady();
   await answers();
   before = await serving();
 
-  const pool = await tryKubectl(['get', 'inferencepools', '-n', 'platform'], { kubeconfig });
-  expect(pool).toMatchObject({ code: 1, stderr: expect.stringContaining('Forbidden') });
-  const pods = [...(await world.pods('platform', 'router')), ...(await world.pods(TEAM, 'engine', 'chat'))];
+  const options = { kubeconfig, input: manifest(administratorsExamples()) };
+  const pools = await tryKubectl(['replace', '-f', '-'], options);
+  expect(pools).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('Forbidden') });
+  const pods = [...(await world.pods('platform', 'router')), ...(await world.pods(TEAM, 'engine', MODEL))];
   expect(pods.length).toBeGreaterThan(1);
   for (const { spec } of pods) {
     expect(spec).toMatchObject({ imagePullSecrets: [{ name: 'registry' }] });
@@ -164,7 +177,7 @@ it('is upgraded: definitions have the new field, operators the new version, and 
   const operators = await world.kubectl('get', 'pods', '-n', NAMESPACE, '-o', 'jsonpath={..image}');
   expect(operators).toContain('registry.example.com/mirror/vllm-operator/operator:0.1.0');
   expect(operators).not.toContain('0.0.9');
-  await world.modelReady(TEAM, 'chat');
+  await modelsReady();
   expect(await serving()).toEqual(before);
   await answers();
 });
@@ -186,7 +199,7 @@ it('is rolled back, definitions included, and no engine restarts', async () => {
     'the new field is gone',
     async () => !(await knows(`inferencepool.spec.router.${NEW_FIELD}`)),
   );
-  await world.modelReady(TEAM, 'chat');
+  await modelsReady();
   expect(await serving()).toEqual(before);
   await answers();
 });
@@ -201,7 +214,8 @@ it('is uninstalled: definitions and users’ objects stay, and traffic goes on',
     'the registration of the metrics API is gone',
     async () => !(await world.kubectl('get', 'apiservices', '-o', 'name')).includes('external.metrics'),
   );
-  expect(await world.kubectl('get', 'vmodel,vpool', '-A', '-o', 'name')).toMatch(/chat\n.*pool\n/);
+  const models = await world.kubectl('get', 'vmodel', '-A', '-o', 'name');
+  expect(models.trim().split('\n')).toHaveLength(MODELS.length);
   expect(await serving()).toEqual(before);
   await answers();
 });
@@ -211,12 +225,12 @@ it('is installed again, and goes on where it was', async () => {
   await world.kubectl(
     'patch',
     'vmodel',
-    'chat',
+    MODEL,
     '-n',
     TEAM,
     '--type=merge',
     '-p',
     '{"spec":{"suspend":true}}',
   );
-  await eventually('the engines stop', async () => (await world.pods(TEAM, 'engine', 'chat')).length === 0);
+  await eventually('the engines stop', async () => (await world.pods(TEAM, 'engine', MODEL)).length === 0);
 });

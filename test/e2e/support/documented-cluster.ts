@@ -72,6 +72,13 @@ const SITUATIONS: readonly [command: RegExp, script: string][] = [
     'helm install vllm-operator charts/vllm-operator --namespace vllm-operator-system --wait',
   ],
   [
+    // A router logs requests, and only one of them is asked for its log.
+    /^kubectl logs .*deployment\/<pool>-router/,
+    `until kubectl logs -n platform deployment/shared-router | grep .; do
+  curl http://${address('shared-router', 'platform')}/v1/models
+done`,
+  ],
+  [
     /^kubectl patch vpool <name> .*"finalizers":null/,
     `kubectl apply --server-side -f crds/
 until kubectl apply -f pool.yaml; do sleep 0.1; done
@@ -146,7 +153,7 @@ const ADAPTATIONS: readonly [pattern: RegExp, script: string][] = [
   [/^(kubectl logs .*) --follow$/, '$1'],
   [
     /^(npm run devcluster\b.*)$/,
-    '$1 >up.txt & until grep "The cluster is up" up.txt; do kill -0 $!; sleep 0.1; done; kill $!; wait $!',
+    'rm -f up.txt; $1 >up.txt & until grep "The cluster is up" up.txt; do kill -0 $!; sleep 0.1; done; kill $!; wait $!',
   ],
   // No container has ended before.
   [/^(kubectl logs .*) --previous$/, '$1'],

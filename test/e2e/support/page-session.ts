@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Command } from '../../support/documented-commands.ts';
+import { CLUSTER_PATIENCE } from '../../support/patience.ts';
 
 /** A documented command, and what the shell is given for it. */
 export interface Step extends Pick<Command, 'page' | 'line' | 'comment'> {
@@ -13,6 +14,9 @@ export interface Outcome {
   stdout: string;
   stderr: string;
 }
+
+/** How long the commands of a page may take. */
+const PAGE_PATIENCE_SECONDS = 3 * (CLUSTER_PATIENCE.timeout / 1000);
 
 /** Separates the output of commands: no command prints this character. */
 const MARK = '\u001e';
@@ -41,7 +45,9 @@ export async function runPage(
   steps: readonly Step[],
   { cwd, env }: { cwd: string; env: Record<string, string> },
 ): Promise<Outcome[]> {
-  const child = spawn('bash', ['-c', scriptOf(steps)], {
+  // With all that it started: a test that is given up says nothing of the command that does not end.
+  const limit = String(PAGE_PATIENCE_SECONDS);
+  const child = spawn('timeout', [limit, 'bash', '-c', scriptOf(steps)], {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,7 +67,7 @@ export async function runPage(
     stdout: output,
     stderr: errors[index] ?? '',
   }));
-  if (code !== 0) throw new Error(`exit code ${code}: ${describe(outcomes.at(-1))}`);
+  if (code !== 0) throw new Error(`exit code ${code} (124: not in time): ${describe(outcomes.at(-1))}`);
   return outcomes;
 }
 
