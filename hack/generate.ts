@@ -8,6 +8,7 @@ import { chartFiles } from './generate/chart.ts';
 import { engineVersionFiles } from './generate/engine-versions.ts';
 import { installFiles } from './generate/install.ts';
 import { monitoringFiles } from './generate/monitoring.ts';
+import { performanceFiles } from './generate/performance.ts';
 import { routerProtocolFiles } from './generate/router-protocol.ts';
 import { snippetFiles } from './generate/snippets.ts';
 import { transitionFiles } from './generate/transitions.ts';
@@ -24,6 +25,7 @@ const PARTS = [
   monitoringFiles,
   alertTableFiles,
   installFiles,
+  performanceFiles,
   routerProtocolFiles,
   snippetFiles,
   transitionFiles,

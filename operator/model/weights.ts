@@ -33,12 +33,17 @@ export function weightsGiB(engine: MergedEngine, model: KnownModel): number {
 }
 
 function weightsIn(format: WeightFormat, model: KnownModel): number {
-  if (model.weightsGiB !== undefined && format === model.format) return model.weightsGiB;
-  return (model.parametersBillions * 1e9 * BYTES[format]) / GIB;
+  return weightBytes(model, format) / GIB;
+}
+
+/** Size of one copy of the model in bytes, in a format. */
+export function weightBytes(model: KnownModel, format: WeightFormat): number {
+  if (model.weightsGiB !== undefined && format === model.format) return model.weightsGiB * GIB;
+  return model.parametersBillions * 1e9 * BYTES[format];
 }
 
 /** Share of the parameters that belongs to experts: all but those that every token uses. */
-function expertShare(model: KnownModel): number {
+export function expertShare(model: KnownModel): number {
   if (model.experts === undefined) return 0;
   const { count, perToken, activeBillions } = model.experts;
   const total = model.parametersBillions;

@@ -8,6 +8,10 @@ export interface KnownModel {
   /** Key-value heads; 1 with latent attention, where every tensor-parallel rank keeps the whole. */
   kvHeads: number;
   headDim: number;
+  /** Hidden size, where it is not attention heads times head dimension. */
+  hidden?: number;
+  /** Whether the last matrix is the input embedding. */
+  tiedEmbeddings?: boolean;
   /** Layers with a KV cache. Absent: all. */
   cachedLayers?: number;
   parametersBillions: number;
@@ -41,6 +45,7 @@ const deepseekV3 = {
   attentionHeads: 128,
   kvHeads: 1,
   headDim: 192,
+  hidden: 7168,
   parametersBillions: 671,
   maxPositionEmbeddings: 163840,
   vocabulary: 129280,
@@ -81,6 +86,8 @@ const MODELS: Readonly<Record<string, KnownModel>> = {
   'llama-3.1-8b': dense(32, 32, 8, 128, 8.03, 131072, 128256),
   'llama-3.1-70b': llama70b,
   'llama-3.3-70b': llama70b,
+  'llama-3.1-nemotron-70b': llama70b,
+  'llama-3.1-405b': dense(126, 128, 8, 128, 405.85, 131072, 128256),
   'deepseek-r1-distill-llama-70b': llama70b,
   'mistral-7b': dense(32, 32, 8, 128, 7.25, 32768, 32768),
   'codellama-7b': dense(32, 32, 32, 128, 6.74, 16384, 32016),
@@ -89,17 +96,38 @@ const MODELS: Readonly<Record<string, KnownModel>> = {
   'qwen2.5-72b': dense(80, 64, 8, 128, 72.71, 32768, 152064),
   'qwen2.5-7b': dense(28, 28, 4, 128, 7.62, 32768, 152064),
   'qwen2.5-coder-7b': dense(28, 28, 4, 128, 7.62, 32768, 152064),
-  'qwen2.5-0.5b': dense(24, 14, 2, 64, 0.494, 32768, 151936),
+  'qwen2.5-14b': dense(48, 40, 8, 128, 14.77, 32768, 152064),
+  'qwen2.5-32b': dense(64, 40, 8, 128, 32.76, 32768, 152064),
+  'deepseek-r1-distill-qwen-7b': dense(28, 28, 4, 128, 7.62, 131072, 152064),
+  'deepseek-r1-distill-qwen-14b': dense(48, 40, 8, 128, 14.77, 131072, 152064),
+  'deepseek-r1-distill-qwen-32b': dense(64, 40, 8, 128, 32.76, 131072, 152064),
+  'qwen2.5-0.5b': { ...dense(24, 14, 2, 64, 0.494, 32768, 151936), tiedEmbeddings: true },
   'qwen3-8b': dense(36, 32, 8, 128, 8.19, 40960, 151936),
-  'qwen3-32b': dense(64, 64, 8, 128, 32.76, 40960, 151936),
+  'qwen3-14b': dense(40, 40, 8, 128, 14.77, 40960, 151936),
+  'qwen3-32b': { ...dense(64, 64, 8, 128, 32.76, 40960, 151936), hidden: 5120 },
   'qwen3-30b-a3b': {
     ...dense(48, 32, 4, 128, 30.53, 40960, 151936),
+    hidden: 2048,
     experts: { count: 128, perToken: 8, activeBillions: 3.3 },
+  },
+  'qwen3-235b-a22b': {
+    ...dense(94, 64, 4, 128, 235.09, 40960, 151936),
+    hidden: 4096,
+    experts: { count: 128, perToken: 8, activeBillions: 22.2 },
+  },
+  'phi-4': dense(40, 40, 10, 128, 14.66, 16384, 100352),
+  'phi-4-mini': { ...dense(32, 24, 8, 128, 3.84, 131072, 200064), tiedEmbeddings: true },
+  'minimax-m2.5': {
+    ...dense(62, 48, 8, 128, 228.7, 196608, 200064),
+    hidden: 3072,
+    format: 'fp8',
+    experts: { count: 256, perToken: 8, activeBillions: 10.5 },
   },
   'deepseek-v3': deepseekV3,
   'deepseek-r1': deepseekV3,
   'gpt-oss-20b': {
     ...dense(24, 64, 8, 64, 20.9, 131072, 201088),
+    hidden: 2880,
     format: 'mxfp4',
     weightsGiB: 12.8,
     experts: { count: 32, perToken: 4, activeBillions: 4.2 },
@@ -107,6 +135,7 @@ const MODELS: Readonly<Record<string, KnownModel>> = {
   },
   'gpt-oss-120b': {
     ...dense(36, 64, 8, 64, 116.8, 131072, 201088),
+    hidden: 2880,
     format: 'mxfp4',
     weightsGiB: 60.8,
     experts: { count: 128, perToken: 4, activeBillions: 5.7 },
@@ -116,8 +145,14 @@ const MODELS: Readonly<Record<string, KnownModel>> = {
     ...dense(32, 32, 8, 128, 46.7, 32768, 32000),
     experts: { count: 8, perToken: 2, activeBillions: 12.9 },
   },
+  'mixtral-8x22b': {
+    ...dense(56, 48, 8, 128, 140.6, 65536, 32768),
+    experts: { count: 8, perToken: 2, activeBillions: 39.1 },
+  },
   'gemma-3-27b': {
     ...dense(62, 32, 16, 128, 27.4, 131072, 262208),
+    hidden: 5376,
+    tiedEmbeddings: true,
     sliding: { layers: 52, window: 1024 },
   },
 };

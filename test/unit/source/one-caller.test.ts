@@ -25,9 +25,13 @@ it.each([
   expect(callersOf(name)).toEqual([caller]);
 });
 
-it('models are resolved and assessed by the controllers through one cache, and by the commands', () => {
+it('models are resolved and assessed by the controllers through one cache, by the commands and the planner', () => {
   const commands = 'operator/cli/assess-files.ts';
-  expect(callersOf('resolveModel')).toEqual([commands, 'operator/controllers/shared/resolutions.ts']);
+  expect(callersOf('resolveModel')).toEqual([
+    commands,
+    'operator/controllers/shared/resolutions.ts',
+    'operator/planning/replica.ts',
+  ]);
   expect(callersOf('assess')).toEqual([commands, 'operator/controllers/acceptance/assessments.ts']);
 });
 

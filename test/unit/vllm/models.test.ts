@@ -18,6 +18,12 @@ it.each([
   ['Qwen/Qwen2.5-72B-Instruct', 8192, 29568, 32768],
   ['Qwen/Qwen2.5-7B-Instruct', 3584, 18944, 32768],
   ['Qwen/Qwen3-32B', 5120, 25600, 40960],
+  ['Qwen/Qwen3-14B', 5120, 17408, 40960],
+  ['Qwen/Qwen2.5-14B-Instruct', 5120, 13824, 32768],
+  ['Qwen/Qwen2.5-32B-Instruct', 5120, 27648, 32768],
+  ['deepseek-ai/DeepSeek-R1-Distill-Qwen-14B', 5120, 13824, 131072],
+  ['meta-llama/Llama-3.1-405B-Instruct', 16384, 53248, 131072],
+  ['microsoft/phi-4', 5120, 17920, 16384],
 ])('%s has the parameters of its layers', (id, hidden, intermediate, context) => {
   const model = findModel(`hf://${id}`);
   if (model === undefined) throw new Error('not in the catalog');
