@@ -1,18 +1,23 @@
 /** A release of the chart against the API server of the environment, without pods; test/e2e has it with them. */
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import { helm, tryHelm } from '../../../hack/kubectl/helm.ts';
 import { kubectl, tryKubectl } from '../../../hack/kubectl/kubectl.ts';
+import { renderFiles } from '../../../operator/cli/render.ts';
+import type { KubeObject } from '../../../operator/kube/object.ts';
+import { administratorsExamples, editorsExamples } from '../../support/examples.ts';
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts';
 import { whichApiServer } from '../support/which-api-server.ts';
-import { CHART, type Values } from './support/chart.ts';
+import { CHART, renderChart, type Values } from './support/chart.ts';
 import { NEW_FIELD, previousChart } from './support/previous-chart.ts';
 import { VALUE_SETS } from './support/value-sets.ts';
 
 const NAMESPACE = 'vllm-operator-system';
+const EXAMPLES = join(CHART, '../../examples');
 
 /** Names for the whole cluster are the same in every release, so a cluster that others use is none for this. */
 const shared = whichApiServer() === 'existing';
@@ -41,6 +46,48 @@ async function ofHelm(kinds: string, output: string): Promise<string> {
   return await run('get', kinds, '-A', '-l', 'app.kubernetes.io/managed-by=Helm', '-o', output);
 }
 
+const MODELS = editorsExamples();
+
+const list = (items: readonly object[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+
+async function apply(items: readonly object[], ...options: string[]): Promise<void> {
+  await kubectl(['apply', '-f', '-', ...options], { kubeconfig: server.kubeconfig, input: list(items) });
+}
+
+interface PodTemplate {
+  spec: { template: { metadata: object; spec: Record<string, unknown> } };
+}
+
+/** A pod of each Deployment. ServiceAccounts are left out: they are not here. */
+function podsOf(objects: readonly KubeObject[]) {
+  return objects.flatMap((object) => {
+    if (object.kind !== 'Deployment') return [];
+    const { metadata, spec } = (object as unknown as PodTemplate).spec.template;
+    const { serviceAccountName: _, ...rest } = spec;
+    const name = `${object.metadata.namespace}-${object.metadata.name}`;
+    return [{ apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name }, spec: rest }];
+  });
+}
+
+/** What the operator applies for the examples. */
+function examplesRendered(): KubeObject[] {
+  const files = readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml'));
+  return files.flatMap((name) => {
+    let text = '';
+    let problems = '';
+    const output = {
+      write: (part: string) => {
+        text += part;
+      },
+      fail: (part: string) => {
+        problems += part;
+      },
+    };
+    expect(renderFiles([join(EXAMPLES, name)], output), problems).toBe(0);
+    return parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
+  });
+}
+
 beforeAll(async () => {
   if (shared) return;
   server = await startTestApiServer();
@@ -58,6 +105,42 @@ describe.skipIf(shared)('a release', () => {
     expect(await routerFields()).not.toContain(NEW_FIELD);
     const names = (await ofHelm(`${CLUSTER_WIDE},${NAMESPACED}`, 'name')).trim().split('\n');
     expect(names).toHaveLength(14);
+  });
+
+  it('lets an editor of namespaces apply the models of the examples, and no pools', async () => {
+    const namespaces = [...new Set(MODELS.map(({ metadata }) => metadata.namespace ?? ''))];
+    // A control plane would make these a part of `edit`.
+    const roles = ['vllm-operator-view', 'vllm-operator-edit'];
+    const apiGroup = 'rbac.authorization.k8s.io';
+    const bindings = namespaces.flatMap((namespace) =>
+      roles.map((name) => ({
+        apiVersion: `${apiGroup}/v1`,
+        kind: 'RoleBinding',
+        metadata: { name, namespace },
+        roleRef: { apiGroup, kind: 'ClusterRole', name },
+        subjects: [{ apiGroup, kind: 'User', name: 'editor' }],
+      })),
+    );
+    const pools = administratorsExamples();
+    await apply([...pools, ...bindings]);
+    await apply(MODELS, '--as=editor');
+    await expect(apply(pools, '--server-side', '--as=editor')).rejects.toThrow(/forbidden/i);
+  });
+
+  it('has pods, its own and those of all examples, that Pod Security restricted admits', async () => {
+    const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+    await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'restricted', labels } }]);
+    const pods = podsOf([...(await renderChart()), ...examplesRendered()]);
+    expect(pods.length).toBeGreaterThan(30);
+    const create = ['create', '--dry-run=server', '-n', 'restricted', '-f', '-'];
+    const input = list(pods);
+    const admitted = await kubectl([...create, '-o', 'name'], { kubeconfig: server.kubeconfig, input });
+    expect(admitted.trim().split('\n')).toHaveLength(pods.length);
+
+    const [pod] = pods;
+    const privileged = { ...pod, spec: { ...pod?.spec, hostNetwork: true } };
+    const refused = await tryKubectl(create, { kubeconfig: server.kubeconfig, input: list([privileged]) });
+    expect(refused.stderr).toContain('violates PodSecurity "restricted');
   });
 
   it('brings new fields when it is upgraded', async () => {
@@ -93,6 +176,7 @@ describe.skipIf(shared)('a release', () => {
       'customresourcedefinition.apiextensions.k8s.io/inferencemodels.vllm-operator.dev',
       'customresourcedefinition.apiextensions.k8s.io/inferencepools.vllm-operator.dev',
     ]);
+    expect((await run('get', 'vmodel', '-A', '-o', 'name')).trim().split('\n')).toHaveLength(MODELS.length);
     await release(['install', 'vllm-operator', CHART]);
     expect(await routerFields()).toContain(NEW_FIELD);
   });
@@ -122,8 +206,9 @@ describe.skipIf(whichApiServer() !== 'envtest')('its policies', () => {
 
   it('refuse what they do not allow, and nothing else', async () => {
     await release(['upgrade', 'vllm-operator', CHART], VALUE_SETS.policies);
-    await run('create', 'namespace', 'team-a');
-    await run('label', 'namespace', 'team-a', 'team=a');
+    await apply([
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team-a', labels: { team: 'a' } } },
+    ]);
     const evil = manifest('InferenceModel', { poolRef, model: { source: 'hf://evil/model' } });
     await expect
       .poll(async () => (await create(evil)).stderr, { message: 'the policy is in force' })
