@@ -20,13 +20,21 @@ export interface Command {
 
 const SHELLS = ['sh', 'bash', 'shell', 'console'];
 
-/** Markdown that people read, with that of the chart and of examples. */
+/** Markdown that people read, with that of the chart, and the examples. */
 export function documentationPages(): string[] {
   const below = (folder: string) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
-  return [...readdirSync(ROOT), ...['docs', 'charts', 'examples'].flatMap(below)]
-    .filter((name) => name.endsWith('.md'))
-    .sort();
+  const markdown = [...readdirSync(ROOT), ...['docs', 'charts', 'examples'].flatMap(below)].filter((name) =>
+    name.endsWith('.md'),
+  );
+  return [...markdown, ...below('examples').filter((name) => name.endsWith('.yaml'))].sort();
+}
+
+/** Commands, or the beginnings of some, that the text of a page names. */
+export function commandsInProse(page: string): string[] {
+  const text = readFileSync(join(ROOT, page), 'utf8').replaceAll(/^ *```.*?^ *```$/gms, '');
+  const spans = text.matchAll(/`((?:kubectl|helm|npx vllm-operator|npm run) [^`\n]+)`/g);
+  return [...spans].map(([, command = '']) => command);
 }
 
 /**
@@ -35,6 +43,7 @@ export function documentationPages(): string[] {
  */
 export function commandsOf(page: string): Command[] {
   const lines = readFileSync(join(ROOT, page), 'utf8').split('\n');
+  if (page.endsWith('.yaml')) return inComments(lines, page);
   const commands: Command[] = [];
   for (let at = 0; at < lines.length; at++) {
     const language = /^ *```(\w*)$/.exec(lines[at] ?? '')?.[1];
@@ -46,6 +55,14 @@ export function commandsOf(page: string): Command[] {
     at = end;
   }
   return commands;
+}
+
+/** In the comments of a manifest commands are indented. */
+function inComments(lines: readonly string[], page: string): Command[] {
+  return lines.flatMap((line, index) => {
+    const text = /^# {3}(\S.*)$/.exec(line)?.[1];
+    return text === undefined ? [] : [{ page, line: index + 1, text, comment: '' }];
+  });
 }
 
 function split(lines: readonly string[], page: string, first: number): Command[] {

@@ -61,6 +61,7 @@ kubectl wait --for=condition=Ready vmodel/chat -n team-a --timeout=5m`,
   before: {
     'docs/how-to/api-keys.md': pool('{"spec":{"router":{"auth":{"mode":"APIKey"}}}}'),
     'docs/how-to/clients.md': pool('{"spec":{"router":{"auth":null}}}'),
+    'examples/a100.yaml': 'kubectl -n platform delete secret huggingface --ignore-not-found',
     'docs/how-to/private-models.md': 'kubectl -n team-a delete secret huggingface --ignore-not-found',
   } as Readonly<Record<string, string>>,
 };
@@ -150,7 +151,7 @@ const ADAPTATIONS: readonly [pattern: RegExp, script: string][] = [
   // The other way to install; a release of the chart is there already.
   [/^(kubectl apply .*manifests\/install\.yaml)$/, '$1 --dry-run=server --force-conflicts'],
   // Commands that would never end.
-  [/^(kubectl logs .*) --follow$/, '$1'],
+  [/^(kubectl .*) --(?:follow|watch)$/, '$1'],
   [
     /^(npm run devcluster\b.*)$/,
     'rm -f up.txt; $1 >up.txt & until grep "The cluster is up" up.txt; do kill -0 $!; sleep 0.1; done; kill $!; wait $!',

@@ -1,15 +1,17 @@
 /** Commands in the documentation that no test can run name only what is there; test/e2e/documented-commands runs the others. */
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isRun, NOT_RUN } from '../../support/commands-not-run.ts';
 import {
   type Command,
+  commandsInProse,
   commandsOf,
   documentationPages,
   inRepository,
 } from '../../support/documented-commands.ts';
 
 const commands = documentationPages().flatMap(commandsOf);
+const prose = [...new Set(documentationPages().flatMap(commandsInProse))];
 const notRun = commands.filter((command) => !isRun(command));
 const where = ({ page, line, text }: Command): string => `${page}:${line}: ${text}`;
 const matching = (pattern: RegExp): [Command, string][] =>
@@ -74,8 +76,9 @@ it.each([
   expect(named.filter(([, name]) => !known(name)).map(([command]) => where(command))).toEqual([]);
 });
 
+const { scripts } = JSON.parse(readFileSync(inRepository('package.json'), 'utf8')) as { scripts: object };
+
 it('npm runs scripts that package.json has', () => {
-  const { scripts } = JSON.parse(readFileSync(inRepository('package.json'), 'utf8')) as { scripts: object };
   const named = matching(/^npm (?:run )?(?!ci$)([\w:-]+)/);
   expect(named.filter(([, name]) => !(name in scripts)).map(([command]) => where(command))).toEqual([]);
 });
@@ -85,4 +88,18 @@ it('scripts are files', () => {
   expect(
     files.filter(([, file]) => !existsSync(inRepository(file))).map(([command]) => where(command)),
   ).toEqual([]);
+});
+
+describe('commands in sentences', () => {
+  const npm = (pattern: RegExp) => [...new Set(prose.flatMap((text) => pattern.exec(text)?.[1] ?? []))];
+
+  it('npm runs scripts and measurements that are there', () => {
+    const names = npm(/^npm run ([\w:-]+)/);
+    expect(names.length).toBeGreaterThan(3);
+    expect(names.filter((name) => !(name in scripts))).toEqual([]);
+    const measurements = npm(/^npm run bench -- (\w+)/);
+    expect(measurements.filter((name) => !existsSync(inRepository(`test/bench/${name}/main.ts`)))).toEqual(
+      [],
+    );
+  });
 });
