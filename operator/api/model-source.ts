@@ -2,18 +2,17 @@
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
 import { quantity, servedName } from '../values/scalars.ts';
-import { NO_WAY_UP } from '../values/source-rules.ts';
+import { HUB_NAME, NO_WAY_UP } from '../values/source-rules.ts';
 import { modelFacts } from '../vllm/model-facts.ts';
 import { objectName, secretKeyRef } from './common.ts';
 
-const SOURCE_PATTERN =
-  '^(hf://[-A-Za-z0-9._]+/[-A-Za-z0-9._]+|s3://\\S+|gs://\\S+|pvc://[a-z0-9][-a-z0-9.]*(/\\S*)?|oci://\\S+|file:///\\S+)$';
+const SOURCE_PATTERN = `^(hf://${HUB_NAME}/${HUB_NAME}|s3://\\S+|gs://\\S+|pvc://[a-z0-9][-a-z0-9.]*(/\\S*)?|oci://\\S+|file:///\\S+)$`;
 const SOURCE = new RegExp(SOURCE_PATTERN);
 const SOURCE_REMEDY =
   'use hf://org/name, s3://bucket/path, gs://bucket/path, pvc://claim/path, oci://image or file:///path';
 
 /** An id with a revision appended, as in other tools. */
-const REVISION_PATTERN = '^hf://[-A-Za-z0-9._]+/[-A-Za-z0-9._]+[@:]\\S+$';
+const REVISION_PATTERN = `^hf://${HUB_NAME}/${HUB_NAME}[@:]\\S+$`;
 const WITH_REVISION = new RegExp(REVISION_PATTERN);
 const REVISION_PROBLEM = 'has a revision in it';
 const REVISION_REMEDY = 'use hf://org/name, and move the rest to model.revision';

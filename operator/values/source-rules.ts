@@ -10,17 +10,22 @@ export const NO_WAY_UP: Rule<string> = {
   holds: (self) => !`/${self}/`.includes('/../'),
 };
 
-const HUB_ID = '^hf://[-A-Za-z0-9._]+(/[-A-Za-z0-9._]+)?$';
+/** A part of the id of a repository as the hub has it (huggingface_hub, validate_repo_id): `.` would be a path of the container. */
+export const HUB_NAME = '[A-Za-z0-9_]([-A-Za-z0-9._]*[A-Za-z0-9_])?';
+const HUB_ID = `^(hf://)?${HUB_NAME}(/${HUB_NAME})?$`;
 const HUB_ID_PATTERN = new RegExp(HUB_ID);
 
-/** An adapter or draft model that vLLM looks up by itself. */
+/** An adapter or draft model that vLLM looks up by itself: it takes everything that is no URL or absolute path for an id or a relative path. */
 export const weightsName = (max: number): z.ZodString =>
   withRules(z.string().min(1).max(max), [
     NO_WAY_UP,
     {
-      rule: `!self.startsWith('hf://') || self.matches('${HUB_ID}')`,
+      rule: `self.startsWith('/') || (self.contains('://') && !self.startsWith('hf://')) || self.matches('${HUB_ID}')`,
       problem: 'not the id of a repository',
       remedy: 'use hf://org/name without a revision, or file:///path for a path in the container',
-      holds: (self) => !self.startsWith('hf://') || HUB_ID_PATTERN.test(self),
+      holds: (self) =>
+        self.startsWith('/') ||
+        (self.includes('://') && !self.startsWith('hf://')) ||
+        HUB_ID_PATTERN.test(self),
     },
   ]);

@@ -62,6 +62,10 @@ describe('validateManifest', () => {
     'hf://meta-llama/../../tmp/x',
     'hf://file:///tmp/x',
     'hf:///tmp/x',
+    'hf://./x',
+    'hf://x/.',
+    './x',
+    '.hidden/x',
   ])('takes no source that begins where its weights are not, which policies go by: %s', (source) => {
     const good = { source: 'hf://a/b' };
     for (const [spec, field] of [

@@ -149,7 +149,7 @@ export const BAD_SPECS: readonly BadSpec[] = [
   ),
   model({ model: { source: 'file:///models/../tmp' } }, 'model.source', /leads up: write it without/),
   ...engine(
-    { lora: { adapters: [{ name: 'a', source: 'a/../b' }] } },
+    { lora: { adapters: [{ name: 'a', source: '/a/../b' }] } },
     'lora.adapters[0].source',
     /leads up: write it without/,
   ),
