@@ -1,6 +1,7 @@
 /** What the documentation refers to exists, and its manifests are ones that the operator takes. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { REASONS } from '../../../operator/api/reasons.ts';
@@ -134,6 +135,33 @@ describe('manifests in the documentation', () => {
   });
   it.each(ours)('$where: $object.kind $object.metadata.name is valid', ({ object }) => {
     expect(validateManifest(object)).toEqual([]);
+  });
+});
+
+describe('parts of manifests', () => {
+  const parts = manifests
+    .filter(({ object }) => object !== null && !('kind' in object))
+    .map(({ where, object }) => ({ where, part: object as Record<string, unknown> }));
+  const specs = parts.filter(({ part }) => 'spec' in part);
+
+  it.each(specs)('$where: is a part of a pool or a model', ({ part }) => {
+    const whole = (kind: string, required: object) => ({
+      apiVersion: 'vllm-operator.dev/v1alpha1',
+      kind,
+      metadata: { name: 'part', namespace: 'default' },
+      spec: { ...required, ...(part.spec as object) },
+    });
+    const problems = [
+      validateManifest(whole('InferencePool', { accelerator: { type: 'L4' } })),
+      validateManifest(whole('InferenceModel', { poolRef: { name: 'pool' }, model: { source: 'hf://a/b' } })),
+    ];
+    expect(problems).toContainEqual([]);
+  });
+
+  it.each(parts.filter((one) => !specs.includes(one)))('$where: are values of the chart', ({ part }) => {
+    const schema = JSON.parse(read('charts/vllm-operator/values.schema.json')) as object;
+    const valid = new Ajv({ strict: false }).compile(schema);
+    expect(valid(part), JSON.stringify(valid.errors)).toBe(true);
   });
 });
 
