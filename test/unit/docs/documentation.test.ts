@@ -102,6 +102,18 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+it('readers come from README.md to every page', () => {
+  const found = new Set(['README.md']);
+  for (const page of found)
+    for (const [, target = ''] of prose(page).matchAll(/\]\(([^)\s#:]+)(?:#[^)]*)?\)/g)) {
+      const file = relative(root, join(root, dirname(page), target));
+      if (pages.includes(file)) found.add(file);
+      // A link to a folder leads to what is in it.
+      for (const inside of pages) if (dirname(inside) === file) found.add(inside);
+    }
+  expect(pages.filter((page) => !found.has(page))).toEqual([]);
+});
+
 describe('the threat model', () => {
   const rows = [...read('docs/security.md').matchAll(/^\| claim +\| test +\|\n.*\n((?:\|.*\n)+)/gm)].flatMap(
     ([, body = '']) => body.trimEnd().split('\n'),
