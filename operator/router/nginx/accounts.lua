@@ -1,5 +1,6 @@
 --- The end of every request: undoes what it holds, however it ended, and counts it.
 local admission = require "admission"
+local audit = require "audit"
 local balance = require "balance"
 local counters = require "counters"
 local cache = require "cache"
@@ -69,7 +70,6 @@ local function count_degraded(ctx, model, status)
   local cap = ctx.tier.maxTokens
   if ctx.capped and ctx.at_engine and status < 400 then
     metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", cap), 1)
-    ngx.var.tier = "max_tokens=" .. cap
   end
 end
 
@@ -84,20 +84,19 @@ function M.log()
   local model = ctx.model
   local status = context.status(ctx)
   if ctx.reserved then limits.settle(ctx, status) end
+  if not ctx.relayed then audit.note(ctx) end
   if not model then
     if not ctx.start then return end -- not a client's
     return metrics.add(metrics.series("requests_total", "model", "", "namespace", "", "tenant", "", "code", status), 1)
   end
   if ctx.endpoint then balance.settle(ctx, ctx.cut and "failed" or engine_result(status)) end
   if ctx.flight then cache.finish(ctx, status) end
-  if ctx.prompt_tokens then count_tokens(ctx, model) end
+  if ctx.prompt_tokens and not ctx.relay then count_tokens(ctx, model) end
   if ctx.cut then metrics.add(metrics.series("cut_streams_total", "model", model.name, "namespace", model.namespace), 1) end
   if ctx.relayed then return end
   let_go(ctx, model)
   observe(ctx, model, status)
   if ctx.tier then count_degraded(ctx, model, status) end
-  ngx.var.model = model.label
-  if ctx.tenant ~= model.namespace then ngx.var.tenant = ctx.tenant end
 end
 
 return M

@@ -3,7 +3,7 @@
 ---@class Context
 --- Set by request.lua, before the request is let in:
 ---@field start number When its first byte came, in seconds since 1970. Read by all that has a deadline or measures time.
----@field trace_id string|false Its own id. Read by redispatch.
+---@field trace_id string|false Its own id. Read by redispatch, audit.
 ---@field path table|false What paths.lua says of its path.
 ---@field model table|false The model that it asks for, by the table that is in use (compiled_routes.lua). Read by all.
 ---@field tenant string|false Whose it is: by its key, else the namespace of the model. Read by waiting, cache, accounts.
@@ -21,7 +21,7 @@
 ---@field waits_as string|nil What it waits as: the field of the two below that counts it. Likewise.
 ---@field hold_time number|nil Seconds that it has waited for an engine to start. Written by `end_wait` below. Read by accounts.
 ---@field queue_time number|nil Seconds that it has waited for an engine to have room. Likewise.
----@field tier table|nil The tier of degradation that was active. Read by engine_answer, accounts.
+---@field tier table|nil The tier of degradation that was active. Read by engine_answer, accounts, audit.
 ---@field capped boolean|nil Its answer was made shorter than it asked for. Read by cache, accounts.
 --- Set by balance.lua and redispatch.lua:
 ---@field endpoint table|false|nil The engine that it is counted at. Read by accounts, which has its result noted.
@@ -51,7 +51,7 @@
 ---@field ended boolean All of the engine's answer has passed. Read by cache, limits, `status` below.
 ---@field cut boolean|nil The engine broke a stream off. Read by cache, limits, accounts, `status` below.
 ---@field broken boolean|nil The engine broke another answer off. Read by `status` below.
----@field prompt_tokens number|false Tokens by the usage object. Read by limits, accounts.
+---@field prompt_tokens number|false Tokens by the usage object. Also written by relay.lua. Read by limits, accounts, audit.
 ---@field completion_tokens number|false Likewise.
 ---@field usage table|nil State of the reader of usage. Read by limits: how many events there were.
 ---@field held table|nil Parts of an event whose end is not there yet. Written and read by usage.lua.

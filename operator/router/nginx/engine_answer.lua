@@ -5,6 +5,7 @@ local cache = require "cache"
 local cors = require "cors"
 local media_type = require "media_type"
 local own_answer = require "own_answer"
+local relay = require "relay"
 local usage = require "usage"
 
 local M = {}
@@ -112,7 +113,11 @@ end
 
 function M.body()
   local ctx = ngx.ctx
-  if ctx.sse then return stream_part(ctx, ngx.arg[1], ngx.arg[2]) end
+  if ctx.sse then
+    stream_part(ctx, ngx.arg[1], ngx.arg[2])
+    if ctx.relayed and ngx.arg[2] then relay.hand_over_tokens(ctx) end
+    return
+  end
   if ctx.body then
     ngx.arg[1], ngx.arg[2] = ctx.body, true
     ctx.body = ""

@@ -16,6 +16,7 @@ local LONGEST = 86400 -- seconds of one wait; nginx counts milliseconds in 32 bi
 local MAX_ERROR = 65536 -- bytes of an engine's error
 local NO_JSON = "The engine answered with an error that is no JSON object."
 local SOCKET = "unix:relay.sock"
+local TOKENS, TOKENS_SECONDS = "tokens of ", 60 -- key, and how long they stay where the client went away meanwhile
 
 --- Begins the answer.
 function M.open(ctx)
@@ -102,11 +103,25 @@ local function send(ctx, socket)
     other_headers(), "X-Forwarded-For: ", forwarded and forwarded .. ", " or "", var.remote_addr, "\r\n",
     "Content-Length: ", tostring(#body), "\r\n",
     "X-Request-Id: ", var.trace_request_id, "\r\ntraceparent: ", var.trace_parent, "\r\n",
-    "X-Relay-Model: ", ctx.model.uid, "\r\nX-Relay-Tenant: ", ctx.tenant, "\r\n",
+    "X-Relay-Id: ", ctx.trace_id, "\r\nX-Relay-Model: ", ctx.model.uid, "\r\nX-Relay-Tenant: ", ctx.tenant, "\r\n",
     "X-Relay-Key: ", ctx.api_key and ctx.api_key.sha256 or "", "\r\n",
     "X-Relay-Reserved: ", limits.hand_over(ctx), "\r\n",
     "X-Relay-Strip: ", ctx.strip_usage and "usage" or "", "\r\n\r\n", body,
   }
+end
+
+--- Body phase of a request that the relay sent, at the end of its answer: hands over the tokens to the request that it came from, which may
+-- be in another worker, and only copies the answer.
+function M.hand_over_tokens(ctx)
+  if not ctx.prompt_tokens and not ctx.completion_tokens then return end
+  ngx.shared.limits:safe_set(TOKENS .. ctx.trace_id, (ctx.prompt_tokens or "") .. "/" .. (ctx.completion_tokens or ""), TOKENS_SECONDS)
+end
+
+local function take_tokens(ctx)
+  local shared, key = ngx.shared.limits, TOKENS .. ctx.trace_id
+  local prompt, completion = (shared:get(key) or ""):match("^(%d*)/(%d*)$")
+  ctx.prompt_tokens, ctx.completion_tokens = tonumber(prompt) or false, tonumber(completion) or false
+  shared:delete(key)
 end
 
 --- Sends the request on and copies the answer's events. HTTP/1.0, so that the answer comes without chunks and ends with the connection.
@@ -140,6 +155,7 @@ function M.run(ctx)
     if not ctx.first_byte then ctx.first_byte = ngx.now() end
     if not ngx.print(data) or not ngx.flush(true) then return gone(ctx) end
   end
+  take_tokens(ctx)
   return ngx.exit(ngx.HTTP_OK)
 end
 

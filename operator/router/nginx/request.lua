@@ -187,12 +187,12 @@ function M.relayed()
   local ctx, var = context.new(), ngx.var
   ngx.ctx = ctx
   local view = routes.current()
-  ctx.model, ctx.tenant = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant
+  ctx.model, ctx.tenant, ctx.trace_id = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant, var.http_x_relay_id
   ctx.api_key, ctx.strip_usage = view.by_hash[var.http_x_relay_key or ""], var.http_x_relay_strip == "usage"
   ctx.path, ctx.stream, ctx.relayed = paths.of(var.uri), true, true
   var.given_id, var.given_parent = var.http_x_request_id, var.http_traceparent
   limits.take_over(ctx, view, var.http_x_relay_reserved)
-  for _, name in ipairs { "model", "tenant", "key", "strip", "reserved" } do ngx.req.clear_header("X-Relay-" .. name) end
+  for _, name in ipairs { "id", "model", "tenant", "key", "strip", "reserved" } do ngx.req.clear_header("X-Relay-" .. name) end
   if not ctx.model then return own_answer.error(404, "The model does not exist any more.") end
 end
 
