@@ -1,4 +1,4 @@
-/** The commands of every shell block in the documentation. */
+/** The commands of every shell block in the documentation, and its programs in TypeScript. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,11 +51,18 @@ export function commandsOf(page: string): Command[] {
     const end = lines.findIndex((line, index) => index > at && /^ *```$/.test(line));
     if (end < 0) throw new Error(`${page}:${at + 1}: the block has no end`);
     const copied = lines[at - 2]?.startsWith('<!-- snippet: ');
-    if (SHELLS.includes(language) && !copied) commands.push(...split(lines.slice(at + 1, end), page, at + 2));
+    const block = lines.slice(at + 1, end);
+    if (SHELLS.includes(language) && !copied) commands.push(...split(block, page, at + 2));
+    if (language === 'ts' && !copied)
+      commands.push({ page, line: at + 2, text: program(block), comment: '' });
     at = end;
   }
   return commands;
 }
+
+/** TypeScript as a command that runs it. */
+const program = (lines: readonly string[]): string =>
+  ['node --input-type=module-typescript <<"END"', ...lines, 'END'].join('\n');
 
 /** In the comments of a manifest commands are indented. */
 function inComments(lines: readonly string[], page: string): Command[] {

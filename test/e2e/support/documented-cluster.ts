@@ -145,8 +145,9 @@ const ADAPTATIONS: readonly [pattern: RegExp, script: string][] = [
   // devcluster forwards no ports, and its cluster IPs are addresses of this machine.
   [
     /^kubectl port-forward (.*?)service\/(\S+) 8080:(\d+) &$/,
-    `forwarded=$(kubectl $1get service $2 -o jsonpath='{.spec.clusterIP}:{.spec.ports[?(@.port==$3)].port}'); echo $forwarded`,
+    `export forwarded=$(kubectl $1get service $2 -o jsonpath='{.spec.clusterIP}:{.spec.ports[?(@.port==$3)].port}'); echo $forwarded`,
   ],
+  [/'http:\/\/localhost:8080\/v1'/, '`http://$${process.env.forwarded}/v1`'],
   [/localhost:8080/, '$forwarded'],
   // The other way to install; a release of the chart is there already.
   [/^(kubectl apply .*manifests\/install\.yaml)$/, '$1 --dry-run=server --force-conflicts'],
