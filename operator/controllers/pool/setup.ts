@@ -1,5 +1,4 @@
 /** Sets up the InferencePool controller: its permissions, dependencies and watches. */
-import { isDeepStrictEqual } from 'node:util';
 import { INFERENCE_POOLS } from '../../api/types.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
@@ -7,7 +6,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import { ownerKeys } from '../../kube/owner-keys.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, HORIZONTAL_POD_AUTOSCALERS, INGRESSES, NAMESPACES } from '../../kube/resource-types.ts';
-import { poolsThatAdmit } from '../shared/admitted-namespaces.ts';
+import { poolsThatAdmit, watchAdmission } from '../shared/admitted-namespaces.ts';
 import { createApplier } from '../shared/children.ts';
 import { type ClusterState, cachePoolKeys, routerPoolKeys } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
@@ -59,11 +58,7 @@ function watch(controller: Controller, state: ClusterState, owners: (object: Kub
     map: (model) => poolsThatAdmit(state, model),
     afterMs: COUNT_AFTER_MS,
   });
-  controller.watch(state.namespaces.store, {
-    map: () => state.pools.store.keys(),
-    changed: (old, now) => !isDeepStrictEqual(old.metadata.labels, now.metadata.labels),
-    afterMs: COUNT_AFTER_MS,
-  });
+  watchAdmission(controller, state, { afterMs: COUNT_AFTER_MS });
   controller.watch(state.pods.store, {
     map: (pod) => [...routerPoolKeys(pod), ...cachePoolKeys(pod)],
     afterMs: COUNT_AFTER_MS,

@@ -1,5 +1,4 @@
 /** Sets up the controllers of route tables and their snapshots: permissions, dependencies and watches. */
-import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel } from '../../api/types.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { keyOf } from '../../kube/key.ts';
@@ -7,7 +6,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import { controllerOf } from '../../kube/owner-reference.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, ENDPOINT_SLICES, PODS, REPLICA_SETS } from '../../kube/resource-types.ts';
-import { poolsThatAdmit, poolsWithKeysOf } from '../shared/admitted-namespaces.ts';
+import { poolsThatAdmit, poolsWithKeysOf, watchAdmission } from '../shared/admitted-namespaces.ts';
 import { byModel, type ClusterState, poolKeys, routerPoolKeys } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
 import { isFinished, isReady, type Pod } from '../shared/workloads.ts';
@@ -78,10 +77,7 @@ export function watchForRoutes(controller: Controller, state: ClusterState): voi
   controller.watch(state.deployments.store, { map: routerPoolKeys, changed: isReowned });
   controller.watch(state.replicaSets.store, { map: routerPoolKeys, changed: isReowned });
   controller.watch(state.configMaps.store, { map: poolKeys });
-  controller.watch(state.namespaces.store, {
-    map: () => state.pools.store.keys(),
-    changed: (old, now) => !isDeepStrictEqual(old.metadata.labels, now.metadata.labels),
-  });
+  watchAdmission(controller, state);
   controller.watch(state.apiKeys.store, {
     map: ({ metadata }) => poolsWithKeysOf(state, metadata.namespace).map(keyOf),
   });

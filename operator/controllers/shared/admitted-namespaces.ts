@@ -1,6 +1,7 @@
 /** Which namespaces a pool admits, by the labels that they have now. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
-import type { Key } from '../../kube/key.ts';
+import type { Controller } from '../../kube/controller.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { Change } from '../../kube/store.ts';
 import { admitsNamespace } from '../../model/acceptance.ts';
@@ -41,4 +42,11 @@ export function poolsThatReconsider(
   const admitted = (pool: InferencePool, at: KubeObject | undefined) =>
     admitsNamespace(pool, name, at?.metadata.labels);
   return pools.store.list().filter((pool) => admitted(pool, old) !== admitted(pool, now));
+}
+
+/** Enqueues the pools that begin or cease to admit a namespace, and no others: anybody may label a namespace of their own. */
+export function watchAdmission(controller: Controller, state: State, when: { afterMs?: number } = {}): void {
+  state.namespaces.store.subscribe((change) => {
+    for (const pool of poolsThatReconsider(state, change)) controller.enqueue(keyOf(pool), when);
+  });
 }

@@ -97,10 +97,12 @@ describe('a change of API keys', () => {
 });
 
 describe('a change of a namespace', () => {
-  it('concerns all pools when its labels change, and none when only annotations do', async () => {
+  it('concerns the pools that begin or cease to admit it', async () => {
     const { namespace, concerned } = setUp();
     namespace('team');
     expect(await concerned(() => namespace('team', {}, { note: 'x' }))).toEqual([]);
-    expect(await concerned(() => namespace('team', { tenant: 'yes' }))).toHaveLength(3);
+    expect(await concerned(() => namespace('team', { else: 'x' }))).toEqual([]);
+    for (const tenant of ['yes', 'no'])
+      expect(await concerned(() => namespace('team', { tenant }))).toEqual(['platform/shared']);
   });
 });
