@@ -16,6 +16,9 @@ export const SCALING_PERMISSIONS: readonly Permission[] = [
 /** More workers than the model controller has (8), so that wakes get a larger share of a slow API server than status writes. */
 const WAKES_AT_ONCE = 32;
 
+/** Pods that come and go together, or of a team that makes and deletes some, cost one arbitration of each waiting model. */
+const ARBITRATE_AFTER_MS = 100;
+
 /** Dependencies that other controllers own. */
 export type ScalingDependencies = Pick<
   ScalingReconcilerOptions,
@@ -73,6 +76,7 @@ export function watchForScaling(
   controller.watch(state.pods.store, {
     map: (pod) => poolKeysOfModel(state, pod).flatMap(waiting),
     changed: holdsOtherwise,
+    afterMs: ARBITRATE_AFTER_MS,
   });
   controller.watch(state.pools.store, {
     map: (pool) => state.models.store.byIndex('byPool', keyOf(pool)).map(keyOf),
