@@ -87,6 +87,11 @@ export const REASONS = {
     remedy:
       "Add nodes with the accelerator, or correct the pool's nodeSelector and tolerations. The message quotes the scheduler.",
   },
+  NodeNotReady: {
+    meaning:
+      'The node of a pod does not report to Kubernetes, which replaces the pod elsewhere five minutes after it lost the node.',
+    remedy: 'Repair or delete the node that the message names.',
+  },
   VolumeMountFailed: {
     meaning: 'A volume cannot be mounted, usually because a claim, ConfigMap or Secret is missing.',
     remedy:
@@ -175,6 +180,7 @@ export const REFUSALS = ['NameTaken', 'ApplyRefused'] as const satisfies Reason[
 /** Why pods of any workload do not become ready. */
 const POD_PROBLEMS = [
   'Unschedulable',
+  'NodeNotReady',
   'VolumeMountFailed',
   'PodsRefused',
   'ImagePullFailed',

@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { withoutControls } from './quote.ts';
 import { withoutCredentials } from './without-credentials.ts';
 
 /** Longest part of a log that is read, in characters. The kubelet passes on at most 4 KiB (terminationMessagePolicy). */
@@ -17,13 +18,8 @@ const PREFIX =
 export function logTail(text: string | undefined): string {
   const lines = stripVTControlCharacters((text ?? '').slice(-MAX_READ))
     .split(/[\r\n]+/)
-    .map((line) => clean(line.replace(PREFIX, '')))
+    .map((line) => withoutControls(line.replace(PREFIX, '')))
     .filter((line) => line !== '');
   const tail = withoutCredentials(lines.slice(-MAX_LINES).join(' | '));
   return tail.length > MAX_LENGTH ? `…${tail.slice(1 - MAX_LENGTH)}` : tail;
-}
-
-/** Replaces control characters, which a terminal would interpret, with spaces. */
-function clean(line: string): string {
-  return line.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').trim();
 }

@@ -1,5 +1,6 @@
 /** Explains why the pods of a Deployment do not become ready, in terms that a user can act on. Pure. */
 import { logTail } from './log-tail.ts';
+import { quote } from './quote.ts';
 import type { ContainerStatus, Deployment, Pod } from './workloads.ts';
 import { isReady, isReleased } from './workloads.ts';
 
@@ -9,6 +10,7 @@ export type Crashed = 'EngineCrashed' | 'RouterCrashed' | 'CacheCrashed';
 export interface WorkloadProblem<C extends Crashed = Crashed> {
   reason:
     | 'Unschedulable'
+    | 'NodeNotReady'
     | 'VolumeMountFailed'
     | 'ImagePullFailed'
     | 'ContainerConfigError'
@@ -53,9 +55,6 @@ export interface WorkloadProblemInput<C extends Crashed = Crashed> {
 const IMAGE_REASONS = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull']);
 const CONFIG_REASONS = new Set(['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError']);
 
-/** Longest quote from a container runtime, the kubelet or an admission plugin, in characters. */
-const MAX_QUOTE = 400;
-
 /** How kube-scheduler reports claims that are missing, lost or terminating (plugin VolumeBinding). */
 const CLAIM_MISSING = /^ (not found|bound to non-existent|is being deleted)/;
 
@@ -91,7 +90,7 @@ function deploymentProblem<C extends Crashed>({
   const refused = conditions.find((c) => c.type === 'ReplicaFailure' && c.status === 'True');
   if (refused) {
     const why = refused.message ?? refused.reason ?? 'no reason given';
-    return problem('PodsRefused', `Kubernetes rejects the pods: ${why}`);
+    return problem('PodsRefused', `Kubernetes rejects the pods: ${quote(why)}`);
   }
   const stuck = conditions.find((c) => c.type === 'Progressing' && c.reason === 'ProgressDeadlineExceeded');
   if (!stuck) return undefined;
@@ -105,6 +104,8 @@ function podProblem<C extends Crashed>(
 ): WorkloadProblem<C> | undefined {
   const unscheduled = unschedulable(input, pod);
   if (unscheduled) return unscheduled;
+  const lost = lostNode(input, pod);
+  if (lost) return lost;
   const mount = input.mountFailure?.(pod);
   if (mount !== undefined) {
     const message = `the volumes of ${input.words.one} cannot be mounted: ${quote(mount)}; create the missing object, or correct the volume in the spec`;
@@ -129,12 +130,34 @@ function unschedulable<C extends Crashed>(
   const said = scheduled.message ?? 'the scheduler gave no reason';
   const missing = missingClaim(said);
   if (missing !== undefined)
-    return problem('VolumeMountFailed', `${missing}; create the claim, or correct the name in the spec`);
+    return problem(
+      'VolumeMountFailed',
+      `${quote(missing)}; create the claim, or correct the name in the spec`,
+    );
   if (CLAIM_UNBOUND.test(said)) {
     const message = `a PersistentVolumeClaim of ${words.one} is not bound to a volume yet; if this persists, check its StorageClass: kubectl describe pvc`;
     return { ...problem('VolumeMountFailed', message), needsUser: false };
   }
-  return { ...problem('Unschedulable', `${words.one} cannot be scheduled: ${said}`), needsUser: false };
+  return {
+    ...problem('Unschedulable', `${words.one} cannot be scheduled: ${quote(said)}`),
+    needsUser: false,
+  };
+}
+
+/**
+ * Kubernetes marks the pods of a node that it has lost sight of as not ready. What the kubelet reported of their containers
+ * stays. Pods with readiness gates have a reason.
+ */
+function lostNode<C extends Crashed>(
+  { words }: WorkloadProblemInput<C>,
+  { spec, status }: Pod,
+): WorkloadProblem<C> | undefined {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  const containers = status?.containerStatuses ?? [];
+  const isLost = ready?.status === 'False' && !ready.reason && containers.length > 0;
+  if (!isLost || !containers.every((container) => container.ready)) return undefined;
+  const message = `the node ${spec.nodeName ?? ''} of ${words.one} does not report to Kubernetes; repair or delete the node`;
+  return { ...problem('NodeNotReady', message), needsUser: false };
 }
 
 function containerProblem<C extends Crashed>(
@@ -173,11 +196,6 @@ function containerProblem<C extends Crashed>(
 
 function problem<R extends WorkloadProblem['reason']>(reason: R, lastingMessage: string, more = '') {
   return { reason, message: `${lastingMessage}${more}`, lastingMessage, needsUser: true };
-}
-
-function quote(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > MAX_QUOTE ? `${line.slice(0, MAX_QUOTE)}…` : line;
 }
 
 /** Whether the container run that started at this time became ready before it ended. If so, a restart may help. */

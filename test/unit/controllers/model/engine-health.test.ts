@@ -144,8 +144,8 @@ describe('engineHealth', () => {
     expect(problem?.message).not.toContain('vllm-chat-x');
   });
 
-  it('calls no engine crashed that runs and is ready, on a node that Kubernetes has lost sight of', () => {
-    const lost = pod({
+  it('names the node that Kubernetes has lost sight of, and calls no engine crashed there', () => {
+    const { spec, ...rest } = pod({
       conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T10:30:00Z' }],
       containerStatuses: [
         {
@@ -157,7 +157,36 @@ describe('engineHealth', () => {
         },
       ],
     });
-    expect(engineHealth(deployment(), [lost]).problem).toBeUndefined();
+    const lost = { ...rest, spec: { ...spec, nodeName: 'gpu-7' } };
+    expect(engineHealth(deployment(), [lost]).problem).toMatchObject({
+      reason: 'NodeNotReady',
+      message: expect.stringContaining('node gpu-7'),
+      needsUser: false,
+    });
+  });
+
+  it('quotes others without credentials, control characters and the end of a long text', () => {
+    const said = `\u001b[31mno https://user:secret@host\u0007\u0000 Bearer abcdefghijkl hf_abcdefghijklmnop ${'x'.repeat(5_000)}`;
+    const waiting = (reason: string) =>
+      pod({
+        containerStatuses: [
+          { name: 'engine', ready: false, restartCount: 0, state: { waiting: { reason, message: said } } },
+        ],
+      });
+    const unscheduled = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: said };
+    const refused = deployment({
+      conditions: [{ type: 'ReplicaFailure', status: 'True', message: said }],
+    });
+    for (const { problem } of [
+      engineHealth(deployment(), [waiting('ImagePullBackOff')]),
+      engineHealth(deployment(), [waiting('CreateContainerConfigError')]),
+      engineHealth(deployment(), [pod({ conditions: [unscheduled] })]),
+      engineHealth(deployment(), [pod({})], () => said),
+      engineHealth(refused, []),
+    ]) {
+      expect(problem?.lastingMessage).toContain('no https://…host Bearer … … xxx');
+      expect(problem?.lastingMessage.length).toBeLessThan(600);
+    }
   });
 
   it('quotes the last lines of the log, also for when the pods are gone', () => {
