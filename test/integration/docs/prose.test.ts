@@ -1,4 +1,5 @@
 /** Commands that sentences of the documentation name, often without what a block would have: their options are those of the tools. */
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { helm } from '../../../hack/kubectl/helm.ts';
 import { kubectlPath } from '../../../hack/kubectl/kubectl.ts';
@@ -36,4 +37,19 @@ it.each([...named])('%s has what is named', async (command, rests) => {
     [...rest.matchAll(/ (--?[a-z][\w-]*)/g)].map(([, option = '']) => option),
   );
   expect(options.filter((option) => !new RegExp(`(?:^|[\\s,])${option}\\b`, 'm').test(help))).toEqual([]);
+});
+
+it.each([
+  ['docs/operations.md', 'run', ['--kubeconfig', '--context']],
+  ['docs/how-to/api-keys.md', 'key create', ['--name', '--namespace']],
+])('the table of %s has the options of %s', async (page, command, elsewhere) => {
+  const { stdout } = await runCommand(
+    process.execPath,
+    [inRepository('operator/main.ts'), ...command.split(' '), '--help'],
+    {},
+  );
+  const has = [...stdout.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, option = '']) => option);
+  const rows = readFileSync(inRepository(page), 'utf8').matchAll(/^\| `(--[a-z-]+)/gm);
+  const told = [...rows].map(([, option = '']) => option);
+  expect([...told, ...elsewhere, '--help'].sort()).toEqual(has.sort());
 });
