@@ -9,6 +9,7 @@ import { engineVersionFiles } from './generate/engine-versions.ts';
 import { installFiles } from './generate/install.ts';
 import { monitoringFiles } from './generate/monitoring.ts';
 import { performanceFiles } from './generate/performance.ts';
+import { planExampleFiles } from './generate/plan-examples.ts';
 import { routerProtocolFiles } from './generate/router-protocol.ts';
 import { snippetFiles } from './generate/snippets.ts';
 import { transitionFiles } from './generate/transitions.ts';
@@ -26,6 +27,7 @@ const PARTS = [
   alertTableFiles,
   installFiles,
   performanceFiles,
+  planExampleFiles,
   routerProtocolFiles,
   snippetFiles,
   transitionFiles,

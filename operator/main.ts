@@ -2,11 +2,11 @@
 /** The command line: run · render · validate · plan · key. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { label, port } from './cli/arguments.ts';
+import { collect, label, port } from './cli/arguments.ts';
 import { endWithParent } from './cli/end-with-parent.ts';
 import { addImageOptions, type ImageOptions, imageDefaults } from './cli/image-options.ts';
 import { keyCommand } from './cli/key.ts';
-import { planFiles } from './cli/plan.ts';
+import { planCommand } from './cli/plan-command.ts';
 import { renderFiles } from './cli/render.ts';
 import { type RunOptions, run } from './cli/run.ts';
 import { validateFiles } from './cli/validate.ts';
@@ -15,7 +15,6 @@ import { LOG_LEVELS } from './kube/log.ts';
 interface FileOptions extends ImageOptions {
   filename: string[];
   pool?: string[];
-  config?: string[];
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -82,14 +81,10 @@ filesCommand(
   'file with a pool of another team, or - for standard input; may be repeated',
   collect,
 );
-filesCommand(
-  'plan',
-  'print the memory plan of models: what fits on which accelerators, without a cluster',
-  (files, io, { config }) => planFiles(files, io, config),
-).option(
-  '--config <[source=]path>',
-  'config.json of a model that is not in the catalog, or its directory; with the source before = if several are missing; may be repeated',
-  collect,
+program.addCommand(
+  planCommand({ write, fail }, (code) => {
+    process.exitCode = code;
+  }),
 );
 program.addCommand(keyCommand());
 
@@ -117,8 +112,4 @@ function filesCommand(
     .action((options: FileOptions) => {
       process.exitCode = action(options.filename, { write, fail }, options);
     });
-}
-
-function collect(value: string, all: string[] | undefined): string[] {
-  return [...(all ?? []), value];
 }

@@ -63,7 +63,8 @@ export function validateManifest(object: unknown): ManifestIssue[] {
   return [...(parsed.error?.issues ?? []).map((issue) => manifestIssue(issue, object)), ...structure];
 }
 
-function manifestIssue(issue: z.core.$ZodIssue, object: unknown): ManifestIssue {
+/** What a schema has against an object, as path, value, reason and remedy. */
+export function manifestIssue(issue: z.core.$ZodIssue, object: unknown): ManifestIssue {
   const field = issue.path
     .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
     .join('')

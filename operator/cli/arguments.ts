@@ -19,3 +19,8 @@ export function label(value: string): string {
     throw new InvalidArgumentError('Use at most 63 lower-case letters, digits and hyphens.');
   return value;
 }
+
+/** Values of an option that may be repeated. */
+export function collect(value: string, all: string[] | undefined): string[] {
+  return [...(all ?? []), value];
+}

@@ -126,8 +126,8 @@ function ambiguous(path: string, models: readonly InferenceModel[]): string {
   return `--config ${path}: ${which}; ${NAMING}`;
 }
 
-/** Throws InvalidSpecError for what is in the file, and an error of the system when it cannot be read. */
-function readFacts(path: string): ModelFacts {
+/** Facts of a config.json or of a directory with one. Throws InvalidSpecError for what is in the file, and an error of the system when it cannot be read. */
+export function readFacts(path: string): ModelFacts {
   const file = statSync(path).isDirectory() ? join(path, 'config.json') : path;
   return factsOfConfig(readBounded(file));
 }

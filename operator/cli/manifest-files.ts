@@ -48,7 +48,8 @@ function contentOf(document: Document.Parsed): { content?: unknown; fault?: stri
   }
 }
 
-function readDocuments(file: string, problems: string[]): unknown[] {
+/** The documents of a YAML file (`-` is standard input), with the items of lists. What is wrong is added to `problems`. */
+export function readDocuments(file: string, problems: string[]): unknown[] {
   let text: string;
   try {
     text = readFileSync(file === '-' ? 0 : file, 'utf8');

@@ -46,3 +46,9 @@ export const EXPERT_COEFFICIENTS = {
   hopper: { bandwidthShare: 0.7723, layerSeconds: 2.637e-5, computeShare: 0.1789 },
   blackwell: { bandwidthShare: 0.8556, layerSeconds: 1.722e-5, computeShare: 0.2505 },
 } as const satisfies Record<string, ExpertCoefficients>;
+
+/** Largest share of its capacity at which a replica is planned: above it, queues grow faster than the formula can tell. */
+export const MOST_UTILIZATION = 0.8;
+
+/** Least share of a latency target that stays free. Where nine in ten predictions err by more, that share. */
+export const LEAST_MARGIN = 0.15;

@@ -26,6 +26,13 @@ export interface EngineShape {
   kvSequences: (tokens: number) => number;
   maxNumSeqs: number;
   maxNumBatchedTokens: number;
+  speculation?: Speculation;
+}
+
+/** Speculative decoding with a draft of one layer: tokens proposed in a step, and the share of them that is accepted. */
+export interface Speculation {
+  proposed: number;
+  acceptedShare: number;
 }
 
 /** Tokens of one request. `cachedShare` of the prompt are in the prefix cache. */
@@ -82,24 +89,35 @@ export class PerformanceModel {
     return running / (this.promptSeconds + this.#request.outputTokens * this.tokenSeconds(running));
   }
 
-  /** Time of one decode step with this many sequences. */
+  /** Time from one token of a sequence to the next while only decoding, with this many sequences. */
   decodeSeconds(running: number): number {
+    const { speculation, layers } = this.#shape;
+    if (speculation === undefined) return this.#step(running, 1);
+    const { proposed, acceptedShare } = speculation;
+    const drafts = (proposed * this.#step(running, 1)) / layers;
+    // The first token that is not accepted ends the step, and the model itself adds one.
+    const tokens = (1 - acceptedShare ** (proposed + 1)) / (1 - acceptedShare);
+    return (this.#step(running, proposed + 1) + drafts) / tokens;
+  }
+
+  /** Time of one step that computes this many tokens of each sequence. */
+  #step(running: number, tokens: number): number {
     const { layers, hidden, denseBytes, activeParameters, experts, tensorParallelSize: ranks } = this.#shape;
     const { promptTokens, outputTokens } = this.#request;
     const bandwidth = this.#peaks.memoryGBps * 1e9;
     const weights = denseBytes / (ranks * bandwidth * fitted.WEIGHT_BANDWIDTH_SHARE);
     const arithmetic =
-      (2 * activeParameters * running) / (ranks * this.#flops() * fitted.DECODE_COMPUTE_SHARE);
+      (2 * activeParameters * running * tokens) / (ranks * this.#flops() * fitted.DECODE_COMPUTE_SHARE);
     const context = this.#shape.kvBytes(promptTokens + outputTokens / 2);
     const cache =
       (running * context) / (Math.min(ranks, this.#shape.kvHeads) * bandwidth * fitted.KV_BANDWIDTH_SHARE);
     const step =
       layers * fitted.LAYER_SECONDS +
       weights +
-      (experts ? this.#expertSeconds(experts, running) : 0) +
+      (experts ? this.#expertSeconds(experts, running * tokens) : 0) +
       arithmetic +
       cache +
-      this.#allReduce(running * hidden * 2, fitted.DECODE_LINK_SHARE) +
+      this.#allReduce(running * tokens * hidden * 2, fitted.DECODE_LINK_SHARE) +
       running * fitted.SEQUENCE_SECONDS;
     return step * (this.#peaks.decodeFactor ?? 1);
   }

@@ -1,0 +1,43 @@
+/** Errors of the formula against published measurements, by accelerator: generated from them by `npm run generate`. */
+import { LEAST_MARGIN } from './coefficients.ts';
+import table from './formula-error.json' with { type: 'json' };
+
+/** Absolute errors in percent. */
+interface ErrorSummary {
+  rows: number;
+  median: number;
+  ninetieth: number;
+  worst: number;
+}
+
+/** Fewer rows than this say too little of an accelerator. */
+const LEAST_ROWS = 20;
+
+const TABLE: Readonly<Record<string, { tokenSeconds: ErrorSummary | null }>> = table;
+
+/** How far predictions for an accelerator are to be trusted. */
+export interface FormulaError {
+  /** Of the time per token, as a sentence. */
+  text: string;
+  /** Share of each latency target that has to stay free. */
+  margin: number;
+}
+
+/** The error for an accelerator, with a dense model or one of experts. Without enough rows, that of all accelerators. */
+export function formulaError(product: string, experts: boolean): FormulaError {
+  const own = TABLE[experts ? `${product} experts` : product]?.tokenSeconds;
+  const all = TABLE['*']?.tokenSeconds;
+  const rows = own?.rows ?? 0;
+  const summary = own && rows >= LEAST_ROWS ? own : all;
+  if (!summary) throw new Error('formula-error.json has no errors');
+  const { median, ninetieth, worst } = summary;
+  const numbers = `median ${median} %, nine in ten within ${ninetieth} %, worst ${worst} %`;
+  const few = rows === 0 ? 'no' : `only ${rows}`;
+  return {
+    text:
+      summary === own
+        ? `time per token in ${rows} measurements: ${numbers}`
+        : `${few} published measurements; on all accelerators: ${numbers}`,
+    margin: Math.max(LEAST_MARGIN, ninetieth / 100),
+  };
+}
