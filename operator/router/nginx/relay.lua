@@ -77,7 +77,8 @@ end
 -- Written below, of one connection only, or made by the router.
 local NOT_PASSED = {
   host = true, ["content-length"] = true, ["transfer-encoding"] = true, connection = true, ["keep-alive"] = true, te = true,
-  trailer = true, upgrade = true, expect = true, ["x-request-id"] = true, traceparent = true, ["x-forwarded-for"] = true,
+  trailer = true, upgrade = true, expect = true, ["proxy-authorization"] = true, ["proxy-connection"] = true, cookie = true,
+  ["x-request-id"] = true, traceparent = true, ["x-forwarded-for"] = true,
 }
 
 --- Lines with the other headers of the client, such as the key of an engine: as nginx passes them on when it proxies.

@@ -83,6 +83,14 @@ local function read_request(ctx, bytes, compressed)
   return name, from, to, p, n
 end
 
+--- Is the name one of an adapter?
+local function is_adapter(model, name)
+  for _, adapter in ipairs(model.adapters) do
+    if adapter == name then return true end
+  end
+  return false
+end
+
 local function unknown(name)
   return own_answer.error(404, ("The model `%s` does not exist."):format(name), "model")
 end
@@ -161,6 +169,10 @@ function M.enter()
   local name, from, to, p, n = read_request(ctx, bytes, compressed)
   local model = view.names[name]
   if not model or not keys.allows(key, model, name) then return unknown(name) end
+  -- vLLM takes any name in this query, and answers with the base model, which the key may not be for.
+  if path.upgrade and is_adapter(model, name) then
+    return own_answer.error(400, "vLLM answers with the base model here, also for an adapter: name the base model.", "model")
+  end
   ctx.tenant = key and key.tenant or model.namespace
   ctx.model = model
   if key then

@@ -65,6 +65,16 @@ describe('requests with the model in the query', () => {
     expect(upstream.requests).toEqual([]);
   });
 
+  test('adapters are refused where vLLM answers with their base model', async () => {
+    const upstream = await engine();
+    const router = await start({ table: table([model('m', [upstream.address], { adapters: ['m-law'] })]) });
+    const answer = await fetch(`${router.url}/v1/realtime?model=m-law`);
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain('name the base model');
+    expect(upstream.requests).toEqual([]);
+    expect((await fetch(`${router.url}/v1/realtime?model=m`)).status).toBe(200);
+  });
+
   test.each(['/tokenizer_info?model=m#&model=other', '/tokenizer_info?model=m&x=#'])(
     'what follows a hash, which some engines read as a part of the query, is refused: %s',
     async (path) => {

@@ -41,3 +41,38 @@ describe('errors before a request is read', () => {
     expect(readFileSync(`${router.directory}/access.log`, 'utf8')).not.toContain('secret-word');
   });
 });
+
+describe('headers of clients', () => {
+  const { engine, start } = perTest();
+  const JSON_BODY = 'Content-Type: application/json';
+
+  test.each(['/v1/chat/completions', '/v1/realtime?model=m'])(
+    'those of one connection and those for others reach no engine: %s',
+    async (path) => {
+      const upstream = await engine();
+      const router = await start({ table: table([model('m', [upstream.address])]) });
+      const own = ['Cookie: sso=secret', 'Proxy-Authorization: Basic c2VjcmV0', 'TE: trailers'];
+      const others = ['Keep-Alive: 5', 'Proxy-Connection: keep-alive', 'Trailer: X-Sum'];
+      const lines = [JSON_BODY, ...own, ...others, 'X-Passed: yes'];
+      const request = path.endsWith('=m')
+        ? `GET ${path} HTTP/1.1\r\nHost: router\r\nConnection: close\r\n${lines.join('\r\n')}\r\n\r\n`
+        : post(path, BODY, lines);
+      await raw(router, request);
+      const received = Object.keys(upstream.requests[0]?.headers ?? {});
+      expect(received).toContain('x-passed');
+      expect(received.filter((name) => /^(cookie|proxy-|te$|keep-alive|trailer)/.test(name))).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['twice', ['Content-Encoding: identity', 'Content-Encoding: gzip']],
+    ['twice, the other way round', ['Content-Encoding: gzip', 'Content-Encoding: identity']],
+    ['in a list', ['Content-Encoding: identity, gzip']],
+  ])('a body that is compressed is refused, said %s', async (_, lines) => {
+    const upstream = await engine();
+    const router = await start({ table: table([model('m', [upstream.address])]) });
+    const answer = await raw(router, post('/v1/chat/completions', BODY, [JSON_BODY, ...lines]));
+    expect(status(answer)).toBe(415);
+    expect(upstream.requests).toEqual([]);
+  });
+});
