@@ -70,7 +70,10 @@ kubectl wait --for=condition=Ready vmodel/chat -n team-a --timeout=5m`,
 const SITUATIONS: readonly [command: RegExp, script: string][] = [
   [
     /^kubectl delete inferencemodels\.vllm-operator\.dev --all/,
-    'helm install vllm-operator charts/vllm-operator --namespace vllm-operator-system --wait',
+    // Without its roles the last leader may not have given up the Lease, and it would be waited for.
+    `kubectl wait --for=delete pods -l app.kubernetes.io/name=vllm-operator -n vllm-operator-system
+kubectl delete lease vllm-operator -n vllm-operator-system
+helm install vllm-operator charts/vllm-operator --namespace vllm-operator-system --wait`,
   ],
   [
     // A router logs requests, and only one of them is asked for its log.
