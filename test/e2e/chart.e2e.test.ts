@@ -111,7 +111,10 @@ async function editor(): Promise<string> {
 /** What the engines' Deployments say of pods, and the UIDs of the pods that serve: neither changes when nothing restarts. */
 async function serving(): Promise<object> {
   const labelSelector = 'app.kubernetes.io/component=engine';
-  const { items: deployments } = await world.client.list<Deployment>(DEPLOYMENTS, { labelSelector });
+  const { items: deployments } = await world.client.list<Deployment & { spec?: { template?: object } }>(
+    DEPLOYMENTS,
+    { labelSelector },
+  );
   const { items: pods } = await world.client.list<Pod>(PODS, { labelSelector });
   return {
     templates: deployments.map(({ metadata, spec }) => [metadata.name, spec?.template]),

@@ -226,7 +226,9 @@ test('create sends protobuf, which is read for namespaces, bindings and reviews'
 });
 
 test('protobuf of other kinds is refused in words', async () => {
-  const { code, stderr } = await tryKubectl(flags(['create', 'deployment', 'made', '--image=made']), { kubeconfig });
+  const { code, stderr } = await tryKubectl(flags(['create', 'deployment', 'made', '--image=made']), {
+    kubeconfig,
+  });
   expect({ code, stderr }).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(

@@ -153,7 +153,7 @@ describe('manifests in the documentation', () => {
 describe('parts of manifests', () => {
   const parts = manifests
     .filter(({ object }) => object !== null && !('kind' in object))
-    .map(({ where, object }) => ({ where, part: object as Record<string, unknown> }));
+    .map(({ where, object }) => ({ where, part: object as unknown as Record<string, unknown> }));
   const specs = parts.filter(({ part }) => 'spec' in part);
 
   it.each(specs)('$where: is a part of a pool or a model', ({ part }) => {
