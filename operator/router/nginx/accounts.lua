@@ -65,12 +65,9 @@ local function observe(ctx, model, status)
   if ctx.queue_time then metrics.observe(histogram_of(model, "queue_seconds"), ctx.queue_time) end
 end
 
---- Counts an answer that was made shorter than its client asked for.
-local function count_degraded(ctx, model, status)
-  local cap = ctx.tier.maxTokens
-  if ctx.capped and ctx.at_engine and status < 400 then
-    metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", cap), 1)
-  end
+--- Whether there is an answer, and it was made shorter than its client asked for.
+local function is_shortened(ctx, status)
+  return ctx.capped and ctx.at_engine and status < 400
 end
 
 --- Log phase.
@@ -84,7 +81,7 @@ function M.log()
   local model = ctx.model
   local status = context.status(ctx)
   if ctx.reserved then limits.settle(ctx, status) end
-  if not ctx.relayed then audit.note(ctx) end
+  if not ctx.relayed then audit.note(ctx, is_shortened(ctx, status)) end
   if not model then
     if not ctx.start then return end -- not a client's
     return metrics.add(metrics.series("requests_total", "model", "", "namespace", "", "tenant", "", "code", status), 1)
@@ -96,7 +93,9 @@ function M.log()
   if ctx.relayed then return end
   let_go(ctx, model)
   observe(ctx, model, status)
-  if ctx.tier then count_degraded(ctx, model, status) end
+  if is_shortened(ctx, status) then
+    metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", ctx.tier.maxTokens), 1)
+  end
 end
 
 return M

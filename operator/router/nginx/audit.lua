@@ -21,7 +21,8 @@ end
 
 --- Log phase: hands the fields of a client's request to nginx.
 ---@param ctx Context
-function M.note(ctx)
+---@param shortened boolean|nil Whether its answer is shorter than it asked for.
+function M.note(ctx, shortened)
   local var = ngx.var
   local uri, key, model, id = var.uri, ctx.api_key, ctx.model, ctx.trace_id
   if not uri then return end -- the request has no first line
@@ -34,7 +35,7 @@ function M.note(ctx)
     key and '","keyId":"' or "", key and key.sha256:sub(1, KEY_ID) or "",
     model and '","model":"' or "", model and model.label or "",
     ctx.cache_result and '","cache":"' or "", ctx.cache_result or "",
-    ctx.tier and '","tier":"max_tokens=' or "", ctx.tier and ctx.tier.maxTokens or "", '"', tokens(ctx),
+    ctx.tier and '","tier":"max_tokens=' or "", ctx.tier and ctx.tier.maxTokens or "", '"', shortened and ',"shortened":true' or "", tokens(ctx),
   }
 end
 

@@ -127,7 +127,7 @@ describe('what the router counts and logs', () => {
     expect(later).toContain('hold_seconds_count{model="m",namespace="team-a"} 1\n');
   });
 
-  test('a response counts as shortened only if it exists and is shorter, and the log has it', async () => {
+  test('a response counts as shortened only if it exists and is shorter, and the log has it and the tier', async () => {
     const upstream = await engine();
     const open = hold(upstream);
     const degradation = [{ queueAbove: 0, maxTokens: 10 }];
@@ -144,7 +144,13 @@ describe('what the router counts and logs', () => {
     await Promise.all(answers);
     await counted(router, 'degraded_total{model="m",namespace="team-a",tier="10"} 1\n');
     await counted(router, 'rejected_total{model="m",namespace="team-a",reason="queue_full"} 1\n');
-    const tiers = (await logged(router, 5)).map(({ status, tier }) => `${status} ${tier}`);
-    expect(tiers.sort()).toEqual(['200 ', '200 ', '200 ', '200 max_tokens=10', '429 ']);
+    const tiers = (await logged(router, 5)).map(({ status, tier, shortened }) => [status, tier, shortened]);
+    expect(tiers.sort()).toEqual([
+      [200, undefined, undefined],
+      [200, undefined, undefined],
+      [200, 'max_tokens=10', undefined],
+      [200, 'max_tokens=10', true],
+      [429, 'max_tokens=10', undefined],
+    ]);
   });
 });

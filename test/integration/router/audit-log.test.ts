@@ -155,7 +155,8 @@ describe('the access log', () => {
   test('has short lines, whatever clients write, and nothing of their texts', () => {
     for (const line of text.split('\n')) expect(line.length).toBeLessThan(1024);
     expect(text).not.toMatch(/my-words|secret|Bearer/);
-    for (const line of lines.slice(-HOSTILE.length)) expect(line).not.toHaveProperty('keyId');
+    const known = lines.filter((line) => 'keyId' in line);
+    expect(known).toHaveLength(lines.length - HOSTILE.length - 1);
   });
 
   test('has the fields that the documentation lists', () => {
