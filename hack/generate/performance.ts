@@ -158,7 +158,9 @@ function page(compared: readonly ComparedMeasurement[]): string {
 - How many sequences run follows from the arrival rate and the time that a request stays (Little's law). The wait for a place is that of a
   queue with several servers (Sakasegawa), and the wait for prompts of others that of a queue with one.
 
-The coefficients were fitted once, on the first and the third group below. Nothing is adjusted for each row.
+The coefficients were fitted once, on the first and the third group below. Nothing is adjusted for each row. The factors on steps of the A10
+and the MI300X are read off their own rows. What the client of a benchmark adds to the first token is fitted or read off as well, and
+no part of a plan.
 
 | coefficient | value | what |
 | --- | --- | --- |

@@ -18,7 +18,8 @@ const REVISION_PROBLEM = 'has a revision in it';
 const REVISION_REMEDY = 'use hf://org/name, and move the rest to model.revision';
 const cel = (pattern: string): string => pattern.replaceAll('\\', '\\\\');
 
-const source = withRules(z.string().min(1).max(1024), [
+/** Where the weights are, as `spec.model.source`. */
+export const modelSource = withRules(z.string().min(1).max(1024), [
   {
     rule: `self.matches('${cel(SOURCE_PATTERN)}')`,
     problem: 'unknown model source',
@@ -104,7 +105,7 @@ const modelCache = withRules(
 
 export const modelSettings = withRules(
   z.object({
-    source: source.describe(
+    source: modelSource.describe(
       '`hf://org/name`, `s3://bucket/path`, `gs://bucket/path`, `pvc://claim/path`, `oci://image` (image volume) or `file:///path` (a path in the container: in the image, or on a volume of `template`).',
     ),
     revision: z

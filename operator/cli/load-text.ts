@@ -6,6 +6,7 @@ import type { Option } from '../planning/option.ts';
 import type { LoadPlan } from '../planning/plan-load.ts';
 import { milliseconds } from '../planning/verdict.ts';
 import type { Variant } from '../planning/what-ifs.ts';
+import { printable } from '../values/printable.ts';
 import { textTable } from './text-table.ts';
 
 const VERDICTS = { meets: 'met', close: 'close', misses: 'MISSED' } as const;
@@ -38,7 +39,7 @@ function demandLine(load: Load, { demand }: LoadPlan): string {
   const { requestsPerSecond, peakRequestsPerSecond: peak } = demand;
   const tokens = demand.peakPromptTokensPerSecond + demand.peakOutputTokensPerSecond;
   return [
-    `${load.model}: ${rate(requestsPerSecond)} requests/s on average, ${rate(peak)} at the peak;`,
+    `${printable(load.model)}: ${rate(requestsPerSecond)} requests/s on average, ${rate(peak)} at the peak;`,
     `${rate(tokens)} tokens/s at the peak, of which ${rate(demand.peakOutputTokensPerSecond)} output`,
   ].join(' ');
 }
@@ -124,11 +125,11 @@ export function comparisonText(variants: readonly Variant[]): string {
     'difference',
     'targets',
   ];
-  const rows = variants.map(({ name, plan: { cheapest } }) => {
+  const rows = variants.map(({ name, plan: { cheapest } }, at) => {
     if (cheapest === undefined) return [name, 'none', '', '', '', '', '', '', '', VERDICTS.misses];
     const { predicted, monthlyCost } = cheapest;
     const change =
-      base === undefined
+      base === undefined || at === 0
         ? ''
         : `${monthlyCost >= base ? '+' : ''}${Math.round((monthlyCost / base - 1) * 100)} %`;
     return [

@@ -71,7 +71,12 @@ function addLoadOptions(plan: Command): void {
       '--what-if',
       'also with other accelerators, FP8, speculative decoding, shorter prompts, larger batches',
     )
-    .option('--compare <path...>', 'files with loads to plan side by side')
+    .addOption(
+      new Option('--compare <path...>', 'files with loads to plan side by side').conflicts([
+        'filename',
+        'whatIf',
+      ]),
+    )
     .addOption(
       new Option('-o, --output <format>', 'how a load plan is printed').choices(['table', 'json', 'yaml']),
     );

@@ -34,7 +34,7 @@ export function planLoads(
   if (problems.length > 0) return 1;
   const variants = inputs.flatMap(({ name, load }): Variant[] => {
     if (load === undefined) return [];
-    return whatIf && !compare ? whatIfs(load) : [{ name, load, plan: planLoad(load) }];
+    return whatIf ? whatIfs(load) : [{ name, load, plan: planLoad(load) }];
   });
   write(output === 'table' ? tables(variants, compare !== undefined) : data(variants, output));
   // What-ifs need not meet the targets; what was asked for has to.

@@ -1,12 +1,13 @@
 /** The load that a plan is for: the `load` block of a file, or options of the command line. */
 import { z } from 'zod';
+import { modelSource } from '../api/model-source.ts';
 import { manifestIssue } from '../api/validate.ts';
 import { duration } from '../values/scalars.ts';
 import { InvalidSpecError, type SpecIssue } from '../values/spec-issue.ts';
 import { valueAt } from '../values/value-at.ts';
 import { ACCELERATOR_PRODUCTS } from '../vllm/accelerators.ts';
 import { LONGEST_CONTEXT, modelFacts } from '../vllm/model-facts.ts';
-import { findModel } from '../vllm/models.ts';
+import { findModel, type KnownModel } from '../vllm/models.ts';
 
 const tokens = z.int().min(1).max(LONGEST_CONTEXT);
 const product = z.enum(ACCELERATOR_PRODUCTS);
@@ -62,7 +63,7 @@ const speculative = z
 
 /** Schema of the block. Fields that are not in it are refused. */
 export const loadSchema = z.strictObject({
-  model: z.string().min(1).max(512).describe('Source of the model, such as `hf://org/name`.'),
+  model: modelSource.describe('Source of the model, such as `hf://org/name`.'),
   facts: modelFacts
     .strict()
     .optional()
@@ -155,6 +156,21 @@ function crossChecks(load: Load): SpecIssue[] {
       remedy: 'pass its config.json with --config, or set load.facts',
     });
   }
+  if (model?.cachedLayers === 0) {
+    issues.push({
+      field: 'load.model',
+      value: load.model,
+      reason: 'it has no KV cache, so it generates no tokens',
+      remedy: 'choose a model that generates: nothing is predicted for others',
+    });
+  } else if (model !== undefined && !hasParameters(model)) {
+    issues.push({
+      field: 'load.facts.parametersBillions',
+      value: load.facts?.parametersBillions,
+      reason: 'a token uses fewer parameters than the embeddings have',
+      remedy: 'correct the number of parameters, or of those that are active, or vocabularySize',
+    });
+  }
   const longest = Math.min(
     load.engine.maxModelLen ?? LONGEST_CONTEXT,
     model?.maxPositionEmbeddings ?? LONGEST_CONTEXT,
@@ -168,4 +184,10 @@ function crossChecks(load: Load): SpecIssue[] {
     });
   }
   return issues;
+}
+
+function hasParameters(model: KnownModel): boolean {
+  const { parametersBillions, experts, vocabulary = 0, attentionHeads, headDim, hidden } = model;
+  const active = Math.min(parametersBillions, experts?.activeBillions ?? parametersBillions) * 1e9;
+  return active > vocabulary * (hidden ?? attentionHeads * headDim);
 }

@@ -5,6 +5,7 @@ import { ACCELERATORS } from '../vllm/accelerators.ts';
 import type { WeightFormat } from '../vllm/model-facts.ts';
 import { MOST_UTILIZATION } from './coefficients.ts';
 import { type Demand, HOURS_PER_MONTH } from './demand.ts';
+import { fewest } from './fewest.ts';
 import type { FormulaError } from './formula-error.ts';
 import type { Load } from './load.ts';
 import { type Performance, PerformanceModel } from './performance.ts';
@@ -75,7 +76,10 @@ export function sizeOption(
   // A replica that serves one request at a time is as fast as any can be.
   const alone = latencyOf(model.atRate(Number.MIN_VALUE), load);
   const verdict = judge(alone, load, error.margin);
-  const needed = verdict === 'misses' ? least : fewest(least, (replicas) => verdictAt(replicas) === verdict);
+  const needed =
+    verdict === 'misses'
+      ? least
+      : fewest(least, MOST_REPLICAS, (replicas) => verdictAt(replicas) === verdict);
   if (needed === undefined || needed > MOST_REPLICAS) return undefined;
   return {
     ...priceOf(replica.spec, needed, load, demand),
@@ -92,22 +96,6 @@ export function sizeOption(
     },
     formulaError: error.text,
   };
-}
-
-/** The smallest number from `least` on for which a condition holds that then holds for all larger ones. */
-function fewest(least: number, holds: (replicas: number) => boolean): number | undefined {
-  let high = least;
-  while (!holds(high)) {
-    high *= 2;
-    if (high > 2 * MOST_REPLICAS) return undefined;
-  }
-  let low = Math.max(least, Math.floor(high / 2));
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (holds(middle)) high = middle;
-    else low = middle + 1;
-  }
-  return high;
 }
 
 function settingsOf({

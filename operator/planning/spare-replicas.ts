@@ -1,14 +1,13 @@
 /** Replicas beyond those that the peak needs. */
+import { fewest } from './fewest.ts';
 
 /**
  * Spare replicas with which at least `needed` are up for a share of the time, if each is up for a share of the time and they
  * fail independently (binomial distribution). Replicas that fail together, as with their node or zone, need more.
  */
 export function spareReplicas(needed: number, availability: number, ofOne: number): number {
-  for (let spare = 0; spare < needed + 100; spare++) {
-    if (enoughUp(needed, needed + spare, ofOne) >= availability) return spare;
-  }
-  return needed + 100;
+  const most = 2 * needed + 200;
+  return fewest(0, most, (spare) => enoughUp(needed, needed + spare, ofOne) >= availability) ?? most;
 }
 
 /** Probability that at least `needed` of `total` are up, in logarithms, because all of many are up almost never. */

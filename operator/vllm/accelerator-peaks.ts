@@ -21,8 +21,9 @@ export interface AcceleratorPeaks {
 const hopper = { bf16Tflops: 989, fp8Tflops: 1978, linkGBps: 450, experts: 'hopper' } as const;
 
 /**
- * By product. A100, H100, H200, B200, L4 and L40S: aiconfigurator's systems/*.yaml at 095f58a. A10: NVIDIA's data sheet, and
- * Baseten's comparison with the A10G. MI300X: AMD's data sheet. No entry: no such figures were found with a date and a source.
+ * By product. A100, H100, H200, B200, L4 and L40S: aiconfigurator's systems/*.yaml at 095f58a. A10: Baseten's comparison of A10
+ * and A10G, and a gist of kimbochen. MI300X: GPU Markets' page of the series (2026-04-18); its links are 448 GB/s together. No
+ * entry: no such figures were found with a source.
  */
 export const ACCELERATOR_PEAKS: Readonly<Partial<Record<AcceleratorProduct, AcceleratorPeaks>>> = {
   A100: { bf16Tflops: 312, memoryGBps: 2039, linkGBps: 300, experts: 'hopper', formFactor: 'SXM' },

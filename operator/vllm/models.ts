@@ -121,7 +121,7 @@ const MODELS: Readonly<Record<string, KnownModel>> = {
     ...dense(62, 48, 8, 128, 228.7, 196608, 200064),
     hidden: 3072,
     format: 'fp8',
-    experts: { count: 256, perToken: 8, activeBillions: 10.5 },
+    experts: { count: 256, perToken: 8, activeBillions: 11.0 },
   },
   'deepseek-v3': deepseekV3,
   'deepseek-r1': deepseekV3,

@@ -42,3 +42,21 @@ it('knows the latent cache and the experts of DeepSeek-V3', () => {
     format: 'fp8',
   });
 });
+
+// Hidden size and inner size of an expert from the config.json of each.
+it.each([
+  ['MiniMaxAI/MiniMax-M2.5', 3072, 1536],
+  ['Qwen/Qwen3-235B-A22B', 4096, 1536],
+  ['Qwen/Qwen3-30B-A3B', 2048, 768],
+  ['mistralai/Mixtral-8x22B-Instruct-v0.1', 6144, 16384],
+])('%s has the parameters of its layers and experts, and uses those of some', (id, hidden, inner) => {
+  const model = findModel(`hf://${id}`);
+  if (model?.experts === undefined) throw new Error('not in the catalog, or without experts');
+  const { layers, attentionHeads, kvHeads, headDim, vocabulary = 0, experts } = model;
+  const attention = 2 * hidden * headDim * (attentionHeads + kvHeads);
+  const others = layers * (attention + hidden * experts.count) + 2 * vocabulary * hidden;
+  const billions = (count: number) => (others + layers * count * 3 * hidden * inner) / 1e9;
+  expect(Math.abs(billions(experts.count) / model.parametersBillions - 1)).toBeLessThan(0.005);
+  expect(Math.abs(billions(experts.perToken) / experts.activeBillions - 1)).toBeLessThan(0.03);
+  expect(model.hidden ?? attentionHeads * headDim).toBe(hidden);
+});
