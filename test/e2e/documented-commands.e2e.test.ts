@@ -79,13 +79,14 @@ function stepsOf(command: Command): Step[] {
   return situation === undefined ? [step] : [{ ...step, script: situation }, step];
 }
 
-function says({ step: { page, line, comment, script }, stdout }: Outcome): string[] {
+function says({ step: { page, line, comment, script, output }, stdout }: Outcome): string[] {
   const where = `${page}:${line}`;
   const column = /^the column (\w+)/.exec(comment)?.[1];
   return [
     ...(stdout.trim() === '' && !MAY_BE_EMPTY.some((pattern) => pattern.test(script))
       ? [`${where} prints nothing`]
       : []),
+    ...(output !== undefined && stdout.trim() !== output.trim() ? [`${where} prints something else`] : []),
     ...(comment === 'no' && stdout.trim() !== 'no' ? [`${where} does not print no`] : []),
     ...(column !== undefined && !stdout.split('\n')[0]?.includes(column)
       ? [`${where} has no column ${column}`]

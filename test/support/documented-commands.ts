@@ -16,6 +16,8 @@ export interface Command {
   /** Without comment. Continued lines, quoted texts and loops are one command. */
   text: string;
   comment: string;
+  /** What it prints, if a block of the language `text` comes next. */
+  output?: string;
 }
 
 const SHELLS = ['sh', 'bash', 'shell', 'console'];
@@ -56,6 +58,11 @@ export function commandsOf(page: string): Command[] {
     if (language === 'ts' && !copied)
       commands.push({ page, line: at + 2, text: program(block), comment: '' });
     at = end;
+    const last = commands.at(-1);
+    if (lines[end + 2] === '```text' && last && SHELLS.includes(language)) {
+      const until = lines.indexOf('```', end + 3);
+      commands.splice(-1, 1, { ...last, output: lines.slice(end + 3, until).join('\n') });
+    }
   }
   return commands;
 }

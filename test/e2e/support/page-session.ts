@@ -5,7 +5,7 @@ import type { Command } from '../../support/documented-commands.ts';
 import { CLUSTER_PATIENCE } from '../../support/patience.ts';
 
 /** A documented command, and what the shell is given for it. */
-export interface Step extends Pick<Command, 'page' | 'line' | 'comment'> {
+export interface Step extends Pick<Command, 'page' | 'line' | 'comment' | 'output'> {
   script: string;
 }
 
