@@ -2,6 +2,7 @@
 import * as coefficients from '../../operator/planning/coefficients.ts';
 import { ACCELERATOR_PEAKS } from '../../operator/vllm/accelerator-peaks.ts';
 import { findModel } from '../../operator/vllm/models.ts';
+import { markdownTable } from './markdown-table.ts';
 import { type ComparedMeasurement, compare, type MeasuredError, readMeasurements } from './measured-error.ts';
 
 /** Groups that say nothing of engines as they are today; the page shows them, and the summary leaves them out. */
@@ -47,54 +48,60 @@ function cell(summary: ErrorSummary | undefined): string {
 
 function groupTable(compared: readonly ComparedMeasurement[]): string {
   const groups = [...new Set(compared.map(({ row }) => row.group ?? ''))];
-  const line = (name: string, rows: readonly ComparedMeasurement[]): string =>
-    `| ${[name, ...COLUMNS.map(([figure]) => cell(summarize(rows, figure)))].join(' | ')} |`;
+  const cells = (name: string, rows: readonly ComparedMeasurement[]): string[] => [
+    name,
+    ...COLUMNS.map(([figure]) => cell(summarize(rows, figure))),
+  ];
   const withErrors = compared.filter(({ reason }) => reason === undefined);
-  return [
-    `| measurements | ${COLUMNS.map(([, name]) => name).join(' | ')} |`,
-    `| --- |${COLUMNS.map(() => ' --- |').join('')}`,
-    ...groups.flatMap((group) => {
-      const rows = withErrors.filter(({ row }) => row.group === group);
-      return rows.length === 0 ? [] : [line(group, rows)];
-    }),
-    line('**all but engines of 2024, suspicious, no steady state**', judged(withErrors)),
-  ].join('\n');
+  return markdownTable(
+    ['measurements', ...COLUMNS.map(([, name]) => name)],
+    [
+      ...groups.flatMap((group) => {
+        const rows = withErrors.filter(({ row }) => row.group === group);
+        return rows.length === 0 ? [] : [cells(group, rows)];
+      }),
+      cells('**all but engines of 2024, suspicious, no steady state**', judged(withErrors)),
+    ],
+  );
 }
 
 function percent(error: number | undefined): string {
   return error === undefined ? '' : `${error >= 0 ? '+' : ''}${Math.round(error * 100)} %`;
 }
 
+const ROW_HEAD = [
+  'row',
+  'engine',
+  'model',
+  'accelerators',
+  'tokens',
+  'load',
+  'ms per token',
+  'error',
+  'output tokens/s',
+  'error',
+  'ms to first token',
+  'error',
+  'not compared because',
+];
+
 function rowTable(compared: readonly ComparedMeasurement[]): string {
-  const lines = compared.map(({ row, error, reason }) => {
-    const load = `${row.load}${row.loadValue ? ` ${row.loadValue}` : ''}`;
-    const cells = [
-      row.id,
-      `${row.engine} ${row.version}`.trim(),
-      `${row.model?.split('/').pop()} ${row.precision}`.trim(),
-      `${row.accelerator || '?'} x ${row.tensorParallelSize || '?'}`,
-      `${row.promptTokens || '?'} + ${row.outputTokens || '?'}`,
-      load,
-      row.tokenMs,
-      percent(error.tokenSeconds),
-      row.outputTokensPerSecond,
-      percent(error.throughput),
-      row.firstTokenMs,
-      percent(error.firstToken),
-      reason ?? '',
-    ];
-    return `| ${cells.join(' | ')} |`;
-  });
-  const head =
-    'row | engine | model | accelerators | tokens | load | ms per token | error | output tokens/s | error | ms to first token | error | not compared because';
-  return [
-    `| ${head} |`,
-    `|${head
-      .split('|')
-      .map(() => ' --- |')
-      .join('')}`,
-    ...lines,
-  ].join('\n');
+  const rows = compared.map(({ row, error, reason }) => [
+    row.id,
+    `${row.engine} ${row.version}`.trim(),
+    `${row.model?.split('/').pop()} ${row.precision}`.trim(),
+    `${row.accelerator || '?'} x ${row.tensorParallelSize || '?'}`,
+    `${row.promptTokens || '?'} + ${row.outputTokens || '?'}`,
+    `${row.load}${row.loadValue ? ` ${row.loadValue}` : ''}`,
+    row.tokenMs,
+    percent(error.tokenSeconds),
+    row.outputTokensPerSecond,
+    percent(error.throughput),
+    row.firstTokenMs,
+    percent(error.firstToken),
+    reason ?? '',
+  ]);
+  return markdownTable(ROW_HEAD, rows);
 }
 
 function sources(compared: readonly ComparedMeasurement[]): string {
@@ -121,28 +128,17 @@ const FIXED: readonly [string, number, string][] = [
 ];
 
 function peaksTable(): string {
-  const lines = Object.entries(ACCELERATOR_PEAKS).map(([product, peaks]) => {
-    const cells = [
-      `\`${product}\`${peaks.formFactor ? ` (${peaks.formFactor})` : ''}`,
-      peaks.bf16Tflops,
-      peaks.fp8Tflops ?? '',
-      peaks.fp4Tflops ?? '',
-      peaks.memoryGBps,
-      peaks.linkGBps ?? '',
-      peaks.decodeFactor ?? '',
-    ];
-    return `| ${cells.join(' | ')} |`;
-  });
-  const head =
-    'accelerator | BF16 TFLOPS | FP8 | FP4 | memory GB/s | link GB/s, one direction | factor on steps';
-  return [
-    `| ${head} |`,
-    `|${head
-      .split('|')
-      .map(() => ' --- |')
-      .join('')}`,
-    ...lines,
-  ].join('\n');
+  const rows = Object.entries(ACCELERATOR_PEAKS).map(([product, peaks]) => [
+    `\`${product}\`${peaks.formFactor ? ` (${peaks.formFactor})` : ''}`,
+    peaks.bf16Tflops,
+    peaks.fp8Tflops ?? '',
+    peaks.fp4Tflops ?? '',
+    peaks.memoryGBps,
+    peaks.linkGBps ?? '',
+    peaks.decodeFactor ?? '',
+  ]);
+  const head = ['accelerator', 'BF16 TFLOPS', 'FP8', 'FP4', 'memory GB/s', 'link GB/s, one direction'];
+  return markdownTable([...head, 'factor on steps'], rows);
 }
 
 function page(compared: readonly ComparedMeasurement[]): string {

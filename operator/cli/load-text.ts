@@ -101,6 +101,7 @@ function reasonsFor({ cheapest, options, demand }: LoadPlan): string[] {
     `Cheapest${verdict === 'close' ? ' that meets the targets, but within the error of the formula' : ''}: ${replicas} x ${accelerator} for ${money(monthlyCost)} a month.`,
     `- one replica serves at most ${rate(capacity)} requests/s; at ${rate(demand.peakRequestsPerSecond)}, ${needed === 1 ? 'it is' : `${needed} are`} ${Math.round(predicted.utilization * 100)} % busy (limit ${MOST_UTILIZATION * 100} %)`,
     `- ${rate(predicted.running)} requests run in a replica at once: ${milliseconds(predicted.timePerTokenMs)} per token, ${milliseconds(predicted.latencyP99Ms)} p99 of the whole`,
+    `- settings: ${settingsText(cheapest)}`,
     ...(spare > 0 ? [`- ${spare} of the replicas ${spare === 1 ? 'is' : 'are'} spare`] : []),
     ...(alike.length > 0
       ? [
@@ -108,6 +109,19 @@ function reasonsFor({ cheapest, options, demand }: LoadPlan): string[] {
         ]
       : []),
   ];
+}
+
+/** Settings by their fields in pool and model. */
+function settingsText({ accelerator, settings }: Option): string {
+  const { maxModelLen, maxNumSeqs, maxNumBatchedTokens, quantization, kvCacheDtype } = settings;
+  return [
+    `accelerator.type ${accelerator}`,
+    `engine.maxModelLen ${maxModelLen}`,
+    `engine.batching.maxNumSeqs ${maxNumSeqs}`,
+    `engine.batching.maxNumBatchedTokens ${maxNumBatchedTokens}`,
+    ...(quantization === undefined ? [] : [`engine.quantization ${quantization}`]),
+    ...(kvCacheDtype === undefined ? [] : [`engine.pagedAttention.kvCacheDtype ${kvCacheDtype}`]),
+  ].join(', ');
 }
 
 /** Picks of several plans, a line each. */

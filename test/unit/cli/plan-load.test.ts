@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { planCommand } from '../../../operator/cli/plan-command.ts';
 import { type PlanLoadOptions, planLoads } from '../../../operator/cli/plan-loads.ts';
+import { validateFiles } from '../../../operator/cli/validate.ts';
 import type { Load } from '../../../operator/planning/load.ts';
 import type { LoadPlan } from '../../../operator/planning/plan-load.ts';
 import { fileWriter, withOutput } from '../render/support/command.ts';
@@ -105,6 +106,7 @@ describe('the plan', () => {
     expect(plan.cheapest).toBe(met[0]?.accelerator);
     const { out } = run([loadFile({ targets: { timePerToken: '60ms' } })]);
     expect(out).toContain(`Cheapest: ${met[0]?.replicas} x ${met[0]?.accelerator} for $`);
+    expect(out).toContain('- settings: accelerator.type ');
     expect(out).toContain('Assumptions:');
     expect(out).toContain('Error of the formula');
   });
@@ -154,6 +156,40 @@ describe('the plan', () => {
     const { settings, weightFormat } = option(planned({ engine }), 'H100');
     expect(settings).toMatchObject(engine);
     expect(weightFormat).toBe('fp8');
+  });
+
+  it.each([
+    [{}],
+    [{ targets: { latencyP99: '200ms' } }],
+    [{ model: 'hf://openai/gpt-oss-120b', promptTokens: 3000 }],
+    [{ engine: { quantization: 'fp8' } }],
+  ])('proposes what the operator takes: %j', (more) => {
+    const { cheapest, load: given, options } = planned(more);
+    const { settings } = options[0] ?? {};
+    const { tensorParallelSize, maxModelLen, maxNumSeqs, maxNumBatchedTokens, quantization } = settings ?? {};
+    const batching = { maxNumSeqs, maxNumBatchedTokens };
+    const apiVersion = 'vllm-operator.dev/v1alpha1';
+    const manifests = [
+      {
+        apiVersion,
+        kind: 'InferencePool',
+        metadata: { name: 'p' },
+        spec: { accelerator: { type: cheapest } },
+      },
+      {
+        apiVersion,
+        kind: 'InferenceModel',
+        metadata: { name: 'm' },
+        spec: {
+          poolRef: { name: 'p' },
+          model: { source: given.model },
+          engine: { tensorParallelSize, maxModelLen, batching, quantization },
+        },
+      },
+    ];
+    const path = file('proposed.yaml', manifests.map((each) => JSON.stringify(each)).join('\n---\n'));
+    const { code, err } = withOutput((output) => validateFiles([path], output));
+    expect({ code, err }).toEqual({ code: 0, err: '' });
   });
 
   it('runs no more sequences than the KV cache holds', () => {

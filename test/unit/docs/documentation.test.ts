@@ -7,6 +7,7 @@ import { parseAllDocuments } from 'yaml';
 import { REASONS } from '../../../operator/api/reasons.ts';
 import { isOurs, validateManifest } from '../../../operator/api/validate.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
+import { parseLoad } from '../../../operator/planning/load.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const pages = [
@@ -170,7 +171,13 @@ describe('parts of manifests', () => {
     expect(problems).toContainEqual([]);
   });
 
-  it.each(parts.filter((one) => !specs.includes(one)))('$where: are values of the chart', ({ part }) => {
+  const loads = parts.filter(({ part }) => 'load' in part);
+  it.each(loads)('$where: is a load', ({ part }) => {
+    expect(() => parseLoad(part.load)).not.toThrow();
+  });
+
+  const rest = parts.filter((one) => !specs.includes(one) && !loads.includes(one));
+  it.each(rest)('$where: are values of the chart', ({ part }) => {
     const schema = JSON.parse(read('charts/vllm-operator/values.schema.json')) as object;
     const valid = new Ajv({ strict: false }).compile(schema);
     expect(valid(part), JSON.stringify(valid.errors)).toBe(true);
