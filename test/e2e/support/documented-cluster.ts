@@ -57,7 +57,8 @@ export const PREPARATIONS = {
     }),
   ),
   script: `kubectl apply -f more.yaml -f examples/keda.yaml
-kubectl wait --for=condition=Ready vmodel/chat -n team-a --timeout=5m`,
+kubectl wait --for=condition=Ready vmodel/chat -n team-a --timeout=5m
+until kubectl get hpa vllm-chat -n team-a; do sleep 0.1; done`,
   before: {
     'docs/how-to/api-keys.md': pool('{"spec":{"router":{"auth":{"mode":"APIKey"}}}}'),
     'docs/how-to/clients.md': pool('{"spec":{"router":{"auth":null}}}'),
