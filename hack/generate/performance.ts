@@ -177,7 +177,7 @@ ${peaksTable()}
 ## Errors
 
 Number of rows: median, nine in ten, and worst absolute error. Times to the first token are only compared where the KV cache has room, because
-they are those of a queue otherwise. p99 is only published in one group, and that of whole requests nowhere: the planner adds p99 of the first
+they are those of a queue otherwise. p99 is only in one group, and that of whole requests in none: the planner adds p99 of the first
 token and p99 of the others, which is the safe side.
 
 ${groupTable(compared)}

@@ -53,8 +53,10 @@ export function readLoad(files: readonly string[], options: LoadOptions, config?
   const where = files.length > 0 ? `${files.join(', ')}: ` : '';
   try {
     const base = blocks[0] ?? {};
-    const facts = config === undefined ? {} : { facts: readFacts(config) };
-    return { load: parseLoad(isFields(base) ? { ...override(base, options), ...facts } : base), problems };
+    if (!isFields(base)) return { load: parseLoad(base), problems };
+    const fields = override(base, options);
+    const facts = config === undefined ? {} : { facts: readFacts(pathIn(config, fields.model)) };
+    return { load: parseLoad({ ...fields, ...facts }), problems };
   } catch (error) {
     if (error instanceof InvalidSpecError)
       return { problems: error.issues.map((issue) => `${where}${describeIssue(issue)}`) };
@@ -62,6 +64,12 @@ export function readLoad(files: readonly string[], options: LoadOptions, config?
       return { problems: [`--config ${config}: ${error.message}`] };
     throw error;
   }
+}
+
+/** `--config` may have the source of the model before the path, as with models in files. */
+function pathIn(config: string, model: unknown): string {
+  const source = `${model}=`;
+  return config.startsWith(source) ? config.slice(source.length) : config;
 }
 
 function isFields(value: unknown): value is Fields {

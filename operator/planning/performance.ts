@@ -117,7 +117,7 @@ export class PerformanceModel {
       (experts ? this.#expertSeconds(experts, running * tokens) : 0) +
       arithmetic +
       cache +
-      this.#allReduce(running * tokens * hidden * 2, fitted.DECODE_LINK_SHARE) +
+      this.#allReduces(running * tokens * hidden * 2, fitted.DECODE_LINK_SHARE, fitted.ALL_REDUCE_SECONDS) +
       running * fitted.SEQUENCE_SECONDS;
     return step * (this.#peaks.decodeFactor ?? 1);
   }
@@ -246,15 +246,14 @@ export class PerformanceModel {
     const attention =
       (2 * layers * attentionWidth * computed * this.#request.promptTokens) /
       (ranks * this.#peaks.bf16Tflops * 1e12 * share);
-    return matrices + attention + this.#allReduce(computed * hidden * 2, fitted.PROMPT_LINK_SHARE);
+    return matrices + attention + this.#allReduces(computed * hidden * 2, fitted.PROMPT_LINK_SHARE, 0);
   }
 
-  /** Two all-reduces in each layer, for messages of this size. */
-  #allReduce(bytes: number, share: number): number {
+  /** Two all-reduces in each layer, for messages of this size. `start` is the time that each takes without data. */
+  #allReduces(bytes: number, share: number, start: number): number {
     const { layers, tensorParallelSize: ranks } = this.#shape;
     if (ranks === 1) return 0;
     const bandwidth = 2 * (this.#peaks.linkGBps ?? 0) * 1e9 * share;
-    const start = share === fitted.DECODE_LINK_SHARE ? fitted.ALL_REDUCE_SECONDS : 0;
     return 2 * layers * (start + (2 * bytes * (ranks - 1)) / ranks / bandwidth);
   }
 

@@ -70,14 +70,21 @@ function planProduct(product: AcceleratorProduct, load: Load, demand: Demand): P
     return option ?? [];
   });
   const [best] = options.sort(byRankAndCost);
-  if (best !== undefined) return { option: best };
-  return {
-    product,
-    reason: refused.at(-1) ?? 'tensor parallelism of that size does not divide its attention heads',
-  };
+  return best === undefined
+    ? { product, reason: refused.at(-1) ?? noSize(model, product) }
+    : { option: best };
 }
 
-/** Sizes of tensor parallelism to try. Over PCIe alone nothing was measured. */
+const OVER_PCIE = 'several over PCIe are not predicted, because no measurements to trust are known';
+
+/** Why no size of tensor parallelism was tried. */
+function noSize({ attentionHeads }: KnownModel, product: AcceleratorProduct): string {
+  return ACCELERATORS[product].fastLinks
+    ? `no size of tensor parallelism that may be used divides the ${attentionHeads} attention heads`
+    : OVER_PCIE;
+}
+
+/** Sizes of tensor parallelism to try. Over PCIe alone there is only one measurement, of an old engine. */
 function sizes(model: KnownModel, product: AcceleratorProduct, { engine }: Load): number[] {
   const { fastLinks, maxPerNode } = ACCELERATORS[product];
   const all = fastLinks ? [1, 2, 4, 8] : [1];
@@ -96,19 +103,18 @@ function obstacleOf(
 ): string | undefined {
   if (replica.kind === 'refused') {
     const [issue] = replica.issues;
-    const more = ACCELERATORS[product].fastLinks
-      ? ''
-      : '; several over PCIe are not predicted, because nobody published measurements';
+    const more = ACCELERATORS[product].fastLinks ? '' : `; ${OVER_PCIE}`;
     return `${issue ? describeIssue(issue) : 'its memory cannot be planned'}${more}`;
   }
   if (replica.shape.kvSequences(promptTokens + outputTokens) < 1)
     return 'its KV cache does not certainly hold one request';
   if (model.experts !== undefined && peaks.experts === undefined)
-    return 'nobody published measurements of mixtures of experts on it';
+    return 'no published measurements of mixtures of experts on it are known';
   const { format } = replica;
-  if (format === 'int4' || format === 'fp32') return `nobody published measurements with ${format} weights`;
+  if (format === 'int4' || format === 'fp32')
+    return `no published measurements with ${format} weights are known`;
   if (format === 'nvfp4' && peaks.fp4Tflops === undefined)
-    return 'nobody published measurements with nvfp4 weights on it';
+    return 'no published measurements with nvfp4 weights on it are known';
   return undefined;
 }
 

@@ -156,6 +156,8 @@ describe('the plan', () => {
     const { settings, weightFormat } = option(planned({ engine }), 'H100');
     expect(settings).toMatchObject(engine);
     expect(weightFormat).toBe('fp8');
+    const { notPlanned } = planned({ engine });
+    expect(notPlanned.find(({ product }) => product === 'L4')?.reason).toContain('several over PCIe');
   });
 
   it.each([
@@ -226,6 +228,7 @@ describe('the plan', () => {
     const own = planned({ model: 'hf://acme/own' }, { config: [config] });
     const known = planned({ model: 'hf://meta-llama/Meta-Llama-3-8B' });
     expect(own.cheapest).toBe(known.cheapest);
+    expect(planned({ model: 'hf://acme/own' }, { config: [`hf://acme/own=${config}`] })).toEqual(own);
     expect(own.assumptions.join()).toContain('hidden size');
   });
 });
