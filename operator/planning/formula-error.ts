@@ -36,8 +36,8 @@ export function formulaError(product: string, experts: boolean): FormulaError {
   return {
     text:
       summary === own
-        ? `time per token in ${rows} measurements: ${numbers}`
-        : `${few} published measurements; on all accelerators: ${numbers}`,
+        ? `${rows} published times per token: ${numbers}`
+        : `${few} published times per token; on all accelerators: ${numbers}`,
     margin: Math.max(LEAST_MARGIN, ninetieth / 100),
   };
 }
