@@ -13,6 +13,7 @@ import { dnsLabel, labelSelector } from './common.ts';
 import { engineSettings } from './engine-settings.ts';
 import { routerSettings } from './router-settings.ts';
 import { conditions } from './status.ts';
+import { tracingSettings } from './tracing-settings.ts';
 
 const capacity = z.object({
   accelerators: z
@@ -85,6 +86,9 @@ export const inferencePoolSpec = withRules(
     router: routerSettings.prefault({}).describe('The router in front of the models.'),
     responseCache: cacheSettings.prefault({}).describe('The cache of responses, shared by the routers.'),
     admission: admissionSettings.prefault({}).describe('What happens to requests that have to wait.'),
+    tracing: tracingSettings
+      .optional()
+      .describe('Traces of requests, by routers and engines. If unset, there are none.'),
     userIds: z
       .enum(['Fixed', 'Platform'])
       .default('Fixed')

@@ -3,6 +3,7 @@ import { valueAt } from '../values/value-at.ts';
 import { hasFlag } from '../vllm/flag-facts.ts';
 import { type FlagValue, flatten, isGroup, plain, type RenderContext } from '../vllm/setting.ts';
 import { SETTINGS } from '../vllm/settings.ts';
+import { TRACES_FLAG } from './engine-tracing.ts';
 import { type MergedEngine, worldSize } from './merged-engine.ts';
 
 /** One flag that results from a setting. */
@@ -24,6 +25,7 @@ export function flagRequests(engine: MergedEngine): FlagRequest[] {
     { flag: 'served-model-name', value: servedNames, field: 'model.servedNames' },
     ...(revision === undefined ? [] : [{ flag: 'revision', value: revision, field: 'model.revision' }]),
     ...(trustRemoteCode ? [{ flag: 'trust-remote-code', value: true, field: 'model.trustRemoteCode' }] : []),
+    ...(engine.tracing ? [{ flag: TRACES_FLAG, value: engine.tracing.url, field: 'tracing.endpoint' }] : []),
     ...flatten(SETTINGS).flatMap(([path, entry]) => {
       const value = valueAt(settings, path.split('.'));
       if (value === undefined) return [];

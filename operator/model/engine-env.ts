@@ -1,6 +1,7 @@
 import type { EnvVar } from '../api/common.ts';
 import type { InferenceModelSpec } from '../api/inference-model.ts';
 import { cpuEnv } from './cpu-env.ts';
+import { tracingEnv } from './engine-tracing.ts';
 import { mergeEnv } from './merge-settings.ts';
 import type { MergedEngine } from './merged-engine.ts';
 import { ENGINE_HOME } from './template-volumes.ts';
@@ -23,6 +24,7 @@ export function engineEnv(engine: MergedEngine, spec: InferenceModelSpec): EnvVa
     // By default vLLM exits after 600 s, long before a large model is loaded.
     { name: 'VLLM_ENGINE_READY_TIMEOUT_S', value: String(engine.startupTimeoutSeconds) },
     ...cpuEnv(engine),
+    ...(engine.tracing ? tracingEnv(engine.tracing) : []),
     ...(token === undefined ? [] : [{ name: 'HF_TOKEN', valueFrom: { secretKeyRef: { ...token } } }]),
   ];
   return mergeEnv(own, engine.env, spec.template?.env).map(({ value, ...rest }) =>

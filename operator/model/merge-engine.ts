@@ -16,6 +16,7 @@ import {
 } from '../vllm/versions.ts';
 import { drainTimeoutSeconds } from './drain-timeout.ts';
 import { checkEngine } from './engine-checks.ts';
+import { engineTracing } from './engine-tracing.ts';
 import { mergeSettings } from './merge-settings.ts';
 import type { MergedEngine } from './merged-engine.ts';
 import type { ResolvedAccelerator } from './resolve-accelerator.ts';
@@ -112,6 +113,7 @@ export function mergeEngine(
   const known = findModel(model.spec.model.source, model.spec.model.facts);
   const { speculative } = settings;
   const draft = speculative?.model && findModel(speculative.model, speculative.facts);
+  const tracing = engineTracing(pool.spec.tracing, model.metadata, version, settings.extraArgs ?? []);
   const ownSharedMemory = ownSharedMemoryGiB(model.spec.template);
   const engine: MergedEngine = {
     image,
@@ -135,6 +137,7 @@ export function mergeEngine(
     settings: withDefaults(settings, accelerator, source),
     extraArgs: settings.extraArgs ?? [],
     env: settings.env ?? [],
+    ...(tracing && { tracing }),
     ...(ownSharedMemory === undefined ? {} : { ownSharedMemoryGiB: ownSharedMemory }),
     ...(known === undefined ? {} : { model: known }),
     ...(draft && { draft }),

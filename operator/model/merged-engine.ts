@@ -3,6 +3,7 @@ import type { EngineSettings } from '../api/engine-settings.ts';
 import type { ModelSource } from '../vllm/model-source.ts';
 import type { KnownModel } from '../vllm/models.ts';
 import type { EngineVersion } from '../vllm/versions.ts';
+import type { EngineTracing } from './engine-tracing.ts';
 import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 
 /** Merged engine settings of pool and model, with defaults. Input of checks, flags and the memory plan. */
@@ -32,6 +33,8 @@ export interface MergedEngine {
   settings: EngineSettings;
   extraArgs: readonly string[];
   env: readonly EnvVar[];
+  /** Absent if the engine exports no traces. */
+  tracing?: EngineTracing;
   /** GiB of pod memory that a volume of the template at /dev/shm takes; absent if the operator creates that volume. */
   ownSharedMemoryGiB?: number;
   /** Shape of the model, if known. */

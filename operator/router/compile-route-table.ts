@@ -5,6 +5,7 @@ import type { ModelState } from '../api/inference-model.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { stableHash } from '../kube/stable-hash.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
+import { tracesUrl } from '../model/traces-url.ts';
 import { quantityValue } from '../values/quantity.ts';
 import { durationSeconds } from '../values/units.ts';
 import { type EndpointSlice, engineEndpoints, type LeavingPods, urlHost } from './endpoints-from-slices.ts';
@@ -17,6 +18,7 @@ import type {
   RouteModel,
   RouteRedis,
   RouteTable,
+  RouteTracing,
 } from './route-table.ts';
 
 /** The engine settings that routers need. */
@@ -58,13 +60,14 @@ export interface RouteTableInput {
  */
 export function compileRouteTable(input: RouteTableInput): RouteTable {
   const { pool, redis, previous, now } = input;
-  const { router, responseCache } = pool.spec;
+  const { router, responseCache, tracing } = pool.spec;
   const table: RouteTable = {
     version: previous?.version ?? 0,
     pool: { namespace: pool.metadata.namespace ?? '', name: pool.metadata.name },
     loadBalancing: router.loadBalancing,
     auth: router.auth.mode,
     ...(router.cors && { cors: compileCors(router.cors) }),
+    ...(tracing && { tracing: compileTracing(tracing) }),
     ...(redis && { redis }),
     cacheMaxEntryBytes: Math.floor(quantityValue(responseCache.maxEntrySize)),
     models: withoutConflicts([...input.models].sort(byName), previous?.models ?? []),
@@ -124,10 +127,24 @@ function compileCors(cors: NonNullable<InferencePool['spec']['router']['cors']>)
   };
 }
 
+function compileTracing(tracing: NonNullable<InferencePool['spec']['tracing']>): RouteTracing {
+  return { ...tracesUrl(tracing), samplingRatio: Number(tracing.samplingPercent) / 100 };
+}
+
 /** A table without secrets for a ConfigMap. Lists the fields explicitly, so that a new field is not published by accident. */
 export function snapshot(table: RouteTable): RouteTable {
-  const { version, pool, loadBalancing, auth, cors, cacheMaxEntryBytes, models, keys } = table;
-  return { version, pool, loadBalancing, auth, ...(cors && { cors }), cacheMaxEntryBytes, models, keys };
+  const { version, pool, loadBalancing, auth, cors, tracing, cacheMaxEntryBytes, models, keys } = table;
+  return {
+    version,
+    pool,
+    loadBalancing,
+    auth,
+    ...(cors && { cors }),
+    ...(tracing && { tracing }),
+    cacheMaxEntryBytes,
+    models,
+    keys,
+  };
 }
 
 /** The entry of one model. */

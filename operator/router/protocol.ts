@@ -106,6 +106,19 @@ const cors = z
   })
   .describe('Which web pages may read responses. Absent: the router adds no CORS headers.');
 
+const tracing = z
+  .object({
+    host: text(255).min(1).describe('Name or IP address of the collector; an IPv6 address is in brackets.'),
+    port: z.int().min(1).max(65_535),
+    path: text(1024).min(1),
+    samplingRatio: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe('Share of requests that are traced if the client did not decide.'),
+  })
+  .describe('Where spans are posted (OTLP over HTTP, as JSON). Absent: the router makes none.');
+
 /** Limits of routers, named like in their Lua modules. The operator sends none; tests set those that would take too long. */
 export const routerLimits = z.object({
   commentAfterMs: milliseconds.default(5000).describe('How long a waiting stream gets no comment.'),
@@ -149,6 +162,9 @@ export const routerLimits = z.object({
     .min(0)
     .default(65_536)
     .describe('A change may be as long as the table it changes, and at least this long.'),
+  spansEveryMs: milliseconds.default(2000).describe('Interval at which a worker sends spans.'),
+  spansTimeoutMs: milliseconds.default(3000).describe('Timeout of each step of sending them.'),
+  maxSpansBytes: z.int().min(0).default(1_048_576).describe('Most bytes of spans that one worker stores.'),
 });
 
 export const routeTable = z.object({
@@ -157,6 +173,7 @@ export const routeTable = z.object({
   loadBalancing: z.enum(['PrefixAffinity', 'LeastRequests']),
   auth: z.enum(['None', 'APIKey']),
   cors: cors.optional(),
+  tracing: tracing.optional(),
   redis: redis.optional(),
   cacheMaxEntryBytes: z.int().min(0),
   limits: routerLimits

@@ -20,3 +20,5 @@ export type RouteRedis = NonNullable<RouteTable['redis']>;
 export type RouteKey = RouteTable['keys'][number];
 /** Which web pages may read responses. */
 export type RouteCors = NonNullable<RouteTable['cors']>;
+/** Where spans go, and how many. */
+export type RouteTracing = NonNullable<RouteTable['tracing']>;

@@ -9,6 +9,7 @@ local limits = require "limits"
 local metrics = require "metrics"
 local request_body = require "body"
 local redispatch = require "redispatch"
+local spans = require "spans"
 local waiting = require "waiting"
 
 local M = {}
@@ -82,6 +83,10 @@ function M.log()
   local status = context.status(ctx)
   if ctx.reserved then limits.settle(ctx, status) end
   if not ctx.relayed then audit.note(ctx, is_shortened(ctx, status)) end
+  if ctx.span then
+    context.end_wait(ctx)
+    spans.finish(ctx, status)
+  end
   if not model then
     if not ctx.start then return end -- not a client's
     return metrics.add(metrics.series("requests_total", "model", "", "namespace", "", "tenant", "", "code", status), 1)

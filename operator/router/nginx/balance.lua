@@ -118,6 +118,7 @@ function M.balance()
     metrics.add(metrics.series("retries_total", "model", ctx.model.name, "namespace", ctx.model.namespace), 1)
   else
     local model = ctx.model
+    if ctx.span then ctx.span.sent = ngx.now() end
     local others = #model.live - (model.fallback and 0 or 1)
     if others > 0 then balancer.set_more_tries(math.min(others, MAX_TRIES - 1)) end
   end

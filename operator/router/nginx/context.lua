@@ -12,6 +12,7 @@
 ---@field affinity_key number|false Hash of the conversation. Written and read by pick_affinity.lua.
 ---@field strip_usage boolean|nil The usage event was asked for by the router: its client does not get it. Read by engine_answer.
 ---@field relayed boolean|nil It comes from the router itself (relay.lua), which counts it where it came from.
+---@field span table|nil What is traced of it, if it is. Written and read by spans.lua; others add parts.
 ---@field body_bytes number|nil Bytes that the router holds for it. Written and read by body.lua.
 ---@field reserved table|nil Tokens that are reserved for it. Written and read by limits.lua.
 --- Set by admission.lua:
@@ -61,6 +62,8 @@
 --- Set by `finish` below:
 ---@field status number|nil The status to count and log, where nginx has another one.
 
+local spans = require "spans"
+
 local M = {}
 
 local CLIENT_CLOSED_REQUEST = 499 -- as nginx has it
@@ -89,6 +92,7 @@ function M.end_wait(ctx)
   if not ctx.waits_since then return end
   local as = ctx.waits_as
   ctx[as] = (ctx[as] or 0) + ngx.now() - ctx.waits_since
+  if ctx.span then spans.part(ctx.span, as == "hold_time" and "hold" or "queue", ctx.waits_since) end
   ctx.waits_since = nil
 end
 

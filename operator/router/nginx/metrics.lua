@@ -23,6 +23,7 @@ local HELP = {
   cache_breaker_total = { "counter", "Times that the router stopped to ask Redis because it failed." },
   rejected_total = { "counter", "Requests refused, by model and reason." },
   degraded_total = { "counter", "Answers that were made shorter than asked for, by tier." },
+  spans_total = { "counter", "Spans for the collector of traces, by result (sent, failed, dropped)." },
   in_flight = { "gauge", "Requests that engines work on." },
   held = { "gauge", "Requests that wait for a model to start." },
   queued = { "gauge", "Requests that wait for an engine to have room." },

@@ -34,7 +34,7 @@ end
 local function enter()
   local ctx = context.new()
   ngx.ctx, ctx.path = ctx, PATH
-  ctx.trace_id = trace.name(ngx.var, headers.find())
+  ctx.trace_id = (trace.name(ngx.var, headers.find()))
   admission.enter()
   local method = ngx.req.get_method()
   if method ~= "GET" and method ~= "HEAD" then

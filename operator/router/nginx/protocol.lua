@@ -80,6 +80,9 @@ return {
     maxInFlight = 12000,
     redisTimeoutMs = 25,
     changesBytes = 65536,
+    spansEveryMs = 2000,
+    spansTimeoutMs = 3000,
+    maxSpansBytes = 1048576,
   },
   route_table = {
     type = "object",
@@ -103,6 +106,15 @@ return {
           { name = "allowHeaders", required = false, schema = { type = "string", longest = 8192 } },
           { name = "exposeHeaders", required = false, schema = { type = "string", longest = 8192 } },
           { name = "maxAge", required = true, schema = { type = "integer", min = -9007199254740991, max = 9007199254740991 } },
+        },
+      } },
+      { name = "tracing", required = false, schema = {
+        type = "object",
+        fields = {
+          { name = "host", required = true, schema = { type = "string", longest = 255 } },
+          { name = "port", required = true, schema = { type = "integer", min = 1, max = 65535 } },
+          { name = "path", required = true, schema = { type = "string", longest = 1024 } },
+          { name = "samplingRatio", required = true, schema = { type = "number", min = 0, max = 1 } },
         },
       } },
       { name = "redis", required = false, schema = {
@@ -133,6 +145,9 @@ return {
           { name = "maxInFlight", required = false, schema = { type = "integer", min = 1, max = 9007199254740991 } },
           { name = "redisTimeoutMs", required = false, schema = { type = "integer", min = 0, max = 864000000 } },
           { name = "changesBytes", required = false, schema = { type = "integer", min = 0, max = 9007199254740991 } },
+          { name = "spansEveryMs", required = false, schema = { type = "integer", min = 0, max = 864000000 } },
+          { name = "spansTimeoutMs", required = false, schema = { type = "integer", min = 0, max = 864000000 } },
+          { name = "maxSpansBytes", required = false, schema = { type = "integer", min = 0, max = 9007199254740991 } },
         },
       } },
       { name = "models", required = true, schema = { type = "array", items = model } },

@@ -8,6 +8,7 @@ local metrics = require "metrics"
 local relay = require "relay"
 local own_answer = require "own_answer"
 local routes = require "routes"
+local spans = require "spans"
 
 local M = {}
 
@@ -62,6 +63,7 @@ function M.wait()
   if not ctx.admitted or status < 502 or sent and (status ~= 502 or ctx.lost) then return own_answer.own_error(status) end
   if ngx.var.http_upgrade then return own_answer.own_error(503) end
   ctx.lost = ctx.lost or sent
+  if ctx.span then spans.again(ctx) end
   take_back(ctx, sent and "failed" or "refused")
   local uid, again = ctx.model.uid, ngx.now() + PAUSE * 2 ^ (ctx.redispatches or 0)
   ctx.redispatches = (ctx.redispatches or 0) + 1

@@ -129,6 +129,7 @@ end
 function M.run(ctx)
   ctx.at_engine = true -- counted there from here on
   counters.add(ctx.model.slot, counters.PENDING, -1)
+  if ctx.span then ctx.span.sent = ngx.now() end
   local socket = ngx.socket.tcp()
   socket:settimeouts(1000, 60000, 24 * 3600 * 1000)
   local connected, err = socket:connect(SOCKET)

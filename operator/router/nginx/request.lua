@@ -17,6 +17,7 @@ local paths = require "paths"
 local own_answer = require "own_answer"
 local routes = require "routes"
 local scan = require "scan"
+local spans = require "spans"
 local stored = require "stored"
 local redispatch = require "redispatch"
 local target = require "target"
@@ -97,11 +98,13 @@ end
 
 --- Answers from the cache, if that has the answer.
 local function try_cache(ctx, view, uri, from, to, p, n)
+  local since = ctx.span and ngx.now()
   local entry, result = cache.lookup(ctx, view, uri, from, to, p, n)
   -- The whole of it stays in memory until the client has read it.
   if entry and not request_body.has_room(ctx, #entry.body) then entry, result = nil, "BYPASS" end
   ctx.cache_result = result
   if not result then return end
+  if since then spans.part(ctx.span, "cache lookup", since) end
   metrics.add(metrics.of_tenant(ctx.model.cache_series, "cache_total", ctx.model, ctx.tenant, "result", result), 1)
   if not entry then return end
   request_body.hold(ctx, #entry.body)
@@ -144,7 +147,9 @@ function M.enter()
   ngx.ctx = ctx
   local var = ngx.var
   local given_id, given_parent, bytes, compressed, upgrade = headers.find()
-  ctx.trace_id = trace.name(var, given_id, given_parent)
+  ctx.trace_id, given_parent = trace.name(var, given_id, given_parent)
+  local tracing = routes.current().tracing
+  if tracing then spans.begin(ctx, var, tracing, given_parent) end
   redispatch.park(ctx)
   admission.enter()
   if cors.preflight() then return end
@@ -175,6 +180,7 @@ function M.enter()
   end
   ctx.tenant = key and key.tenant or model.namespace
   ctx.model = model
+  if ctx.span then ctx.span.model = name end
   if key then
     limits.take(ctx, view, n, from, to, p)
   else

@@ -32,15 +32,23 @@ local function is_parent(text)
   if #text > MAX_ID or #text > PARENT and text:byte(PARENT + 1) ~= 45 then return false end
   local version, id, span, flags = text:match("^(%x+)-(%x+)-(%x+)-(%x+)")
   return version ~= nil and #version == 2 and #id == 32 and #span == 16 and #flags == 2 and not text:find("%u")
+    and version ~= "ff" and id:find("[^0]") ~= nil and span:find("[^0]") ~= nil
 end
 
---- Gives the request an id, and takes those that its client gave if they are sane (nginx.conf has what becomes of them). Returns its own.
+--- The id of a span.
+function M.span_id()
+  return tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
+end
+
+--- Gives the request an id, and takes those that its client gave if they are sane (nginx.conf has what becomes of them). Returns its own,
+-- and the parent that the client gave, if it did.
 function M.name(var, given_id, given_parent)
   local id = prefix .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
   var.trace_id = id
   if given_id and is_id(given_id) then var.given_id = given_id end
-  if given_parent and is_parent(given_parent) then var.given_parent = given_parent end
-  return id
+  if not given_parent or not is_parent(given_parent) then return id end
+  var.given_parent = given_parent
+  return id, given_parent
 end
 
 return M

@@ -1,6 +1,7 @@
 --- What the processes of nginx do when they start.
 local counters = require "counters"
 local cache = require "cache"
+local collector = require "collector"
 local drain = require "drain"
 local metrics = require "metrics"
 local routes = require "routes"
@@ -9,7 +10,7 @@ local waiting = require "waiting"
 
 local M = {}
 
-local LOOK_AT_LOCKS = 0.2 -- seconds
+local LOOK_AT_LOCKS, LOOK_AT_SPANS = 0.2, 0.2 -- seconds
 local GC_PAUSE = 400 -- percent; the tables that live long are small, so that rarer collections cost little memory
 
 --- In the master, before it forks. The entry points of requests become a global: `require` in each phase would cost more
@@ -53,6 +54,7 @@ function M.start()
   ngx.timer.every(1, beat)
   ngx.timer.every(drain.INTERVAL, drain.look)
   ngx.timer.every(LOOK_AT_LOCKS, cache.refresh_locks)
+  ngx.timer.every(LOOK_AT_SPANS, collector.look)
 end
 
 return M

@@ -1,11 +1,13 @@
 /** What the router costs against plain nginx on the same machine in the same run, as lines `metric value unit`. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis } from '../../integration/router/support/redis.ts';
 import { startRouter } from '../../integration/router/support/router.ts';
 import { engineAt, model, table } from '../../support/route-table.ts';
+import { chat } from './chat.ts';
 import { measureHeld } from './held.ts';
+import { onlyWorker } from './only-worker.ts';
 import { startPlainNginx } from './plain-nginx.ts';
 import { measureRedisTrouble } from './redis-trouble.ts';
 import { measureStreams } from './streams.ts';
@@ -76,25 +78,4 @@ function report(name: string, base: Rate | undefined, ours: Rate | undefined): v
   console.log(`${name}_ratio ${(ours.perSecond / base.perSecond).toFixed(2)} of plain nginx`);
   console.log(`${name}_plain_cpu ${base.cpuMicros.toFixed(1)} us/request`);
   console.log(`${name}_cpu ${ours.cpuMicros.toFixed(1)} us/request`);
-}
-
-/** A chat of several turns, in English, of about as many bytes. */
-function chat(name: string, bytes: number, temperature: number): string {
-  const sentence = 'The engine keeps "blocks" of keys and values in memory, which matters for throughput.\n';
-  const messages = [{ role: 'system', content: 'You are helpful.' }];
-  const text = () => JSON.stringify({ model: name, messages, temperature });
-  while (text().length + 200 < bytes) {
-    const room = Math.max(1, Math.floor((bytes - text().length) / 100));
-    messages.push({
-      role: messages.length % 2 ? 'user' : 'assistant',
-      content: sentence.repeat(Math.min(20, room)),
-    });
-  }
-  return text();
-}
-
-/** Process id of the only worker of an nginx, by the file with its master's. */
-async function onlyWorker(pidFile: string): Promise<number> {
-  const master = (await readFile(pidFile, 'utf8')).trim();
-  return Number((await readFile(`/proc/${master}/task/${master}/children`, 'utf8')).trim().split(' ')[0]);
 }

@@ -284,6 +284,20 @@ describe('compileRouteTable', () => {
     });
   });
 
+  it('says where spans go, also in the snapshot, and which share of requests is traced', () => {
+    expect(compile({})).not.toHaveProperty('tracing');
+    const tracing = { endpoint: 'http://collector.observability:4318', samplingPercent: '2.5' };
+    const traced = compile({ pool: pool({ tracing }) });
+    const expected = {
+      host: 'collector.observability',
+      port: 4318,
+      path: '/v1/traces',
+      samplingRatio: 0.025,
+    };
+    expect(traced.tracing).toEqual(expected);
+    expect(snapshot(traced).tracing).toEqual(expected);
+  });
+
   it('sends no keys to routers that do not ask for any', () => {
     expect(compile({ keys: [key] }).keys).toEqual([]);
   });

@@ -229,6 +229,16 @@ export const BAD_SPECS: readonly BadSpec[] = [
     /every page.*list the origins/,
   ),
   pool(
+    { tracing: { endpoint: 'https://collector:4318' } },
+    'tracing.endpoint',
+    /do not send traces over TLS.*a collector in the cluster/,
+  ),
+  pool(
+    { tracing: { endpoint: 'http://collector:4318', samplingPercent: '100.1' } },
+    'tracing.samplingPercent',
+    /above 100/,
+  ),
+  pool(
     { router: { autoscaling: { minReplicas: 3, maxReplicas: 2 } } },
     'router.autoscaling.minReplicas',
     /above maxReplicas/,
