@@ -213,6 +213,14 @@ it('is uninstalled: definitions and users’ objects stay, and traffic goes on',
     'customresourcedefinition.apiextensions.k8s.io/inferencemodels.vllm-operator.dev',
     'customresourcedefinition.apiextensions.k8s.io/inferencepools.vllm-operator.dev',
   ]);
+  // Beside what Kubernetes has in each namespace, that with which it goes on if it is installed again.
+  const kinds = 'deployments,pods,services,endpointslices,configmaps,secrets,leases,networkpolicies';
+  const left = await world.kubectl('get', kinds, '-n', NAMESPACE, '-o', 'name');
+  expect(left.trim().split('\n').sort()).toEqual([
+    'configmap/kube-root-ca.crt',
+    'lease.coordination.k8s.io/vllm-operator',
+    'secret/vllm-operator-root',
+  ]);
   await eventually(
     'the registration of the metrics API is gone',
     async () => !(await world.kubectl('get', 'apiservices', '-o', 'name')).includes('external.metrics'),
