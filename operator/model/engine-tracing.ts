@@ -1,4 +1,4 @@
-/** Traces of engines: they record what the router records. */
+/** Traces of engines: of requests that the router traces, because it always says which, and of how they load. */
 import type { EnvVar } from '../api/common.ts';
 import type { InferencePoolSpec } from '../api/inference-pool.ts';
 import { flagsIn } from '../vllm/extra-args.ts';
@@ -31,11 +31,10 @@ export function engineTracing(
   return { url: `http://${host}:${port}${path}`, service: name, namespace };
 }
 
-/** By default vLLM uses gRPC, and records every request that does not come through the router. */
+/** By default vLLM uses gRPC. */
 export function tracingEnv({ service, namespace }: EngineTracing): EnvVar[] {
   return [
     { name: 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', value: 'http/protobuf' },
-    { name: 'OTEL_TRACES_SAMPLER', value: 'parentbased_always_off' },
     { name: 'OTEL_SERVICE_NAME', value: service },
     {
       name: 'OTEL_RESOURCE_ATTRIBUTES',
