@@ -83,7 +83,7 @@ helm install vllm-operator charts/vllm-operator --namespace vllm-operator-system
   curl http://${address('shared-router', 'platform')}/v1/models
 done`,
   ],
-  [/^kubectl delete -f manifests\/install\.yaml$/, 'kubectl apply --server-side -f manifests/install.yaml'],
+  [/^kubectl delete -f manifests\/install\.yaml /, 'kubectl apply --server-side -f manifests/install.yaml'],
   [
     /^kubectl patch vpool <name> .*"finalizers":null/,
     `kubectl apply --server-side -f crds/
