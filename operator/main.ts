@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-/** The command line: run · render · validate · plan · key. */
+/** The command line: run · render · validate · plan · import · key. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { collect, label, port } from './cli/arguments.ts';
 import { endWithParent } from './cli/end-with-parent.ts';
 import { addImageOptions, type ImageOptions, imageDefaults } from './cli/image-options.ts';
+import { type ImportOptions, importFiles } from './cli/import/import-files.ts';
 import { keyCommand } from './cli/key.ts';
 import { planCommand } from './cli/plan-command.ts';
 import { renderFiles } from './cli/render.ts';
@@ -12,9 +13,8 @@ import { type RunOptions, run } from './cli/run.ts';
 import { validateFiles } from './cli/validate.ts';
 import { LOG_LEVELS } from './kube/log.ts';
 
-interface FileOptions extends ImageOptions {
+interface FileOptions {
   filename: string[];
-  pool?: string[];
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -69,13 +69,13 @@ addImageOptions(
   filesCommand(
     'render',
     'print the manifests of models and their pools, without a cluster',
-    (files, io, options) => renderFiles(files, io, { images: imageDefaults(options) }),
+    (files, io, options: ImageOptions) => renderFiles(files, io, { images: imageDefaults(options) }),
   ),
 );
 filesCommand(
   'validate',
   'check manifests against the schema and rules, without a cluster',
-  (files, io, { pool }) => validateFiles(files, io, pool),
+  (files, io, { pool }: { pool?: string[] }) => validateFiles(files, io, pool),
 ).option(
   '--pool <path>',
   'file with a pool of another team, or - for standard input; may be repeated',
@@ -86,18 +86,29 @@ program.addCommand(
     process.exitCode = code;
   }),
 );
+filesCommand(
+  'import',
+  'print InferenceModels for Deployments, docker-compose services, and models of KubeAI, KServe and the production stack',
+  (files, io, options: ImportOptions) => importFiles(files, options, io),
+)
+  .option('--pool <name>', 'name of the InferencePool of the models', 'default')
+  .option(
+    '--pool-namespace <name>',
+    'namespace of that pool, if it is another one than that of the models',
+    label,
+  );
 program.addCommand(keyCommand());
 
 await program.parseAsync();
 
 /** A command that takes `-f` once or more, as kubectl does; `-` is standard input. */
-function filesCommand(
+function filesCommand<Options extends object>(
   name: string,
   description: string,
   action: (
     files: string[],
     io: { write: (text: string) => void; fail: (text: string) => void },
-    options: FileOptions,
+    options: Options,
   ) => number,
 ): Command {
   return program
@@ -109,7 +120,7 @@ function filesCommand(
       // No default: with one, the option would not be required.
       collect,
     )
-    .action((options: FileOptions) => {
+    .action((options: Options & FileOptions) => {
       process.exitCode = action(options.filename, { write, fail }, options);
     });
 }

@@ -3,6 +3,7 @@ import { API_VERSION } from '../api/common.ts';
 import { inferencePoolSpec } from '../api/inference-pool.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { poolKeyOf } from '../model/pool-key.ts';
+import type { SpecIssue } from '../values/spec-issue.ts';
 import { formatVersion, PINNED_VERSION } from '../vllm/versions.ts';
 import { assessFiles, assessIn } from './assess-files.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
@@ -21,12 +22,10 @@ function anyPool(model: InferenceModel): InferencePool {
   };
 }
 
-/** Problems that no pool can fix. Uses vLLM's default version if the model has none. */
-function problemsOfAlone(model: InferenceModel, found: ManifestFiles, now: number): string[] {
+/** Issues that no pool can fix. Uses vLLM's default version if the model has none. */
+export function issuesOfAlone(model: InferenceModel, found: ManifestFiles, now: number): readonly SpecIssue[] {
   const assessment = assessIn(anyPool(model), model, found, now);
-  return assessment.kind === 'blocked' && assessment.why.condition !== 'MemoryFit'
-    ? linesOf(model, assessment.issues)
-    : [];
+  return assessment.kind === 'blocked' && assessment.why.condition !== 'MemoryFit' ? assessment.issues : [];
 }
 
 function warning(model: InferenceModel): string {
@@ -85,7 +84,7 @@ export function validateFiles(
   const assessed = assessFiles(all, now);
   const problems = [
     ...findProblems(all, assessed),
-    ...alone.flatMap((model) => problemsOfAlone(model, all, now)),
+    ...alone.flatMap((model) => linesOf(model, issuesOfAlone(model, all, now))),
   ];
   for (const line of [...alone.map(warning), ...warningsOf(assessed)]) fail(`${line}\n`);
   for (const problem of problems) fail(`${problem}\n`);

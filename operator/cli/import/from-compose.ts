@@ -1,0 +1,141 @@
+/** Services of a docker-compose file. */
+import {
+  type Draft,
+  type Fields,
+  fieldsOf,
+  isEmpty,
+  listOf,
+  note,
+  setField,
+  textOf,
+  textsOf,
+} from './draft.ts';
+import { type Mount, readContainer } from './from-container.ts';
+import { wordsOf } from './serve-arguments.ts';
+
+/** Fields that say nothing which pods need. */
+const SILENT: readonly string[] = [
+  'image',
+  'command',
+  'entrypoint',
+  'environment',
+  'volumes',
+  'container_name',
+  'ports',
+  'expose',
+  'healthcheck',
+  'restart',
+  'deploy',
+  'gpus',
+  'shm_size',
+  'mem_limit',
+  'depends_on',
+  'networks',
+];
+const REMEDIES: Readonly<Record<string, readonly [reason: string, remedy: string]>> = {
+  ipc: ['pods do not share the memory of the node', 'nothing to do: engines have shared memory of their own'],
+  runtime: ['the pool decides on the runtime', 'set spec.template.runtimeClassName if nodes need one'],
+  env_file: ['the file is not here', 'make a ConfigMap or Secret of it, and set spec.template.envFrom'],
+  privileged: ['engines run as the Pod Security Standard `restricted` requires', 'remove it'],
+  network_mode: ['pods do not use the network of the node', 'remove it'],
+};
+
+/** Whether a service runs vLLM. */
+export function runsVllm(service: Fields): boolean {
+  const words = JSON.stringify([service.image, service.command, service.entrypoint]) ?? '';
+  return /vllm/i.test(words.slice(0, 65_536));
+}
+
+export function fromService(draft: Draft, service: Fields): void {
+  const environment = environmentOf(service.environment);
+  const env = new Map(environment.map(({ name, value }) => [name, value]));
+  const words = (value: unknown) => (typeof value === 'string' ? wordsOf(value, env) : textsOf(value));
+  const container = {
+    image: textOf(service.image),
+    command: words(service.entrypoint),
+    args: words(service.command),
+    env: environment,
+  };
+  for (const [name, value] of Object.entries(service)) {
+    if (SILENT.includes(name) || isEmpty(value) || value === false) continue;
+    const [reason, remedy] = REMEDIES[name] ?? [
+      'a pod has no such field',
+      'look for it in `kubectl explain inferencemodel.spec.template`',
+    ];
+    note(draft, name, value, reason, remedy);
+  }
+  readDeploy(draft, service);
+  readContainer(draft, container, mountsOf(draft, service));
+}
+
+/** A map, or a list of `NAME=value`. Without a value, compose takes that of its own environment. */
+function environmentOf(value: unknown): { name: string; value: string }[] {
+  if (Array.isArray(value))
+    return textsOf(value).map((line) => {
+      const at = line.indexOf('=');
+      return at < 0 ? { name: line, value: '' } : { name: line.slice(0, at), value: line.slice(at + 1) };
+    });
+  return Object.entries(fieldsOf(value)).map(([name, text]) => ({ name, value: String(text ?? '') }));
+}
+
+function readDeploy(draft: Draft, service: Fields): void {
+  const deploy = fieldsOf(service.deploy);
+  const resources = fieldsOf(deploy.resources);
+  if (typeof deploy.replicas === 'number' && deploy.replicas !== 1)
+    setField(draft, 'scaling.replicas', deploy.replicas);
+  const memory = textOf(fieldsOf(resources.limits).memory) ?? textOf(service.mem_limit);
+  if (memory !== undefined)
+    note(
+      draft,
+      'mem_limit',
+      memory,
+      'units differ between compose and Kubernetes',
+      'set spec.template.resources.limits.memory',
+    );
+  const devices = [...listOf(fieldsOf(resources.reservations).devices), ...listOf(service.gpus)];
+  const gpus =
+    typeof service.gpus === 'string'
+      ? service.gpus
+      : devices.map(countOf).find((count) => count !== undefined);
+  if (gpus !== undefined)
+    note(
+      draft,
+      'gpus',
+      String(gpus),
+      'the pool sets the accelerators of a replica',
+      'use an InferencePool with as many of that accelerator',
+    );
+}
+
+function countOf({ count, device_ids: ids }: Fields): unknown {
+  return count ?? (Array.isArray(ids) ? ids.length : undefined);
+}
+
+/** Binds of the host become hostPath and named volumes become claims, so that both are noted or carried over alike. */
+function mountsOf(draft: Draft, service: Fields): Mount[] {
+  const list = Array.isArray(service.volumes) ? service.volumes : [];
+  return list.flatMap((entry): Mount[] => {
+    const [source, target] =
+      typeof entry === 'string' ? entry.split(':') : [fieldsOf(entry).source, fieldsOf(entry).target];
+    const mountPath = textOf(target);
+    const from = textOf(source);
+    if (mountPath === undefined || from === undefined) return [];
+    const isPath = /^[./~$]/.test(from);
+    if (!isPath)
+      note(
+        draft,
+        'volumes',
+        from,
+        'a volume of compose is no claim',
+        `create a PersistentVolumeClaim \`${from}\`, and copy the files`,
+      );
+    const volume = isPath ? { hostPath: { path: from } } : { persistentVolumeClaim: { claimName: from } };
+    const name =
+      from
+        .replace(/[^a-z0-9]+/gi, '-')
+        .toLowerCase()
+        .replace(/^-+|-+$/g, '')
+        .slice(0, 63) || 'volume';
+    return [{ mountPath, subPath: '', mount: { name, mountPath }, volume: { name, ...volume } }];
+  });
+}
