@@ -23,7 +23,11 @@ function anyPool(model: InferenceModel): InferencePool {
 }
 
 /** Issues that no pool can fix. Uses vLLM's default version if the model has none. */
-export function issuesOfAlone(model: InferenceModel, found: ManifestFiles, now: number): readonly SpecIssue[] {
+export function issuesOfAlone(
+  model: InferenceModel,
+  found: ManifestFiles,
+  now: number,
+): readonly SpecIssue[] {
   const assessment = assessIn(anyPool(model), model, found, now);
   return assessment.kind === 'blocked' && assessment.why.condition !== 'MemoryFit' ? assessment.issues : [];
 }

@@ -91,3 +91,16 @@ export function noteOthers(
 
 /** Reason for fields of which an InferenceModel has no like. */
 export const NOT_HERE = 'it has no counterpart';
+
+/** Longest name that becomes one, in characters. */
+const MAX_NAME = 40;
+
+/** A name as Kubernetes takes it, of the letters and digits of another one; empty if there are none. */
+export function nameFrom(text: string): string {
+  const words = text
+    .slice(0, MAX_NAME)
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '');
+  return /^[0-9]/.test(words[0] ?? '') ? `m-${words.join('-')}` : words.join('-');
+}

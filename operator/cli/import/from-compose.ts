@@ -5,6 +5,7 @@ import {
   fieldsOf,
   isEmpty,
   listOf,
+  nameFrom,
   note,
   setField,
   textOf,
@@ -130,12 +131,7 @@ function mountsOf(draft: Draft, service: Fields): Mount[] {
         `create a PersistentVolumeClaim \`${from}\`, and copy the files`,
       );
     const volume = isPath ? { hostPath: { path: from } } : { persistentVolumeClaim: { claimName: from } };
-    const name =
-      from
-        .replace(/[^a-z0-9]+/gi, '-')
-        .toLowerCase()
-        .replace(/^-+|-+$/g, '')
-        .slice(0, 63) || 'volume';
+    const name = nameFrom(from) || 'volume';
     return [{ mountPath, subPath: '', mount: { name, mountPath }, volume: { name, ...volume } }];
   });
 }

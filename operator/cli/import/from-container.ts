@@ -1,4 +1,5 @@
 /** One container that runs vLLM: its command, environment and files, from a pod, a KServe predictor or a compose service. */
+import { servedName } from '../../values/scalars.ts';
 import { formatVersion, imageVersion, PINNED_VERSION } from '../../vllm/versions.ts';
 import {
   type Draft,
@@ -70,10 +71,7 @@ export function readModel(draft: Draft, model: string | undefined, mounts: reado
     return;
   }
   setField(draft, 'model.source', sourceOf(model, mounts));
-  if (
-    fieldAt(draft, 'model.servedNames') === undefined &&
-    /^[A-Za-z0-9]([-A-Za-z0-9._/:]*[A-Za-z0-9])?$/.test(model)
-  )
+  if (fieldAt(draft, 'model.servedNames') === undefined && servedName.safeParse(model).success)
     setField(draft, 'model.servedNames', [model]);
 }
 
@@ -82,18 +80,18 @@ function sourceOf(model: string, mounts: readonly Mount[]): string {
   if (model.includes('://')) return model;
   if (!model.startsWith('/')) return `hf://${model}`;
   const holder = mounts.find(
-    ({ mountPath, volume }) => isBelow(model, mountPath) && claimOf(volume) !== undefined,
+    ({ mountPath, volume }) => isBelow(model, mountPath) && claimNameOf(volume) !== undefined,
   );
   if (!holder) return `file://${model}`;
   const path = [holder.subPath, model.slice(holder.mountPath.length)].join('/').split('/').filter(Boolean);
-  return `pvc://${[claimOf(holder.volume), ...path].join('/')}`;
+  return `pvc://${[claimNameOf(holder.volume), ...path].join('/')}`;
 }
 
 function isBelow(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(`${folder.replace(/\/$/, '')}/`);
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }
 
-function claimOf(volume: Fields): string | undefined {
+function claimNameOf(volume: Fields): string | undefined {
   return textOf(fieldsOf(volume.persistentVolumeClaim).claimName);
 }
 
@@ -137,7 +135,7 @@ function readMounts(draft: Draft, mounts: readonly Mount[], env: LiteralEnv): vo
   const others: Mount[] = [];
   for (const each of mounts) {
     const { mountPath, volume, mount } = each;
-    const claim = claimOf(volume);
+    const claim = claimNameOf(volume);
     const isCache = caches.some((cache) => isBelow(cache, mountPath) || isBelow(mountPath, cache));
     if (claim !== undefined && source.startsWith(`pvc://${claim}`)) continue;
     if (volume.hostPath !== undefined) {

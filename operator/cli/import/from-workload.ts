@@ -70,10 +70,7 @@ export function fromWorkload(draft: Draft, object: Fields): void {
 
 function isEngine({ name, image, command, args }: Fields): boolean {
   const words = JSON.stringify([command, args]) ?? '';
-  return (
-    /vllm/i.test(`${String(name)} ${String(image)}`) ||
-    /vllm.{0,40}serve|vllm\.entrypoints/.test(words.slice(0, 65_536))
-  );
+  return /vllm/i.test(`${String(name)} ${String(image)} ${words.slice(0, 65_536)}`);
 }
 
 /** Carries over fields that the template has under the same name, and notes those that it refuses. */
@@ -147,7 +144,19 @@ function mountsOf(pod: Fields, container: Fields): Mount[] {
   const volumes = new Map(listOf(pod.volumes).map((volume) => [volume.name, volume]));
   return listOf(container.volumeMounts).flatMap((mount) => {
     const volume = volumes.get(mount.name);
-    const mountPath = textOf(mount.mountPath)?.replace(/(.)\/+$/, '$1');
+    const mountPath = pathOf(mount.mountPath);
     return volume && mountPath ? [{ mountPath, subPath: textOf(mount.subPath) ?? '', mount, volume }] : [];
   });
+}
+
+/** A path without slashes at its end. */
+function pathOf(value: unknown): string | undefined {
+  const path = textOf(value);
+  return (
+    path &&
+    `/${path
+      .split('/')
+      .filter((part) => part !== '')
+      .join('/')}`
+  );
 }

@@ -10,7 +10,7 @@ import { readDocuments } from '../manifest-files.ts';
 import type { CommandOutput } from '../problems.ts';
 import { issuesOfAlone } from '../validate.ts';
 import { boundsOf } from './autoscaler-bounds.ts';
-import { type Draft, type Fields, fieldsOf, listOf, note, setField, textOf } from './draft.ts';
+import { type Draft, type Fields, fieldsOf, listOf, nameFrom, note, setField, textOf } from './draft.ts';
 import { fromService, runsVllm } from './from-compose.ts';
 import { fromKServe } from './from-kserve.ts';
 import { fromKubeAI } from './from-kubeai.ts';
@@ -112,7 +112,7 @@ function newDraft(kind: string, { name, namespace }: Fields): Draft {
   const from = `${kind} ${own ? `${own}/` : ''}${textOf(name) ?? ''}`;
   const draft: Draft = {
     from: printable(from),
-    name: nameOf(textOf(name) ?? 'model'),
+    name: nameFrom(textOf(name) ?? '') || 'model',
     ...(own && { namespace: own }),
     spec: {},
     notes: [],
@@ -120,19 +120,6 @@ function newDraft(kind: string, { name, namespace }: Fields): Draft {
   if (draft.name !== name)
     note(draft, 'metadata.name', name, 'it is no name for an InferenceModel', `it is ${draft.name} now`);
   return draft;
-}
-
-/** A name as Kubernetes and the Service of the model take it. */
-function nameOf(text: string): string {
-  return (
-    text
-      .toLowerCase()
-      .slice(0, 200)
-      .replace(/[^a-z0-9]+/g, '-')
-      .replace(/^[-0-9]+|-+$/g, '')
-      .slice(0, 40)
-      .replace(/-+$/, '') || 'model'
-  );
 }
 
 function fromCompose(services: Fields): Draft[] {
@@ -155,9 +142,7 @@ function fromValues(engines: Fields): Draft[] {
 
 function applyBounds(draft: Draft, bounds: { min: unknown; max: unknown } | undefined): void {
   if (!bounds) return;
-  delete draft.spec.scaling;
-  setField(draft, 'scaling.minReplicas', bounds.min);
-  setField(draft, 'scaling.maxReplicas', bounds.max);
+  setField(draft, 'scaling', { minReplicas: bounds.min, maxReplicas: bounds.max });
   note(
     draft,
     'HorizontalPodAutoscaler',
@@ -216,7 +201,7 @@ const MAX_ROUNDS = 5;
 
 /** Leaves out the field that an issue names, or the item of a list that it is in; false if there is none of that name. */
 function leaveOut(draft: Draft, field: string): boolean {
-  const names = field.replace(/^spec\./, '').match(/[^.[\]"]+/g) ?? [];
+  const names = field.split(/[.[\]"]/).filter((name) => name !== '' && name !== 'spec');
   const path: unknown[] = [draft.spec];
   for (const name of names) path.push(partOf(path.at(-1), name));
   const list = path.findIndex((part) => Array.isArray(part));

@@ -40,7 +40,7 @@ function afterServe(words: readonly string[]): string[] | undefined {
 
 /** `$(NAME)` as Kubernetes expands it: only known names, and `$$` is a dollar. */
 function withReferences(word: string, env: LiteralEnv): string {
-  return word.replace(/\$\$|\$\(([A-Za-z_][\w.-]*)\)/g, (all, name?: string) =>
+  return word.replace(/\$\$|\$\(([A-Za-z_][\w.-]{0,252})\)/g, (all, name?: string) =>
     name === undefined ? '$' : (env.get(name) ?? all),
   );
 }
@@ -71,19 +71,26 @@ function fromScript(words: readonly string[], env: LiteralEnv, draft: Draft): { 
   return { args: serve?.args?.filter((word) => word !== '') ?? [] };
 }
 
-/** The commands of a script, each as its words. */
+/** The commands of a script, each as its words; none of one that a shell would refuse. */
 function commandsOf(script: string, env: LiteralEnv): ParseEntry[][] {
-  const entries = parse(
-    script.replaceAll(/\\\r?\n/g, ' ').replaceAll(/\r?\n/g, ' ; '),
-    (name) => env.get(name) ?? `$${name}`,
-  );
+  const lines = script.replaceAll(/\\\r?\n/g, ' ').replaceAll(/\r?\n/g, ' ; ');
   const commands: ParseEntry[][] = [[]];
-  for (const entry of entries) {
-    if (typeof entry === 'object' && 'op' in entry && ['&&', ';', '||', '&', '|'].includes(entry.op))
-      commands.push([]);
+  for (const entry of entriesOf(lines, env)) {
+    if (typeof entry === 'object' && 'op' in entry && SEPARATORS.includes(entry.op)) commands.push([]);
     else commands.at(-1)?.push(entry);
   }
   return commands;
+}
+
+const SEPARATORS: readonly string[] = ['&&', ';', '||', '&', '|'];
+
+function entriesOf(script: string, env: LiteralEnv): ParseEntry[] {
+  try {
+    return parse(script, (name) => env.get(name) ?? `$${name}`);
+  } catch {
+    // The caller says that nothing is found.
+    return [];
+  }
 }
 
 function textOfEntry(entry: ParseEntry): string {

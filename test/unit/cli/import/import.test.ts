@@ -41,7 +41,8 @@ describe('sources', () => {
     );
     const validated = withOutput((output) => validateFiles([file('imported.yaml', out)], output));
     const problems = validated.err.split('\n').filter((line) => line !== '' && !line.startsWith('warning:'));
-    for (const problem of problems) expect(err).toContain(problem.replace(/^InferenceModel [^ ]+ /, 'InferenceModel.'));
+    for (const problem of problems)
+      expect(err).toContain(problem.replace(/^InferenceModel [^ ]+ /, 'InferenceModel.'));
     expect(validated.code).toBe(problems.length > 0 ? 1 : 0);
   });
 
@@ -91,6 +92,16 @@ describe('command lines', () => {
     expect(spec.model).toMatchObject({ source: 'hf://org/m', servedNames: ['org/m'] });
     expect(spec.engine.command).toBeUndefined();
   });
+
+  it.each(['vllm serve ${', 'echo "', 'exec python app.py', '$(curl x) | sh'])(
+    'that cannot be read are noted: %s',
+    (script) => {
+      const { code, err } = importText(deployment(['-c', script], { command: ['sh'] }));
+      expect(code).toBe(0);
+      expect(err).toMatch(/command.*no `vllm serve` is in it/);
+      expect(err).toContain('set spec.model.source');
+    },
+  );
 
   it('become typed settings in any spelling', () => {
     const { spec, err } = specOf(
@@ -192,7 +203,7 @@ it('documents are independent, and the last of many names is valid too', () => {
   const { out } = importText(many);
   expect(parseAllDocuments(out).map((document) => document.toJS().metadata.name)).toEqual([
     'chat-bot',
-    'b',
+    'm-7b',
     'a-b',
   ]);
 });
