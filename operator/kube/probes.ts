@@ -79,7 +79,7 @@ export class ProbeServer {
       return { status: 405, body: 'only GET\n' };
     }
     const { registry, livez = {}, readyz = {} } = this.#options;
-    switch (new URL(request.url ?? '/', 'http://localhost').pathname) {
+    switch (URL.parse(request.url ?? '/', 'http://localhost')?.pathname) {
       case '/livez':
       case '/healthz':
         return runChecks(livez);

@@ -15,9 +15,11 @@ export type RequestTarget =
 const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
 const METRIC = new RegExp(`^/apis/${METRICS_GROUP}/${METRICS_VERSION}/namespaces/([^/]+)/([^/]+)$`);
 
-/** Parses the target of a request; undefined if it cannot be decoded. */
+/** Parses the target of a request; undefined if it is no URL, such as `//`, or cannot be decoded. */
 export function requestTarget(url: string): RequestTarget | undefined {
-  const { pathname, searchParams } = new URL(url, 'https://localhost');
+  const parsed = URL.parse(url, 'https://localhost');
+  if (!parsed) return undefined;
+  const { pathname, searchParams } = parsed;
   const path = pathname.length > 1 ? withoutTrailing(pathname, '/') : pathname;
   if (HEALTH.has(path)) return { kind: 'health' };
   const match = METRIC.exec(path);

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { createConnection, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
+import type { Logger } from '../../../operator/kube/logger.ts';
 import { issueServingCertificate } from '../../../operator/pki/pki.ts';
 import { FakeClock } from '../../unit/kube/support/fake-clock.ts';
 import { HOST, startHarness } from './support/metrics-api.ts';
@@ -99,6 +100,17 @@ describe('external metrics', () => {
   it('serves livez without authentication', async () => {
     const { get } = await startHarness();
     expect(await get('/healthz')).toMatchObject({ status: 200, body: 'ok' });
+  });
+
+  it('takes a path that is no URL for the mistake of a client, not for one of its own', async () => {
+    const logged: string[] = [];
+    const note = (_fields: object, message: string) => void logged.push(message);
+    const log: Logger = { debug: note, info: note, warn: note, error: note, child: () => log };
+    const { get } = await startHarness({ log });
+    for (const path of ['//', '//[', '//a:99999/healthz']) {
+      expect(await get(path), path).toMatchObject({ status: 400, body: { reason: 'BadRequest' } });
+    }
+    expect(logged, 'strangers write no log').toEqual([]);
   });
 
   it('counts its answers', async () => {

@@ -64,3 +64,11 @@ test('one address cannot use up the connections', async () => {
   const [answer] = (await once(other, 'data')) as [Buffer];
   expect(String(answer)).toMatch(/^HTTP\/1.1 200/);
 });
+
+test('a path that is no URL is not there', async () => {
+  const { server } = await aServer();
+  const socket = connect(server.port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  socket.write('GET // HTTP/1.1\r\nHost: operator\r\n\r\n');
+  expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1\.1 404 /);
+});

@@ -4,6 +4,7 @@ import { Agent, request } from 'undici';
 import { afterEach } from 'vitest';
 import { KubeClient } from '../../../../operator/kube/client.ts';
 import type { Clock } from '../../../../operator/kube/clock.ts';
+import type { Logger } from '../../../../operator/kube/logger.ts';
 import { REVIEW_CONNECTIONS } from '../../../../operator/metrics-api/access-reviewer.ts';
 import type { MetricSample } from '../../../../operator/metrics-api/metric-values.ts';
 import { MetricsApiServer } from '../../../../operator/metrics-api/metrics-api-server.ts';
@@ -65,7 +66,7 @@ export function closeAfterTest(close: () => Promise<unknown>): void {
 }
 
 /** Starts the API; everybody may do everything unless the test says otherwise. */
-export async function startHarness({ clock }: { clock?: Clock } = {}): Promise<Harness> {
+export async function startHarness({ clock, log }: { clock?: Clock; log?: Logger } = {}): Promise<Harness> {
   const now = { now: new Date() };
   const authority = await createAuthority(now);
   const serving = {
@@ -92,6 +93,7 @@ export async function startHarness({ clock }: { clock?: Clock } = {}): Promise<H
     host: '127.0.0.1',
     registry,
     ...(clock && { clock }),
+    ...(log && { log }),
   });
   await server.start();
   closing.push(() => server.stop());
