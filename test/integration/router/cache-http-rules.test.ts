@@ -47,10 +47,8 @@ describe('the response cache as a shared cache of HTTP', () => {
   test.each([
     ['Authorization', 'Bearer sekrit'],
     ['authorization', 'Basic eDp5'],
-    ['Cookie', 'session=1'],
     ['x-api-key', 'sekrit'],
     ['api-key', 'sekrit'],
-    ['Proxy-Authorization', 'Basic eDp5'],
     ['X-Auth-Token', 'sekrit'],
     ['X-Amz-Security-Token', 'sekrit'],
     ['Cf-Access-Jwt-Assertion', 'sekrit'],

@@ -1,6 +1,6 @@
 /** A Redis of the user's own, by the Secret that the router mounts: TLS with a private CA, a user, a database. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -65,4 +65,10 @@ it('is used over TLS, as the user and in the database of its URL', async () => {
   };
   expect(await ask()).toBe('MISS');
   await expect.poll(async () => await ask(), { message: 'the answer is stored' }).toBe('HIT');
+});
+
+it('is the only thing for which authorities are read: each router would wait for them, and hold them', async () => {
+  const router = await startRouter({ table: table([]) });
+  closers.push(() => router.close());
+  expect(await readFile(join(router.directory, 'prefix/redis.conf'), 'utf8')).not.toContain('certificate');
 });
