@@ -1,7 +1,5 @@
 --- What the access log says of a request beside what nginx knows: who sent it, to which model, and what it used. Nothing that a client
 -- wrote is in it but method and path, both of them bounded.
-local paths = require "paths"
-
 local M = {}
 
 local MAX_METHOD, MAX_PATH = 16, 256 -- bytes
@@ -12,31 +10,60 @@ local function masked(text, most)
   return (text:sub(1, most):gsub('[%c"\\\127-\255]', "?"))
 end
 
---- Tokens, in the order in which they are spent.
-local function tokens(ctx)
-  local prompt, completion = ctx.prompt_tokens, ctx.completion_tokens
-  if not prompt and not completion then return "" end
-  return (prompt and ',"promptTokens":' .. prompt or "") .. (completion and ',"completionTokens":' .. completion or "")
+--- Fields of what was asked for, and by whom.
+local function fields(method, path, key, tenant, model)
+  local owner = key or model
+  return table.concat {
+    ',"method":"', method, '","path":"', path, '"',
+    owner and ',"namespace":"' .. owner.namespace .. '","tenant":"' .. (tenant or key.tenant) .. '"' or "",
+    key and ',"keyId":"' .. key.sha256:sub(1, KEY_ID) .. '"' or "", model and ',"model":"' .. model.label .. '"' or "",
+  }
+end
+
+--- The same for a key and a path of a model: made once, because every request would pay for it. They go with the table.
+local function usual_fields(ctx, model, path)
+  local key = ctx.api_key
+  local made = model.audited[key or "none"]
+  if not made then
+    made = {}
+    model.audited[key or "none"] = made
+  end
+  local text = made[path]
+  if not text then
+    text = fields("POST", path, key, ctx.tenant, model)
+    made[path] = text
+  end
+  return text
+end
+
+--- Fields that few requests have.
+local function rare_fields(ctx, shortened)
+  return (ctx.cache_result and ',"cache":"' .. ctx.cache_result .. '"' or "")
+    .. (ctx.tier and ',"tier":"max_tokens=' .. ctx.tier.maxTokens .. '"' or "") .. (shortened and ',"shortened":true' or "")
 end
 
 --- Log phase: hands the fields of a client's request to nginx.
 ---@param ctx Context
 ---@param shortened boolean|nil Whether its answer is shorter than it asked for.
 function M.note(ctx, shortened)
-  local var = ngx.var
-  local uri, key, model, id = var.uri, ctx.api_key, ctx.model, ctx.trace_id
-  if not uri then return end -- the request has no first line
-  local parent = id and var.given_parent
-  local tenant, owner = ctx.tenant or key and key.tenant, key or model
-  var.audit = table.concat {
-    ',"method":"', masked(ngx.req.get_method(), MAX_METHOD), '","path":"', paths.exact[uri] and uri or masked(uri, MAX_PATH),
-    id and '","traceId":"' or "", id and (parent ~= "" and parent:sub(4, 35) or id) or "",
-    owner and '","namespace":"' or "", owner and owner.namespace or "", tenant and '","tenant":"' or "", tenant or "",
-    key and '","keyId":"' or "", key and key.sha256:sub(1, KEY_ID) or "",
-    model and '","model":"' or "", model and model.label or "",
-    ctx.cache_result and '","cache":"' or "", ctx.cache_result or "",
-    ctx.tier and '","tier":"max_tokens=' or "", ctx.tier and ctx.tier.maxTokens or "", '"', shortened and ',"shortened":true' or "", tokens(ctx),
-  }
+  local var, model, method = ngx.var, ctx.model, ngx.req.get_method()
+  local path = ctx.path and ctx.path.name
+  if model and path and method == "POST" then
+    var.audit = usual_fields(ctx, model, path)
+  else
+    path = path or var.uri
+    if not path then return end -- the request has no first line
+    var.audit = fields(masked(method, MAX_METHOD), masked(path, MAX_PATH), ctx.api_key, ctx.tenant, model)
+  end
+  local rare = (ctx.cache_result or ctx.tier) and rare_fields(ctx, shortened) or ""
+  local prompt, completion = ctx.prompt_tokens, ctx.completion_tokens
+  if prompt and completion then
+    var.spent = rare .. ',"promptTokens":' .. prompt .. ',"completionTokens":' .. completion
+  elseif prompt or completion then
+    var.spent = rare .. (prompt and ',"promptTokens":' or ',"completionTokens":') .. (prompt or completion)
+  elseif rare ~= "" then
+    var.spent = rare
+  end
 end
 
 return M

@@ -75,7 +75,7 @@ end
 local function prepare(view, model)
   model.slot = view.slots["m:" .. model.uid]
   model.live, model.capacity = {}, 0
-  model.series, model.histograms, model.tokens, model.cache_series = {}, {}, {}, {}
+  model.series, model.histograms, model.tokens, model.cache_series, model.audited = {}, {}, {}, {}, {}
   model.label = model.namespace .. "/" .. model.name
   for _, endpoint in ipairs(model.endpoints) do
     endpoint.address = address_of(endpoint)

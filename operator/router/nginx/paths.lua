@@ -4,7 +4,7 @@
 -- messages: the path is of Anthropic's Messages API, with its keys and errors. cache: answers may be kept. usage: its streams can
 -- be asked for the tokens they used. free: the model does not run, so that no tokens are used. uncounted: nothing tells how many tokens
 -- are used. upgrade: the connection may become a websocket. responses: it makes a response that could be stored. stored: it is
--- about one that was.
+-- about one that was. name: the path itself, where it has no variable part.
 
 local function json(sse, cache)
   return { methods = { POST = true }, allow = "POST", sse = sse, cache = cache }
@@ -59,6 +59,12 @@ M.exact = {
 }
 
 local response = { methods = { GET = true, POST = true, DELETE = true }, allow = "GET, POST, DELETE", stored = true }
+
+for path, known in pairs(M.exact) do
+  local own = { name = path }
+  for name, value in pairs(known) do own[name] = value end
+  M.exact[path] = own
+end
 
 --- What is known of a path; nil when the router does not serve it.
 function M.of(path)

@@ -47,7 +47,7 @@ function M.name(var, given_id, given_parent)
   var.trace_id = id
   if given_id and is_id(given_id) then var.given_id = given_id end
   if not given_parent or not is_parent(given_parent) then return id end
-  var.given_parent = given_parent
+  var.given_parent, var.given_trace = given_parent, given_parent:sub(4, 35)
   return id, given_parent
 end
 
