@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { planLoads } from '../../operator/cli/plan-loads.ts';
 import { loadSchema } from '../../operator/planning/load.ts';
-import { markdownTable } from './markdown-table.ts';
+import { alignedTable } from './markdown-table.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PAGE = 'docs/how-to/plan-capacity.md';
@@ -48,7 +48,7 @@ function rows(schema: JsonSchema, before: string): string[][] {
 export async function planExampleFiles(): Promise<[string, string][]> {
   const text = await readFile(join(ROOT, PAGE), 'utf8');
   const schema = z.toJSONSchema(loadSchema, { io: 'input' }) as JsonSchema;
-  const table = markdownTable(['field', 'meaning'], rows(schema, ''));
+  const table = alignedTable(['field', 'meaning'], rows(schema, ''));
   const filled = text
     .replaceAll(SHOWN, (_, file: string, whatIf = '') => {
       const command = `\`\`\`sh\nnpx vllm-operator plan --load -f ${file}${whatIf}\n\`\`\``;
