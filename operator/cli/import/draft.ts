@@ -84,9 +84,19 @@ export function noteOthers(
 ): void {
   for (const [name, value] of Object.entries(source)) {
     if (read.includes(name) || isEmpty(value) || value === false) continue;
-    const remedy = remedies[name] ?? 'look for it in `kubectl explain inferencemodel.spec`';
-    note(draft, `${place}${name}`, value, NOT_HERE, remedy);
+    const remedy = ownOf(remedies, name) ?? 'look for it in `kubectl explain inferencemodel.spec`';
+    note(draft, `${place}${name}`, isSecret(name) ? undefined : value, NOT_HERE, remedy);
   }
+}
+
+/** The entry of a table, never something that every object has such as `constructor`. */
+export function ownOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+/** Whether the value of a field or flag must not be in messages. */
+export function isSecret(name: string): boolean {
+  return /token|secret|password|credential|api[-_]?key/i.test(name);
 }
 
 /** Reason for fields of which an InferenceModel has no like. */

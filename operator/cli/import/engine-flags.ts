@@ -7,7 +7,7 @@ import { matchFlag } from '../../vllm/flags.ts';
 import { flatten, isGroup, type Setting } from '../../vllm/setting.ts';
 import { SETTINGS } from '../../vllm/settings.ts';
 import { type EngineVersion, formatVersion } from '../../vllm/versions.ts';
-import { type Draft, fieldAt, fieldsOf, note, setField } from './draft.ts';
+import { type Draft, fieldAt, fieldsOf, isSecret, note, ownOf, setField } from './draft.ts';
 
 /** The setting whose value is that of its first flag. */
 const BY_FLAG: ReadonlyMap<string, { path: string; setting: Setting }> = new Map(
@@ -26,16 +26,24 @@ interface Given {
   dotted: boolean;
 }
 
+/** More arguments than any engine needs. */
+const MAX_ARGUMENTS = 512;
+
 /**
  * Sets what the arguments say in the draft: typed settings where there are some, `extraArgs` for the rest. Returns the model
  * that they name. Notes flags that the version lacks and those that the operator sets.
  */
 export function readEngineFlags(
   draft: Draft,
-  args: readonly string[],
+  all: readonly string[],
   version: EngineVersion,
 ): string | undefined {
   let model: string | undefined;
+  const args = all.slice(0, MAX_ARGUMENTS);
+  if (args.length < all.length) {
+    const reason = `only the first ${MAX_ARGUMENTS} arguments are read`;
+    note(draft, 'args', undefined, reason, 'add the others to spec.engine.extraArgs');
+  }
   for (let at = 0; at < args.length; ) {
     const word = args[at] ?? '';
     const match = matchFlag(word, version);
@@ -55,7 +63,8 @@ export function readEngineFlags(
       note(
         draft,
         'args',
-        words.join(' '),
+        // What follows may be a secret behind a misspelt name.
+        word.split('=')[0],
         reason,
         'use a flag that it has, or engine.version for another version',
       );
@@ -86,7 +95,7 @@ function valuesBehind(args: readonly string[], at: number, kind: Flag['kind'] | 
 
 function readFlag(draft: Draft, given: Given): void {
   const { flag, words, values } = given;
-  const special = SPECIAL[flag.name];
+  const special = ownOf(SPECIAL, flag.name);
   const typed = BY_FLAG.get(flag.name);
   if (given.dotted && (special || typed)) {
     note(
@@ -111,7 +120,7 @@ function readFlag(draft: Draft, given: Given): void {
     else setField(draft, `engine.${typed.path}`, value);
   } else if (flag.reserved !== undefined) {
     const reason = `--${flag.name} belongs to the operator: ${flag.reserved}`;
-    note(draft, 'args', flag.name === 'api-key' ? undefined : words.join(' '), reason, 'nothing to do');
+    note(draft, 'args', isSecret(flag.name) ? undefined : words.join(' '), reason, 'nothing to do');
   } else {
     const all = (fieldAt(draft, 'engine.extraArgs') as string[] | undefined) ?? [];
     const isPair = values.length === 1 && words.length === 2;
@@ -135,7 +144,8 @@ function readingOf(setting: Setting, { values, negated }: Given): unknown {
   const [, digits, unit = ''] = /^([0-9.]+)([kmgKMG])$/.exec(text) ?? [];
   const readings = [
     text,
-    ...(text.trim() === '' ? [] : [Number(text)]),
+    // Python also writes .9 for 0.9.
+    ...(text.trim() === '' ? [] : [Number(text), String(Number(text))]),
     ...(digits === undefined ? [] : [Number(digits) * (SIZES[unit] ?? 1)]),
   ];
   return readings.find((reading) => setting.schema.safeParse(reading).success);

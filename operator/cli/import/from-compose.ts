@@ -7,11 +7,12 @@ import {
   listOf,
   nameFrom,
   note,
+  ownOf,
   setField,
   textOf,
   textsOf,
 } from './draft.ts';
-import { type Mount, readContainer } from './from-container.ts';
+import { type Mount, readContainer, TOKENS } from './from-container.ts';
 import { wordsOf } from './serve-arguments.ts';
 
 /** Fields that say nothing which pods need. */
@@ -48,18 +49,20 @@ export function runsVllm(service: Fields): boolean {
 }
 
 export function fromService(draft: Draft, service: Fields): void {
-  const environment = environmentOf(service.environment);
+  const environment = readEnvironment(draft, service.environment);
   const env = new Map(environment.map(({ name, value }) => [name, value]));
-  const words = (value: unknown) => (typeof value === 'string' ? wordsOf(value, env) : textsOf(value));
+  const words = (value: unknown) =>
+    typeof value === 'string' ? wordsOf(interpolated(value), env) : textsOf(value).map(interpolated);
+  const image = textOf(service.image);
   const container = {
-    image: textOf(service.image),
+    image: image && interpolated(image),
     command: words(service.entrypoint),
     args: words(service.command),
     env: environment,
   };
   for (const [name, value] of Object.entries(service)) {
     if (SILENT.includes(name) || isEmpty(value) || value === false) continue;
-    const [reason, remedy] = REMEDIES[name] ?? [
+    const [reason, remedy] = ownOf(REMEDIES, name) ?? [
       'a pod has no such field',
       'look for it in `kubectl explain inferencemodel.spec.template`',
     ];
@@ -69,14 +72,51 @@ export function fromService(draft: Draft, service: Fields): void {
   readContainer(draft, container, mountsOf(draft, service));
 }
 
+/** Variables of compose: `${NAME:-default}` is the default, and `$$` a dollar. Others stay. */
+function interpolated(text: string): string {
+  const [before = '', ...parts] = text.split('$$').map((part) => {
+    const [start = '', ...variables] = part.split('${');
+    return start + variables.map(withDefault).join('');
+  });
+  return [before, ...parts].join('$');
+}
+
+/** The text behind `${`, with the default in place of the variable. */
+function withDefault(text: string): string {
+  const end = text.indexOf('}');
+  const dash = text.indexOf('-');
+  if (end < 0 || dash < 0 || dash > end) return `\${${text}`;
+  return text.slice(dash + 1, end) + text.slice(end + 1);
+}
+
+/** Variables with a value. Those of the shell that runs compose are noted. */
+function readEnvironment(draft: Draft, given: unknown): { name: string; value: string }[] {
+  return environmentOf(given).flatMap(({ name, value }) => {
+    if (TOKENS.includes(name)) return [{ name, value: value ?? '' }];
+    if (value !== undefined && !/\$\{/.test(value)) return [{ name, value }];
+    note(
+      draft,
+      `environment.${name}`,
+      undefined,
+      'its value is that of the shell that runs compose',
+      'set it in spec.template.env',
+    );
+    return [];
+  });
+}
+
 /** A map, or a list of `NAME=value`. Without a value, compose takes that of its own environment. */
-function environmentOf(value: unknown): { name: string; value: string }[] {
+function environmentOf(value: unknown): { name: string; value: string | undefined }[] {
   if (Array.isArray(value))
     return textsOf(value).map((line) => {
       const at = line.indexOf('=');
-      return at < 0 ? { name: line, value: '' } : { name: line.slice(0, at), value: line.slice(at + 1) };
+      if (at < 0) return { name: line, value: undefined };
+      return { name: line.slice(0, at), value: interpolated(line.slice(at + 1)) };
     });
-  return Object.entries(fieldsOf(value)).map(([name, text]) => ({ name, value: String(text ?? '') }));
+  return Object.entries(fieldsOf(value)).map(([name, text]) => ({
+    name,
+    value: text === null || text === undefined ? undefined : interpolated(String(text)),
+  }));
 }
 
 function readDeploy(draft: Draft, service: Fields): void {
@@ -117,7 +157,9 @@ function mountsOf(draft: Draft, service: Fields): Mount[] {
   const list = Array.isArray(service.volumes) ? service.volumes : [];
   return list.flatMap((entry): Mount[] => {
     const [source, target] =
-      typeof entry === 'string' ? entry.split(':') : [fieldsOf(entry).source, fieldsOf(entry).target];
+      typeof entry === 'string'
+        ? interpolated(entry).split(':')
+        : [fieldsOf(entry).source, fieldsOf(entry).target];
     const mountPath = textOf(target);
     const from = textOf(source);
     if (mountPath === undefined || from === undefined) return [];

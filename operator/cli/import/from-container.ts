@@ -16,10 +16,16 @@ import { readEngineFlags } from './engine-flags.ts';
 import { type LiteralEnv, serveArguments } from './serve-arguments.ts';
 
 /** Variables with a Hugging Face token. */
-const TOKENS: readonly string[] = ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN', 'HUGGINGFACE_HUB_TOKEN'];
+export const TOKENS: readonly string[] = ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN', 'HUGGINGFACE_HUB_TOKEN'];
 /** Variables that say where weights are cached. The operator sets them. */
 const CACHES: readonly string[] = ['HF_HOME', 'HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE', 'TRANSFORMERS_CACHE'];
 const USUAL_CACHE = '/root/.cache/huggingface';
+
+/** Kinds of volumes that the Pod Security Standard restricted allows, and images, which are read-only. */
+const ALLOWED: readonly string[] = [
+  ...['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'image', 'persistentVolumeClaim'],
+  ...['projected', 'secret'],
+];
 
 /** A mount of the container, with the source of its volume as in a Pod. */
 export interface Mount {
@@ -148,6 +154,13 @@ function readMounts(draft: Draft, mounts: readonly Mount[], env: LiteralEnv): vo
       );
     } else if (isCache && claim !== undefined) {
       setField(draft, 'model.cache.pvc', { claimName: claim });
+      note(
+        draft,
+        `volumes.${String(mount.name)}`,
+        claim,
+        'engines look in .cache/huggingface of the claim for weights of the hub',
+        'move them there, or let the first engine download them again',
+      );
       if (each.subPath !== '')
         note(
           draft,
@@ -159,6 +172,14 @@ function readMounts(draft: Draft, mounts: readonly Mount[], env: LiteralEnv): vo
     } else if (isCache && volume.emptyDir !== undefined) {
       const { sizeLimit } = fieldsOf(volume.emptyDir);
       if (sizeLimit !== undefined) setField(draft, 'model.cache.emptyDir', { sizeLimit: String(sizeLimit) });
+    } else if (!ALLOWED.some((kind) => volume[kind] !== undefined)) {
+      note(
+        draft,
+        `volumes.${String(mount.name)}`,
+        Object.keys(volume).find((key) => key !== 'name'),
+        'the Pod Security Standard restricted forbids volumes of this kind',
+        'use a PersistentVolumeClaim',
+      );
     } else if (!(mountPath === '/dev/shm' && fieldsOf(volume.emptyDir).sizeLimit === undefined)) {
       others.push(each);
     }

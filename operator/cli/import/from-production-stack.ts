@@ -8,6 +8,7 @@ import {
   NOT_HERE,
   note,
   noteOthers,
+  ownOf,
   setField,
   textOf,
   textsOf,
@@ -67,6 +68,7 @@ export function fromProductionStack(draft: Draft, entry: Fields, shared: Fields)
       'templates are files',
       'put it into a ConfigMap, mount it with spec.template.volumes, and add --chat-template to spec.engine.extraArgs',
     );
+  if (!isEmpty(shared.vllmApiKey)) note(draft, 'vllmApiKey', undefined, NOT_HERE, REMEDIES.vllmApiKey ?? '');
   noteOthers(draft, entry, READ, { remedies: REMEDIES });
 }
 
@@ -102,7 +104,7 @@ function argumentsOf(draft: Draft, config: Fields): string[] {
   const args = textsOf(config.extraArgs);
   for (const [name, value] of Object.entries(config)) {
     if (name === 'extraArgs' || name === 'v1' || isEmpty(value)) continue;
-    const flag = FLAGS[name];
+    const flag = ownOf(FLAGS, name);
     if (flag === undefined)
       note(draft, `vllmConfig.${name}`, value, NOT_HERE, 'add its flag to spec.engine.extraArgs');
     else if (typeof value === 'boolean') args.push(value ? `--${flag}` : `--no-${flag}`);

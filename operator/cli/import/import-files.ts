@@ -5,12 +5,22 @@ import { inferenceModelSpec } from '../../api/inference-model.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import { validateManifest } from '../../api/validate.ts';
 import { printable } from '../../values/printable.ts';
-import { describeIssue } from '../../values/spec-issue.ts';
+import { describeIssue, type SpecIssue } from '../../values/spec-issue.ts';
 import { readDocuments } from '../manifest-files.ts';
 import type { CommandOutput } from '../problems.ts';
 import { issuesOfAlone } from '../validate.ts';
-import { boundsOf } from './autoscaler-bounds.ts';
-import { type Draft, type Fields, fieldsOf, listOf, nameFrom, note, setField, textOf } from './draft.ts';
+import { boundsOf, targetKey } from './autoscaler-bounds.ts';
+import {
+  type Draft,
+  type Fields,
+  fieldsOf,
+  listOf,
+  nameFrom,
+  note,
+  ownOf,
+  setField,
+  textOf,
+} from './draft.ts';
 import { fromService, runsVllm } from './from-compose.ts';
 import { fromKServe } from './from-kserve.ts';
 import { fromKubeAI } from './from-kubeai.ts';
@@ -49,7 +59,8 @@ const NOT_NEEDED: Readonly<Record<string, string>> = {
 /**
  * Prints an InferenceModel for each Deployment or StatefulSet that runs vLLM, service of docker-compose, `Model` of KubeAI,
  * `InferenceService` of KServe and model in values of the production stack. What is not carried over goes to `fail`, with
- * field, value, reason and remedy. Returns 1 if nothing is found or a file cannot be read, else 0.
+ * field, value, reason and remedy. Returns 1 if nothing is found, a file cannot be
+ * read, or a model needs a change before it is valid; else 0.
  */
 export function importFiles(
   files: readonly string[],
@@ -63,35 +74,39 @@ export function importFiles(
     fail(
       `${files.join(', ')}: nothing that serves a model with vLLM; pass a Deployment, a docker-compose file, a Model of KubeAI, an InferenceService of KServe or values of the production stack\n`,
     );
+  let isValid = true;
   for (const draft of drafts.slice(0, MAX_MODELS)) {
-    write(`${drafts.length > 1 ? '---\n' : ''}${stringify(manifestOf(draft, options), { lineWidth: 0 })}`);
+    const manifest = manifestOf(draft, options);
+    isValid &&= issuesOf(manifest).length === 0;
+    write(`${drafts.length > 1 ? '---\n' : ''}${stringify(manifest, { lineWidth: 0 })}`);
     for (const issue of draft.notes) fail(`${draft.from}: ${describeIssue(issue)}\n`);
   }
   if (drafts.length > MAX_MODELS)
     fail(`only the first ${MAX_MODELS} of ${drafts.length} models were imported; pass fewer files\n`);
-  return drafts.length === 0 || problems.length > 0 || drafts.length > MAX_MODELS ? 1 : 0;
+  const isWhole = drafts.length > 0 && drafts.length <= MAX_MODELS && problems.length === 0;
+  return isWhole && isValid ? 0 : 1;
 }
 
 function draftsOf(file: string, documents: readonly Fields[], fail: (text: string) => void): Draft[] {
   const bounds = new Map(
     documents.flatMap((document) => {
       const found = boundsOf(document);
-      return found ? [[found.target, found] as const] : [];
+      return found ? [[found.target, found.scaling] as const] : [];
     }),
   );
   return documents.flatMap((document): Draft[] => {
     const { kind, services, servingEngineSpec } = document;
     if (typeof kind === 'string') {
-      const read = KINDS[kind];
+      const read = ownOf(KINDS, kind);
       if (!read || !isOurs(document)) {
-        const why = NOT_NEEDED[kind];
+        const why = ownOf(NOT_NEEDED, kind);
         if (why)
           fail(`${file}: ${kind} ${printable(String(fieldsOf(document.metadata).name))}: left out: ${why}\n`);
         return [];
       }
       const draft = newDraft(kind, fieldsOf(document.metadata));
       read(draft, document);
-      applyBounds(draft, bounds.get(draft.name));
+      applyBounds(draft, bounds.get(targetKey(kind, fieldsOf(document.metadata))));
       return [draft];
     }
     if (typeof services === 'object') return fromCompose(fieldsOf(services));
@@ -140,9 +155,9 @@ function fromValues(engines: Fields): Draft[] {
   });
 }
 
-function applyBounds(draft: Draft, bounds: { min: unknown; max: unknown } | undefined): void {
-  if (!bounds) return;
-  setField(draft, 'scaling', { minReplicas: bounds.min, maxReplicas: bounds.max });
+function applyBounds(draft: Draft, scaling: Fields | undefined): void {
+  if (!scaling) return;
+  setField(draft, 'scaling', { ...scaling });
   note(
     draft,
     'HorizontalPodAutoscaler',
@@ -171,7 +186,9 @@ function manifestOf(draft: Draft, { pool, poolNamespace }: ImportOptions): Field
     const issues = validateManifest(manifest);
     const left = issues.filter(({ field }) => !leaveOut(draft, field));
     for (const issue of issues) draft.notes.push({ ...issue, field: `InferenceModel.${issue.field}` });
-    if (issues.length === 0) noteConflicts(draft, manifest);
+    if (issues.length === 0)
+      for (const issue of issuesOf(manifest))
+        draft.notes.push({ ...issue, field: `InferenceModel.${issue.field}` });
     if (left.length === issues.length) return manifest;
   }
   return manifest;
@@ -187,13 +204,14 @@ function inOrder(part: unknown): unknown {
   return { ...Object.fromEntries(first), ...fields };
 }
 
-/** Notes what the operator would refuse in any pool. The user has to decide about it. */
-function noteConflicts(draft: Draft, manifest: Fields): void {
+/** What the API server, or the operator in any pool, would refuse. The user has to decide about it. */
+function issuesOf(manifest: Fields): readonly SpecIssue[] {
   const model = manifest as unknown as InferenceModel;
+  const issues = validateManifest(model);
+  if (issues.length > 0) return issues;
   const spec = inferenceModelSpec.parse(model.spec);
   const found = { pools: [], models: [], namespaces: new Map(), claims: new Map(), problems: [] };
-  const issues = issuesOfAlone({ ...model, spec }, found, Date.now());
-  for (const issue of issues) draft.notes.push({ ...issue, field: `InferenceModel.${issue.field}` });
+  return issuesOfAlone({ ...model, spec }, found, Date.now());
 }
 
 /** A field that is refused may make another one invalid, which the next round finds. */

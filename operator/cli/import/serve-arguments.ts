@@ -26,7 +26,7 @@ export function serveArguments(
   const found = afterServe(words);
   if (found) return { args: found };
   if (command.length === 0) return { args: words };
-  note(draft, 'command', command.join(' '), 'it does not start vLLM by itself', 'check spec.engine.command');
+  note(draft, 'command', command[0], 'it does not start vLLM by itself', 'check spec.engine.command');
   return { command: [...command], args: args.map((word) => withReferences(word, env)) };
 }
 
@@ -49,14 +49,20 @@ function fromScript(words: readonly string[], env: LiteralEnv, draft: Draft): { 
   const at = words.findIndex((word) => /^-[a-z]*c$/.test(word));
   const script = words[at + 1] ?? '';
   if (at < 0 || script.length > MAX_SCRIPT) {
-    note(draft, 'command', script, 'the script cannot be read', 'write its arguments into the model by hand');
+    note(
+      draft,
+      'command',
+      undefined,
+      'the script cannot be read',
+      'write its arguments into the model by hand',
+    );
     return { args: [] };
   }
   const commands = commandsOf(script, env);
   const found = commands.map((entries) => ({ entries, args: afterServe(entries.map(textOfEntry)) }));
   const serve = found.find(({ args }) => args !== undefined);
   for (const { entries } of found.filter((other) => other !== serve)) {
-    const text = entries.map(textOfEntry).join(' ');
+    const text = nameOf(entries);
     if (text !== '')
       note(
         draft,
@@ -67,7 +73,7 @@ function fromScript(words: readonly string[], env: LiteralEnv, draft: Draft): { 
       );
   }
   if (serve === undefined)
-    note(draft, 'command', script, 'no `vllm serve` is in it', 'write spec.engine by hand');
+    note(draft, 'command', undefined, 'no `vllm serve` is in it', 'write spec.engine by hand');
   return { args: serve?.args?.filter((word) => word !== '') ?? [] };
 }
 
@@ -80,6 +86,12 @@ function commandsOf(script: string, env: LiteralEnv): ParseEntry[][] {
     else commands.at(-1)?.push(entry);
   }
   return commands;
+}
+
+/** What a command of a script is, without values that may be secrets. */
+function nameOf(entries: readonly ParseEntry[]): string {
+  const [first = '', second = ''] = entries.map((entry) => textOfEntry(entry).split('=')[0]);
+  return first === 'export' ? `${first} ${second}` : first;
 }
 
 const SEPARATORS: readonly string[] = ['&&', ';', '||', '&', '|'];
