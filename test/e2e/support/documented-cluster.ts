@@ -29,7 +29,7 @@ function definition([group, name, kind]: (typeof FOREIGN)[number]): object {
   };
 }
 
-const namespaces = ['monitoring', 'argocd'].map((name) => ({
+const namespaces = ['monitoring', 'argocd', 'openshift-user-workload-monitoring'].map((name) => ({
   apiVersion: 'v1',
   kind: 'Namespace',
   metadata: { name },
