@@ -15,11 +15,12 @@ import { fromPodSpec } from './from-workload.ts';
 /** Fields of the predictor that are not those of a pod. */
 const APART: readonly string[] = [
   ...['minReplicas', 'maxReplicas', 'scaleTarget', 'scaleMetric', 'model', 'deploymentStrategy', 'timeout'],
-  ...['containerConcurrency', 'canaryTrafficPercent', 'logger', 'batcher'],
+  ...['containerConcurrency', 'canaryTrafficPercent', 'logger', 'batcher', 'workerSpec'],
 ];
 const REMEDIES: Readonly<Record<string, string>> = {
   containerConcurrency: 'set spec.engine.batching.maxNumSeqs',
   canaryTrafficPercent: 'make a second model, and move clients to its name',
+  workerSpec: 'use a node with enough accelerators: a replica is one pod on one node',
   timeout: 'set the timeout of clients; streams may take as long as they need',
 };
 

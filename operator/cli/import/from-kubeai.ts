@@ -1,5 +1,4 @@
 /** Models of KubeAI. */
-import { PINNED_VERSION } from '../../vllm/versions.ts';
 import {
   type Draft,
   type Fields,
@@ -11,12 +10,22 @@ import {
   textOf,
   textsOf,
 } from './draft.ts';
-import { readEngineFlags } from './engine-flags.ts';
-import { readModel } from './from-container.ts';
+import { readContainer } from './from-container.ts';
 
 /** Fields of `spec`: those that are read below or say nothing here. */
 const READ: readonly string[] = [
-  ...['engine', 'url', 'image', 'args', 'env', 'envFrom', 'adapters', 'features', 'owner'],
+  ...[
+    'engine',
+    'url',
+    'image',
+    'args',
+    'env',
+    'envFrom',
+    'adapters',
+    'features',
+    'owner',
+    'priorityClassName',
+  ],
   ...[
     'minReplicas',
     'maxReplicas',
@@ -30,7 +39,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   cacheProfile: 'set spec.model.cache.pvc (docs/how-to/weight-cache.md)',
   files: 'put them into a ConfigMap, and mount it with spec.template.volumes',
   loadBalancing: 'set router.loadBalancing of the InferencePool',
-  priorityClassName: 'set spec.template.priorityClassName',
   resourceProfile: 'use an InferencePool with that accelerator and number',
 };
 
@@ -42,15 +50,13 @@ export function fromKubeAI(draft: Draft, object: Fields): void {
     note(draft, 'spec.engine', engine, 'this operator runs vLLM', 'serve a model that vLLM supports');
   const [url = '', query] = (textOf(spec.url) ?? '').split('?');
   if (query) note(draft, 'spec.url', query, 'sources have no query', 'set spec.model.revision, or a path');
-  setField(draft, 'engine.image', textOf(spec.image));
-  const named = readEngineFlags(draft, textsOf(spec.args), PINNED_VERSION);
-  readModel(draft, url || named);
+  const env = Object.entries(fieldsOf(spec.env)).map(([name, value]) => ({ name, value: String(value) }));
+  const args = [...(url === '' ? [] : [url]), ...textsOf(spec.args)];
+  readContainer(draft, { image: spec.image, args, env, envFrom: spec.envFrom }, []);
+  setField(draft, 'template.priorityClassName', textOf(spec.priorityClassName));
   // What clients of KubeAI name: the object, and an adapter behind it.
   const name = textOf(fieldsOf(object.metadata).name) ?? draft.name;
   setField(draft, 'model.servedNames', [name]);
-  const env = Object.entries(fieldsOf(spec.env)).map(([name, value]) => ({ name, value: String(value) }));
-  setField(draft, 'template.env', env);
-  setField(draft, 'template.envFrom', listOf(spec.envFrom));
   const adapters = listOf(spec.adapters).map((adapter) => ({
     name: `${name}_${String(adapter.name)}`,
     source: adapter.url,
@@ -67,7 +73,15 @@ function readScaling(draft: Draft, spec: Fields): void {
     return;
   }
   setField(draft, 'scaling.minReplicas', minReplicas ?? 0);
-  setField(draft, 'scaling.maxReplicas', maxReplicas ?? 1);
+  setField(draft, 'scaling.maxReplicas', maxReplicas ?? Math.max(1, Number(minReplicas ?? 0) || 1));
+  if (maxReplicas === undefined)
+    note(
+      draft,
+      'spec.maxReplicas',
+      undefined,
+      'without it KubeAI has no limit, and a model here needs one',
+      'set spec.scaling.maxReplicas',
+    );
   setField(draft, 'scaling.target', targetRequests);
   if (typeof delay === 'number') setField(draft, 'scaling.idleTimeout', `${Math.max(1, delay)}s`);
 }

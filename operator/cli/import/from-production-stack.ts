@@ -1,4 +1,5 @@
 /** Models in the values of the vLLM production stack. */
+import { boundsOf } from './autoscaler-bounds.ts';
 import {
   type Draft,
   type Fields,
@@ -13,29 +14,22 @@ import {
   textOf,
   textsOf,
 } from './draft.ts';
-import { readContainer } from './from-container.ts';
-import { readResources } from './from-workload.ts';
+import { fromPodSpec } from './from-workload.ts';
 
 const READ: readonly string[] = [
-  ...[
-    'name',
-    'repository',
-    'tag',
-    'modelURL',
-    'replicaCount',
-    'vllmConfig',
-    'env',
-    'hf_token',
-    'chatTemplate',
-  ],
-  ...['requestCPU', 'requestMemory', 'requestGPU', 'requestGPUType', 'limitCPU', 'limitMemory'],
-  ...['pvcStorage', 'storageClass', 'pvcAccessMode', 'nodeSelector', 'tolerations', 'imagePullSecret'],
+  ...['name', 'enabled', 'repository', 'tag', 'modelURL', 'replicaCount', 'vllmConfig', 'env', 'hf_token'],
+  ...['chatTemplate', 'envFromSecret', 'enableLoRA', 'keda', 'annotations', 'podAnnotations', 'affinity'],
+  ...['requestCPU', 'requestMemory', 'requestGPU', 'requestGPUType', 'limitCPU', 'limitMemory', 'resources'],
+  ...['pvcStorage', 'storageClass', 'pvcAccessMode', 'pvcLabels', 'pvcAnnotations', 'imagePullSecret'],
+  ...['nodeSelector', 'nodeSelectorTerms', 'tolerations', 'tolerationsPolicy', 'runtimeClassName'],
+  ...['priorityClassName', 'serviceAccountName', 'extraVolumes', 'extraVolumeMounts'],
 ];
 const REMEDIES: Readonly<Record<string, string>> = {
   lmcacheConfig:
     'set spec.engine.pagedAttention.swapSpaceGiB, or --kv-transfer-config in spec.engine.extraArgs',
   vllmApiKey: 'use router.auth of the InferencePool (docs/how-to/api-keys.md)',
   shmSize: 'nothing to do: engines have shared memory',
+  raySpec: 'use a node with enough accelerators: a replica is one pod on one node',
 };
 /** Keys of `vllmConfig` and their flags. */
 const FLAGS: Readonly<Record<string, string>> = {
@@ -48,18 +42,33 @@ const FLAGS: Readonly<Record<string, string>> = {
   maxNumSeqs: 'max-num-seqs',
   pipelineParallelSize: 'pipeline-parallel-size',
   tensorParallelSize: 'tensor-parallel-size',
+  runner: 'runner',
+  convert: 'convert',
 };
+/** Keys without a flag: which engine of vLLM runs, of which there is only one now, and other arguments. */
+const APART: readonly string[] = ['v0', 'v1', 'extraArgs'];
 
 /** One entry of `servingEngineSpec.modelSpec`; `shared` is what surrounds it. */
 export function fromProductionStack(draft: Draft, entry: Fields, shared: Fields): void {
   const repository = textOf(entry.repository);
   const image = repository === undefined ? undefined : `${repository}:${textOf(entry.tag) ?? 'latest'}`;
   const args = [textOf(entry.modelURL) ?? '', ...argumentsOf(draft, fieldsOf(entry.vllmConfig))];
-  const env = [...listOf(entry.env), ...tokenOf(entry.hf_token)];
-  readContainer(draft, { image, args: args.filter((word) => word !== ''), env }, []);
-  if (typeof entry.replicaCount === 'number' && entry.replicaCount !== 1)
-    setField(draft, 'scaling.replicas', entry.replicaCount);
-  readPod(draft, entry, shared);
+  if (entry.enableLoRA === true) args.push('--enable-lora');
+  const container = {
+    name: 'vllm',
+    image,
+    args: args.filter((word) => word !== ''),
+    env: [...listOf(entry.env), ...tokenOf(entry.hf_token)],
+    envFrom: isEmpty(entry.envFromSecret) ? [] : [{ secretRef: entry.envFromSecret }],
+    imagePullPolicy: shared.imagePullPolicy,
+    resources: resourcesOf(entry),
+    volumeMounts: entry.extraVolumeMounts,
+  };
+  fromPodSpec(draft, { ...podOf(entry, shared), containers: [container] });
+  setField(draft, 'template.annotations', entry.podAnnotations);
+  readReplicas(draft, entry);
+  const { pvcStorage: size, storageClass: storageClassName, pvcAccessMode: accessModes } = entry;
+  if (textOf(size)) setField(draft, 'model.cache.pvc', given({ size, storageClassName, accessModes }));
   if (textOf(entry.chatTemplate))
     note(
       draft,
@@ -69,22 +78,47 @@ export function fromProductionStack(draft: Draft, entry: Fields, shared: Fields)
       'put it into a ConfigMap, mount it with spec.template.volumes, and add --chat-template to spec.engine.extraArgs',
     );
   if (!isEmpty(shared.vllmApiKey)) note(draft, 'vllmApiKey', undefined, NOT_HERE, REMEDIES.vllmApiKey ?? '');
-  noteOthers(draft, entry, READ, { remedies: REMEDIES });
+  const isRay = fieldsOf(entry.raySpec).enabled === true;
+  noteOthers(draft, entry, isRay ? READ : [...READ, 'raySpec'], { remedies: REMEDIES });
 }
 
-function readPod(draft: Draft, entry: Fields, shared: Fields): void {
+function readReplicas(draft: Draft, { name, keda, replicaCount }: Fields): void {
+  const scaler = fieldsOf(keda);
+  const spec = { ...scaler, scaleTargetRef: { name } };
+  const bounds = scaler.enabled === true ? boundsOf({ kind: 'ScaledObject', spec }) : undefined;
+  if (bounds !== undefined) setField(draft, 'scaling', bounds.scaling);
+  else if (typeof replicaCount === 'number' && replicaCount !== 1)
+    setField(draft, 'scaling.replicas', replicaCount);
+}
+
+/** `resources` wins over the simple fields. */
+function resourcesOf(entry: Fields): Fields {
+  if (!isEmpty(entry.resources)) return fieldsOf(entry.resources);
   const accelerator = textOf(entry.requestGPUType) ?? 'nvidia.com/gpu';
-  readResources(draft, {
+  return {
     requests: given({ cpu: entry.requestCPU, memory: entry.requestMemory, [accelerator]: entry.requestGPU }),
     limits: given({ cpu: entry.limitCPU, memory: entry.limitMemory }),
-  });
-  const { pvcStorage: size, storageClass: storageClassName, pvcAccessMode: accessModes } = entry;
-  if (textOf(size)) setField(draft, 'model.cache.pvc', given({ size, storageClassName, accessModes }));
-  setField(draft, 'template.nodeSelector', entry.nodeSelector);
-  setField(draft, 'template.tolerations', entry.tolerations ?? shared.tolerations);
-  setField(draft, 'template.runtimeClassName', textOf(shared.runtimeClassName));
+  };
+}
+
+/** The pod that the chart makes, from the entry and what all entries share. */
+function podOf(entry: Fields, shared: Fields): Fields {
+  const terms = listOf(entry.nodeSelectorTerms);
+  const nodes = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } };
   const secret = textOf(entry.imagePullSecret);
-  if (secret) setField(draft, 'template.imagePullSecrets', [{ name: secret }]);
+  const own = listOf(entry.tolerations);
+  return {
+    nodeSelector: entry.nodeSelector,
+    affinity: isEmpty(entry.affinity) && terms.length > 0 ? { nodeAffinity: nodes } : entry.affinity,
+    tolerations: entry.tolerationsPolicy === 'override' ? own : [...listOf(shared.tolerations), ...own],
+    runtimeClassName: textOf(entry.runtimeClassName) ?? textOf(shared.runtimeClassName),
+    priorityClassName: textOf(entry.priorityClassName),
+    serviceAccountName: textOf(entry.serviceAccountName),
+    schedulerName: textOf(shared.schedulerName),
+    securityContext: shared.securityContext,
+    imagePullSecrets: secret === undefined ? [] : [{ name: secret }],
+    volumes: entry.extraVolumes,
+  };
 }
 
 function given(fields: Fields): Fields {
@@ -103,7 +137,7 @@ function tokenOf(token: unknown): Fields[] {
 function argumentsOf(draft: Draft, config: Fields): string[] {
   const args = textsOf(config.extraArgs);
   for (const [name, value] of Object.entries(config)) {
-    if (name === 'extraArgs' || name === 'v1' || isEmpty(value)) continue;
+    if (APART.includes(name) || isEmpty(value)) continue;
     const flag = ownOf(FLAGS, name);
     if (flag === undefined)
       note(draft, `vllmConfig.${name}`, value, NOT_HERE, 'add its flag to spec.engine.extraArgs');

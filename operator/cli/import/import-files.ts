@@ -110,7 +110,7 @@ function draftsOf(file: string, documents: readonly Fields[], fail: (text: strin
       return [draft];
     }
     if (typeof services === 'object') return fromCompose(fieldsOf(services));
-    if (typeof servingEngineSpec === 'object') return fromValues(fieldsOf(servingEngineSpec));
+    if (typeof servingEngineSpec === 'object') return fromValues(fieldsOf(servingEngineSpec), fail);
     return [];
   });
 }
@@ -147,11 +147,15 @@ function fromCompose(services: Fields): Draft[] {
   });
 }
 
-function fromValues(engines: Fields): Draft[] {
-  return listOf(engines.modelSpec).map((entry) => {
+function fromValues(engines: Fields, fail: (text: string) => void): Draft[] {
+  return listOf(engines.modelSpec).flatMap((entry) => {
     const draft = newDraft('modelSpec', { name: entry.name });
+    if (entry.enabled === false) {
+      fail(`${draft.from}: left out: it is not enabled\n`);
+      return [];
+    }
     fromProductionStack(draft, entry, engines);
-    return draft;
+    return [draft];
   });
 }
 
