@@ -7,6 +7,7 @@ local metrics = require "metrics"
 local own_answer = require "own_answer"
 local request_body = require "body"
 local routes = require "routes"
+local scrapes = require "scrapes"
 
 local M = {}
 
@@ -97,8 +98,8 @@ local function router_gauges()
   }
 end
 
---- GET /metrics on the plain port.
-function M.metrics()
+--- The text of all metrics.
+local function metrics_text()
   local gauges = router_gauges()
   for _, name in ipairs { "in_flight", "held", "queued", "endpoints", "degradation_tier" } do gauges[name] = {} end
   for _, model in ipairs(routes.current().models) do
@@ -112,8 +113,14 @@ function M.metrics()
       gauges.degradation_tier[metrics.series("degradation_tier", unpack(labels))] = tier
     end
   end
+  return metrics.text(gauges)
+end
+
+--- GET /metrics on the plain port.
+function M.metrics()
+  local text = scrapes.get(metrics_text)
   ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
-  ngx.print(metrics.text(gauges))
+  ngx.print(text)
 end
 
 --- GET /readyz: ready once there is a table to route by. A snapshot may lack the newest models, so it counts only where no

@@ -65,3 +65,10 @@ test('the list for a key with few models takes the same work however many models
   expect(few?.[1]).toBe(1);
   expect(many).toEqual(few);
 });
+
+test('metrics take a fifth of the time of a worker, however many ask, and none are older than the question', async () => {
+  const [busy, stale] = (await runInNginx('scrapes.lua')).split('\t').map(Number);
+  expect(busy).toBeGreaterThan(1);
+  expect(busy).toBeLessThan(2.1);
+  expect(stale).toBe(0);
+});

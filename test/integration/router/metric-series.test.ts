@@ -63,4 +63,23 @@ describe('series of metrics', () => {
     ]);
     expect((await requests()).length).toBeLessThan(110);
   });
+
+  test('answers that take long to make are few at a time', async () => {
+    const models = Array.from({ length: 2000 }, (_, i) => model(`m${i}`, ['127.0.0.1:1']));
+    const router = await start({ table: table(models), workers: 1 });
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const answer = await fetch(`${router.metricsUrl}/metrics`);
+        return { status: answer.status, text: await answer.text() };
+      }),
+    );
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused[0]?.text).toContain('Too many ask for the metrics');
+    const served = answers.filter(({ status }) => status === 200);
+    expect(served.length + refused.length).toBe(30);
+    expect(served.length).toBeGreaterThan(1);
+    expect(await router.metrics()).toContain('model="m1999"');
+    expect(router.errors(), 'strangers write no log').toBe('');
+  });
 });
