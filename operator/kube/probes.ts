@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
+import { type Clock, sleep, systemClock } from './clock.ts';
 import { limitConnections } from './limit-connections.ts';
 
 /** Throws or rejects if the process is unhealthy. The message gives the reason. */
@@ -22,10 +23,14 @@ export interface ProbeServerOptions {
   /** Whether the process can do its work. */
   readyz?: Record<string, Check>;
   registry?: Registry | undefined;
+  clock?: Clock;
 }
 
 /** The kubelet and each Prometheus keep one or two. Without an enforced NetworkPolicy, others reach the port as well. */
 const CONNECTIONS = { total: 512, perAddress: 16 };
+
+/** A scrape of thousands of models blocks the event loop. The next one begins after this many times as long. */
+const REST = 4;
 
 interface Answer {
   status: number;
@@ -37,10 +42,15 @@ export class ProbeServer {
   readonly name = 'probes';
   readonly #options: ProbeServerOptions;
   readonly #server: HttpServer;
+  readonly #clock: Clock;
+  readonly #stop = new AbortController();
   #scrape: Promise<string> | undefined;
+  /** Resolves when the next scrape may begin. */
+  #rested: Promise<void> = Promise.resolve();
 
   constructor(options: ProbeServerOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     this.#server = createServer((request, response) => {
       this.#answer(request).then(
         (answer) => send(response, answer),
@@ -68,6 +78,7 @@ export class ProbeServer {
   }
 
   stop(): Promise<void> {
+    this.#stop.abort();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
@@ -95,15 +106,25 @@ export class ProbeServer {
   }
 
   /**
-   * One scrape for all requests of one turn of the event loop. A packet can carry a thousand requests, and as many scrapes
-   * would delay the Lease by seconds.
+   * One scrape for all requests that came before it, in a fifth of the time. A packet can carry a thousand requests, and as
+   * many scrapes would delay the Lease by seconds.
    */
   #metrics(registry: Registry): Promise<string> {
-    this.#scrape ??= nextTurn().then(() => {
+    this.#scrape ??= this.#rested.then(async () => {
+      await nextTurn();
       this.#scrape = undefined;
-      return registry.metrics();
+      const began = this.#clock.monotonic();
+      const text = registry.metrics();
+      const rest = () => this.#rest(REST * (this.#clock.monotonic() - began));
+      this.#rested = text.then(rest, rest);
+      return text;
     });
     return this.#scrape;
+  }
+
+  /** Resolves after `ms`, or when the server stops. */
+  async #rest(ms: number): Promise<void> {
+    await sleep(ms, { clock: this.#clock, signal: this.#stop.signal }).catch(() => {});
   }
 }
 

@@ -3,9 +3,10 @@ import { connect } from 'node:net';
 import { Gauge, Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
 import { ProbeServer } from '../../../operator/kube/probes.ts';
+import { FakeClock } from './support/fake-clock.ts';
 
 /** A server that counts how often its metrics are collected. */
-async function aServer() {
+async function aServer(clock?: FakeClock) {
   const registry = new Registry();
   const scrapes = { count: 0 };
   new Gauge({
@@ -14,10 +15,11 @@ async function aServer() {
     registers: [registry],
     collect() {
       scrapes.count += 1;
+      clock?.block(100);
       this.set(scrapes.count);
     },
   });
-  const server = new ProbeServer({ port: 0, host: '127.0.0.1', registry });
+  const server = new ProbeServer({ port: 0, host: '127.0.0.1', registry, ...(clock && { clock }) });
   await server.start();
   onTestFinished(() => server.stop());
   return { server, scrapes };
@@ -48,6 +50,20 @@ test('each scrape shows what is so when it is asked for', async () => {
   const get = async () => (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
   expect(await get()).toContain('\nwork 1\n');
   expect(await get()).toContain('\nwork 2\n');
+});
+
+test('scrapes take a fifth of the time, however many ask one after the other', async () => {
+  const clock = new FakeClock();
+  const { server, scrapes } = await aServer(clock);
+  const get = async () => (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
+  await get();
+  const answers = [get(), get()];
+  await expect.poll(() => clock.pending, { message: 'the next one waits' }).toBe(1);
+  await clock.advance(399);
+  expect(scrapes.count).toBe(1);
+  await clock.advance(1);
+  await Promise.all(answers);
+  expect(scrapes.count).toBeGreaterThan(1);
 });
 
 test('one address cannot use up the connections', async () => {
