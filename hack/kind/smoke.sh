@@ -15,7 +15,7 @@ apiVersion: vllm-operator.dev/v1alpha1
 kind: InferencePool
 metadata: {name: small}
 spec:
-  accelerator: {type: CPU, cpu: {cores: 1, memoryGiB: 4}}
+  accelerator: {type: CPU, cpu: {cores: 1, memoryGiB: 6}}
   engine: {image: "$engine", version: v0.32.0, maxModelLen: 2048}
 ---
 apiVersion: vllm-operator.dev/v1alpha1
@@ -38,6 +38,8 @@ answered() { case $1 in *'"choices"'*) ;; *) echo "not an answer: $1" >&2; exit 
 
 say "waiting for the routers"
 kubectl wait -n "$namespace" --for=condition=Ready inferencepool/small --timeout=180s
+# A router is ready before it has the routes of a model that was created at the same time.
+kubectl wait -n "$namespace" --for=condition=Available inferencemodel/qwen --timeout=180s
 say "a request that wakes the model"
 answered "$(chat hello)"
 say "waiting for the model to sleep"

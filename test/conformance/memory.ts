@@ -58,7 +58,7 @@ const latent = {
   norm_topk_prob: true,
   scoring_func: 'sigmoid',
   topk_method: 'noaux_tc',
-  routed_scaling_factor: 1,
+  routed_scaling_factor: 2.5, // transformers takes no integer
   q_lora_rank: 32,
   kv_lora_rank: 512,
   qk_rope_head_dim: 64,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -44,6 +44,9 @@ const ENVIRONMENT = {
 /** How often /health is asked while it loads, in milliseconds. */
 const PERIOD_MS = 200;
 
+/** Lines of the log in an error: vLLM names its reason some lines before it ends. */
+const LOG_LINES = 60;
+
 /** Starts a real vLLM and waits until it is healthy. Throws with the end of its log when it ends before. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const port = await freePort();
@@ -60,7 +63,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
   const ended = new AbortController();
   exited.then(
-    ({ code, signal }) => ended.abort(new Error(`vllm ended with ${code ?? signal}: see ${options.log}`)),
+    ({ code, signal }) => {
+      const end = readFileSync(options.log, 'utf8').split('\n').slice(-LOG_LINES).join('\n');
+      ended.abort(new Error(`vllm ended with ${code ?? signal}; the end of ${options.log}:\n${end}`));
+    },
     (cause) => ended.abort(cause),
   );
   const started = performance.now();
