@@ -8,7 +8,6 @@ import {
   problemOfFlagValue,
 } from '../vllm/extra-args.ts';
 import { flagNamed } from '../vllm/flags.ts';
-import { hubIdOrPath } from '../vllm/model-source.ts';
 import { quantizationObstacle } from '../vllm/quantization.ts';
 import { compareVersions, formatVersion, isOfficialImage, OLDEST_VERSION } from '../vllm/versions.ts';
 import { flagRequests } from './engine-args.ts';
@@ -113,23 +112,6 @@ const checkAdapters: Check = (engine, input) => {
   });
 };
 
-/** Ids that vLLM resolves itself, so they must not have a revision. */
-const checkIds: Check = ({ settings }, input) => {
-  const ids: [field: string, id: string | undefined][] = [
-    ...(settings.lora?.adapters ?? []).map(({ source }, at): [string, string] => [
-      `${settingField(input, 'lora.adapters')}[${at}].source`,
-      source,
-    ]),
-    [settingField(input, 'speculative.model'), settings.speculative?.model],
-  ];
-  return ids.flatMap(([field, id]): SpecIssue[] => {
-    if (id === undefined || !/^[-\w.]+\/[-\w.]+[@:]/.test(hubIdOrPath(id))) return [];
-    const reason = 'vLLM accepts only hf://org/name or a path in the container here, and no revision';
-    const remedy = 'use hf://org/name, or mount the files with spec.template.volumes and use their path';
-    return [{ field, value: id, reason, remedy }];
-  });
-};
-
 const checkRevision: Check = (engine) => {
   if (engine.revision === undefined || engine.source.kind === 'hf') return [];
   const reason = 'only models from the Hugging Face Hub have revisions';
@@ -145,7 +127,6 @@ const CHECKS: readonly Check[] = [
   checkFlags,
   checkSpeculation,
   checkAdapters,
-  checkIds,
   checkRevision,
 ];
 

@@ -66,6 +66,8 @@ describe('validateManifest', () => {
     'hf://x/.',
     './x',
     '.hidden/x',
+    'org/name@v1',
+    'org/name:v1',
   ])('takes no source that begins where its weights are not, which policies go by: %s', (source) => {
     const good = { source: 'hf://a/b' };
     for (const [spec, field] of [

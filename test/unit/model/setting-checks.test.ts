@@ -235,13 +235,6 @@ describe('ids that vLLM resolves itself', () => {
     speculative: { method: 'draft_model', model: id, numSpeculativeTokens: 3 },
   });
 
-  it.each(['org/name@v1', 'org/name:v1'])('%s is refused', (id) => {
-    expect(issues('A100', adapter(id)).map(({ field }) => field)).toEqual([
-      'spec.engine.lora.adapters[0].source',
-    ]);
-    expect(issues('A100', draft(id)).map(({ field }) => field)).toEqual(['spec.engine.speculative.model']);
-  });
-
   it.each(['org/name', 'hf://org/name', '/models/lora@v1', 'file:///models/lora@v1', 's3://bucket/a:b'])(
     '%s is taken',
     (id) => {

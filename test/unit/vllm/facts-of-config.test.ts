@@ -21,6 +21,12 @@ function issues(text: string): string[] {
   return [];
 }
 
+/** The part of a config.json that describes the language model. */
+function textConfig(config: object): Record<string, unknown> {
+  const { text_config: text = config } = config as { text_config?: object };
+  return text as Record<string, unknown>;
+}
+
 describe('the catalog and the published config.json of its models', () => {
   it.each(PUBLISHED)('$id has the published number of parameters', ({ id, config, parameters, active }) => {
     const read = facts(config);
@@ -40,8 +46,20 @@ describe('the catalog and the published config.json of its models', () => {
       experts,
       ...shape
     } = findModel(`hf://a/b`, facts(config)) ?? {};
-    const { parametersBillions: __, weightsGiB, experts: known, ...catalog } = findModel(`hf://${id}`) ?? {};
+    const {
+      parametersBillions: __,
+      weightsGiB,
+      experts: known,
+      hidden,
+      tiedEmbeddings,
+      ...catalog
+    } = findModel(`hf://${id}`) ?? {};
     expect(shape).toEqual(catalog);
+    // For the prediction of speed, which facts of users are not asked for.
+    const { hidden_size: hiddenSize, tie_word_embeddings: tied } = textConfig(config);
+    const { attentionHeads, headDim } = facts(config);
+    expect(hidden ?? attentionHeads * (headDim ?? 0)).toBe(hiddenSize);
+    if (tied !== undefined) expect(tiedEmbeddings ?? false).toBe(tied);
     expect([experts?.count, experts?.perToken]).toEqual([known?.count, known?.perToken]);
     // The catalog counts the layer for multi-token prediction of DeepSeek's checkpoints, which engines load only on demand.
     if (weightsGiB !== undefined) expect(Math.abs((size ?? 0) / weightsGiB - 1)).toBeLessThan(0.03);
