@@ -101,8 +101,9 @@ export class ExternalMetricsApi {
       const live = await this.#find<ApiService>(API_SERVICES, { name: API_SERVICE_NAME }, signal);
       const state = examineApiService(live, this.#service);
       if (state.owner === 'foreign') return state;
-      await this.#publishEndpoint(await this.#listening(), signal);
-      return examineApiService(await this.#register(live, signal), this.#service);
+      const owner = await this.#owner(live, signal);
+      await this.#publishEndpoint(await this.#listening(), owner, signal);
+      return examineApiService(await this.#register(live, owner, signal), this.#service);
     } catch (error) {
       // Another process registered at the same time. The next check shows which one won.
       if (isKubeError(error, 'AlreadyExists', 'Conflict')) return { owner: 'absent' };
@@ -132,9 +133,13 @@ export class ExternalMetricsApi {
     return this.#server.port;
   }
 
-  async #publishEndpoint(port: number, signal: AbortSignal): Promise<void> {
+  async #publishEndpoint(
+    port: number,
+    owner: OwnerReference | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { client, address } = this.#options;
-    for (const { type, object } of leaderEndpointManifests({ ...this.#service, address, port })) {
+    for (const { type, object } of leaderEndpointManifests({ ...this.#service, address, port, owner })) {
       const live = await this.#find(type, object.metadata, signal);
       if (live && contains(live, object)) continue;
       await client.apply(type, object, { fieldManager: FIELD_MANAGER, signal });
@@ -142,12 +147,16 @@ export class ExternalMetricsApi {
   }
 
   /** Creates a missing registration and corrects the operator's own, but never takes over a foreign one. */
-  async #register(live: ApiService | undefined, signal: AbortSignal): Promise<ApiService> {
+  async #register(
+    live: ApiService | undefined,
+    owner: OwnerReference | undefined,
+    signal: AbortSignal,
+  ): Promise<ApiService> {
     const { client, trustBundle } = this.#options;
     const desired = desiredApiService({
       service: this.#service,
       trustBundle: await trustBundle(signal),
-      owner: await this.#owner(live, signal),
+      owner,
     });
     const options = { fieldManager: FIELD_MANAGER, signal };
     if (!live) {

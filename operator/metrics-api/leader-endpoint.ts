@@ -3,7 +3,7 @@
  * other replicas do not know the demand and get no requests (docs/adr/0005).
  */
 import { isIPv6 } from 'node:net';
-import type { KubeObject, ResourceType } from '../kube/object.ts';
+import type { KubeObject, OwnerReference, ResourceType } from '../kube/object.ts';
 import { ENDPOINT_SLICES, ENDPOINTS, SERVICES } from '../kube/resource-types.ts';
 
 export const METRICS_SERVICE_NAME = 'vllm-operator-metrics-api';
@@ -25,6 +25,8 @@ export interface LeaderEndpointInput {
   /** Address at which the API server reaches this process: the pod IP. */
   address: string;
   port: number;
+  /** A cluster-scoped object of the installation, with which they go. Helm did not create them, so it does not delete them. */
+  owner?: OwnerReference | undefined;
 }
 
 interface Manifest extends KubeObject {
@@ -35,12 +37,13 @@ interface Manifest extends KubeObject {
 export function leaderEndpointManifests(
   input: LeaderEndpointInput,
 ): { type: ResourceType; object: Manifest }[] {
-  const { namespace, name, address, port } = input;
+  const { namespace, name, address, port, owner } = input;
   const labels = {
     'app.kubernetes.io/name': 'vllm-operator',
     'app.kubernetes.io/component': 'metrics-api',
     'app.kubernetes.io/managed-by': 'vllm-operator',
   };
+  const owned = owner && { ownerReferences: [owner] };
   const family = isIPv6(address) ? 'IPv6' : 'IPv4';
   return [
     {
@@ -48,7 +51,7 @@ export function leaderEndpointManifests(
       object: {
         apiVersion: 'v1',
         kind: 'Service',
-        metadata: { name, namespace, labels },
+        metadata: { name, namespace, labels, ...owned },
         spec: {
           type: 'ClusterIP',
           ports: [{ name: PORT_NAME, port: METRICS_SERVICE_PORT, targetPort: port, protocol: 'TCP' }],
@@ -68,6 +71,7 @@ export function leaderEndpointManifests(
             'kubernetes.io/service-name': name,
             'endpointslice.kubernetes.io/managed-by': 'vllm-operator.dev',
           },
+          ...owned,
         },
         addressType: family,
         endpoints: [{ addresses: [address], conditions: { ready: true, serving: true, terminating: false } }],
@@ -84,6 +88,7 @@ export function leaderEndpointManifests(
           name,
           namespace,
           labels: { ...labels, 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+          ...owned,
         },
         subsets: [{ addresses: [{ ip: address }], ports: [{ name: PORT_NAME, port, protocol: 'TCP' }] }],
       },

@@ -215,12 +215,16 @@ it('is uninstalled: definitions and users’ objects stay, and traffic goes on',
   ]);
   // Beside what Kubernetes has in each namespace, that with which it goes on if it is installed again.
   const kinds = 'deployments,pods,services,endpointslices,configmaps,secrets,leases,networkpolicies';
-  const left = await world.kubectl('get', kinds, '-n', NAMESPACE, '-o', 'name');
-  expect(left.trim().split('\n').sort()).toEqual([
-    'configmap/kube-root-ca.crt',
-    'lease.coordination.k8s.io/vllm-operator',
-    'secret/vllm-operator-root',
-  ]);
+  const names = async () =>
+    (await world.kubectl('get', kinds, '-n', NAMESPACE, '-o', 'name')).trim().split('\n').sort();
+  // What the operator created goes with the ClusterRole of the release, as soon as Kubernetes finds that it has no owner.
+  await expect
+    .poll(names, { message: 'only these are left' })
+    .toEqual([
+      'configmap/kube-root-ca.crt',
+      'lease.coordination.k8s.io/vllm-operator',
+      'secret/vllm-operator-root',
+    ]);
   await eventually(
     'the registration of the metrics API is gone',
     async () => !(await world.kubectl('get', 'apiservices', '-o', 'name')).includes('external.metrics'),

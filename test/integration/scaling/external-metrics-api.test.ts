@@ -7,7 +7,14 @@ import { KubeClient } from '../../../operator/kube/client.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 import { loadConnection } from '../../../operator/kube/load-connection.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
-import { API_SERVICES, CLUSTER_ROLES, NAMESPACES } from '../../../operator/kube/resource-types.ts';
+import {
+  API_SERVICES,
+  CLUSTER_ROLES,
+  ENDPOINT_SLICES,
+  ENDPOINTS,
+  NAMESPACES,
+  SERVICES,
+} from '../../../operator/kube/resource-types.ts';
 import { Transport } from '../../../operator/kube/transport.ts';
 import {
   API_SERVICE_NAME,
@@ -134,7 +141,7 @@ describe('the external metrics API', () => {
     await expect.poll(async () => (await live()).spec.caBundle, { message: 'the CA bundle' }).toBe(caBundle);
   });
 
-  it('belongs to the ClusterRole that is uninstalled with the operator', async () => {
+  it('belongs, with its endpoint, to the ClusterRole that is uninstalled with the operator', async () => {
     const role: KubeObject = {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'ClusterRole',
@@ -143,9 +150,12 @@ describe('the external metrics API', () => {
     const { metadata } = await client.apply(CLUSTER_ROLES, role);
     const { metricsApi } = await startLeader(1, { ownerClusterRole: NAMESPACE });
     await expect.poll(() => isAvailable(metricsApi), { message: 'an available API' }).toBeTruthy();
-    expect((await live()).metadata.ownerReferences).toMatchObject([
-      { kind: 'ClusterRole', name: NAMESPACE, uid: metadata.uid },
-    ]);
+    const owners = [{ kind: 'ClusterRole', name: NAMESPACE, uid: metadata.uid }];
+    const { name = '', namespace = '' } = (await live()).spec.service ?? {};
+    const own = [SERVICES, ENDPOINTS].map((type) => client.get<KubeObject>(type, { namespace, name }));
+    const slice = client.get<KubeObject>(ENDPOINT_SLICES, { namespace, name: `${name}-ipv4` });
+    for (const object of await Promise.all([live(), ...own, slice]))
+      expect(object.metadata.ownerReferences, object.kind).toMatchObject(owners);
   });
 
   it('says why it cannot serve', async () => {
