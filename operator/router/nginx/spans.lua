@@ -2,6 +2,7 @@
 -- Names of attributes are those of OpenTelemetry: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and …/gen-ai/gen-ai-spans/
 local cjson = require "cjson.safe"
 local collector = require "collector"
+local memo = require "memo"
 local paths = require "paths"
 local trace = require "trace"
 
@@ -13,7 +14,12 @@ local SERVER, CLIENT, INTERNAL = 2, 3, 1 -- kinds of spans
 local ERROR = 2 -- code of a status
 local SAMPLED = 1
 local MAX_PARTS = 32 -- of a request; one that meets engines that come and go may wait any number of times
-local MAX_TEXT = 256 -- bytes of a value
+local MAX_TEXT, MAX_METHOD = 256, 16 -- bytes of a value, and of one that is a method
+local MAX_TEXTS = 1024 -- that are remembered
+local PROVIDER = '{"key":"gen_ai.provider.name","value":{"stringValue":"vllm"}}'
+local STREAM = '{"key":"gen_ai.request.stream","value":{"boolValue":true}}'
+local REQUEST_ID = '{"key":"vllm_operator.request.id","value":{"stringValue":"'
+local FIRST_CHUNK = '{"key":"gen_ai.response.time_to_first_chunk","value":{"doubleValue":%.3f}}'
 
 local OPERATIONS = {
   ["/v1/chat/completions"] = "chat",
@@ -27,44 +33,30 @@ local OPERATIONS = {
   ["/v2/embed"] = "embeddings",
 }
 
---- JSON of a text. What is no printable ASCII is masked: a client may have sent it.
-local function json(text)
-  return cjson.encode((text:sub(1, MAX_TEXT):gsub("[%c\127-\255]", "?")))
-end
+--- JSON of a text. What is no printable ASCII is masked: a client may have sent it. Most texts come again and again.
+local json = memo(function(text)
+  return cjson.encode((text:gsub("[%c\127-\255]", "?")))
+end, MAX_TEXTS)
 
 --- Nanoseconds since 1970, as JSON has 64-bit numbers: https://protobuf.dev/programming-guides/json/
 local function nanoseconds(seconds)
   return ('"%.0f000000"'):format(seconds * 1000)
 end
 
---- JSON of attributes: those of the list, of each its name and its value, that have a value. Numbers are integers.
-local function attributes(list)
-  local out, n = {}, 0
-  for i = 1, #list, 2 do
-    local name, value = list[i], list[i + 1]
-    if value then
-      local text
-      if type(value) == "number" then
-        text = ('"intValue":"%.0f"'):format(value)
-      elseif type(value) == "table" then
-        text = ('"doubleValue":%.3f'):format(value.seconds)
-      elseif value == true then
-        text = '"boolValue":true'
-      else
-        text = '"stringValue":' .. json(value)
-      end
-      n = n + 1
-      out[n] = '{"key":"' .. name .. '","value":{' .. text .. "}}"
-    end
-  end
-  return table.concat(out, ",")
+--- Add an attribute to a list, if it has a value.
+local function add_text(list, name, value)
+  if value then list[#list + 1] = '{"key":"' .. name .. '","value":{"stringValue":' .. json(value:sub(1, MAX_TEXT)) .. "}}" end
+end
+
+local function add_integer(list, name, value)
+  if value then list[#list + 1] = '{"key":"' .. name .. '","value":{"intValue":"' .. value .. '"}}' end
 end
 
 --- JSON of a span.
 local function encode(span, name, id, parent, kind, from, to, list, failed)
   return ('{"traceId":"%s","spanId":"%s"%s,"flags":%d,"name":%s,"kind":%d,"startTimeUnixNano":%s,"endTimeUnixNano":%s,"attributes":[%s]%s}'):format(
     span.trace, id, parent and ',"parentSpanId":"' .. parent .. '"' or "", SAMPLED, json(name), kind, nanoseconds(from),
-    nanoseconds(math.max(from, to)), attributes(list), failed and ',"status":{"code":' .. ERROR .. "}" or ""
+    nanoseconds(math.max(from, to)), table.concat(list, ","), failed and ',"status":{"code":' .. ERROR .. "}" or ""
   )
 end
 
@@ -99,21 +91,20 @@ end
 local function add_upstream(ctx, span, status, failed)
   local parts = span.parts
   if not span.sent or #parts >= MAX_PARTS then return end
-  local endpoint, operation = ctx.endpoint, span.operation
-  local first = ctx.first_byte and ctx.first_byte > span.sent and { seconds = ctx.first_byte - span.sent }
-  parts[#parts + 1] = encode(span, operation .. " " .. span.model, span.upstream, span.id, CLIENT, span.sent, ngx.now(), {
-    "gen_ai.operation.name", operation,
-    "gen_ai.provider.name", "vllm",
-    "gen_ai.request.model", span.model,
-    "gen_ai.request.stream", ctx.stream,
-    "gen_ai.response.time_to_first_chunk", first,
-    "gen_ai.usage.input_tokens", ctx.prompt_tokens,
-    "gen_ai.usage.output_tokens", ctx.completion_tokens,
-    "server.address", endpoint and endpoint.host,
-    "server.port", endpoint and endpoint.port,
-    "http.response.status_code", status,
-    "error.type", failed and tostring(status or "_OTHER"),
-  }, failed)
+  local endpoint, operation, list = ctx.endpoint, span.operation, { PROVIDER }
+  add_text(list, "gen_ai.operation.name", operation)
+  add_text(list, "gen_ai.request.model", span.model)
+  if ctx.stream then list[#list + 1] = STREAM end
+  if ctx.first_byte and ctx.first_byte > span.sent then list[#list + 1] = FIRST_CHUNK:format(ctx.first_byte - span.sent) end
+  add_integer(list, "gen_ai.usage.input_tokens", ctx.prompt_tokens)
+  add_integer(list, "gen_ai.usage.output_tokens", ctx.completion_tokens)
+  if endpoint then
+    add_text(list, "server.address", endpoint.host)
+    add_integer(list, "server.port", endpoint.port)
+  end
+  add_integer(list, "http.response.status_code", status)
+  if failed then add_text(list, "error.type", tostring(status or "_OTHER")) end
+  parts[#parts + 1] = encode(span, operation .. " " .. span.model, span.upstream, span.id, CLIENT, span.sent, ngx.now(), list, failed)
 end
 
 local function name_operation(span, uri)
@@ -133,25 +124,23 @@ end
 function M.finish(ctx, status)
   local span, var, model = ctx.span, ngx.var, ctx.model
   ngx.update_time()
-  local uri, method = var.uri, ngx.req.get_method()
+  local uri, method = var.uri, ngx.req.get_method():sub(1, MAX_METHOD)
   local known = paths.exact[uri]
   name_operation(span, uri)
   add_upstream(ctx, span, status, status >= 400 or ctx.cut)
-  local failed = status >= 500 or ctx.cut
-  local parts = span.parts
-  parts[#parts + 1] = encode(span, known and method .. " " .. uri or method:sub(1, 16), span.id, span.parent, SERVER, ctx.start, ngx.now(), {
-    "http.request.method", method:sub(1, 16),
-    "url.scheme", var.scheme,
-    "url.path", uri,
-    "http.route", known and uri,
-    "http.response.status_code", status,
-    "error.type", failed and tostring(status),
-    "vllm_operator.request.id", var.trace_request_id,
-    "vllm_operator.tenant", ctx.tenant,
-    "vllm_operator.model", model and model.label,
-    "vllm_operator.cache.result", ctx.cache_result,
-    "vllm_operator.degradation.max_tokens", ctx.tier and ctx.tier.maxTokens,
-  }, failed)
+  local failed, parts, list = status >= 500 or ctx.cut, span.parts, {}
+  add_text(list, "http.request.method", method)
+  add_text(list, "url.scheme", var.scheme)
+  add_text(list, "url.path", uri)
+  if known then add_text(list, "http.route", uri) end
+  add_integer(list, "http.response.status_code", status)
+  if failed then add_text(list, "error.type", tostring(status)) end
+  list[#list + 1] = REQUEST_ID .. var.trace_request_id .. '"}}' -- trace.lua has checked it, and it comes once
+  add_text(list, "vllm_operator.tenant", ctx.tenant)
+  add_text(list, "vllm_operator.model", model and model.label)
+  add_text(list, "vllm_operator.cache.result", ctx.cache_result)
+  add_integer(list, "vllm_operator.degradation.max_tokens", ctx.tier and ctx.tier.maxTokens)
+  parts[#parts + 1] = encode(span, known and method .. " " .. uri or method, span.id, span.parent, SERVER, ctx.start, ngx.now(), list, failed)
   collector.add(table.concat(parts, ","), #parts)
 end
 

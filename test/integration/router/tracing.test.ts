@@ -173,6 +173,9 @@ describe('tracing', () => {
     expect(root).toMatchObject({ status: { code: 2 }, attributes: { 'error.type': '503' } });
     expect(parts[0]).toMatchObject({ name: 'chat dead', kind: CLIENT, status: { code: 2 } });
     expect(parts.map(({ name }) => name)).toContain('queue');
+    for (const part of parts.filter(({ kind }) => kind === CLIENT)) {
+      expect(part.attributes).toHaveProperty(['error.type']);
+    }
     expect(new Set(parts.map(({ spanId }) => spanId)).size).toBe(parts.length);
   });
 
