@@ -34,7 +34,7 @@ export interface ClusterOptions {
   gpus?: Readonly<Record<string, number>>;
   /** Factor on probe periods, initial delays, preStop sleeps and back-off; 0.1 is ten times as fast. Default 1. */
   timeScale?: number;
-  /** How often autoscalers are looked at. Default 15 s, as in kube-controller-manager. */
+  /** How often autoscalers are synced. Default 15 s, as in kube-controller-manager. */
   autoscalerPeriodMs?: number;
   /** Environment of every engine, such as `VLLM_SIM_*`. */
   engineEnv?: Record<string, string>;
@@ -55,7 +55,7 @@ export interface Cluster {
   kubeconfigPath: string;
   /** The API over plain HTTP, as an administrator. */
   url: string;
-  /** Directory with everything that the cluster keeps; it goes with the cluster. */
+  /** Directory with all files of the cluster; removed when the cluster closes. */
   directory: string;
   /** Ends all processes and removes the directory. */
   close(): Promise<void>;
@@ -69,7 +69,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   options.signal?.throwIfAborted();
   const log = options.log ?? silentLogger;
   const stop = new AbortController();
-  // In the order in which it has to be undone, last first.
+  // Closed in reverse order.
   const closers: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     stop.abort();
@@ -166,7 +166,7 @@ function builtinImages({ vllm, engineEnv, timeScale }: ClusterOptions): ImageHan
   return [routerImage(timeScale), redisImage, engine, shellImage, pauseImage];
 }
 
-/** What a process needs of this machine, and how it finds the API server; nothing else of our environment. */
+/** The variables of this machine that a process needs, and the address of the API server. Nothing else of our environment is passed on. */
 function baseEnvironment(apiServer: string): Record<string, string> {
   const { hostname, port } = new URL(apiServer);
   return {

@@ -40,7 +40,7 @@ export function mediaType(request: IncomingMessage): string {
 /** A parsed body. */
 export interface ParsedBody<T extends Json = Json> {
   value: T;
-  /** What is wrong with its text for a strict reader: keys that come twice. */
+  /** What strict field validation reports of the text: duplicate keys. */
   faults: string[];
 }
 
@@ -77,7 +77,7 @@ function parseYamlText(text: string): ParsedBody {
   return { value: document.toJS() as Json, faults };
 }
 
-/** Warnings as a Warning header says them. */
+/** The value of a Warning header. */
 export function warningHeader(warnings: readonly string[]): string {
   return [...new Set(warnings)].map((warning) => `299 - ${JSON.stringify(warning)}`).join(', ');
 }

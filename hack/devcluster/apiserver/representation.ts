@@ -3,7 +3,7 @@ import { StatusError } from './status-error.ts';
 /** How the client wants objects: as they are, as table rows or as metadata only. */
 export type Representation = 'object' | 'table' | 'partial';
 
-/** What a request is answered with. */
+/** The kind of answer to a request. */
 export interface Answered {
   what: 'object' | 'list' | 'events';
   /** Whether it can be shown as a table. */

@@ -1,6 +1,6 @@
 import { badRequest } from './status-error.ts';
 
-/** What a request asks for, as the API server's RequestInfo. */
+/** The parsed URL of a request, like RequestInfo of kube-apiserver. */
 export interface RequestInfo {
   /** HTTP method in upper case. */
   method: string;
@@ -32,7 +32,7 @@ const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);
 
 /** Splits a URL of the API into its parts. */
 export function parseRequestInfo(method: string, url: URL): RequestInfo {
-  // Slashes count that are written as %2F too, as in Go's URL.Path.
+  // An encoded slash (%2F) also separates segments, as in Go's URL.Path.
   const parts = decoded(url.pathname)
     .split('/')
     .filter((part) => part !== '');

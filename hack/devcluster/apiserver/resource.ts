@@ -6,7 +6,7 @@ import type { TypeNode } from './schema/type-node.ts';
 import type { ErrorSubject } from './status-error.ts';
 import type { Store } from './store.ts';
 
-/** What a write is about: passed to the hooks of a resource. */
+/** The context of a write, passed to the hooks of a resource. */
 export interface WriteContext {
   /** Empty for the resource itself, else `status`, `scale`, … */
   subresource: string;
@@ -23,13 +23,13 @@ export interface Behaviour {
   default?(object: ApiObject, old: ApiObject | undefined): void;
   /** Fills values that Go writes though nobody set them (nulls and zeros of required fields). */
   zero?(object: ApiObject): void;
-  /** Sets what is allocated on create (addresses, ports); nobody owns it. */
+  /** Sets what is allocated on create (addresses, ports). These fields have no manager. */
   allocate?(object: ApiObject, store: Store): void;
   /** Sets what the server decides (allocated addresses, phases). `old` is absent on create. */
   prepare?(object: ApiObject, old: ApiObject | undefined, context: WriteContext): void;
   /** Finds what is wrong. */
   validate?(faults: Faults, object: ApiObject, old: ApiObject | undefined, context: WriteContext): void;
-  /** Finalizers that a deletion adds, for what must go before the object. */
+  /** Finalizers that a deletion adds, for what must be deleted before the object. */
   deletionFinalizers?(object: ApiObject, store: Store): string[];
   /** Changes an object that was marked for deletion. `before` is as it was. */
   terminating?(object: ApiObject, before: ApiObject, now: Date): void;

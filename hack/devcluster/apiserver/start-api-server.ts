@@ -35,7 +35,7 @@ export interface ApiServerOptions {
   host?: string;
   /** Range that Services get their addresses from; by default a random 127.<64…127>.0.0/16. */
   serviceCidr?: string;
-  /** Changes that each collection remembers for watches from the past. */
+  /** Size of each collection's watch cache, in changes. */
   historyLimit?: number;
   now?: () => Date;
 }
@@ -52,9 +52,9 @@ export interface ApiServer {
   adminKubeconfig(): string;
   /** A kubeconfig for the HTTPS listener with a token, for example one of a TokenRequest. */
   tokenKubeconfig(token: string): string;
-  /** Sets who answers `GET pods/<name>/log`. */
+  /** Sets the handler of `GET pods/<name>/log`. */
   servePodLogs(logs: PodLogs): void;
-  /** Forgets the past, as etcd's compaction does: watches and lists from before answer 410. */
+  /** Drops the history, as etcd's compaction does: watches and lists from older resourceVersions answer 410. */
   compact(): void;
   close(): Promise<void>;
 }

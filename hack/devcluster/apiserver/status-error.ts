@@ -68,7 +68,7 @@ export function noSuchResource(): StatusError {
   return new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
 }
 
-/** 409 for a create of what is there. */
+/** 409 for creating an object that exists. */
 export function alreadyExists(subject: ErrorSubject, name: string): StatusError {
   return new StatusError(
     409,
@@ -78,7 +78,7 @@ export function alreadyExists(subject: ErrorSubject, name: string): StatusError 
   );
 }
 
-/** 409 for a lost race. */
+/** 409 for a write based on an outdated resourceVersion, or on other outdated preconditions. */
 export function conflict(subject: ErrorSubject, name: string, why?: string): StatusError {
   const reason =
     why ?? 'the object has been modified; please apply your changes to the latest version and try again';
@@ -147,12 +147,12 @@ export function unsupportedMediaType(accepted: string[]): StatusError {
   );
 }
 
-/** 410: the asked resourceVersion or continue token is no longer there. */
+/** 410: the requested resourceVersion or continue token is no longer available. */
 export function expired(message: string): StatusError {
   return new StatusError(410, 'Expired', message);
 }
 
-/** 501: a real server would do it, this one says that it does not. */
+/** 501 for what a real server does and this one does not implement. */
 export function notImplemented(message: string): StatusError {
   return new StatusError(501, 'NotImplemented', message);
 }

@@ -18,14 +18,14 @@ interface Collection {
   /** Keys in etcd's order (namespace, name), sorted again after an addition or removal. */
   sorted: string[] | undefined;
   history: StoreEvent[];
-  /** Revision when the collection was first used: nothing is known from before, as in a watch cache. */
+  /** Revision when the collection was first used. Earlier revisions are not available, as in a watch cache. */
   since: number;
   listeners: Set<StoreListener>;
 }
 
 /**
  * Objects in memory with one revision counter, as etcd has. Objects are shared, never changed in place.
- * Each collection remembers its last changes so that watches can start in the past.
+ * Each collection has a watch cache of its last changes, so that watches can start at an older resourceVersion.
  */
 export class Store {
   readonly #collections = new Map<string, Collection>();
@@ -34,7 +34,7 @@ export class Store {
   #revision = 1;
   #compacted = 0;
 
-  /** @param historyLimit changes that each collection remembers for watches that start in the past */
+  /** @param historyLimit size of each collection's watch cache, in changes */
   constructor(historyLimit = 5000) {
     this.#historyLimit = historyLimit;
   }
@@ -55,7 +55,7 @@ export class Store {
     return pick(found.objects, found.sorted, namespace);
   }
 
-  /** The list as it was at a revision. Throws Expired when that is no longer known. */
+  /** The list at a revision. Throws Expired when the revision is no longer in the watch cache. */
   listAt(collection: string, revision: number, namespace?: string): ApiObject[] {
     if (revision >= this.#revision) return this.list(collection, namespace);
     this.assertRemembered(collection, revision);
@@ -109,7 +109,7 @@ export class Store {
 
   /**
    * Changes after a revision, then every later one through the listener. Throws Expired when the
-   * revision is older than what is remembered. Returns how to stop.
+   * revision is older than the watch cache. Returns a function that ends the watch.
    */
   watch(collection: string, after: number, listener: StoreListener): () => void {
     const found = this.#collection(collection);
@@ -119,7 +119,7 @@ export class Store {
     return () => found.listeners.delete(listener);
   }
 
-  /** Throws Expired when changes after this revision are no longer all known. */
+  /** Throws Expired when the watch cache no longer has all changes after this revision. */
   assertRemembered(collection: string, after: number): void {
     const found = this.#collection(collection);
     const full = found.history.length >= this.#historyLimit;
@@ -134,7 +134,7 @@ export class Store {
     return () => this.#everyChange.delete(listener);
   }
 
-  /** Forgets all changes up to now: later watches from before answer 410, as after etcd's compaction. */
+  /** Empties the watch cache, as etcd's compaction does: later watches from older revisions answer 410. */
   compact(): void {
     this.#compacted = this.#revision;
     for (const found of this.#collections.values()) found.history = [];

@@ -25,7 +25,7 @@ export function autoscalerController(context: ControllerContext, syncPeriodMs: n
       return { requeueAfterMs: stores.autoscalers.get(key) ? syncPeriodMs : undefined };
     },
   });
-  // A new one is looked at after a period, as kube-controller-manager does; from then on it asks for itself.
+  // A new autoscaler is first synced after one period, as in kube-controller-manager. From then on it requeues itself.
   stores.autoscalers.subscribe(({ key, old }) => {
     if (!old) controller.enqueue(key, { afterMs: syncPeriodMs });
   });
@@ -81,7 +81,7 @@ class AutoscalerReconciler {
             why: `Current number of replicas ${current > maxReplicas ? 'above Spec.Max' : 'below Spec.Min'}Replicas`,
           };
     if (!decision) {
-      // An empty entry per metric is what a real one leaves when it knows nothing.
+      // kube-controller-manager writes an empty entry for each metric that it could not read.
       const unknown: MetricStatus[] = (autoscaler.spec.metrics ?? []).map(() => ({ type: '' }));
       return { ...before, currentReplicas: current, currentMetrics: unknown, conditions: conditions.list };
     }
@@ -124,7 +124,7 @@ class AutoscalerReconciler {
     }
   }
 
-  /** The replicas that the metrics lead to, noted in history and conditions; undefined when none could be read. */
+  /** The desired replicas by the metrics, recorded in history and conditions; undefined when no metric could be read. */
   async #decide(
     autoscaler: HorizontalPodAutoscaler,
     history: ScalingHistory,
@@ -155,7 +155,7 @@ class AutoscalerReconciler {
     }
   }
 
-  /** What each metric asks for. One that cannot be read forbids to shrink. Throws {@link MetricError}. */
+  /** The proposal of each metric. While one cannot be read, there is no scale-down. Throws {@link MetricError}. */
   async #propose(
     autoscaler: HorizontalPodAutoscaler,
     scale: Scale,

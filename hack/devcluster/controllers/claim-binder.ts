@@ -2,7 +2,7 @@ import { Controller } from '../../../operator/kube/controller.ts';
 import { PERSISTENT_VOLUME_CLAIMS } from '../../../operator/kube/resource-types.ts';
 import type { ControllerContext } from './controller-context.ts';
 
-/** Says of every claim that it is bound: the node agent gives each a directory. */
+/** Marks every claim as Bound: the node agent provides a directory for each. */
 export function claimBinder({ stores, client, log }: ControllerContext): Controller {
   const controller = new Controller({
     name: 'persistentvolume-binder',

@@ -7,7 +7,7 @@ import type { ControllerContext } from './controller-context.ts';
 
 const FINALIZER = 'kubernetes.io/pvc-protection';
 
-/** Lets a deleted claim go once no pod uses it; the API server gives each claim the finalizer. */
+/** Removes the finalizer of a deleted claim once no pod uses it. The API server adds it to each claim. */
 export function claimProtection({ stores, client, log }: ControllerContext): Controller {
   const isUsed = (key: Key, namespace: string): boolean =>
     stores.pods.byIndex('byNamespace', namespace).some((pod) => isAlive(pod) && claimsOf(pod).includes(key));

@@ -3,7 +3,7 @@ import type { EventRecorder } from '../../../operator/kube/events.ts';
 import type { Logger } from '../../../operator/kube/logger.ts';
 import type { SharedStores } from './shared-stores.ts';
 
-/** What every controller is given. */
+/** The dependencies of every controller. */
 export interface ControllerContext {
   client: KubeClient;
   stores: SharedStores;

@@ -38,7 +38,7 @@ export function deploymentController(context: ControllerContext): Controller {
   });
   controller.watch(stores.deployments);
   controller.watch(stores.replicaSets, { map: ownerKeys('Deployment') });
-  // A recreation waits for the old pods to end.
+  // The strategy Recreate waits for the old pods to end.
   controller.watch(stores.pods, {
     map: (pod) => {
       const set = pod.metadata.ownerReferences?.find(
@@ -113,7 +113,7 @@ class DeploymentReconciler {
     return new Map([[current.metadata.name, replicasOf(deployment)]]);
   }
 
-  /** A recreation makes the new ReplicaSet only when no old pod is left. */
+  /** With the strategy Recreate, the new ReplicaSet is created only when no old pod is left. */
   #mayCreate(deployment: Deployment, old: readonly ReplicaSet[]): boolean {
     if (deployment.spec.strategy?.type !== 'Recreate') return true;
     return old.every((set) => replicasOf(set) === 0) && !this.#hasPods(old);
@@ -125,7 +125,7 @@ class DeploymentReconciler {
     );
   }
 
-  /** Returns true when a ReplicaSet was made: what follows waits until the local copy has it. */
+  /** Returns true when a ReplicaSet was created: the reconcile ends here, and goes on once the watch cache has it. */
   async #create(deployment: Deployment, old: readonly ReplicaSet[], signal: AbortSignal): Promise<boolean> {
     const { client, now } = this.#context;
     const set = await this.#createOrGet(deployment, old, signal);
@@ -156,7 +156,7 @@ class DeploymentReconciler {
     try {
       return await client.create<ReplicaSet>(REPLICA_SETS, set, { signal });
     } catch (error) {
-      // The local copy does not have it yet.
+      // The watch cache does not have it yet.
       if (!isKubeError(error, 'AlreadyExists')) throw error;
       const { name, namespace = '' } = set.metadata;
       return await client.get<ReplicaSet>(REPLICA_SETS, { namespace, name }, { signal });

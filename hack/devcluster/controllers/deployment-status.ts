@@ -42,7 +42,7 @@ export function deploymentStatus(
   return { ...counts, conditions };
 }
 
-/** Milliseconds until an unfinished rollout without progress is reported as stuck; undefined when it will not be. */
+/** Milliseconds until an unfinished rollout without progress exceeds its deadline; undefined while no deadline runs. */
 export function deadlineIn(deployment: Deployment, status: DeploymentStatus, now: Date): number | undefined {
   const seconds = deployment.spec.progressDeadlineSeconds ?? 600;
   const progressing = status.conditions?.find((c) => c.type === 'Progressing');

@@ -10,7 +10,7 @@ import { patchStatus } from './patch-status.ts';
 import { unlessGone } from './unless-gone.ts';
 import { replicasOf } from './workload.ts';
 
-/** Keeps the status of PodDisruptionBudgets, which evictions are decided by. */
+/** Updates the status of PodDisruptionBudgets, which decides whether an eviction is allowed. */
 export function disruptionController(context: ControllerContext): Controller {
   const { stores, log } = context;
   const controller = new Controller({
@@ -69,7 +69,7 @@ async function reconcileBudget(context: ControllerContext, key: string, signal: 
   await patchStatus(client, POD_DISRUPTION_BUDGETS, budget, { status }, signal);
 }
 
-/** What the owners of the pods are meant to have; a pod without an owner counts for itself. */
+/** The sum of the desired replicas of the pods' owners. A pod without an owner counts as one. */
 function expected({ stores }: ControllerContext, pods: readonly Pod[]): number {
   const counts = new Map<string, number>();
   for (const { metadata } of pods) {
@@ -77,7 +77,7 @@ function expected({ stores }: ControllerContext, pods: readonly Pod[]): number {
     const owner = metadata.ownerReferences?.find((reference) => reference.controller);
     const set = owner && stores.replicaSets.get({ namespace, name: owner.name });
     const parent = set?.metadata.ownerReferences?.find((reference) => reference.controller);
-    // A pod may also have the Deployment itself for its controller: whatever has a scale counts.
+    // The controller of a pod may also be the Deployment itself: any kind with a scale counts.
     const named = owner?.kind === 'Deployment' ? owner : parent;
     const deployment = named && stores.deployments.get({ namespace, name: named.name });
     const workload = deployment ?? set;

@@ -51,7 +51,7 @@ function namespaceOf({ metadata }: KubeObject): string {
   return metadata.namespace ?? '';
 }
 
-/** Those of the pod's namespace that select it. */
+/** The Services that select a pod, of those in its namespace. */
 function servicesOf(services: readonly Service[], pod: Pod): Service[] {
   return services.filter((service) => {
     const { selector } = service.spec;
@@ -59,7 +59,7 @@ function servicesOf(services: readonly Service[], pod: Pod): Service[] {
   });
 }
 
-/** What of a pod shows in a slice. */
+/** The parts of a pod that determine its endpoint, as text to compare. */
 function relevant(pod: Pod): string {
   const { labels, deletionTimestamp } = pod.metadata;
   return JSON.stringify([
@@ -90,7 +90,7 @@ async function reconcileSlices(
     service,
     stores.pods.byIndex('byNamespace', namespaceOf(service)).filter((pod) => selects(service, pod)),
   );
-  // A slice keeps its endpoints: the one with most in common is changed, so that few change at all.
+  // The existing slice that has most endpoints in common is updated, so that few endpoints move between slices.
   const free = new Set(existing);
   const writes: Promise<unknown>[] = [];
   for (const slice of wanted) {

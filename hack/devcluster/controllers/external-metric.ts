@@ -5,7 +5,7 @@ import { formatQuantity, quantityValue } from '../../../operator/values/quantity
 import type { MetricSpec, MetricStatus } from '../kinds.ts';
 import { selectorText } from '../selector-text.ts';
 
-/** What one metric asks for. */
+/** The replicas that one metric proposes. */
 export interface MetricProposal {
   replicas: number;
   status: MetricStatus;
@@ -30,7 +30,7 @@ export interface MetricScope {
   /** `spec.replicas` and `status.replicas` of the target. */
   specReplicas: number;
   statusReplicas: number;
-  /** Relative deviation that is left alone, up and down. */
+  /** Relative deviation that causes no scaling, up and down. */
   tolerance: { up: number; down: number };
 }
 

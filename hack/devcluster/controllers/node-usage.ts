@@ -1,12 +1,12 @@
 import type { Pod } from '../kinds.ts';
 import { podRequests, type Resources } from './scheduler-fit.ts';
 
-/** What the pods of each node ask for in sum. */
+/** The sum of the requests of the pods on each node. */
 export class NodeUsage {
   readonly #pods = new Map<string, { node: string; requests: Resources }>();
   readonly #nodes = new Map<string, Record<string, number>>();
 
-  /** Counts a pod on a node; again makes no difference. */
+  /** Counts a pod on a node. Adding it again has no effect. */
   add(pod: Pod, node: string): void {
     const uid = pod.metadata.uid ?? '';
     if (this.#pods.has(uid)) return;

@@ -8,8 +8,8 @@ export interface WithStatus extends KubeObject {
 }
 
 /**
- * Writes what is new in a status, and in annotations, if anything is. Only the changed fields are sent: the local copy
- * may lack parts of the object. Throws KubeError, `Conflict` when the object has changed meanwhile.
+ * Writes what is new in a status, and in annotations, if anything is. Only the changed fields are sent: the cached object
+ * may lack parts of the stored one. Throws KubeError, `Conflict` when the object has changed meanwhile.
  */
 export async function patchStatus<T extends WithStatus>(
   client: KubeClient,

@@ -2,7 +2,7 @@ import { keyOf } from '../../../operator/kube/key.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import type { Store } from '../../../operator/kube/store.ts';
 
-/** Objects that were created for an owner but are not in the local copy yet, so that they are not created twice. */
+/** Objects that were created for an owner but are not in the watch cache yet, so that they are not created twice. */
 export class PendingCreates<T extends KubeObject> {
   readonly #store: Store<T>;
   readonly #byOwner = new Map<string, Map<string, T>>();

@@ -16,7 +16,7 @@ import { PendingCreates } from './pending-creates.ts';
 import { unlessGone } from './unless-gone.ts';
 import { replicasOf } from './workload.ts';
 
-/** No more pods are made or deleted in one go. */
+/** Most pods that one reconcile creates or deletes (burstReplicas of kube-controller-manager). */
 const BURST = 500;
 
 /** ReplicaSets to Pods. */
@@ -35,7 +35,7 @@ export function replicaSetController(context: ControllerContext): Controller {
   return controller;
 }
 
-/** ReplicaSets that would take a pod without a controller. */
+/** ReplicaSets that would adopt a pod without a controller. */
 function claimants(sets: Store<ReplicaSet>, pod: Pod): string[] {
   return sets
     .list()
@@ -78,13 +78,13 @@ class ReplicaSetReconciler {
         failure = error;
       }
     }
-    // From the local copy alone: a pod that was just made counts once it is seen.
+    // From the watch cache alone: a pod that was just created counts once it is observed.
     const requeueAfterMs = await this.#writeStatus(set, failure, signal);
     if (failure) throw failure;
     return { requeueAfterMs };
   }
 
-  /** Its own pods that its selector has. Those that are just being let go are not among them. */
+  /** Pods that the set owns and its selector matches. Pods that are being released are not among them. */
   #podsOf(set: ReplicaSet): Pod[] {
     return [...this.#seenPodsOf(set), ...this.#created.of(set.metadata.uid ?? '')];
   }
@@ -96,7 +96,7 @@ class ReplicaSetReconciler {
   }
 
   /**
-   * Lets go of pods that its selector has no longer, and takes those without a controller that it has, as
+   * Releases pods that its selector no longer matches, and adopts matching pods without a controller, as
    * kube-controller-manager does (PodControllerRefManager.ClaimPods).
    */
   async #claim(set: ReplicaSet, signal: AbortSignal): Promise<void> {
@@ -223,7 +223,7 @@ function podOf(set: ReplicaSet): Pod {
   return pod as unknown as Pod;
 }
 
-/** Those that are missed least come first: not bound, not running, not ready, youngest. */
+/** The order in which a scale-down deletes pods: not bound, not running, not ready, youngest. */
 function byUsefulness(a: Pod, b: Pod): number {
   const rank = (pod: Pod): number[] => [
     pod.spec.nodeName ? 1 : 0,

@@ -7,7 +7,7 @@ export interface Scale extends KubeObject {
   status?: { replicas: number; selector?: string };
 }
 
-/** Finds out, by discovery, how the API server names the kind of a scale target. Remembers the answers. */
+/** Finds the resource of a scale target's kind by discovery. Caches the answers. */
 export class ScaleTargets {
   readonly #client: KubeClient;
   readonly #types = new Map<string, ResourceType>();

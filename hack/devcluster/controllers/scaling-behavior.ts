@@ -33,7 +33,7 @@ const DOWN: Required<Omit<ScalingRules, 'tolerance'>> = {
 };
 
 /**
- * Applies stabilisation windows, rate policies and bounds to what the metrics ask for, and notes it in the history
+ * Applies stabilization windows, rate policies and bounds to the proposal of the metrics, and records it in the history
  * (k8s.io/kubernetes/pkg/controller/podautoscaler, normalizeDesiredReplicasWithBehaviors).
  */
 export function normalizeReplicas(

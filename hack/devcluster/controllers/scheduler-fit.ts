@@ -7,7 +7,7 @@ export type Resources = Readonly<Record<string, number>>;
 
 /**
  * Why a pod does not fit on a node, in kube-scheduler's words; undefined when it fits.
- * @param used what the pods of the node ask for
+ * @param used the sum of the requests of the node's pods
  */
 export function misfit(pod: Pod, node: NodeObject, used: Resources): string | undefined {
   if (node.spec.unschedulable) return 'node(s) were unschedulable';
@@ -25,7 +25,7 @@ export function misfit(pod: Pod, node: NodeObject, used: Resources): string | un
   return undefined;
 }
 
-/** What a pod asks for: the sum of its containers, or an init container's part where that is larger. */
+/** The requests of a pod: the sum of its containers, or an init container's part where that is larger. */
 export function podRequests(pod: Pod): Resources {
   const total: Record<string, number> = { pods: 1 };
   for (const container of pod.spec.containers) {
@@ -33,7 +33,7 @@ export function podRequests(pod: Pod): Resources {
       ...container.resources?.limits,
       ...container.resources?.requests,
     })) {
-      // What is only limited is requested to the same amount; the server fills that in for objects that it admits.
+      // A limit without a request counts as a request of the same amount, as the API server's defaulting does.
       total[name] = (total[name] ?? 0) + quantityValue(container.resources?.requests?.[name] ?? amount);
     }
   }

@@ -9,7 +9,7 @@ import type { ControllerContext } from './controller-context.ts';
 import { NodeUsage } from './node-usage.ts';
 import { misfit } from './scheduler-fit.ts';
 
-/** A pod that does not fit is looked at again this often at the latest; at once when something frees up. */
+/** A pod that does not fit is tried again at this interval, and at once when capacity becomes free. */
 const RETRY_MS = 60_000;
 
 /** Binds pods to nodes where their requests, node selector, affinity and tolerations allow it. */
@@ -37,7 +37,7 @@ export function scheduler(context: ControllerContext): Controller {
 
 class SchedulerReconciler {
   readonly #context: ControllerContext;
-  /** Counts a pod from the moment it is bound, which the local copy shows later. */
+  /** Counts a pod from the moment it is bound; the watch cache shows that later. */
   readonly #usage = new NodeUsage();
   /** Keys of pods that fit nowhere. */
   readonly #unschedulable = new Set<string>();

@@ -32,7 +32,7 @@ import type {
 import { serviceOfSlice } from '../network/service-network.ts';
 
 /**
- * Local copies for the controllers, the node agent and the network: one watch for each kind. Pods, services and
+ * Watch caches that the controllers, the node agent and the network share: one watch for each kind. Pods, services and
  * disruption budgets have an index `byNamespace`.
  */
 export class SharedStores {
@@ -75,7 +75,7 @@ export class SharedStores {
     this.secrets = follow<DataObject>(SECRETS);
   }
 
-  /** Resolves when all stores are complete. They stay up to date until the signal aborts. */
+  /** Resolves when all stores have synced. They are updated until the signal aborts. */
   async start(signal: AbortSignal): Promise<void> {
     for (const reflector of this.#reflectors) void reflector.run(signal);
     await Promise.all(this.#reflectors.map((reflector) => reflector.waitForSync(signal)));

@@ -1,7 +1,7 @@
 import type { Reconcile } from '../../../operator/kube/controller.ts';
 import { isKubeError } from '../../../operator/kube/errors.ts';
 
-/** Makes it no failure when an object goes while it is worked on: the event of its deletion brings the key back. */
+/** Ignores NotFound errors of a reconcile: an object was deleted meanwhile, and the deletion event requeues the key. */
 export function unlessGone(reconcile: Reconcile): Reconcile {
   return async (key, context) => {
     try {

@@ -9,7 +9,7 @@ export interface Backend {
 /**
  * Listens on one address and port and passes each connection on to one of the backends, chosen at random. While there
  * is no backend it does not listen, so that connections are refused, as kube-proxy refuses them. Half-closed
- * connections stay open; connections to a backend that goes away are left to end by themselves.
+ * connections stay open; connections to a backend that is removed are not closed.
  */
 export class TcpProxy {
   readonly #listen: Backend;

@@ -12,7 +12,7 @@ interface EnvContext {
 }
 
 /**
- * Environment of a container as the pod asks for it: `envFrom`, then `env`, with `$(NAME)` expanded. Throws
+ * Environment of a container by the pod's spec: `envFrom`, then `env`, with `$(NAME)` expanded. Throws
  * {@link MissingSourceError} when a ConfigMap, Secret or key that is not optional does not exist.
  */
 export async function containerEnv(

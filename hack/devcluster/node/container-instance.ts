@@ -65,7 +65,7 @@ export class ContainerInstance {
     return this.#started && !this.#exit.signal.aborted;
   }
 
-  /** Passed its startup and readiness probes; stays so while it terminates, until a probe fails or it exits. */
+  /** Whether it passed its startup and readiness probes. Remains true while it terminates, until a probe fails or it exits. */
   get ready(): boolean {
     return this.started && this.#healthy;
   }

@@ -19,7 +19,7 @@ const BACKOFF_SECONDS = { first: 10, limit: 300 };
 const BACKOFF_RESET_MS = 600_000;
 /** How long ErrImagePull shows before ImagePullBackOff. */
 const PULL_ERROR_SECONDS = 1;
-/** A missing ConfigMap is looked for again this often, and at once when it appears. */
+/** A missing ConfigMap is looked up again at this interval, and at once when it appears. */
 const SOURCE_RETRY_SECONDS = 2;
 
 export interface RunnerOptions {

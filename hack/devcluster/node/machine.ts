@@ -3,7 +3,7 @@ import type { PodSources } from './pod-sources.ts';
 import type { Timing } from './timing.ts';
 import type { Watchdog } from './watchdog.ts';
 
-/** What all pods of this machine run with. */
+/** What all pods of this machine share. */
 export interface Machine {
   images: readonly ImageHandler[];
   sources: PodSources;

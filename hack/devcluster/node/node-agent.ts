@@ -61,7 +61,7 @@ export class NodeAgent {
     });
   }
 
-  /** Kills everything that runs; what the API server says of the pods is left as it is. */
+  /** Kills all processes. The pods in the API server are left unchanged. */
   async close(): Promise<void> {
     this.#stop.abort();
     await Promise.all([...this.#running.values()].map(({ worker }) => worker.kill()));
@@ -94,7 +94,7 @@ export class NodeAgent {
     const ours =
       bound === undefined ? pod.metadata.deletionTimestamp !== undefined : this.#options.nodes.has(bound);
     if (!ours) return;
-    // Nothing of it runs: it was never started, or an agent before us ran it.
+    // The pod has no processes here: it was never started, or an earlier agent ran it.
     if (pod.metadata.deletionTimestamp) this.#spawn(this.#delete(pod));
     else if (!isFinished(pod)) this.#launch(pod);
   }

@@ -1,7 +1,7 @@
 import { ACCELERATORS, type Accelerator, NVIDIA_PRODUCT_LABEL } from '../../../operator/vllm/accelerators.ts';
 import type { NodeObject } from '../kinds.ts';
 
-/** One pretended machine. */
+/** One simulated node. */
 export interface NodeSpec {
   name: string;
   labels?: Record<string, string>;
@@ -10,7 +10,7 @@ export interface NodeSpec {
   taints?: { key: string; value?: string; effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute' }[];
 }
 
-/** Enough of everything but accelerators that no example is held up by it. */
+/** Large enough that only accelerators limit the examples. */
 const PLAIN_CAPACITY = { cpu: '256', memory: '4Ti', 'ephemeral-storage': '4Ti', pods: '1000' };
 
 /** A machine with accelerators of one product, which `label` names; eight of NVIDIA's by default. */

@@ -37,7 +37,7 @@ export class PodSources {
     this.#kinds = { configmap: [CONFIG_MAPS, options.configMaps], secret: [SECRETS, options.secrets] };
   }
 
-  /** The values of a ConfigMap or Secret by key. Throws {@link MissingSourceError} when it is not there, nor optional. */
+  /** The values of a ConfigMap or Secret by key. Throws {@link MissingSourceError} when it does not exist and is not optional. */
   async data(
     kind: 'configmap' | 'secret',
     { namespace, name = '', optional }: { namespace: string; name?: string; optional?: boolean },

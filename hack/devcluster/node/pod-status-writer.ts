@@ -14,7 +14,7 @@ export interface PodStatusWriterOptions {
   signal: AbortSignal;
 }
 
-/** Writes the status of one pod: one write at a time, changes that come meanwhile in one further write. */
+/** Writes the status of one pod: one write at a time. Changes during a write are combined into the next one. */
 export class PodStatusWriter {
   readonly #options: PodStatusWriterOptions;
   #written = '';
@@ -33,7 +33,7 @@ export class PodStatusWriter {
     this.#writing ??= Promise.resolve().then(() => this.#loop());
   }
 
-  /** Resolves when the status of now is written. */
+  /** Resolves when the current status is written. */
   async flush(): Promise<void> {
     this.changed();
     await this.#writing;

@@ -62,7 +62,7 @@ export class PodWorker {
     this.#pod = pod;
   }
 
-  /** Resolves when no container will run again. Rejects when a container cannot be run for a reason of ours. */
+  /** Resolves when no container will run again. Rejects when the node agent itself fails to run a container. */
   get done(): Promise<void> {
     return this.#done;
   }

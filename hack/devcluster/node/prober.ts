@@ -9,7 +9,7 @@ export interface ProberOptions {
   timing: Timing;
   /** Called for each single failure. */
   onFailure: (message: string) => void;
-  /** Called when a threshold is reached and the outcome is another one than before (at first: none). */
+  /** Called when a threshold is reached and the result differs from the last one, and for the first result. */
   onResult: (healthy: boolean) => void;
 }
 
@@ -44,8 +44,8 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
 }
 
 /**
- * How shortened waits apply to a probe. A startup probe asks more often, but gives as much time as it says; a liveness
- * probe is a limit all the way, and stays as it is.
+ * How the time scale applies to a probe. A startup probe runs more often, but allows the same total time. A liveness probe
+ * is not scaled, because it is a limit.
  */
 function limits({ kind, probe, timing }: ProberOptions): {
   period: (signal: AbortSignal) => Promise<void>;

@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** The node agent's waits. */
 export interface Timing {
   /**
-   * Factor on every wait that is there by design: initial delays and periods of probes, preStop sleeps, back-off.
-   * Limits are not scaled: timeouts, grace periods, liveness probes, and how long a startup probe gives in all.
+   * Factor on every intended wait: initial delays and periods of probes, preStop sleeps, back-off.
+   * Limits are not scaled: timeouts, grace periods, liveness probes, and the total time of a startup probe.
    */
   readonly scale: number;
   now(): Date;

@@ -2,7 +2,7 @@ import type { FileSource, KeyToPath, Pod } from '../kinds.ts';
 import { fieldValue, type PodAddresses } from './field-ref.ts';
 import { MissingSourceError, type PodSources } from './pod-sources.ts';
 
-/** Relative path to content and permission bits. */
+/** Content and permission bits by relative path. */
 export type VolumeFiles = Map<string, { content: Buffer; mode: number }>;
 
 const DEFAULT_MODE = 0o644;

@@ -10,8 +10,8 @@ const LEVELS: readonly PodSecurityLevel[] = ['privileged', 'baseline', 'restrict
 
 /**
  * The admission plug-ins ServiceAccount, Priority and PodSecurity. Throws Forbidden when a new pod names a service account or
- * priority class that does not exist, or is not secure enough for its namespace; warns where a template is not, or pods
- * of a namespace that gets a stricter level.
+ * priority class that does not exist, or violates the pod security level of its namespace. Warns about templates that violate it, and about
+ * existing pods when a namespace gets a stricter level.
  */
 export function admit(write: Write, object: ApiObject, old: ApiObject | undefined): void {
   const { server, resource, namespace, request } = write;
@@ -59,7 +59,7 @@ function warnOf(level: PodSecurityLevel, spec: JsonObject, request: WriteRequest
     request.warnings.push(`would violate PodSecurity "${level}:latest": ${describe(violations)}`);
 }
 
-/** A stricter level refuses no pod that is there; who sets it learns which would be refused, the same reasons in one line. */
+/** Existing pods stay when a namespace gets a stricter level. The warnings count those that violate it, by reason. */
 function warnOfPods(
   { store }: ServerContext,
   namespace: ApiObject,

@@ -4,7 +4,7 @@ import { words } from '../words.ts';
 /** Levels of the Pod Security Standards. */
 export type PodSecurityLevel = 'privileged' | 'baseline' | 'restricted';
 
-/** What a pod does that its level forbids. */
+/** A violation of a level by a pod. */
 export interface Violation {
   reason: string;
   detail: string;
@@ -15,7 +15,7 @@ interface Subject {
   containers: JsonObject[];
 }
 
-/** What of a pod is wrong, in words, by what it is called; empty when nothing is. */
+/** Checks by the name that messages use. Each returns what is wrong with a pod; empty when nothing is. */
 type Checks = Readonly<Record<string, (pod: Subject) => string[]>>;
 
 const ADDABLE = words(`AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID
@@ -150,7 +150,7 @@ const RESTRICTED: Checks = {
     ),
 };
 
-/** What of a pod's spec its level forbids, as pod-security-admission of Kubernetes 1.36 says it (its latest version). */
+/** The violations of a level in a pod's spec, worded as by pod-security-admission of Kubernetes 1.36 (policy version latest). */
 export function podSecurityViolations(level: PodSecurityLevel, spec: JsonObject): Violation[] {
   if (level === 'privileged') return [];
   const lists = ['initContainers', 'containers', 'ephemeralContainers'];

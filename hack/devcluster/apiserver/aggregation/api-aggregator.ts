@@ -17,7 +17,7 @@ const PROBE_MS = 5_000;
 const TIMEOUT_MS = 5_000;
 const HOP_HEADERS = words(`connection keep-alive transfer-encoding upgrade host authorization`);
 
-/** Proxies the groups of APIServices to their backends, and keeps their Available condition. */
+/** Proxies the groups of APIServices to their backends, and updates their Available condition. */
 export class ApiAggregator {
   readonly #server: ServerContext;
   readonly #resolve: ServiceResolver;
@@ -201,7 +201,7 @@ export class ApiAggregator {
   }
 }
 
-/** Whether the backend answered its last probe; one that was not probed yet gets a try. */
+/** Whether the backend answered its last probe. A backend that has not been probed yet counts as available. */
 function isAvailable(service: ApiObject): boolean {
   return objectsAt(service, 'status', 'conditions').every(
     (each) => each.type !== 'Available' || each.status !== 'False',

@@ -72,7 +72,7 @@ export class FieldSet {
     return new FieldSet(members, children);
   }
 
-  /** Like difference, but a member of `other` takes all below it along. */
+  /** Like difference, but a member of `other` also removes all paths below it. */
   recursiveDifference(other: FieldSet): FieldSet {
     const members = new Set([...this.members].filter((element) => !other.members.has(element)));
     const children = new Map<string, FieldSet>();

@@ -6,7 +6,7 @@ import type { ManagedWrite } from './managed-write.ts';
 import { compareValues, fieldSetOf } from './typed-value.ts';
 
 const ANNOTATION = 'kubectl.kubernetes.io/last-applied-configuration';
-/** The manager of `kubectl apply --server-side`; only for it does the annotation count. */
+/** The manager of `kubectl apply --server-side`. The annotation counts for this manager only. */
 const KUBECTL = 'kubectl';
 
 /** Fields of another manager that an apply changes. */
@@ -16,8 +16,8 @@ export interface FieldConflict {
 }
 
 /**
- * The conflicts that stand in the way. kubectl may take over what it applied from the client's side: the fields of its
- * annotation that are still as they were then.
+ * The conflicts that remain. kubectl may take over fields that it applied with client-side apply: those in its annotation
+ * whose values have not changed since.
  */
 export function withoutAllowed(
   live: ApiObject,
@@ -35,7 +35,7 @@ export function withoutAllowed(
     .filter(({ fields }) => !fields.empty);
 }
 
-/** Keeps the annotation in step, for objects that have it: so that an older kubectl finds what was applied last. */
+/** Updates the annotation of objects that have it, so that a later client-side apply finds what was applied last. */
 export function syncLastApplied(object: ApiObject, config: ApiObject, write: ManagedWrite): ApiObject {
   const annotations = object.metadata.annotations;
   if (write.identity.manager !== KUBECTL || annotations?.[ANNOTATION] === undefined) return object;

@@ -33,12 +33,12 @@ const UNMANAGED = FieldSet.fromJson({
   },
 });
 
-/** Removes fields without an owner. */
+/** Removes the fields that nobody may own. */
 export function stripUnmanaged(set: FieldSet): FieldSet {
   return set.difference(UNMANAGED);
 }
 
-/** Finds whether two identities are the same entry; one who applies is the same in every version. */
+/** Whether two identities are the same entry. For Apply entries the version does not matter. */
 export function sameManager(a: ManagerIdentity, b: ManagerIdentity): boolean {
   return (
     a.manager === b.manager &&

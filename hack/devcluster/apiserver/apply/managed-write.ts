@@ -2,7 +2,7 @@ import type { TypeNode } from '../schema/type-node.ts';
 import type { FieldSet } from './field-set.ts';
 import type { ManagerIdentity } from './managed-fields.ts';
 
-/** What an update or apply is done with. */
+/** The parameters of an update or apply that ownership tracking needs. */
 export interface ManagedWrite {
   type: TypeNode;
   identity: ManagerIdentity;

@@ -107,7 +107,7 @@ function compare(
   leaf(old, now, path, out);
 }
 
-/** Null counts as an empty list or map, but as one that is there. */
+/** Whether a value is absent or null. Both compare as an empty list or map, but only null counts as present. */
 function isNothing(value: Json | undefined): boolean {
   return value === undefined || value === null;
 }

@@ -32,7 +32,7 @@ function changesOf(type: TypeNode, old: Json, now: Json, reset: FieldSet): Compa
 }
 
 /**
- * Notes the fields that an Update operation (create, replace, patch) took. `before` is the live object,
+ * Records the fields that an Update operation (create, replace, patch) now owns. `before` is the live object,
  * or, on create, an empty one of the kind.
  */
 export function trackUpdate(before: ApiObject, after: ApiObject, write: ManagedWrite): ApiObject {
@@ -83,12 +83,12 @@ function capUpdates(entries: ManagedEntry[]): ManagedEntry[] {
   return merged ? [...rest, { ...merged, manager: 'ancient-changes', fields }] : rest;
 }
 
-/** What an apply is done with. */
+/** The parameters of an apply. */
 export interface ApplyOptions {
   force: boolean;
   /** The object that a create is compared with. */
   blank: ApiObject;
-  /** Makes of the merged value what is written. */
+  /** Turns the merged value into the object that is written. */
   finish(object: ApiObject): ApiObject;
 }
 
@@ -106,7 +106,7 @@ export function applyConfiguration(
   const config = withoutManaged(configuration);
   const entries = liveEntries(before, write, options.blank);
   const previous = entries.find((entry) => sameManager(entry, write.identity));
-  // The name is owned until the end: else it would go with the last other part of metadata.
+  // The name stays in the set until the end. Otherwise it would be removed with the last other field of metadata.
   const set = fieldSetOf(write.type, config).recursiveDifference(write.reset);
   const own: ManagedEntry = { ...write.identity, time: write.time, fields: set };
   const others = entries.filter((entry) => !sameManager(entry, write.identity));

@@ -8,17 +8,17 @@ import type { ServiceAccountTokens } from './service-account-tokens.ts';
 const EXTRA_PREFIX = 'impersonate-extra-';
 const ACCOUNT_PREFIX = 'system:serviceaccount:';
 
-/** Whoever uses the plain listener. */
+/** The user of all requests to the plain listener. */
 const ADMIN: UserInfo = { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
 const ANONYMOUS: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
 
-/** What is needed to tell users. */
+/** What authentication needs. */
 export interface Authentication {
   tokens: ServiceAccountTokens;
   rbac: RbacAuthorizer;
 }
 
-/** Who sends a request: by token, by client certificate, or (plain listener) the administrator; then impersonation. Throws Unauthorized, Forbidden. */
+/** The user of a request by token or client certificate (plain listener: administrator), after impersonation. Throws Unauthorized, Forbidden. */
 export function authenticate({ tokens, rbac }: Authentication, message: IncomingMessage): UserInfo {
   const user = identify(tokens, message);
   const name = header(message, 'impersonate-user');
@@ -47,7 +47,7 @@ function identify(tokens: ServiceAccountTokens, message: IncomingMessage): UserI
   const { subject } = socket.getPeerCertificate();
   if (!subject) return ANONYMOUS;
   if (!socket.authorized) throw unauthorized();
-  // A subject may carry several organizations; the type of Node knows one.
+  // A subject may have several organizations, but Node's type declares only one.
   const organizations: unknown = subject.O;
   const groups = Array.isArray(organizations)
     ? organizations.map(String)

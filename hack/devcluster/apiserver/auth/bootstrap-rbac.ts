@@ -9,7 +9,7 @@ const RBAC = 'rbac.authorization.k8s.io';
 const READ = ['get', 'list', 'watch'];
 const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
 
-/** Groups that `admin`, `edit` and `view` are about; core is ''. */
+/** API groups that `admin`, `edit` and `view` cover; core is ''. */
 const GROUPS = new Set([
   '',
   ...words(`,
@@ -22,7 +22,7 @@ const GROUPS = new Set([
   `),
 ]);
 
-/** What namespaced resources may be done with; `view` sees neither Secrets nor ways into pods. */
+/** Rules with these verbs for namespaced resources. `view` has neither Secrets nor access into pods. */
 function rules(api: BuiltinApi, verbs: string[], secrets: boolean): JsonObject[] {
   return Object.entries(api.resources).flatMap(([path, listed]) => {
     const group = path.startsWith('api/') ? '' : (path.split('/')[1] ?? '');

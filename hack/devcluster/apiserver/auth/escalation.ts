@@ -11,7 +11,7 @@ const KINDS = new Set(['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding
 
 /**
  * Throws Forbidden when a role or binding would grant what its writer does not hold (PolicyBasedStorage of
- * Kubernetes). Who may `escalate` roles, or `bind` the role, may do so all the same.
+ * Kubernetes). Users who may `escalate` roles or `bind` the role are exempt.
  */
 export function assertNoEscalation(
   store: Store,
@@ -47,7 +47,7 @@ export function assertNoEscalation(
   throw forbidden(resource, object.metadata.name, `${why}\n${missing.map(shown).join('\n')}`);
 }
 
-/** What a rule allows, one by one: what another rule allows as a whole or not at all. */
+/** Splits a rule into its smallest parts, each of which another rule allows or does not. */
 function parts(rule: JsonObject): AccessAttributes[] {
   const names = stringsAt(rule, 'resourceNames');
   const nothing = { namespace: '', group: '', resource: '', subresource: '', name: '' };

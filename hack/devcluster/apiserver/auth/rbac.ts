@@ -10,7 +10,7 @@ const BINDINGS = 'rbac.authorization.k8s.io/rolebindings';
 const CLUSTER_BINDINGS = 'rbac.authorization.k8s.io/clusterrolebindings';
 const ACCOUNT_PREFIX = 'system:serviceaccount:';
 
-/** What someone wants to do: with a resource, or with a path that is none. */
+/** An action to authorize: on a resource, or on a non-resource path. */
 export interface AccessAttributes {
   verb: string;
   namespace: string;
@@ -18,7 +18,7 @@ export interface AccessAttributes {
   resource: string;
   subresource: string;
   name: string;
-  /** Set for paths that are no resource. */
+  /** Set for non-resource paths. */
   path?: string;
 }
 
@@ -28,7 +28,7 @@ export interface AccessDecision {
   reason: string;
 }
 
-/** Rules that apply to someone in a namespace, for SelfSubjectRulesReview and `auth can-i --list`. */
+/** Rules that apply to a user in a namespace, for SelfSubjectRulesReview and `auth can-i --list`. */
 export interface EffectiveRules {
   resourceRules: JsonObject[];
   nonResourceRules: JsonObject[];
@@ -79,7 +79,7 @@ export class RbacAuthorizer {
     }
   }
 
-  /** Whether the role that a binding names is there. */
+  /** Whether the role that a binding names exists. */
   hasRole(binding: ApiObject): boolean {
     return this.#roleOf(binding) !== undefined;
   }
@@ -137,7 +137,7 @@ function has(list: string[], value: string): boolean {
   return list.includes('*') || list.includes(value);
 }
 
-/** Whether a rule allows what someone wants to do. */
+/** Whether a rule allows an action. */
 export function allows(rule: JsonObject, attributes: AccessAttributes): boolean {
   if (!has(stringsAt(rule, 'verbs'), attributes.verb)) return false;
   const { path } = attributes;

@@ -7,7 +7,7 @@ import type { Store } from '../store.ts';
 /** Audience of tokens that are for the API server itself. */
 export const API_AUDIENCE = 'https://kubernetes.default.svc';
 
-/** An object that a token dies with. */
+/** The object that a token is bound to: the token is invalid once the object is gone. */
 export interface BoundObject {
   kind: string;
   name: string;

@@ -102,7 +102,7 @@ const RAW = [
   'averageUtilization',
 ] as const;
 
-/** The values that a metric's target must have one of, and what is said when it has none; the last is named. */
+/** By metric type: the target fields of which one is required, and the message when none is set. The error is reported for the last field. */
 const TARGETS: Readonly<Record<string, readonly [why: string, ...values: string[]]>> = {
   pods: ['must specify a positive target averageValue', 'averageValue'],
   object: ['must set either a target value for metric or a per-pod target', 'value', 'averageValue'],

@@ -33,7 +33,7 @@ const newEvents = (): Converters => ({
     ),
 });
 
-/** What only coordinated leader election knows is dropped, as its feature is off by default. */
+/** Drops the fields of coordinated leader election, because its feature gate is off by default. */
 function plainLease(lease: ApiObject): ApiObject {
   const { strategy: _, preferredHolder: __, ...spec } = objectAt(lease, 'spec');
   return { ...lease, spec };
@@ -46,7 +46,7 @@ export function converters(group: string, collection: string): Converters {
   return SAME;
 }
 
-/** Remembers the conversion of an object, so that it is done once. */
+/** Caches the converted object, so that each object is converted once. */
 export function remembered(convert: (object: ApiObject) => ApiObject): (object: ApiObject) => ApiObject {
   const known = new WeakMap<ApiObject, ApiObject>();
   return (object) => {

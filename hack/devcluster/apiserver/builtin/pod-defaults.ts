@@ -60,7 +60,7 @@ function pullPolicy(image: string): string {
 }
 
 function defaultProbe(probe: JsonObject): void {
-  // Go can't tell zero from nothing.
+  // In Go, zero and unset are the same for these fields.
   for (const key of ['timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'])
     if (probe[key] === 0) delete probe[key];
   setDefault(probe, 'timeoutSeconds', 1);
@@ -107,7 +107,7 @@ export function defaultNewPod(spec: JsonObject): void {
   requestsFromLimits(spec);
 }
 
-/** What admission adds to a new Pod, owned by nobody: service account and its token, tolerations, priority. */
+/** What admission adds to a new Pod, without a field manager: service account and its token, tolerations, priority. */
 export function admitPodSpec(spec: JsonObject, suffix: string): void {
   setDefault(spec, 'serviceAccountName', 'default');
   setDefault(spec, 'serviceAccount', spec.serviceAccountName ?? 'default');

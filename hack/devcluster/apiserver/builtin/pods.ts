@@ -67,7 +67,7 @@ export const PODS: Behaviour = {
   },
 };
 
-/** What of a spec an update must leave as it is. */
+/** The parts of a spec that an update must not change. */
 function fixedParts(spec: JsonObject): JsonObject {
   const kept = Object.entries(spec).filter(([key]) => !MUTABLE.has(key));
   return Object.fromEntries(

@@ -49,7 +49,7 @@ function isJson(text: string): boolean {
     JSON.parse(text);
     return true;
   } catch {
-    // JSON.parse has no other way to say so; the text is a secret.
+    // JSON.parse reports invalid JSON only by throwing. The error is dropped, because it quotes the secret.
     return false;
   }
 }

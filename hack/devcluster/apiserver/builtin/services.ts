@@ -57,7 +57,7 @@ function defaultService(object: ApiObject): void {
   if (spec.type === 'LoadBalancer') setDefault(spec, 'allocateLoadBalancerNodePorts', true);
 }
 
-/** What was allocated stays when an update leaves it out. */
+/** Restores allocated addresses and ports that an update leaves out. */
 function keepAllocated(object: ApiObject, old: ApiObject): void {
   const spec = ensureObject(object, 'spec');
   const before = objectAt(old, 'spec');

@@ -80,7 +80,7 @@ export const CLAIMS: Behaviour = {
     setDefault(ensureObject(object, 'spec'), 'volumeMode', 'Filesystem');
     setDefault(ensureObject(object, 'status'), 'phase', 'Pending');
   },
-  // The admission plug-in StorageObjectInUseProtection does it after ownership was noted.
+  // The admission plug-in StorageObjectInUseProtection does it after field ownership was recorded.
   allocate({ metadata }) {
     const { finalizers = [] } = metadata;
     if (!finalizers.includes(CLAIM_PROTECTION)) metadata.finalizers = [...finalizers, CLAIM_PROTECTION];

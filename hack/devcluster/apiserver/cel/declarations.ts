@@ -3,7 +3,7 @@ import type { Environment } from '@marcbachmann/cel-js';
 import { isObject, type JsonObject, objectAt, stringAt } from '../json.ts';
 import { escapeName } from './values.ts';
 
-/** Declares the types of a schema in an environment, for type checks of rules. */
+/** Declares the types of a schema in a CEL environment, so that rules can be type-checked. */
 export class Declarations {
   readonly #environment: Environment;
   readonly #known = new Map<JsonObject, string>();

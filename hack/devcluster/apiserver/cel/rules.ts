@@ -30,7 +30,7 @@ export interface CelRules {
 
 /** How rules are run. */
 export interface RuleOptions {
-  /** Whether what was so before only earns a warning. */
+  /** Whether violations that already existed before the update are only warned about. */
   ratchet: boolean;
   warn?(text: string): void;
   /** Path of the value; by default it is the whole object. */
@@ -199,7 +199,7 @@ function check(node: Node, value: Json, old: Json | undefined, path: string, run
   }
 }
 
-/** The old item with the same keys; only lists of type map can tell. */
+/** The old item with the same keys. Only items of lists of type map can be matched. */
 function correlated(schema: JsonObject, item: Json, old: Json | undefined): Json | undefined {
   if (!Array.isArray(old) || schema['x-kubernetes-list-type'] !== 'map' || !isObject(item)) return undefined;
   const keys = stringsAt(schema, 'x-kubernetes-list-map-keys');
@@ -218,7 +218,7 @@ function runRules(node: Node, value: Json, old: Json | undefined, path: string, 
     const cause = failure.broken
       ? fault(path, node.schema, failure.text)
       : refusal(rule, path, value, failure.text);
-    // Ratcheting: what was against a rule before the update may stay.
+    // Ratcheting: a value that violated the rule before the update may stay.
     if (unchanged && !rule.usesOld && !failure.broken) run.warn?.(`${cause.field}: ${cause.message}`);
     else run.causes.push(cause);
   }
@@ -285,7 +285,7 @@ function messageOf(rule: Rule, context: { self: unknown; oldSelf: unknown }): st
   return rule.message || `failed rule: ${rule.text.trim()}`;
 }
 
-/** The first line, begun as cel-go begins it: "no such key: …". */
+/** The first line, starting as in cel-go: "no such key: …". */
 function errorText(error: unknown): string {
   const text = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
   return text.charAt(0).toLowerCase() + text.slice(1);

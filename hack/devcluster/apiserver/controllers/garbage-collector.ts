@@ -21,7 +21,7 @@ interface Place {
  */
 export class GarbageCollector {
   readonly #server: ServerContext;
-  /** Where each living object is, by uid. */
+  /** The location of each existing object, by uid. */
   readonly #living = new Map<string, Place>();
   /** Dependents of an owner, by the owner's uid; keys are `collection namespace/name`. */
   readonly #dependents = new Map<string, Map<string, Place>>();
@@ -83,7 +83,7 @@ export class GarbageCollector {
         for (const place of places) this.#collect(place);
       });
     }
-    // A dependent that went may have been the last one that a foreground deletion waits for.
+    // The deleted dependent may have been the last one that a foreground deletion waits for.
     for (const owner of object.metadata.ownerReferences ?? []) {
       const place = this.#living.get(owner.uid);
       if (place) setImmediate(() => this.#foreground(place));
@@ -127,7 +127,7 @@ export class GarbageCollector {
     deleteObject({ ...where, server: this.#server, request: this.#request }, policy);
   }
 
-  /** Deletes the dependents of an object that waits for them, and lets it go when none blocks it. */
+  /** Foreground deletion: deletes the dependents of an object, and removes its finalizer when none blocks it any more. */
   #foreground(place: Place): void {
     const owner = this.#read(place);
     if (!owner?.metadata.deletionTimestamp || !owner.metadata.finalizers?.includes(FOREGROUND)) return;

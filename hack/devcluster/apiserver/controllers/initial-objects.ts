@@ -3,7 +3,7 @@ import { type ApiObject, timestamp } from '../api-object.ts';
 import type { ClusterCertificates } from '../auth/cluster-certificates.ts';
 import type { JsonObject } from '../json.ts';
 
-/** What every cluster has from the start: its namespaces, and what aggregated APIs check requests with. */
+/** What every cluster has from the start: its namespaces, and the configuration with which aggregated APIs authenticate requests. */
 export function initialObjects(
   certificates: ClusterCertificates,
   now: Date,

@@ -10,7 +10,7 @@ import { createObject } from '../writes/create-object.ts';
 import { deleteObject } from '../writes/delete-object.ts';
 
 const FINALIZER = 'kubernetes';
-/** kube-controller-manager gives all who must see that a namespace is Terminating 5 s; here is one who must. */
+/** kube-controller-manager waits 5 s, so that all API servers observe that a namespace is Terminating. Here is only one. */
 const EMPTY_AFTER_MS = 500;
 
 /** What the namespace controllers of kube-controller-manager do: fill new namespaces, empty deleted ones. */

@@ -84,7 +84,7 @@ function customResource(definition: ApiObject, version: JsonObject, types: TypeN
   };
 }
 
-/** Stored objects get the version asked for, and defaults that the schema has by now. */
+/** A stored object in the requested version, pruned and defaulted by the current schema. */
 function readAs(object: ApiObject, apiVersion: string, schema: JsonObject): ApiObject {
   const { metadata, ...rest } = object;
   const copy: ApiObject = { ...clone(rest), apiVersion, kind: object.kind, metadata };

@@ -14,7 +14,7 @@ export function defaultFaults(faults: Faults, schema: JsonObject, isRoot = true)
   for (const [child, key] of children(schema)) {
     const [, top] = /^properties\[(metadata|kind|apiVersion)\]$/.exec(key) ?? [];
     if (isRoot && top !== undefined) topFaults(faults.at(key), child, top);
-    // Where defaults can't be, other checks find them.
+    // Other checks report defaults in places where none are allowed.
     else if (key !== 'additionalProperties') defaultFaults(faults.at(key), child, false);
   }
 }

@@ -90,7 +90,7 @@ export const DEFINITIONS: Behaviour = {
   },
 };
 
-/** Takes out what Go does not write: zeros of fields that are no pointers. Changes the version. */
+/** Removes what Go does not write: zero values of fields that are not pointers. Changes the version. */
 function dropZeros(version: JsonObject): void {
   if (version.deprecated === false) delete version.deprecated;
   for (const column of objectsAt(version, 'additionalPrinterColumns')) {

@@ -11,7 +11,7 @@ import { CLEANUP_FINALIZER, isEstablished } from './definition-behaviour.ts';
 
 const DEFINITIONS = 'apiextensions.k8s.io/customresourcedefinitions';
 
-/** Serves what CustomResourceDefinitions define, and keeps their conditions. */
+/** Serves what CustomResourceDefinitions define, and updates their conditions. */
 export class DefinitionController {
   readonly #server: ServerContext;
   readonly #served = new Map<string, { digest: string; resources: Resource[] }>();
@@ -91,7 +91,7 @@ export class DefinitionController {
     this.#server.store.put(DEFINITIONS, tracked);
   }
 
-  /** Deletes the custom resources of a definition that is being deleted, then lets it go. */
+  /** Deletes the custom resources of a definition that is being deleted, then removes its finalizer. */
   #finalize(name: string): void {
     const { store } = this.#server;
     const definition = store.get(DEFINITIONS, '', name);

@@ -3,7 +3,7 @@ import { isObject, type JsonObject, objectAt, objectsAt, stringAt } from '../jso
 
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
 
-/** What is wrong with the form of a schema's x-kubernetes-validations; whether they compile is another matter. */
+/** What is wrong with the form of a schema's x-kubernetes-validations; whether they compile is checked elsewhere. */
 export function ruleFaults(faults: Faults, schema: JsonObject): void {
   faults.each('x-kubernetes-validations', objectsAt(schema, 'x-kubernetes-validations'), (at, rule) => {
     textFaults(at, rule);

@@ -5,12 +5,12 @@ import { notImplemented } from '../status-error.ts';
 
 const WRITES = new Set(['create', 'update', 'patch']);
 
-/** Kinds without rules of their own that are nevertheless all there is to them. */
+/** Kinds that need no rules of their own: storing them is all that a real server does. */
 const PLAIN = new Set(['endpoints', 'serviceaccounts', 'networking.k8s.io/ingressclasses']);
 
 /**
  * Throws 501 for writes of built-in kinds whose controller or admission plug-in is missing here, such as Jobs, ResourceQuotas
- * and webhooks: what is stored and has no effect would let tests pass that fail on a real cluster.
+ * and webhooks: if they were stored without effect, tests would pass here that fail on a real cluster.
  */
 export function assertSimulated(resource: Resource, info: RequestInfo): void {
   if (resource.kind === 'HorizontalPodAutoscaler' && resource.version === 'v1')

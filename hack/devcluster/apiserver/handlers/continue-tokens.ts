@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { ApiObject } from '../api-object.ts';
 import { badRequest, expired } from '../status-error.ts';
 
-/** The rest of a list that was returned in parts. All parts have the state at its start. */
+/** The remaining items of a paginated list. All pages show the state at the first one. */
 export interface ListRest {
   revision: number;
   objects: ApiObject[];
 }
 
-/** Keeps the rests of lists for `continue` tokens; the oldest are forgotten first (410 Gone). */
+/** Stores the remaining items of lists by `continue` token. The oldest are dropped first; their tokens then answer 410 Gone. */
 export class ContinueTokens {
   readonly #rests = new Map<string, ListRest>();
   readonly #limit: number;
@@ -27,7 +27,7 @@ export class ContinueTokens {
     return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: rest.revision, id })).toString('base64url');
   }
 
-  /** Throws BadRequest for what is no token, Expired for one that is forgotten. */
+  /** Throws BadRequest for a malformed token, Expired for one whose list was dropped. */
   load(token: string): ListRest {
     const id = decode(token);
     const rest = this.#rests.get(id);
@@ -37,7 +37,7 @@ export class ContinueTokens {
     );
   }
 
-  /** Forgets all, as compaction does. */
+  /** Drops all lists, as compaction does. */
   clear(): void {
     this.#rests.clear();
   }

@@ -68,7 +68,7 @@ export function listObjects(
   sendJson(response, 200, listOf(resource, page, { ...metadata }, shape));
 }
 
-/** Objects as a list; those of built-in kinds are in it without apiVersion and kind. */
+/** A List of objects. Items of built-in kinds have no apiVersion and kind. */
 export function listOf(
   resource: Resource,
   objects: ApiObject[],

@@ -47,7 +47,7 @@ function watchFaults(faults: Faults, query: URLSearchParams): void {
   if (query.get('continue')) faults.forbidden(MATCH, `${MATCH} is forbidden when continue is provided`);
 }
 
-/** Throws for a resourceVersion of a read that is no number, or newer than ours. */
+/** Throws for a resourceVersion of a read that is not a number, or newer than the store's. */
 export function checkVersion(store: Store, query: URLSearchParams): void {
   const text = query.get('resourceVersion') ?? '';
   if (text === '') return;

@@ -16,7 +16,7 @@ const JSON_PATCH = 'application/json-patch+json';
 const PLAIN_PATCHES = [JSON_PATCH, 'application/merge-patch+json'];
 const APPLY = 'application/apply-patch+yaml';
 
-/** Answers PATCH: returns the object and whether an apply made it. */
+/** Answers PATCH: returns the object, and whether an apply created it. */
 export function patchObject(
   write: Write,
   patch: { text: string; type: string; force: boolean },

@@ -47,7 +47,7 @@ export async function handlePodLog(
   if (call.info.verb !== 'get') throw methodNotAllowed();
   const pod = readStored(state.server, { ...targetOf(call), subresource: '' });
   const request = logRequest(call, pod);
-  // A pod without a node has no kubelet that could be asked.
+  // A pod that is not bound to a node has no kubelet to read logs from.
   if (stringAt(pod, 'spec', 'nodeName') === '') {
     call.response.writeHead(204).end();
     return;
@@ -157,7 +157,7 @@ export async function handleEviction(state: HandlerState, call: ResourceRequest)
   sendJson(call.response, 201, success());
 }
 
-/** Whether no budget counts a pod (canIgnorePDB of Kubernetes). */
+/** Whether a pod can be evicted whatever its budgets are (canIgnorePDB of Kubernetes). */
 function mayLeave(pod: ApiObject): boolean {
   const phase = stringAt(pod, 'status', 'phase');
   return ['Pending', 'Succeeded', 'Failed'].includes(phase) || pod.metadata.deletionTimestamp !== undefined;
@@ -187,7 +187,7 @@ function takeDisruption({ store }: ServerContext, pod: ApiObject, dryRun: boolea
     ({ type, status }) => type === 'Ready' && status === 'True',
   );
   const always = stringAt(budget, 'spec', 'unhealthyPodEvictionPolicy') === 'AlwaysAllow';
-  // A pod that is not ready takes nothing from a budget that holds without it.
+  // Evicting a pod that is not ready does not use up a budget that is met without it, or that always allows it.
   if (!ready && (always || (healthy >= desired && desired > 0))) return;
   if (count('observedGeneration') < (budget.metadata.generation ?? 0))
     throw overBudget(`The disruption budget ${name} is still being processed by the server.`);

@@ -12,13 +12,13 @@ import { blankObject, managedWrite, type Write } from '../writes/common.ts';
 import { decodeObject } from '../writes/decode-object.ts';
 import { type HandlerState, type ResourceRequest, readObjectBody, writeOf } from './resource-handler.ts';
 
-/** What reviews are answered with. */
+/** What the answers to reviews are computed from. */
 export interface ReviewSources {
   rbac: RbacAuthorizer;
   tokens: ServiceAccountTokens;
 }
 
-/** Answers the kinds that are questions: access reviews, token reviews, who am I. */
+/** Answers review kinds, which are not stored: access reviews, token reviews, SelfSubjectReview. */
 export async function handleReview(
   state: HandlerState,
   sources: ReviewSources,

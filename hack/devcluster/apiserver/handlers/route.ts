@@ -28,7 +28,7 @@ export interface Router extends HandlerState {
 
 const HEALTH = ['/healthz', '/livez', '/readyz'];
 
-/** Answers one request: who is it, may they, then what they want. */
+/** Handles one request: authentication, authorization, then its handler. */
 export async function route(
   router: Router,
   message: IncomingMessage,

@@ -143,7 +143,7 @@ function assertUncontested({ resource, request }: Write, live: ApiObject, next: 
   );
 }
 
-/** Ownership of replicas is noted only if someone owned them before, or now applies them; updates carry no time. */
+/** Ownership of replicas is recorded only if they had an owner before or are now applied. Entries of updates have no time. */
 function writeScale(
   write: Write,
   live: ApiObject,

@@ -54,7 +54,7 @@ export function watchObjects(
   stream.keep(sessions, Number(query.get('timeoutSeconds') ?? 0) || DEFAULT_TIMEOUT_SECONDS);
 }
 
-/** What a watch is about and who gets it. */
+/** What a watch selects, and the response that its events go to. */
 interface Watch {
   server: ServerContext;
   resource: Resource;
@@ -73,7 +73,7 @@ class WatchStream {
     this.#watch = watch;
   }
 
-  /** Sends what is there or what changed since `from`, then follows. Throws Expired. */
+  /** Sends the existing objects, or the changes since `from`, then every later change. Throws Expired. */
   start(from: number, initial: string | null): void {
     const { store } = this.#watch.server;
     const synthetic = initial === 'true' || (from === 0 && initial === null);
@@ -105,7 +105,7 @@ class WatchStream {
       clearTimeout(timer);
       remove();
     };
-    // A client that reads slowly closes long after the end.
+    // With a client that reads slowly, the response closes long after the watch has ended.
     const end = (): void => {
       stop();
       this.#watch.response.end();
@@ -133,7 +133,7 @@ class WatchStream {
     else if (before) this.#send('DELETED', event.type === 'DELETED' ? object : this.#left(event));
   }
 
-  /** An object that no longer matches goes with its last matching state and the new version. */
+  /** The object of the DELETED event for one that no longer matches: its last matching state, with the new resourceVersion. */
   #left(event: StoreEvent): ApiObject {
     const old = this.#watch.resource.fromStored(event.old ?? event.object);
     return { ...old, metadata: { ...old.metadata, resourceVersion: String(event.revision) } };

@@ -1,7 +1,7 @@
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g;
 
 interface Level {
-  /** Keys so far; none for an array. */
+  /** Keys seen so far; undefined for an array. */
   keys: Set<string> | undefined;
   /** The current key, or the index of the current item. */
   at: string | number;

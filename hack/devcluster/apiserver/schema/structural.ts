@@ -1,7 +1,7 @@
 import { clone, isObject, type Json, type JsonObject, objectAt, stringAt } from '../json.ts';
 
 /**
- * Removes what a structural schema does not know. Returns the removed paths. Changes the value.
+ * Removes fields that a structural schema does not declare. Returns the removed paths. Changes the value.
  * `root`: apiVersion, kind and metadata are never pruned.
  */
 export function prune(schema: JsonObject, value: Json, root = true): string[] {

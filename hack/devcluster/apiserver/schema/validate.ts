@@ -15,8 +15,8 @@ import { checkFormat } from './formats.ts';
 import { structuralType } from './structural.ts';
 
 /**
- * Validates a value against a structural schema; causes are those of kube-apiserver. What is as it was in
- * `old` is not checked again (ratcheting).
+ * Validates a value against a structural schema; causes are those of kube-apiserver. Values that are
+ * unchanged from `old` are not checked again (ratcheting).
  */
 export function validateStructural(schema: JsonObject, value: Json, path = '', old?: Json): Cause[] {
   const faults = new Faults(path);
@@ -171,7 +171,7 @@ function validateObject(faults: Faults, schema: JsonObject, value: JsonObject, o
   }
 }
 
-/** The item of the old list that this one was; lists of type map know it by key. */
+/** The matching item of the old list; in lists of type map it is found by key. */
 function correlatedItem(schema: JsonObject, item: Json, index: number, old: Json[]): Json | undefined {
   if (schema['x-kubernetes-list-type'] !== 'map' || !isObject(item)) return old[index];
   const keys = stringsAt(schema, 'x-kubernetes-list-map-keys');

@@ -176,7 +176,7 @@ const COLUMNS: Readonly<Record<string, Column[]>> = {
   ],
 };
 
-/** Columns of the built-in kinds that kubectl shows more than a name and an age of. */
+/** Columns of a built-in kind; undefined if kubectl shows only its name and age. */
 export function builtinColumns(collection: string): Column[] | undefined {
   if (collection === 'events') return EVENTS;
   const columns = COLUMNS[collection];

@@ -3,7 +3,7 @@ import { isObject, type JsonObject, numberAt, objectAt, objectsAt, stringAt } fr
 import { humanDuration, orNone } from './cells.ts';
 import { AGE_COLUMN, type Column, column } from './column.ts';
 
-/** Columns of pods around their age: readiness, state as kubectl words it, restarts. */
+/** Columns of pods around their age: readiness, status as kubectl prints it, restarts. */
 export function podColumns(): Column[] {
   const orNoneAt =
     (...path: string[]): Column['cell'] =>

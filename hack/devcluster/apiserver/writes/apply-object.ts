@@ -10,8 +10,8 @@ import { decodeConfiguration, decodeMerged } from './decode-object.ts';
 import { prepareUpdate, storeUpdate } from './update-object.ts';
 
 /**
- * Server-side apply of a configuration as it was sent. Returns the object and whether it was made.
- * Throws Conflict, Invalid, BadRequest, NotFound (apply to a subresource of what is not there).
+ * Server-side apply of a configuration as it was sent. Returns the object, and whether it was created.
+ * Throws Conflict, Invalid, BadRequest, NotFound (apply to a subresource of an object that does not exist).
  */
 export function applyObject(
   write: Write,

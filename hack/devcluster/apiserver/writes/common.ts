@@ -44,7 +44,7 @@ export interface Write extends Target {
   request: WriteRequest;
 }
 
-/** How ownership of this write's fields is noted. */
+/** How ownership of this write's fields is recorded. */
 export function managedWrite(write: Write, operation: 'Apply' | 'Update'): ManagedWrite {
   return {
     type: write.resource.type,
@@ -101,7 +101,7 @@ export function validateObject(
   if (causes.length > 0) throw invalid(subject, object.metadata.name ?? '', causes);
 }
 
-/** Throws NotFound or Forbidden when objects can't be made in this namespace. */
+/** Throws NotFound or Forbidden when no objects can be created in this namespace. */
 export function assertNamespaceOpen(server: ServerContext, target: Target): void {
   const { resource, namespace } = target;
   if (!resource.namespaced) return;
@@ -129,7 +129,7 @@ export function readStored(server: ServerContext, target: Target): ApiObject {
 const CONDITIONAL = words(`apiextensions.k8s.io/customresourcedefinitions apiregistration.k8s.io/apiservices
   coordination.k8s.io/leases policy/poddisruptionbudgets`);
 
-/** Throws Conflict when the sent resourceVersion is not the live one, Invalid when it is missing and the kind wants one. */
+/** Throws Conflict when the sent resourceVersion is not the live one, Invalid when it is missing and the kind requires one. */
 export function assertVersion(resource: Resource, live: ApiObject, sent: ApiObject): void {
   const version = sent.metadata.resourceVersion ?? '';
   if (version !== '' && !/^\d+$/.test(version))

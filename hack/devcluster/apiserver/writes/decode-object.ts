@@ -38,7 +38,7 @@ function readable<T>({ kind, version }: Resource, read: () => T): T {
   }
 }
 
-/** Like decodeObject for what a patch made: what can't be read is Invalid, and its kind may not have changed. */
+/** Like decodeObject for what a patch made: an unreadable object is Invalid, and so is one whose kind has changed. */
 export function decodePatched(
   server: ServerContext,
   resource: Resource,

@@ -5,7 +5,7 @@ import { badRequest, invalid } from '../status-error.ts';
 const POLICIES = ['Foreground', 'Background', 'Orphan'];
 const SUBJECT = { group: 'meta.k8s.io', plural: '', kind: 'DeleteOptions' };
 
-/** DeleteOptions as far as they matter here. */
+/** The fields of DeleteOptions that have an effect here. */
 export interface DeleteOptions {
   gracePeriodSeconds?: number;
   propagationPolicy?: string;
@@ -13,7 +13,7 @@ export interface DeleteOptions {
   resourceVersion?: string;
 }
 
-/** Reads DeleteOptions from a body (may be empty) and the query. Throws Invalid for a policy that is none. */
+/** Reads DeleteOptions from a body (may be empty) and the query. Throws Invalid for an unknown propagation policy. */
 export function deleteOptions(body: JsonObject | undefined, query: URLSearchParams): DeleteOptions {
   const out: DeleteOptions = {};
   const grace =

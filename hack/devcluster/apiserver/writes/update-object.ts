@@ -79,7 +79,7 @@ function mergeSubresource(target: Target, live: ApiObject, object: ApiObject): A
   return object;
 }
 
-/** What counts for metadata.generation: all but metadata and status. Of Deployments annotations count, too, unless they come with the status. */
+/** What increments metadata.generation: all but metadata and status. For Deployments also annotations, except in writes of the status. */
 function ungenerated({ resource, subresource }: Target, object: ApiObject): JsonObject {
   const { metadata, status, ...rest } = object;
   const { annotations } = metadata;
@@ -89,7 +89,7 @@ function ungenerated({ resource, subresource }: Target, object: ApiObject): Json
   return resource.hasStatus || status === undefined ? rest : { ...rest, status };
 }
 
-/** Stores an update if something changed; a terminating object without finalizers goes. */
+/** Stores an update if something changed. A terminating object without finalizers is deleted. */
 export function storeUpdate(
   { server, resource, request }: Write,
   live: ApiObject,
@@ -97,7 +97,7 @@ export function storeUpdate(
 ): ApiObject {
   if (request.dryRun) return object;
   if (mayGo(object)) {
-    // The change itself is not stored: the event of the removal has the finalizers that were the last.
+    // The change itself is not stored: the DELETED event still shows the last finalizers.
     const last = server.store.remove(resource.collection, resource.toStored(live));
     resource.behaviour.deleted?.(last);
     return object;

@@ -1,13 +1,13 @@
 import type { Container } from '../../kinds.ts';
 import type { ProcessSpec } from '../process-group.ts';
 
-/** What an image handler knows of the container that it starts. */
+/** The parameters with which an image handler starts a container. */
 export interface LaunchContext {
   container: Container;
   podIp: string;
   /** The container's environment with its paths rewritten. */
   env: Record<string, string>;
-  /** `command` and `args` with variables expanded and paths rewritten; undefined where the image's own count. */
+  /** `command` and `args` with variables expanded and paths rewritten; undefined where those of the image apply. */
   command: string[] | undefined;
   args: string[] | undefined;
   /** A writable directory of the container's own. */

@@ -3,7 +3,7 @@ import { type ImageHandler, imageBaseName } from './image-handler.ts';
 /**
  * The router's image: this machine's nginx, started by the pod's own command. A pod has a network namespace of its
  * own, so the router listens on ports of every address; here the pod's address is passed to it (operator/router/nginx/start.sh).
- * Its time to leave is scaled as preStop sleeps are.
+ * Its drain time is scaled like preStop sleeps.
  */
 export const routerImage = (timeScale = 1): ImageHandler => ({
   matches: (image) => imageBaseName(image) === 'router',
