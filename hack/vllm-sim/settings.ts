@@ -45,7 +45,7 @@ export interface SimSettings {
   autoToolChoice: boolean;
   sleepMode: boolean;
   devMode: boolean;
-  /** Takes pictures, sounds and films in a chat. */
+  /** Accepts images, audio and video in a chat. */
   multimodal: boolean;
   /** Seconds; 0 aborts what is in flight. */
   shutdownTimeout: number;

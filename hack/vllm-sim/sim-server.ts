@@ -32,7 +32,7 @@ export interface SimServerOptions {
 
 /** vLLM's watchdog looks every 5 s whether the core still lives. */
 const WATCHDOG_MS = 5000;
-/** Time that answers have to leave once the engine is done. */
+/** Time for responses to be sent once the engine is done. */
 const FLUSH_MS = 1000;
 
 export class SimServer {
@@ -216,7 +216,7 @@ export class SimServer {
     await handler(exchange);
   }
 
-  /** A slash too many at the end: FastAPI sends the client to the path without it. */
+  /** FastAPI redirects a path with a trailing slash to the path without it. */
   #redirect({ request, response }: Exchange): void {
     const [path = '', query] = (request.url ?? '/').split('?', 2);
     const target = `http://${request.headers.host}${path.slice(0, -1)}${query === undefined ? '' : `?${query}`}`;

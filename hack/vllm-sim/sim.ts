@@ -9,17 +9,17 @@ import { EngineMetrics, type EngineSeries } from './metrics/engine-metrics.ts';
 import { HttpMetrics } from './metrics/http-metrics.ts';
 import type { LoraAdapter, SimSettings } from './settings.ts';
 
-/** How the engine may be brought down: process exit, SIGKILL, or its core running out of memory. */
+/** How the engine can crash: process exit, SIGKILL, or its core running out of memory. */
 export type Crash = 'exit' | 'kill' | 'oom';
 
-/** An API request as seen, for tests of what a router passes on. */
+/** A received API request, for tests of what a router forwards. */
 export interface SeenRequest {
   method: string;
   path: string;
   headers: Record<string, string | string[] | undefined>;
 }
 
-/** How many requests are remembered. */
+/** Number of recent requests that are stored. */
 const RECENT = 32;
 
 export interface SimDependencies {
@@ -103,7 +103,7 @@ export class Sim {
     };
   }
 
-  /** Of version and settings, as answers name it. */
+  /** The `system_fingerprint` of answers. */
   get fingerprint(): string {
     return `vllm-${this.settings.version}-${'00000000'}`;
   }
@@ -117,7 +117,7 @@ export class Sim {
     ).join('');
   }
 
-  /** Remembers a request's head, without credentials. */
+  /** Stores method, path and headers of a request, without credentials. */
   record(request: IncomingMessage): void {
     this.received += 1;
     const { authorization, ...headers } = request.headers;

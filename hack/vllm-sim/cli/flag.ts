@@ -1,4 +1,4 @@
-/** What the simulator knows of one `vllm serve` flag. */
+/** The definition of one `vllm serve` flag. */
 
 /**
  * How vLLM reads a value: `human` is an int with an optional k/m/g/t or K/M/G/T suffix, `length` also takes

@@ -1,4 +1,4 @@
-/** KV blocks one request holds. */
+/** The KV blocks that one request holds. */
 export interface BlockHold {
   /** Hashes of shared blocks, in order. */
   shared: number[];
@@ -7,7 +7,7 @@ export interface BlockHold {
 }
 
 /**
- * The KV cache's blocks: counted reference by hash, kept after use until evicted, least recently used first
+ * The KV cache's blocks: reference-counted by hash, cached after use until evicted, least recently used first
  * (v1/core/block_pool.py). One block is vLLM's null block and never given out.
  */
 export class BlockPool {
@@ -39,7 +39,7 @@ export class BlockPool {
     return miss < 0 ? hashes.length : miss;
   }
 
-  /** Takes cached blocks and `fresh` new ones; undefined, with nothing taken, when there are too few. */
+  /** Takes cached blocks and `fresh` new ones. Takes nothing and returns undefined when there are too few. */
   take(cached: readonly number[], fresh: number): BlockHold | undefined {
     const fromIdle = cached.filter((hash) => this.#idle.has(hash)).length;
     if (this.available - fromIdle < fresh) {
@@ -54,7 +54,7 @@ export class BlockPool {
     return hold;
   }
 
-  /** Adds fresh blocks to a hold; false, with nothing taken, when there are too few. */
+  /** Adds fresh blocks to a hold. Takes nothing and returns false when there are too few. */
   grow(hold: BlockHold, count: number): boolean {
     if (this.available < count) {
       return false;
@@ -97,7 +97,7 @@ export class BlockPool {
     hold.shared = [];
   }
 
-  /** Forgets cached blocks that are not in use. */
+  /** Drops cached blocks that are not in use. */
   reset(): void {
     this.#blank += this.#idle.size;
     this.#idle.clear();

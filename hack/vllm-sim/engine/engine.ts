@@ -27,7 +27,7 @@ interface Scheduled {
 
 /** Real milliseconds of steps after which the event loop gets its turn. */
 const TICK_BUDGET_MS = 8;
-/** Lag that is forgotten instead of caught up with, as when the process was suspended. */
+/** Lag beyond this is dropped instead of caught up, for example after the process was suspended. */
 const MAX_LAG_MS = 100;
 
 export class Engine {

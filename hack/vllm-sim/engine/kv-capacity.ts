@@ -6,7 +6,7 @@ export interface KvCapacityInput {
   card: ModelCard;
   /** Weights of the whole model in GiB. */
   weightsGiB: number;
-  /** Memory per accelerator in GiB. Undefined if unknown; then nothing is refused. */
+  /** Memory per accelerator in GiB. Undefined if unknown; then no configuration is rejected. */
   memoryGiB: number | undefined;
   utilization: number;
   /** Accelerators that hold one copy of the model. */

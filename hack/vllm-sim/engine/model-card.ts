@@ -1,4 +1,4 @@
-/** What the simulator needs to know of a model: its size, its KV cache and what it can do. */
+/** The properties of a model that the simulator uses: size, KV cache, capabilities. */
 
 export interface ModelCard {
   /** Attention heads; 0 when unknown. */

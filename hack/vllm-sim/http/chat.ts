@@ -113,7 +113,7 @@ export function readChat(exchange: Exchange, body: Body): ChatRequest {
   };
 }
 
-/** What vLLM refuses of a chat alone. Throws ApiError 400. */
+/** Checks that vLLM makes only for chats. Throws ApiError 400. */
 function checkChat(body: Body): void {
   const top = integer(body, 'top_logprobs');
   if (top !== undefined && top < -1) {
@@ -137,7 +137,7 @@ function checkChat(body: Body): void {
 const PARTS = ['text', 'input_text', 'refusal', 'thinking'];
 const MEDIA = ['image_url', 'input_audio', 'audio_url', 'video_url', 'image_embeds', 'file'];
 
-/** Parts of messages other than texts: only a model with eyes or ears takes them. Throws ApiError 400. */
+/** Parts of messages other than texts: only a multimodal model accepts them. Throws ApiError 400. */
 function checkParts(messages: readonly Body[], { multimodal, servedNames }: SimSettings): void {
   const parts = messages.flatMap(({ content }): unknown[] => (Array.isArray(content) ? content : []));
   for (const part of parts) {

@@ -134,7 +134,7 @@ function readCompletion(exchange: Exchange, body: Body): CompletionRequest {
   };
 }
 
-/** What vLLM refuses of a completion alone. Throws ApiError 400. */
+/** Checks that vLLM makes only for completions. Throws ApiError 400. */
 function checkCompletion(body: Body, recent: boolean): void {
   if (text(body, 'suffix') !== undefined) {
     throw recent

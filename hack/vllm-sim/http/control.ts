@@ -1,4 +1,4 @@
-/** The simulator's own endpoints: failure switches and what it saw. Not part of vLLM. */
+/** The simulator's own endpoints: failure switches and recent requests. Not part of vLLM. */
 import { mergeFailures } from '../failures.ts';
 import { ApiError } from './api-error.ts';
 import type { Exchange } from './exchange.ts';

@@ -117,7 +117,7 @@ export class Exchange {
   }
 }
 
-/** Where Python's parser gives up; V8 names no place for an end that comes too early. */
+/** The position at which Python's parser fails. V8 reports none when the text ends too early. */
 function jsonErrorAt(cause: SyntaxError, text: string): number {
   return Number(/position (\d+)/.exec(cause.message)?.[1] ?? text.length);
 }

@@ -31,7 +31,7 @@ export interface Choice {
   end: SequenceEnd;
 }
 
-/** Finds the model a body names; absent means the served one. Throws ApiError 404. */
+/** Finds the model that a body names; without a name, the served one. Throws ApiError 404. */
 export function resolveModel(sim: Sim, body: Body): ResolvedModel {
   const model = text(body, 'model');
   const [served = ''] = sim.settings.servedNames;

@@ -30,7 +30,7 @@ export async function countTokens(exchange: Exchange): Promise<void> {
 }
 
 function sendError(exchange: Exchange, cause: unknown): void {
-  // FastAPI checks the body's fields before this protocol has a say.
+  // FastAPI checks the body's fields first, and reports faults in its own format.
   if (!(cause instanceof ApiError) || cause.type === 'Bad Request') {
     throw cause;
   }
@@ -173,7 +173,7 @@ function readRequest(
   };
 }
 
-/** Choices of this protocol in words of the other. */
+/** Tool choices of this protocol and those of the chat API that they mean. */
 const CHOICES: Readonly<Record<string, string>> = { auto: 'auto', any: 'required', none: 'none' };
 
 /** Decides on a tool call as for a chat, into which vLLM turns a message. Throws ApiError. */

@@ -131,7 +131,7 @@ export async function rerank(exchange: Exchange): Promise<void> {
 
 const ENCODINGS = ['float', 'base64', 'bytes', 'bytes_only'];
 
-/** The model of a request. These endpoints name neither a field nor other names when there is no such model. */
+/** The model of a request. If there is no such model, the error of these endpoints names neither the field nor the served names. */
 function poolingModel({ sim }: Exchange, body: Body): ResolvedModel {
   const name = text(body, 'model');
   if (name !== undefined && name !== '' && !sim.settings.servedNames.includes(name)) {

@@ -22,7 +22,7 @@ export async function responses(exchange: Exchange): Promise<void> {
   }
 }
 
-/** What a response says from its start to its end. */
+/** The fields that a response has from its first event to its last. */
 function responseBase(exchange: Exchange, body: Body, generation: GenerationRequest): object {
   return {
     id: `resp_${exchange.id}`,
