@@ -90,6 +90,6 @@ try {
     process.exitCode = 1;
   }
 } finally {
-  // What ran beside a step that failed may still wait for something.
+  // Steps that ran in parallel with the failed one may still be waiting.
   controller.abort();
 }

@@ -1,4 +1,4 @@
-/** What every chapter of the demo has at hand. */
+/** The parameters of every chapter of the demo. */
 import type { Narrator } from './narrator.ts';
 import type { Shell } from './shell.ts';
 

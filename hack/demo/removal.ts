@@ -1,7 +1,7 @@
 /** The end of the demo: everything is deleted. */
 import type { Chapter } from './chapter.ts';
 
-/** Deletes what was applied. Throws when an object of the operator is left. */
+/** Deletes what was applied. Throws when an object that the operator created is left. */
 export async function removeAll({ demo, shell }: Chapter, manifests: readonly string[]): Promise<void> {
   await demo.step('Delete everything, and see that nothing is left', async () => {
     const files = manifests.flatMap((file) => ['-f', file]);

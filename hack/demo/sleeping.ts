@@ -3,7 +3,7 @@ import OpenAI from 'openai';
 import type { Chapter } from './chapter.ts';
 import { ask } from './questions.ts';
 
-/** Wakes, evicts and puts to sleep; ends when the model of the burst is small again. */
+/** Wakes, evicts and puts to sleep; ends when the model of the burst has scaled down again. */
 export async function sleepAndWake({ demo, shell, signal }: Chapter): Promise<void> {
   await demo.step('Ask for two more models that sleep, with one accelerator for both', async () => {
     const text = await shell.show('apply', '-f', 'examples/scale-to-zero.yaml');

@@ -16,7 +16,7 @@ interface Installed {
   spec?: { template?: Installed };
 }
 
-/** Generated files by path, relative to the root of the repository. The files of the chart have to be written before. */
+/** Generated files by path, relative to the root of the repository. The chart's files must have been written before this is called. */
 export async function installFiles(): Promise<Map<string, string>> {
   const chart = join(import.meta.dirname, '../..', CHART);
   const rendered = await helm(['template', 'vllm-operator', chart, '--namespace', NAMESPACE]);

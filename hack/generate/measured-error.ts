@@ -22,7 +22,7 @@ export interface MeasuredError {
 export interface ComparedMeasurement {
   row: Measurement;
   error: MeasuredError;
-  /** Why the formula has nothing to say of the row. */
+  /** Why the formula does not predict the row. */
   reason?: string;
 }
 

@@ -5,7 +5,7 @@ import { findModel } from '../../operator/vllm/models.ts';
 import { markdownTable } from './markdown-table.ts';
 import { type ComparedMeasurement, compare, type MeasuredError, readMeasurements } from './measured-error.ts';
 
-/** Groups that say nothing of engines as they are today; the page shows them, and the summary leaves them out. */
+/** Groups that do not represent current engines. The page shows them; the summary leaves them out. */
 const LEFT_OUT = new Set(['engines of 2024', 'suspicious', 'no steady state']);
 
 const COLUMNS: readonly [keyof MeasuredError, string][] = [

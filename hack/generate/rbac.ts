@@ -25,7 +25,7 @@ const EDITOR_PERMISSIONS: readonly Permission[] = [
   { type: INFERENCE_MODELS, subresource: 'scale', verbs: ['get', 'update', 'patch'] },
 ];
 
-/** Rules by role. Those that only the metrics API needs are apart, so that they can be left out with it. */
+/** Rules by role. Rules that only the metrics API needs are separate, so that they can be left out together with it. */
 export function rbacRules(): Record<string, PolicyRule[]> {
   const others = PERMISSIONS.filter((permission) => !METRICS_API_PERMISSIONS.includes(permission));
   const own = ({ ownNamespace }: Permission) => ownNamespace === true;

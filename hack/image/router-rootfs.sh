@@ -4,7 +4,7 @@
 set -eu
 directory=${1:?usage: hack/image/router-rootfs.sh DIRECTORY}
 install=$(dirname "$0")/install-router.sh
-# Made beside and moved, so that a build that was broken off is never taken for a finished one.
+# Built in a temporary directory and then moved, so that an interrupted build is never mistaken for a finished one.
 rm -rf "$directory.part"
 mkdir -p "$(dirname "$directory")"
 trap 'rm -rf "$directory.part"' EXIT

@@ -8,7 +8,7 @@ export interface CommandResult {
 }
 
 export interface CommandOptions {
-  /** Of the cluster; commands that need none run without. */
+  /** The kubeconfig of the cluster; absent for commands that need no cluster. */
   kubeconfig?: string;
   /** Text for standard input, for `-f -`. */
   input?: string;

@@ -1,5 +1,5 @@
 /**
- * `node hack/release/check-tag.ts vX.Y.Z`: prints the notes of a release, or says what the tag does not agree with.
+ * `node hack/release/check-tag.ts vX.Y.Z`: prints the notes of a release, or what the tag disagrees with.
  * Runs before anything is installed.
  */
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ function notesOf(version: string): string {
   return section.slice(section.indexOf('\n') + 1).trim();
 }
 
-/** What keeps a tag from being released, one sentence each. */
+/** The reasons why a tag must not be released, one sentence each. */
 function faults(tag: string): string[] {
   const { version } = JSON.parse(read('package.json')) as { version: string };
   const found: string[] = [];
