@@ -8,17 +8,13 @@ import { validateFiles } from '../../../operator/cli/validate.ts';
 import type { Load } from '../../../operator/planning/load.ts';
 import type { LoadPlan } from '../../../operator/planning/plan-load.ts';
 import { fileWriter, withOutput } from '../render/support/command.ts';
+import { LLAMA_8B_CONFIG } from '../render/support/llama-config.ts';
+import { load } from './support/a-load.ts';
 
 const file = fileWriter();
 const run = (files: string[], options: PlanLoadOptions = {}) =>
   withOutput((output) => planLoads(files, options, output));
 
-const load = {
-  model: 'hf://mistralai/Mistral-7B-Instruct-v0.3',
-  requestsPerDay: 500_000,
-  promptTokens: 100,
-  outputTokens: 50,
-};
 const loadFile = (more: object = {}, name = 'load.yaml') =>
   file(name, JSON.stringify({ load: { ...load, ...more } }));
 
@@ -211,20 +207,7 @@ describe('the plan', () => {
   });
 
   it('plans a model by its config.json', () => {
-    const config = file(
-      'config.json',
-      JSON.stringify({
-        model_type: 'llama',
-        hidden_size: 4096,
-        intermediate_size: 14336,
-        num_hidden_layers: 32,
-        num_attention_heads: 32,
-        num_key_value_heads: 8,
-        vocab_size: 128256,
-        max_position_embeddings: 8192,
-        tie_word_embeddings: false,
-      }),
-    );
+    const config = file('config.json', JSON.stringify(LLAMA_8B_CONFIG));
     const own = planned({ model: 'hf://acme/own' }, { config: [config] });
     const known = planned({ model: 'hf://meta-llama/Meta-Llama-3-8B' });
     expect(own.cheapest).toBe(known.cheapest);

@@ -5,17 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { type PlanLoadOptions, planLoads } from '../../../operator/cli/plan-loads.ts';
 import type { LoadPlan } from '../../../operator/planning/plan-load.ts';
 import { fileWriter, withOutput } from '../render/support/command.ts';
+import { load } from './support/a-load.ts';
 
 const file = fileWriter();
 const run = (files: string[], options: PlanLoadOptions = {}) =>
   withOutput((output) => planLoads(files, options, output));
 
-const load = {
-  model: 'hf://mistralai/Mistral-7B-Instruct-v0.3',
-  requestsPerDay: 500_000,
-  promptTokens: 100,
-  outputTokens: 50,
-};
 const facts = { parametersBillions: '7', layers: 32, attentionHeads: 32, kvHeads: 8, headDim: 128 };
 const loadFile = (more: object = {}) => file('load.yaml', JSON.stringify({ load: { ...load, ...more } }));
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { planFiles } from '../../../operator/cli/plan.ts';
 import { fileWriter, withOutput } from './support/command.ts';
+import { LLAMA_8B_CONFIG } from './support/llama-config.ts';
 
 const file = fileWriter();
 const plan = (files: string[], configs: string[] = []) =>
@@ -23,19 +24,8 @@ spec:
   model: { source: '${source}' }
   engine: ${engine}
 `;
-const llama8b = {
-  model_type: 'llama',
-  hidden_size: 4096,
-  intermediate_size: 14336,
-  num_hidden_layers: 32,
-  num_attention_heads: 32,
-  num_key_value_heads: 8,
-  vocab_size: 128256,
-  max_position_embeddings: 8192,
-  tie_word_embeddings: false,
-};
 const config = (more: object = {}, name = 'config.json') =>
-  file(name, JSON.stringify({ ...llama8b, ...more }));
+  file(name, JSON.stringify({ ...LLAMA_8B_CONFIG, ...more }));
 
 describe('plan --config', () => {
   it('says how to plan a model that the catalog does not have', () => {
