@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import { aborted, type Deadline, deadline } from './abort.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type ControllerObserver, observeController } from './controller-metrics.ts';
-import { isKubeError } from './errors.ts';
+import { isKubeError, isNamespaceGone } from './errors.ts';
 import { type Key, keyOf } from './key.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import type { KubeObject } from './object.ts';
@@ -193,6 +193,12 @@ export class Controller {
     if (isKubeError(error, 'Conflict')) {
       this.#observer.result('requeue');
       log.debug({ reason: error.message, retryInMs }, 'object has changed, reconciling again');
+      return;
+    }
+    // The watch delivers the deletion of the object shortly after, and the next reconcile finds nothing to do.
+    if (isNamespaceGone(error)) {
+      this.#observer.result('requeue');
+      log.debug({ retryInMs }, 'namespace is deleted, reconciling again');
       return;
     }
     this.#observer.result('error');

@@ -110,8 +110,12 @@ export function isKubeError(error: unknown, ...codes: KubeErrorCode[]): error is
   return error instanceof KubeError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** Whether the request failed because the namespace is being deleted. NamespaceLifecycle gives this cause. */
-export function isNamespaceTerminating(error: unknown): boolean {
+/**
+ * Whether the request failed because the namespace is being deleted or is already deleted. The admission plugin
+ * NamespaceLifecycle answers Forbidden with a cause in the first case, and NotFound of the namespace in the second.
+ */
+export function isNamespaceGone(error: unknown): boolean {
+  if (isKubeError(error, 'NotFound')) return error.details?.kind === 'namespaces';
   return (
     isKubeError(error, 'Forbidden') &&
     (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { KubeClient } from './client.ts';
 import { type Clock, microTime, systemClock } from './clock.ts';
-import { isNamespaceTerminating } from './errors.ts';
+import { isNamespaceGone } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import type { KubeObject } from './object.ts';
 import { EVENTS } from './resource-types.ts';
@@ -143,7 +143,7 @@ export class EventRecorder {
       return true;
     } catch (error) {
       // Events are deleted with their namespace.
-      if (!isNamespaceTerminating(error))
+      if (!isNamespaceGone(error))
         this.#log.warn({ err: error, reason: event.input.reason }, 'cannot write event');
       return false;
     }

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { orAbort } from '../../kube/abort.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
+import { isKubeError, isNamespaceGone } from '../../kube/errors.ts';
 import { type Key, keyOf, toKey } from '../../kube/key.ts';
 import type { ObjectMeta } from '../../kube/object.ts';
 import { PerObject } from '../../kube/per-object.ts';
@@ -189,7 +189,7 @@ export class GrantLedger {
       else await this.#apply(grants, saved, { namespace, models, keys });
     } catch (error) {
       // The pool is deleted with its namespace, so its grants no longer matter.
-      if (!isNamespaceTerminating(error)) {
+      if (!isNamespaceGone(error)) {
         saved.isDirty = true;
         throw error;
       }

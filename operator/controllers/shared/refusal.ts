@@ -1,6 +1,6 @@
 /** Turns errors of an apply that retrying cannot fix into a condition and a message for the user. */
 import { NotOwnedError } from '../../kube/applier.ts';
-import { isKubeError, isNamespaceTerminating } from '../../kube/errors.ts';
+import { isKubeError, isNamespaceGone } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { InvalidSpecError } from '../../values/spec-issue.ts';
 
@@ -29,7 +29,7 @@ export async function refusalOf(apply: () => Promise<void>): Promise<Refusal | u
     if (error instanceof NotOwnedError) {
       return { condition: 'Ready', reason: 'NameTaken', message: error.message, needsUser: true };
     }
-    if (isNamespaceTerminating(error)) return NAMESPACE_DELETED;
+    if (isNamespaceGone(error)) return NAMESPACE_DELETED;
     if (isKubeError(error, 'Invalid', 'BadRequest', 'Forbidden')) {
       return {
         condition: 'Ready',

@@ -123,7 +123,8 @@ describe('what the router counts and logs', () => {
     const later = await router.metrics();
     const total = Number(later.match(/request_seconds_sum\{.*\} (\S+)/)?.[1]);
     const queued = Number(later.match(/queue_seconds_sum\{.*\} (\S+)/)?.[1]);
-    expect(total).toBeGreaterThan(2 * queued);
+    // The first of the two is at the engine at least as long as the second waits: without this wait the sum is about half.
+    expect(total).toBeGreaterThan(1.5 * queued);
     expect(later).toContain('hold_seconds_count{model="m",namespace="team-a"} 1\n');
   });
 

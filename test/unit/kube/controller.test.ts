@@ -134,6 +134,25 @@ describe('results', () => {
     expect([await results('requeue'), await results('error')]).toEqual([1, 0]);
   });
 
+  test('the namespace of an object that is gone before the watch says so is no error', async () => {
+    let calls = 0;
+    const { clock, controller, run, results } = start(async () => {
+      calls += 1;
+      if (calls > 1) return;
+      const details = { name: 'a', kind: 'namespaces' };
+      throw new KubeError({
+        code: 'NotFound',
+        request: 'PATCH /x',
+        message: 'namespaces "a" not found',
+        details,
+      });
+    });
+    void run();
+    controller.enqueue('a/b');
+    await clock.advance(100);
+    expect([calls, await results('requeue'), await results('error')]).toEqual([2, 1, 0]);
+  });
+
   test('a bug is counted as a panic, and other keys continue', async () => {
     const seen: string[] = [];
     const { clock, controller, run, metric } = start(async (key) => {

@@ -114,18 +114,29 @@ test('an event that is refused is dropped, the next is sent', async () => {
   expect(warnings).toEqual(['cannot write event']);
 });
 
-test('no event in a namespace that is being deleted is nothing to warn of', async () => {
-  let refusals = 1;
-  const details = {
-    causes: [{ reason: 'NamespaceTerminating', message: 'is being terminated', field: 'metadata.namespace' }],
-  };
-  const body = JSON.stringify({ kind: 'Status', code: 403, reason: 'Forbidden', details });
-  api.fault = () => (refusals-- > 0 ? { status: 403, body } : undefined);
-  recorder.emit(ownerNamed('w'), scaled('refused'));
-  recorder.emit(ownerNamed('w'), scaled('fine'));
-  await expect.poll(() => stored().length).toBe(1);
-  expect(warnings).toEqual([]);
-});
+test.each([
+  {
+    code: 403,
+    reason: 'Forbidden',
+    details: {
+      causes: [
+        { reason: 'NamespaceTerminating', message: 'is being terminated', field: 'metadata.namespace' },
+      ],
+    },
+  },
+  { code: 404, reason: 'NotFound', details: { name: 'default', kind: 'namespaces' } },
+])(
+  'no event in a namespace that is being deleted, or is gone, is nothing to warn of: $code',
+  async (status) => {
+    let refusals = 1;
+    const body = JSON.stringify({ kind: 'Status', ...status });
+    api.fault = () => (refusals-- > 0 ? { status: status.code, body } : undefined);
+    recorder.emit(ownerNamed('w'), scaled('refused'));
+    recorder.emit(ownerNamed('w'), scaled('fine'));
+    await expect.poll(() => stored().length).toBe(1);
+    expect(warnings).toEqual([]);
+  },
+);
 
 test('a note is cut to what the server takes, between characters', async () => {
   recorder.emit(ownerNamed('w'), scaled('€'.repeat(1_000)));

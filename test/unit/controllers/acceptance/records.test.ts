@@ -1,6 +1,7 @@
 /** The records of what models hold of a pool are the operator's: it mends them (docs/adr/0013). */
 import { describe, expect, it } from 'vitest';
 import type { ConfigMap } from '../../../../operator/controllers/shared/workloads.ts';
+import { KubeError } from '../../../../operator/kube/errors.ts';
 import { put } from '../support.ts';
 import { setUp } from './support/accepted-models.ts';
 
@@ -64,5 +65,24 @@ describe('a record', () => {
     await acceptance.save(pool(), model('b/two'));
     state.configMaps.store.upsert({ ...record, metadata: { ...record.metadata, uid: 'record' } });
     expect(stale).toEqual([]);
+  });
+
+  it('of a pool whose namespace is gone is not written, and that is no fault', async () => {
+    const { store, acceptance, pool, find, model, objects } = await written();
+    objects.clear();
+    let applies = 0;
+    store.apply = async () => {
+      applies += 1;
+      const details = { name: 'platform', kind: 'namespaces' };
+      throw new KubeError({
+        code: 'NotFound',
+        request: 'PATCH /x',
+        message: 'namespaces "platform" not found',
+        details,
+      });
+    };
+    model('b/two');
+    await acceptance.save(pool(), find('b/one'));
+    expect(applies).toBe(1);
   });
 });
