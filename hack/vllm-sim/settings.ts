@@ -90,15 +90,18 @@ export function resolveSettings(args: ServeArguments, env: Environment): SimSett
   const podName = env.POD_NAME ?? env.HOSTNAME;
   const uds = args.text('uds');
   const tls = resolveTls(args);
+  const maxNumSeqs = positive(args, 'max-num-seqs', (large ? 1024 : 256) * doubled);
+  const maxNumBatchedTokens = positive(args, 'max-num-batched-tokens', (large ? 8192 : 2048) * doubled);
+  const sizes = { worldSize, blockSize, maxModelLen, maxNumSeqs, maxNumBatchedTokens };
   return {
     model,
     servedNames: names.length > 0 ? names : [model],
     task: resolveTask(args, card),
     maxModelLen,
-    maxNumSeqs: positive(args, 'max-num-seqs', (large ? 1024 : 256) * doubled),
-    maxNumBatchedTokens: positive(args, 'max-num-batched-tokens', (large ? 8192 : 2048) * doubled),
+    maxNumSeqs,
+    maxNumBatchedTokens,
     blockSize,
-    numBlocks: resolveBlocks(args, env, { card, worldSize, blockSize, maxModelLen, memoryGiB }),
+    numBlocks: resolveBlocks(args, env, { card, memoryGiB, ...sizes }),
     prefixCaching: args.flag('enable-prefix-caching') ?? true,
     dataParallel: positive(args, 'data-parallel-size', 1),
     gpuMemoryUtilization: utilization(args),
@@ -211,6 +214,8 @@ function resolveBlocks(
     worldSize: number;
     blockSize: number;
     maxModelLen: number;
+    maxNumSeqs: number;
+    maxNumBatchedTokens: number;
     memoryGiB: number | undefined;
   },
 ): number {
@@ -229,6 +234,10 @@ function resolveBlocks(
     utilization: utilization(args),
     kvFactor: /fp8|int8/.test(args.text('kv-cache-dtype') ?? '') ? 0.5 : 1,
     kvCacheBytes: args.number('kv-cache-memory-bytes'),
+    activations: {
+      tokensGiB: (envNumber(env, 'VLLM_SIM_MIB_PER_BATCHED_TOKEN', 0) * known.maxNumBatchedTokens) / 1024,
+      sequencesGiB: (envNumber(env, 'VLLM_SIM_MIB_PER_SEQUENCE', 0) * known.maxNumSeqs) / 1024,
+    },
   });
 }
 

@@ -10,6 +10,10 @@ export interface SimTiming {
   interTokenMs: number;
   /** Step time at `max_num_seqs` running requests, relative to one running request. */
   loadFactor: number;
+  /** Added to a step for each further running sequence, whatever `max_num_seqs` is. */
+  perSequenceMs: number;
+  /** Added to a step at 100 running sequences; grows with the square of their number, so that too many cost throughput. */
+  crowdingMs: number;
   /** Mean length of an answer that is not cut by max_tokens. */
   outputTokens: number;
   wakeSeconds: number;
@@ -24,6 +28,8 @@ export function readTiming(env: Environment): SimTiming {
     prefillMsPerToken: envNumber(env, 'VLLM_SIM_PREFILL_MS_PER_TOKEN', 0.2),
     interTokenMs: envNumber(env, 'VLLM_SIM_INTER_TOKEN_MS', 12),
     loadFactor: envNumber(env, 'VLLM_SIM_LOAD_FACTOR', 2),
+    perSequenceMs: envNumber(env, 'VLLM_SIM_PER_SEQUENCE_MS', 0),
+    crowdingMs: envNumber(env, 'VLLM_SIM_CROWDING_MS', 0),
     outputTokens: envNumber(env, 'VLLM_SIM_OUTPUT_TOKENS', 48),
     wakeSeconds: envNumber(env, 'VLLM_SIM_WAKE_SECONDS', 2),
   };

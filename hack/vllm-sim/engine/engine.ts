@@ -7,6 +7,7 @@ import type { EngineSeries } from '../metrics/engine-metrics.ts';
 import type { SimSettings } from '../settings.ts';
 import { BlockPool } from './block-pool.ts';
 import { createSequence, type FinishReason, type Sequence, type SequenceRequest } from './sequence.ts';
+import { stepMs } from './step-duration.ts';
 
 type EngineSettings = Pick<
   SimSettings,
@@ -280,13 +281,13 @@ export class Engine {
 
   #duration(batch: readonly Scheduled[]): number {
     const { timing, maxNumSeqs } = this.#settings;
-    const prefill = batch.reduce((sum, { tokens, sequence }) => sum + (isPrefill(sequence) ? tokens : 0), 0);
-    const crowd = (batch.length - 1) / Math.max(1, maxNumSeqs - 1);
-    const load = 1 + (timing.loadFactor - 1) * crowd;
-    const work =
-      timing.interTokenMs + (prefill > 0 ? timing.prefillOverheadMs + prefill * timing.prefillMsPerToken : 0);
-    this.#metrics.observe('iteration_tokens_total', prefill + batch.length);
-    return work * load * timing.scale * this.slowFactor;
+    const prefillTokens = batch.reduce(
+      (sum, { tokens, sequence }) => sum + (isPrefill(sequence) ? tokens : 0),
+      0,
+    );
+    this.#metrics.observe('iteration_tokens_total', prefillTokens + batch.length);
+    const work = { sequences: batch.length, prefillTokens };
+    return stepMs(timing, maxNumSeqs, work) * timing.scale * this.slowFactor;
   }
 
   #finish(): void {

@@ -17,6 +17,9 @@ export interface KvCapacityInput {
   kvFactor: number;
   /** `--kv-cache-memory-bytes`, per accelerator. */
   kvCacheBytes: number | undefined;
+  /** Activations of the largest step and logits of all sequences, per accelerator in GiB, beyond the usual overhead. */
+  activations: { tokensGiB: number; sequencesGiB: number };
+  maxNumSeqs: number;
 }
 
 const GIB = 2 ** 30;
@@ -37,7 +40,8 @@ export function kvBlocks(input: KvCapacityInput): number {
   }
   const memory = (input.memoryGiB ?? ASSUMED_MEMORY_GIB) * input.utilization;
   const weights = input.weightsGiB / input.worldSize;
-  const freeGiB = memory - weights - OVERHEAD_GIB;
+  const { tokensGiB, sequencesGiB } = input.activations;
+  const freeGiB = memory - weights - OVERHEAD_GIB - tokensGiB - sequencesGiB;
   const blocks = Math.floor((freeGiB * GIB) / bytesPerBlock);
   if (input.memoryGiB === undefined) {
     return Math.max(blocks, needed * 4);
@@ -49,6 +53,7 @@ export function kvBlocks(input: KvCapacityInput): number {
         `${input.memoryGiB.toFixed(2)} GiB of which 0 bytes is free.`,
     );
   }
+  refuseActivations(input, input.memoryGiB - weights - OVERHEAD_GIB);
   if (blocks <= 0) {
     throw new StartError(
       'ValueError',
@@ -56,6 +61,25 @@ export function kvBlocks(input: KvCapacityInput): number {
     );
   }
   return refuseTooFew(blocks, needed, bytesPerBlock, input);
+}
+
+/** The dummy run of the largest step, and that of the sampler (v1/worker/gpu_model_runner.py profile_run). */
+function refuseActivations({ activations, memoryGiB, maxNumSeqs }: KvCapacityInput, freeGiB: number): void {
+  const { tokensGiB, sequencesGiB } = activations;
+  if (tokensGiB > 0 && tokensGiB > freeGiB) {
+    throw new StartError(
+      'torch.OutOfMemoryError',
+      `CUDA out of memory. Tried to allocate ${tokensGiB.toFixed(2)} GiB. GPU 0 has a total capacity of ` +
+        `${memoryGiB?.toFixed(2)} GiB of which ${Math.max(0, freeGiB).toFixed(2)} GiB is free.`,
+    );
+  }
+  if (sequencesGiB > 0 && tokensGiB + sequencesGiB > freeGiB) {
+    throw new StartError(
+      'RuntimeError',
+      `CUDA out of memory occurred when warming up sampler with ${maxNumSeqs} dummy requests. Please try ` +
+        'lowering `max_num_seqs` or `gpu_memory_utilization` when initializing the engine.',
+    );
+  }
 }
 
 function refuseTooFew(blocks: number, needed: number, bytesPerBlock: number, input: KvCapacityInput): number {
