@@ -54,11 +54,22 @@ describe('memory', () => {
 
   test('of a step and of the sampler grows with the batch, until it does not fit', () => {
     const start = (seqs: number, tokens: number) =>
-      settings(['Qwen/Qwen3-8B', '--max-num-seqs', `${seqs}`, '--max-num-batched-tokens', `${tokens}`], {
-        VLLM_SIM_MEMORY_GIB: '24',
-        VLLM_SIM_MIB_PER_BATCHED_TOKEN: '0.25',
-        VLLM_SIM_MIB_PER_SEQUENCE: '16',
-      });
+      settings(
+        [
+          'Qwen/Qwen3-8B',
+          '--max-model-len',
+          '8192',
+          '--max-num-seqs',
+          `${seqs}`,
+          '--max-num-batched-tokens',
+          `${tokens}`,
+        ],
+        {
+          VLLM_SIM_MEMORY_GIB: '24',
+          VLLM_SIM_MIB_PER_BATCHED_TOKEN: '0.25',
+          VLLM_SIM_MIB_PER_SEQUENCE: '16',
+        },
+      );
     const small = start(64, 4096).numBlocks;
     expect(start(64, 2048).numBlocks).toBeGreaterThan(small);
     expect(start(32, 4096).numBlocks).toBeGreaterThan(small);
