@@ -42,7 +42,7 @@ export class FakeClock implements Clock {
     const end = this.#elapsed + ms;
     await settle();
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
-      this.#elapsed = next.at;
+      this.#elapsed = Math.max(this.#elapsed, next.at);
       this.#timers.delete(next);
       next.callback();
       await settle();
