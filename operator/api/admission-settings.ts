@@ -3,36 +3,7 @@ import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
 import { withRules } from '../values/rule.ts';
 import { duration } from '../values/scalars.ts';
-
-/** One step of degradation. Responses become shorter as the queue grows. */
-const degradationTier = z.object({
-  queueAbove: z
-    .int()
-    .min(0)
-    .max(100000)
-    .describe('Number of queued requests above which the tier is active.'),
-  maxTokens: z
-    .int()
-    .min(1)
-    .max(1048576)
-    .describe('Limit of the tokens of a response while the tier is active.'),
-});
-
-const degradation = withRules(z.array(degradationTier).max(8).meta({ 'x-kubernetes-list-type': 'atomic' }), [
-  {
-    rule: 'self.all(a, self.exists_one(b, a.queueAbove == b.queueAbove))',
-    problem: 'two tiers have the same queueAbove',
-    remedy: 'remove one of them',
-    holds: (self) => new Set(self.map((tier) => tier.queueAbove)).size === self.length,
-  },
-  {
-    rule: 'self.all(a, self.all(b, a.queueAbove >= b.queueAbove || a.maxTokens > b.maxTokens))',
-    problem: 'a tier for a longer queue must allow fewer tokens',
-    remedy: 'lower maxTokens from tier to tier as queueAbove grows',
-    holds: (self) =>
-      self.every((a) => self.every((b) => a.queueAbove >= b.queueAbove || a.maxTokens > b.maxTokens)),
-  },
-]);
+import { degradation } from './degradation-settings.ts';
 
 const maxQueue = z.int().min(0).max(100000);
 
@@ -49,10 +20,12 @@ export const admissionOverrides = z.object({
     .describe('How long a request waits for the model to start. Default: that of the pool.'),
   degradation: degradation
     .optional()
-    .describe('Shorter responses under load. Default: that of the pool. An empty list disables it.'),
+    .describe(
+      'Limits under load, in tiers from the mildest to the severest. Default: that of the pool. An empty list disables it.',
+    ),
 });
 
-export const admissionSettings = z.object({
+const settings = z.object({
   maxQueue: maxQueue.default(256).describe('Number of requests that may wait, per model and router.'),
   queueTimeout: duration
     .default(DEFAULTS.admission.queueTimeout)
@@ -62,7 +35,18 @@ export const admissionSettings = z.object({
     .describe('How long a request waits for a model to start.'),
   degradation: degradation
     .optional()
-    .describe('Shorter responses under load. The active tier with the highest `queueAbove` applies.'),
+    .describe(
+      'Limits under load, in tiers from the mildest to the severest. The severest active one applies, with the limits of milder ones that it does not set.',
+    ),
 });
 
-export type AdmissionOverrides = z.infer<typeof admissionOverrides>;
+export const admissionSettings = withRules(settings, [
+  {
+    rule: '!has(self.degradation) || self.degradation.all(tier, !has(tier.queueAbove) || tier.queueAbove < self.maxQueue)',
+    fieldPath: '.degradation',
+    problem: 'a tier has a queueAbove that the queue never exceeds, because it has at most maxQueue requests',
+    remedy: 'lower queueAbove below maxQueue, or raise maxQueue',
+    holds: ({ maxQueue, degradation = [] }) =>
+      degradation.every(({ queueAbove = -1 }) => queueAbove < maxQueue),
+  },
+]);

@@ -1,6 +1,7 @@
 import type { InferenceModel } from '../api/types.ts';
 import { InvalidSpecError, type SpecIssue } from '../values/spec-issue.ts';
 import { durationSeconds } from '../values/units.ts';
+import { checkDegradation } from './degradation-tiers.ts';
 import { drainTimeoutSeconds } from './drain-timeout.ts';
 import type { Grant } from './grant.ts';
 import { planMemory } from './memory-plan.ts';
@@ -22,21 +23,23 @@ import type { ResolvedScaling } from './resolved-scaling.ts';
 type ModelSpec = Pick<InferenceModel, 'metadata' | 'spec'>;
 
 /** Resolves the spec of a model in its pool, including everything that is wrong with it. */
-export function resolveModel(resolved: ResolvedPool, model: ModelSpec): Resolution {
-  const { pool, accelerator } = resolved;
+export function resolveModel(resolvedPool: ResolvedPool, model: ModelSpec): Resolution {
+  const { pool, accelerator } = resolvedPool;
   const { scaling, issues: schedules } = resolveScaling(model.spec.scaling);
-  const { engine, issues } = merge(resolved, model, scaling);
+  const { engine, issues } = merge(resolvedPool, model, scaling);
   const memory = engine && planMemory(engine);
+  const resolved = engine && resolveEngine(engine, model.spec);
+  const tiers = checkDegradation(pool, model, resolved?.maxModelLen);
   const { wakeTimeout = pool.spec.admission.wakeTimeout } = model.spec.admission ?? {};
   return {
     accelerator,
-    claim: claimOf(resolved, model, scaling),
+    claim: claimOf(resolvedPool, model, scaling),
     scaling,
     wakeTimeoutMs: durationSeconds(wakeTimeout) * 1_000,
     drainTimeoutMs: drainTimeoutSeconds(model.spec.engine, pool.spec.engine) * 1_000,
-    engine: engine && resolveEngine(engine, model.spec),
+    engine: resolved,
     memory,
-    fault: faultOf([...issues, ...schedules], memory?.issue),
+    fault: faultOf([...issues, ...schedules, ...tiers], memory?.issue),
   };
 }
 

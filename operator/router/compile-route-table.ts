@@ -1,9 +1,9 @@
 /** Compiles custom resources to the route table of the routers. Pure. */
 import { isDeepStrictEqual } from 'node:util';
-import type { AdmissionOverrides } from '../api/admission-settings.ts';
 import type { ModelState } from '../api/inference-model.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { stableHash } from '../kube/stable-hash.ts';
+import { type DegradationTier, degradationTiers } from '../model/degradation-tiers.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import { tracesUrl } from '../model/traces-url.ts';
 import { quantityValue } from '../values/quantity.ts';
@@ -150,7 +150,7 @@ export function snapshot(table: RouteTable): RouteTable {
 /** The entry of one model. */
 export function compileRouteModel(pool: InferencePool, input: RouteModelInput): RouteModel {
   const { model, engine, service } = input;
-  const { metadata, spec } = model;
+  const { metadata } = model;
   const { maxModelLen, capacity } = engine;
   const fallback = serviceAddress(service);
   return {
@@ -171,7 +171,7 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
     }).map((endpoint) => (input.heldBack ? { ...endpoint, draining: true } : endpoint)),
     ...(fallback !== undefined && { fallback }),
     cache: mergeCache(pool, model),
-    admission: mergeAdmission(pool, spec.admission),
+    admission: mergeAdmission(pool, model),
   };
 }
 
@@ -207,15 +207,19 @@ function mergeCache(pool: InferencePool, model: InferenceModel): RouteCache {
   };
 }
 
-function mergeAdmission(pool: InferencePool, overrides: AdmissionOverrides | undefined): RouteAdmission {
+function mergeAdmission(pool: InferencePool, model: InferenceModel): RouteAdmission {
+  const overrides = model.spec.admission;
   const defaults = pool.spec.admission;
-  const tiers = overrides?.degradation ?? defaults.degradation ?? [];
   return {
     maxQueue: overrides?.maxQueue ?? defaults.maxQueue,
     queueTimeoutMs: milliseconds(overrides?.queueTimeout ?? defaults.queueTimeout),
     wakeTimeoutMs: milliseconds(overrides?.wakeTimeout ?? defaults.wakeTimeout),
-    degradation: [...tiers].sort((a, b) => b.queueAbove - a.queueAbove),
+    degradation: degradationTiers(pool, model).map(compileTier).reverse(),
   };
+}
+
+function compileTier({ p95Above, ...tier }: DegradationTier): RouteAdmission['degradation'][number] {
+  return { ...tier, ...(p95Above !== undefined && { p95AboveMs: milliseconds(p95Above) }) };
 }
 
 function milliseconds(duration: string): number {

@@ -50,11 +50,26 @@ const admission = z.object({
   degradation: z
     .array(
       z.object({
-        queueAbove: z.int().min(0).describe('The tier is active while more requests wait.'),
-        maxTokens: z.int().min(1).describe('Limit of `max_tokens` while the tier is active.'),
+        queueAbove: z.int().min(0).optional().describe('The tier becomes active when more requests wait.'),
+        p95AboveMs: milliseconds
+          .optional()
+          .describe('The tier becomes active when the 95th percentile of recent latencies is above this.'),
+        maxTokens: z.int().min(1).optional().describe('Limit of the output tokens of a response.'),
+        maxPromptTokens: z
+          .int()
+          .min(1)
+          .optional()
+          .describe('Requests with a longer prompt, by estimate, get 413.'),
+        inFlightPercent: z
+          .int()
+          .min(1)
+          .max(99)
+          .optional()
+          .describe('Part of the capacity of the engines that is used.'),
       }),
     )
-    .describe('Tiers, longest queue first. The first active one applies.'),
+    .max(8)
+    .describe('Tiers, severest first, each with all limits. The first active one applies.'),
 });
 
 const routeModel = z.object({
@@ -129,6 +144,9 @@ export const routerLimits = z.object({
     .min(0)
     .default(64)
     .describe('Number of bodies up to 128 KiB that may take longer, per worker.'),
+  tierHoldMs: milliseconds
+    .default(10_000)
+    .describe('A tier of degradation ends after its values were below 80 % of its thresholds for this long.'),
   drainPatienceMs: milliseconds
     .default(30_000)
     .describe('After this time only waiting requests keep a draining router running.'),
@@ -198,6 +216,12 @@ const modelDemand = z.object({
   held: count.describe("Requests that wait for the model's first engine."),
   queued: count.describe('Requests that wait for an engine to have room.'),
   ageMs: count.describe('Milliseconds since the last request. A duration, because clocks may differ.'),
+  tier: z
+    .int()
+    .min(0)
+    .max(8)
+    .optional()
+    .describe('Number of the active tier of degradation, from 1 for the mildest. Absent if there is none.'),
 });
 
 /** Number of models and engines for which a router has slots (nginx/counters.lua). */

@@ -147,7 +147,8 @@ export const operations: Dashboard = {
         },
         {
           title: 'Degradation tier',
-          description: 'Above zero, answers are shortened because the queue is long.',
+          description:
+            'Above zero, answers, prompts or requests in flight are limited because of load. Higher tiers limit more.',
           unit: 'short',
           queries: [
             {

@@ -4,6 +4,7 @@ local audit = require "audit"
 local balance = require "balance"
 local counters = require "counters"
 local cache = require "cache"
+local latency = require "latency"
 local context = require "context"
 local limits = require "limits"
 local metrics = require "metrics"
@@ -52,6 +53,13 @@ local function let_go(ctx, model)
   end
 end
 
+--- Whether how long a request took shows how busy its model is: the engine worked for it until its end or until somebody had waited
+-- long enough, or it waited in vain. Errors that come at once do not, nor what takes as long as its client likes.
+local function shows_load(ctx, status)
+  if status == 101 or ctx.path.free then return false end
+  return ctx.queue_time ~= nil or ctx.at_engine and (status < 400 or status == 499 or status == 504)
+end
+
 --- Counts a request. What it waited for an engine to start is no part of its latency; what it waited for room is.
 local function observe(ctx, model, status)
   context.end_wait(ctx)
@@ -59,6 +67,7 @@ local function observe(ctx, model, status)
   metrics.add(metrics.of_tenant(model.series, "requests_total", model, ctx.tenant, "code", status), 1)
   -- A connection that became a websocket lasts as long as its client likes.
   if status ~= 101 then metrics.observe(histogram_of(model, "request_seconds"), math.max(0, ngx.now() - since)) end
+  if model.measures_latency and shows_load(ctx, status) then latency.note(model, math.max(0, ngx.now() - since)) end
   if ctx.first_byte then
     metrics.observe(histogram_of(model, "first_token_seconds"), math.max(0, ctx.first_byte - since))
   end
@@ -99,7 +108,7 @@ function M.log()
   let_go(ctx, model)
   observe(ctx, model, status)
   if is_shortened(ctx, status) then
-    metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", ctx.tier.maxTokens), 1)
+    metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", ctx.tier.number), 1)
   end
 end
 

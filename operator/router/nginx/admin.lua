@@ -3,6 +3,7 @@ local admission = require "admission"
 local certificate = require "certificate"
 local counters = require "counters"
 local cjson = require "cjson.safe"
+local latency = require "latency"
 local metrics = require "metrics"
 local own_answer = require "own_answer"
 local request_body = require "body"
@@ -45,11 +46,13 @@ local function demand()
   for _, model in ipairs(routes.current().models) do
     local last = counters.max(model.slot, counters.LAST)
     if last > 0 then
+      local tier = model.admission.degradation[1] and admission.tier_of(model) or 0
       models[model.uid] = {
         inFlight = counters.sum(model.slot, counters.IN_FLIGHT),
         held = counters.sum(model.slot, counters.HELD),
         queued = counters.sum(model.slot, counters.QUEUED),
         ageMs = math.max(0, now - last),
+        tier = tier > 0 and tier or nil,
       }
     end
   end
@@ -101,7 +104,7 @@ end
 --- The text of all metrics.
 local function metrics_text()
   local gauges = router_gauges()
-  for _, name in ipairs { "in_flight", "held", "queued", "endpoints", "degradation_tier" } do gauges[name] = {} end
+  for _, name in ipairs { "in_flight", "held", "queued", "endpoints", "degradation_tier", "recent_p95_seconds" } do gauges[name] = {} end
   for _, model in ipairs(routes.current().models) do
     local labels = { "model", model.name, "namespace", model.namespace }
     gauges.in_flight[metrics.series("in_flight", unpack(labels))] = counters.sum(model.slot, counters.IN_FLIGHT)
@@ -109,8 +112,10 @@ local function metrics_text()
     gauges.queued[metrics.series("queued", unpack(labels))] = counters.sum(model.slot, counters.QUEUED)
     gauges.endpoints[metrics.series("endpoints", unpack(labels))] = #model.live
     if #model.admission.degradation > 0 then
-      local _, tier = admission.tier_of(model)
-      gauges.degradation_tier[metrics.series("degradation_tier", unpack(labels))] = tier
+      gauges.degradation_tier[metrics.series("degradation_tier", unpack(labels))] = admission.tier_of(model)
+    end
+    if model.measures_latency then
+      gauges.recent_p95_seconds[metrics.series("recent_p95_seconds", unpack(labels))] = latency.p95(model)
     end
   end
   return metrics.text(gauges)

@@ -1,7 +1,8 @@
 --- The rules by which a request is let in: how many a router and a namespace may have, which wait and for how long, and what is
--- degraded while many do.
+-- limited while many do.
 local context = require "context"
 local counters = require "counters"
+local degradation = require "degradation"
 local keys = require "keys"
 local metrics = require "metrics"
 local own_answer = require "own_answer"
@@ -39,14 +40,17 @@ function M.leave(ctx)
   if owner then share.add(parts, owner.namespace, -1) end
 end
 
---- The tier of degradation that is active: the one with the longest queue that is exceeded, and its number, from 1 for the
--- first that a growing queue reaches; nil and 0 when none is.
+--- Number of the active tier of degradation of a model that has some, from 1 for the mildest; 0 when none is.
 function M.tier_of(model)
-  local count, tiers = waiting.count(model), model.admission.degradation
-  for i, tier in ipairs(tiers) do
-    if count > tier.queueAbove then return tier, #tiers - i + 1 end
+  local tier = degradation.active(model, waiting.count(model))
+  return tier and tier.number or 0
+end
+
+--- Has the active tier of degradation apply to a request, if its model has tiers, and ends one whose prompt is too long for it.
+function M.degrade(ctx, model, n, from, to, p)
+  if model.admission.degradation[1] and not ctx.path.free then
+    return degradation.apply(ctx, model, waiting.count(model), n, from, to, p)
   end
-  return nil, 0
 end
 
 local function unavailable(ctx, model, name)

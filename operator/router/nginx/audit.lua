@@ -39,7 +39,7 @@ end
 --- Fields that few requests have.
 local function rare_fields(ctx, shortened)
   return (ctx.cache_result and ',"cache":"' .. ctx.cache_result .. '"' or "")
-    .. (ctx.tier and ',"tier":"max_tokens=' .. ctx.tier.maxTokens .. '"' or "") .. (shortened and ',"shortened":true' or "")
+    .. (ctx.tier and ',"tier":' .. ctx.tier.number or "") .. (shortened and ',"shortened":true' or "")
 end
 
 --- Log phase: hands the fields of a client's request to nginx.

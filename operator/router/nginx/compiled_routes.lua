@@ -8,6 +8,12 @@ local M = {}
 
 M.EMPTY = { version = 0, models = {}, names = {}, by_uid = {}, by_hash = {}, slots = {}, owners = {}, users = {}, limits = protocol.limits }
 
+local TIER_LIMITS = {
+  { field = "maxTokens", name = "max_tokens" },
+  { field = "maxPromptTokens", name = "max_prompt_tokens" },
+  { field = "inFlightPercent", name = "in_flight_percent" },
+}
+
 local function address_of(endpoint)
   return endpoint.host .. ":" .. endpoint.port
 end
@@ -72,6 +78,26 @@ local function take_slots(view, slots)
   end
 end
 
+--- What headers say of a tier: a dictionary of structured fields (RFC 9651).
+local function describe(tier)
+  local parts = { "tier=" .. tier.number }
+  for _, limit in ipairs(TIER_LIMITS) do
+    if tier[limit.field] then parts[#parts + 1] = limit.name .. "=" .. tier[limit.field] end
+  end
+  return table.concat(parts, ", ")
+end
+
+local function prepare_tiers(view, model)
+  local tiers = model.admission.degradation
+  model.tier_hold = view.limits.tierHoldMs
+  for i, tier in ipairs(tiers) do
+    tier.number = #tiers - i + 1
+    tier.header = describe(tier)
+    model.measures_latency = model.measures_latency or tier.p95AboveMs ~= nil
+    model.limits_in_flight = model.limits_in_flight or tier.inFlightPercent ~= nil
+  end
+end
+
 local function prepare(view, model)
   model.slot = view.slots["m:" .. model.uid]
   model.live, model.capacity = {}, 0
@@ -85,6 +111,7 @@ local function prepare(view, model)
       model.capacity = model.capacity + (endpoint.capacity)
     end
   end
+  prepare_tiers(view, model)
   if model.fallback then model.fallback.address = address_of(model.fallback) end
 end
 

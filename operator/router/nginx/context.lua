@@ -22,7 +22,7 @@
 ---@field waits_as string|nil What it waits as: the field of the two below that counts it. Likewise.
 ---@field hold_time number|nil Seconds that it has waited for an engine to start. Written by `end_wait` below. Read by accounts.
 ---@field queue_time number|nil Seconds that it has waited for an engine to have room. Likewise.
----@field tier table|nil The tier of degradation that was active. Read by engine_answer, accounts, audit.
+---@field tier table|nil The tier of degradation that was active. Written by degradation.lua. Read by engine_answer, accounts, audit.
 ---@field capped boolean|nil Its answer was made shorter than it asked for. Read by cache, accounts.
 --- Set by balance.lua and redispatch.lua:
 ---@field endpoint table|false|nil The engine that it is counted at. Read by accounts, which has its result noted.

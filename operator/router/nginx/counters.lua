@@ -2,14 +2,12 @@
 -- A slot is the place of one model or one engine in every row. Readers add up the rows. Row 0 is the router's own.
 -- A worker that crashed leaves a row whose process is gone; the next worker clears what that one had in flight.
 local ffi = require "ffi"
+local shared_memory = require "shared_memory"
 local C = ffi.C
 
-pcall(ffi.cdef, [[
-  void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset);
-  int kill(int pid, int sig);
-]])
+pcall(ffi.cdef, "int kill(int pid, int sig);")
 
-local PROT_READ_WRITE, MAP_SHARED, MAP_ANONYMOUS, MAP_NORESERVE, ESRCH = 3, 0x01, 0x20, 0x4000, 3
+local ESRCH = 3
 local ROWS, SLOTS, FIELDS = 128, 16384, 8
 local ROW = SLOTS * FIELDS
 
@@ -26,6 +24,7 @@ local M = {
   -- Fields of an engine's slot in row 0. Several workers may write them: a lost increment only delays an ejection.
   FAILURES = 0,
   EJECTED_UNTIL = 1, -- ms since 1970
+  -- A model's slot in row 0 has when each tier of degradation was last exceeded (degradation.lua).
 }
 
 -- Slot 0 belongs to no model. In the rows of workers its IN_FLIGHT counts all requests of clients, and its HELD those that wait.
@@ -38,18 +37,9 @@ local UNDER_WAY = { M.IN_FLIGHT, M.HELD, M.QUEUED, M.PENDING, M.BODY_BYTES }
 local cells -- double[ROWS][SLOTS][FIELDS]
 local mine -- offset of this worker's row
 
---- Maps the memory. Called in the master before it forks; a reload finds the memory of before, which old workers still use.
+--- Maps the memory. Called in the master before it forks.
 function M.init()
-  local state = ngx.shared.state
-  local address = state:get("counters")
-  if not address then
-    local size = ROWS * ROW * ffi.sizeof("double")
-    local memory = C.mmap(nil, size, PROT_READ_WRITE, MAP_SHARED + MAP_ANONYMOUS + MAP_NORESERVE, -1, 0)
-    address = tonumber(ffi.cast("uintptr_t", memory))
-    assert(address < 2 ^ 52, "cannot map memory for the counters")
-    state:set("counters", address)
-  end
-  cells = ffi.cast("double *", ffi.cast("uintptr_t", address))
+  cells = shared_memory.map("counters", "double", ROWS * ROW)
 end
 
 local function gone(pid)

@@ -72,10 +72,25 @@ local function is_none(member, asked)
   return asked == "null" or member == "max_completion_tokens" and tonumber(asked) == 0
 end
 
+--- How many answers an object asks for, which share the limit. Engines also take numbers in strings.
+local function answers_of(edits, base, from, to)
+  local most = 1
+  for _, member in ipairs { "n", "best_of" } do
+    local asked = from[member] and tonumber((sub(edits.text, base + from[member] + 1, base + to[member] + 1):gsub('["_]', "")))
+    if asked and asked > most then most = asked end
+  end
+  return most
+end
+
 --- Caps the length of the answer by the members of an object; their places count from `base`, and a new one is behind the brace at
 -- `brace`, called `name`.
 local function cap(edits, base, brace, from, to, limit, name)
   local given, capped = false, false
+  limit = math.max(1, math.floor(limit / answers_of(edits, base, from, to)))
+  local least = from.min_tokens and sub(edits.text, base + from.min_tokens + 1, base + to.min_tokens + 1)
+  if least and not (tonumber(least) and tonumber(least) <= limit) then -- engines refuse one that is above the limit
+    replace(edits, base + from.min_tokens, base + to.min_tokens, ("%d"):format(limit))
+  end
   for _, member in ipairs(LIMITS) do
     local asked = from[member] and sub(edits.text, base + from[member] + 1, base + to[member] + 1)
     if asked and not is_none(member, asked) then

@@ -32,6 +32,7 @@ end
 
 function M.header()
   local ctx, status = ngx.ctx, ngx.status
+  if ctx.tier then ngx.header["X-Degraded"] = ctx.tier.header end
   if ctx.replied or not ctx.model and status < 400 then return end
   local header = ngx.header
   if status >= 400 and is_own_error(ctx) then
@@ -51,7 +52,6 @@ function M.header()
   local said = header["Content-Type"]
   local content_type = status >= 200 and media_type.of(said) or said
   if content_type ~= said then header["Content-Type"] = content_type end
-  if ctx.tier then header["X-Degraded"] = "max_tokens=" .. ctx.tier.maxTokens end
   if ctx.cache_result then header["X-Cache"] = ctx.cache_result end
   if ctx.path.sse or ctx.chunks then
     ctx.sse = type(content_type) == "string" and content_type:find("text/event-stream", 1, true) == 1

@@ -121,16 +121,13 @@ local function try_cache(ctx, view, uri, from, to, p, n)
 end
 
 --- Changes the body for the engine: a cap on the answer's length while many wait, and usage for the accounts.
-local function edit_body(ctx, model, from, to, p)
+local function edit_body(ctx, from, to, p)
   local usage = ctx.stream and ctx.path.usage
-  local tier = model.admission.degradation[1] and ctx.path.sse and admission.tier_of(model)
-  if not usage and not tier then return end
+  local most = ctx.tier and ctx.path.sse and ctx.tier.maxTokens
+  if not usage and not most then return end
   local text = request_body.text()
   local edits = edit.new(text)
-  if tier then
-    ctx.tier = tier
-    ctx.capped = edit.cap_tokens(edits, from, to, tier.maxTokens, ngx.var.uri)
-  end
+  if most then ctx.capped = edit.cap_tokens(edits, from, to, most, ngx.var.uri) end
   if usage then ctx.strip_usage = edit.ask_usage(edits, from, to, p) end
   if edits[1] then ngx.req.set_body_data(edit.apply(edits)) end
 end
@@ -193,9 +190,10 @@ function M.enter()
   if not model then return unknown(name) end
   ctx.model = model
   counters.set(model.slot, counters.LAST, ngx.now() * 1000)
+  admission.degrade(ctx, model, n, from, to, p)
   if from then
     balance.strategy(view).prepare(ctx, model, from, to, p)
-    edit_body(ctx, model, from, to, p)
+    edit_body(ctx, from, to, p)
   end
   return admission.admit(ctx, model, name)
 end

@@ -165,6 +165,13 @@ local function prompt_of(from, to, p, n)
   return math.ceil(tokens), runs
 end
 
+--- Tokens of a prompt by the `n` bytes of its request, about; endless where they cannot be counted. `from`, `to`, `p`: where the members of
+-- its body are, if that is JSON.
+function M.prompt(n, from, to, p)
+  if not from then return math.ceil(n / AUDIO) end
+  return (prompt_of(from, to, p, n))
+end
+
 --- What to reserve for a request of `n` bytes of a key with a limit: tokens of the prompt, all tokens, and how many an answer may charge at
 -- most. `from`, `to`, `p`: where the members of its body are, if that is JSON.
 function M.of(path, model, limit, n, from, to, p)

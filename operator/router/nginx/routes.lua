@@ -5,6 +5,7 @@ local check = require "check"
 local cjson = require "cjson.safe"
 local compiled_routes = require "compiled_routes"
 local counters = require "counters"
+local latency = require "latency"
 local protocol = require "protocol"
 
 local M = {}
@@ -52,7 +53,10 @@ end
 --- Tells the workers of what is in shared memory. Only then the operator may hear of it.
 local function publish(version, origin, slots)
   local state = ngx.shared.state
-  for _, slot in pairs(slots) do counters.clear(slot) end
+  for _, slot in pairs(slots) do
+    counters.clear(slot)
+    latency.clear(slot)
+  end
   state:set("origin", origin)
   counters.set_revision(counters.revision() + 1)
   state:set("version", version)

@@ -20,7 +20,7 @@ local MAX_NAME = 256 -- bytes of a member's name as written; no name that counts
 local KNOWN = {}
 for name in ([[
   model stream stream_options messages prompt input prompt_embeds temperature seed max_tokens max_completion_tokens max_output_tokens
-  previous_response_id background n best_of sampling_params include_usage inputs images token_ids query queries documents items
+  previous_response_id background n best_of min_tokens sampling_params include_usage inputs images token_ids query queries documents items
   text_1 text_2 data_1 data_2
 ]]):gmatch("%S+") do KNOWN[name] = true end
 

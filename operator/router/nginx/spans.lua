@@ -139,7 +139,7 @@ function M.finish(ctx, status)
   add_text(list, "vllm_operator.tenant", ctx.tenant)
   add_text(list, "vllm_operator.model", model and model.label)
   add_text(list, "vllm_operator.cache.result", ctx.cache_result)
-  add_integer(list, "vllm_operator.degradation.max_tokens", ctx.tier and ctx.tier.maxTokens)
+  add_integer(list, "vllm_operator.degradation.tier", ctx.tier and ctx.tier.number)
   parts[#parts + 1] = encode(span, known and method .. " " .. uri or method, span.id, span.parent, SERVER, ctx.start, ngx.now(), list, failed)
   collector.add(table.concat(parts, ","), #parts)
 end

@@ -3,6 +3,7 @@
 -- with a thousand requests does not starve one with a single request, nor a team that calls itself a thousand tenants another. Each
 -- worker has its own rooms; the bounds count all workers.
 local counters = require "counters"
+local degradation = require "degradation"
 local routes = require "routes"
 local share = require "share"
 local semaphore = require "ngx.semaphore"
@@ -30,7 +31,7 @@ end
 local function has_room(model)
   local live, running = model.live, counters.sum(model.slot, counters.PENDING)
   for i = 1, #live do running = running + counters.sum(live[i].slot, counters.IN_FLIGHT) end
-  return running < model.capacity
+  return running < (model.limits_in_flight and degradation.in_flight_limit(model, M.count(model)) or model.capacity)
 end
 
 --- Counts a request as let in.

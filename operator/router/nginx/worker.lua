@@ -3,6 +3,7 @@ local counters = require "counters"
 local cache = require "cache"
 local collector = require "collector"
 local drain = require "drain"
+local latency = require "latency"
 local metrics = require "metrics"
 local routes = require "routes"
 local trace = require "trace"
@@ -17,6 +18,7 @@ local GC_PAUSE = 400 -- percent; the tables that live long are small, so that ra
 -- than some of them do.
 function M.init()
   counters.init()
+  latency.init()
   routes.init()
   require "admin" -- which counts from now how long the router runs
   local request, engine_answer = require "request", require "engine_answer"

@@ -143,15 +143,15 @@ describe('what the router counts and logs', () => {
     expect((await ask(router, { max_tokens: 500 })).status).toBe(429);
     await answerEach(open, 0, 4);
     await Promise.all(answers);
-    await counted(router, 'degraded_total{model="m",namespace="team-a",tier="10"} 1\n');
+    await counted(router, 'degraded_total{model="m",namespace="team-a",tier="1"} 1\n');
     await counted(router, 'rejected_total{model="m",namespace="team-a",reason="queue_full"} 1\n');
     const tiers = (await logged(router, 5)).map(({ status, tier, shortened }) => [status, tier, shortened]);
     expect(tiers.sort()).toEqual([
       [200, undefined, undefined],
       [200, undefined, undefined],
-      [200, 'max_tokens=10', undefined],
-      [200, 'max_tokens=10', true],
-      [429, 'max_tokens=10', undefined],
+      [200, 1, undefined],
+      [200, 1, true],
+      [429, 1, undefined],
     ]);
   });
 });

@@ -132,11 +132,11 @@ describe('admission', () => {
     expect(told).toEqual([
       null,
       null,
-      'max_tokens=100',
-      'max_tokens=100',
-      'max_tokens=10',
-      'max_tokens=10',
-      'max_tokens=10',
+      'tier=1, max_tokens=100',
+      'tier=1, max_tokens=100',
+      'tier=2, max_tokens=10',
+      'tier=2, max_tokens=10',
+      'tier=2, max_tokens=10',
     ]);
   });
 

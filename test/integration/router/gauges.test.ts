@@ -36,7 +36,9 @@ describe('gauges of the router', () => {
       { queueAbove: 2, maxTokens: 10 },
       { queueAbove: 0, maxTokens: 100 },
     ];
-    const router = await start({ table: table([limited(engine, 1, { degradation }), model('other', [])]) });
+    const limits = { tierHoldMs: 0 };
+    const models = [limited(engine, 1, { degradation }), model('other', [])];
+    const router = await start({ table: table(models, { limits }) });
     const tier = async () => await gauge(router, 'degradation_tier');
     const labels = 'model="m",namespace="team-a"';
     expect(await tier()).toEqual({ [labels]: 0 });

@@ -140,8 +140,9 @@ describe('compileRouteTable', () => {
       admission: {
         maxQueue: 10,
         degradation: [
-          { queueAbove: 50, maxTokens: 128 },
           { queueAbove: 5, maxTokens: 512 },
+          { queueAbove: 50, p95Above: '2s', inFlightPercent: 80 },
+          { p95Above: '1m', maxTokens: 128, maxPromptTokens: 4096 },
         ],
       },
     });
@@ -191,7 +192,8 @@ describe('compileRouteTable', () => {
             queueTimeoutMs: 30_000,
             wakeTimeoutMs: 900_000,
             degradation: [
-              { queueAbove: 50, maxTokens: 128 },
+              { p95AboveMs: 60_000, maxTokens: 128, maxPromptTokens: 4096, inFlightPercent: 80 },
+              { queueAbove: 50, p95AboveMs: 2000, maxTokens: 512, inFlightPercent: 80 },
               { queueAbove: 5, maxTokens: 512 },
             ],
           },
@@ -207,7 +209,7 @@ describe('compileRouteTable', () => {
         maxQueue: 1,
         queueTimeout: '1500ms',
         wakeTimeout: '1h30m',
-        degradation: [{ queueAbove: 1, maxTokens: 9 }],
+        degradation: [{ queueAbove: 0, maxTokens: 9 }],
       },
     });
     const [plain, own] = compile({
@@ -227,7 +229,7 @@ describe('compileRouteTable', () => {
       maxQueue: 1,
       queueTimeoutMs: 1500,
       wakeTimeoutMs: 5_400_000,
-      degradation: [{ queueAbove: 1, maxTokens: 9 }],
+      degradation: [{ queueAbove: 0, maxTokens: 9 }],
     });
     // A pool that is off has no cache to turn on.
     expect(own?.cache).toEqual({ enabled: false, ttlSeconds: 90, policy: 'All' });

@@ -7,7 +7,7 @@ for _, size in ipairs { 500, 4000 } do
   local models = {}
   for i = 1, size do
     local name = "m" .. i
-    models[i] = { uid = name, namespace = "team", name = name, servedNames = { name }, adapters = {}, endpoints = {} }
+    models[i] = { uid = name, namespace = "team", name = name, servedNames = { name }, adapters = {}, endpoints = {}, admission = { degradation = {} } }
   end
   local key = { sha256 = "a", tenant = "team", models = { "m7" } }
   local view = compiled_routes.new({ models = models, keys = { key } }, {})

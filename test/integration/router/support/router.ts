@@ -38,6 +38,7 @@ export interface ModelDemand {
   held: number;
   queued: number;
   ageMs: number;
+  tier?: number;
 }
 
 export interface Demand {

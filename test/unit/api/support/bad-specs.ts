@@ -27,9 +27,9 @@ function engine(change: Record<string, unknown>, field: string, message: RegExp)
   return [pool, model].map((make) => make({ engine: change }, `engine.${field}`, message));
 }
 /** So is degradation. */
-function degradation(tiers: unknown[], message: RegExp): BadSpec[] {
+function degradation(tiers: unknown[], at: string, message: RegExp): BadSpec[] {
   return [pool, model].map((make) =>
-    make({ admission: { degradation: tiers } }, 'admission.degradation', message),
+    make({ admission: { degradation: tiers } }, `admission.degradation${at}`, message),
   );
 }
 
@@ -126,16 +126,53 @@ export const BAD_SPECS: readonly BadSpec[] = [
   ...degradation(
     [
       { queueAbove: 10, maxTokens: 100 },
-      { queueAbove: 10, maxTokens: 100 },
+      { queueAbove: 10, maxTokens: 99 },
     ],
-    /same queueAbove/,
+    '',
+    /same or a higher queueAbove.*never the active one: list the tiers/,
+  ),
+  ...degradation(
+    [
+      { p95Above: '60s', maxTokens: 100 },
+      { queueAbove: 9, maxPromptTokens: 9 },
+      { p95Above: '1m', maxTokens: 9 },
+    ],
+    '',
+    /same or a higher p95Above/,
   ),
   ...degradation(
     [
       { queueAbove: 10, maxTokens: 100 },
       { queueAbove: 20, maxTokens: 100 },
     ],
-    /fewer tokens/,
+    '',
+    /higher maxTokens .*takes back a limit under more load: lower maxTokens/,
+  ),
+  ...degradation(
+    [
+      { queueAbove: 10, maxPromptTokens: 100 },
+      { p95Above: '2s', maxPromptTokens: 200 },
+    ],
+    '',
+    /higher maxPromptTokens/,
+  ),
+  ...degradation(
+    [
+      { queueAbove: 10, inFlightPercent: 50 },
+      { queueAbove: 20, maxTokens: 5 },
+      { queueAbove: 30, inFlightPercent: 60 },
+    ],
+    '',
+    /higher inFlightPercent/,
+  ),
+  ...degradation([{ maxTokens: 100 }], '[0]', /no threshold.*: set queueAbove, p95Above or both/),
+  ...degradation([{ queueAbove: 10 }], '[0]', /limits nothing: set maxTokens/),
+  ...degradation([{ p95Above: '9ms', maxTokens: 1 }], '[0].p95Above', /from 10ms to 15m: set a duration/),
+  ...degradation([{ p95Above: '16m', maxTokens: 1 }], '[0].p95Above', /from 10ms to 15m/),
+  pool(
+    { admission: { maxQueue: 10, degradation: [{ queueAbove: 10, maxTokens: 1 }] } },
+    'admission.degradation',
+    /queue never exceeds.*: lower queueAbove below maxQueue/,
   ),
   model(
     { model: { source: 'Qwen/Qwen2.5-7B' } },

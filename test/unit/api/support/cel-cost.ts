@@ -81,7 +81,11 @@ function estimate({ op, args }: Node, scope: Scope): Estimate {
       return { cost: condition.cost + Math.max(yes.cost, no.cost), size: Math.max(yes.size, no.size) };
     }
     case 'list':
-      return { cost: sum(nodes(args)) + LIST_BASE, size: (args as Node[]).length };
+      return {
+        cost: sum(nodes(args)) + LIST_BASE,
+        size: (args as Node[]).length,
+        ...((args as Node[]).every(isInteger) && { schema: { items: { type: 'integer' } } }),
+      };
     case 'map': {
       const entries = args as [Node, Node][];
       return { cost: sum(entries.flatMap(nodes)) + MAP_BASE, size: entries.length };
@@ -93,6 +97,10 @@ function estimate({ op, args }: Node, scope: Scope): Estimate {
     default:
       return operator(op, nodes(args) as [Estimate, Estimate]);
   }
+}
+
+function isInteger({ op, args }: Node): boolean {
+  return op === 'value' && typeof args === 'bigint';
 }
 
 function operator(op: string, [left, right]: [Estimate, Estimate]): Estimate {
@@ -124,7 +132,11 @@ function operator(op: string, [left, right]: [Estimate, Estimate]): Estimate {
 
 function call([name, args]: [string, Node[]], scope: Scope): Estimate {
   const [first] = args;
-  if (first === undefined || args.length > 1 || !['has', 'int', 'double'].includes(name)) {
+  if (
+    first === undefined ||
+    args.length > 1 ||
+    !['has', 'int', 'double', 'size', 'duration'].includes(name)
+  ) {
     throw new Error(`function ${name} is not known here`);
   }
   // A presence test costs nothing of its own since Kubernetes 1.29, and one before.
@@ -133,7 +145,10 @@ function call([name, args]: [string, Node[]], scope: Scope): Estimate {
 
 function memberCall([name, operand, args]: [string, Node, Node[]], scope: Scope): Estimate {
   const target = estimate(operand, scope);
-  if (['all', 'exists_one', 'map'].includes(name)) return comprehension(target, args, scope);
+  if (['all', 'exists_one', 'filter', 'map'].includes(name)) {
+    const found = comprehension(target, args, scope);
+    return name === 'filter' && target.schema ? { ...found, schema: target.schema } : found;
+  }
   const [first, ...rest] = args.map((arg) => estimate(arg, scope));
   const cost = target.cost + (first?.cost ?? 0) + sum(rest);
   const size = first?.size ?? 0;
