@@ -2,70 +2,43 @@
 import type { Json, JsonObject } from './json.ts';
 import { badRequest, notImplemented } from './status-error.ts';
 
+/** One field: `type` is a message of {@link MESSAGES}, or how the value is read. */
 interface Field {
   name: string;
-  /** A message of {@link MESSAGES}, or how the value is read. */
   type: string;
-  many?: 'list' | 'map';
+  many: string;
 }
 
-const text = (name: string): Field => ({ name, type: 'string' });
-const number = (name: string): Field => ({ name, type: 'int' });
-const flag = (name: string): Field => ({ name, type: 'bool' });
-
-/** Fields by number, of k8s.io/api's generated.proto. */
-const MESSAGES: Readonly<Record<string, Readonly<Record<number, Field>>>> = {
-  TypeMeta: { 1: text('apiVersion'), 2: text('kind') },
-  ObjectMeta: {
-    1: text('name'),
-    3: text('namespace'),
-    5: text('uid'),
-    6: text('resourceVersion'),
-    11: { name: 'labels', type: 'string', many: 'map' },
-    12: { name: 'annotations', type: 'string', many: 'map' },
-    14: { name: 'finalizers', type: 'string', many: 'list' },
-  },
-  Namespace: { 1: { name: 'metadata', type: 'ObjectMeta' } },
-  RoleBinding: {
-    1: { name: 'metadata', type: 'ObjectMeta' },
-    2: { name: 'subjects', type: 'Subject', many: 'list' },
-    3: { name: 'roleRef', type: 'RoleRef' },
-  },
-  Subject: { 1: text('kind'), 2: text('apiGroup'), 3: text('name'), 4: text('namespace') },
-  RoleRef: { 1: text('apiGroup'), 2: text('kind'), 3: text('name') },
-  SelfSubjectAccessReview: {
-    1: { name: 'metadata', type: 'ObjectMeta' },
-    2: { name: 'spec', type: 'SelfSubjectAccessReviewSpec' },
-  },
-  SelfSubjectAccessReviewSpec: {
-    1: { name: 'resourceAttributes', type: 'ResourceAttributes' },
-    2: { name: 'nonResourceAttributes', type: 'NonResourceAttributes' },
-  },
-  ResourceAttributes: {
-    1: text('namespace'),
-    2: text('verb'),
-    3: text('group'),
-    4: text('version'),
-    5: text('resource'),
-    6: text('subresource'),
-    7: text('name'),
-  },
-  NonResourceAttributes: { 1: text('path'), 2: text('verb') },
-  Secret: {
-    1: { name: 'metadata', type: 'ObjectMeta' },
-    2: { name: 'data', type: 'base64', many: 'map' },
-    3: text('type'),
-    5: flag('immutable'),
-  },
-  DeleteOptions: {
-    1: number('gracePeriodSeconds'),
-    2: { name: 'preconditions', type: 'Preconditions' },
-    3: flag('orphanDependents'),
-    4: text('propagationPolicy'),
-    5: { name: 'dryRun', type: 'string', many: 'list' },
-  },
-  Preconditions: { 1: text('uid'), 2: text('resourceVersion') },
+/** Fields by number, of k8s.io/api's generated.proto. Each is written as type, `[]` for a list or `{}` for a map, name, number. */
+const MESSAGES = {
+  TypeMeta: fields('string apiVersion=1, string kind=2'),
+  ObjectMeta:
+    fields(`string name=1, string namespace=3, string uid=5, string resourceVersion=6, string{} labels=11,
+    string{} annotations=12, string[] finalizers=14`),
+  Namespace: fields('ObjectMeta metadata=1'),
+  RoleBinding: fields('ObjectMeta metadata=1, Subject[] subjects=2, RoleRef roleRef=3'),
+  Subject: fields('string kind=1, string apiGroup=2, string name=3, string namespace=4'),
+  RoleRef: fields('string apiGroup=1, string kind=2, string name=3'),
+  SelfSubjectAccessReview: fields('ObjectMeta metadata=1, SelfSubjectAccessReviewSpec spec=2'),
+  SelfSubjectAccessReviewSpec: fields(
+    'ResourceAttributes resourceAttributes=1, NonResourceAttributes nonResourceAttributes=2',
+  ),
+  ResourceAttributes:
+    fields(`string namespace=1, string verb=2, string group=3, string version=4, string resource=5,
+    string subresource=6, string name=7`),
+  NonResourceAttributes: fields('string path=1, string verb=2'),
+  Secret: fields('ObjectMeta metadata=1, base64{} data=2, string type=3, bool immutable=5'),
+  DeleteOptions: fields(`int gracePeriodSeconds=1, Preconditions preconditions=2, bool orphanDependents=3,
+    string propagationPolicy=4, string[] dryRun=5`),
+  Preconditions: fields('string uid=1, string resourceVersion=2'),
 };
+
+function fields(text: string): Map<number, Field> {
+  const found = text.matchAll(/(\w+)(\[\]|\{\}|) (\w+)=(\d+)/g);
+  return new Map(
+    [...found].map(([, type = '', many = '', name = '', index]) => [Number(index), { name, type, many }]),
+  );
+}
 
 const KINDS = ['DeleteOptions', 'Namespace', 'RoleBinding', 'Secret', 'SelfSubjectAccessReview'];
 
@@ -110,16 +83,16 @@ function* wireFields(body: Buffer): Generator<[field: number, value: bigint | Bu
   }
 }
 
-function decodeMessage(message: string, body: Buffer): JsonObject {
+function decodeMessage(message: keyof typeof MESSAGES, body: Buffer): JsonObject {
   const out: JsonObject = {};
   for (const [index, wire] of wireFields(body)) {
-    const field = MESSAGES[message]?.[index];
+    const field = MESSAGES[message].get(index);
     if (!field) continue;
-    if (field.many === 'map') {
+    if (field.many === '{}') {
       const entry = new Map(wireFields(wire as Buffer));
       const key = String(decodeValue('string', entry.get(1)));
       out[field.name] = { ...(out[field.name] as JsonObject), [key]: decodeValue(field.type, entry.get(2)) };
-    } else if (field.many === 'list') {
+    } else if (field.many === '[]') {
       out[field.name] = [...((out[field.name] ?? []) as Json[]), decodeValue(field.type, wire)];
     } else {
       const value = decodeValue(field.type, wire);
@@ -132,6 +105,6 @@ function decodeMessage(message: string, body: Buffer): JsonObject {
 
 function decodeValue(type: string, wire: bigint | Buffer = Buffer.alloc(0)): Json {
   if (typeof wire === 'bigint') return type === 'bool' ? wire === 1n : Number(BigInt.asIntN(64, wire));
-  if (type in MESSAGES) return decodeMessage(type, wire);
+  if (type in MESSAGES) return decodeMessage(type as keyof typeof MESSAGES, wire);
   return wire.toString(type === 'base64' ? 'base64' : 'utf8');
 }
