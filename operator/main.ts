@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-/** The command line: run · render · validate · plan · import · key. */
+/** The command line: run · render · validate · plan · bench · import · key. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { collect, label, port } from './cli/arguments.ts';
+import { benchCommand } from './cli/bench-command.ts';
 import { endWithParent } from './cli/end-with-parent.ts';
 import { addImageOptions, type ImageOptions, imageDefaults } from './cli/image-options.ts';
 import { type ImportOptions, importFiles } from './cli/import/import-files.ts';
@@ -85,6 +86,14 @@ program.addCommand(
   planCommand({ write, fail }, (code) => {
     process.exitCode = code;
   }),
+);
+program.addCommand(
+  benchCommand(
+    { write, fail, signal: controller.signal, isTerminal: process.stderr.isTTY, env: process.env },
+    (code) => {
+      process.exitCode = code;
+    },
+  ),
 );
 filesCommand(
   'import',

@@ -11,6 +11,11 @@ export interface Stage {
   step?: number;
 }
 
+/** Seconds of all stages. */
+export function totalSeconds(stages: readonly Stage[]): number {
+  return stages.reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
 export interface Arrival {
   /** Milliseconds from the start of the run. */
   atMs: number;

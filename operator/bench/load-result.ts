@@ -28,7 +28,10 @@ export const stepResultSchema = z.strictObject({
   unfinished: count,
   /** Answers that came from the response cache of a router. They are part of the quantiles. */
   cacheHits: count,
-  /** Completed requests, and their tokens as their usage states them, by measured time. */
+  /**
+   * Requests that were completed in the measured time, whenever they were due, and their tokens as their usage states them. An
+   * overloaded server completes fewer than arrive.
+   */
   requestsPerSecond: amount,
   promptTokensPerSecond: amount,
   outputTokensPerSecond: amount,

@@ -1,6 +1,6 @@
 /** Runs a load against a server and measures it. */
 import { type Clock, systemClock } from '../kube/clock.ts';
-import { type Arrival, arrivalTimes, type Stage, stagesOf } from './arrival-times.ts';
+import { type Arrival, arrivalTimes, type Stage, stagesOf, totalSeconds } from './arrival-times.ts';
 import { baseUrl, HttpTarget, type Outcome } from './http-target.ts';
 import type { LoadPlan } from './load-plan.ts';
 import { type LoadProgress, ProgressRecorder } from './load-progress.ts';
@@ -60,7 +60,6 @@ class RunningLoad {
   readonly #run: LoadRun;
   readonly #clock: Clock;
   readonly #source: RequestSource;
-  readonly #stages: readonly Stage[];
   readonly #target: HttpTarget;
   readonly #steps: StepRecorder[];
   readonly #progress: ProgressRecorder;
@@ -77,11 +76,10 @@ class RunningLoad {
     this.#run = run;
     this.#clock = clock;
     this.#source = source;
-    this.#stages = stages;
     this.#target = new HttpTarget(plan, clock);
-    this.#steps = plan.rates.map((rate) => new StepRecorder(rate));
     this.#startMs = clock.monotonic();
-    this.#seconds = stages.reduce((sum, { seconds }) => sum + seconds, 0);
+    this.#steps = recordersOf(stages, this.#startMs);
+    this.#seconds = totalSeconds(stages);
     this.#progress = new ProgressRecorder(this.#startMs, this.#seconds);
   }
 
@@ -114,13 +112,10 @@ class RunningLoad {
 
   /** The steps that have begun. Requests that are open count as unfinished. */
   results(): StepResult[] {
-    const elapsed = (this.#stopMs - this.#startMs) / 1000;
-    let begin = 0;
-    return this.#stages.flatMap(({ seconds, step }) => {
-      const measured = this.#sentAll ? seconds : Math.min(seconds, elapsed - begin);
-      begin += seconds;
-      const recorder = step === undefined ? undefined : this.#steps[step];
-      return recorder && measured > 0 ? this.#judge(recorder.result(measured)) : [];
+    return this.#steps.flatMap((recorder) => {
+      const stopMs = this.#sentAll ? recorder.endMs : Math.min(recorder.endMs, this.#stopMs);
+      const seconds = (stopMs - recorder.beginMs) / 1000;
+      return seconds > 0 ? this.#judge(recorder.result(seconds)) : [];
     });
   }
 
@@ -154,7 +149,8 @@ class RunningLoad {
     if (this.#stopMs > 0) return;
     recorder?.ended(dueMs, outcome);
     this.#progress.ended(dueMs, outcome);
-    if (outcome.failure !== undefined) this.#reportFailure(outcome.failure, outcome.message ?? '');
+    if (outcome.failure === undefined) for (const each of this.#steps) each.served(outcome);
+    else this.#reportFailure(outcome.failure, outcome.message ?? '');
     if (this.#sentAll && this.#progress.open === 0) this.#idle.resolve();
   }
 
@@ -178,4 +174,15 @@ class RunningLoad {
     schedule();
     return () => cancel();
   }
+}
+
+/** A recorder for each step, which knows when the step takes place. */
+function recordersOf(stages: readonly Stage[], startMs: number): StepRecorder[] {
+  let beginMs = startMs;
+  return stages.flatMap(({ seconds, step, to }) => {
+    const endMs = beginMs + seconds * 1000;
+    const recorder = step === undefined ? [] : [new StepRecorder(to, beginMs, endMs)];
+    beginMs = endMs;
+    return recorder;
+  });
 }

@@ -8,6 +8,9 @@ const MOST_KINDS = 32;
 
 export class StepRecorder {
   readonly rate: number;
+  /** Monotonic times of the step. */
+  readonly beginMs: number;
+  readonly endMs: number;
   #due = 0;
   #sent = 0;
   #firstSentMs = 0;
@@ -18,6 +21,10 @@ export class StepRecorder {
   #mostOpen = 0;
   #promptTokens = 0;
   #outputTokens = 0;
+  /** What was completed in the time of the step, whenever it was due. */
+  #servedRequests = 0;
+  #servedPromptTokens = 0;
+  #servedOutputTokens = 0;
   readonly #errors = new Map<string, number>();
   readonly #latency = new QuantileRecorder();
   readonly #firstToken = new QuantileRecorder();
@@ -27,8 +34,10 @@ export class StepRecorder {
   readonly #coldStart = new QuantileRecorder();
   readonly #sendDelay = new QuantileRecorder();
 
-  constructor(rate: number) {
+  constructor(rate: number, beginMs: number, endMs: number) {
     this.rate = rate;
+    this.beginMs = beginMs;
+    this.endMs = endMs;
   }
 
   /** A request is sent. `open` are all requests of the run that are open, this one included. */
@@ -51,6 +60,15 @@ export class StepRecorder {
     this.#interToken.record(ms);
   }
 
+  /** A request of any step was completed. Throughput is what was completed in the time of the step. */
+  served({ endMs, usage }: Outcome): void {
+    if (endMs < this.beginMs || endMs >= this.endMs) return;
+    this.#servedRequests += 1;
+    this.#servedPromptTokens += usage?.promptTokens ?? 0;
+    this.#servedOutputTokens += usage?.outputTokens ?? 0;
+  }
+
+  /** A request of this step has ended. */
   ended(dueMs: number, outcome: Outcome): void {
     this.#open -= 1;
     if (outcome.failure !== undefined) {
@@ -99,9 +117,9 @@ export class StepRecorder {
       errorRate: ended === 0 ? 0 : failed / ended,
       unfinished: this.#open,
       cacheHits: this.#cacheHits,
-      requestsPerSecond: perSecond(this.#completed),
-      promptTokensPerSecond: perSecond(this.#promptTokens),
-      outputTokensPerSecond: perSecond(this.#outputTokens),
+      requestsPerSecond: perSecond(this.#servedRequests),
+      promptTokensPerSecond: perSecond(this.#servedPromptTokens),
+      outputTokensPerSecond: perSecond(this.#servedOutputTokens),
       promptTokens: mean(this.#promptTokens),
       outputTokens: mean(this.#outputTokens),
       mostOpen: this.#mostOpen,

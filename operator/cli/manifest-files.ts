@@ -1,5 +1,4 @@
 /** Reads pools and models from YAML files, validated and defaulted like the API server. */
-import { closeSync, openSync, readSync } from 'node:fs';
 import { type Document, parseAllDocuments } from 'yaml';
 import { API_VERSION, GROUP } from '../api/common.ts';
 import { inferenceModelSpec } from '../api/inference-model.ts';
@@ -9,6 +8,7 @@ import { isOurs, validateManifest } from '../api/validate.ts';
 import type { KubeObject, ObjectMeta } from '../kube/object.ts';
 import { printable } from '../values/printable.ts';
 import { describeIssue } from '../values/spec-issue.ts';
+import { readText } from './read-text.ts';
 
 /** Content of the files. `problems` are lines for users, each with its file. */
 export interface ManifestFiles {
@@ -45,31 +45,6 @@ function contentOf(document: Document.Parsed): { content?: unknown; fault?: stri
     if (cause instanceof TypeError)
       return { fault: 'an object contains itself; write it without this alias' };
     throw cause;
-  }
-}
-
-/** More than any manifest has, and little enough to be parsed in seconds. */
-const MOST_BYTES = 16 * 2 ** 20;
-
-/** The text of a file (`-` is standard input). Throws RangeError if it is too large or no text. */
-function readText(file: string): string {
-  const descriptor = file === '-' ? 0 : openSync(file, 'r');
-  try {
-    const parts: Buffer[] = [];
-    for (let size = 0; ; ) {
-      const part = Buffer.alloc(2 ** 16);
-      const read = readSync(descriptor, part);
-      if (read === 0) break;
-      size += read;
-      if (size > MOST_BYTES)
-        throw new RangeError('it is larger than 16 MiB; pass only the objects that you need');
-      parts.push(part.subarray(0, read));
-    }
-    const content = Buffer.concat(parts);
-    if (content.includes(0)) throw new RangeError('it is not text; pass a YAML or JSON file');
-    return content.toString('utf8');
-  } finally {
-    if (descriptor !== 0) closeSync(descriptor);
   }
 }
 

@@ -37,7 +37,7 @@ describe('a load against an engine', () => {
     expect(loadResultSchema.parse(result)).toEqual(result);
     const [step] = result.steps;
     expect(step).toMatchObject({ rate: 40, seconds: 0.5, due: 20, sent: 20, completed: 20, errors: {} });
-    expect(step).toMatchObject({ outputTokens: 10, outputTokensPerSecond: 400, unfinished: 0 });
+    expect(step).toMatchObject({ outputTokens: 10, errorRate: 0, unfinished: 0 });
     expect(step?.latencyMs.count).toBe(20);
     expect(step?.firstTokenMs.count).toBe(20);
     expect(step?.timePerTokenMs.count).toBe(20);
