@@ -114,6 +114,14 @@ export const inferenceModelStatus = z.object({
     .max(1024)
     .optional()
     .describe('Label selector of the engine pods, for the scale subresource.'),
+  degradationTier: z
+    .int()
+    .min(1)
+    .max(8)
+    .optional()
+    .describe(
+      'Number of the active tier of degradation, from 1 for the mildest: the severest of all routers. Absent if there is none. Changes at most every 30 seconds.',
+    ),
   url: z.string().max(2048).optional().describe('Base URL of the OpenAI API that serves the model.'),
   accelerators: z.int().min(0).optional().describe('Number of accelerators that the pods use.'),
   hourlyCost: decimal.optional().describe('Price of the used accelerators, per hour.'),

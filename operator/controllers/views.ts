@@ -9,6 +9,7 @@ import { DemandTracker } from '../scaling/demand.ts';
 import { AcceptanceCache } from './acceptance/acceptance-cache.ts';
 import { Assessments } from './acceptance/assessments.ts';
 import { GrantLedger } from './acceptance/grant-ledger.ts';
+import { ShownTiers } from './model/shown-tiers.ts';
 import { AcceleratorBudget } from './scaling/accelerator-budget.ts';
 import { BoundsCache } from './scaling/bounds-cache.ts';
 import { Lifecycles } from './scaling/lifecycles.ts';
@@ -34,12 +35,16 @@ export interface Views {
   budget: AcceleratorBudget;
   modes: ScalingModes;
   mounts: MountFailures;
+  shownTiers: ShownTiers;
   /** Absent if this process does not serve the metrics API. */
   metricsApi: ExternalMetricsApi | undefined;
 }
 
 /** A request that waits for a model takes precedence over all other work in the queue. */
 const WAKE_PRIORITY = 100;
+
+/** The routers of a pool report the same load within about a second. One write of the status covers them. */
+const TIER_DELAY_MS = 1_000;
 
 /** Creates the parts in dependency order. */
 export function createViews(context: OperatorContext, metricsApiAddress?: MetricsApiAddress): Views {
@@ -68,6 +73,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   const metricsApi = metricsApiAddress && createMetricsApi(context, metricsApiAddress, demand);
   const modes = new ScalingModes({ state, clock, metricsApi: () => metricsApi?.state() ?? NO_METRICS_API });
   const mounts = new MountFailures({ client, pods: state.pods.store, clock });
+  const shownTiers = new ShownTiers({ clock, models, demand });
   return {
     ledger,
     resolutions,
@@ -82,6 +88,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     budget,
     modes,
     mounts,
+    shownTiers,
     metricsApi,
   };
 }
@@ -147,6 +154,10 @@ function createDemand(
       coldStarts.released(uid);
     },
     onBusy: (_pool, uid) => addModel(queues.scaling, state, uid),
+    onTier: (uid) => {
+      for (const model of state.models.store.byIndex('byUid', uid))
+        queues.inferencemodel.addAfter(keyOf(model), TIER_DELAY_MS);
+    },
   });
 }
 

@@ -24,6 +24,16 @@ function only(tier: DegradationTier): Partial<DegradationTier> {
   return Object.fromEntries(LIMITS.flatMap((name) => (tier[name] === undefined ? [] : [[name, tier[name]]])));
 }
 
+/** What a tier limits, for the status of a model. */
+export function describeTier({ maxTokens, maxPromptTokens, inFlightPercent }: DegradationTier): string {
+  const limits = [
+    ...(maxTokens === undefined ? [] : [`responses have at most ${maxTokens} tokens`]),
+    ...(maxPromptTokens === undefined ? [] : [`prompts of more than ${maxPromptTokens} tokens get 413`]),
+    ...(inFlightPercent === undefined ? [] : [`${inFlightPercent} % of the capacity is used`]),
+  ];
+  return limits.join(', ');
+}
+
 /** Tiers of the model itself that are never active or limit nothing. Those of the pool are meant for other models too. */
 export function checkDegradation(pool: Pool, { spec }: Model, maxModelLen: number | undefined): SpecIssue[] {
   const maxQueue = spec.admission?.maxQueue ?? pool.spec.admission.maxQueue;

@@ -27,6 +27,8 @@ interface RouterState {
   models: ReadonlyMap<string, ModelDemand>;
 }
 
+const NO_MODELS: RouterState['models'] = new Map();
+
 interface PoolState {
   routers: Map<string, RouterState>;
   watchingSince: number;
@@ -49,6 +51,8 @@ export interface DemandTrackerOptions {
   onBusy: (poolKey: string, modelUid: string) => void;
   /** Called when the waiting requests of a router were sent to an engine or have ended. */
   onReleased?: (poolKey: string, modelUid: string) => void;
+  /** Called when the tier of degradation that a router reports for a model has changed. */
+  onTier?: (modelUid: string) => void;
 }
 
 export class DemandTracker {
@@ -69,7 +73,10 @@ export class DemandTracker {
   setRouters(poolKey: string, routerIds: readonly string[]): void {
     const pool = this.#pool(poolKey);
     for (const id of pool.routers.keys()) {
-      if (!routerIds.includes(id)) pool.routers.delete(id);
+      if (routerIds.includes(id)) continue;
+      const { models = NO_MODELS } = pool.routers.get(id) ?? {};
+      pool.routers.delete(id);
+      this.#noteTiers(models, NO_MODELS);
     }
     for (const id of routerIds) {
       if (!pool.routers.has(id))
@@ -85,10 +92,12 @@ export class DemandTracker {
     const now = this.#clock.monotonic();
     this.#noteGap(pool, router, now);
     const before = router.models;
+    const tiersBefore = isFresh(router, now) ? before : NO_MODELS;
     router.answeredAt = now;
     router.version = report.version;
     const models = Object.entries(report.models).filter(([uid]) => this.#options.isModelOf(poolKey, uid));
     router.models = new Map(models);
+    this.#noteTiers(tiersBefore, router.models);
     for (const [uid, demand] of models) {
       const used = isBusy(demand) ? now : now - demand.ageMs;
       this.#lastUse.set(uid, { poolKey, at: Math.max(used, this.#lastUsed(poolKey, uid)) });
@@ -120,6 +129,24 @@ export class DemandTracker {
     }
     const lastUsed = isBusy(demand) ? now : Math.max(pool.watchingSince, this.#lastUsed(poolKey, modelUid));
     return { ...demand, lastUsed, watchingSince: pool.watchingSince };
+  }
+
+  /** The severest active tier of degradation at the routers of the pool, 0 for none; undefined while none of them answers. */
+  tierOf(poolKey: string, modelUid: string): number | undefined {
+    const now = this.#clock.monotonic();
+    const routers = [...(this.#pools.get(poolKey)?.routers.values() ?? [])];
+    const fresh = routers.filter((router) => isFresh(router, now));
+    return fresh.length === 0
+      ? undefined
+      : Math.max(...fresh.map(({ models }) => models.get(modelUid)?.tier ?? 0));
+  }
+
+  #noteTiers(before: RouterState['models'], now: RouterState['models']): void {
+    const { onTier } = this.#options;
+    if (!onTier) return;
+    const tierOf = (models: RouterState['models'], uid: string) => models.get(uid)?.tier ?? 0;
+    for (const uid of new Set([...before.keys(), ...now.keys()]))
+      if (tierOf(before, uid) !== tierOf(now, uid)) onTier(uid);
   }
 
   /** Whether all routers of the pool run this version of the table or a later one. False if that is unknown. */

@@ -15,6 +15,7 @@ import type { Logger } from '../../kube/logger.ts';
 import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Assessment, Blocked } from '../../model/assess.ts';
+import { degradationTiers } from '../../model/degradation-tiers.ts';
 import { initialReplicas } from '../../model/replica-counts.ts';
 import type { Resolution, ResolvedModel } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
@@ -43,6 +44,7 @@ import { type Deployment, isReleased } from '../shared/workloads.ts';
 import { engineHealth } from './engine-health.ts';
 import { ModelManifests } from './model-manifests.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
+import type { ShownTiers } from './shown-tiers.ts';
 
 export interface ModelReconcilerOptions {
   state: ClusterState;
@@ -61,6 +63,7 @@ export interface ModelReconcilerOptions {
   /** The lifecycle of each model, as scaling left it. */
   lifecycles: LifecyclesView;
   budget: Pick<AcceleratorBudget, 'isWaiting' | 'placeOf'>;
+  shownTiers: ShownTiers;
   status: StatusWriter;
   events: EventRecorder;
   clock: Clock;
@@ -127,6 +130,7 @@ export class ModelReconciler {
       nextChange === undefined ? undefined : nextChange - now,
       isBlocked ? undefined : modes.of(assessment.model).requeueAfterMs,
       this.#manifests.requeueAfterMs(model, resolution?.accelerator),
+      this.#options.shownTiers.of(model).requeueAfterMs,
     );
     return next === undefined ? undefined : Math.min(Math.max(next, 0) + AFTER_CHANGE_MS, LONGEST_WAIT_MS);
   }
@@ -212,6 +216,7 @@ export class ModelReconciler {
       routersReady: isTrue(pool?.status?.conditions, 'RouterReady'),
       ...this.#scalingView(model, resolution?.scaling),
       ...(!blocker && pool && { cache: modelCacheCondition(model, pool) }),
+      ...(!blocker && pool && this.#degradation(model, pool)),
     };
     const next = modelStatus(view);
     const { changed } = await status.write(INFERENCE_MODELS, model, next, {
@@ -247,6 +252,12 @@ export class ModelReconciler {
     if (!pool || !isTrue(pool.status?.conditions, 'RouterReady')) return undefined;
     if (isTrue(model.status?.conditions, 'Ready')) return 'served';
     return this.#options.routeStateOf(keyOf(pool), model.metadata.uid ?? '');
+  }
+
+  #degradation(model: InferenceModel, pool: InferencePool): Pick<ModelView, 'degradation'> {
+    const tiers = degradationTiers(pool, model);
+    if (tiers.length === 0 || !isTrue(pool.status?.conditions, 'RouterReady')) return {};
+    return { degradation: { active: this.#options.shownTiers.of(model).tier, tiers } };
   }
 
   /** The scaling part of the status: queue position, schedule, a failed wake, and whether a request would wake the model. */

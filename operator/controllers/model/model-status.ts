@@ -5,6 +5,7 @@ import type { InferenceModelStatus } from '../../api/inference-model.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { setConditions } from '../../kube/conditions.ts';
+import { type DegradationTier, describeTier } from '../../model/degradation-tiers.ts';
 import type { MemoryPlan } from '../../model/memory-plan.ts';
 import { type Phase, STATE_OF, type WakeFailure } from '../../scaling/phase.ts';
 import { decimalText } from '../../values/decimal-text.ts';
@@ -57,6 +58,8 @@ export interface ModelView {
   /** The last cold start that this process observed. */
   coldStart?: NonNullable<InferenceModelStatus['coldStart']>;
   schedule?: { open: string[]; nextChange?: string };
+  /** Tiers of degradation, mildest first, and the number of the active one: 0 for none. */
+  degradation?: { active: number; tiers: readonly DegradationTier[] };
 }
 
 const { settled, reconciling, stalled, condition, conditionAs } = modelConditions;
@@ -66,7 +69,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
   const { model, health, blocker } = view;
   const generation = model.metadata.generation ?? 0;
   const previous = model.status ?? {};
-  const updates = [...summary(view), available(view), ...details(view)].map((update) => ({
+  const updates = [...summary(view), withTier(available(view), view), ...details(view)].map((update) => ({
     ...update,
     observedGeneration: generation,
   }));
@@ -85,6 +88,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
     ...optional('hourlyCost', view.hourlyCost && cost(view.hourlyCost, accelerators)),
     ...optional('queuePosition', view.queuePosition),
     ...optional('schedule', view.schedule),
+    ...optional('degradationTier', view.degradation?.active || undefined),
     ...optional('plan', view.plan ? planStatus(view.plan) : known?.plan),
     ...optional('coldStart', view.coldStart ?? previous.coldStart),
   };
@@ -149,6 +153,17 @@ const ROUTES_PENDING = 'waiting for the routers of the pool to start and to load
 
 function mustRun({ leastReplicas = 0 }: ModelView): boolean {
   return leastReplicas > 0;
+}
+
+function withTier(condition: ConditionUpdate, { degradation }: ModelView): ConditionUpdate {
+  if (!degradation || degradation.active === 0) return condition;
+  const { active, tiers } = degradation;
+  const tier = tiers[active - 1];
+  const limits = tier ? `: ${describeTier(tier)}` : '';
+  return {
+    ...condition,
+    message: `${condition.message}; degradation tier ${active} of ${tiers.length} is active at a router${limits}`,
+  };
 }
 
 function available(view: ModelView): ConditionUpdate {

@@ -35,6 +35,7 @@ export type ModelDependencies = Pick<
   | 'mounts'
   | 'lifecycles'
   | 'budget'
+  | 'shownTiers'
 >;
 
 export function setupModels(context: OperatorContext, dependencies: ModelDependencies): Controller {

@@ -3,21 +3,25 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Pod } from '../../../operator/controllers/shared/workloads.ts';
+import { INFERENCE_MODELS, type InferenceModel } from '../../../operator/api/types.ts';
+import type { Deployment, Pod } from '../../../operator/controllers/shared/workloads.ts';
+import { findCondition } from '../../../operator/kube/conditions.ts';
 import type { KubeObject, OwnerReference } from '../../../operator/kube/object.ts';
 import { controllerReference } from '../../../operator/kube/owner-reference.ts';
 import { DEPLOYMENTS, PODS, REPLICA_SETS } from '../../../operator/kube/resource-types.ts';
 import { createCa } from '../../../operator/pki/certificates.ts';
 import { poolLabels } from '../../../operator/render/labels.ts';
+import type { DemandReport } from '../../../operator/router/protocol.ts';
 import { whichApiServer } from '../support/which-api-server.ts';
-import { Harness } from './support/harness.ts';
+import { Harness, type RunningOperator } from './support/harness.ts';
 
 let harness: Harness;
+let operator: RunningOperator;
 const servers: Server[] = [];
 
 beforeAll(async () => {
   harness = await Harness.start();
-  await harness.startOperator();
+  operator = await harness.startOperator();
 });
 afterAll(async () => {
   await harness.close();
@@ -28,12 +32,13 @@ afterAll(async () => {
 });
 
 /** An admin server on an address of its own that admits everybody, and what it was asked. */
-async function startServer(): Promise<{ podIP: string; requests: string[] }> {
+async function startServer(): Promise<{ podIP: string; requests: string[]; models: DemandReport['models'] }> {
   const podIP = `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
   const { certificatePem: cert, privateKeyPem: key } = await createCa('router', 3_600_000, {
     now: new Date(),
   });
   const requests: string[] = [];
+  const models: DemandReport['models'] = {};
   const server = createServer({ cert, key }, (request, response) => {
     requests.push(`${request.method} ${request.url?.split('?')[0]}`);
     let text = '';
@@ -42,13 +47,13 @@ async function startServer(): Promise<{ podIP: string; requests: string[] }> {
     });
     request.on('end', () => {
       const { version = 0 } = JSON.parse(text || '{}') as { version?: number };
-      response.end(JSON.stringify({ version, seq: 0, models: {} }));
+      response.end(JSON.stringify({ version, seq: 0, models }));
     });
   });
   servers.push(server);
   server.listen(8081, podIP);
   await once(server, 'listening');
-  return { podIP, requests };
+  return { podIP, requests, models };
 }
 
 /** A running pod with the labels of a router of the pool. */
@@ -109,5 +114,51 @@ describe.skipIf(whichApiServer() === 'existing')('a pod with the labels of a rou
       elsewhere: [],
       unowned: [],
     });
+  });
+
+  it('has the status of a model show the active tier of degradation, and writes nothing while that stays', async () => {
+    const namespace = await harness.namespace();
+    const degradation = [
+      { queueAbove: 0, maxTokens: 64 },
+      { queueAbove: 8, maxTokens: 32 },
+    ];
+    await harness.createPool(namespace, { admission: { degradation } });
+    const model = await harness.createModel(namespace, 'chat');
+    const deployment = await harness.until<Deployment>(
+      DEPLOYMENTS,
+      namespace,
+      'pool-router',
+      'exists',
+      () => true,
+    );
+    const [router, set] = [await startServer(), await replicaSetOf(deployment, { namespace, name: 'pool' })];
+    await startPod(namespace, { namespace, name: 'pool' }, router.podIP, [controllerReference(set)]);
+    const { generation: observedGeneration } = deployment.metadata;
+    const ready = { replicas: 1, readyReplicas: 1, availableReplicas: 1, updatedReplicas: 1 };
+    await harness.client.patch(
+      DEPLOYMENTS,
+      { namespace, name: 'pool-router' },
+      { merge: { status: { observedGeneration, ...ready } } },
+      { subresource: 'status' },
+    );
+    const shown = async (tier: number | undefined) =>
+      await harness.until<InferenceModel>(
+        INFERENCE_MODELS,
+        namespace,
+        'chat',
+        `shows tier ${tier}`,
+        ({ status }) => status?.url !== undefined && status.degradationTier === tier,
+      );
+    await shown(undefined);
+    const report = { inFlight: 1, held: 0, queued: 1, ageMs: 0 };
+    router.models[model.metadata.uid ?? ''] = { ...report, tier: 1 };
+    const { status } = await shown(1);
+    expect(findCondition(status?.conditions, 'Available')?.message).toContain(
+      '; degradation tier 1 of 2 is active at a router: responses have at most 64 tokens',
+    );
+    const writes = await harness.settled(operator);
+    const asked = router.requests.length;
+    await expect.poll(() => router.requests.length).toBeGreaterThan(asked + 1);
+    expect(await operator.writes()).toBe(writes);
   });
 });

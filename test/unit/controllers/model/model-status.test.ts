@@ -134,3 +134,20 @@ it('is one that the API server takes, whatever the spec says of sizes and prices
   const status = modelStatus({ model: aModel('chat'), now: 0, health, plan, ...price });
   expect(inferenceModelStatus.parse(status)).toMatchObject({ plan: { weightsGiB: '9999999999999.0' } });
 });
+
+it('says which tier of degradation is active, and what it limits', () => {
+  const health = { desired: 1, pods: 1, ready: 1, rolling: false };
+  const tiers = [
+    { queueAbove: 1, maxTokens: 512 },
+    { queueAbove: 9, maxTokens: 64, maxPromptTokens: 4096, inFlightPercent: 50 },
+  ];
+  const status = (active: number) =>
+    modelStatus({ model: aModel('chat'), now: 0, health, degradation: { active, tiers } });
+  const message = (active: number) =>
+    status(active).conditions?.find(({ type }) => type === 'Available')?.message;
+  expect([message(0), status(0).degradationTier]).toEqual(['requests are answered', undefined]);
+  expect([message(2), status(2).degradationTier]).toEqual([
+    'requests are answered; degradation tier 2 of 2 is active at a router: responses have at most 64 tokens, prompts of more than 4096 tokens get 413, 50 % of the capacity is used',
+    2,
+  ]);
+});
