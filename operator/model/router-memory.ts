@@ -17,10 +17,11 @@ export function routerBodiesBytes({ spec: { router } }: Pick<InferencePool, 'spe
 
 /**
  * Memory of one connection whose client has sent the largest header that nginx.conf allows (large_client_header_buffers),
- * measured: 42 KiB, with TLS 57 KiB.
+ * measured: 42 KiB, with TLS 57 KiB. TLS brings HTTP/2, where each stream has such a header: 45 KiB for every second
+ * connection (router-files.ts).
  */
 const CONNECTION_BYTES = 48 * 2 ** 10;
-const TLS_CONNECTION_BYTES = 64 * 2 ** 10;
+const TLS_CONNECTION_BYTES = 80 * 2 ** 10;
 
 /**
  * Most connections of a router, of clients and to engines: their headers, which nginx reads before anything else can limit

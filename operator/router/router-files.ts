@@ -15,6 +15,8 @@ const MAX_WORKERS = 32;
 /** Range of the connections of one worker. nginx allocates some 400 bytes for each at the start. */
 const MIN_CONNECTIONS = 512;
 const MAX_CONNECTIONS = 16_384;
+/** Most that nginx's `limit_conn` can count. */
+const MAX_STREAMS = 65_535;
 
 /** Values that may be inserted: nothing that nginx could parse as more than one word. */
 const SAFE_VALUE = /^[A-Za-z0-9/._-]+$/;
@@ -40,10 +42,14 @@ export function routerFiles(input: {
   const { templates } = input;
   const { router } = input.pool.spec;
   const workerProcesses = workers(router.resources);
-  const connections = Math.floor(routerConnections(input.pool) / workerProcesses);
+  const connections = Math.min(
+    MAX_CONNECTIONS,
+    Math.max(MIN_CONNECTIONS, Math.floor(routerConnections(input.pool) / workerProcesses)),
+  );
   const values: Record<string, string> = {
     WORKER_PROCESSES: String(workerProcesses),
-    WORKER_CONNECTIONS: String(Math.min(MAX_CONNECTIONS, Math.max(MIN_CONNECTIONS, connections))),
+    WORKER_CONNECTIONS: String(connections),
+    MAX_STREAMS: String(Math.min(MAX_STREAMS, Math.floor((connections * workerProcesses) / 2))),
     DRAIN_TIMEOUT: nginxSeconds(`${routerDrainSeconds(input.pool)}s`),
     READ_TIMEOUT: nginxSeconds(router.readTimeout),
     MAX_BODY_SIZE: nginxBytes(router.maxBodySize),

@@ -1,52 +1,18 @@
 /** Requests without a body whose model is in the query: what they bring along must not get around the rules for the others. */
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
-import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { model, table } from '../../support/route-table.ts';
+import { connectFrames, END_HEADERS, END_STREAM, FRAME, frame, headerBlock } from './support/http2-frames.ts';
 import { perTest } from './support/per-test.ts';
 import { loopbackAddress } from './support/router.ts';
-
-const HEADERS = 1;
-const SETTINGS = 4;
-const END_OF_STREAM_AND_HEADERS = 5;
-
-/** A frame of HTTP/2, because no client library sends what a hostile client does. */
-function frame(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-/** A header as HPACK writes it without compression. */
-function literal([name, value]: readonly [string, string]): Buffer {
-  return Buffer.from(
-    `\0${String.fromCharCode(name.length)}${name}${String.fromCharCode(value.length)}${value}`,
-  );
-}
+import { tlsSecret } from './support/tls-secret.ts';
 
 describe('requests with the model in the query', () => {
   const { engine, start, keep } = perTest();
-  const certificate = async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'router-tls-'));
-    keep({ close: async () => await rm(directory, { recursive: true, force: true }) });
-    const files = ['-keyout', join(directory, 'tls.key'), '-out', join(directory, 'tls.crt')];
-    const options = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x'.split(
-      ' ',
-    );
-    await promisify(execFile)('openssl', ['req', ...options, ...files]);
-    return directory;
-  };
+  const certificate = async () => keep(await tlsSecret()).directory;
 
   test.each([
     ['/tokenizer_info', 'Content-Length: 30000000'],
@@ -127,35 +93,20 @@ describe('requests with the model in the query', () => {
       table: table([model('m', [`${host}:${port}`])]),
       env: { VLLM_ROUTER_TLS: await certificate() },
     });
-    const socket = connectTls({
-      host: router.address,
-      port: 8080,
-      rejectUnauthorized: false,
-      ALPNProtocols: ['h2'],
-    });
-    keep({ close: async () => void socket.destroy() });
-    let received = '';
-    socket.setEncoding('latin1').on('data', (data: string) => {
-      received += data;
-    });
-    await once(socket, 'secureConnect');
-    const fields = [
+    const connection = await connectFrames(router.address);
+    keep({ close: async () => void connection.socket.destroy() });
+    const block = headerBlock([
       [':method', 'GET'],
       [':scheme', 'https'],
       [':path', '/v1/realtime?model=m'],
       [':authority', 'router'],
       ['upgrade', 'websocket'],
-    ] as const;
-    socket.write(
-      Buffer.concat([
-        Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-        frame(SETTINGS, 0, 0),
-        frame(HEADERS, END_OF_STREAM_AND_HEADERS, 1, Buffer.concat(fields.map(literal))),
-      ]),
-    );
-    await expect.poll(() => received, { message: 'it is answered' }).toMatch(/by the engine|Websockets/);
-    expect(received).not.toContain('written by the engine');
-    expect(received).toContain('Websockets need HTTP');
+    ]);
+    connection.send(frame(FRAME.headers, END_STREAM | END_HEADERS, 1, block));
+    const received = () => connection.frames.map(({ payload }) => payload.toString('latin1')).join('');
+    await expect.poll(received, { message: 'it is answered' }).toMatch(/by the engine|Websockets/);
+    expect(received()).not.toContain('written by the engine');
+    expect(received()).toContain('Websockets need HTTP');
     expect(asked).toBe(0);
   });
 });

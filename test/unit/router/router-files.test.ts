@@ -70,6 +70,7 @@ describe('routerFiles', () => {
   it.each([
     {},
     { tls: { secretName: 'tls' } },
+    { tls: { secretName: 'tls' }, resources: { limits: { memory: '64Gi', cpu: '16' } } },
     { resources: { limits: { memory: '512Mi' } } },
     { resources: { limits: { memory: '2Gi', cpu: '16' } } },
     { resources: { limits: { memory: '64Gi', cpu: '2' } } },
@@ -79,10 +80,12 @@ describe('routerFiles', () => {
     const [, buffers, kibibytes] = /large_client_header_buffers (\d+) (\d+)k; # of each/.exec(conf) ?? [];
     const header = number(/client_header_buffer_size (\d+)k;/) + Number(buffers) * Number(kibibytes);
     const connections = number(/worker_processes (\d+);/) * number(/worker_connections (\d+);/);
+    // A connection of HTTP/2 has a header for each of its requests.
+    const streams = 'tls' in router ? number(/limit_conn streams (\d+);/) : 0;
     const memory = router.resources?.limits.memory.replace('Mi', '').replace('Gi', ' * 1024') ?? '2 * 1024';
     const limit = memory.split(' * ').reduce((product, factor) => product * Number(factor), 1);
     // With the bodies' quarter there is room for the router itself.
-    expect((connections * header) / 1024).toBeLessThan((limit * 5) / 8);
+    expect(((connections + streams) * header) / 1024).toBeLessThan((limit * 5) / 8);
     expect(connections).toBeGreaterThan(1000);
   });
 

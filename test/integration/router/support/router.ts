@@ -22,6 +22,7 @@ export interface RouterOptions {
   authority?: Authority;
   maxBodySize?: number;
   maxBodiesSize?: number;
+  maxStreams?: number;
   readTimeout?: string;
   /** Further environment of start.sh. */
   env?: Record<string, string>;
@@ -101,6 +102,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
   const values: Record<string, string> = {
     WORKER_PROCESSES: String(options.workers ?? 2),
     WORKER_CONNECTIONS: '16384',
+    MAX_STREAMS: String(options.maxStreams ?? 8192),
     DRAIN_TIMEOUT: '60s',
     READ_TIMEOUT: options.readTimeout ?? '60s',
     MAX_BODY_SIZE: String(options.maxBodySize ?? 33554432),
