@@ -66,6 +66,7 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
     commonLabels: { team: 'platform', 'app.kubernetes.io/name': 'not-taken' },
     commonAnnotations: { owner: 'platform@example.com' },
     crds: { keep: false },
+    rbac: { restrictedEndpoints: true },
     image: { registry: 'registry.example.com', repository: 'ours/operator', tag: 'v1', pullPolicy: 'Always' },
     logLevel: 'debug',
     extraArgs: ['--probe-host=0.0.0.0'],
