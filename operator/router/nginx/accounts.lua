@@ -12,6 +12,7 @@ local request_body = require "body"
 local redispatch = require "redispatch"
 local spans = require "spans"
 local waiting = require "waiting"
+local websockets = require "websockets"
 
 local M = {}
 
@@ -88,6 +89,7 @@ function M.log()
     redispatch.leave(ctx)
   end
   request_body.release(ctx)
+  if ctx.path and ctx.path.upgrade then websockets.leave(ctx) end
   local model = ctx.model
   local status = context.status(ctx)
   if ctx.reserved then limits.settle(ctx, status) end

@@ -22,6 +22,7 @@ local stored = require "stored"
 local redispatch = require "redispatch"
 local target = require "target"
 local trace = require "trace"
+local websockets = require "websockets"
 
 local M = {}
 
@@ -184,7 +185,13 @@ function M.enter()
     admission.take_part(model.namespace)
   end
   if from and model.cache.enabled then try_cache(ctx, view, uri, from, to, p, n) end
-  if upgrade and not path.upgrade then ngx.req.clear_header("Upgrade") end -- else nginx makes it a tunnel when the engine says so
+  if upgrade then
+    if path.upgrade then
+      websockets.enter(ctx, name)
+    else
+      ngx.req.clear_header("Upgrade") -- else nginx makes it a tunnel when the engine says so
+    end
+  end
   -- The table may have changed while the body or the cache was read: an engine that was there may be about to go.
   model = routes.current().by_uid[model.uid]
   if not model then return unknown(name) end

@@ -8,6 +8,7 @@ local metrics = require "metrics"
 local routes = require "routes"
 local trace = require "trace"
 local waiting = require "waiting"
+local websockets = require "websockets"
 
 local M = {}
 
@@ -57,6 +58,7 @@ function M.start()
   ngx.timer.every(drain.INTERVAL, drain.look)
   ngx.timer.every(LOOK_AT_LOCKS, cache.refresh_locks)
   ngx.timer.every(LOOK_AT_SPANS, collector.look)
+  ngx.timer.every(websockets.INTERVAL, websockets.look)
 end
 
 return M
