@@ -12,6 +12,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'operator/planning': ['operator/values', 'operator/api', 'operator/vllm', 'operator/model'],
   'operator/bench': ['operator/values', 'operator/kube'],
   'operator/render': ['operator/values', 'operator/kube', 'operator/api', 'operator/vllm', 'operator/model'],
+  'operator/usage': [],
   'operator/pki': ['operator/kube'],
   'operator/router': ['operator/values', 'operator/kube', 'operator/api', 'operator/model', 'operator/pki'],
   'operator/scaling': [
@@ -33,6 +34,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'operator/router',
     'operator/scaling',
     'operator/metrics-api',
+    'operator/usage',
   ],
   'operator/cli': [
     'operator/values',
@@ -45,6 +47,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'operator/render',
     'operator/router',
     'operator/controllers',
+    'operator/usage',
   ],
   operator: ['operator/kube', 'operator/cli'],
   'hack/vllm-sim': ['operator/vllm'],

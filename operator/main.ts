@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: run · render · validate · plan · bench · import · key. */
+/** The command line: run · render · validate · plan · bench · import · key · usage. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { collect, label, port } from './cli/arguments.ts';
@@ -11,6 +11,7 @@ import { keyCommand } from './cli/key.ts';
 import { planCommand } from './cli/plan-command.ts';
 import { renderFiles } from './cli/render.ts';
 import { type RunOptions, run } from './cli/run.ts';
+import { usageCommand } from './cli/usage-command.ts';
 import { validateFiles } from './cli/validate.ts';
 import { LOG_LEVELS } from './kube/log.ts';
 
@@ -107,6 +108,15 @@ filesCommand(
     label,
   );
 program.addCommand(keyCommand());
+program.addCommand(
+  usageCommand(
+    { write, fail },
+    (code) => {
+      process.exitCode = code;
+    },
+    controller.signal,
+  ),
+);
 
 await program.parseAsync();
 

@@ -16,6 +16,7 @@ import { setupPools } from './pool/setup.ts';
 import { setupRoutes } from './routes/setup.ts';
 import { setupScaling } from './scaling/setup.ts';
 import { createContext } from './shared/context.ts';
+import { setupUsage } from './usage/setup.ts';
 import { createViews } from './views.ts';
 
 export interface OperatorOptions {
@@ -93,7 +94,18 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   manager.add(evacuation.nodes);
   const events = { name: 'events', run: (signal: AbortSignal) => context.events.run(signal) };
   const gauges = setupGauges(context, views);
-  for (const part of [events, routes, pools, models, ...controllers, scaling, evacuation.controller, gauges])
+  const usage = setupUsage(context, views);
+  for (const part of [
+    events,
+    routes,
+    pools,
+    models,
+    ...controllers,
+    scaling,
+    evacuation.controller,
+    gauges,
+    usage,
+  ])
     manager.add(part, { leaderOnly: true });
   if (metricsApi) manager.add(metricsApi, { leaderOnly: true });
   return { manager, probes };

@@ -11,6 +11,7 @@ import { SCALING_PERMISSIONS } from './scaling/setup.ts';
 import { CHILDREN_PERMISSIONS } from './shared/children.ts';
 import { CONTEXT_PERMISSIONS } from './shared/context.ts';
 import { MOUNT_PERMISSIONS } from './shared/mount-failures.ts';
+import { USAGE_PERMISSIONS } from './usage/setup.ts';
 
 /** The Lease that operator replicas in one namespace compete for. */
 export const LEASE_NAME = 'vllm-operator';
@@ -29,6 +30,7 @@ export const PERMISSIONS: readonly Permission[] = [
   ...EVACUATION_PERMISSIONS,
   ...CONTEXT_PERMISSIONS,
   ...MOUNT_PERMISSIONS,
+  ...USAGE_PERMISSIONS,
   ...METRICS_API_PERMISSIONS,
   ...ELECTION_PERMISSIONS,
   ...AUTHORITY_PERMISSIONS,

@@ -50,3 +50,12 @@ const NAMES = { router: 'vllm-router', cache: 'redis', grants: 'vllm-pool' } as 
 export function poolLabels(component: keyof typeof NAMES, pool: OwnerMeta): Labels {
   return common(NAMES[component], component, pool);
 }
+
+/**
+ * Labels of the records of a pool's usage. They are not labelled as managed by the operator, whose caches would otherwise
+ * receive each of them every minute.
+ */
+export function usageLabels(pool: OwnerMeta): Labels {
+  const { 'app.kubernetes.io/managed-by': _, ...labels } = common('vllm-pool', 'usage', pool);
+  return labels;
+}

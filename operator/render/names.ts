@@ -63,7 +63,21 @@ export function routeSnapshotName(pool: string): string {
  * names end in a hash.
  */
 export function grantsName(pool: string, namespace: string): string {
-  const prefix = `grants.${namespace}.`;
+  return recordName('grants', pool, namespace);
+}
+
+/** Name of the ConfigMap with the usage of one namespace in a pool; see `grantsName`. */
+export function usageName(pool: string, namespace: string): string {
+  return recordName('usage', pool, namespace);
+}
+
+/** Name of the ConfigMap with the earlier usage of one namespace in a pool; see `grantsName`. */
+export function usageArchiveName(pool: string, namespace: string): string {
+  return recordName('usage-archive', pool, namespace);
+}
+
+function recordName(kind: string, pool: string, namespace: string): string {
+  const prefix = `${kind}.${namespace}.`;
   return `${prefix}${pool.length <= MAX_SUBDOMAIN - prefix.length ? pool : cut(pool, pool, MAX_SUBDOMAIN - prefix.length)}`;
 }
 

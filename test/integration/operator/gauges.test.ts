@@ -1,6 +1,14 @@
 /** What the leader says in its metrics of models, pools, quotas and certificates. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { INFERENCE_MODELS } from '../../../operator/api/types.ts';
+import { INFERENCE_MODELS, INFERENCE_POOLS, type InferencePool } from '../../../operator/api/types.ts';
+import { usageCommand } from '../../../operator/cli/usage-command.ts';
+import type { ConfigMap, Pod } from '../../../operator/controllers/shared/workloads.ts';
+import { readUsage, USAGE_SELECTOR } from '../../../operator/controllers/usage/usage-record.ts';
+import { secondTime } from '../../../operator/kube/clock.ts';
+import { CONFIG_MAPS, PODS } from '../../../operator/kube/resource-types.ts';
+import { engineLabels } from '../../../operator/render/labels.ts';
+import type { UsageRow } from '../../../operator/usage/report.ts';
+import { allOf } from '../../unit/usage/support.ts';
 import { Harness, type RunningOperator } from './support/harness.ts';
 
 let harness: Harness;
@@ -86,5 +94,62 @@ describe('gauges of the leader', () => {
       .toMatch(/^vllm_operator_model_state\{.*model="sleeps"/m);
     expect(await operator.metrics()).not.toMatch(/^vllm_operator_model_state\{/m);
     operator = second;
+  });
+});
+
+describe('usage', () => {
+  it('is in the record when the operator stops, goes on in the next one, and is printed by the command', async () => {
+    const { client } = harness;
+    const labels = engineLabels({ name: 'sleeps', namespace }, { name: 'pool', namespace });
+    await client.create<Pod>(PODS, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'engine', namespace, labels },
+      spec: {
+        containers: [{ name: 'vllm', image: 'vllm', resources: { limits: { 'nvidia.com/gpu': '2' } } }],
+      },
+    });
+    const startTime = secondTime(Date.now());
+    await client.patch(
+      PODS,
+      { namespace, name: 'engine' },
+      { merge: { status: { startTime } } },
+      {
+        subresource: 'status',
+      },
+    );
+    const accelerators = async () => {
+      await operator.stop();
+      const { items } = await client.list<ConfigMap>(CONFIG_MAPS, {
+        namespace,
+        labelSelector: USAGE_SELECTOR,
+      });
+      const pool = await client.get<InferencePool>(INFERENCE_POOLS, { namespace, name: 'pool' });
+      const ledger = readUsage(pool, items).ledgers.get(namespace)?.ledger;
+      const used = ledger && allOf(ledger, 'sleeps').acceleratorMs;
+      const until = ledger && Math.max(...ledger.pods.values());
+      return { used, expected: 2 * ((until ?? 0) - Date.parse(startTime)) };
+    };
+    await expect
+      .poll(async () => await values('vllm_operator_model_accelerators', 'model'))
+      .toHaveProperty('sleeps');
+    const first = await accelerators();
+    expect(first.used).toBe(first.expected);
+    operator = await harness.startOperator();
+    await expect.poll(() => operator.isLeader()).toBe(true);
+    const second = await accelerators();
+    expect(second.used).toBe(second.expected);
+    expect(second.used).toBeGreaterThan(first.used ?? 0);
+
+    const out: string[] = [];
+    const io = { write: (text: string) => out.push(text), fail: (text: string) => out.push(text) };
+    const command = usageCommand(io, () => undefined, new AbortController().signal);
+    await command.parseAsync(['--kubeconfig', harness.kubeconfig, '-n', namespace, '-o', 'json'], {
+      from: 'user',
+    });
+    const { rows } = JSON.parse(out.join('')) as { rows: UsageRow[] };
+    expect(rows.map(({ name }) => name)).toEqual([`${namespace}/sleeps`]);
+    expect(rows[0]?.acceleratorSeconds).toBe((second.used ?? 0) / 1_000);
+    expect(rows[0]?.cost).toBeCloseTo(((second.used ?? 0) / 3_600_000) * 1.5, 5);
   });
 });

@@ -1,0 +1,137 @@
+/** Sees in the caches what the models of a pool hold now. */
+import type { InferenceModel, InferencePool } from '../../api/types.ts';
+import { findCondition } from '../../kube/conditions.ts';
+import { keyOf } from '../../kube/key.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { engineLabels, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
+import type { Allocation, Sleeper } from '../../usage/account.ts';
+import type { Ledger } from '../../usage/ledger.ts';
+import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
+import { byModel, type ClusterState } from '../shared/cluster-state.ts';
+import type { Resolutions } from '../shared/resolutions.ts';
+import type { Pod } from '../shared/workloads.ts';
+import { type Accelerators, allocationOf } from './allocations.ts';
+
+/** Most pods that are remembered after their end. Further ones are counted until they were last seen. */
+const MAX_GONE = 20_000;
+
+export interface UsageObserverOptions {
+  state: ClusterState;
+  resolutions: Resolutions;
+  acceptance: Pick<AcceptanceCache, 'models'>;
+  clock: { now: () => number };
+}
+
+/** A pod that was deleted, and when that was seen, in milliseconds since 1970. */
+interface Gone {
+  pod: Pod;
+  at: number;
+}
+
+export interface Seen {
+  allocations: Allocation[];
+  sleepers: Sleeper[];
+}
+
+export class UsageObserver {
+  readonly #options: UsageObserverOptions;
+  /** By key of the model, as its label says. */
+  #gone = new Map<string, Gone[]>();
+  #goneCount = 0;
+
+  constructor(options: UsageObserverOptions) {
+    this.#options = options;
+    const { state, clock } = options;
+    state.pods.store.subscribe(({ old, new: now }) => {
+      if (old && old.metadata.uid !== now?.metadata.uid) this.#noteGone(old, clock.now());
+    });
+  }
+
+  /** The pods that were deleted before this call are seen by `of` until `forget`. */
+  forget(): void {
+    this.#gone = new Map();
+    this.#goneCount = 0;
+  }
+
+  /**
+   * What the models of the pool hold, by namespace. Deleted models of the ledgers are looked for too, as long as they have
+   * pods. Throws InvalidSpecError.
+   */
+  of(pool: InferencePool, ledgers: ReadonlyMap<string, Ledger>): Map<string, Seen> {
+    const { resolutions, acceptance } = this.#options;
+    const { count, resourceName } = resolutions.pool(pool).accelerator;
+    const { hourlyCost } = pool.spec.accelerator;
+    const accelerators: Accelerators = {
+      count,
+      resourceName,
+      hourlyCost: hourlyCost === undefined ? undefined : Number(hourlyCost),
+    };
+    const models = new Map(acceptance.models(pool).map((model) => [keyOf(model), model]));
+    const seen = new Map<string, Seen>();
+    for (const [namespace, names] of namesByNamespace(models.values(), ledgers)) {
+      const found: Seen = { allocations: [], sleepers: [] };
+      for (const name of names) {
+        const allocations = this.#allocations(pool, { namespace, name }, accelerators);
+        found.allocations.push(...allocations);
+        const model = models.get(`${namespace}/${name}`);
+        const runs = allocations.some(({ end }) => end === undefined);
+        if (model && !runs && isAsleep(model)) found.sleepers.push({ model: name, accelerators: count });
+      }
+      seen.set(namespace, found);
+    }
+    return seen;
+  }
+
+  #allocations(
+    pool: InferencePool,
+    model: { namespace: string; name: string },
+    accelerators: Accelerators,
+  ): Allocation[] {
+    const labels = engineLabels(model, pool.metadata);
+    const isHere = ({ metadata }: KubeObject) =>
+      [POOL_LABEL, POOL_NAMESPACE_LABEL].every((label) => metadata.labels?.[label] === labels[label]);
+    const key = `${model.namespace}/${labels[MODEL_LABEL]}`;
+    const present = this.#options.state.pods.store
+      .byIndex('byModel', key)
+      .map((pod) => ({ pod, at: undefined }));
+    return [...present, ...(this.#gone.get(key) ?? [])].flatMap(({ pod, at }) => {
+      const allocation = isHere(pod) ? allocationOf(pod, model.name, accelerators, at) : undefined;
+      return allocation ? [allocation] : [];
+    });
+  }
+
+  #noteGone(pod: Pod, at: number): void {
+    if (pod.status?.startTime === undefined || this.#goneCount >= MAX_GONE) return;
+    for (const key of byModel(pod)) {
+      const others = this.#gone.get(key);
+      if (others) others.push({ pod, at });
+      else this.#gone.set(key, [{ pod, at }]);
+      this.#goneCount += 1;
+    }
+  }
+}
+
+/** Whether the next request wakes the model. */
+function isAsleep({ status }: InferenceModel): boolean {
+  const available = findCondition(status?.conditions, 'Available');
+  return available?.status === 'True' && available.reason === 'Idle';
+}
+
+/** Names of the models that may have pods: those of the pool, and those that used something on the last days. */
+function namesByNamespace(
+  models: Iterable<InferenceModel>,
+  ledgers: ReadonlyMap<string, Ledger>,
+): Map<string, Set<string>> {
+  const names = new Map<string, Set<string>>();
+  for (const [namespace, { days }] of ledgers) {
+    const recent = [...days.keys()].sort().slice(-2);
+    names.set(namespace, new Set(recent.flatMap((date) => [...(days.get(date)?.models.keys() ?? [])])));
+  }
+  for (const { metadata } of models) {
+    const { namespace = '', name } = metadata;
+    const known = names.get(namespace);
+    if (known) known.add(name);
+    else names.set(namespace, new Set([name]));
+  }
+  return names;
+}

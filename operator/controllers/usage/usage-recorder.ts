@@ -1,0 +1,228 @@
+/**
+ * Accounts what models use, once a minute, and stores it in ConfigMaps beside their pool. Runs in the leader only. What is
+ * stored is resumed by the next leader: pods are counted from where the record ends, so a restart neither loses nor doubles
+ * time of a pod that still runs.
+ */
+import type { InferencePool } from '../../api/types.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { type Clock, sleep } from '../../kube/clock.ts';
+import { isNamespaceGone } from '../../kube/errors.ts';
+import { keyOf } from '../../kube/key.ts';
+import type { Logger } from '../../kube/logger.ts';
+import { PerObject } from '../../kube/per-object.ts';
+import { CONFIG_MAPS } from '../../kube/resource-types.ts';
+import { account, type Batch } from '../../usage/account.ts';
+import { type Day, emptyLedger, type Ledger } from '../../usage/ledger.ts';
+import { rollUp } from '../../usage/roll-up.ts';
+import { archiveText, openText } from '../../usage/stored-ledger.ts';
+import type { ClusterState } from '../shared/cluster-state.ts';
+import { isOfPool } from '../shared/trim-config-map.ts';
+import type { ConfigMap } from '../shared/workloads.ts';
+import type { UsageObserver } from './usage-observer.ts';
+import { readUsage, USAGE_SELECTOR, usageConfigMap } from './usage-record.ts';
+
+/** At most one write for each namespace and pool in this time. */
+export const INTERVAL_MS = 60_000;
+
+/** How long the last write may take when the process stops. */
+const STOP_MS = 5_000;
+
+const FIELD_MANAGER = 'vllm-operator-usage';
+
+export interface UsageRecorderOptions {
+  client: Pick<KubeClient, 'list' | 'apply'>;
+  state: ClusterState;
+  observer: UsageObserver;
+  clock: Clock;
+  log: Logger;
+  /** Called after each round with the pools and namespaces whose usage has changed. */
+  onChanged?: (pool: InferencePool, namespaces: readonly string[]) => void;
+}
+
+/** What is stored of a namespace. Compared with the ledger by identity. */
+interface Stored {
+  /** Text of the open record. */
+  open: string | undefined;
+  /** The days of the archive. */
+  days: ReadonlyMap<string, Day>;
+  months: Ledger['months'];
+}
+
+interface PoolUsage {
+  ledgers: Map<string, Ledger>;
+  stored: Map<string, Stored>;
+}
+
+export class UsageRecorder {
+  readonly name = 'usage';
+  readonly #options: UsageRecorderOptions;
+  readonly #pools: PerObject<PoolUsage>;
+  /** Records of previous leaders; undefined before they were read. */
+  #found: Map<string, ConfigMap[]> | undefined;
+
+  constructor(options: UsageRecorderOptions) {
+    this.#options = options;
+    this.#pools = new PerObject(options.state.pools.store);
+  }
+
+  /** The ledgers of a pool by namespace. Empty until the records were read. */
+  ledgers(pool: InferencePool): ReadonlyMap<string, Ledger> {
+    return this.#pools.get(pool.metadata.uid)?.ledgers ?? new Map();
+  }
+
+  /** Accounts every minute until the signal aborts, and once more at the end. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await sleep(INTERVAL_MS, { clock, signal });
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+      try {
+        await this.round(signal.aborted ? AbortSignal.timeout(STOP_MS) : signal);
+      } catch (error) {
+        log.warn({ err: error }, 'usage is not recorded for now; trying again in a minute');
+      }
+    }
+  }
+
+  /** Accounts what was used until now, and stores it. Throws the first KubeError after it has tried all pools. */
+  async round(signal: AbortSignal): Promise<void> {
+    const { state, observer, onChanged } = this.#options;
+    await this.#load(signal);
+    const errors: unknown[] = [];
+    const now = this.#options.clock.now();
+    const changed = state.pools.store
+      .list()
+      .map((pool) => ({ pool, namespaces: this.#account(pool, [], now) }));
+    observer.forget();
+    // Each pool has read its own, and new ones have none.
+    this.#found = new Map();
+    for (const { pool, namespaces } of changed) {
+      for (const namespace of this.ledgers(pool).keys()) {
+        try {
+          await this.#save(pool, namespace, now, signal);
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+      if (namespaces.length > 0) onChanged?.(pool, namespaces);
+    }
+    if (errors.length > 0) throw errors[0];
+  }
+
+  async #load(signal: AbortSignal): Promise<void> {
+    if (this.#found) return;
+    const { items } = await this.#options.client.list<ConfigMap>(CONFIG_MAPS, {
+      labelSelector: USAGE_SELECTOR,
+      transform: (configMap) => (isOfPool(configMap) ? configMap : undefined),
+      signal,
+    });
+    this.#found = Map.groupBy(items, ({ metadata }) => metadata.namespace ?? '');
+  }
+
+  #of(pool: InferencePool): PoolUsage {
+    return this.#pools.getOr(pool.metadata.uid, () => {
+      const { ledgers: found, unreadable } = readUsage(
+        pool,
+        this.#found?.get(pool.metadata.namespace ?? '') ?? [],
+      );
+      if (unreadable.length > 0)
+        this.#options.log.warn(
+          { pool: keyOf(pool), configMaps: unreadable.slice(0, 10) },
+          'records of usage cannot be read and are ignored',
+        );
+      const ledgers = [...found].map(([namespace, { ledger }]) => [namespace, ledger] as const);
+      const stored = [...found].map(([namespace, { ledger, archived }]): [string, Stored] => {
+        const days = new Map([...ledger.days].filter(([date]) => archived.has(date)));
+        return [namespace, { open: undefined, days, months: ledger.months }];
+      });
+      return { ledgers: new Map(ledgers), stored: new Map(stored) };
+    });
+  }
+
+  /** Returns the namespaces whose usage has changed. */
+  #account(pool: InferencePool, batches: readonly Batch[], now: number): string[] {
+    const usage = this.#of(pool);
+    const seen = this.#observe(pool, usage.ledgers);
+    const changed: string[] = [];
+    for (const [namespace, { allocations, sleepers }] of seen) {
+      const before = usage.ledgers.get(namespace) ?? emptyLedger(namespace);
+      const after = account(before, { allocations, sleepers, batches }, now);
+      if (after === before) continue;
+      usage.ledgers.set(namespace, after);
+      changed.push(namespace);
+    }
+    return changed;
+  }
+
+  #observe(pool: InferencePool, ledgers: ReadonlyMap<string, Ledger>): ReturnType<UsageObserver['of']> {
+    try {
+      return this.#options.observer.of(pool, ledgers);
+    } catch {
+      // The spec is invalid, which the reconcile of the pool reports. Pods that run are counted later, from where they were.
+      return new Map();
+    }
+  }
+
+  async #save(pool: InferencePool, namespace: string, now: number, signal: AbortSignal): Promise<void> {
+    const usage = this.#of(pool);
+    const ledger = usage.ledgers.get(namespace);
+    if (!ledger) return;
+    const stored = usage.stored.get(namespace) ?? { open: undefined, days: new Map(), months: ledger.months };
+    usage.stored.set(namespace, stored);
+    const isOpen = (date: string) => ledger.days.get(date) !== stored.days.get(date);
+    const text = openText(ledger, isOpen);
+    try {
+      if (text !== stored.open) await this.#write(pool, 'open', namespace, text, signal);
+      stored.open = text;
+      await this.#archive(pool, usage, stored, { ledger, isOpen, now }, signal);
+    } catch (error) {
+      // The pool is deleted with its namespace.
+      if (!isNamespaceGone(error)) throw error;
+    }
+  }
+
+  /** Writes the archive if an earlier day than the newest is not in it as it is. */
+  async #archive(
+    pool: InferencePool,
+    usage: PoolUsage,
+    stored: Stored,
+    { ledger, isOpen, now }: { ledger: Ledger; isOpen: (date: string) => boolean; now: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const last = newest(ledger.days);
+    const isDue = [...ledger.days.keys()].some((date) => date < last && isOpen(date));
+    if (!isDue && ledger.months === stored.months) return;
+    const rolled = rollUp(ledger, now, isOpen);
+    const closed = new Map([...rolled.days].filter(([date]) => date < last));
+    const { text, ledger: fitting } = archiveText({ ...rolled, days: closed }, isOpen);
+    await this.#write(pool, 'archive', ledger.namespace, text, signal);
+    stored.days = fitting.days;
+    stored.months = fitting.months;
+    const today = ledger.days.get(last);
+    usage.ledgers.set(ledger.namespace, {
+      ...fitting,
+      days: new Map([...fitting.days, ...(today ? [[last, today] as const] : [])]),
+    });
+  }
+
+  async #write(
+    pool: InferencePool,
+    kind: 'open' | 'archive',
+    namespace: string,
+    text: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#options.client.apply(CONFIG_MAPS, usageConfigMap(pool, kind, namespace, text), {
+      fieldManager: FIELD_MANAGER,
+      force: true,
+      signal,
+    });
+  }
+}
+
+function newest(days: ReadonlyMap<string, Day>): string {
+  return [...days.keys()].reduce((last, date) => (date > last ? date : last), '');
+}

@@ -1,0 +1,177 @@
+/** Brings a ledger up to date with what is seen now. Pure. */
+import type { Bucket } from './bucket.ts';
+import { type Asleep, DayBuilder, type KeyCount, type Ledger, MAX_PODS, WHOLE_DAY } from './ledger.ts';
+import { byHour, DAY_MS, dayOf, HOUR_MS, hourOf } from './periods.ts';
+
+/** Days that are counted late, for example after the operator was down. What is older is not counted any more. */
+export const KEPT_DAYS = 35;
+
+/** Most accelerators that one pod is counted with: no node has more. */
+const MAX_ACCELERATORS = 64;
+
+/** A pod that holds accelerators, or held them until its end. Times are in milliseconds since 1970. */
+export interface Allocation {
+  uid: string;
+  model: string;
+  accelerators: number;
+  /** When a kubelet accepted the pod. */
+  start: number;
+  /** When its last container terminated, or the pod was gone. Absent while it runs. */
+  end?: number;
+  /** Whether the pod is no longer listed, so that nothing has to be remembered of it. */
+  isGone?: boolean;
+  /** Since when the pod is ready; absent if it is not. */
+  readySince?: number;
+  /** Price of one accelerator-hour; absent without a price. */
+  hourlyCost?: number;
+}
+
+/** A model at zero replicas that the next request wakes. */
+export interface Sleeper {
+  model: string;
+  /** Accelerators that one replica would hold. */
+  accelerators: number;
+}
+
+/** What a router counted since its last batch. */
+export interface Batch {
+  router: string;
+  /** Increases with every batch of the router. A batch is counted once. */
+  id: number;
+  counts: readonly (KeyCount & { model: string; tenant: string })[];
+}
+
+export interface Observation {
+  allocations: readonly Allocation[];
+  sleepers: readonly Sleeper[];
+  batches: readonly Batch[];
+}
+
+/**
+ * The ledger with everything up to `now`, in milliseconds since 1970. Each pod is counted from where it was counted last, so
+ * it does not matter how often this is called, nor whether a process in between has died. Returns the same ledger if
+ * there is nothing new.
+ */
+export function account(ledger: Ledger, seen: Observation, now: number): Ledger {
+  const days = new DayBuilders(ledger, now);
+  const pods = countPods(ledger, seen.allocations, days, now);
+  const batches = countBatches(ledger, seen.batches, days, now);
+  const sleepers = new Map(seen.sleepers.map((sleeper) => [sleeper.model, sleeper]));
+  const turned =
+    ledger.asleep.size !== sleepers.size || [...sleepers.keys()].some((name) => !ledger.asleep.has(name));
+  if (pods === ledger.pods && batches === ledger.batches && !turned && days.isEmpty()) return ledger;
+  const asleep = countAsleep(ledger, sleepers, days, now);
+  return { ...ledger, pods, batches, asleep, days: days.done() };
+}
+
+class DayBuilders {
+  readonly #ledger: Ledger;
+  readonly #days = new Map<string, DayBuilder>();
+  readonly #oldest: number;
+
+  constructor(ledger: Ledger, now: number) {
+    this.#ledger = ledger;
+    this.#oldest = Math.floor(now / DAY_MS) * DAY_MS - (KEPT_DAYS - 1) * DAY_MS;
+  }
+
+  /** Calls back with each part of a time and its length, and adds what that returns. */
+  spread(
+    model: string,
+    from: number,
+    to: number,
+    counted: (ms: number) => Partial<Bucket>,
+    row?: number,
+  ): void {
+    for (const { at, ms } of byHour(Math.max(from, this.#oldest), to))
+      this.day(at).add(model, row ?? hourOf(at), counted(ms));
+  }
+
+  /** Whether nothing was added. */
+  isEmpty(): boolean {
+    return this.#days.size === 0;
+  }
+
+  day(at: number): DayBuilder {
+    const date = dayOf(at);
+    const known = this.#days.get(date);
+    if (known) return known;
+    const day = new DayBuilder(this.#ledger.days.get(date));
+    this.#days.set(date, day);
+    return day;
+  }
+
+  done(): Ledger['days'] {
+    if (this.#days.size === 0) return this.#ledger.days;
+    const changed = [...this.#days].map(([date, day]) => [date, day.done()] as const);
+    return new Map([...this.#ledger.days, ...changed]);
+  }
+}
+
+/** Pods that were counted before come first where there are too many. */
+function countPods(
+  ledger: Ledger,
+  allocations: readonly Allocation[],
+  days: DayBuilders,
+  now: number,
+): Ledger['pods'] {
+  const isKnown = ({ uid }: Allocation) => ledger.pods.has(uid);
+  const chosen =
+    allocations.length <= MAX_PODS
+      ? allocations
+      : allocations.toSorted((a, b) => Number(isKnown(b)) - Number(isKnown(a))).slice(0, MAX_PODS);
+  const pods = new Map<string, number>();
+  for (const pod of chosen) {
+    const known = ledger.pods.get(pod.uid);
+    const from = Math.max(pod.start, known ?? 0);
+    const to = Math.min(pod.end ?? now, now);
+    if (!pod.isGone) pods.set(pod.uid, Math.max(from, to));
+    if (from >= to) continue;
+    const accelerators = Math.min(pod.accelerators, MAX_ACCELERATORS);
+    days.spread(pod.model, from, to, (ms) => held(accelerators * ms, pod.hourlyCost));
+    if (pod.readySince !== undefined)
+      days.spread(pod.model, Math.max(from, pod.readySince), to, (readyMs) => ({ readyMs }));
+  }
+  const isSame =
+    pods.size === ledger.pods.size && [...pods].every(([uid, until]) => ledger.pods.get(uid) === until);
+  return isSame ? ledger.pods : pods;
+}
+
+function held(acceleratorMs: number, hourlyCost: number | undefined): Partial<Bucket> {
+  if (hourlyCost === undefined) return { acceleratorMs };
+  const cost = Math.round((acceleratorMs / HOUR_MS) * hourlyCost * 1e9);
+  return { acceleratorMs, pricedMs: acceleratorMs, cost };
+}
+
+function countBatches(
+  ledger: Ledger,
+  batches: readonly Batch[],
+  days: DayBuilders,
+  now: number,
+): Ledger['batches'] {
+  const next = new Map(ledger.batches);
+  let isNew = false;
+  for (const { router, id, counts } of batches) {
+    if (id <= (next.get(router) ?? 0)) continue;
+    next.set(router, id);
+    for (const { model, tenant, ...count } of counts) {
+      isNew = true;
+      days.day(now).add(model, hourOf(now), count);
+      days.day(now).addKey(model, tenant, count);
+    }
+  }
+  return isNew ? next : ledger.batches;
+}
+
+function countAsleep(
+  ledger: Ledger,
+  sleepers: ReadonlyMap<string, Sleeper>,
+  days: DayBuilders,
+  now: number,
+): Ledger['asleep'] {
+  for (const [model, { since, accelerators }] of ledger.asleep)
+    days.spread(model, since, now, (ms) => ({ asleepMs: accelerators * ms }), WHOLE_DAY);
+  const next = new Map<string, Asleep>();
+  for (const [model, { accelerators }] of sleepers)
+    next.set(model, { since: Math.max(now, ledger.asleep.get(model)?.since ?? 0), accelerators });
+  return next;
+}

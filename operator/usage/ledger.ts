@@ -1,0 +1,106 @@
+/** What the models of one namespace used in one pool, and how far it is counted. Immutable. */
+import { type Bucket, EMPTY_BUCKET, plus } from './bucket.ts';
+
+/** In the place of names beyond the maximum. No object in Kubernetes can have this name. */
+export const OTHER = '(other)';
+
+/** The row of a day for what belongs to no hour: time asleep, and days whose hours are no longer stored. */
+export const WHOLE_DAY = 24;
+
+/** Most models of a day with rows of their own. Bounds the record of a team that creates new ones all the time. */
+const MAX_MODELS = 500;
+
+/** Most pairs of a model and a key of a day with rows of their own. */
+const MAX_KEYS = 500;
+
+/** Most pods that are counted. Bounds the record of a team that labels thousands. */
+export const MAX_PODS = 4_096;
+
+/** The requests of one API key. */
+export type KeyCount = Readonly<
+  Pick<Bucket, 'requests' | 'promptTokens' | 'completionTokens' | 'cachedRequests' | 'cachedTokens'>
+>;
+
+/** By hour from 0 to 23, or `WHOLE_DAY`. */
+export type Rows = ReadonlyMap<number, Bucket>;
+
+export interface Day {
+  readonly models: ReadonlyMap<string, Rows>;
+  /** By model and tenant of an API key (`namespace` or `namespace/name`). */
+  readonly keys: ReadonlyMap<string, ReadonlyMap<string, KeyCount>>;
+}
+
+/** A model that sleeps, since a time that is not counted yet. */
+export interface Asleep {
+  readonly since: number;
+  /** Accelerators that it would hold. */
+  readonly accelerators: number;
+}
+
+/** Times are in milliseconds since 1970. */
+export interface Ledger {
+  readonly namespace: string;
+  /** By UID of each pod that exists: until when it is counted. A pod is never counted before this time again. */
+  readonly pods: ReadonlyMap<string, number>;
+  /** By model. */
+  readonly asleep: ReadonlyMap<string, Asleep>;
+  /** By router: number of the last batch of counts that is in the ledger. */
+  readonly batches: ReadonlyMap<string, number>;
+  /** By date, such as `2026-11-28`. */
+  readonly days: ReadonlyMap<string, Day>;
+  /** By month, such as `2026-11`, and model: days that are no longer stored. Not all of the month. */
+  readonly months: ReadonlyMap<string, ReadonlyMap<string, Bucket>>;
+}
+
+export const EMPTY_DAY: Day = { models: new Map(), keys: new Map() };
+
+export function emptyLedger(namespace: string): Ledger {
+  const none = new Map<never, never>();
+  return { namespace, pods: none, asleep: none, batches: none, days: none, months: none };
+}
+
+/** The day with more in the row of a model. */
+export class DayBuilder {
+  readonly #models: Map<string, Map<number, Bucket>>;
+  readonly #keys: Map<string, Map<string, KeyCount>>;
+  #pairs: number;
+
+  constructor({ models, keys }: Day = EMPTY_DAY) {
+    this.#models = new Map([...models].map(([name, rows]) => [name, new Map(rows)]));
+    this.#keys = new Map([...keys].map(([name, tenants]) => [name, new Map(tenants)]));
+    this.#pairs = [...keys.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Adds to a row of a model. */
+  add(model: string, row: number, more: Partial<Bucket>): void {
+    const name = this.#models.has(model) || this.#models.size < MAX_MODELS ? model : OTHER;
+    const rows = this.#models.get(name) ?? new Map<number, Bucket>();
+    rows.set(row, plus(rows.get(row) ?? EMPTY_BUCKET, more));
+    this.#models.set(name, rows);
+  }
+
+  /** Adds to what a key asked a model for. */
+  addKey(model: string, tenant: string, more: KeyCount): void {
+    const known = this.#keys.get(model)?.has(tenant);
+    if (!known && this.#pairs >= MAX_KEYS) {
+      this.#addKey(OTHER, OTHER, more);
+      return;
+    }
+    if (!known) this.#pairs += 1;
+    this.#addKey(model, tenant, more);
+  }
+
+  #addKey(model: string, tenant: string, more: KeyCount): void {
+    const tenants = this.#keys.get(model) ?? new Map<string, KeyCount>();
+    const { requests, promptTokens, completionTokens, cachedRequests, cachedTokens } = plus(
+      { ...EMPTY_BUCKET, ...tenants.get(tenant) },
+      more,
+    );
+    tenants.set(tenant, { requests, promptTokens, completionTokens, cachedRequests, cachedTokens });
+    this.#keys.set(model, tenants);
+  }
+
+  done(): Day {
+    return { models: this.#models, keys: this.#keys };
+  }
+}

@@ -1,0 +1,204 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Resolutions } from '../../../../operator/controllers/shared/resolutions.ts';
+import type { ConfigMap, Pod } from '../../../../operator/controllers/shared/workloads.ts';
+import { UsageObserver } from '../../../../operator/controllers/usage/usage-observer.ts';
+import { INTERVAL_MS, UsageRecorder } from '../../../../operator/controllers/usage/usage-recorder.ts';
+import type { KubeClient } from '../../../../operator/kube/client.ts';
+import { secondTime } from '../../../../operator/kube/clock.ts';
+import { silentLogger } from '../../../../operator/kube/logger.ts';
+import { engineLabels } from '../../../../operator/render/labels.ts';
+import { FakeClock } from '../../kube/support/fake-clock.ts';
+import { allOf } from '../../usage/support.ts';
+import { aModel, aPool } from '../fixtures.ts';
+import { aGrantStore, anAcceptance, aState, put } from '../support.ts';
+
+const EVENING = Date.UTC(2026, 10, 27, 23, 0);
+const { signal } = new AbortController();
+
+/** A pool with a model, and operators that come and go beside the same API server. */
+function setUp() {
+  const state = aState();
+  const clock = new FakeClock({ wall: EVENING });
+  const server = aGrantStore();
+  const writes: string[] = [];
+  /** Writes until the process dies. */
+  let left = Number.POSITIVE_INFINITY;
+  const client = {
+    ...server,
+    apply: async (type: unknown, object: ConfigMap) => {
+      if (left === 0) throw new Error('the process is dead');
+      left -= 1;
+      writes.push(object.metadata.name);
+      return await server.apply(type, object);
+    },
+  } as unknown as KubeClient;
+  const pool = put(state.pools.store, aPool({ accelerator: { type: 'A100x2', hourlyCost: '2.50' } }));
+  const model = put(state.models.store, aModel('chat'));
+  const operator = () => {
+    const observer = new UsageObserver({
+      state,
+      resolutions: new Resolutions(state),
+      acceptance: anAcceptance(state),
+      clock,
+    });
+    return new UsageRecorder({ client, state, observer, clock, log: silentLogger });
+  };
+  const engine = (name: string): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: 'platform',
+      uid: name,
+      labels: engineLabels(model.metadata, pool.metadata),
+      creationTimestamp: secondTime(clock.now()),
+    },
+    spec: { containers: [{ name: 'vllm', resources: { limits: { 'nvidia.com/gpu': '2' } } }] },
+    status: { phase: 'Running', startTime: secondTime(clock.now()) },
+  });
+  return {
+    state,
+    clock,
+    server,
+    writes,
+    pool,
+    operator,
+    engine,
+    start: (name: string) => put(state.pods.store, engine(name)),
+    stop: (name: string) => {
+      const pod = state.pods.store.get({ namespace: 'platform', name });
+      if (pod) state.pods.store.remove(pod);
+    },
+    dieAfter: (more: number) => {
+      left = more;
+    },
+    used: (recorder: UsageRecorder) => {
+      const ledger = recorder.ledgers(pool).get('platform');
+      return ledger ? allOf(ledger, 'chat').acceleratorMs : 0;
+    },
+  };
+}
+
+describe('recording of usage', () => {
+  it('counts what pods hold, from their start to their end, and writes nothing while there are none', async () => {
+    const { operator, clock, start, stop, used, writes } = setUp();
+    const recorder = operator();
+    await recorder.round(signal);
+    expect(writes).toEqual([]);
+    start('a');
+    await clock.advance(90_000);
+    await recorder.round(signal);
+    await clock.advance(45_000);
+    stop('a');
+    await clock.advance(15_000);
+    await recorder.round(signal);
+    expect(used(recorder)).toBe(2 * 135_000);
+    expect(writes).toEqual(['usage.platform.pool', 'usage.platform.pool']);
+    await clock.advance(60_000);
+    await recorder.round(signal);
+    expect(writes).toHaveLength(2);
+  });
+
+  it('counts a pod that came and went between two rounds', async () => {
+    const { operator, clock, start, stop, used } = setUp();
+    const recorder = operator();
+    await recorder.round(signal);
+    start('a');
+    await clock.advance(20_000);
+    stop('a');
+    await clock.advance(40_000);
+    await recorder.round(signal);
+    expect(used(recorder)).toBe(2 * 20_000);
+  });
+
+  it('charges labels of other teams to nobody but those who have them on their pods', async () => {
+    const { operator, clock, state, engine, pool } = setUp();
+    const pod = engine('forged');
+    put(state.pods.store, { ...pod, metadata: { ...pod.metadata, namespace: 'stranger' } });
+    await clock.advance(60_000);
+    const recorder = operator();
+    await recorder.round(signal);
+    expect(recorder.ledgers(pool).size).toBe(0);
+  });
+
+  it('archives yesterday once, and drops it from what is written every minute', async () => {
+    const { operator, clock, start, server, writes } = setUp();
+    const recorder = operator();
+    start('a');
+    for (let minute = 0; minute < 64; minute++) {
+      await clock.advance(60_000);
+      await recorder.round(signal);
+    }
+    expect(writes.filter((name) => name === 'usage-archive.platform.pool')).toHaveLength(1);
+    const open = server.objects.get('usage.platform.pool')?.data?.['usage.json'] ?? '';
+    expect(Object.keys(JSON.parse(open).days)).toEqual(['2026-11-28']);
+    const [next, before] = [operator(), writes.length];
+    await next.round(signal);
+    expect(next.ledgers(setUp().pool).get('platform')?.days).toEqual(
+      recorder.ledgers(setUp().pool).get('platform')?.days,
+    );
+    expect(writes.length - before).toBeLessThanOrEqual(1);
+  });
+
+  it('loses and doubles nothing of running pods when operators die at any moment, across midnight', async () => {
+    const life = fc.record({
+      rounds: fc.integer({ min: 1, max: 30 }),
+      writes: fc.integer({ min: 0, max: 30 }),
+      downSeconds: fc.integer({ min: 0, max: 600 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 5 }), async (lives) => {
+        const { operator, clock, start, used, dieAfter } = setUp();
+        start('a');
+        await clock.advance(30_000);
+        start('b');
+        const begun = clock.now();
+        for (const { rounds, writes, downSeconds } of lives) {
+          const recorder = operator();
+          dieAfter(writes);
+          for (let round = 0; round < rounds; round++) {
+            await clock.advance(INTERVAL_MS);
+            await recorder.round(signal).catch(() => undefined);
+          }
+          await clock.advance(downSeconds * 1_000);
+        }
+        dieAfter(Number.POSITIVE_INFINITY);
+        const last = operator();
+        await last.round(signal);
+        expect(used(last)).toBe(2 * (2 * (clock.now() - begun) + 30_000));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('loses at most one interval of a pod that went while no operator ran', async () => {
+    const { operator, clock, start, stop, used } = setUp();
+    const first = operator();
+    start('a');
+    await clock.advance(INTERVAL_MS);
+    await first.round(signal);
+    await clock.advance(INTERVAL_MS - 1_000);
+    stop('a');
+    const second = operator();
+    await clock.advance(INTERVAL_MS);
+    await second.round(signal);
+    expect(used(second)).toBe(2 * INTERVAL_MS);
+  });
+
+  it('takes no record that the pool does not own', async () => {
+    const { operator, clock, start, server, used } = setUp();
+    start('a');
+    await clock.advance(60_000);
+    await operator().round(signal);
+    const record = server.objects.get('usage.platform.pool') as ConfigMap;
+    const uid = 'another';
+    record.metadata.ownerReferences = [{ apiVersion: 'v1', kind: 'InferencePool', name: 'pool', uid }];
+    record.data = {
+      'usage.json': JSON.stringify({ ...JSON.parse(record.data?.['usage.json'] ?? ''), days: {} }),
+    };
+    const next = operator();
+    await next.round(signal);
+    expect(used(next)).toBe(2 * 60_000);
+  });
+});
