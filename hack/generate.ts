@@ -5,6 +5,7 @@ import { acceleratorFiles } from './generate/accelerators.ts';
 import { alertTableFiles } from './generate/alert-table.ts';
 import { apiFiles } from './generate/api-files.ts';
 import { chartFiles } from './generate/chart.ts';
+import { engineProfileFiles } from './generate/engine-profiles.ts';
 import { engineVersionFiles } from './generate/engine-versions.ts';
 import { installFiles } from './generate/install.ts';
 import { monitoringFiles } from './generate/monitoring.ts';
@@ -21,6 +22,7 @@ const check = process.argv.includes('--check');
 const PARTS = [
   acceleratorFiles,
   apiFiles,
+  engineProfileFiles,
   engineVersionFiles,
   chartFiles,
   monitoringFiles,

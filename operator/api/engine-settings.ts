@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
 import { type Rule, withRules } from '../values/rule.ts';
 import { duration } from '../values/scalars.ts';
+import { PROFILE_NAMES } from '../vllm/engine-profiles.ts';
 import { shapeOf } from '../vllm/setting.ts';
 import { SETTINGS } from '../vllm/settings.ts';
 import { flagName, TYPED_FLAGS } from '../vllm/typed-flags.ts';
 import { envVars } from './common.ts';
+import { engineProfileName, engineProfiles } from './engine-profile.ts';
 
 const extraArg = withRules(z.string().min(1).max(1024), [
   {
@@ -34,6 +36,7 @@ const extraArgsRule: Rule<string[]> = {
 };
 
 export const engineSettings = z.object({
+  profile: engineProfileName.optional(),
   image: z
     .string()
     .min(1)
@@ -73,5 +76,19 @@ export const engineSettings = z.object({
     ),
   env: envVars.optional().describe('Environment variables of the engine. Pool and model are merged by name.'),
 });
+
+/** Engine settings of a pool. */
+export const poolEngineSettings = withRules(engineSettings.extend({ profiles: engineProfiles.optional() }), [
+  {
+    rule: `!has(self.profile) || self.profile in ${JSON.stringify(PROFILE_NAMES).replaceAll('"', "'")} || (has(self.profiles) && self.profiles.exists_one(own, own.name == self.profile))`,
+    problem: 'the pool has no profile of this name',
+    remedy: `use ${PROFILE_NAMES.join(', ')} or the name of one of the profiles`,
+    fieldPath: '.profile',
+    holds: ({ profile, profiles = [] }) =>
+      profile === undefined ||
+      (PROFILE_NAMES as string[]).includes(profile) ||
+      profiles.filter(({ name }) => name === profile).length === 1,
+  },
+]);
 
 export type EngineSettings = z.infer<typeof engineSettings>;

@@ -10,7 +10,7 @@ import {
 import { admissionSettings } from './admission-settings.ts';
 import { cacheSettings } from './cache-settings.ts';
 import { dnsLabel, labelSelector } from './common.ts';
-import { engineSettings } from './engine-settings.ts';
+import { poolEngineSettings } from './engine-settings.ts';
 import { routerSettings } from './router-settings.ts';
 import { conditions } from './status.ts';
 import { tracingSettings } from './tracing-settings.ts';
@@ -82,7 +82,7 @@ export const inferencePoolSpec = withRules(
       // Complete, because the API server checks a default against the rules before it fills in nested defaults.
       .prefault({ from: 'Same' })
       .describe('Namespaces whose models may refer to this pool.'),
-    engine: engineSettings.optional().describe('Engine settings that the models of the pool inherit.'),
+    engine: poolEngineSettings.optional().describe('Engine settings that the models of the pool inherit.'),
     router: routerSettings.prefault({}).describe('The router in front of the models.'),
     responseCache: cacheSettings.prefault({}).describe('The cache of responses, shared by the routers.'),
     admission: admissionSettings.prefault({}).describe('What happens to requests that have to wait.'),

@@ -1,5 +1,6 @@
 /** `vllm-operator plan`: shows the accelerator memory of a model and what remains for requests, before hardware is acquired. */
 import { API_VERSION } from '../api/common.ts';
+import { describeProfile } from '../model/engine-profile.ts';
 import type { MemoryPlan } from '../model/memory-plan.ts';
 import type { Resolution } from '../model/resolved-model.ts';
 import { assessFiles } from './assess-files.ts';
@@ -35,13 +36,14 @@ export function planFiles(
   return problems.length > 0 ? 1 : 0;
 }
 
-function planText(key: string, { accelerator, memory }: Resolution): string {
+function planText(key: string, { accelerator, memory, engine }: Resolution): string {
+  const profile = engine?.profile ? `  profile ${describeProfile(engine.profile)}\n` : '';
   const { count, product } = accelerator;
   const on = `${key} on ${count} x ${product}`;
   if (!memory)
-    return `${on}: not planned: the model is not in the catalog; pass its config.json with --config, or set spec.model.facts\n`;
-  if (memory.issue) return `${on}: does not fit\n`;
-  return `${on}: ${memory.summary}\n${detailsOf(memory)}`;
+    return `${on}: not planned: the model is not in the catalog; pass its config.json with --config, or set spec.model.facts\n${profile}`;
+  if (memory.issue) return `${on}: does not fit\n${profile}`;
+  return `${on}: ${memory.summary}\n${detailsOf(memory)}${profile}`;
 }
 
 function detailsOf(plan: MemoryPlan): string {

@@ -82,6 +82,20 @@ const checkQuantization: Check = (engine, input) => {
     : [{ field: settingField(input, 'quantization'), value: method, ...obstacle }];
 };
 
+/** The schema checks this of one object. Here, model, pool and profile may each set one of both. */
+const checkBatching: Check = (engine, input) => {
+  const tokens = engine.settings.batching?.maxNumBatchedTokens;
+  if (tokens === undefined || tokens >= engine.maxNumSeqs) return [];
+  return [
+    {
+      field: settingField(input, 'batching.maxNumBatchedTokens'),
+      value: tokens,
+      reason: `it is below ${settingField(input, 'batching.maxNumSeqs')}, which is ${engine.maxNumSeqs}, and vLLM refuses that`,
+      remedy: `set spec.engine.batching.maxNumBatchedTokens of the InferenceModel to ${engine.maxNumSeqs} or more, or lower maxNumSeqs`,
+    },
+  ];
+};
+
 const checkContext: Check = (engine, input) => {
   const length = engine.settings.maxModelLen;
   const most = engine.model?.maxPositionEmbeddings;
@@ -123,6 +137,7 @@ const CHECKS: readonly Check[] = [
   checkParallelism,
   checkDtype,
   checkQuantization,
+  checkBatching,
   checkContext,
   checkFlags,
   checkSpeculation,

@@ -16,6 +16,7 @@ import {
 } from '../vllm/versions.ts';
 import { drainTimeoutSeconds } from './drain-timeout.ts';
 import { checkEngine } from './engine-checks.ts';
+import { appliedSettings, applyProfile, findProfile } from './engine-profile.ts';
 import { engineTracing } from './engine-tracing.ts';
 import { mergeSettings } from './merge-settings.ts';
 import type { MergedEngine } from './merged-engine.ts';
@@ -37,7 +38,9 @@ const DEFAULT_IMAGES = {
 /** vLLM's default for an API server, set explicitly so that the router knows the capacity. */
 function defaultMaxNumSeqs(accelerator: ResolvedAccelerator, settings: EngineSettings): number {
   const base = accelerator.vendor === 'cpu' ? 128 : accelerator.largeBatches ? 1024 : 256;
-  return base * (settings.performanceMode === 'throughput' ? 2 : 1);
+  const usual = base * (settings.performanceMode === 'throughput' ? 2 : 1);
+  // As vLLM does: each sequence has at least one token in a step.
+  return Math.min(usual, settings.batching?.maxNumBatchedTokens ?? usual);
 }
 
 function resolveVersion(
@@ -101,11 +104,14 @@ export function mergeEngine(
   model: EngineInput['model'],
   scaling: ResolvedScaling,
 ): MergedEngine {
-  const input: EngineInput = { pool, model };
-  const issues: SpecIssue[] = [];
-  const settings = mergeSettings(pool.spec.engine, model.spec.engine);
-  const image = settings.image ?? DEFAULT_IMAGES[accelerator.vendor];
-  const version = resolveVersion(input, settings, image, issues);
+  const { profile: named, issue } = findProfile({ pool, model });
+  const input: EngineInput = { pool, model, ...(named && { profile: named }) };
+  const issues: SpecIssue[] = issue ? [issue] : [];
+  const typed = mergeSettings(pool.spec.engine, model.spec.engine);
+  const image = typed.image ?? DEFAULT_IMAGES[accelerator.vendor];
+  const version = resolveVersion(input, typed, image, issues);
+  const profile = named && applyProfile(named, typed, version);
+  const settings = profile ? mergeSettings(appliedSettings(profile), typed) : typed;
   const source = resolveSource(model.spec, issues);
   const pipelineParallelSize = settings.pipelineParallelSize ?? DEFAULTS.engine.pipelineParallelSize;
   const dataParallelSize = settings.dataParallelSize ?? DEFAULTS.engine.dataParallelSize;
@@ -135,6 +141,7 @@ export function mergeEngine(
     ),
     drainTimeoutSeconds: Math.ceil(drainTimeoutSeconds(settings)),
     settings: withDefaults(settings, accelerator, source),
+    ...(profile && { profile }),
     extraArgs: settings.extraArgs ?? [],
     env: settings.env ?? [],
     ...(tracing && { tracing }),

@@ -3,6 +3,7 @@ import type { EngineSettings } from '../api/engine-settings.ts';
 import type { ModelSource } from '../vllm/model-source.ts';
 import type { KnownModel } from '../vllm/models.ts';
 import type { EngineVersion } from '../vllm/versions.ts';
+import type { ProfileInForce } from './engine-profile.ts';
 import type { EngineTracing } from './engine-tracing.ts';
 import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 
@@ -31,6 +32,8 @@ export interface MergedEngine {
    * choose sometimes.
    */
   settings: EngineSettings;
+  /** The profile that some of the settings come from. */
+  profile?: ProfileInForce;
   extraArgs: readonly string[];
   env: readonly EnvVar[];
   /** Absent if the engine exports no traces. */

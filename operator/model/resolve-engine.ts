@@ -22,6 +22,7 @@ export function resolveEngine(engine: MergedEngine, spec: InferenceModelSpec): R
     servedNames,
     adapters: (lora?.adapters ?? []).map(({ name }) => name),
     ...(typeof maxModelLen === 'number' && { maxModelLen }),
+    ...(engine.profile && { profile: engine.profile }),
     capacity: engine.maxNumSeqs * engine.dataParallelSize,
     memoryGiB: podMemoryGiB(engine),
     sharedMemoryGiB: sharedMemoryGiB(engine),

@@ -1,6 +1,7 @@
 import type { EnvVar } from '../api/common.ts';
 import type { ModelSource } from '../vllm/model-source.ts';
 import type { EngineVersion } from '../vllm/versions.ts';
+import type { ProfileInForce } from './engine-profile.ts';
 import type { ResolvedAccelerator } from './resolve-accelerator.ts';
 
 /** The complete configuration of an engine pod, and what routers and scaling need to know about it. */
@@ -19,6 +20,8 @@ export interface ResolvedEngine {
   servedNames: readonly string[];
   /** Names of LoRA adapters in the OpenAI API. */
   adapters: readonly string[];
+  /** The profile that some of the settings come from. */
+  profile?: ProfileInForce;
   /** Context length, if a setting defines it. */
   maxModelLen?: number;
   /** Number of sequences that one replica runs at once. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { describeProfile } from '../model/engine-profile.ts';
 import type { ResolvedModel } from '../model/resolved-model.ts';
 import { type ClaimModes, isBoundToOneNode } from '../model/shared-claims.ts';
 import { ENGINE_PORT, engineProbes, engineShutdown, terminationGraceSeconds } from './engine-lifecycle.ts';
@@ -15,6 +16,9 @@ import { storedContainer } from './stored-form.ts';
 
 /** Hash of the pod spec. Pods with the same value run the same engine. */
 const ENGINE_HASH_ANNOTATION = 'vllm-operator.dev/engine-hash';
+
+/** The profile of the engine, and which settings of it apply. For people. */
+const PROFILE_ANNOTATION = 'vllm-operator.dev/engine-profile';
 
 /** User and group of vLLM's images. Files there are writable for group 0. */
 const ENGINE_USER = 2000;
@@ -113,7 +117,11 @@ export function renderEngineDeployment(
   return child(
     model,
     { apiVersion: 'apps/v1', kind: 'Deployment' },
-    { name: engineName(model.metadata.name), labels },
+    {
+      name: engineName(model.metadata.name),
+      labels,
+      ...(engine.profile && { annotations: { [PROFILE_ANNOTATION]: describeProfile(engine.profile) } }),
+    },
     {
       spec: {
         selector: { matchLabels: engineSelector(model.metadata) },

@@ -181,7 +181,10 @@ export function compileRouteModel(pool: InferencePool, input: RouteModelInput): 
  */
 function answersHash(pool: InferencePool, { spec }: InferenceModel): string {
   const { poolRef, scaling, suspend, priority, admission, responseCache, ...decides } = spec;
-  return stableHash([pool.spec.engine ?? {}, decides]);
+  const { profiles = [], ...engine } = pool.spec.engine ?? {};
+  const name = spec.engine?.profile ?? engine.profile;
+  const profile = profiles.find((own) => own.name === name);
+  return stableHash([engine, decides, ...(profile ? [profile] : [])]);
 }
 
 /** The message may quote the cluster and have any length. */

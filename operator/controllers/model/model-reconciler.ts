@@ -16,6 +16,7 @@ import { DEPLOYMENTS } from '../../kube/resource-types.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Assessment, Blocked } from '../../model/assess.ts';
 import { degradationTiers } from '../../model/degradation-tiers.ts';
+import { describeProfile } from '../../model/engine-profile.ts';
 import { initialReplicas } from '../../model/replica-counts.ts';
 import type { Resolution, ResolvedModel } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
@@ -208,6 +209,7 @@ export class ModelReconciler {
       ...(pool && { url: routerUrl(pool) }),
       ...(scope.desiredReplicas !== undefined && { desiredReplicas: scope.desiredReplicas }),
       ...(resolution?.memory && { plan: resolution.memory }),
+      ...(resolution?.engine?.profile && { profile: describeProfile(resolution.engine.profile) }),
       ...warningOf(resolution),
       ...(resolution && { acceleratorsPerReplica: resolution.accelerator.count }),
       ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),

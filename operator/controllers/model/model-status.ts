@@ -34,6 +34,8 @@ export interface ModelView {
   selector?: string;
   desiredReplicas?: number;
   plan?: MemoryPlan;
+  /** The profile of the engines, and which settings of it apply. */
+  profile?: string;
   /** A warning about the spec that does not keep the model from running. */
   warning?: string;
   acceleratorsPerReplica?: number;
@@ -198,12 +200,12 @@ function wakeFailureText({ reason, message }: Pick<WakeFailure, 'reason' | 'mess
   return `the last wake failed: ${message}. The next request retries the wake${log}`;
 }
 
-function details({ blocker, plan, warning, scaling, cache }: ModelView): ConditionUpdate[] {
+function details({ blocker, plan, profile, warning, scaling, cache }: ModelView): ConditionUpdate[] {
   if (blocker?.condition === 'Accepted') return [condition('Accepted', blocker.reason, blocker.message)];
   const accepted = condition(
     'Accepted',
     'Accepted',
-    `the pool accepts this model${warning === undefined ? '' : `. Warning: ${warning}`}`,
+    `the pool accepts this model${profile === undefined ? '' : `. Engine profile: ${profile}`}${warning === undefined ? '' : `. Warning: ${warning}`}`,
   );
   if (blocker?.condition === 'MemoryFit')
     return [accepted, condition('MemoryFit', blocker.reason, blocker.message)];

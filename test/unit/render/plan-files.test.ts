@@ -34,6 +34,12 @@ describe('plan --config', () => {
     expect(out).toMatch(/not planned: .*--config/);
   });
 
+  it('says which profile is in effect', () => {
+    const engine = '{ profile: Latency, batching: { maxNumSeqs: 8 } }';
+    const { out } = plan([file('one.yaml', pool + model('own', 'hf://meta-llama/Meta-Llama-3-8B', engine))]);
+    expect(out).toMatch(/\n {2}profile Latency \(.*; overridden: batching.maxNumSeqs 8\)\n$/);
+  });
+
   it('plans it like one that the catalog has, and prints the facts for its manifest', () => {
     const path = config();
     const { code, out, err } = plan([file('one.yaml', pool + model('own', 'hf://acme/own'))], [path]);

@@ -115,6 +115,17 @@ describe('compileRouteTable', () => {
     expect(engineOf({ maxModelLen: 1024 })).toBe(engineOf({ maxModelLen: 1024 }));
   });
 
+  it('distinguishes the profile that a model uses, and leaves its cached responses when the pool gets others', () => {
+    const profile = (name: string, maxNumSeqs: number) => ({ name, settings: { batching: { maxNumSeqs } } });
+    const engineOf = (...profiles: object[]) =>
+      compile({
+        pool: pool({ engine: { profiles } }),
+        models: [served(model('llama', { engine: { profile: 'a' } }))],
+      }).models[0]?.engine;
+    expect(engineOf(profile('a', 1))).toBe(engineOf(profile('b', 2), profile('a', 1)));
+    expect(engineOf(profile('a', 1))).not.toBe(engineOf(profile('a', 2)));
+  });
+
   const engineOf = (spec: object) => compile({ models: [served(model('llama', spec))] }).models[0]?.engine;
   it.each([
     { model: { source: 'hf://meta-llama/Llama-3.1-70B-Instruct' } },

@@ -116,6 +116,11 @@ export const BAD_SPECS: readonly BadSpec[] = [
     'extraArgs',
     /set engine.speculative instead/,
   ),
+  pool(
+    { engine: { profile: 'Fast', profiles: [{ name: 'fast', settings: {} }] } },
+    'engine.profile',
+    /no profile of this name: use Throughput, Balanced, Latency, Safe or/,
+  ),
   ...engine({ extraArgs: ['--port=9000'] }, 'extraArgs', /set by the operator: remove it/),
   ...engine({ extraArgs: ['--seed 1'] }, 'extraArgs[0]', /one item/),
   ...engine(

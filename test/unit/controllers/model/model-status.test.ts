@@ -151,3 +151,12 @@ it('says which tier of degradation is active, and what it limits', () => {
     2,
   ]);
 });
+
+it('says which settings of the engine profile apply', () => {
+  const health = { desired: 1, pods: 1, ready: 1, rolling: false };
+  const profile = 'Latency (batching.maxNumSeqs 64)';
+  const status = modelStatus({ model: aModel('chat'), now: 0, health, profile });
+  expect(status.conditions?.find(({ type }) => type === 'Accepted')?.message).toBe(
+    'the pool accepts this model. Engine profile: Latency (batching.maxNumSeqs 64)',
+  );
+});
