@@ -93,7 +93,7 @@ function M.log()
   local model = ctx.model
   local status = context.status(ctx)
   if ctx.reserved then limits.settle(ctx, status) end
-  if not ctx.relayed then audit.note(ctx, is_shortened(ctx, status)) end
+  if not ctx.relayed then audit.note(ctx, status, is_shortened(ctx, status)) end
   if ctx.span then
     context.end_wait(ctx)
     spans.finish(ctx, status)

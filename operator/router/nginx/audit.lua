@@ -42,28 +42,30 @@ local function rare_fields(ctx, shortened)
     .. (ctx.tier and ',"tier":' .. ctx.tier.number or "") .. (shortened and ',"shortened":true' or "")
 end
 
+--- Fields of the tokens that are known.
+local function tokens(prompt, completion)
+  if prompt and completion then return ',"promptTokens":' .. prompt .. ',"completionTokens":' .. completion end
+  if not prompt and not completion then return "" end
+  return (prompt and ',"promptTokens":' or ',"completionTokens":') .. (prompt or completion)
+end
+
 --- Log phase: hands the fields of a client's request to nginx.
 ---@param ctx Context
+---@param status number
 ---@param shortened boolean|nil Whether its answer is shorter than it asked for.
-function M.note(ctx, shortened)
+function M.note(ctx, status, shortened)
   local var, model, method = ngx.var, ctx.model, ngx.req.get_method()
   local path = ctx.path and ctx.path.name
+  local asked
   if model and path and method == "POST" then
-    var.audit = usual_fields(ctx, model, path)
+    asked = usual_fields(ctx, model, path)
   else
     path = path or var.uri
-    if not path then return end -- the request has no first line
-    var.audit = fields(masked(method, MAX_METHOD), masked(path, MAX_PATH), ctx.api_key, ctx.tenant, model)
+    -- A request that is malformed may have no path, no trace, and no status, for which nginx has the version of HTTP.
+    asked = path and fields(masked(method, MAX_METHOD), masked(path, MAX_PATH), ctx.api_key, ctx.tenant, model) or ""
   end
-  local rare = (ctx.cache_result or ctx.tier) and rare_fields(ctx, shortened) or ""
-  local prompt, completion = ctx.prompt_tokens, ctx.completion_tokens
-  if prompt and completion then
-    var.spent = rare .. ',"promptTokens":' .. prompt .. ',"completionTokens":' .. completion
-  elseif prompt or completion then
-    var.spent = rare .. (prompt and ',"promptTokens":' or ',"completionTokens":') .. (prompt or completion)
-  elseif rare ~= "" then
-    var.spent = rare
-  end
+  var.audit = ',"status":' .. (status < 100 and 0 or status) .. ',"traceId":"' .. (ctx.trace_id or "") .. '"' .. asked
+    .. ((ctx.cache_result or ctx.tier) and rare_fields(ctx, shortened) or "") .. tokens(ctx.prompt_tokens, ctx.completion_tokens)
 end
 
 return M

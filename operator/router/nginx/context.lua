@@ -3,7 +3,7 @@
 ---@class Context
 --- Set by request.lua, before the request is let in:
 ---@field start number When its first byte came, in seconds since 1970. Read by all that has a deadline or measures time.
----@field trace_id string|false Its own id. Read by redispatch, audit.
+---@field trace_id string|false Id of its trace: its client's, or its own. Read by spans, audit.
 ---@field path table|false What paths.lua says of its path.
 ---@field model table|false The model that it asks for, by the table that is in use (compiled_routes.lua). Read by all.
 ---@field tenant string|false Whose it is: by its key, else the namespace of the model. Read by waiting, cache, accounts.
@@ -35,6 +35,7 @@
 ---@field redispatches number|nil How often it waited because no engine took it.
 ---@field parked boolean|nil It waits for that now, and is counted as queued.
 --- Set by relay.lua:
+---@field relay_id string|nil Names the request of the relay, and what that hands over.
 ---@field relay boolean|nil Its answer has begun with comments: what follows goes through the relay.
 --- Set by cache.lua:
 ---@field cache_result string|false|nil What the cache did, for `X-Cache`. Read by engine_answer.
@@ -59,7 +60,7 @@
 ---@field finish string|nil An event with a finish reason, until the next one is there. Likewise.
 ---@field newline boolean|nil Whether the last part of the stream ended with one. Likewise.
 ---@field passing boolean|nil An event is too long to be held back. Likewise.
---- Set by `finish` below:
+--- Set by `status` below, or by relay.lua:
 ---@field status number|nil The status to count and log, where nginx has another one.
 
 local spans = require "spans"
@@ -96,14 +97,6 @@ function M.end_wait(ctx)
   ctx.waits_since = nil
 end
 
---- Says how a request ends whose answer nginx has begun with another status: that one is logged, counted and paid for.
----@param ctx Context
----@param status number
-function M.finish(ctx, status)
-  ctx.status = status
-  ngx.var.outcome = status
-end
-
 --- Log phase: the status with which the request has ended. Where a client went away in the middle of an answer, nginx has the
 -- status with which that began.
 ---@param ctx Context
@@ -113,7 +106,7 @@ function M.status(ctx)
   local status = ngx.status
   local whole = ctx.ended or ctx.cut or ctx.broken or ctx.replied or not ctx.at_engine
   if whole or status < 200 or status >= 300 then return status end
-  M.finish(ctx, CLIENT_CLOSED_REQUEST)
+  ctx.status = CLIENT_CLOSED_REQUEST
   return CLIENT_CLOSED_REQUEST
 end
 

@@ -2,8 +2,10 @@
 -- may hear of an engine's end a moment after it. Such requests wait until there is an engine, as long as they would for a start.
 local admission = require "admission"
 local balance = require "balance"
+local base = require "resty.core.base"
 local context = require "context"
 local counters = require "counters"
+local ffi = require "ffi"
 local metrics = require "metrics"
 local relay = require "relay"
 local own_answer = require "own_answer"
@@ -21,11 +23,16 @@ local PAUSE = 0.5
 local LARGE_HEADER = ("The engine's answer cannot be passed on: the header of its answer is larger than %d KiB. "
   .. "Ask for fewer embeddings at once, or for base64 in place of bytes."):format(balance.MAX_HEADER / 1024)
 
-local parked = {} -- contexts by trace id: nginx drops ngx.ctx when it redirects a request
+local parked = {} -- contexts by the address of their request: nginx drops ngx.ctx when it redirects one
+
+--- Address of the request, which is the same in all of its phases. nginx uses it again for later ones, so that the table does not grow.
+local function address()
+  return tonumber(ffi.cast("uintptr_t", base.get_request()))
+end
 
 --- Keeps the context of a request until it leaves.
 function M.park(ctx)
-  parked[ctx.trace_id] = ctx
+  parked[address()] = ctx
 end
 
 local function count(ctx, n)
@@ -36,7 +43,7 @@ end
 
 --- Log phase: undoes what is kept of a request.
 function M.leave(ctx)
-  parked[ctx.trace_id] = nil
+  parked[address()] = nil
   if ctx.parked then count(ctx, -1) end
 end
 
@@ -50,7 +57,7 @@ end
 
 --- Access phase of a request for which nginx would answer with an error of its own.
 function M.wait()
-  local ctx = parked[ngx.var.trace_id]
+  local ctx = parked[address()]
   if not ctx then return own_answer.own_error(500) end
   ngx.ctx = ctx
   if balance.sent_large_header() then

@@ -1,13 +1,13 @@
 --- Carries a stream whose client has been sent comments while it waited. Its answer has begun, so nginx cannot proxy it any
 -- more: the router sends the request to itself, over a socket that only it can reach, and copies the answer.
 local cjson = require "cjson.safe"
-local context = require "context"
 local counters = require "counters"
 local limits = require "limits"
 local own_answer = require "own_answer"
 local request_body = require "body"
 local routes = require "routes"
 local target = require "target"
+local trace = require "trace"
 
 local M = {}
 
@@ -36,7 +36,7 @@ end
 
 --- Ends a request whose client is gone.
 local function gone(ctx)
-  context.finish(ctx, 499)
+  ctx.status = 499
   return ngx.exit(ngx.ERROR)
 end
 
@@ -68,7 +68,7 @@ end
 --- Ends a request with an error: as an event if the answer has begun.
 function M.fail(ctx, status, message, retry_after)
   if not ctx.relay then return own_answer.error(status, message, nil, retry_after) end
-  context.finish(ctx, status)
+  ctx.status = status
   ngx.print(own_answer.event_of(ctx.path.sse, own_answer.error_body(status, message)))
   ngx.flush(true)
   return ngx.exit(ngx.HTTP_OK)
@@ -104,7 +104,7 @@ local function send(ctx, socket)
     other_headers(), "X-Forwarded-For: ", forwarded and forwarded .. ", " or "", var.remote_addr, "\r\n",
     "Content-Length: ", tostring(#body), "\r\n",
     "X-Request-Id: ", var.trace_request_id, "\r\ntraceparent: ", var.trace_parent, "\r\n",
-    "X-Relay-Id: ", ctx.trace_id, "\r\nX-Relay-Model: ", ctx.model.uid, "\r\nX-Relay-Tenant: ", ctx.tenant, "\r\n",
+    "X-Relay-Id: ", ctx.relay_id, "\r\nX-Relay-Model: ", ctx.model.uid, "\r\nX-Relay-Tenant: ", ctx.tenant, "\r\n",
     "X-Relay-Key: ", ctx.api_key and ctx.api_key.sha256 or "", "\r\n",
     "X-Relay-Reserved: ", limits.hand_over(ctx), "\r\n",
     "X-Relay-Strip: ", ctx.strip_usage and "usage" or "", "\r\n\r\n", body,
@@ -115,11 +115,11 @@ end
 -- be in another worker, and only copies the answer.
 function M.hand_over_tokens(ctx)
   if not ctx.prompt_tokens and not ctx.completion_tokens then return end
-  ngx.shared.limits:safe_set(TOKENS .. ctx.trace_id, (ctx.prompt_tokens or "") .. "/" .. (ctx.completion_tokens or ""), TOKENS_SECONDS)
+  ngx.shared.limits:safe_set(TOKENS .. ctx.relay_id, (ctx.prompt_tokens or "") .. "/" .. (ctx.completion_tokens or ""), TOKENS_SECONDS)
 end
 
 local function take_tokens(ctx)
-  local shared, key = ngx.shared.limits, TOKENS .. ctx.trace_id
+  local shared, key = ngx.shared.limits, TOKENS .. ctx.relay_id
   local prompt, completion = (shared:get(key) or ""):match("^(%d*)/(%d*)$")
   ctx.prompt_tokens, ctx.completion_tokens = tonumber(prompt) or false, tonumber(completion) or false
   shared:delete(key)
@@ -127,7 +127,7 @@ end
 
 --- Sends the request on and copies the answer's events. HTTP/1.0, so that the answer comes without chunks and ends with the connection.
 function M.run(ctx)
-  ctx.at_engine = true -- counted there from here on
+  ctx.at_engine, ctx.relay_id = true, trace.id() -- counted there from here on
   counters.add(ctx.model.slot, counters.PENDING, -1)
   if ctx.span then ctx.span.sent = ngx.now() end
   local socket = ngx.socket.tcp()
@@ -146,7 +146,7 @@ function M.run(ctx)
     text = (text or part or ""):gsub("%s+", " "):gsub("^ ", "")
     local object = text:find("{", 1, true) == 1 and cjson.decode(text)
     if not object or not next(object) then text = own_answer.error_body(status, NO_JSON) end
-    context.finish(ctx, status)
+    ctx.status = status
     ngx.print(own_answer.event_of(ctx.path.sse, text))
     ngx.flush(true)
     return ngx.exit(ngx.HTTP_OK)

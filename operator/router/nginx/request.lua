@@ -147,7 +147,7 @@ function M.enter()
   local given_id, given_parent, bytes, compressed, upgrade = headers.find()
   ctx.trace_id, given_parent = trace.name(var, given_id, given_parent)
   local tracing = routes.current().tracing
-  if tracing then spans.begin(ctx, var, tracing, given_parent) end
+  var.trace_parent = tracing and spans.begin(ctx, tracing, given_parent) or given_parent or trace.parent(ctx.trace_id, "01")
   redispatch.park(ctx)
   admission.enter()
   if cors.preflight() then return end
@@ -210,10 +210,10 @@ function M.relayed()
   local ctx, var = context.new(), ngx.var
   ngx.ctx = ctx
   local view = routes.current()
-  ctx.model, ctx.tenant, ctx.trace_id = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant, var.http_x_relay_id
+  ctx.model, ctx.tenant, ctx.relay_id = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant, var.http_x_relay_id
   ctx.api_key, ctx.strip_usage = view.by_hash[var.http_x_relay_key or ""], var.http_x_relay_strip == "usage"
   ctx.path, ctx.stream, ctx.relayed = paths.of(var.uri), true, true
-  var.given_id, var.given_parent = var.http_x_request_id, var.http_traceparent
+  var.trace_request_id, var.trace_parent = var.http_x_request_id, var.http_traceparent
   limits.take_over(ctx, view, var.http_x_relay_reserved)
   for _, name in ipairs { "id", "model", "tenant", "key", "strip", "reserved" } do ngx.req.clear_header("X-Relay-" .. name) end
   if not ctx.model then return own_answer.error(404, "The model does not exist any more.") end

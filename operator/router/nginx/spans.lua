@@ -60,25 +60,25 @@ local function encode(span, name, id, parent, kind, from, to, list, failed)
   )
 end
 
---- Decides whether a request is traced: as the client did, else by chance. Engines are told so.
----@param tracing table of the route table
----@param parent string|nil `traceparent` of the client
-function M.begin(ctx, var, tracing, parent)
-  if parent then
-    if tonumber(parent:sub(55, 55), 16) % 2 == 0 then return end
-  elseif random() >= tracing.samplingRatio then
-    var.trace_flags = "00"
-    return
-  end
-  local span = { trace = parent and parent:sub(4, 35) or ctx.trace_id, id = trace.span_id(), parent = parent and parent:sub(37, 52), parts = {} }
-  ctx.span = span
-  M.name_upstream(span, var)
+--- Makes the span of the next engine the parent of what that traces. Returns its `traceparent`.
+local function name_upstream(span)
+  span.upstream = trace.span_id()
+  return "00-" .. span.trace .. "-" .. span.upstream .. "-01"
 end
 
---- Makes the span of the next engine the parent of what that traces.
-function M.name_upstream(span, var)
-  span.upstream = trace.span_id()
-  var.given_parent = ("00-%s-%s-01"):format(span.trace, span.upstream)
+--- Decides whether a request is traced: as the client did, else by chance. Returns the `traceparent` for engines, which says so.
+---@param tracing table of the route table
+---@param parent string|nil `traceparent` of the client
+---@return string
+function M.begin(ctx, tracing, parent)
+  if parent then
+    if tonumber(parent:sub(55, 55), 16) % 2 == 0 then return parent end
+  elseif random() >= tracing.samplingRatio then
+    return trace.parent(ctx.trace_id, "00")
+  end
+  local span = { trace = ctx.trace_id, id = trace.span_id(), parent = parent and parent:sub(37, 52), parts = {} }
+  ctx.span = span
+  return name_upstream(span)
 end
 
 --- Adds a part that ends now.
@@ -117,7 +117,7 @@ function M.again(ctx)
   name_operation(span, var.uri)
   add_upstream(ctx, span, nil, true)
   span.sent = nil
-  M.name_upstream(span, var)
+  var.trace_parent = name_upstream(span)
 end
 
 --- Log phase: hands over what was traced.

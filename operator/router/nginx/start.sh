@@ -69,8 +69,7 @@ if ! (: >> /dev/stdout) 2> /dev/null; then
   echo "start.sh: no access log, because /dev/stdout cannot be opened" >&2
   access_log=/dev/null
 fi
-span=$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
-sed -e "s#/etc/vllm-router/#$conf/#g" -e "s#__SPAN__#$span#" -e "s#/dev/stdout#${access_log:-/dev/stdout}#" "$conf/nginx.conf" > nginx.conf
+sed -e "s#/etc/vllm-router/#$conf/#g" -e "s#/dev/stdout#${access_log:-/dev/stdout}#" "$conf/nginx.conf" > nginx.conf
 
 # The key lives as long as the pod: the operator knows the router by it.
 if [ ! -s admin.crt ]; then

@@ -6,7 +6,7 @@ local M = {}
 
 local MAX_ID, PARENT = 128, 55 -- bytes
 
-local prefix -- half of the ids of this worker
+local prefix, own_span -- half of the ids of this worker, and the id of the span that stands for it where it traces nothing
 
 local function random_bytes(n)
   local file = assert(io.open("/dev/urandom", "rb"))
@@ -15,11 +15,15 @@ local function random_bytes(n)
   return bytes
 end
 
+local function random_hex(n)
+  return (random_bytes(n):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
 --- In each worker: takes randomness from the kernel, because workers that start together have all else in common.
 function M.start()
   local a, b, c, d, e, f, g = random_bytes(7):byte(1, 7)
   math.randomseed(((((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f) * 256 + g) / 8)
-  prefix = random_bytes(8):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+  prefix, own_span = random_hex(8), random_hex(8)
 end
 
 --- Is it an id that may be passed on, logged and given back?
@@ -40,15 +44,24 @@ function M.span_id()
   return tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
 end
 
---- Gives the request an id, and takes those that its client gave if they are sane (nginx.conf has what becomes of them). Returns its own,
--- and the parent that the client gave, if it did.
+--- A new id, of a trace or of a request.
+function M.id()
+  return prefix .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
+end
+
+--- Names the request, and takes the names that its client gave if they are sane. Returns the id of its trace, and the `traceparent` that
+-- the client gave, if it did.
 function M.name(var, given_id, given_parent)
-  local id = prefix .. tohex(random(-0x80000000, 0x7fffffff)) .. tohex(random(-0x80000000, 0x7fffffff))
-  var.trace_id = id
-  if given_id and is_id(given_id) then var.given_id = given_id end
-  if not given_parent or not is_parent(given_parent) then return id end
-  var.given_parent, var.given_trace = given_parent, given_parent:sub(4, 35)
-  return id, given_parent
+  local parent = given_parent and is_parent(given_parent) and given_parent or nil
+  local own = M.id()
+  var.trace_request_id = given_id and is_id(given_id) and given_id or own
+  return parent and parent:sub(4, 35) or own, parent
+end
+
+--- The `traceparent` for engines, of a request that the router does not trace: of what they trace as `flags` has it (`01`, or `00` for
+-- nothing) the router is the parent.
+function M.parent(id, flags)
+  return "00-" .. id .. "-" .. own_span .. "-" .. flags
 end
 
 return M
