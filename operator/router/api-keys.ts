@@ -14,7 +14,7 @@ export const API_KEYS_LABEL = 'vllm-operator.dev/api-keys';
 
 export interface ApiKeyConfigMap extends KubeObject {
   data?: Record<string, string>;
-  /** Set by the reflector: the ConfigMap exceeded the limit of a namespace, and its data was dropped. */
+  /** Set by ApiKeyRoom: the namespace had no room for it, and its data was dropped. */
   oversized?: true;
 }
 
@@ -75,7 +75,7 @@ export function parseApiKeys(
   }
   for (const { metadata, oversized } of configMaps) {
     const { namespace = '', name: configMap } = metadata;
-    if (oversized && !full.has(namespace)) issues.push({ ...TOO_MANY, namespace, configMap, entry: '' });
+    if (oversized && !full.has(namespace)) issues.push({ ...NO_ROOM, namespace, configMap, entry: '' });
   }
   const keys: RouteKey[] = [];
   for (const [sha256, claimed] of claims) {
@@ -110,6 +110,11 @@ const TOO_MANY: SpecIssue = {
   remedy: 'remove unused keys',
 };
 
+const NO_ROOM: SpecIssue = {
+  ...TOO_MANY,
+  remedy: 'remove unused keys, and then change this ConfigMap, for example with an annotation',
+};
+
 const DUPLICATE: SpecIssue = {
   field: 'sha256',
   value: undefined,
@@ -131,21 +136,6 @@ export function cachedEntryReader(): ReadEntry {
     entries.set(entry, parsed);
     return parsed;
   };
-}
-
-/** Trims a ConfigMap before it is cached. A team can create thousands of 1 MiB. */
-export function trimApiKeys(configMap: ApiKeyConfigMap): ApiKeyConfigMap {
-  const { apiVersion, kind, data = {} } = configMap;
-  const {
-    annotations: _,
-    labels: __,
-    managedFields: ___,
-    finalizers: ____,
-    ...metadata
-  } = configMap.metadata;
-  const bytes = Object.values(data).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  const isTooLarge = bytes > MAX_BYTES_PER_NAMESPACE;
-  return { apiVersion, kind, metadata, ...(isTooLarge ? { oversized: true } : { data }) };
 }
 
 function* entries(configMaps: readonly ApiKeyConfigMap[], full: ReadonlySet<string>) {

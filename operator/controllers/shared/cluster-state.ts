@@ -28,8 +28,10 @@ import {
 import { poolKeyOf } from '../../model/pool-key.ts';
 import { type ClaimModes, claimNames } from '../../model/shared-claims.ts';
 import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
-import { API_KEYS_LABEL, type ApiKeyConfigMap, trimApiKeys } from '../../router/api-keys.ts';
+import { ApiKeyRoom } from '../../router/api-key-room.ts';
+import { API_KEYS_LABEL, type ApiKeyConfigMap } from '../../router/api-keys.ts';
 import type { EndpointSlice } from '../../router/endpoints-from-slices.ts';
+import { identityOf, MAX_NAME } from './identity-of.ts';
 import { scaleTarget, scaleTargetsOf } from './scale-target.ts';
 import { trimConfigMap } from './trim-config-map.ts';
 import { trimPod } from './trim-pod.ts';
@@ -76,12 +78,7 @@ export function createClusterState(source: ClusterStateOptions) {
       },
     }),
     namespaces: new Reflector<KubeObject>({ ...source, type: NAMESPACES, metadataOnly: true }),
-    apiKeys: new Reflector<ApiKeyConfigMap>({
-      ...source,
-      type: CONFIG_MAPS,
-      labelSelector: `${API_KEYS_LABEL}=true`,
-      transform: trimApiKeys,
-    }),
+    apiKeys: apiKeyConfigMaps(source),
     deployments: managed<Deployment>(DEPLOYMENTS, { transform: noteReplicasOwner }),
     pods: managed<Pod>(PODS, {
       transform: trimPod,
@@ -139,24 +136,34 @@ export function claimModesOf(state: ClusterState, namespace: string): ClaimModes
   return (name) => state.userClaims.store.get({ namespace, name })?.spec.accessModes;
 }
 
+function apiKeyConfigMaps(source: ClusterStateOptions): Reflector<ApiKeyConfigMap> {
+  const room = new ApiKeyRoom();
+  const reflector = new Reflector<ApiKeyConfigMap>({
+    ...source,
+    type: CONFIG_MAPS,
+    labelSelector: `${API_KEYS_LABEL}=true`,
+    transform: (configMap) => room.trim(configMap),
+  });
+  reflector.store.subscribe(({ old, new: now }) => {
+    if (old && old.metadata.uid !== now?.metadata.uid) room.forget(old.metadata);
+  });
+  return reflector;
+}
+
 function onlyScaleTarget({ apiVersion, kind, metadata, spec }: Autoscaler): Autoscaler {
-  const { managedFields: _, labels: __, annotations: ___, ...identity } = metadata;
+  const target = spec?.scaleTargetRef ?? {};
+  const isObject = `${target.kind}${target.name}`.length <= 2 * MAX_NAME;
   return {
     apiVersion,
     kind,
-    metadata: identity,
-    spec: { scaleTargetRef: spec?.scaleTargetRef ?? {} },
+    metadata: identityOf(metadata),
+    spec: { scaleTargetRef: isObject ? target : {} },
   };
 }
 
 function onlyAccessModes({ apiVersion, kind, metadata, spec }: VolumeClaim): VolumeClaim {
-  const { managedFields: _, labels: __, annotations: ___, ...identity } = metadata;
-  return {
-    apiVersion,
-    kind,
-    metadata: identity,
-    spec: { accessModes: spec.accessModes },
-  };
+  const modes = spec.accessModes && { accessModes: [...new Set(spec.accessModes)] };
+  return { apiVersion, kind, metadata: identityOf(metadata), spec: { ...modes } };
 }
 
 /**

@@ -9,7 +9,6 @@ import {
   MAX_BYTES_PER_NAMESPACE,
   MAX_KEYS_PER_NAMESPACE,
   parseApiKeys,
-  trimApiKeys,
 } from '../../../operator/router/api-keys.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -151,21 +150,6 @@ describe('parseApiKeys', () => {
     );
     const { keys, issues } = parseApiKeys(claimants);
     expect([keys.length, issues.length]).toEqual([0, 20_000]);
-  });
-});
-
-describe('the cached form of a ConfigMap', () => {
-  it('is its data, and nothing else that a team can fill', () => {
-    const full = configMap('team-a', { ci: `sha256: ${A}` });
-    full.metadata.annotations = { note: 'x'.repeat(1_000) };
-    const kept = trimApiKeys(full);
-    expect(kept).toEqual(configMap('team-a', { ci: `sha256: ${A}` }));
-  });
-
-  it('is only that it was too large, beyond what a namespace may have', () => {
-    const kept = trimApiKeys(configMap('team-a', { ci: 'x'.repeat(MAX_BYTES_PER_NAMESPACE + 1) }));
-    expect(kept.data).toBeUndefined();
-    expect(parseApiKeys([kept]).issues).toMatchObject([{ namespace: 'team-a', configMap: 'keys' }]);
   });
 });
 

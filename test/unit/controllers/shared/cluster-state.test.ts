@@ -8,7 +8,13 @@ import {
 import { silentLogger } from '../../../../operator/kube/logger.ts';
 import type { KubeObject } from '../../../../operator/kube/object.ts';
 import type { Reflector } from '../../../../operator/kube/reflector.ts';
-import { CONFIG_MAPS, PODS } from '../../../../operator/kube/resource-types.ts';
+import {
+  CONFIG_MAPS,
+  HORIZONTAL_POD_AUTOSCALERS,
+  PERSISTENT_VOLUME_CLAIMS,
+  PODS,
+} from '../../../../operator/kube/resource-types.ts';
+import { API_KEYS_LABEL } from '../../../../operator/router/api-keys.ts';
 import { MiniApi } from '../../kube/support/mini-api.ts';
 
 const MANAGED = Object.fromEntries([MANAGED_BY_SELECTOR.split('=')]) as Record<string, string>;
@@ -105,4 +111,56 @@ it('caches only the fields of pods that are read', async () => {
       status: { phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
     },
   ]);
+});
+
+it('limits the data of ConfigMaps with API keys by namespace, however many there are', async () => {
+  const configMap = (namespace: string, name: string, text: string) =>
+    api.store.put(CONFIG_MAPS, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name,
+        namespace,
+        labels: { [API_KEYS_LABEL]: 'true', bulk: BULK },
+        ownerReferences: [{ apiVersion: 'v1', kind: BULK, name: 'x', uid: 'x' }],
+        finalizers: [`example.com/${BULK}`],
+      },
+      data: { [name]: text },
+    } as unknown as KubeObject);
+  for (let i = 10; i < 60; i += 1) configMap('team-a', `keys-${i}`, BULK);
+  configMap('team-b', 'keys', 'of team-b');
+  const text = await kept((state) => state.apiKeys);
+  expect(text.length).toBeLessThan(600_000);
+  expect(text).toContain('of team-b');
+  expect(text.match(/"oversized":true/g)).toHaveLength(45);
+});
+
+it.each([
+  ['PersistentVolumeClaim', PERSISTENT_VOLUME_CLAIMS, 'userClaims'],
+  ['HorizontalPodAutoscaler', HORIZONTAL_POD_AUTOSCALERS, 'otherAutoscalers'],
+] as const)('caches nothing of a %s that a team can make large', async (kind, type, reflector) => {
+  const owner = {
+    apiVersion: 'keda.sh/v1alpha1',
+    kind: 'ScaledObject',
+    name: 'chat',
+    uid: 'k',
+    controller: true,
+  };
+  api.store.put(type, {
+    apiVersion: 'v1',
+    kind,
+    metadata: {
+      name: 'some',
+      namespace: 'team-a',
+      ownerReferences: [{ apiVersion: 'v1', kind: BULK, name: 'x', uid: 'x' }, owner],
+      finalizers: [`example.com/${BULK}`],
+    },
+    spec: {
+      accessModes: Array.from({ length: 1000 }, () => 'ReadWriteMany'),
+      scaleTargetRef: { kind: 'Deployment', name: BULK },
+    },
+  } as unknown as KubeObject);
+  const text = await kept<KubeObject>((state) => state[reflector] as Reflector<KubeObject>);
+  expect(text.length).toBeLessThan(500);
+  expect(text).toContain('"name":"chat"');
 });
