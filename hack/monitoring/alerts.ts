@@ -56,6 +56,15 @@ function serviceAlerts({ threshold, duration }: RuleContext): Draft[] {
     latency('P50', threshold('latencyP50')),
     latency('P99', threshold('latencyP99')),
     {
+      alert: 'VllmModelDegraded',
+      expr: `max by (exported_namespace, model, ${POOL}) (vllm_router_degradation_tier) > 0`,
+      for: '15m',
+      severity: 'warning',
+      summary: `Model ${MODEL_NAME} limits requests because of its load`,
+      description:
+        'Tier {{ $value }} of its degradation is active: responses are shorter, long prompts are refused, or fewer requests run.',
+    },
+    {
       alert: 'VllmErrorRateHigh',
       expr: `${errorRatio('5m')} > ${threshold('errorRatio')}`,
       for: '5m',

@@ -68,7 +68,7 @@ local function observe(ctx, model, status)
   metrics.add(metrics.of_tenant(model.series, "requests_total", model, ctx.tenant, "code", status), 1)
   -- A connection that became a websocket lasts as long as its client likes.
   if status ~= 101 then metrics.observe(histogram_of(model, "request_seconds"), math.max(0, ngx.now() - since)) end
-  if model.measures_latency and shows_load(ctx, status) then latency.note(model, math.max(0, ngx.now() - since)) end
+  if model.measures_latency and shows_load(ctx, status) then latency.note(model, math.max(0, ngx.now() - since), status == 499) end
   if ctx.first_byte then
     metrics.observe(histogram_of(model, "first_token_seconds"), math.max(0, ctx.first_byte - since))
   end

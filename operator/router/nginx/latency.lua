@@ -32,8 +32,10 @@ function M.clear(slot)
   end
 end
 
---- Notes how long a request of a model took, in seconds.
-function M.note(model, seconds)
+--- Notes how long a request of a model took, in seconds. Of one whose client went away, `cut_short`, it is only known that it would
+-- have taken longer: it counts if it had taken as long as most do, or clients that hang up at once would hide a high latency.
+function M.note(model, seconds, cut_short)
+  if cut_short and seconds < (M.p95(model) or 0) then return end
   local period = math.floor(ngx.now() / PERIOD)
   local at = cell_of(model.slot, period)
   if cells[at] ~= period then

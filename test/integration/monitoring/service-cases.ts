@@ -105,6 +105,32 @@ const LATENCY: RuleCase[] = [
   },
 ];
 
+const tier = `vllm_router_degradation_tier{${OF_MODEL},pod="router-0"}`;
+
+const DEGRADATION: RuleCase[] = [
+  {
+    name: 'a tier of degradation is active at one of two routers all the time',
+    series: { [tier]: '1+0x5 2+0x20', [tier.replace('router-0', 'router-1')]: '0x30' },
+    at: '20m',
+    alerts: {
+      VllmModelDegraded: [
+        {
+          labels: MODEL_LABELS,
+          summary: 'Model team-a/chat limits requests because of its load',
+          description:
+            'Tier 2 of its degradation is active: responses are shorter, long prompts are refused, or fewer requests run.',
+        },
+      ],
+    },
+  },
+  {
+    name: 'a tier of degradation was not active for a moment',
+    series: { [tier]: '1x10 0 1x10' },
+    at: '20m',
+    alerts: { VllmModelDegraded: [] },
+  },
+];
+
 const ratio = (window: string) => `model:vllm_router_errors:ratio_rate${window}`;
 
 /** So many failed answers a minute beside others. */
@@ -224,4 +250,10 @@ const BURN_RATES: RuleCase[] = [
   },
 ];
 
-export const SERVICE_CASES: readonly RuleCase[] = [...THROUGHPUT, ...LATENCY, ...ERRORS, ...BURN_RATES];
+export const SERVICE_CASES: readonly RuleCase[] = [
+  ...THROUGHPUT,
+  ...LATENCY,
+  ...DEGRADATION,
+  ...ERRORS,
+  ...BURN_RATES,
+];

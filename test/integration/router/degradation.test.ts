@@ -178,4 +178,27 @@ describe('degradation', () => {
       Array(4).fill('tier=1, max_tokens=9'),
     );
   });
+
+  test('clients that hang up at once do not hide a high latency', async () => {
+    const engine = await startEngine();
+    engine.answer = (_, response) => void setTimeout(() => response.end('{}'), 300);
+    const degradation = [{ p95AboveMs: 100, maxTokens: 9 }];
+    const router = await start({ workers: 1, table: table([limited(engine, 640, { degradation })]) });
+    await Promise.all(Array.from({ length: 20 }, async () => await ask(router)));
+    const recent = async () =>
+      Number(/recent_p95_seconds\{.*\} (.*)/.exec(await router.metrics())?.[1] ?? Number.NaN);
+    await expect.poll(recent).toBeGreaterThan(0.1);
+    const before = await recent();
+    engine.answer = () => undefined;
+    const gone = new AbortController();
+    const quitters = Array.from(
+      { length: 200 },
+      async () => await ask(router, {}, { signal: gone.signal }).catch((error: unknown) => error),
+    );
+    await expect.poll(() => engine.requests.length).toBe(220);
+    gone.abort();
+    await Promise.all(quitters);
+    await untilDemand(router, { inFlight: 0 });
+    expect(await recent()).toBeGreaterThanOrEqual(before);
+  });
 });
