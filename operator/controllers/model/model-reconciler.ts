@@ -126,7 +126,8 @@ export class ModelReconciler {
     if (!isBlocked && blocker) return REFUSED_RETRY_MS;
     const resolution = isBlocked ? assessment.resolution : assessment.model;
     const now = clock.now();
-    const nextChange = resolution && bounds.of(resolution.scaling, now).nextChange;
+    // A namespace may have any number of rejected models, whose schedules could change each minute.
+    const nextChange = isBlocked ? undefined : bounds.of(assessment.model.scaling, now).nextChange;
     const next = earliest(
       nextChange === undefined ? undefined : nextChange - now,
       isBlocked ? undefined : modes.of(assessment.model).requeueAfterMs,
@@ -217,6 +218,7 @@ export class ModelReconciler {
       routeState: this.#routeState(model, pool),
       routersReady: isTrue(pool?.status?.conditions, 'RouterReady'),
       ...this.#scalingView(model, resolution?.scaling),
+      ...(assessment.kind === 'accepted' && this.#boundsView(assessment.model.scaling)),
       ...(!blocker && pool && { cache: modelCacheCondition(model, pool) }),
       ...(!blocker && pool && this.#degradation(model, pool)),
     };
@@ -262,7 +264,7 @@ export class ModelReconciler {
     return { degradation: { active: this.#options.shownTiers.of(model).tier, tiers } };
   }
 
-  /** The scaling part of the status: queue position, schedule, a failed wake, and whether a request would wake the model. */
+  /** The scaling part of the status: queue position, a failed wake, and whether a request would wake the model. */
   #scalingView(model: InferenceModel, scaling: ResolvedScaling | undefined): Partial<ModelView> {
     const { uid = '' } = model.metadata;
     const { lifecycles, budget } = this.#options;
@@ -276,7 +278,6 @@ export class ModelReconciler {
       ...(coldStart && { coldStart }),
       ...(lifecycle.failure && { wakeFailure: lifecycle.failure }),
       ...(queuePosition !== undefined && { queuePosition }),
-      ...(scaling && this.#boundsView(scaling)),
     };
   }
 

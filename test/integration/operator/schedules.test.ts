@@ -40,3 +40,15 @@ it('status shows the open windows and the next change', async () => {
     JSON.stringify(object).includes('"replicas":2'),
   );
 });
+
+it('schedules of a model that the pool does not accept are not computed', async () => {
+  const [platform, team] = [await harness.namespace(), await harness.namespace()];
+  await harness.createPool(platform, { allowedNamespaces: { from: 'Same' } });
+  const schedules = [{ name: 'always', start: '* * * * *', end: '0 0 29 2 *', minReplicas: 2 }];
+  await harness.createModel(team, 'chat', {
+    poolRef: { name: 'pool', namespace: platform },
+    scaling: { minReplicas: 0, maxReplicas: 2, schedules },
+  });
+  const model = await harness.untilCondition(team, 'chat', 'Stalled', 'True', 'NamespaceNotAllowed');
+  expect(model.status?.schedule).toBeUndefined();
+});
