@@ -2,9 +2,6 @@
 import { type Clock, sleep } from '../kube/clock.ts';
 import type { Arrival } from './arrival-times.ts';
 
-/** Arrivals that are sent before the event loop gets a turn, so that one that is late still reads answers. */
-const MOST_AT_ONCE = 64;
-
 export interface OpenLoop {
   clock: Clock;
   signal: AbortSignal;
@@ -25,16 +22,16 @@ export async function openLoop(
     do await sleepOrAbort(Math.max(0, timeMs - clock.monotonic()), clock, signal);
     while (!signal.aborted && clock.monotonic() < timeMs);
   };
-  let sent = 0;
+  // All that is due when a turn begins is sent in it. Then answers are read, even if more has become due meanwhile.
+  let turnMs = clock.monotonic();
   for (const arrival of arrivals) {
     const dueMs = startMs + arrival.atMs;
-    if (clock.monotonic() < dueMs || sent >= MOST_AT_ONCE) {
-      sent = 0;
+    if (dueMs > turnMs) {
       await until(dueMs);
+      turnMs = clock.monotonic();
     }
     if (signal.aborted) return;
     send(arrival, dueMs);
-    sent += 1;
   }
   await until(endMs);
 }

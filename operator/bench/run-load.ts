@@ -113,8 +113,8 @@ class RunningLoad {
   /** The steps that have begun. Requests that are open count as unfinished. */
   results(): StepResult[] {
     return this.#steps.flatMap((recorder) => {
-      const stopMs = this.#sentAll ? recorder.endMs : Math.min(recorder.endMs, this.#stopMs);
-      const seconds = (stopMs - recorder.beginMs) / 1000;
+      const elapsed = (this.#stopMs - recorder.beginMs) / 1000;
+      const seconds = this.#sentAll ? recorder.seconds : Math.min(recorder.seconds, elapsed);
       return seconds > 0 ? this.#judge(recorder.result(seconds)) : [];
     });
   }
@@ -180,9 +180,8 @@ class RunningLoad {
 function recordersOf(stages: readonly Stage[], startMs: number): StepRecorder[] {
   let beginMs = startMs;
   return stages.flatMap(({ seconds, step, to }) => {
-    const endMs = beginMs + seconds * 1000;
-    const recorder = step === undefined ? [] : [new StepRecorder(to, beginMs, endMs)];
-    beginMs = endMs;
+    const recorder = step === undefined ? [] : [new StepRecorder(to, beginMs, seconds)];
+    beginMs += seconds * 1000;
     return recorder;
   });
 }

@@ -8,6 +8,8 @@ const MOST_KINDS = 32;
 
 export class StepRecorder {
   readonly rate: number;
+  /** Planned time. */
+  readonly seconds: number;
   /** Monotonic times of the step. */
   readonly beginMs: number;
   readonly endMs: number;
@@ -34,10 +36,11 @@ export class StepRecorder {
   readonly #coldStart = new QuantileRecorder();
   readonly #sendDelay = new QuantileRecorder();
 
-  constructor(rate: number, beginMs: number, endMs: number) {
+  constructor(rate: number, beginMs: number, seconds: number) {
     this.rate = rate;
+    this.seconds = seconds;
     this.beginMs = beginMs;
-    this.endMs = endMs;
+    this.endMs = beginMs + seconds * 1000;
   }
 
   /** A request is sent. `open` are all requests of the run that are open, this one included. */

@@ -1,4 +1,5 @@
 /** Formats results of loads for a terminal. */
+import type { Comparison } from '../bench/compare-results.ts';
 import type { LoadProgress } from '../bench/load-progress.ts';
 import type { LoadResult, StepResult } from '../bench/load-result.ts';
 import { objectiveText } from '../bench/objective.ts';
@@ -129,6 +130,50 @@ function mostUnder(steps: readonly StepResult[]): string {
   return met.length === 0
     ? 'No rate met them.'
     : `The highest rate that met them is ${amount(Math.max(...met))}/s.`;
+}
+
+/** The most throughput in relation to the baseline: of tokens, or of requests if a server states no usage. */
+export function mostThroughput({
+  mostOutputTokensPerSecond,
+  mostRequestsPerSecond,
+}: Comparison): number | undefined {
+  return mostOutputTokensPerSecond ?? mostRequestsPerSecond;
+}
+
+/** What the load has in relation to a baseline. */
+export function comparisonText(comparison: Comparison, baseline: LoadResult): string {
+  const { steps, highestRate } = comparison;
+  const most = mostThroughput(comparison);
+  const lines = [
+    '',
+    `In relation to ${printable(baseline.model)} at ${printable(baseline.url)} of ${baseline.startedAt} (${printable(baseline.workload)}):`,
+    steps.length === 0
+      ? 'No rate is in both results.'
+      : textTable([
+          ['rate', 'done/s', 'output tokens/s', 'p50', 'p95', 'first token p95', 'per token p95'],
+          ...steps.map((step) => [
+            amount(step.rate),
+            times(step.requestsPerSecond),
+            times(step.outputTokensPerSecond),
+            times(step.latencyP50),
+            times(step.latencyP95),
+            times(step.firstTokenP95),
+            times(step.timePerTokenP95),
+          ]),
+        ]).trimEnd(),
+    '',
+    most === undefined
+      ? 'The most throughput of any rate cannot be compared: one of them completed nothing.'
+      : `The most throughput of any rate is ${times(most)} that of the baseline.`,
+    ...(highestRate === undefined
+      ? []
+      : [`The highest rate that met the objectives is ${times(highestRate)} that of the baseline.`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function times(ratio: number | undefined): string {
+  return ratio === undefined ? '-' : `${ratio.toFixed(ratio >= 10 ? 1 : 2)}x`;
 }
 
 /** One line about a running load; with a bar if `width` is given. */

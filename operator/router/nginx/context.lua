@@ -20,7 +20,7 @@
 ---@field waiter table|nil Its place in the waiting room. Read by accounts, which leaves the room.
 ---@field waits_since number|nil Since when it waits for an engine, while it does. Written by `begin_wait` below.
 ---@field waits_as string|nil What it waits as: the field of the two below that counts it. Likewise.
----@field hold_time number|nil Seconds that it has waited for an engine to start. Written by `end_wait` below. Read by accounts.
+---@field hold_time number|nil Seconds that it has waited for an engine to start. Written by `end_wait` below. Read by accounts, engine_answer.
 ---@field queue_time number|nil Seconds that it has waited for an engine to have room. Likewise.
 ---@field tier table|nil The tier of degradation that was active. Written by degradation.lua. Read by engine_answer, accounts, audit.
 ---@field capped boolean|nil Its answer was made shorter than it asked for. Read by cache, accounts.

@@ -53,6 +53,7 @@ function M.header()
   local content_type = status >= 200 and media_type.of(said) or said
   if content_type ~= said then header["Content-Type"] = content_type end
   if ctx.cache_result then header["X-Cache"] = ctx.cache_result end
+  if ctx.hold_time then header["Server-Timing"] = ("hold;dur=%d"):format(ctx.hold_time * 1000) end
   if ctx.path.sse or ctx.chunks then
     ctx.sse = type(content_type) == "string" and content_type:find("text/event-stream", 1, true) == 1
     if ctx.sse then

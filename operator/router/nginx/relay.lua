@@ -25,6 +25,8 @@ function M.open(ctx)
   header["Content-Type"] = "text/event-stream; charset=utf-8"
   header["Cache-Control"] = "no-cache"
   header["X-Accel-Buffering"] = "no"
+  -- How long is not known yet.
+  if ctx.waits_since and ctx.waits_as == "hold_time" then header["Server-Timing"] = "hold" end
   ngx.send_headers()
   M.comment()
 end

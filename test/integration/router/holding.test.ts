@@ -20,14 +20,20 @@ describe('holding requests for a model without engines', () => {
     const router = await start({ table: table([model('m', [])]) });
     const { seq } = await router.demand();
     const poll = router.demand(seq, 30_000);
-    const answers = Promise.all(Array.from({ length: 50 }, async () => (await ask(router)).status));
+    const answers = Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const { status, headers } = await ask(router);
+        return `${status} ${headers.get('server-timing')?.replace(/\d+/, 'N')}`;
+      }),
+    );
     const demand = await poll;
     expect(demand.seq).toBeGreaterThan(seq);
     expect(demand.models['uid-m']?.held).toBeGreaterThan(0);
     await expect.poll(async () => await held(router), { message: 'all are held' }).toBe(50);
     await router.put(table([model('m', [upstream.address])]));
-    expect(new Set(await answers)).toEqual(new Set([200]));
-    expect(upstream.requests.length).toBe(50);
+    expect(new Set(await answers)).toEqual(new Set(['200 hold;dur=N']));
+    expect((await ask(router)).headers.get('server-timing')).toBeNull();
+    expect(upstream.requests.length).toBe(51);
     // A request is counted out after its answer, which its client may have read by then.
     await expect
       .poll(() => router.demand(), { message: 'all have ended' })
@@ -113,6 +119,7 @@ describe('holding requests for a model without engines', () => {
       const stream = await openStream(router.url, { model: 'm', messages: [{ role: 'user', content: 'ä' }] });
       expect(stream.status).toBe(200);
       expect(stream.headers['content-type']).toContain('text/event-stream');
+      expect(stream.headers['server-timing']).toBe('hold');
       await expect
         .poll(() => (stream.text().match(/^: /gm) ?? []).length >= 3, { message: 'three comments' })
         .toBe(true);
