@@ -7,6 +7,7 @@ import { apiFiles } from './generate/api-files.ts';
 import { chartFiles } from './generate/chart.ts';
 import { engineProfileFiles } from './generate/engine-profiles.ts';
 import { engineVersionFiles } from './generate/engine-versions.ts';
+import { experimentFiles } from './generate/experiment-schema.ts';
 import { installFiles } from './generate/install.ts';
 import { monitoringFiles } from './generate/monitoring.ts';
 import { performanceFiles } from './generate/performance.ts';
@@ -25,6 +26,7 @@ const PARTS = [
   engineProfileFiles,
   engineVersionFiles,
   chartFiles,
+  experimentFiles,
   monitoringFiles,
   alertTableFiles,
   installFiles,

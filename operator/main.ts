@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: run · render · validate · plan · bench · import · key · usage. */
+/** The command line: run · render · validate · plan · bench · tune · import · key · usage. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { collect, label, port } from './cli/arguments.ts';
@@ -11,6 +11,7 @@ import { keyCommand } from './cli/key.ts';
 import { planCommand } from './cli/plan-command.ts';
 import { renderFiles } from './cli/render.ts';
 import { type RunOptions, run } from './cli/run.ts';
+import { tuneCommand } from './cli/tune-command.ts';
 import { usageCommand } from './cli/usage-command.ts';
 import { validateFiles } from './cli/validate.ts';
 import { LOG_LEVELS } from './kube/log.ts';
@@ -88,14 +89,15 @@ program.addCommand(
     process.exitCode = code;
   }),
 );
-program.addCommand(
-  benchCommand(
-    { write, fail, signal: controller.signal, isTerminal: process.stderr.isTTY, env: process.env },
-    (code) => {
-      process.exitCode = code;
-    },
-  ),
-);
+for (const command of [benchCommand, tuneCommand])
+  program.addCommand(
+    command(
+      { write, fail, signal: controller.signal, isTerminal: process.stderr.isTTY, env: process.env },
+      (code) => {
+        process.exitCode = code;
+      },
+    ),
+  );
 filesCommand(
   'import',
   'print InferenceModels for Deployments, docker-compose services, and models of KubeAI, KServe and the production stack',

@@ -9,19 +9,22 @@ import { durationSeconds } from '../values/units.ts';
 import { readPrompts } from './prompt-file.ts';
 
 /** The options as commander gives them; durations are in seconds. */
-export interface LoadCommandOptions {
+export interface LoadCommandOptions extends RequestOptions {
   url: string;
   model: string;
   rates: number[];
   arrivals: LoadPlan['arrivals'];
-  api: LoadPlan['api'];
   duration: number;
   warmUp: number;
   ramp: number;
-  timeout: number;
-  maxOpen: number;
   slo?: Objective[];
   maxErrorRate: number;
+}
+
+export interface RequestOptions {
+  api: LoadPlan['api'];
+  timeout: number;
+  maxOpen: number;
   workload: 'random' | 'shared-prefix' | 'multi-turn';
   prompts?: string;
   promptTokens: number;
@@ -71,7 +74,8 @@ function addRateOptions(command: Command): void {
     );
 }
 
-function addRequestOptions(command: Command): void {
+/** Options of the requests of a load. */
+export function addRequestOptions(command: Command): void {
   const { workload, timeoutSeconds, maxOpen, api } = LOAD_DEFAULTS;
   command
     .addOption(
@@ -105,7 +109,7 @@ function addRequestOptions(command: Command): void {
 }
 
 /** An option with a duration, whose value is in seconds. */
-function time(flags: string, description: string, byDefault: number): Option {
+export function time(flags: string, description: string, byDefault: number): Option {
   const text = byDefault % 60 === 0 ? `${byDefault / 60}m` : `${byDefault}s`;
   return new Option(flags, description).argParser(seconds).default(byDefault, text);
 }
@@ -137,7 +141,8 @@ export function planOf(options: LoadCommandOptions, apiKey: string | undefined):
   };
 }
 
-function workloadOf(options: LoadCommandOptions): Workload {
+/** The workload that the options ask for. */
+export function workloadOf(options: RequestOptions): Workload {
   const { prompts, workload: kind, promptTokens, outputTokens } = options;
   if (prompts !== undefined) return { kind: 'prompts', prompts: readPrompts(prompts), outputTokens };
   const { prefixes, prefixTokens, conversations, turns } = options;
@@ -147,7 +152,8 @@ function workloadOf(options: LoadCommandOptions): Workload {
   return { kind, ...tokens };
 }
 
-function httpUrl(text: string): string {
+/** A URL of a server that speaks HTTP. */
+export function httpUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new InvalidArgumentError('Use a URL such as http://localhost:8000.');
@@ -177,14 +183,16 @@ function count(text: string): number {
   return value;
 }
 
-function percent(text: string): number {
+/** From 0 to 100. */
+export function percent(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 100))
     throw new InvalidArgumentError('Use a number from 0 to 100.');
   return value;
 }
 
-function objectives(text: string, all: Objective[] | undefined): Objective[] {
+/** Objectives for latency; the option may be repeated. */
+export function objectives(text: string, all: Objective[] | undefined): Objective[] {
   const objective = parseObjective(text);
   if (objective === undefined)
     throw new InvalidArgumentError(

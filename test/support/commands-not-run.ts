@@ -12,6 +12,7 @@ export const NOT_RUN: readonly NotRun[] = [
   { command: /^hack\/kind\/\w+\.sh$/, why: 'needs Docker and kind' },
   { command: /^for image in .*\n *cosign verify /, why: 'needs cosign and published images' },
   { command: /^vllm bench serve /, why: 'needs vLLM; `npm run clients -- --engine vllm` runs it' },
+  { command: /^npx vllm-operator tune /, why: 'sends load for hours' },
   { command: /^npm ci$/, why: 'would replace node_modules below the tests' },
   { command: /^npm run demo$/, why: 'e2e/demo.e2e.test.ts' },
   { command: /^npm run demo -- --stay$/, why: 'e2e/demo.e2e.test.ts' },

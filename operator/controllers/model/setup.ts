@@ -35,7 +35,6 @@ export type ModelDependencies = Pick<
   | 'mounts'
   | 'lifecycles'
   | 'budget'
-  | 'usage'
   | 'shownTiers'
 >;
 
