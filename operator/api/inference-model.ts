@@ -9,7 +9,7 @@ import { engineSettings } from './engine-settings.ts';
 import { modelSettings } from './model-source.ts';
 import { podTemplate } from './pod-template.ts';
 import { scalingSettings } from './scaling-settings.ts';
-import { conditions } from './status.ts';
+import { conditions, usage } from './status.ts';
 
 export const inferenceModelSpec = withRules(
   z.object({
@@ -125,6 +125,11 @@ export const inferenceModelStatus = z.object({
   url: z.string().max(2048).optional().describe('Base URL of the OpenAI API that serves the model.'),
   accelerators: z.int().min(0).optional().describe('Number of accelerators that the pods use.'),
   hourlyCost: decimal.optional().describe('Price of the used accelerators, per hour.'),
+  usage: usage
+    .optional()
+    .describe(
+      'What the model used in this pool. Updated at most once a minute, and not while nothing is used.',
+    ),
   plan: plan.optional().describe('Memory plan of one replica.'),
   coldStart: coldStart.optional().describe('Duration of each phase of the last cold start.'),
 });

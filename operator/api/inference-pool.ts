@@ -12,7 +12,7 @@ import { cacheSettings } from './cache-settings.ts';
 import { dnsLabel, labelSelector } from './common.ts';
 import { poolEngineSettings } from './engine-settings.ts';
 import { routerSettings } from './router-settings.ts';
-import { conditions } from './status.ts';
+import { conditions, usage } from './status.ts';
 import { tracingSettings } from './tracing-settings.ts';
 
 const capacity = z.object({
@@ -126,6 +126,9 @@ export const inferencePoolStatus = z.object({
   routerReplicas: z.int().min(0).optional().describe('Number of router pods.'),
   readyRouterReplicas: z.int().min(0).optional().describe('Number of ready router pods.'),
   hourlyCost: decimal.optional().describe('Price of the used accelerators, per hour.'),
+  usage: usage
+    .optional()
+    .describe('What all models used. Updated at most once a minute, and not while nothing is used.'),
 });
 
 export type InferencePoolSpec = z.infer<typeof inferencePoolSpec>;

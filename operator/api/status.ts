@@ -1,5 +1,6 @@
 /** Status fields that both kinds share. */
 import { z } from 'zod';
+import { decimal } from '../values/scalars.ts';
 
 /** metav1.Condition. */
 export const condition = z.object({
@@ -28,3 +29,37 @@ export const conditions = z
   .array(condition)
   .max(16)
   .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
+
+const counted = z.int().min(0);
+
+const used = z.object({
+  acceleratorSeconds: counted.describe('Accelerators times the seconds for which pods held them.'),
+  cost: decimal.optional().describe('Price of those. Absent without a price in the pool.'),
+  requests: counted.optional().describe('Requests with an answer of an engine or of the cache.'),
+  promptTokens: counted.optional().describe('Prompt tokens that engines read.'),
+  completionTokens: counted.optional().describe('Tokens that engines wrote.'),
+  cachedTokens: counted.optional().describe('Tokens of answers of the response cache.'),
+  cacheSavedAcceleratorSeconds: counted
+    .optional()
+    .describe(
+      'Estimate of what engines would have needed for those, at their time for a token in the same window.',
+    ),
+  sleepSavedAcceleratorSeconds: counted
+    .optional()
+    .describe('Estimate of what one replica would have held while the model slept.'),
+  sleepSavedCost: decimal.optional().describe('Price of those.'),
+});
+
+/** Usage until a time: of an idle object it stays as it was. */
+export const usage = z.object({
+  time: z
+    .string()
+    .max(64)
+    .meta({ format: 'date-time' })
+    .describe('Until when this is counted. The windows are the hour, day and month (UTC) of this time.'),
+  hour: used.describe('Since the start of the hour.'),
+  day: used.describe('Since midnight.'),
+  month: used.describe('Since the first of the month.'),
+});
+
+export type UsageStatus = z.infer<typeof usage>;

@@ -9,8 +9,13 @@ import { assessFiles, assessIn } from './assess-files.ts';
 import { type ManifestFiles, manifestKey, readManifestFiles } from './manifest-files.ts';
 import { type CommandOutput, findProblems, linesOf, modelsWithoutPool, warningsOf } from './problems.ts';
 
-/** A stand-in for an unknown pool, with room for every model. */
+/** What a profile that only the pool has may be called. Those of the operator have capital letters. */
+const OWN_PROFILE = /^[-a-z0-9]+$/;
+
+/** A stand-in for an unknown pool, with room for every model, the longest queue and any profile. */
 function anyPool(model: InferenceModel): InferencePool {
+  const { profile = '' } = model.spec.engine ?? {};
+  const profiles = OWN_PROFILE.test(profile) ? [{ name: profile, settings: {} }] : [];
   const { tensorParallelSize = 1, pipelineParallelSize = 1, dataParallelSize = 1 } = model.spec.engine ?? {};
   const count = tensorParallelSize * pipelineParallelSize * dataParallelSize;
   const custom = { resourceName: 'example.com/any', count: Math.min(64, count), memoryGiB: 4096 };
@@ -18,7 +23,11 @@ function anyPool(model: InferenceModel): InferencePool {
     apiVersion: API_VERSION,
     kind: 'InferencePool',
     metadata: { name: model.spec.poolRef.name },
-    spec: inferencePoolSpec.parse({ accelerator: { type: 'custom', custom } }),
+    spec: inferencePoolSpec.parse({
+      accelerator: { type: 'custom', custom },
+      engine: { profiles },
+      admission: { maxQueue: 100_000 },
+    }),
   };
 }
 

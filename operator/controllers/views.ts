@@ -20,6 +20,7 @@ import { addModel, type OperatorContext } from './shared/context.ts';
 import { Departures } from './shared/departures.ts';
 import { MountFailures } from './shared/mount-failures.ts';
 import { Resolutions } from './shared/resolutions.ts';
+import { UsageStatuses } from './usage/usage-statuses.ts';
 
 export interface Views {
   ledger: GrantLedger;
@@ -35,6 +36,7 @@ export interface Views {
   budget: AcceleratorBudget;
   modes: ScalingModes;
   mounts: MountFailures;
+  usage: UsageStatuses;
   shownTiers: ShownTiers;
   /** Absent if this process does not serve the metrics API. */
   metricsApi: ExternalMetricsApi | undefined;
@@ -74,6 +76,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   const modes = new ScalingModes({ state, clock, metricsApi: () => metricsApi?.state() ?? NO_METRICS_API });
   const mounts = new MountFailures({ client, pods: state.pods.store, clock });
   const shownTiers = new ShownTiers({ clock, models, demand });
+  const usage = new UsageStatuses(context);
   return {
     ledger,
     resolutions,
@@ -88,6 +91,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     budget,
     modes,
     mounts,
+    usage,
     shownTiers,
     metricsApi,
   };

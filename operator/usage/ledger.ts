@@ -59,14 +59,16 @@ export function emptyLedger(namespace: string): Ledger {
   return { namespace, pods: none, asleep: none, batches: none, days: none, months: none };
 }
 
-/** The day with more in the row of a model. */
+/** Makes a day with more in it. Rows of models to which nothing is added stay the same objects. */
 export class DayBuilder {
-  readonly #models: Map<string, Map<number, Bucket>>;
+  readonly #models: Map<string, Rows>;
+  /** Rows that are not those of the day before. */
+  readonly #own = new Map<string, Map<number, Bucket>>();
   readonly #keys: Map<string, Map<string, KeyCount>>;
   #pairs: number;
 
   constructor({ models, keys }: Day = EMPTY_DAY) {
-    this.#models = new Map([...models].map(([name, rows]) => [name, new Map(rows)]));
+    this.#models = new Map(models);
     this.#keys = new Map([...keys].map(([name, tenants]) => [name, new Map(tenants)]));
     this.#pairs = [...keys.values()].reduce((sum, { size }) => sum + size, 0);
   }
@@ -74,8 +76,9 @@ export class DayBuilder {
   /** Adds to a row of a model. */
   add(model: string, row: number, more: Partial<Bucket>): void {
     const name = this.#models.has(model) || this.#models.size < MAX_MODELS ? model : OTHER;
-    const rows = this.#models.get(name) ?? new Map<number, Bucket>();
+    const rows = this.#own.get(name) ?? new Map(this.#models.get(name));
     rows.set(row, plus(rows.get(row) ?? EMPTY_BUCKET, more));
+    this.#own.set(name, rows);
     this.#models.set(name, rows);
   }
 

@@ -42,6 +42,7 @@ import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import { type Deployment, isReleased } from '../shared/workloads.ts';
+import type { UsageStatuses } from '../usage/usage-statuses.ts';
 import { engineHealth } from './engine-health.ts';
 import { ModelManifests } from './model-manifests.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
@@ -65,6 +66,7 @@ export interface ModelReconcilerOptions {
   lifecycles: LifecyclesView;
   budget: Pick<AcceleratorBudget, 'isWaiting' | 'placeOf'>;
   shownTiers: ShownTiers;
+  usage: UsageStatuses;
   status: StatusWriter;
   events: EventRecorder;
   clock: Clock;
@@ -271,11 +273,13 @@ export class ModelReconciler {
     const lifecycle = lifecycles.of(uid);
     const queuePosition = budget.placeOf(uid);
     const coldStart = this.#options.coldStarts.last(uid);
+    const usage = this.#options.usage.of(model);
     return {
       wakes: scaling !== undefined && scaling.kind !== 'Fixed',
       phase: lifecycle.phase,
       waiting: budget.isWaiting(uid),
       ...(coldStart && { coldStart }),
+      ...(usage && { usage }),
       ...(lifecycle.failure && { wakeFailure: lifecycle.failure }),
       ...(queuePosition !== undefined && { queuePosition }),
     };

@@ -2,6 +2,7 @@
 import { modelConditions, type ReasonWithStatus } from '../../api/condition-set.ts';
 import type { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferenceModelStatus } from '../../api/inference-model.ts';
+import type { UsageStatus } from '../../api/status.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { setConditions } from '../../kube/conditions.ts';
@@ -59,6 +60,8 @@ export interface ModelView {
   queuePosition?: number;
   /** The last cold start that this process observed. */
   coldStart?: NonNullable<InferenceModelStatus['coldStart']>;
+  /** Absent if this process has not accounted any use of the model yet. */
+  usage?: UsageStatus;
   schedule?: { open: string[]; nextChange?: string };
   /** Tiers of degradation, mildest first, and the number of the active one: 0 for none. */
   degradation?: { active: number; tiers: readonly DegradationTier[] };
@@ -91,6 +94,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
     ...optional('queuePosition', view.queuePosition),
     ...optional('schedule', view.schedule),
     ...optional('degradationTier', view.degradation?.active || undefined),
+    ...optional('usage', view.usage ?? previous.usage),
     ...optional('plan', view.plan ? planStatus(view.plan) : known?.plan),
     ...optional('coldStart', view.coldStart ?? previous.coldStart),
   };

@@ -35,6 +35,7 @@ export type ModelDependencies = Pick<
   | 'mounts'
   | 'lifecycles'
   | 'budget'
+  | 'usage'
   | 'shownTiers'
 >;
 

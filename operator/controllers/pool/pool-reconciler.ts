@@ -30,6 +30,7 @@ import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { takeOverReplicas } from '../shared/take-over-replicas.ts';
 import type { Deployment, Pod } from '../shared/workloads.ts';
+import type { UsageStatuses } from '../usage/usage-statuses.ts';
 import { cacheProblem, routerProblem } from './pool-health.ts';
 import { type PoolView, poolStatus } from './pool-status.ts';
 
@@ -46,6 +47,7 @@ export interface PoolReconcilerOptions {
   events: EventRecorder;
   identity: Identity;
   mounts: MountFailures;
+  usage: UsageStatuses;
   clock: Clock;
   operatorNamespace: string;
   /** Images and pull secrets where the pool names none. */
@@ -176,7 +178,8 @@ export class PoolReconciler {
     found: Pick<PoolView, 'refused' | 'usedBy'>,
     { signal }: Context,
   ): Promise<void> {
-    const { state, acceptance, status, clock, events, mounts } = this.#options;
+    const { state, acceptance, status, clock, events, mounts, usage } = this.#options;
+    const used = usage.of(pool);
     const namespace = pool.metadata.namespace ?? '';
     const models = acceptance.models(pool);
     const deployment = (name: string) =>
@@ -198,6 +201,7 @@ export class PoolReconciler {
       ...(redis && { redis }),
       ...(routers && { routerProblem: routers }),
       ...(cache && { cacheProblem: cache }),
+      ...(used && { usage: used }),
       ...found,
     });
     const before = pool.status?.conditions?.find((condition) => condition.type === 'Ready');

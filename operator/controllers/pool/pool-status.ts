@@ -2,6 +2,7 @@
 import { poolConditions } from '../../api/condition-set.ts';
 import type { PoolReason } from '../../api/conditions.ts';
 import type { InferencePoolStatus } from '../../api/inference-pool.ts';
+import type { UsageStatus } from '../../api/status.ts';
 import type { InferencePool } from '../../api/types.ts';
 import { type ConditionUpdate, setConditions } from '../../kube/conditions.ts';
 import { decimalText } from '../../values/decimal-text.ts';
@@ -26,6 +27,8 @@ export interface PoolView {
   refused?: { reason: PoolReason; message: string; needsUser: boolean };
   /** Models that still use a pool that is being deleted, as `namespace/name`. */
   usedBy?: string[];
+  /** What its models used; absent if this process has not accounted anything yet. */
+  usage?: UsageStatus;
 }
 
 const { settled, reconciling, stalled, condition } = poolConditions;
@@ -39,6 +42,7 @@ export function poolStatus(view: PoolView): InferencePoolStatus {
     observedGeneration: generation,
   }));
   const { hourlyCost } = pool.spec.accelerator;
+  const usage = view.usage ?? pool.status?.usage;
   return {
     observedGeneration: generation,
     conditions: setConditions(pool.status?.conditions, updates, {
@@ -51,6 +55,7 @@ export function poolStatus(view: PoolView): InferencePoolStatus {
     routerReplicas: router?.spec.replicas ?? pool.spec.router.replicas,
     readyRouterReplicas: router?.status?.readyReplicas ?? 0,
     ...(hourlyCost !== undefined && { hourlyCost: decimalText(Number(hourlyCost) * view.accelerators, 2) }),
+    ...(usage && { usage }),
   };
 }
 

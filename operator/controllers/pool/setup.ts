@@ -26,7 +26,7 @@ export const POOL_PERMISSIONS: readonly Permission[] = [
 ];
 
 /** Dependencies that other controllers own. */
-export type PoolDependencies = Pick<PoolReconcilerOptions, 'resolutions' | 'acceptance' | 'mounts'>;
+export type PoolDependencies = Pick<PoolReconcilerOptions, 'resolutions' | 'acceptance' | 'mounts' | 'usage'>;
 
 export function setupPools(context: OperatorContext, dependencies: PoolDependencies): Controller {
   const { state } = context;

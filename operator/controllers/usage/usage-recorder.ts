@@ -35,8 +35,13 @@ export interface UsageRecorderOptions {
   observer: UsageObserver;
   clock: Clock;
   log: Logger;
-  /** Called after each round with the pools and namespaces whose usage has changed. */
-  onChanged?: (pool: InferencePool, namespaces: readonly string[]) => void;
+  /** Called for each pool after a round, with the ledgers that have changed. */
+  onRound?: (pool: InferencePool, changed: readonly LedgerChange[]) => void;
+}
+
+export interface LedgerChange {
+  before: Ledger;
+  after: Ledger;
 }
 
 /** What is stored of a namespace. Compared with the ledger by identity. */
@@ -89,17 +94,16 @@ export class UsageRecorder {
 
   /** Accounts what was used until now, and stores it. Throws the first KubeError after it has tried all pools. */
   async round(signal: AbortSignal): Promise<void> {
-    const { state, observer, onChanged } = this.#options;
+    const { state, observer, onRound } = this.#options;
     await this.#load(signal);
     const errors: unknown[] = [];
     const now = this.#options.clock.now();
-    const changed = state.pools.store
-      .list()
-      .map((pool) => ({ pool, namespaces: this.#account(pool, [], now) }));
+    const rounds = state.pools.store.list().map((pool) => ({ pool, changed: this.#account(pool, [], now) }));
     observer.forget();
     // Each pool has read its own, and new ones have none.
     this.#found = new Map();
-    for (const { pool, namespaces } of changed) {
+    for (const { pool, changed } of rounds) {
+      onRound?.(pool, changed);
       for (const namespace of this.ledgers(pool).keys()) {
         try {
           await this.#save(pool, namespace, now, signal);
@@ -107,7 +111,6 @@ export class UsageRecorder {
           errors.push(error);
         }
       }
-      if (namespaces.length > 0) onChanged?.(pool, namespaces);
     }
     if (errors.length > 0) throw errors[0];
   }
@@ -142,17 +145,16 @@ export class UsageRecorder {
     });
   }
 
-  /** Returns the namespaces whose usage has changed. */
-  #account(pool: InferencePool, batches: readonly Batch[], now: number): string[] {
+  #account(pool: InferencePool, batches: readonly Batch[], now: number): LedgerChange[] {
     const usage = this.#of(pool);
     const seen = this.#observe(pool, usage.ledgers);
-    const changed: string[] = [];
+    const changed: LedgerChange[] = [];
     for (const [namespace, { allocations, sleepers }] of seen) {
       const before = usage.ledgers.get(namespace) ?? emptyLedger(namespace);
       const after = account(before, { allocations, sleepers, batches }, now);
       if (after === before) continue;
       usage.ledgers.set(namespace, after);
-      changed.push(namespace);
+      changed.push({ before, after });
     }
     return changed;
   }

@@ -2,6 +2,7 @@
 -- limited while many do.
 local context = require "context"
 local counters = require "counters"
+local drain = require "drain"
 local degradation = require "degradation"
 local keys = require "keys"
 local metrics = require "metrics"
@@ -66,6 +67,7 @@ end
 local function wait_for_turn(ctx, model, name)
   local sleeping = #model.live == 0
   local admission = model.admission
+  if drain.is_late(ctx.start) then return own_answer.error(503, "This router is about to end. Ask again, over another connection.", nil, RETRY_SOON) end
   if not waiting.may_enter(model, ctx.api_key) then
     metrics.rejected(model, "queue_full")
     if sleeping then

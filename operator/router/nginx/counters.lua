@@ -28,7 +28,7 @@ local M = {
 }
 
 -- Slot 0 belongs to no model. In the rows of workers its IN_FLIGHT counts all requests of clients, and its HELD those that wait.
--- In row 0: version of the route table, rows in use, whether the router is about to end.
+-- In row 0: version of the route table, rows in use, since when the router is about to end.
 local VERSION, ROWS_USED, DRAINING = 0, 1, 2
 
 -- Fields of what is under way: all that are no totals, and not remembered.
@@ -130,14 +130,15 @@ function M.revision()
   return cells[VERSION]
 end
 
---- Whether the router ends as soon as nothing is under way.
+--- Since when the router is to end as soon as nothing is under way, in seconds since 1970; nil when it is not.
 function M.draining()
-  return cells[DRAINING] == 1
+  local since = cells[DRAINING]
+  return since > 0 and since or nil
 end
 
 --- Tells all workers so.
 function M.set_draining()
-  cells[DRAINING] = 1
+  cells[DRAINING] = ngx.now()
 end
 
 --- Tells all workers that there is another route table.

@@ -31,6 +31,13 @@ local function read_leave()
   return seconds
 end
 
+--- Did a request of this time come when the router had been about to end for so long that it is not to wait? Else clients could keep
+-- the router for as long as the kubelet lets it live.
+function M.is_late(start)
+  local began = counters.draining()
+  return began ~= nil and start - began > routes.current().limits.drainPatienceMs / 1000
+end
+
 --- Looks whether the router is to end, and whether it can. In one worker.
 function M.look()
   if ngx.worker.id() ~= 0 or ngx.worker.exiting() then return end

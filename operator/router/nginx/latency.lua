@@ -13,6 +13,9 @@ local FEWEST = 20 -- requests: of fewer one is more than 5 %
 local TAIL = 0.05
 local AGAIN = 0.1 -- seconds for which a worker keeps a result
 
+local USED = "latencies are used"
+
+local is_used = false -- as this worker knows
 local cells -- uint32_t[SLOTS][PERIODS][CELLS]
 
 --- Maps the memory. Called in the master before it forks.
@@ -24,11 +27,12 @@ local function cell_of(slot, period)
   return (slot * PERIODS + period % PERIODS) * CELLS
 end
 
---- Forgets the latencies of a slot, before it gets a new owner.
+--- Forgets the latencies of a slot, before it gets a new owner. To read memory uses it, too: not where no model measures latency.
 function M.clear(slot)
+  if not ngx.shared.state:get(USED) then return end
   local first = cell_of(slot, 0)
   for period = 0, PERIODS - 1 do
-    if cells[first + period * CELLS] ~= 0 then cells[first + period * CELLS] = 0 end -- else untouched memory would become used
+    cells[first + period * CELLS] = 0
   end
 end
 
@@ -36,6 +40,10 @@ end
 -- have taken longer: it counts if it had taken as long as most do, or clients that hang up at once would hide a high latency.
 function M.note(model, seconds, cut_short)
   if cut_short and seconds < (M.p95(model) or 0) then return end
+  if not is_used then
+    ngx.shared.state:set(USED, true)
+    is_used = true
+  end
   local period = math.floor(ngx.now() / PERIOD)
   local at = cell_of(model.slot, period)
   if cells[at] ~= period then

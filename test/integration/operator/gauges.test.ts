@@ -1,6 +1,11 @@
 /** What the leader says in its metrics of models, pools, quotas and certificates. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { INFERENCE_MODELS, INFERENCE_POOLS, type InferencePool } from '../../../operator/api/types.ts';
+import {
+  INFERENCE_MODELS,
+  INFERENCE_POOLS,
+  type InferenceModel,
+  type InferencePool,
+} from '../../../operator/api/types.ts';
 import { usageCommand } from '../../../operator/cli/usage-command.ts';
 import type { ConfigMap, Pod } from '../../../operator/controllers/shared/workloads.ts';
 import { readUsage, USAGE_SELECTOR } from '../../../operator/controllers/usage/usage-record.ts';
@@ -8,6 +13,7 @@ import { secondTime } from '../../../operator/kube/clock.ts';
 import { CONFIG_MAPS, PODS } from '../../../operator/kube/resource-types.ts';
 import { engineLabels } from '../../../operator/render/labels.ts';
 import type { UsageRow } from '../../../operator/usage/report.ts';
+import { fastClock } from '../../unit/kube/support/fake-clock.ts';
 import { allOf } from '../../unit/usage/support.ts';
 import { Harness, type RunningOperator } from './support/harness.ts';
 
@@ -151,5 +157,16 @@ describe('usage', () => {
     expect(rows.map(({ name }) => name)).toEqual([`${namespace}/sleeps`]);
     expect(rows[0]?.acceleratorSeconds).toBe((second.used ?? 0) / 1_000);
     expect(rows[0]?.cost).toBeCloseTo(((second.used ?? 0) / 3_600_000) * 1.5, 5);
+  });
+
+  it('comes into the status of model and pool once a minute, and into counters', async () => {
+    operator = await harness.startOperator(fastClock(300));
+    const used = ({ status }: InferenceModel | InferencePool) =>
+      (status?.usage?.day.acceleratorSeconds ?? 0) > 60;
+    const model = await harness.until<InferenceModel>(INFERENCE_MODELS, namespace, 'sleeps', 'usage', used);
+    await harness.until<InferencePool>(INFERENCE_POOLS, namespace, 'pool', 'usage', used);
+    expect(Number(model.status?.usage?.month.cost)).toBeGreaterThan(0);
+    const name = 'vllm_operator_model_accelerator_seconds_total';
+    await expect.poll(async () => await values(name, 'model')).toHaveProperty('sleeps');
   });
 });

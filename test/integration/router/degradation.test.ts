@@ -46,7 +46,10 @@ describe('degradation', () => {
   test.each([
     ['/v1/completions', 'max_tokens'],
     ['/v1/chat/completions', 'max_tokens'],
+    ['/v1/chat/completions/batch', 'max_tokens'],
     ['/v1/messages', 'max_tokens'],
+    ['/cohere/v2/chat', 'max_tokens'],
+    ['/invocations', 'max_tokens'],
     ['/v1/responses', 'max_output_tokens'],
   ])('%s: the answers of a request share the limit, and no minimum is above it', async (path, limit) => {
     const bodies = [
@@ -78,6 +81,26 @@ describe('degradation', () => {
       { sampling_params: { n: 4, max_tokens: 25, min_tokens: 25 } },
       { sampling_params: { max_tokens: 100, min_tokens: 100 } },
     ]);
+  });
+
+  test('a stream that waits with comments has the header and the limit, too', async () => {
+    const engine = await startEngine();
+    const open = hold(engine);
+    const degradation = [{ queueAbove: 0, maxTokens: 9 }];
+    const limits = { commentAfterMs: 10, commentEveryMs: 10 };
+    const router = await start({
+      workers: 1,
+      table: table([limited(engine, 1, { degradation })], { limits }),
+    });
+    const answers = await askInTurn(router, [{}, {}]);
+    const stream = await fetch(`${router.url}/v1/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ model: 'm', stream: true, max_tokens: 50 }),
+    });
+    expect(stream.headers.get('x-degraded')).toBe('tier=1, max_tokens=9');
+    await answerEach(open, 0, 3);
+    await Promise.all([...answers, stream.text()]);
+    expect(JSON.parse(open[2]?.body ?? '')).toMatchObject({ stream: true, max_tokens: 9 });
   });
 
   test('a tier that does not limit tokens leaves requests as they are', async () => {

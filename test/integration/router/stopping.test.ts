@@ -66,6 +66,35 @@ describe('a router that is stopped', () => {
     expect(stream.text()).toContain('data: last\n\n');
   });
 
+  test('is not kept by clients that ask for a sleeping model again and again', async () => {
+    const router = await start({
+      table: table([model('m', [])]),
+      limits: { drainPatienceMs: 100 },
+      env: LEAVE_SOON,
+    });
+    const ask = (signal?: AbortSignal) =>
+      fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}', signal: signal ?? null });
+    const leaving = new AbortController();
+    const early = ask(leaving.signal).catch(() => undefined);
+    await expect.poll(async () => await held(router), { message: 'one is held' }).toBe(1);
+    process.kill(router.pid, 'SIGTERM');
+    let late: Response | undefined;
+    await expect
+      .poll(
+        async () => {
+          late = await ask(AbortSignal.timeout(200)).catch(() => undefined);
+          return late?.status;
+        },
+        { message: 'a late one is not held' },
+      )
+      .toBe(503);
+    expect(await late?.json()).toMatchObject({ error: { message: expect.stringContaining('about to end') } });
+    expect(late?.headers.get('retry-after')).toBe('1');
+    leaving.abort();
+    await early;
+    await expect.poll(async () => !(await isUp(router)), { message: 'it is gone' }).toBe(true);
+  });
+
   test('goes when it is idle', async () => {
     const router = await start({ table: table([]), env: LEAVE_SOON });
     await router.close('SIGTERM');

@@ -36,7 +36,15 @@ describe('validateFiles of a team that does not own the pool', () => {
     );
   });
 
+  it('does not refuse what the pool may have', () => {
+    const more = `  engine: { profile: chat-on-l4 }
+  admission: { degradation: [{ queueAbove: 400, maxTokens: 5 }] }
+`;
+    expect(run([file('model.yaml', model('llama', more))])).toMatchObject({ code: 0 });
+  });
+
   it.each([
+    ['  engine: { profile: Fast }\n', /no profile of this name/],
     ['  engine: { extraArgs: [--limit-mm-per-prompt, image=2] }\n', /takes JSON/],
     ['  engine: { extraArgs: [--no-such-flag] }\n', /no such flag/],
     ['  template: { volumeMounts: [{ name: a, mountPath: /a }] }\n', /no volume with this name/],
