@@ -10,6 +10,13 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'operator/api': ['operator/values', 'operator/kube', 'operator/vllm'],
   'operator/model': ['operator/values', 'operator/kube', 'operator/api', 'operator/vllm'],
   'operator/planning': ['operator/values', 'operator/api', 'operator/vllm', 'operator/model'],
+  'operator/advice': [
+    'operator/values',
+    'operator/api',
+    'operator/vllm',
+    'operator/model',
+    'operator/planning',
+  ],
   'operator/bench': ['operator/values', 'operator/kube'],
   'operator/tune': [
     'operator/values',

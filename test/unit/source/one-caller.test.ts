@@ -25,9 +25,10 @@ it.each([
   expect(callersOf(name)).toEqual([caller]);
 });
 
-it('models are resolved and assessed by the controllers through one cache, by the commands and the planner', () => {
+it('models are resolved and assessed by the controllers through one cache, by the commands, the planner and advice', () => {
   const commands = 'operator/cli/assess-files.ts';
   expect(callersOf('resolveModel')).toEqual([
+    'operator/advice/placement.ts',
     commands,
     'operator/controllers/shared/resolutions.ts',
     'operator/planning/replica.ts',

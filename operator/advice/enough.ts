@@ -1,0 +1,28 @@
+/** Whether there is enough evidence, and if not, what is lacking. */
+import { DAY_MS, daysOf, type Evidence, sumOf } from './evidence.ts';
+import { LEAST_REQUESTS, LEAST_WATCHED } from './thresholds.ts';
+
+/** Undefined if the demand was known on enough days. */
+export function lacksDays(evidence: Evidence, days: number): string | undefined {
+  const recorded = daysOf(evidence);
+  const watched = sumOf(evidence.hours, 'watchedMs') / DAY_MS;
+  if (recorded >= days && watched >= days * LEAST_WATCHED) return undefined;
+  const known =
+    recorded >= days ? `the demand was known for ${shown(watched)}` : `there are ${shown(recorded)}`;
+  return `needs ${days} days of record with running replicas; ${known}`;
+}
+
+/** Undefined if enough requests were answered in enough days. */
+export function lacksRequests(evidence: Evidence, days: number): string | undefined {
+  const recorded = daysOf(evidence);
+  if (recorded < days) return `needs ${days} days of record; there are ${shown(recorded)}`;
+  const requests = sumOf(evidence.hours, 'requests');
+  return requests < LEAST_REQUESTS
+    ? `needs ${LEAST_REQUESTS} answered requests; there are ${requests}`
+    : undefined;
+}
+
+/** Days with one decimal, rounded down, because 6.96 days are not 7. */
+function shown(days: number): string {
+  return (Math.floor(days * 10) / 10).toFixed(1);
+}

@@ -1,0 +1,42 @@
+/** A model that is woken again so soon that its cold starts take more accelerator time than its sleep saves. */
+import type { Finding } from './advice.ts';
+import { DAY_MS, daysOf, type Evidence, sumOf } from './evidence.ts';
+import { savingOf } from './price.ts';
+import { modelPatch, type Subject } from './subject.ts';
+import { LEAST_DAYS, LEAST_WAKES } from './thresholds.ts';
+
+const MINUTE_MS = 60_000;
+/** Longest timeout that the API takes, in minutes: ten days. */
+const LONGEST_MINUTES = 14_400;
+
+/** Advises a longer idleTimeout: by twice the mean sleep, which most sleeps are shorter than. */
+export function sleepCostsMore(subject: Subject, evidence: Evidence): Finding {
+  const { scaling } = subject;
+  const sleeps =
+    scaling.kind !== 'Fixed' &&
+    (scaling.minReplicas === 0 || scaling.schedules.some(({ minReplicas }) => minReplicas === 0));
+  if (!sleeps) return undefined;
+  const wakes = sumOf(evidence.hours, 'wakes');
+  if (daysOf(evidence) < LEAST_DAYS || wakes < LEAST_WAKES)
+    return {
+      lacks: `needs ${LEAST_DAYS} days of record and ${LEAST_WAKES} starts of the model; there are ${(Math.floor(daysOf(evidence) * 10) / 10).toFixed(1)} days and ${wakes} starts`,
+    };
+  const lostMs = sumOf(evidence.hours, 'coldStartMs') - evidence.asleepMs;
+  if (lostMs <= 0) return undefined;
+  const minutes = Math.min(
+    LONGEST_MINUTES,
+    Math.ceil((scaling.idleTimeoutMs + (2 * evidence.asleepMs) / wakes) / MINUTE_MS) + 1,
+  );
+  const mean = (ms: number) => `${Math.round(ms / wakes / 1_000)} s`;
+  return {
+    advice: {
+      rule: 'SleepCostsMore',
+      change: `raise idleTimeout from ${scaling.idleTimeout} to ${minutes}m`,
+      evidence: `${wakes} times the model was woken after ${mean(evidence.asleepMs)} of sleep on average, and a cold start took ${mean(sumOf(evidence.hours, 'coldStartMs'))}: it held accelerators for longer than it had freed them`,
+      from: evidence.from,
+      until: evidence.until,
+      patches: [modelPatch(subject, { scaling: { idleTimeout: `${minutes}m` } })],
+      saving: savingOf(subject, lostMs / (daysOf(evidence) * DAY_MS)),
+    },
+  };
+}
