@@ -10,13 +10,6 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'operator/api': ['operator/values', 'operator/kube', 'operator/vllm'],
   'operator/model': ['operator/values', 'operator/kube', 'operator/api', 'operator/vllm'],
   'operator/planning': ['operator/values', 'operator/api', 'operator/vllm', 'operator/model'],
-  'operator/advice': [
-    'operator/values',
-    'operator/api',
-    'operator/vllm',
-    'operator/model',
-    'operator/planning',
-  ],
   'operator/bench': ['operator/values', 'operator/kube'],
   'operator/tune': [
     'operator/values',
@@ -28,6 +21,15 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'operator/render': ['operator/values', 'operator/kube', 'operator/api', 'operator/vllm', 'operator/model'],
   'operator/usage': [],
+  'operator/advice': [
+    'operator/values',
+    'operator/kube',
+    'operator/api',
+    'operator/vllm',
+    'operator/model',
+    'operator/planning',
+    'operator/usage',
+  ],
   'operator/pki': ['operator/kube'],
   'operator/router': ['operator/values', 'operator/kube', 'operator/api', 'operator/model', 'operator/pki'],
   'operator/scaling': [
@@ -64,6 +66,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'operator/router',
     'operator/controllers',
     'operator/usage',
+    'operator/advice',
   ],
   operator: ['operator/kube', 'operator/cli'],
   'hack/vllm-sim': ['operator/vllm'],

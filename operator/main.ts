@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-/** The command line: run · render · validate · plan · bench · tune · import · key · usage. */
+/** The command line: run · render · validate · plan · bench · tune · import · key · usage · advise. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { adviseCommand } from './cli/advise-command.ts';
 import { collect, label, port } from './cli/arguments.ts';
 import { benchCommand } from './cli/bench-command.ts';
 import { endWithParent } from './cli/end-with-parent.ts';
@@ -112,6 +113,15 @@ filesCommand(
 program.addCommand(keyCommand());
 program.addCommand(
   usageCommand(
+    { write, fail },
+    (code) => {
+      process.exitCode = code;
+    },
+    controller.signal,
+  ),
+);
+program.addCommand(
+  adviseCommand(
     { write, fail },
     (code) => {
       process.exitCode = code;

@@ -1,5 +1,7 @@
 /** Whether there is enough evidence, and if not, what is lacking. */
-import { DAY_MS, daysOf, type Evidence, sumOf } from './evidence.ts';
+
+import { DAY_MS } from '../usage/periods.ts';
+import { daysOf, type Evidence, sumOf } from './evidence.ts';
 import { LEAST_REQUESTS, LEAST_WATCHED } from './thresholds.ts';
 
 /** Undefined if the demand was known on enough days. */

@@ -1,21 +1,13 @@
 /** What was seen of one model, for advice. */
+import type { Bucket } from '../usage/bucket.ts';
+import { type Ledger, WHOLE_DAY } from '../usage/ledger.ts';
+import { DAY_MS, HOUR_MS, startOf } from '../usage/periods.ts';
+import { WINDOW_DAYS } from './thresholds.ts';
 
 /** One hour of the clock in which something was recorded. */
-export interface HourSeen {
+export interface HourSeen extends Bucket {
   /** Start in milliseconds since 1970. */
   at: number;
-  /** Milliseconds of ready replicas. */
-  readyMs: number;
-  /** Milliseconds in which replicas ran and all routers of the pool told the demand. */
-  watchedMs: number;
-  /** Most requests at engines or waiting, of all routers. */
-  peakInFlight: number;
-  requests: number;
-  /** Prompt and output of the longest request that was answered, in tokens; 0 if there was none. */
-  longestRequest: number;
-  /** Starts from zero replicas, and how long all of them took together. */
-  wakes: number;
-  coldStartMs: number;
 }
 
 export interface Evidence {
@@ -30,11 +22,33 @@ export interface Evidence {
   kvCachePeak?: number;
 }
 
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 24 * HOUR_MS;
+/**
+ * The evidence in the record of a model that exists since `created`, in milliseconds since 1970. A model of the same name
+ * before it does not count, nor do days whose hours are not stored any more.
+ */
+export function evidenceOf(
+  ledger: Ledger,
+  { name, created, accelerators }: { name: string; created: number; accelerators: number },
+  now: number,
+): Evidence {
+  const since = Math.max(created, now - WINDOW_DAYS * DAY_MS);
+  const hours: HourSeen[] = [];
+  let asleepMs = 0;
+  for (const [date, { models }] of ledger.days) {
+    const day = startOf(date);
+    for (const [row, bucket] of models.get(name) ?? []) {
+      if (row === WHOLE_DAY && day >= since) asleepMs += bucket.asleepMs / accelerators;
+      const at = day + row * HOUR_MS;
+      if (row !== WHOLE_DAY && at + HOUR_MS > since && at <= now) hours.push({ at, ...bucket });
+    }
+  }
+  hours.sort((a, b) => a.at - b.at);
+  const from = Math.max(since, hours[0]?.at ?? now);
+  return { from, until: now, hours, asleepMs };
+}
 
 /** The time that all numbers are of, in days. */
-export function daysOf({ from, until }: Evidence): number {
+export function daysOf({ from, until }: Pick<Evidence, 'from' | 'until'>): number {
   return (until - from) / DAY_MS;
 }
 

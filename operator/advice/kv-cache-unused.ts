@@ -1,7 +1,9 @@
 /** A KV cache that was never full by half: accelerators with less memory would do. */
+
+import { DAY_MS } from '../usage/periods.ts';
 import type { Finding } from './advice.ts';
 import { lacksDays, lacksRequests } from './enough.ts';
-import { DAY_MS, daysOf, type Evidence, mostOf, sumOf } from './evidence.ts';
+import { daysOf, type Evidence, mostOf, sumOf } from './evidence.ts';
 import { cheaperPlacement, type Need } from './placement.ts';
 import type { Subject } from './subject.ts';
 import { LEAST_DAYS, MARGIN, MOST_USED } from './thresholds.ts';

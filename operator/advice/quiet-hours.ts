@@ -1,7 +1,9 @@
 /** Hours of every day in which the minimum is never needed. */
+
+import { HOUR_MS } from '../usage/periods.ts';
 import type { Finding } from './advice.ts';
 import { lacksDays } from './enough.ts';
-import { type Evidence, HOUR_MS, type HourSeen, sumOf } from './evidence.ts';
+import { type Evidence, type HourSeen, sumOf } from './evidence.ts';
 import { savingOf } from './price.ts';
 import { enoughReplicas, loweredMinimum } from './replicas-unused.ts';
 import { leastReplicas, modelPatch, type Subject } from './subject.ts';

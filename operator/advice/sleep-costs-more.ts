@@ -1,6 +1,8 @@
 /** A model that is woken again so soon that its cold starts take more accelerator time than its sleep saves. */
+
+import { DAY_MS } from '../usage/periods.ts';
 import type { Finding } from './advice.ts';
-import { DAY_MS, daysOf, type Evidence, sumOf } from './evidence.ts';
+import { daysOf, type Evidence, sumOf } from './evidence.ts';
 import { savingOf } from './price.ts';
 import { modelPatch, type Subject } from './subject.ts';
 import { LEAST_DAYS, LEAST_WAKES } from './thresholds.ts';

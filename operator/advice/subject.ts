@@ -1,24 +1,14 @@
 /** A model, and where it runs. */
-import type { InferenceModel, InferencePool } from '../api/types.ts';
-import type { MemoryPlan } from '../model/memory-plan.ts';
-import type { ResolvedAccelerator } from '../model/resolve-accelerator.ts';
-import type { ResolvedEngine } from '../model/resolved-engine.ts';
-import type { ResolvedScaling } from '../model/resolved-scaling.ts';
+import type { InferencePool } from '../api/types.ts';
+import type { ResolvedModel } from '../model/resolved-model.ts';
 import type { Patch } from './advice.ts';
 
-export interface Subject {
-  model: InferenceModel;
-  pool: InferencePool;
+export interface Subject
+  extends Pick<ResolvedModel, 'model' | 'pool' | 'accelerator' | 'engine' | 'scaling' | 'target' | 'memory'> {
   /** Other pools that the model may use. */
   otherPools: readonly InferencePool[];
   /** Whether no other model uses the pool. */
   isAlone: boolean;
-  accelerator: ResolvedAccelerator;
-  engine: ResolvedEngine;
-  scaling: ResolvedScaling;
-  /** Requests in flight or waiting that one replica is meant for. */
-  target: number;
-  memory: MemoryPlan | undefined;
 }
 
 /** A patch of the model. */

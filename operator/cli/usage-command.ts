@@ -2,28 +2,23 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { INFERENCE_POOLS, type InferencePool } from '../api/types.ts';
 import { readUsage, USAGE_SELECTOR } from '../controllers/usage/usage-record.ts';
-import { KubeClient } from '../kube/client.ts';
-import { ConnectionConfigError } from '../kube/connection.ts';
-import { isKubeError } from '../kube/errors.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { keyOf } from '../kube/key.ts';
-import { loadConnection } from '../kube/load-connection.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { CONFIG_MAPS } from '../kube/resource-types.ts';
-import { Transport } from '../kube/transport.ts';
 import { DAY_MS, HOUR_MS } from '../usage/periods.ts';
 import { GROUPS, type Group, type PoolLedger, startOfMonth, usageRows } from '../usage/report.ts';
 import { ACCELERATORS, isProduct } from '../vllm/accelerators.ts';
 import { label } from './arguments.ts';
 import type { CommandOutput } from './problems.ts';
 import { FORMATS, type Format, usageText } from './usage-text.ts';
+import { addClusterOptions, type ClusterOptions, withCluster } from './with-cluster.ts';
 
-export interface UsageOptions {
+export interface UsageOptions extends ClusterOptions {
   namespace?: string;
   since?: Since;
   by: Group;
   output: Format;
-  kubeconfig?: string;
-  context?: string;
 }
 
 /** The start of the window for a time of the clock. */
@@ -31,7 +26,7 @@ type Since = (now: number) => number;
 
 /** The `usage` command. `exit` gets the code with which the process has to end. */
 export function usageCommand(io: CommandOutput, exit: (code: number) => void, signal: AbortSignal): Command {
-  return new Command('usage')
+  const usage = new Command('usage')
     .description(
       'print accelerator time, tokens and money that models used, from the records of the operator',
     )
@@ -42,49 +37,29 @@ export function usageCommand(io: CommandOutput, exit: (code: number) => void, si
       since,
     )
     .addOption(new Option('--by <group>', 'what a line is').choices(GROUPS).default('model'))
-    .addOption(new Option('-o, --output <format>', 'format').choices(FORMATS).default('table'))
-    .option('--kubeconfig <path>', 'kubeconfig to use; default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'context of the kubeconfig')
-    .action(async (options: UsageOptions) => exit(await printUsage(options, io, Date.now(), signal)));
+    .addOption(new Option('-o, --output <format>', 'format').choices(FORMATS).default('table'));
+  return addClusterOptions(usage).action(async (options: UsageOptions) =>
+    exit(await printUsage(options, io, Date.now(), signal)),
+  );
 }
 
 /** Reads and prints. Returns the exit code. */
 async function printUsage(
   options: UsageOptions,
-  { write, fail }: CommandOutput,
+  io: CommandOutput,
   now: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const { kubeconfig, context } = options;
-  let transport: Transport | undefined;
-  try {
-    const connection = await loadConnection({
-      ...(kubeconfig !== undefined && { kubeconfig }),
-      ...(context !== undefined && { context }),
-    });
-    transport = new Transport({ connection, userAgent: 'vllm-operator' });
-    const client = new KubeClient(transport, { fieldManager: 'vllm-operator' });
+  return await withCluster(options, io, { signal, forbidden: FORBIDDEN }, async (client) => {
     const ledgers = await readLedgers(client, options.namespace, signal);
     const from = options.since?.(now) ?? startOfMonth(now);
-    write(
-      usageText(
-        { since: from, until: now, by: options.by, rows: usageRows(ledgers, from, options.by) },
-        options.output,
-      ),
-    );
-    return 0;
-  } catch (error) {
-    if (signal.aborted) return 1;
-    if (!(error instanceof ConnectionConfigError) && !isKubeError(error)) throw error;
-    fail(`error: ${error.message}${isKubeError(error, 'Forbidden') ? FORBIDDEN : ''}\n`);
-    return 1;
-  } finally {
-    await transport?.close();
-  }
+    const rows = usageRows(ledgers, from, options.by);
+    io.write(usageText({ since: from, until: now, by: options.by, rows }, options.output));
+  });
 }
 
 const FORBIDDEN =
-  '; you need to list inferencepools and configmaps where the pools are: choose their namespace with -n. What your own models used is in their status.usage';
+  'you need to list inferencepools and configmaps where the pools are: choose their namespace with -n. What your own models used is in their status.usage';
 
 async function readLedgers(
   client: KubeClient,

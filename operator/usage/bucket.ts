@@ -20,7 +20,19 @@ export const BUCKET_FIELDS = [
   'cachedRequests',
   /** Prompt and completion tokens of those answers, which no engine computed. */
   'cachedTokens',
+  /** Milliseconds in which pods held accelerators and every router of the pool reported the demand. */
+  'watchedMs',
+  /** Most requests at engines or waiting at once: an upper bound, the sum of the most that each router had. */
+  'peakInFlight',
+  /** Tokens of prompt and output of the longest request that an engine answered. */
+  'longestRequest',
+  /** Cold starts, and the milliseconds from the first pod to the last router that knew it, of all of them. */
+  'wakes',
+  'coldStartMs',
 ] as const;
+
+/** Numbers of which the highest counts, not the sum. */
+const PEAKS: ReadonlySet<string> = new Set(['peakInFlight', 'longestRequest']);
 
 export type Bucket = Readonly<Record<(typeof BUCKET_FIELDS)[number], number>>;
 
@@ -35,13 +47,21 @@ export const EMPTY_BUCKET: Bucket = {
   completionTokens: 0,
   cachedRequests: 0,
   cachedTokens: 0,
+  watchedMs: 0,
+  peakInFlight: 0,
+  longestRequest: 0,
+  wakes: 0,
+  coldStartMs: 0,
 };
 
-/** The sum of a bucket and some numbers. Stays within the integers that a number has exactly. */
+/** The sum of a bucket and some numbers, and the highest of peaks. Stays within the integers that a number has exactly. */
 export function plus(bucket: Bucket, more: Partial<Bucket>): Bucket {
   const sum = { ...bucket };
-  for (const field of BUCKET_FIELDS)
-    sum[field] = Math.min(sum[field] + (more[field] ?? 0), Number.MAX_SAFE_INTEGER);
+  for (const field of BUCKET_FIELDS) {
+    const added = more[field] ?? 0;
+    const both = PEAKS.has(field) ? Math.max(sum[field], added) : sum[field] + added;
+    sum[field] = Math.min(both, Number.MAX_SAFE_INTEGER);
+  }
   return sum;
 }
 

@@ -6,6 +6,8 @@ import {
   type InferenceModel,
   type InferencePool,
 } from '../../../operator/api/types.ts';
+import type { AdvisedModel } from '../../../operator/cli/advise-cluster.ts';
+import { adviseCommand } from '../../../operator/cli/advise-command.ts';
 import { usageCommand } from '../../../operator/cli/usage-command.ts';
 import type { ConfigMap, Pod } from '../../../operator/controllers/shared/workloads.ts';
 import { readUsage, USAGE_SELECTOR } from '../../../operator/controllers/usage/usage-record.ts';
@@ -104,7 +106,7 @@ describe('gauges of the leader', () => {
 });
 
 describe('usage', () => {
-  it('is in the record when the operator stops, goes on in the next one, and is printed by the command', async () => {
+  it('is in the record when the operator stops, goes on in the next one, and is what the commands print and advise by', async () => {
     const { client } = harness;
     const labels = engineLabels({ name: 'sleeps', namespace }, { name: 'pool', namespace });
     await client.create<Pod>(PODS, {
@@ -157,6 +159,19 @@ describe('usage', () => {
     expect(rows.map(({ name }) => name)).toEqual([`${namespace}/sleeps`]);
     expect(rows[0]?.acceleratorSeconds).toBe((second.used ?? 0) / 1_000);
     expect(rows[0]?.cost).toBeCloseTo(((second.used ?? 0) / 3_600_000) * 1.5, 5);
+
+    out.length = 0;
+    await adviseCommand(io, () => undefined, new AbortController().signal).parseAsync(
+      ['--kubeconfig', harness.kubeconfig, '-n', namespace, '-o', 'json'],
+      { from: 'user' },
+    );
+    const { models } = JSON.parse(out.join('')) as { models: AdvisedModel[] };
+    expect(models.map(({ model, pool }) => [model, pool])).toContainEqual([
+      `${namespace}/sleeps`,
+      `${namespace}/pool`,
+    ]);
+    const { lacks } = models.find(({ model }) => model === `${namespace}/sleeps`) ?? {};
+    expect(lacks?.find(({ rule }) => rule === 'ContextUnused')?.needs).toMatch(/^needs 7 days of record/);
   });
 
   it('comes into the status of model and pool once a minute, and into counters', async () => {

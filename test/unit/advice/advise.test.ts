@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Advice, RuleName } from '../../../operator/advice/advice.ts';
 import { advise } from '../../../operator/advice/advise.ts';
-import { HOUR_MS } from '../../../operator/advice/evidence.ts';
+import { HOUR_MS } from '../../../operator/usage/periods.ts';
 import { pool } from '../render/support/objects.ts';
 import { evidence, otherPool, subject } from './support/subjects.ts';
 

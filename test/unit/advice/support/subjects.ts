@@ -1,7 +1,9 @@
 /** Models and what was seen of them, for tests of advice. */
-import { DAY_MS, type Evidence, HOUR_MS, type HourSeen } from '../../../../operator/advice/evidence.ts';
+import type { Evidence, HourSeen } from '../../../../operator/advice/evidence.ts';
 import type { Subject } from '../../../../operator/advice/subject.ts';
 import type { InferencePool } from '../../../../operator/api/types.ts';
+import { EMPTY_BUCKET } from '../../../../operator/usage/bucket.ts';
+import { DAY_MS, HOUR_MS } from '../../../../operator/usage/periods.ts';
 import { resolved } from '../../model/support/resolve.ts';
 import { model, pool } from '../../render/support/objects.ts';
 
@@ -17,19 +19,7 @@ export function subject(settings: Settings, where: Partial<Subject> = {}): Subje
   const at = where.pool ?? pool('H100', { accelerator: { hourlyCost: '3' } });
   const { scaling, ...rest } = settings ?? {};
   const own = model(LLAMA, { engine: { maxModelLen: 32_768 }, ...rest, ...(scaling && { scaling }) });
-  const { accelerator, engine, scaling: range, memory } = resolved(at, own);
-  return {
-    model: own,
-    pool: at,
-    otherPools: [],
-    isAlone: false,
-    accelerator,
-    engine,
-    scaling: range,
-    target: 10,
-    memory,
-    ...where,
-  };
+  return { ...resolved(at, own), target: 10, otherPools: [], isAlone: false, ...where };
 }
 
 /** Another pool that the model may use. */
@@ -47,14 +37,13 @@ export function evidence(
   const hours = Array.from({ length: Math.round(days * 24) }, (_, index): HourSeen => {
     const at = from + index * HOUR_MS;
     return {
+      ...EMPTY_BUCKET,
       at,
       readyMs: HOUR_MS,
       watchedMs: HOUR_MS,
       peakInFlight: 4,
       requests: 100,
       longestRequest: 500,
-      wakes: 0,
-      coldStartMs: 0,
       ...seen(new Date(at).getUTCHours()),
     };
   });

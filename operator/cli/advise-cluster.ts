@@ -1,0 +1,97 @@
+/** Reads the models of a cluster with what they used, and advises each. */
+import { type Advised, advise } from '../advice/advise.ts';
+import { type Evidence, evidenceOf } from '../advice/evidence.ts';
+import type { Subject } from '../advice/subject.ts';
+import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel, type InferencePool } from '../api/types.ts';
+import { readUsage, USAGE_SELECTOR } from '../controllers/usage/usage-record.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { keyOf } from '../kube/key.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { CONFIG_MAPS, NAMESPACES } from '../kube/resource-types.ts';
+import { admitsNamespace } from '../model/acceptance.ts';
+import { poolKeyOf } from '../model/pool-key.ts';
+import { emptyLedger } from '../usage/ledger.ts';
+import type { StoredLedger } from '../usage/stored-ledger.ts';
+import { assessIn } from './assess-files.ts';
+
+export interface AdvisedModel extends Advised {
+  /** `namespace/name`, of the model and of its pool. */
+  model: string;
+  pool: string;
+  /** What the advice is from. */
+  evidence: Evidence;
+}
+
+interface Cluster {
+  models: readonly InferenceModel[];
+  /** By key. */
+  pools: ReadonlyMap<string, InferencePool>;
+  /** Number of models by key of their pool. */
+  users: ReadonlyMap<string, number>;
+  /** By key of the pool and namespace of the models. */
+  ledgers: ReadonlyMap<string, ReadonlyMap<string, StoredLedger>>;
+  /** Labels by namespace. */
+  namespaces: Map<string, Record<string, string>>;
+}
+
+/** Advises the models of a namespace, or of all. Models that cannot run are left out: their conditions say why. */
+export async function adviseCluster(
+  client: KubeClient,
+  { namespace, now, signal }: { namespace: string | undefined; now: number; signal: AbortSignal },
+): Promise<AdvisedModel[]> {
+  const cluster = await read(client, signal);
+  const advised: AdvisedModel[] = [];
+  for (const model of cluster.models) {
+    if (namespace !== undefined && model.metadata.namespace !== namespace) continue;
+    const subject = subjectOf(model, cluster, now);
+    if (!subject) continue;
+    const evidence = recordOf(subject, cluster, now);
+    advised.push({ model: keyOf(model), pool: keyOf(subject.pool), evidence, ...advise(subject, evidence) });
+  }
+  return advised;
+}
+
+async function read(client: KubeClient, signal: AbortSignal): Promise<Cluster> {
+  const { items: models } = await client.list<InferenceModel>(INFERENCE_MODELS, { signal });
+  const { items: pools } = await client.list<InferencePool>(INFERENCE_POOLS, { signal });
+  const { items: namespaces } = await client.list<KubeObject>(NAMESPACES, { signal });
+  const { items: records } = await client.list<KubeObject & { data?: Record<string, string> }>(CONFIG_MAPS, {
+    labelSelector: USAGE_SELECTOR,
+    signal,
+  });
+  return {
+    models,
+    pools: new Map(pools.map((pool) => [keyOf(pool), pool])),
+    users: new Map([...Map.groupBy(models, poolKeyOf)].map(([key, { length }]) => [key, length])),
+    ledgers: new Map(pools.map((pool) => [keyOf(pool), readUsage(pool, records).ledgers])),
+    namespaces: new Map(namespaces.map(({ metadata }) => [metadata.name, metadata.labels ?? {}])),
+  };
+}
+
+function subjectOf(model: InferenceModel, cluster: Cluster, now: number): Subject | undefined {
+  const key = poolKeyOf(model);
+  const pool = cluster.pools.get(key);
+  if (!pool) return undefined;
+  const { namespace = '' } = model.metadata;
+  // Claims only decide whether a model may run, which it does.
+  const files = { pools: [], models: [], namespaces: cluster.namespaces, claims: new Map(), problems: [] };
+  const assessment = assessIn(pool, model, files, now);
+  if (assessment.kind === 'blocked') return undefined;
+  return {
+    ...assessment.model,
+    otherPools: [...cluster.pools.values()].filter(
+      (each) => each !== pool && admitsNamespace(each, namespace, cluster.namespaces.get(namespace)),
+    ),
+    isAlone: cluster.users.get(key) === 1,
+  };
+}
+
+function recordOf({ pool, model, accelerator }: Subject, { ledgers }: Cluster, now: number): Evidence {
+  const { namespace = '', name, creationTimestamp = '' } = model.metadata;
+  const ledger = ledgers.get(keyOf(pool))?.get(namespace)?.ledger ?? emptyLedger(namespace);
+  return evidenceOf(
+    ledger,
+    { name, created: Date.parse(creationTimestamp) || 0, accelerators: accelerator.count },
+    now,
+  );
+}
