@@ -1,7 +1,13 @@
 /** What is made of the schemas of operator/router/protocol.ts: the page, its JSON Schema, and what the routers' Lua checks. */
 import { z } from 'zod';
 import { ROUTER_PORTS } from '../../operator/model/router-ports.ts';
-import { demandReport, routeChange, routerLimits, routeTable } from '../../operator/router/protocol.ts';
+import {
+  demandReport,
+  routeChange,
+  routerLimits,
+  routeTable,
+  usageReport,
+} from '../../operator/router/protocol.ts';
 
 /** What JSON Schema says, as far as the protocol uses it. */
 interface Schema {
@@ -39,6 +45,7 @@ export function routerProtocolFiles(): [string, string][] {
     RouteTable: schemaOf(routeTable),
     RouteChange: schemaOf(routeChange),
     DemandReport: schemaOf(demandReport),
+    UsageReport: schemaOf(usageReport),
   };
   const json = { $schema: 'https://json-schema.org/draft/2020-12/schema', $comment: HEADER, $defs: schemas };
   return [
@@ -87,7 +94,9 @@ function luaSchema(schema: Schema, indent: string, isModel = (_item: Schema) => 
   return `{\n${inner}${parts.join(', ')},\n${inner}fields = {\n${fields.join('\n')}\n${inner}},\n${indent}}`;
 }
 
-function page(schemas: Record<'RouteTable' | 'RouteChange' | 'DemandReport', Schema>): string {
+function page(
+  schemas: Record<'RouteTable' | 'RouteChange' | 'DemandReport' | 'UsageReport', Schema>,
+): string {
   const table = ['| field | type | meaning |', '| --- | --- | --- |'];
   const fields = (schema: Schema) => [...table, ...rows(schema, '')].join('\n');
   return `# Protocol between operator and routers
@@ -103,6 +112,7 @@ The operator connects to each router pod on port ${ROUTER_PORTS.admin}, over TLS
 | \`PUT /routes\` | loads a whole table | 200 \`{"version":…}\` with the version in use; 409 with that version if it is newer; 400 with the reason if the table is invalid |
 | \`PATCH /routes\` | applies a change to the table in use ([decision](adr/0011-routers-are-sent-what-has-changed.md)) | as above; 412 if the change is based on another table, or if the table has been changed too often: send the whole table |
 | \`GET /demand?since=SEQ&wait=N\`ms | reports the demand for each model: at once if a request has waited for a model without engines since \`SEQ\`, else after the wait of at most 60 s | 200 with the report below |
+| \`GET /usage?after=ID\` | reports what was counted since the batch \`ID\`, and forgets that batch; the same batch again with a lower number ([decision](adr/0019-usage-is-recorded-in-configmaps.md)) | 200 with the batch below |
 
 An error has the body \`{"error":{"message":…,"type":…,"param":null,"code":STATUS}}\`. A router responds with 401 to a certificate
 that is not the operator's. The operator reads at most 4 MiB of a report and 64 KiB of any other response. A router accepts at most 64 MiB.
@@ -127,6 +137,12 @@ ${[...table, ...rows(schemas.RouteChange, '', ['models'])].join('\n')}
 Response to \`GET /demand\`.
 
 ${fields(schemas.DemandReport)}
+
+## Usage
+
+Response to \`GET /usage\`.
+
+${[...table, ...rows(schemas.UsageReport, '', ['counts'])].join('\n')}
 `;
 }
 

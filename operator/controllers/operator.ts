@@ -94,7 +94,7 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   manager.add(evacuation.nodes);
   const events = { name: 'events', run: (signal: AbortSignal) => context.events.run(signal) };
   const gauges = setupGauges(context, views);
-  const usage = setupUsage(context, views);
+  const usage = setupUsage(context, { ...views, usageOf: routes.usage.bind(routes) });
   for (const part of [
     events,
     routes,

@@ -251,5 +251,22 @@ export const demandReport = z.object({
     .describe('By UID of the InferenceModel. Models without requests are omitted.'),
 });
 
+/** More than any router can serve between two batches. Keeps what a compromised one says within exact sums. */
+const counted = z.int().min(0).max(1e12);
+
+export const usageReport = z.object({
+  id: z
+    .int()
+    .min(0)
+    .max(2 ** 52)
+    .describe('Number of the batch. Increases, also across restarts of the router; 0 before the first one.'),
+  counts: fewModels
+    .pipe(z.record(z.string().max(64), z.record(z.string().max(512), z.array(counted).length(5))))
+    .describe(
+      'By UID of the InferenceModel and tenant: requests with an answer, prompt and completion tokens of engines, answers of the cache, tokens of those. Empty if there is nothing new.',
+    ),
+});
+
+export type UsageReport = z.infer<typeof usageReport>;
 export type DemandReport = z.infer<typeof demandReport>;
 export type ModelDemand = z.infer<typeof modelDemand>;

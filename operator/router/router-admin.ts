@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { deadline } from '../kube/abort.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import type { CertificateAndKey } from '../pki/certificates.ts';
-import { type DemandReport, demandReport, routeVersion } from './protocol.ts';
+import { type DemandReport, demandReport, routeVersion, type UsageReport, usageReport } from './protocol.ts';
 import type { RouteChange } from './route-change.ts';
 import type { RouteTable } from './route-table.ts';
 import { RouterAdminError, type RouterAdminErrorCode } from './router-admin-error.ts';
@@ -19,6 +19,9 @@ const ANSWER_TIMEOUT_MS = 5_000;
 
 /** A demand report has about 150 bytes per model, and a router has slots for 16,384 (counters.lua). */
 const MAX_DEMAND_BYTES = 4 * 1024 * 1024;
+
+/** A batch has at most 8,000 pairs of a model and a tenant (usage_counts.lua), of about 500 bytes at most. */
+const MAX_USAGE_BYTES = 4 * 1024 * 1024;
 
 /** Limit of a response with a version or an error. */
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -88,6 +91,15 @@ export class RouterAdmin {
     const path = `/demand?since=${since}&wait=${Math.round(waitMs)}ms`;
     const asking = { method: 'GET', path, maxBytes: MAX_DEMAND_BYTES } as const;
     return this.#read(endpoint, demandReport, await this.#send(endpoint, asking, waitMs, signal));
+  }
+
+  /**
+   * What a router counted after a batch, which it then forgets; 0 gets a batch again that was not confirmed so.
+   * @throws {RouterAdminError}; the signal's reason if the caller aborts.
+   */
+  async usage(endpoint: RouterEndpoint, after: number, signal: AbortSignal): Promise<UsageReport> {
+    const asking = { method: 'GET', path: `/usage?after=${after}`, maxBytes: MAX_USAGE_BYTES } as const;
+    return this.#read(endpoint, usageReport, await this.#send(endpoint, asking, 0, signal));
   }
 
   /** Closes the connections to a removed router. */

@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from '../kube/clock.ts';
 import { type Logger, silentLogger } from '../kube/logger.ts';
 import { Notifier } from './notifier.ts';
-import type { DemandReport } from './protocol.ts';
+import type { DemandReport, UsageReport } from './protocol.ts';
 import type { RouteTable } from './route-table.ts';
 import type { RouterAdmin } from './router-admin.ts';
 import type { RouterAdminError } from './router-admin-error.ts';
@@ -22,7 +22,7 @@ export interface FleetListener {
 }
 
 export interface RouterFleetOptions {
-  admin: Pick<RouterAdmin, 'putRoutes' | 'patchRoutes' | 'demand' | 'forget'>;
+  admin: Pick<RouterAdmin, 'putRoutes' | 'patchRoutes' | 'demand' | 'usage' | 'forget'>;
   listener?: FleetListener;
   /** How long a poll waits for a held request. Default 1 s. */
   pollWaitMs?: number;
@@ -97,6 +97,24 @@ export class RouterFleet {
   /** All routers except the lost ones. */
   present(): RouterEndpoint[] {
     return [...this.#members.values()].filter(({ isLost }) => !isLost).map(({ endpoint }) => endpoint);
+  }
+
+  /**
+   * What each router counted since the batch that `after` names for it. Routers that do not answer are left out: they go on
+   * counting, and why they do not is known from their polls.
+   */
+  async usage(
+    after: (id: string) => number,
+    signal: AbortSignal,
+  ): Promise<{ router: string; report: UsageReport }[]> {
+    const { admin } = this.#options;
+    const answers = [...this.#members.values()].map(async ({ endpoint }) => {
+      const report = await admin.usage(endpoint, after(endpoint.id), signal);
+      return { router: endpoint.id, report };
+    });
+    const settled = await Promise.allSettled(answers);
+    signal.throwIfAborted();
+    return settled.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
 
   /** One entry per router. */

@@ -9,6 +9,9 @@ export const KEPT_DAYS = 35;
 /** Most accelerators that one pod is counted with: no node has more. */
 const MAX_ACCELERATORS = 64;
 
+/** Routers whose last batch is remembered. Batches are numbered by time, so those of routers long gone are dropped. */
+const MAX_ROUTERS = 64;
+
 /** A pod that holds accelerators, or held them until its end. Times are in milliseconds since 1970. */
 export interface Allocation {
   uid: string;
@@ -159,7 +162,10 @@ function countBatches(
       days.day(now).addKey(model, tenant, count);
     }
   }
-  return isNew ? next : ledger.batches;
+  if (!isNew) return ledger.batches;
+  return next.size <= MAX_ROUTERS
+    ? next
+    : new Map([...next].sort((a, b) => b[1] - a[1]).slice(0, MAX_ROUTERS));
 }
 
 function countAsleep(

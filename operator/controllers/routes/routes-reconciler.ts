@@ -13,6 +13,7 @@ import type { Identity } from '../../pki/identity.ts';
 import { redisName } from '../../render/names.ts';
 import type { ApiKeyIssue } from '../../router/api-keys.ts';
 import { compileRouteTable } from '../../router/compile-route-table.ts';
+import type { UsageReport } from '../../router/protocol.ts';
 import { redisCredentials } from '../../router/redis-credentials.ts';
 import type { RouteKey, RouteRedis, RouteTable } from '../../router/route-table.ts';
 import { RouterAdmin } from '../../router/router-admin.ts';
@@ -288,6 +289,15 @@ export class RoutesReconciler {
       if (routes.states.get(uid) !== now) onRouted(`${namespace}/${name}`);
     }
     routes.states = states;
+  }
+
+  /** What the routers of a pool counted, each since a batch; see `RouterFleet.usage`. */
+  async usage(
+    poolKey: Key,
+    after: (router: string) => number,
+    signal: AbortSignal,
+  ): Promise<{ router: string; report: UsageReport }[]> {
+    return (await this.#pools.get(poolKey)?.fleet.usage(after, signal)) ?? [];
   }
 
   /** The route state of a model; undefined until all routers of the pool have confirmed it. */

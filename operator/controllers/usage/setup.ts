@@ -4,6 +4,7 @@ import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, PODS } from '../../kube/resource-types.ts';
 import { addedUsage } from '../../usage/windows.ts';
 import type { OperatorContext } from '../shared/context.ts';
+import { RouterCounts, type RouterCountsOptions } from './router-counts.ts';
 import { UsageCounters } from './usage-counters.ts';
 import { UsageObserver, type UsageObserverOptions } from './usage-observer.ts';
 import { UsageRecorder } from './usage-recorder.ts';
@@ -17,17 +18,18 @@ export const USAGE_PERMISSIONS: readonly Permission[] = [
 /** Dependencies that other controllers own, and the statuses, which this one writes. */
 export type UsageDependencies = Pick<UsageObserverOptions, 'resolutions' | 'acceptance'> & {
   usage: UsageStatuses;
-};
+} & Pick<RouterCountsOptions, 'usageOf'>;
 
 export function setupUsage(
   context: OperatorContext,
-  { usage: statuses, ...dependencies }: UsageDependencies,
+  { usage: statuses, usageOf, ...dependencies }: UsageDependencies,
 ): UsageRecorder {
   const { registry, state } = context;
   const counters = new UsageCounters(registry, state.models.store);
   const recorder: UsageRecorder = new UsageRecorder({
     ...context,
     observer: new UsageObserver({ ...context, ...dependencies }),
+    counts: new RouterCounts({ state, usageOf }),
     onRound: (pool, changes) => {
       const changed: Key[] = [];
       for (const { before, after } of changes) {

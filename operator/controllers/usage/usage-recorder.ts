@@ -15,9 +15,11 @@ import { account, type Batch } from '../../usage/account.ts';
 import { type Day, emptyLedger, type Ledger } from '../../usage/ledger.ts';
 import { rollUp } from '../../usage/roll-up.ts';
 import { archiveText, openText } from '../../usage/stored-ledger.ts';
+import { InvalidSpecError } from '../../values/spec-issue.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
 import { isOfPool } from '../shared/trim-config-map.ts';
 import type { ConfigMap } from '../shared/workloads.ts';
+import type { RouterCounts } from './router-counts.ts';
 import type { UsageObserver } from './usage-observer.ts';
 import { readUsage, USAGE_SELECTOR, usageConfigMap } from './usage-record.ts';
 
@@ -33,6 +35,7 @@ export interface UsageRecorderOptions {
   client: Pick<KubeClient, 'list' | 'apply'>;
   state: ClusterState;
   observer: UsageObserver;
+  counts: Pick<RouterCounts, 'fetch' | 'confirm'>;
   clock: Clock;
   log: Logger;
   /** Called for each pool after a round, with the ledgers that have changed. */
@@ -94,25 +97,39 @@ export class UsageRecorder {
 
   /** Accounts what was used until now, and stores it. Throws the first KubeError after it has tried all pools. */
   async round(signal: AbortSignal): Promise<void> {
-    const { state, observer, onRound } = this.#options;
+    const { state, observer, counts, onRound } = this.#options;
     await this.#load(signal);
-    const errors: unknown[] = [];
+    const pools = state.pools.store.list();
+    const batches = await Promise.all(pools.map((pool) => counts.fetch(pool, signal)));
     const now = this.#options.clock.now();
-    const rounds = state.pools.store.list().map((pool) => ({ pool, changed: this.#account(pool, [], now) }));
+    const rounds = pools.map((pool, i) => ({
+      pool,
+      changed: this.#account(pool, batches[i] ?? new Map(), now),
+    }));
     observer.forget();
     // Each pool has read its own, and new ones have none.
     this.#found = new Map();
+    const errors: unknown[] = [];
     for (const { pool, changed } of rounds) {
-      onRound?.(pool, changed);
-      for (const namespace of this.ledgers(pool).keys()) {
-        try {
-          await this.#save(pool, namespace, now, signal);
-        } catch (error) {
-          errors.push(error);
-        }
-      }
+      onRound?.(pool, changed ?? []);
+      const failed = await this.#saveAll(pool, now, signal);
+      errors.push(...failed);
+      if (changed && failed.length === 0) counts.confirm(pool);
     }
     if (errors.length > 0) throw errors[0];
+  }
+
+  /** Returns the errors. */
+  async #saveAll(pool: InferencePool, now: number, signal: AbortSignal): Promise<unknown[]> {
+    const errors: unknown[] = [];
+    for (const namespace of this.ledgers(pool).keys()) {
+      try {
+        await this.#save(pool, namespace, now, signal);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    return errors;
   }
 
   async #load(signal: AbortSignal): Promise<void> {
@@ -145,13 +162,20 @@ export class UsageRecorder {
     });
   }
 
-  #account(pool: InferencePool, batches: readonly Batch[], now: number): LedgerChange[] {
+  /** Undefined if the spec of the pool is invalid: then everything is counted later, from where it was. */
+  #account(
+    pool: InferencePool,
+    batches: ReadonlyMap<string, readonly Batch[]>,
+    now: number,
+  ): LedgerChange[] | undefined {
     const usage = this.#of(pool);
     const seen = this.#observe(pool, usage.ledgers);
+    if (!seen) return undefined;
     const changed: LedgerChange[] = [];
     for (const [namespace, { allocations, sleepers }] of seen) {
       const before = usage.ledgers.get(namespace) ?? emptyLedger(namespace);
-      const after = account(before, { allocations, sleepers, batches }, now);
+      const observation = { allocations, sleepers, batches: batches.get(namespace) ?? [] };
+      const after = account(before, observation, now);
       if (after === before) continue;
       usage.ledgers.set(namespace, after);
       changed.push({ before, after });
@@ -159,12 +183,16 @@ export class UsageRecorder {
     return changed;
   }
 
-  #observe(pool: InferencePool, ledgers: ReadonlyMap<string, Ledger>): ReturnType<UsageObserver['of']> {
+  #observe(
+    pool: InferencePool,
+    ledgers: ReadonlyMap<string, Ledger>,
+  ): ReturnType<UsageObserver['of']> | undefined {
     try {
       return this.#options.observer.of(pool, ledgers);
-    } catch {
-      // The spec is invalid, which the reconcile of the pool reports. Pods that run are counted later, from where they were.
-      return new Map();
+    } catch (error) {
+      // The reconcile of the pool reports it.
+      if (error instanceof InvalidSpecError) return undefined;
+      throw error;
     }
   }
 

@@ -11,6 +11,7 @@ local metrics = require "metrics"
 local request_body = require "body"
 local redispatch = require "redispatch"
 local spans = require "spans"
+local usage_counts = require "usage_counts"
 local waiting = require "waiting"
 local websockets = require "websockets"
 
@@ -30,6 +31,8 @@ local function count_tokens(ctx, model)
   local prompt, completion = ctx.prompt_tokens, ctx.completion_tokens or 0
   metrics.add(metrics.of_tenant(model.tokens, "tokens_total", model, ctx.tenant, "kind", "prompt"), prompt)
   metrics.add(metrics.of_tenant(model.tokens, "tokens_total", model, ctx.tenant, "kind", "completion"), completion)
+  usage_counts.add(model, ctx.tenant, usage_counts.PROMPT_TOKENS, prompt)
+  usage_counts.add(model, ctx.tenant, usage_counts.COMPLETION_TOKENS, completion)
   if ctx.first_byte and completion > 1 then
     metrics.observe(histogram_of(model, "token_seconds"), (ngx.now() - ctx.first_byte) / (completion - 1))
   end
@@ -76,6 +79,14 @@ local function observe(ctx, model, status)
   if ctx.queue_time then metrics.observe(histogram_of(model, "queue_seconds"), ctx.queue_time) end
 end
 
+--- Counts an answer for the operator.
+local function count_answer(ctx, model)
+  usage_counts.add(model, ctx.tenant, usage_counts.REQUESTS, 1)
+  if not ctx.cached_tokens then return end
+  usage_counts.add(model, ctx.tenant, usage_counts.CACHED_REQUESTS, 1)
+  usage_counts.add(model, ctx.tenant, usage_counts.CACHED_TOKENS, ctx.cached_tokens)
+end
+
 --- Whether there is an answer, and it was made shorter than its client asked for.
 local function is_shortened(ctx, status)
   return ctx.capped and ctx.at_engine and status < 400
@@ -109,6 +120,7 @@ function M.log()
   if ctx.relayed then return end
   let_go(ctx, model)
   observe(ctx, model, status)
+  if status < 400 then count_answer(ctx, model) end
   if is_shortened(ctx, status) then
     metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", ctx.tier.number), 1)
   end

@@ -9,6 +9,7 @@ local own_answer = require "own_answer"
 local request_body = require "body"
 local routes = require "routes"
 local scrapes = require "scrapes"
+local usage_counts = require "usage_counts"
 
 local M = {}
 
@@ -74,6 +75,12 @@ function M.demand()
     version = routes.version(),
     models = demand(),
   })
+end
+
+--- GET /usage?after=<id>: what was counted since the batch of that number; the one before it is forgotten.
+function M.usage()
+  local after = tonumber(ngx.req.get_uri_args().after) or 0
+  return own_answer.json(200, usage_counts.batch(after))
 end
 
 --- The processes of nginx, by how they are.

@@ -253,10 +253,11 @@ end
 function M.finish(ctx, status)
   local flight = ctx.flight
   local body = flight.header and complete(ctx, status)
-  M.close(ctx, body and { age = 0, header = flight.header, body = body }, status == 499 and "again" or "failed")
+  local tokens = (ctx.prompt_tokens or 0) + (ctx.completion_tokens or 0)
+  M.close(ctx, body and { age = 0, header = flight.header, body = body, tokens = tokens }, status == 499 and "again" or "failed")
   drop(ctx)
   if body then
-    local value, model = entries.encode(flight.header, body), ctx.model
+    local value, model = entries.encode(flight.header, body, tokens), ctx.model
     keep(model, #value)
     if ngx.timer.at(0, store, flight, value, model) then return end
     keep(model, -#value)

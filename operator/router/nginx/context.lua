@@ -39,6 +39,7 @@
 ---@field relay boolean|nil Its answer has begun with comments: what follows goes through the relay.
 --- Set by cache.lua:
 ---@field cache_result string|false|nil What the cache did, for `X-Cache`. Read by engine_answer.
+---@field cached_tokens number|nil Tokens of the stored answer that it gets. Written by request.lua, read by accounts.
 ---@field flight table|nil The requests that wait for its answer, which is to be stored.
 ---@field chunks table|nil Parts of the answer so far; absent when it is not to be stored.
 ---@field size number|nil Bytes of those.

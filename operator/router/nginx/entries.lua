@@ -4,8 +4,9 @@ local media_type = require "media_type"
 
 local M = {}
 
-local FORMAT = "2" -- first in the text, and part of the key: routers of several versions share one Redis
+local FORMAT = "3" -- first in the text, and part of the key: routers of several versions share one Redis
 local MAX_HEADER = 16384 -- bytes; an answer with a longer one is not stored
+local MAX_TOKENS = 2e9 -- of an answer, as usage.lua counts them
 local MAX_PARSED, MAX_COUNT = 1024, 256 -- bytes of a header, and headers, that a worker keeps parsed
 
 -- What belongs to one exchange and not to the answer (RFC 9111, 3.1), what nginx and this router write themselves, and what CORS
@@ -65,20 +66,21 @@ function M.header_of_answer(ttl)
   return table.concat(lines), seconds
 end
 
---- The text to store of `header`, as `header_of_answer` gives it, and a body.
-function M.encode(header, body)
-  return ("%s %d %d %d\n"):format(FORMAT, ngx.time(), #header, #body) .. header .. body
+--- The text to store of `header`, as `header_of_answer` gives it, a body, and the tokens that the answer used.
+function M.encode(header, body, tokens)
+  return ("%s %d %d %d %d\n"):format(FORMAT, ngx.time(), #header, #body, tokens) .. header .. body
 end
 
---- The entry that a text holds: `age` in seconds, `header` as lines, `body`. nil when it is not whole, or older than `ttl` seconds.
+--- The entry that a text holds: `age` in seconds, `header` as lines, `body`, `tokens`. nil when it is not whole, or older than `ttl` seconds.
 function M.decode(text, ttl)
-  local made, header, body, start = text:match("^" .. FORMAT .. " (%d+) (%d+) (%d+)\n()")
+  local made, header, body, tokens, start = text:match("^" .. FORMAT .. " (%d+) (%d+) (%d+) (%d+)\n()")
   if not made then return nil end
   header, body = tonumber(header), tonumber(body)
   if header > MAX_HEADER or #text ~= start - 1 + header + body then return nil end
   local age = math.max(0, ngx.time() - tonumber(made))
   if age > ttl then return nil end
-  return { age = age, header = text:sub(start, start + header - 1), body = text:sub(start + header) }
+  tokens = math.min(tonumber(tokens), MAX_TOKENS)
+  return { age = age, header = text:sub(start, start + header - 1), body = text:sub(start + header), tokens = tokens }
 end
 
 --- The header in lines, as pairs of a name and its value or values. With distrust: see above.

@@ -108,6 +108,7 @@ local function try_cache(ctx, view, uri, from, to, p, n)
   if since then spans.part(ctx.span, "cache lookup", since) end
   metrics.add(metrics.of_tenant(ctx.model.cache_series, "cache_total", ctx.model, ctx.tenant, "result", result), 1)
   if not entry then return end
+  ctx.cached_tokens = entry.tokens
   request_body.hold(ctx, #entry.body)
   if ctx.relay then
     ngx.print(entry.body)

@@ -7,6 +7,7 @@ local latency = require "latency"
 local metrics = require "metrics"
 local routes = require "routes"
 local trace = require "trace"
+local usage_counts = require "usage_counts"
 local waiting = require "waiting"
 local websockets = require "websockets"
 
@@ -36,6 +37,7 @@ end
 --- Hands over what was counted, and shows that the worker works.
 local function beat()
   metrics.flush()
+  usage_counts.flush()
   counters.set(0, counters.BEAT, ngx.now() * 1000)
 end
 

@@ -203,13 +203,13 @@ describe('a Redis that is hostile or broken', () => {
     [
       'an entry with an absurd length',
       async (store: Redis, key: string) => {
-        await store.command('SET', key, `2 1 ${'9'.repeat(400)} 1\nx`);
+        await store.command('SET', key, `3 1 ${'9'.repeat(400)} 1 0\nx`);
       },
     ],
     [
       'an entry older than its time',
       async (store: Redis, key: string) => {
-        await store.command('SET', key, (await store.command('GET', key)).replace(/^2 \d+/, '2 1000'));
+        await store.command('SET', key, (await store.command('GET', key)).replace(/^3 \d+/, '3 1000'));
       },
     ],
   ])('%s is no answer, and is written over', async (_, spoil) => {
@@ -242,7 +242,7 @@ describe('a Redis that is hostile or broken', () => {
     await store.command(
       'SET',
       await entry(store),
-      `2 ${Math.floor(Date.now() / 1000)} ${header.length} 2\n${header}{}`,
+      `3 ${Math.floor(Date.now() / 1000)} ${header.length} 2 0\n${header}{}`,
     );
     const answer = await ask(router);
     expect(answer).toMatchObject({ status: 200, cache: 'HIT', text: '{}' });

@@ -73,7 +73,11 @@ describe('a router that is stopped', () => {
       env: LEAVE_SOON,
     });
     const ask = (signal?: AbortSignal) =>
-      fetch(`${router.url}/v1/completions`, { method: 'POST', body: '{"model":"m"}', signal: signal ?? null });
+      fetch(`${router.url}/v1/completions`, {
+        method: 'POST',
+        body: '{"model":"m"}',
+        signal: signal ?? null,
+      });
     const leaving = new AbortController();
     const early = ask(leaving.signal).catch(() => undefined);
     await expect.poll(async () => await held(router), { message: 'one is held' }).toBe(1);

@@ -12,6 +12,7 @@ import {
   issueClientCertificate,
   trustBundle,
 } from '../../../../operator/pki/pki.ts';
+import { type UsageReport, usageReport } from '../../../../operator/router/protocol.ts';
 import type { RouteTable } from '../../../../operator/router/route-table.ts';
 
 export interface RouterOptions {
@@ -61,6 +62,8 @@ export interface Router {
   admin: Agent;
   put(table: RouteTable | string): Promise<{ status: number; body: Record<string, unknown> }>;
   demand(since?: number, waitMs?: number): Promise<Demand>;
+  /** What was counted since a batch. */
+  usage(after?: number): Promise<UsageReport>;
   metrics(): Promise<string>;
   /** What the router wrote to standard error so far. */
   errors(): string;
@@ -155,6 +158,10 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
           : JSON.stringify({ limits: { redisTimeoutMs: 1000, ...options.limits }, ...table });
       const response = await request(`${adminUrl}/routes`, { method: 'PUT', body, dispatcher: admin });
       return { status: response.statusCode, body: (await response.body.json()) as Record<string, unknown> };
+    },
+    async usage(after = 0) {
+      const { body } = await request(`${adminUrl}/usage?after=${after}`, { dispatcher: admin });
+      return usageReport.parse(await body.json());
     },
     async demand(since = 0, waitMs = 0) {
       const response = await request(`${adminUrl}/demand?since=${since}&wait=${waitMs}ms`, {

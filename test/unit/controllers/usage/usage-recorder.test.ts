@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Resolutions } from '../../../../operator/controllers/shared/resolutions.ts';
 import type { ConfigMap, Pod } from '../../../../operator/controllers/shared/workloads.ts';
+import { RouterCounts } from '../../../../operator/controllers/usage/router-counts.ts';
 import { UsageObserver } from '../../../../operator/controllers/usage/usage-observer.ts';
 import { INTERVAL_MS, UsageRecorder } from '../../../../operator/controllers/usage/usage-recorder.ts';
 import type { KubeClient } from '../../../../operator/kube/client.ts';
 import { secondTime } from '../../../../operator/kube/clock.ts';
 import { silentLogger } from '../../../../operator/kube/logger.ts';
 import { engineLabels } from '../../../../operator/render/labels.ts';
+import type { UsageReport } from '../../../../operator/router/protocol.ts';
 import { FakeClock } from '../../kube/support/fake-clock.ts';
 import { allOf } from '../../usage/support.ts';
 import { aModel, aPool } from '../fixtures.ts';
@@ -15,6 +17,32 @@ import { aGrantStore, anAcceptance, aState, put } from '../support.ts';
 
 const EVENING = Date.UTC(2026, 10, 27, 23, 0);
 const { signal } = new AbortController();
+
+/** A router that counts requests of `chat`, and gives each batch until it is asked for the next one. */
+function aRouter() {
+  let [waiting, id] = [0, 0];
+  let batch: UsageReport | undefined;
+  return {
+    ask: (requests: number) => {
+      waiting += requests;
+    },
+    usage: (after: (router: string) => number) => {
+      if (batch && batch.id <= after('router')) batch = undefined;
+      if (!batch && waiting > 0) {
+        id += 1;
+        batch = {
+          id,
+          counts: {
+            'uid-chat': { team: [waiting, 7 * waiting, 3 * waiting, 0, 0] },
+            'uid-of-others': { team: [9, 9, 9, 9, 9] },
+          },
+        };
+        waiting = 0;
+      }
+      return [{ router: 'router', report: batch ?? { id, counts: {} } }];
+    },
+  };
+}
 
 /** A pool with a model, and operators that come and go beside the same API server. */
 function setUp() {
@@ -33,6 +61,7 @@ function setUp() {
       return await server.apply(type, object);
     },
   } as unknown as KubeClient;
+  const routers = aRouter();
   const pool = put(state.pools.store, aPool({ accelerator: { type: 'A100x2', hourlyCost: '2.50' } }));
   const model = put(state.models.store, aModel('chat'));
   const operator = () => {
@@ -42,7 +71,8 @@ function setUp() {
       acceptance: anAcceptance(state),
       clock,
     });
-    return new UsageRecorder({ client, state, observer, clock, log: silentLogger });
+    const counts = new RouterCounts({ state, usageOf: async (_pool, after) => routers.usage(after) });
+    return new UsageRecorder({ client, state, observer, counts, clock, log: silentLogger });
   };
   const engine = (name: string): Pod => ({
     apiVersion: 'v1',
@@ -62,6 +92,7 @@ function setUp() {
     clock,
     server,
     writes,
+    routers,
     pool,
     operator,
     engine,
@@ -72,6 +103,10 @@ function setUp() {
     },
     dieAfter: (more: number) => {
       left = more;
+    },
+    counted: (recorder: UsageRecorder) => {
+      const ledger = recorder.ledgers(pool).get('platform');
+      return ledger && allOf(ledger, 'chat');
     },
     used: (recorder: UsageRecorder) => {
       const ledger = recorder.ledgers(pool).get('platform');
@@ -149,7 +184,8 @@ describe('recording of usage', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 5 }), async (lives) => {
-        const { operator, clock, start, used, dieAfter } = setUp();
+        const { operator, clock, start, used, dieAfter, routers, counted } = setUp();
+        let asked = 0;
         start('a');
         await clock.advance(30_000);
         start('b');
@@ -159,6 +195,8 @@ describe('recording of usage', () => {
           dieAfter(writes);
           for (let round = 0; round < rounds; round++) {
             await clock.advance(INTERVAL_MS);
+            routers.ask(round);
+            asked += round;
             await recorder.round(signal).catch(() => undefined);
           }
           await clock.advance(downSeconds * 1_000);
@@ -167,6 +205,13 @@ describe('recording of usage', () => {
         const last = operator();
         await last.round(signal);
         expect(used(last)).toBe(2 * (2 * (clock.now() - begun) + 30_000));
+        // The first round may get a batch that an earlier operator has stored.
+        await last.round(signal);
+        expect(counted(last)).toMatchObject({
+          requests: asked,
+          promptTokens: 7 * asked,
+          completionTokens: 3 * asked,
+        });
       }),
       { numRuns: 60 },
     );
