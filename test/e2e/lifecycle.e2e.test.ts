@@ -1,4 +1,8 @@
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { APIError } from 'openai';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { INFERENCE_MODELS, INFERENCE_POOLS } from '../../operator/api/types.ts';
@@ -223,6 +227,46 @@ it.concurrent('what is deleted by mistake comes back, and no request fails but f
   const model = await world.modelReady(namespace, 'model');
   expect(isTrue(model.status?.conditions, 'Available')).toBe(true);
   await expect.poll(() => ask(client, 'model'), { message: 'it answers' }).toBeTruthy();
+});
+
+it.concurrent('an interrupted tune has recorded what it measured, and leaves no candidate', async ({
+  expect,
+  onTestFinished,
+}) => {
+  const namespace = await world.namespace();
+  await world.createPool(namespace, { router: { replicas: 1 }, capacity: { accelerators: 2 } });
+  const env = { VLLM_SIM_MEMORY_GIB: '24', VLLM_SIM_MIB_PER_SEQUENCE: '50' };
+  await world.createModel(namespace, 'model', {
+    engine: {
+      batching: { maxNumSeqs: 4 },
+      env: Object.entries(env).map(([name, value]) => ({ name, value })),
+    },
+  });
+  await world.modelReady(namespace, 'model');
+  const directory = mkdtempSync(join(tmpdir(), 'tune-test-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const tune = spawn(process.execPath, [
+    ...['operator/main.ts', 'tune', 'model', '-n', namespace, '--url', await world.url(namespace)],
+    ...['--kubeconfig', world.cluster.kubeconfigPath, '--directory', directory, '--slo', 'p95=10s'],
+    ...['--set', 'engine.batching.maxNumSeqs=1024,8', '--duration', '1s', '--warm-up', '0', '--runs', '1'],
+  ]);
+  let said = '';
+  tune.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    // More than once, as from a terminal and from npm.
+    if (/meets the objectives/.test(said)) tune.kill('SIGINT');
+  });
+
+  expect(await once(tune, 'exit'), said).toEqual([130, null]);
+  expect(said).toContain('continue with the same options and --resume');
+  await world.untilGone(INFERENCE_MODELS, namespace, 'tune-model');
+  await world.untilGone(DEPLOYMENTS, namespace, 'vllm-tune-model');
+  const files = readdirSync(directory).sort();
+  const [tooMany, running] = files.map((file) => JSON.parse(readFileSync(join(directory, file), 'utf8')));
+  expect(files.map((file) => file.slice(17))).toEqual(['seqs1024.json', 'seqs8.json']);
+  expect(tooMany).toMatchObject({ state: 'failed', failure: { kind: 'out-of-memory' } });
+  expect(tooMany.failure.message).toContain('out of memory');
+  expect(running).toMatchObject({ state: 'running', rates: [{ runs: [{ meetsObjectives: true }] }] });
 });
 
 it.concurrent('nothing of a cluster outlives it', async ({ expect }) => {
