@@ -1,5 +1,4 @@
 /** Connects a sweep with the cluster, the router and the files. */
-import { basename } from 'node:path';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel, type InferencePool } from '../api/types.ts';
 import { validateManifest } from '../api/validate.ts';
 import { checkTarget } from '../bench/check-target.ts';
@@ -12,6 +11,7 @@ import type { Transport } from '../kube/transport.ts';
 import { CANDIDATE_LABEL, candidateOf } from '../tune/candidate.ts';
 import { CandidateControl } from '../tune/candidate-control.ts';
 import { ExperimentStore } from '../tune/experiment-store.ts';
+import { checkProfile, poolProfile, profileCommand } from '../tune/pool-profile.ts';
 import { type Profile, profilesOf } from '../tune/profiles.ts';
 import { type QueueLimit, queueLimit } from '../tune/queue-limit.ts';
 import { patchCommand, settingsPatch } from '../tune/settings-patch.ts';
@@ -43,6 +43,9 @@ export async function runTune(key: Required<ObjectKey>, run: TuneRun): Promise<n
   const model = await modelOf(client, key, signal);
   const plan = planOf(options, model);
   checkSettings(model, plan);
+  const { profile } = options;
+  if (profile !== undefined) checkProfile(model, profile, profilesOf(plan.ranges)[0]?.settings ?? {});
+  const routers = await routersOf(client, model, signal);
   const load = new TuneLoad({ ...loadOf(options, run.isDefault), ...(await targetOf(model, run)) }, io);
   const candidate = new CandidateControl({
     client,
@@ -67,9 +70,9 @@ export async function runTune(key: Required<ObjectKey>, run: TuneRun): Promise<n
     best?.knee &&
     queueLimit(best.knee, options.slo, {
       replicas: Math.max(1, model.status?.desiredReplicas ?? 1),
-      routers: await routersOf(client, model, signal),
+      routers,
     });
-  writeResult({ model, plan, result, queue }, store, io);
+  writeResult({ model, plan, result, queue, ...(profile !== undefined && { profile }) }, store, io);
   return best ? 0 : 1;
 }
 
@@ -163,21 +166,34 @@ interface Finding {
   plan: TunePlan;
   result: TuneResult;
   queue: QueueLimit | undefined;
+  /** Name of the profile to write for the pool. */
+  profile?: string;
 }
 
-function writeResult(
-  { model, plan, result, queue }: Finding,
-  store: ExperimentStore,
-  io: BenchProcess,
-): void {
-  const { run, best } = result;
-  const text = best && settingsPatch({ model, run, settings: best.profile.settings, queue });
-  const file = text && store.write(`${run}_patch.yaml`, text);
-  const patch = text && file ? { text, command: patchCommand(model, file) } : undefined;
+function writeResult(finding: Finding, store: ExperimentStore, io: BenchProcess): void {
+  const { plan, result, queue } = finding;
+  const { run, experiments } = result;
   const plot = `${run}_plot.svg`;
-  store.write(plot, tunePlot(result.experiments));
-  const report = tuneReport({ ...result, sweep: plan.sweep, queue, plot, ...(patch && { patch }) });
+  store.write(plot, tunePlot(experiments));
+  const settings = writeSettings(finding, store);
+  const report = tuneReport({ ...result, sweep: plan.sweep, queue, plot, settings });
   const path = store.write(`${run}_report.md`, report);
   io.write(report);
-  io.fail(`Written: ${path}${file ? `, ${basename(file)}` : ''} and the experiments\n`);
+  io.fail(`Written: ${path}, and files of the same run next to it\n`);
+}
+
+/** Files with the best settings: the patch of the model, and the profile of its pool if it was asked for. */
+function writeSettings(
+  { model, result, queue, profile }: Finding,
+  store: ExperimentStore,
+): { text: string; command: string }[] {
+  const { run, best } = result;
+  if (!best) return [];
+  const { settings } = best.profile;
+  const patch = settingsPatch({ model, run, settings, queue });
+  const written = [{ text: patch, command: patchCommand(model, store.write(`${run}_patch.yaml`, patch)) }];
+  if (profile === undefined) return written;
+  const manifest = poolProfile(model, profile, settings);
+  const command = profileCommand(profile, store.write(`${run}_profile.yaml`, manifest));
+  return [...written, { text: manifest, command }];
 }

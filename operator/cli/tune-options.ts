@@ -28,6 +28,7 @@ export interface TuneOptions extends RequestOptions {
   apiKeyFile?: string;
   set?: SettingRange[];
   window?: number[];
+  profile?: string;
   slo: Objective[];
   maxErrorRate: number;
   arrivals: LoadPlan['arrivals'];
@@ -73,6 +74,7 @@ function addSweepOptions(command: Command): void {
       `setting below engine or admission to vary; may be repeated; default: ${defaults}`,
       ranges,
     )
+    .option('--profile <name>', 'also write the best settings as a profile of the pool with this name')
     .option(
       '--window <ms>',
       'also try these batching windows with the best settings, such as 20,50',

@@ -9,8 +9,8 @@ import type { TuneResult } from './tune.ts';
 export interface TuneReport extends TuneResult {
   sweep: Sweep;
   queue: QueueLimit | undefined;
-  /** The content of the patch, and the command that applies it. Absent if no profile met the objectives. */
-  patch?: { text: string; command: string };
+  /** Files with the best settings, and the commands that apply them. Empty if no profile met the objectives. */
+  settings: readonly { text: string; command: string }[];
   /** File with the plot, next to the report. */
   plot?: string;
 }
@@ -30,7 +30,7 @@ const HEAD = [
 
 /** The whole page. */
 export function tuneReport(report: TuneReport): string {
-  const { sweep, run, experiments, best, patch, plot, queue } = report;
+  const { sweep, run, experiments, best, settings, plot, queue } = report;
   const { namespace, name } = sweep.model;
   const failed = experiments.filter(({ failure }) => failure !== undefined);
   const unsettled = experiments.filter(({ knee }) => knee?.settled === false);
@@ -49,7 +49,7 @@ export function tuneReport(report: TuneReport): string {
         ]),
     ...(failed.length === 0 ? [] : ['', '## What failed', '', ...failed.map(failureLine)]),
     '',
-    ...bestLines(best, patch, queue),
+    ...bestLines(best, settings, queue),
     '',
   ].join('\n');
 }
@@ -98,21 +98,23 @@ function failureLine({ profile, failure }: Experiment): string {
 
 function bestLines(
   best: Experiment | undefined,
-  patch: TuneReport['patch'],
+  settings: TuneReport['settings'],
   queue: QueueLimit | undefined,
 ): string[] {
-  if (!best || !patch)
-    return ['No profile met the objectives. Relax them, shorten the load, or lower `--min-rate`.'];
+  if (!best) return ['No profile met the objectives. Relax them, shorten the load, or lower `--min-rate`.'];
   return [
     `## Best: ${best.profile.name}`,
     '',
     ...(queue ? [`${queue.because}.`, ''] : []),
-    '```yaml',
-    patch.text.trimEnd(),
-    '```',
-    '',
-    '```sh',
-    patch.command,
-    '```',
+    ...settings.flatMap(({ text, command }, at) => [
+      ...(at > 0 ? [''] : []),
+      '```yaml',
+      text.trimEnd(),
+      '```',
+      '',
+      '```sh',
+      command,
+      '```',
+    ]),
   ];
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { parse } from 'yaml';
 import type { StepResult } from '../../../operator/bench/load-result.ts';
 import type { Objective } from '../../../operator/bench/objective.ts';
 import { systemClock } from '../../../operator/kube/clock.ts';
@@ -10,6 +11,7 @@ import { type Experiment, experimentSchema } from '../../../operator/tune/experi
 import { ExperimentStore } from '../../../operator/tune/experiment-store.ts';
 import { ProfileFailedError } from '../../../operator/tune/failure.ts';
 import type { Knee } from '../../../operator/tune/knee.ts';
+import { checkProfile, poolProfile } from '../../../operator/tune/pool-profile.ts';
 import { queueLimit } from '../../../operator/tune/queue-limit.ts';
 import { settingsPatch } from '../../../operator/tune/settings-patch.ts';
 import { type TuneDependencies, type TunePlan, tune } from '../../../operator/tune/tune.ts';
@@ -199,12 +201,27 @@ test('the patch has the settings and the queue', () => {
   `);
 });
 
+test('the profile is a manifest that only adds it to the pool, and one that no pool takes is refused', () => {
+  const model = modelWith('x', 'y');
+  const settings = { 'engine.batching.maxNumSeqs': 16, 'admission.batchWindow': '20ms' };
+
+  checkProfile(model, 'chat-on-l4', settings);
+  expect(parse(poolProfile(model, 'chat-on-l4', settings))).toEqual({
+    apiVersion: 'vllm-operator.dev/v1alpha1',
+    kind: 'InferencePool',
+    metadata: { name: 'pool', namespace: 'team' },
+    spec: { engine: { profiles: [{ name: 'chat-on-l4', settings: { batching: { maxNumSeqs: 16 } } }] } },
+  });
+  expect(() => checkProfile(model, 'Latency', settings)).toThrow(/--profile Latency: .*name/);
+  expect(() => checkProfile(model, 'mine', { 'engine.image': 'a:1' })).toThrow(/--profile mine: .*image/);
+});
+
 test('the report has every profile, what failed and why, and the best', async () => {
   const { dependencies } = scene();
   const result = await tune(plan, dependencies());
-  const patch = { text: 'spec: {}\n', command: 'kubectl patch' };
+  const settings = [{ text: 'spec: {}\n', command: 'kubectl patch' }];
 
-  const report = tuneReport({ ...result, run: 'RUN', sweep: plan.sweep, queue: undefined, patch });
+  const report = tuneReport({ ...result, run: 'RUN', sweep: plan.sweep, queue: undefined, settings });
 
   expect(report).toMatchInlineSnapshot(`
     "# Tuning of team/chat
