@@ -119,6 +119,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'operator/*',
     'hack/devcluster',
     'hack/vllm',
+    'hack/vllm-sim',
     'test/support',
     'test/integration',
     'test/conformance',

@@ -5,6 +5,17 @@ import { withRules } from '../values/rule.ts';
 import { duration } from '../values/scalars.ts';
 import { degradation } from './degradation-settings.ts';
 
+const WINDOW =
+  'Requests of a model that arrive at a router in one window of this length are released together: 10ms to 50ms, or 0ms for none.';
+const WINDOW_MAX_P95 =
+  'The window becomes shorter, down to none, while the 95th percentile of the latency of requests is above this.';
+
+const batchWindow = z
+  .string()
+  .min(3)
+  .max(4)
+  .regex(/^(0|[1-4][0-9]|50)ms$/, 'use 0ms, or 10ms to 50ms');
+
 const maxQueue = z.int().min(0).max(100000);
 
 /** Admission rules of the pool that a model may override. */
@@ -18,6 +29,8 @@ export const admissionOverrides = z.object({
   wakeTimeout: duration
     .optional()
     .describe('How long a request waits for the model to start. Default: that of the pool.'),
+  batchWindow: batchWindow.optional().describe(`${WINDOW} Default: that of the pool.`),
+  batchWindowMaxP95: duration.optional().describe(`${WINDOW_MAX_P95} Default: that of the pool.`),
   degradation: degradation
     .optional()
     .describe(
@@ -33,6 +46,10 @@ const settings = z.object({
   wakeTimeout: duration
     .default(DEFAULTS.admission.wakeTimeout)
     .describe('How long a request waits for a model to start.'),
+  batchWindow: batchWindow
+    .default(DEFAULTS.admission.batchWindow)
+    .describe(`${WINDOW} vLLM batches by itself, so it seldom helps.`),
+  batchWindowMaxP95: duration.default(DEFAULTS.admission.batchWindowMaxP95).describe(WINDOW_MAX_P95),
   degradation: degradation
     .optional()
     .describe(

@@ -213,11 +213,14 @@ function mergeCache(pool: InferencePool, model: InferenceModel): RouteCache {
 function mergeAdmission(pool: InferencePool, model: InferenceModel): RouteAdmission {
   const overrides = model.spec.admission;
   const defaults = pool.spec.admission;
+  const lengthMs = milliseconds(overrides?.batchWindow ?? defaults.batchWindow);
+  const maxP95Ms = milliseconds(overrides?.batchWindowMaxP95 ?? defaults.batchWindowMaxP95);
   return {
     maxQueue: overrides?.maxQueue ?? defaults.maxQueue,
     queueTimeoutMs: milliseconds(overrides?.queueTimeout ?? defaults.queueTimeout),
     wakeTimeoutMs: milliseconds(overrides?.wakeTimeout ?? defaults.wakeTimeout),
     degradation: degradationTiers(pool, model).map(compileTier).reverse(),
+    ...(lengthMs > 0 && { batchWindow: { lengthMs, maxP95Ms } }),
   };
 }
 

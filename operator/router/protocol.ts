@@ -70,6 +70,15 @@ const admission = z.object({
     )
     .max(8)
     .describe('Tiers, severest first, each with all limits. The first active one applies.'),
+  batchWindow: z
+    .object({
+      lengthMs: z.int().min(10).max(50).describe('Requests that arrive in one window are released together.'),
+      maxP95Ms: milliseconds.describe(
+        'The window becomes shorter while the 95th percentile of recent latencies is above this.',
+      ),
+    })
+    .optional()
+    .describe('Absent: requests are released as they arrive.'),
 });
 
 const routeModel = z.object({
@@ -144,6 +153,9 @@ export const routerLimits = z.object({
     .min(0)
     .default(64)
     .describe('Number of bodies up to 128 KiB that may take longer, per worker.'),
+  batchWindowEveryMs: milliseconds
+    .default(10_000)
+    .describe('Interval at which a router adjusts the length of a batching window to the latency.'),
   tierHoldMs: milliseconds
     .default(10_000)
     .describe('A tier of degradation ends after its values were below 80 % of its thresholds for this long.'),

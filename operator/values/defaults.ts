@@ -6,6 +6,9 @@ export const DEFAULTS = {
   admission: {
     queueTimeout: '30s',
     wakeTimeout: '15m',
+    batchWindow: '0ms',
+    /** The limit of the 99th percentile in the alert VllmLatencyP99High. */
+    batchWindowMaxP95: '2s',
   },
   engine: {
     pipelineParallelSize: 1,

@@ -1,5 +1,6 @@
 --- The admin port: only the operator reaches it (TLS with its client certificate). It sends the routes and asks for demand.
 local admission = require "admission"
+local batch_window = require "batch_window"
 local certificate = require "certificate"
 local counters = require "counters"
 local cjson = require "cjson.safe"
@@ -111,7 +112,7 @@ end
 --- The text of all metrics.
 local function metrics_text()
   local gauges = router_gauges()
-  for _, name in ipairs { "in_flight", "held", "queued", "endpoints", "degradation_tier", "recent_p95_seconds" } do gauges[name] = {} end
+  for _, name in ipairs { "in_flight", "held", "queued", "endpoints", "degradation_tier", "recent_p95_seconds", "batch_window_seconds" } do gauges[name] = {} end
   for _, model in ipairs(routes.current().models) do
     local labels = { "model", model.name, "namespace", model.namespace }
     gauges.in_flight[metrics.series("in_flight", unpack(labels))] = counters.sum(model.slot, counters.IN_FLIGHT)
@@ -120,6 +121,9 @@ local function metrics_text()
     gauges.endpoints[metrics.series("endpoints", unpack(labels))] = #model.live
     if #model.admission.degradation > 0 then
       gauges.degradation_tier[metrics.series("degradation_tier", unpack(labels))] = admission.tier_of(model)
+    end
+    if model.batch_window then
+      gauges.batch_window_seconds[metrics.series("batch_window_seconds", unpack(labels))] = batch_window.length(model)
     end
     if model.measures_latency then
       gauges.recent_p95_seconds[metrics.series("recent_p95_seconds", unpack(labels))] = latency.p95(model)

@@ -1,5 +1,6 @@
 --- The rules by which a request is let in: how many a router and a namespace may have, which wait and for how long, and what is
 -- limited while many do.
+local batching = require "batching"
 local context = require "context"
 local counters = require "counters"
 local drain = require "drain"
@@ -90,8 +91,18 @@ local function wait_for_turn(ctx, model, name)
   return relay.fail(ctx, 429, ("The model `%s` is busy: no engine had room in time."):format(name), RETRY_SOON)
 end
 
+local function no_longer(ctx, name)
+  return relay.fail(ctx, 404, ("The model `%s` does not exist."):format(name))
+end
+
 --- Lets the request in, at once or when it is its turn.
 function M.admit(ctx, model, name)
+  if model.batch_window and #model.live > 0 and not ctx.path.free then
+    batching.wait(ctx, model)
+    model = routes.current().by_uid[model.uid]
+    if not model then return no_longer(ctx, name) end
+    ctx.model = model
+  end
   if model.unavailable and #model.live == 0 then return unavailable(ctx, model, name) end
   if waiting.may_pass(model) then
     ctx.admitted = true
@@ -102,7 +113,7 @@ function M.admit(ctx, model, name)
   ctx.admitted = wait_for_turn(ctx, model, name)
   -- The table changed while the request waited.
   model = routes.current().by_uid[model.uid]
-  if not model then return relay.fail(ctx, 404, ("The model `%s` does not exist."):format(name)) end
+  if not model then return no_longer(ctx, name) end
   ctx.model = model
   if not ctx.admitted then return unavailable(ctx, model, name) end
   if ctx.relay then return relay.run(ctx) end

@@ -112,6 +112,12 @@ local function prepare(view, model)
     end
   end
   prepare_tiers(view, model)
+  local window = model.admission.batchWindow
+  if window then
+    local every = view.limits.batchWindowEveryMs
+    model.batch_window = { length = window.lengthMs / 1000, target = window.maxP95Ms / 1000, interval = every / 1000 }
+    model.measures_latency = true
+  end
   if model.fallback then model.fallback.address = address_of(model.fallback) end
 end
 

@@ -1,6 +1,7 @@
 --- The route table: accepted from the operator by one worker, whole or as what has changed, kept in shared memory and on disk,
 -- and read by every worker the moment the revision on the counters changes. In shared memory and on disk it is the last whole
 -- table and the changes since.
+local batch_window = require "batch_window"
 local check = require "check"
 local cjson = require "cjson.safe"
 local compiled_routes = require "compiled_routes"
@@ -56,6 +57,7 @@ local function publish(version, origin, slots)
   for _, slot in pairs(slots) do
     counters.clear(slot)
     latency.clear(slot)
+    batch_window.clear(slot)
   end
   state:set("origin", origin)
   counters.set_revision(counters.revision() + 1)

@@ -1,4 +1,5 @@
 --- What the processes of nginx do when they start.
+local batch_window = require "batch_window"
 local counters = require "counters"
 local cache = require "cache"
 local collector = require "collector"
@@ -21,6 +22,7 @@ local GC_PAUSE = 400 -- percent; the tables that live long are small, so that ra
 function M.init()
   counters.init()
   latency.init()
+  batch_window.init()
   routes.init()
   require "admin" -- which counts from now how long the router runs
   local request, engine_answer = require "request", require "engine_answer"

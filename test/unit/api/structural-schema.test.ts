@@ -159,7 +159,13 @@ describe('defaults', () => {
         auth: { mode: 'None' },
       },
       responseCache: { enabled: true, ttl: '5m', policy: 'Deterministic', maxEntrySize: '1Mi' },
-      admission: { maxQueue: 256, queueTimeout: '30s', wakeTimeout: '15m' },
+      admission: {
+        maxQueue: 256,
+        queueTimeout: '30s',
+        wakeTimeout: '15m',
+        batchWindow: '0ms',
+        batchWindowMaxP95: '2s',
+      },
     });
   });
 

@@ -1,0 +1,29 @@
+--- Requests of a model that arrive in one window are released together. Windows begin at multiples of their length since 1970, so that
+-- all workers have the same ones without telling each other, and a request waits half of one on average.
+local batch_window = require "batch_window"
+local metrics = require "metrics"
+local spans = require "spans"
+
+local M = {}
+
+local function count(ctx, model, since, edge)
+  local histograms, labels = model.histograms, { "model", model.name, "namespace", model.namespace }
+  histograms.batch_seconds = histograms.batch_seconds or metrics.histogram("batch_seconds", unpack(labels))
+  metrics.observe(histograms.batch_seconds, ngx.now() - since)
+  if ngx.shared.state:add(("window %d %.3f"):format(model.slot, edge), true, 1) then
+    metrics.add(metrics.series("batches_total", unpack(labels)), 1)
+  end
+  if ctx.span then spans.part(ctx.span, "batch window", since) end
+end
+
+--- Waits for the end of the window that a request arrived in.
+function M.wait(ctx, model)
+  local length = batch_window.length(model)
+  if length == 0 then return end
+  local since = ngx.now()
+  local edge = (math.floor(since / length) + 1) * length
+  ngx.sleep(edge - since)
+  count(ctx, model, since, edge)
+end
+
+return M
