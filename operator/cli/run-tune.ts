@@ -11,7 +11,7 @@ import type { Transport } from '../kube/transport.ts';
 import { CANDIDATE_LABEL, candidateOf } from '../tune/candidate.ts';
 import { CandidateControl } from '../tune/candidate-control.ts';
 import { ExperimentStore } from '../tune/experiment-store.ts';
-import { checkProfile, poolProfile, profileCommand } from '../tune/pool-profile.ts';
+import { checkProfile, profileCommand, profilePatch } from '../tune/pool-profile.ts';
 import { type Profile, profilesOf } from '../tune/profiles.ts';
 import { type QueueLimit, queueLimit } from '../tune/queue-limit.ts';
 import { patchCommand, settingsPatch } from '../tune/settings-patch.ts';
@@ -44,8 +44,11 @@ export async function runTune(key: Required<ObjectKey>, run: TuneRun): Promise<n
   const plan = planOf(options, model);
   checkSettings(model, plan);
   const { profile } = options;
-  if (profile !== undefined) checkProfile(model, profile, profilesOf(plan.ranges)[0]?.settings ?? {});
-  const routers = await routersOf(client, model, signal);
+  const pool = await poolOf(client, model, signal);
+  if (profile !== undefined) {
+    if (!pool) throw new TuneStoppedError('--profile: you may not read the pool, so leave it out');
+    checkProfile(pool, profile, profilesOf(plan.ranges)[0]?.settings ?? {});
+  }
   const load = new TuneLoad({ ...loadOf(options, run.isDefault), ...(await targetOf(model, run)) }, io);
   const candidate = new CandidateControl({
     client,
@@ -70,9 +73,13 @@ export async function runTune(key: Required<ObjectKey>, run: TuneRun): Promise<n
     best?.knee &&
     queueLimit(best.knee, options.slo, {
       replicas: Math.max(1, model.status?.desiredReplicas ?? 1),
-      routers,
+      routers: Math.max(1, pool?.spec.router?.replicas ?? DEFAULT_ROUTERS),
     });
-  writeResult({ model, plan, result, queue, ...(profile !== undefined && { profile }) }, store, io);
+  writeResult(
+    { model, plan, result, queue, ...(pool && { pool }), ...(profile !== undefined && { profile }) },
+    store,
+    io,
+  );
   return best ? 0 : 1;
 }
 
@@ -141,15 +148,18 @@ async function targetOf(
   throw new TuneStoppedError(`${describeIssue({ field: FLAGS[about], value, reason, remedy })}${reach}`);
 }
 
-async function routersOf(client: KubeClient, model: InferenceModel, signal: AbortSignal): Promise<number> {
+/** The pool of the model. Undefined for teams that use a pool that they may not read. */
+async function poolOf(
+  client: KubeClient,
+  model: InferenceModel,
+  signal: AbortSignal,
+): Promise<InferencePool | undefined> {
   const { name, namespace = model.metadata.namespace ?? '' } = model.spec.poolRef;
   try {
-    const pool = await client.get<InferencePool>(INFERENCE_POOLS, { namespace, name }, { signal });
-    return Math.max(1, pool.spec.router?.replicas ?? DEFAULT_ROUTERS);
+    return await client.get<InferencePool>(INFERENCE_POOLS, { namespace, name }, { signal });
   } catch (error) {
-    // Teams may use a pool that they may not read.
     if (!isKubeError(error, 'Forbidden')) throw error;
-    return DEFAULT_ROUTERS;
+    return undefined;
   }
 }
 
@@ -166,6 +176,7 @@ interface Finding {
   plan: TunePlan;
   result: TuneResult;
   queue: QueueLimit | undefined;
+  pool?: InferencePool;
   /** Name of the profile to write for the pool. */
   profile?: string;
 }
@@ -184,7 +195,7 @@ function writeResult(finding: Finding, store: ExperimentStore, io: BenchProcess)
 
 /** Files with the best settings: the patch of the model, and the profile of its pool if it was asked for. */
 function writeSettings(
-  { model, result, queue, profile }: Finding,
+  { model, pool, result, queue, profile }: Finding,
   store: ExperimentStore,
 ): { text: string; command: string }[] {
   const { run, best } = result;
@@ -192,8 +203,8 @@ function writeSettings(
   const { settings } = best.profile;
   const patch = settingsPatch({ model, run, settings, queue });
   const written = [{ text: patch, command: patchCommand(model, store.write(`${run}_patch.yaml`, patch)) }];
-  if (profile === undefined) return written;
-  const manifest = poolProfile(model, profile, settings);
-  const command = profileCommand(profile, store.write(`${run}_profile.yaml`, manifest));
-  return [...written, { text: manifest, command }];
+  if (profile === undefined || !pool) return written;
+  const added = profilePatch(pool, profile, settings);
+  const command = profileCommand(pool, store.write(`${run}_profile.yaml`, added));
+  return [...written, { text: added, command }];
 }

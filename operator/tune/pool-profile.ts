@@ -1,6 +1,7 @@
 /** The best settings as a profile of the pool, which its models can name. */
 import { stringify } from 'yaml';
-import type { InferenceModel } from '../api/types.ts';
+import { API_VERSION } from '../api/common.ts';
+import type { InferencePool } from '../api/types.ts';
 import { validateManifest } from '../api/validate.ts';
 import { describeIssues } from '../values/spec-issue.ts';
 import { setAt } from './candidate.ts';
@@ -9,35 +10,41 @@ import { TuneStoppedError } from './tune-stopped-error.ts';
 
 const ENGINE = 'engine.';
 
-/** What server-side apply needs to add the profile, or to replace that of the same name, and nothing else. */
-function manifestOf({ apiVersion, metadata, spec }: InferenceModel, name: string, settings: Settings) {
+/** The profiles of the pool with this one added, or in the place of that of the same name. */
+function profilesWith(pool: InferencePool, name: string, settings: Settings) {
   const own = {};
   for (const [path, value] of Object.entries(settings)) {
     if (path.startsWith(ENGINE)) setAt(own, path.slice(ENGINE.length).split('.'), value);
   }
-  const pool = { name: spec.poolRef.name, namespace: spec.poolRef.namespace ?? metadata.namespace };
-  return {
-    apiVersion,
-    kind: 'InferencePool',
-    metadata: pool,
-    spec: { engine: { profiles: [{ name, settings: own }] } },
-  };
+  const others = pool.spec.engine?.profiles ?? [];
+  return [...others.filter((other) => other.name !== name), { name, settings: own }];
 }
 
-/** The manifest of the pool with only the profile in it. */
-export function poolProfile(model: InferenceModel, name: string, settings: Settings): string {
-  return `# Applied by server-side apply, this adds the profile and leaves the rest of the pool alone.\n${stringify(manifestOf(model, name, settings))}`;
+/**
+ * A merge patch for the pool, in YAML. It has all profiles, because a merge patch replaces lists. Server-side apply would only
+ * need the new one, but `kubectl apply --server-side` takes the fields of a client-side apply over first.
+ */
+export function profilePatch(pool: InferencePool, name: string, settings: Settings): string {
+  const spec = { engine: { profiles: profilesWith(pool, name, settings) } };
+  return `# All profiles of the pool as they were at this run, with "${name}".\n${stringify({ spec })}`;
 }
 
-/** The command that applies the manifest. Each profile has its own field manager, so that others stay. */
-export function profileCommand(name: string, file: string): string {
-  return `kubectl apply --server-side --field-manager=tune-${name} -f ${file}`;
+/** The command that applies the patch. */
+export function profileCommand({ metadata }: InferencePool, file: string): string {
+  return `kubectl patch vpool -n ${metadata.namespace} ${metadata.name} --type merge --patch-file ${file}`;
 }
 
 /** Stops at a name or settings that no profile can have. */
-export function checkProfile(model: InferenceModel, name: string, settings: Settings): void {
-  const { spec, ...rest } = manifestOf(model, name, settings);
-  const issues = validateManifest({ ...rest, spec: { ...spec, accelerator: { type: 'L4' } } });
+export function checkProfile(pool: InferencePool, name: string, settings: Settings): void {
+  const engine = { profiles: profilesWith(pool, name, settings) };
+  const { accelerator } = pool.spec;
+  const { metadata } = pool;
+  const issues = validateManifest({
+    apiVersion: API_VERSION,
+    kind: 'InferencePool',
+    metadata,
+    spec: { accelerator, engine },
+  });
   if (issues.length > 0)
     throw new TuneStoppedError(`--profile ${name}: ${describeIssues(issues.slice(0, 1))}`);
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import type { InferencePool } from '../../../operator/api/types.ts';
 import type { StepResult } from '../../../operator/bench/load-result.ts';
 import type { Objective } from '../../../operator/bench/objective.ts';
 import { systemClock } from '../../../operator/kube/clock.ts';
@@ -11,7 +12,7 @@ import { type Experiment, experimentSchema } from '../../../operator/tune/experi
 import { ExperimentStore } from '../../../operator/tune/experiment-store.ts';
 import { ProfileFailedError } from '../../../operator/tune/failure.ts';
 import type { Knee } from '../../../operator/tune/knee.ts';
-import { checkProfile, poolProfile } from '../../../operator/tune/pool-profile.ts';
+import { checkProfile, profilePatch } from '../../../operator/tune/pool-profile.ts';
 import { queueLimit } from '../../../operator/tune/queue-limit.ts';
 import { settingsPatch } from '../../../operator/tune/settings-patch.ts';
 import { type TuneDependencies, type TunePlan, tune } from '../../../operator/tune/tune.ts';
@@ -201,19 +202,27 @@ test('the patch has the settings and the queue', () => {
   `);
 });
 
-test('the profile is a manifest that only adds it to the pool, and one that no pool takes is refused', () => {
-  const model = modelWith('x', 'y');
-  const settings = { 'engine.batching.maxNumSeqs': 16, 'admission.batchWindow': '20ms' };
-
-  checkProfile(model, 'chat-on-l4', settings);
-  expect(parse(poolProfile(model, 'chat-on-l4', settings))).toEqual({
+test('the profile is added to those of the pool, and one that no pool takes is refused', () => {
+  const others = [
+    { name: 'chat-on-l4', settings: { maxModelLen: 512 } },
+    { name: 'other', settings: { maxModelLen: 1024 } },
+  ];
+  const pool = {
     apiVersion: 'vllm-operator.dev/v1alpha1',
     kind: 'InferencePool',
     metadata: { name: 'pool', namespace: 'team' },
-    spec: { engine: { profiles: [{ name: 'chat-on-l4', settings: { batching: { maxNumSeqs: 16 } } }] } },
+    spec: { accelerator: { type: 'L4' }, engine: { profiles: others } },
+  } as InferencePool;
+  const settings = { 'engine.batching.maxNumSeqs': 16, 'admission.batchWindow': '20ms' };
+
+  checkProfile(pool, 'chat-on-l4', settings);
+  expect(parse(profilePatch(pool, 'chat-on-l4', settings))).toEqual({
+    spec: {
+      engine: { profiles: [others[1], { name: 'chat-on-l4', settings: { batching: { maxNumSeqs: 16 } } }] },
+    },
   });
-  expect(() => checkProfile(model, 'Latency', settings)).toThrow(/--profile Latency: .*name/);
-  expect(() => checkProfile(model, 'mine', { 'engine.image': 'a:1' })).toThrow(/--profile mine: .*image/);
+  expect(() => checkProfile(pool, 'Latency', settings)).toThrow(/--profile Latency: .*name/);
+  expect(() => checkProfile(pool, 'mine', { 'engine.image': 'a:1' })).toThrow(/--profile mine: .*image/);
 });
 
 test('the report has every profile, what failed and why, and the best', async () => {
