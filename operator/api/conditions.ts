@@ -79,6 +79,14 @@ export const MODEL_CONDITIONS = {
     meaning: 'The response cache of this model is in its desired state, which may be disabled.',
     reasons: { CacheReady: 'True', CacheUnavailable: 'False', Disabled: 'True' },
   },
+  WithinBudget: {
+    meaning:
+      'The namespace has not used up its budget of money in the pool. Absent without `capacity.namespaceBudgets`.',
+    reasons: {
+      ...all(['WithinBudget', 'BudgetNearlyUsed', 'NoBudget'], 'True'),
+      ...all(['BudgetExceeded', 'BudgetExhausted'], 'False'),
+    },
+  },
   Reconciling: { meaning: RECONCILING, reasons: all(MODEL_SUMMARY, 'Any') },
   Stalled: { meaning: STALLED, reasons: all(MODEL_SUMMARY, 'Any') },
 } as const satisfies ConditionCatalog;

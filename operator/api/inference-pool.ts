@@ -15,6 +15,23 @@ import { routerSettings } from './router-settings.ts';
 import { conditions, usage } from './status.ts';
 import { tracingSettings } from './tracing-settings.ts';
 
+const namespaceBudget = z.object({
+  namespace: dnsLabel.describe('The namespace.'),
+  monthly: decimal.describe('Budget of a month (UTC), in the currency of `accelerator.hourlyCost`.'),
+  warnPercent: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Used share of the budget from which on models of the namespace get a warning. Default: 80.'),
+  action: z
+    .enum(['Warn', 'Stop'])
+    .optional()
+    .describe(
+      'What happens when the budget is used up. `Warn` (default): models of the namespace get a condition. `Stop`: models of the namespace release their accelerators, and requests get 402, until the next month or until the budget is raised.',
+    ),
+});
+
 const capacity = z.object({
   accelerators: z
     .int()
@@ -37,6 +54,12 @@ const capacity = z.object({
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] })
     .optional()
     .describe('Quotas of namespaces. A namespace without a quota is limited only by the budget.'),
+  namespaceBudgets: z
+    .array(namespaceBudget)
+    .max(256)
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] })
+    .optional()
+    .describe('Money that namespaces may spend in this pool in a month. Needs `accelerator.hourlyCost`.'),
   modelsPerNamespace: z
     .int()
     .min(1)
@@ -97,6 +120,14 @@ export const inferencePoolSpec = withRules(
       ),
   }),
   [
+    {
+      rule: '!has(self.capacity.namespaceBudgets) || size(self.capacity.namespaceBudgets) == 0 || has(self.accelerator.hourlyCost)',
+      problem: 'budgets of money need a price',
+      remedy: 'set accelerator.hourlyCost, or remove capacity.namespaceBudgets',
+      fieldPath: '.capacity.namespaceBudgets',
+      holds: ({ capacity, accelerator }) =>
+        (capacity.namespaceBudgets ?? []).length === 0 || accelerator.hourlyCost !== undefined,
+    },
     {
       rule: `!has(self.engine) || ${['tensorParallelSize', 'pipelineParallelSize', 'dataParallelSize'].map(celSize).join(' * ')} <= ${CEL_REPLICA_ACCELERATORS}`,
       problem:

@@ -82,6 +82,23 @@ export const REASONS = {
     remedy: 'Raise spec.scaling.replicas, or allow the model to wake with minReplicas.',
   },
   Suspended: { meaning: 'spec.suspend is true.', remedy: 'Set spec.suspend to false to serve again.' },
+  WithinBudget: {
+    meaning: 'The namespace has used less of its budget than the share from which on it is warned.',
+  },
+  BudgetNearlyUsed: {
+    meaning: 'The namespace has used so much of its budget of the month that it is warned.',
+    remedy: 'Let models sleep or use less, or raise capacity.namespaceBudgets of the pool.',
+  },
+  BudgetExceeded: {
+    meaning: 'The namespace has used up its budget of the month. Its models go on.',
+    remedy: 'Let models sleep or use less, or raise capacity.namespaceBudgets of the pool.',
+  },
+  BudgetExhausted: {
+    meaning:
+      'The namespace has used up its budget of the month, so its models in the pool have released their accelerators, and requests get 402.',
+    remedy: 'Wait for the next month, or raise capacity.namespaceBudgets of the pool.',
+  },
+  NoBudget: { meaning: 'The pool has no budget of money for the namespace any more.' },
   Unschedulable: {
     meaning: 'A pod cannot be scheduled, usually because there are not enough accelerators.',
     remedy:
@@ -205,6 +222,7 @@ export const MODEL_SUMMARY = [
   'WaitingForAccelerators',
   'WakeTimeout',
   'Suspended',
+  'BudgetExhausted',
   ...BLOCKERS,
   'DoesNotFit',
   ...REFUSALS,
@@ -234,6 +252,7 @@ export const OUTAGES = [
   'NoReplicas',
   'RoutersNotReady',
   'Suspended',
+  'BudgetExhausted',
   'WakeTimeout',
 ] as const satisfies Reason[];
 
@@ -247,6 +266,9 @@ const FAILURES: ReadonlySet<string> = new Set<Reason>([
   'DoesNotFit',
   'WakeTimeout',
   'RoutersNotReady',
+  'BudgetNearlyUsed',
+  'BudgetExceeded',
+  'BudgetExhausted',
   ...SCALING_PROBLEMS,
 ]);
 

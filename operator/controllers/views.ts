@@ -20,6 +20,7 @@ import { addModel, type OperatorContext } from './shared/context.ts';
 import { Departures } from './shared/departures.ts';
 import { MountFailures } from './shared/mount-failures.ts';
 import { Resolutions } from './shared/resolutions.ts';
+import { NamespaceBudgets } from './usage/namespace-budgets.ts';
 import { UsageStatuses } from './usage/usage-statuses.ts';
 
 export interface Views {
@@ -37,6 +38,7 @@ export interface Views {
   modes: ScalingModes;
   mounts: MountFailures;
   usage: UsageStatuses;
+  budgets: NamespaceBudgets;
   shownTiers: ShownTiers;
   /** Absent if this process does not serve the metrics API. */
   metricsApi: ExternalMetricsApi | undefined;
@@ -77,6 +79,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   const mounts = new MountFailures({ client, pods: state.pods.store, clock });
   const shownTiers = new ShownTiers({ clock, models, demand });
   const usage = new UsageStatuses(context);
+  const budgets = new NamespaceBudgets(context);
   return {
     ledger,
     resolutions,
@@ -92,6 +95,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     modes,
     mounts,
     usage,
+    budgets,
     shownTiers,
     metricsApi,
   };

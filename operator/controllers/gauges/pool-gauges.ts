@@ -9,6 +9,8 @@ export interface PoolSource {
   models: (pool: InferencePool) => readonly InferenceModel[];
   /** Accelerators that the grants of a pool reserve; undefined with overcommit, where none are. */
   charged: (pool: InferencePool) => Charged | undefined;
+  /** Budgets of money by namespace, and what is used of them. */
+  budgets: (pool: InferencePool) => readonly { namespace: string; limit: number; used: number }[];
 }
 
 const CONDITION_VALUES = { True: 1, False: 0, Unknown: undefined } as const;
@@ -30,7 +32,12 @@ export function showPools(registry: Registry, source: PoolSource): () => void {
     help: 'Accelerators of each namespace with a quota in a pool: its limit, those in use, and those that accepted models are charged for.',
     labelNames: ['namespace', 'pool_namespace', 'pool', 'type'],
   });
-  const gauges = [conditions, budgets, quotas];
+  const money = scrapedGauge(registry, {
+    name: 'vllm_operator_namespace_budget',
+    help: 'Money of each namespace with a budget in a pool: its limit of the month, and what is used of it.',
+    labelNames: ['namespace', 'pool_namespace', 'pool', 'type'],
+  });
+  const gauges = [conditions, budgets, quotas, money];
   const stops = [
     conditions.onScrape(() => {
       conditions.reset();
@@ -48,6 +55,16 @@ export function showPools(registry: Registry, source: PoolSource): () => void {
         const types = { limit, used: used(source.models(pool)), charged: source.charged(pool)?.total };
         for (const [type, value] of Object.entries(types))
           if (value !== undefined) budgets.set({ ...labelsOf(pool.metadata), type }, value);
+      }
+    }),
+    money.onScrape(() => {
+      money.reset();
+      for (const pool of source.pools()) {
+        const { namespace: pool_namespace, pool: name } = labelsOf(pool.metadata);
+        for (const { namespace, limit, used: spent } of source.budgets(pool)) {
+          for (const [type, value] of Object.entries({ limit, used: spent }))
+            money.set({ namespace, pool_namespace, pool: name, type }, value);
+        }
       }
     }),
     quotas.onScrape(() => {

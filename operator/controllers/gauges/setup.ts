@@ -4,12 +4,13 @@ import { keyOf } from '../../kube/key.ts';
 import type { Runnable } from '../../kube/manager.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import type { OperatorContext } from '../shared/context.ts';
+import type { NamespaceBudgets } from '../usage/namespace-budgets.ts';
 import { showModels } from './model-gauges.ts';
 import { showPools } from './pool-gauges.ts';
 
 export function setupGauges(
   { registry, state }: OperatorContext,
-  { acceptance }: { acceptance: AcceptanceCache },
+  { acceptance, budgets }: { acceptance: AcceptanceCache; budgets: Pick<NamespaceBudgets, 'used'> },
 ): Runnable {
   return {
     name: 'gauges',
@@ -20,6 +21,7 @@ export function setupGauges(
           pools: () => state.pools.store.list(),
           models: (pool) => state.models.store.byIndex('byPool', keyOf(pool)),
           charged: (pool) => acceptance.charged(pool),
+          budgets: (pool) => budgets.used(pool),
         }),
       ];
       await aborted(signal);

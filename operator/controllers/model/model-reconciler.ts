@@ -42,6 +42,7 @@ import type { MountFailures } from '../shared/mount-failures.ts';
 import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal.ts';
 import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import { type Deployment, isReleased } from '../shared/workloads.ts';
+import type { NamespaceBudgets } from '../usage/namespace-budgets.ts';
 import type { UsageStatuses } from '../usage/usage-statuses.ts';
 import { engineHealth } from './engine-health.ts';
 import { ModelManifests } from './model-manifests.ts';
@@ -67,6 +68,7 @@ export interface ModelReconcilerOptions {
   budget: Pick<AcceleratorBudget, 'isWaiting' | 'placeOf'>;
   shownTiers: ShownTiers;
   usage: UsageStatuses;
+  budgets: Pick<NamespaceBudgets, 'of'>;
   status: StatusWriter;
   events: EventRecorder;
   clock: Clock;
@@ -154,9 +156,11 @@ export class ModelReconciler {
     // Persist the grant before anything runs, so that the next leader knows it.
     await acceptance.save(pool, model, signal);
     const live = state.deployments.store.get(engineKeyOf(model));
+    const isStopped =
+      model.spec.suspend || this.#options.budgets.of(pool, model)?.reason === 'BudgetExhausted';
     // With overcommit, or when grants exceed the capacity, the budget decides which models start. So create them with 0
     // replicas.
-    const initial = acceptance.hasRoomForAll(pool) ? initialReplicas(scaling, model.spec.suspend) : 0;
+    const initial = acceptance.hasRoomForAll(pool) ? initialReplicas(scaling, isStopped) : 0;
     scope.desiredReplicas =
       scaling.kind === 'Range'
         ? (live?.spec.replicas ?? initial)
@@ -193,7 +197,8 @@ export class ModelReconciler {
     const { model, assessment } = scope;
     const pool = poolOf(assessment);
     const resolution = assessment.kind === 'blocked' ? assessment.resolution : assessment.model;
-    const { state, clock, status, modes, coldStarts } = this.#options;
+    const { state, clock, status, modes, coldStarts, budgets } = this.#options;
+    const budget = pool && budgets.of(pool, model);
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
     // A pod that was released from its ReplicaSet belongs to an earlier start.
     coldStarts.pods(
@@ -223,6 +228,7 @@ export class ModelReconciler {
       ...(assessment.kind === 'accepted' && this.#boundsView(assessment.model.scaling)),
       ...(!blocker && pool && { cache: modelCacheCondition(model, pool) }),
       ...(!blocker && pool && this.#degradation(model, pool)),
+      ...(budget && { budget }),
     };
     const next = modelStatus(view);
     const { changed } = await status.write(INFERENCE_MODELS, model, next, {
@@ -233,7 +239,7 @@ export class ModelReconciler {
   }
 
   #emitConditionEvents(model: InferenceModel, next: InferenceModelStatus): void {
-    for (const type of ['Ready', 'ScalingReady']) {
+    for (const type of ['Ready', 'ScalingReady', 'WithinBudget']) {
       const before = findCondition(model.status?.conditions, type);
       const after = findCondition(next.conditions, type);
       if (!after || (before?.reason === after.reason && before.status === after.status)) continue;

@@ -60,6 +60,8 @@ export interface ModelView {
   queuePosition?: number;
   /** The last cold start that this process observed. */
   coldStart?: NonNullable<InferenceModelStatus['coldStart']>;
+  /** The condition WithinBudget; absent if the namespace never had a budget in the pool. */
+  budget?: ConditionUpdate;
   /** Absent if this process has not accounted any use of the model yet. */
   usage?: UsageStatus;
   schedule?: { open: string[]; nextChange?: string };
@@ -74,10 +76,12 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
   const { model, health, blocker } = view;
   const generation = model.metadata.generation ?? 0;
   const previous = model.status ?? {};
-  const updates = [...summary(view), withTier(available(view), view), ...details(view)].map((update) => ({
-    ...update,
-    observedGeneration: generation,
-  }));
+  const updates = [
+    ...summary(view),
+    withTier(available(view), view),
+    ...details(view),
+    ...(view.budget ? [view.budget] : []),
+  ].map((update) => ({ ...update, observedGeneration: generation }));
   const accelerators = health.pods * (view.acceleratorsPerReplica ?? 0);
   const known = blocker ? previous : undefined;
   return {
@@ -111,6 +115,7 @@ function summary(view: ModelView): ConditionUpdate[] {
     return needsUser ? stalled(reason, message) : reconciling('False', reason, message);
   }
   if (model.spec.suspend) return settled('Suspended', 'suspended by spec.suspend; set it to false to serve');
+  if (view.budget?.reason === 'BudgetExhausted') return stalled('BudgetExhausted', view.budget.message);
   if (health.desired === 0 && wakeFailure) return stalled(wakeFailure.reason, wakeFailureText(wakeFailure));
   if (health.desired === 0 && queuePosition !== undefined) {
     return reconciling(
@@ -178,6 +183,8 @@ function available(view: ModelView): ConditionUpdate {
   if (health.ready > 0 && !unreachable)
     return condition('Available', 'EnginesReady', 'requests are answered');
   if (model.spec.suspend) return condition('Available', 'Suspended', 'suspended by spec.suspend');
+  if (view.budget?.reason === 'BudgetExhausted')
+    return condition('Available', 'BudgetExhausted', view.budget.message);
   if (blocker && health.ready === 0) return condition('Available', blocker.reason, 'no engine is ready');
   if (unreachable) return condition('Available', 'RoutersNotReady', NO_ROUTER);
   if (wakeFailure) return condition('Available', wakeFailure.reason, wakeFailureText(wakeFailure));

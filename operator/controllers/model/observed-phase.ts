@@ -1,5 +1,7 @@
 /** The phase of a model for readers that only display it: status and routes. */
+
 import type { InferenceModel } from '../../api/types.ts';
+import { isStoppedByBudget } from '../../model/budget-stop.ts';
 import { type Phase, settle } from '../../scaling/phase.ts';
 import type { EngineHealth } from './engine-health.ts';
 
@@ -15,5 +17,12 @@ interface Seen {
 /** The phase that scaling last recorded, corrected by what the Deployment and pods show now. */
 export function observedPhase(phase: Phase, { model, health, waiting, now }: Seen): Phase {
   const { desired: replicas, pods, ready } = health;
-  return settle(phase, { now, suspended: model.spec.suspend, replicas, pods, ready, waiting });
+  return settle(phase, {
+    now,
+    suspended: model.spec.suspend || isStoppedByBudget(model),
+    replicas,
+    pods,
+    ready,
+    waiting,
+  });
 }

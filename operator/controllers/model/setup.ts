@@ -36,6 +36,7 @@ export type ModelDependencies = Pick<
   | 'lifecycles'
   | 'budget'
   | 'usage'
+  | 'budgets'
   | 'shownTiers'
 >;
 

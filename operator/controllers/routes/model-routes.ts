@@ -1,4 +1,5 @@
 /** Builds and caches the route table entry of each model of a pool. An entry is the same object until its content changes. */
+
 import { isDeepStrictEqual } from 'node:util';
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { findCondition } from '../../kube/conditions.ts';
@@ -9,6 +10,7 @@ import { isOwnedBy } from '../../kube/owner-reference.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
 import type { Verdict } from '../../model/acceptance.ts';
+import { isStoppedByBudget } from '../../model/budget-stop.ts';
 import type { Resolution } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
 import { engineKeyOf } from '../../render/names.ts';
@@ -268,6 +270,8 @@ function versionOf({ metadata }: InferencePool): string {
   return `${metadata.uid}/${metadata.generation}`;
 }
 
+const BUDGET = 'the budget of its namespace for this month is used up';
+
 /** Why routers reject a request for the model at once, because no engine is coming that could answer it. */
 function unavailable(
   model: InferenceModel,
@@ -276,6 +280,7 @@ function unavailable(
   { failure }: Lifecycle,
 ): RouteModelInput['unavailable'] {
   if (model.spec.suspend) return { reason: 'Suspended', message: 'the model is suspended by its owner' };
+  if (isStoppedByBudget(model)) return { reason: 'BudgetExhausted', message: BUDGET };
   if (health.ready > 0 || failure?.retryable) return undefined;
   if (failure) return { reason: failure.reason, message: failure.message.slice(0, MAX_MESSAGE) };
   if (scaling?.kind === 'Fixed' && scaling.replicas === 0)

@@ -2,6 +2,7 @@
  * Moves one model through its lifecycle: observes it, applies the pure transition, stores the result and executes the
  * effects.
  */
+
 import type { Registry } from 'prom-client';
 import type { InferenceModel } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
@@ -9,6 +10,7 @@ import type { EventRecorder } from '../../kube/events.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
 import { PerObject } from '../../kube/per-object.ts';
+import { isStoppedByBudget } from '../../model/budget-stop.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
 import { isBoundToOneNode } from '../../model/shared-claims.ts';
 import { engineKeyOf } from '../../render/names.ts';
@@ -181,7 +183,7 @@ export class ScalingReconciler {
     const { problem } = health;
     return {
       now: scope.now,
-      suspended: model.spec.suspend,
+      suspended: model.spec.suspend || isStoppedByBudget(model),
       sleeps: scaling.kind !== 'Fixed',
       minReplicas: scope.minReplicas,
       idleTimeoutMs: scaling.kind === 'Fixed' ? Number.POSITIVE_INFINITY : scaling.idleTimeoutMs,
@@ -246,7 +248,9 @@ export class ScalingReconciler {
     const { state, budget } = this.#options;
     switch (because) {
       case 'Suspended':
-        return 'because spec.suspend is true';
+        return scope.model.spec.suspend
+          ? 'because spec.suspend is true'
+          : 'because the budget of the namespace is used up';
       case 'Failed':
         return 'after a failed wake';
       case 'Idle':

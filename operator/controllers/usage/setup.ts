@@ -4,6 +4,7 @@ import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, PODS } from '../../kube/resource-types.ts';
 import { addedUsage } from '../../usage/windows.ts';
 import type { OperatorContext } from '../shared/context.ts';
+import type { NamespaceBudgets } from './namespace-budgets.ts';
 import { RouterCounts, type RouterCountsOptions } from './router-counts.ts';
 import { UsageCounters } from './usage-counters.ts';
 import { UsageObserver, type UsageObserverOptions } from './usage-observer.ts';
@@ -18,11 +19,12 @@ export const USAGE_PERMISSIONS: readonly Permission[] = [
 /** Dependencies that other controllers own, and the statuses, which this one writes. */
 export type UsageDependencies = Pick<UsageObserverOptions, 'resolutions' | 'acceptance'> & {
   usage: UsageStatuses;
+  budgets: NamespaceBudgets;
 } & Pick<RouterCountsOptions, 'usageOf'>;
 
 export function setupUsage(
   context: OperatorContext,
-  { usage: statuses, usageOf, ...dependencies }: UsageDependencies,
+  { usage: statuses, budgets, usageOf, ...dependencies }: UsageDependencies,
 ): UsageRecorder {
   const { registry, state } = context;
   const counters = new UsageCounters(registry, state.models.store);
@@ -39,6 +41,7 @@ export function setupUsage(
         }
       }
       statuses.update(pool, recorder.ledgers(pool), changed);
+      budgets.update(pool, recorder.ledgers(pool));
     },
   });
   return recorder;

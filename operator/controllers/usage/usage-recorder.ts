@@ -38,7 +38,7 @@ export interface UsageRecorderOptions {
   counts: Pick<RouterCounts, 'fetch' | 'confirm'>;
   clock: Clock;
   log: Logger;
-  /** Called for each pool after a round, with the ledgers that have changed. */
+  /** Called for each pool after a round, and once when the records were read, with the ledgers that have changed. */
   onRound?: (pool: InferencePool, changed: readonly LedgerChange[]) => void;
 }
 
@@ -81,7 +81,8 @@ export class UsageRecorder {
   /** Accounts every minute until the signal aborts, and once more at the end. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    while (!signal.aborted) {
+    await this.#start(signal);
+    do {
       try {
         await sleep(INTERVAL_MS, { clock, signal });
       } catch (error) {
@@ -92,6 +93,22 @@ export class UsageRecorder {
       } catch (error) {
         log.warn({ err: error }, 'usage is not recorded for now; trying again in a minute');
       }
+    } while (!signal.aborted);
+  }
+
+  /** Reads the records at once, because budgets depend on them. A failure is repaired by the next round. */
+  async #start(signal: AbortSignal): Promise<void> {
+    const { state, log, onRound } = this.#options;
+    try {
+      await this.#load(signal);
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ err: error }, 'records of usage cannot be read for now; trying again in a minute');
+      return;
+    }
+    for (const pool of state.pools.store.list()) {
+      this.#of(pool);
+      onRound?.(pool, []);
     }
   }
 

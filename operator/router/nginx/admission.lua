@@ -16,6 +16,7 @@ local waiting = require "waiting"
 local M = {}
 
 local RETRY_SOON, RETRY_LATER = 1, 30 -- seconds, for Retry-After
+local BUDGET = "BudgetExhausted" -- the reason why a budget of money stops a model
 
 local parts = share.new() -- requests of this worker by namespace: that of the key, without keys that of the model
 
@@ -55,12 +56,14 @@ function M.degrade(ctx, model, n, from, to, p)
   end
 end
 
+--- Ends a request for a model that nothing is coming for. A client library repeats 503 and 429, which is no use before the budget is raised.
 local function unavailable(ctx, model, name)
   local why = model.unavailable or {}
   metrics.rejected(model, "unavailable")
   -- The message names objects and what a cluster says of them: its owner may read it here, others only that there is a reason.
   local detail = keys.is_of_owner(ctx.api_key, model) and why.message or why.reason or "it cannot be started now"
   local message = ("The model `%s` is not available: %s. Its status says more."):format(name, (detail:gsub("%.$", "")))
+  if why.reason == BUDGET then return relay.fail(ctx, 402, message) end
   return relay.fail(ctx, 503, message, RETRY_LATER)
 end
 

@@ -6,6 +6,7 @@ local M = {}
 local TYPES = {
   [400] = "BadRequestError",
   [401] = "AuthenticationError",
+  [402] = "PaymentRequiredError",
   [403] = "PermissionDeniedError",
   [404] = "NotFoundError",
   [405] = "MethodNotAllowedError",
@@ -19,6 +20,7 @@ local TYPES = {
 -- https://docs.anthropic.com/en/api/errors
 local ANTHROPIC_TYPES = {
   [401] = "authentication_error",
+  [402] = "billing_error",
   [403] = "permission_error",
   [404] = "not_found_error",
   [413] = "request_too_large",

@@ -9,10 +9,10 @@ import {
 import type { AdvisedModel } from '../../../operator/cli/advise-cluster.ts';
 import { adviseCommand } from '../../../operator/cli/advise-command.ts';
 import { usageCommand } from '../../../operator/cli/usage-command.ts';
-import type { ConfigMap, Pod } from '../../../operator/controllers/shared/workloads.ts';
+import type { ConfigMap, Deployment, Pod } from '../../../operator/controllers/shared/workloads.ts';
 import { readUsage, USAGE_SELECTOR } from '../../../operator/controllers/usage/usage-record.ts';
 import { secondTime } from '../../../operator/kube/clock.ts';
-import { CONFIG_MAPS, PODS } from '../../../operator/kube/resource-types.ts';
+import { CONFIG_MAPS, DEPLOYMENTS, PODS } from '../../../operator/kube/resource-types.ts';
 import { engineLabels } from '../../../operator/render/labels.ts';
 import type { UsageRow } from '../../../operator/usage/report.ts';
 import { fastClock } from '../../unit/kube/support/fake-clock.ts';
@@ -183,5 +183,31 @@ describe('usage', () => {
     expect(Number(model.status?.usage?.month.cost)).toBeGreaterThan(0);
     const name = 'vllm_operator_model_accelerator_seconds_total';
     await expect.poll(async () => await values(name, 'model')).toHaveProperty('sleeps');
+  });
+
+  it('stops models of a namespace whose budget is used up, until it is raised', async () => {
+    const { client } = harness;
+    const setBudget = async (monthly: string) => {
+      const namespaceBudgets = [{ namespace, monthly, action: 'Stop' }];
+      await client.patch(
+        INFERENCE_POOLS,
+        { namespace, name: 'pool' },
+        { merge: { spec: { capacity: { namespaceBudgets } } } },
+      );
+    };
+    const replicas = async () =>
+      (await client.get<Deployment>(DEPLOYMENTS, { namespace, name: 'vllm-runs' })).spec.replicas;
+    await harness.createModel(namespace, 'runs', { scaling: { replicas: 1 } });
+    await expect.poll(async () => await replicas().catch(() => undefined)).toBe(1);
+    await setBudget('0.01');
+    await harness.untilCondition(namespace, 'runs', 'WithinBudget', 'False', 'BudgetExhausted');
+    await harness.untilCondition(namespace, 'runs', 'Stalled', 'True', 'BudgetExhausted');
+    await expect.poll(replicas).toBe(0);
+    const used = await values('vllm_operator_namespace_budget', 'type');
+    expect(used).toMatchObject({ limit: 0.01 });
+    expect(used.used).toBeGreaterThan(0.01);
+    await setBudget('1000');
+    await harness.untilCondition(namespace, 'runs', 'WithinBudget', 'True', 'WithinBudget');
+    await expect.poll(replicas).toBe(1);
   });
 });

@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { model, rules, table } from '../../support/route-table.ts';
 import { answerEach, ask, askInTurn, hold, limited, untilDemand } from './support/admission.ts';
 import { perTest } from './support/per-test.ts';
+import { startRedis } from './support/redis.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 
 describe('what the router counts and logs', () => {
-  const { engine, start } = perTest();
+  const { engine, start, keep } = perTest();
   const counted = async (router: Router, line: string | RegExp) =>
     await expect.poll(async () => await router.metrics()).toMatch(line);
   const lines = async (router: Router) =>
@@ -153,5 +154,58 @@ describe('what the router counts and logs', () => {
       [200, 1, true],
       [429, 1, undefined],
     ]);
+  });
+
+  test('the operator hears once of requests and tokens by tenant, and which of them the cache saved', async () => {
+    const [store, upstream] = [keep(await startRedis()), await engine()];
+    upstream.answer = (_, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ usage: { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 } }));
+    };
+    const cache = { enabled: true, ttlSeconds: 60, policy: 'Deterministic' } as const;
+    const models = [model('m', [upstream.address], { cache })];
+    const router = await start({ workers: 2, table: table(models, { redis: store.settings }) });
+    const asked = async (body = {}) => await ask(router, { temperature: 0, ...body });
+    expect((await asked()).headers.get('x-cache')).toBe('MISS');
+    await expect.poll(async () => (await asked()).headers.get('x-cache')).toBe('HIT');
+    const hits = async () => Number(/cache_total\{.*result="HIT"\} (\d+)/.exec(await router.metrics())?.[1]);
+    await expect.poll(hits).toBeGreaterThan(0);
+    expect((await asked({ model: 'none' })).status).toBe(404);
+
+    // Workers hand over what they have every second.
+    let [sums, id] = [[0, 0, 0, 0, 0], 0];
+    await expect
+      .poll(async () => {
+        const report = await router.usage(id);
+        const counts = report.counts['uid-m']?.['team-a'];
+        if (!counts) return sums[3];
+        expect(await router.usage(id)).toEqual(report);
+        id = report.id;
+        sums = sums.map((sum, i) => sum + (counts[i] ?? 0));
+        return sums[3];
+      })
+      .toBe(await hits());
+    const [requests = 0, prompt, completion, cached = 0, saved] = sums;
+    expect({ prompt, completion, saved }).toEqual({
+      prompt: 3 * (requests - cached),
+      completion: 5 * (requests - cached),
+      saved: 8 * cached,
+    });
+    expect(await router.usage(id)).toEqual({ id, counts: {} });
+  });
+
+  test('a model that a budget stops is refused with 402, which client libraries do not repeat', async () => {
+    const unavailable = { reason: 'BudgetExhausted', message: 'the budget of its namespace is used up' };
+    const router = await start({ table: table([model('m', [], { unavailable })]) });
+    const { status, headers, body } = await ask(router);
+    expect(status).toBe(402);
+    expect(headers.get('retry-after')).toBeNull();
+    expect(body).toMatchObject({
+      error: {
+        code: 402,
+        type: 'PaymentRequiredError',
+        message: 'The model `m` is not available: BudgetExhausted. Its status says more.',
+      },
+    });
   });
 });

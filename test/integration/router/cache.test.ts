@@ -345,36 +345,4 @@ describe('the response cache', () => {
       expect(theirs.text).not.toBe(mine.text);
     }
   });
-
-  test('tells the operator once of requests and tokens by tenant, and which of them the cache saved', async () => {
-    const [store, upstream] = [await redis(), await engine()];
-    counting(upstream);
-    const router = await start({
-      workers: 2,
-      table: table([cached('m', [upstream.address])], { redis: store.settings }),
-    });
-    const question = { model: 'm', messages: [], temperature: 0 };
-    expect(await ask(router, question)).toMatchObject({ cache: 'MISS' });
-    await stored(store, 1);
-    for (let i = 0; i < 3; i += 1) expect(await ask(router, question)).toMatchObject({ cache: 'HIT' });
-    expect(await ask(router, { ...question, model: 'none' })).toMatchObject({ status: 404 });
-
-    // Workers hand over what they have every second.
-    let [sums, id] = [[0, 0, 0, 0, 0], 0];
-    await expect
-      .poll(
-        async () => {
-          const report = await router.usage(id);
-          const counts = report.counts['uid-m']?.['team-a'];
-          if (!counts) return sums;
-          expect(await router.usage(id)).toEqual(report);
-          id = report.id;
-          sums = sums.map((sum, i) => sum + (counts[i] ?? 0));
-          return sums;
-        },
-        { timeout: 15_000 },
-      )
-      .toEqual([4, 3, 5, 3, 24]);
-    expect(await router.usage(id)).toEqual({ id, counts: {} });
-  });
 });

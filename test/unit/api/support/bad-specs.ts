@@ -72,6 +72,11 @@ export const BAD_SPECS: readonly BadSpec[] = [
   ),
   pool({ engine: { tensorParallelSize: 1, dataParallelSize: 2 } }, 'engine', /exceeds the accelerators/),
   pool(
+    { capacity: { namespaceBudgets: [{ namespace: 'team', monthly: '100' }] } },
+    'capacity.namespaceBudgets',
+    /budgets of money need a price.*set accelerator.hourlyCost/,
+  ),
+  pool(
     {
       accelerator: { type: 'custom', custom: { resourceName: 'example.com/npu', count: 2, memoryGiB: 64 } },
       engine: { tensorParallelSize: 2, pipelineParallelSize: 2 },
