@@ -183,11 +183,11 @@ interface Finding {
 
 function writeResult(finding: Finding, store: ExperimentStore, io: BenchProcess): void {
   const { plan, result, queue } = finding;
-  const { run, experiments } = result;
+  const { run, experiments, best } = result;
   const plot = `${run}_plot.svg`;
-  store.write(plot, tunePlot(experiments));
+  if (best) store.write(plot, tunePlot(experiments));
   const settings = writeSettings(finding, store);
-  const report = tuneReport({ ...result, sweep: plan.sweep, queue, plot, settings });
+  const report = tuneReport({ ...result, sweep: plan.sweep, queue, ...(best && { plot }), settings });
   const path = store.write(`${run}_report.md`, report);
   io.write(report);
   io.fail(`Written: ${path}, and files of the same run next to it\n`);

@@ -208,8 +208,7 @@ export class CandidateControl {
           said = { text, atMs: now };
           say(`  ${Math.round((now - startMs) / 1000)} s: ${text}`);
         }
-        if (now - startMs > readyTimeoutMs)
-          throw new ProfileFailedError({ kind: 'start-timeout', reason: 'Timeout', message: text });
+        if (now - startMs > readyTimeoutMs) throw timeout(state, readyTimeoutMs);
         const pause = sleep(POLL_MS, { clock, signal });
         await Promise.race([pause, rejection(waking)]);
         await pause;
@@ -278,6 +277,17 @@ export class CandidateControl {
 
 function removed(): Failure {
   return { kind: 'removed', reason: 'NotFound', message: 'the candidate no longer exists' };
+}
+
+/** Accelerators that another model holds are not there for the next profile either. */
+function timeout(state: CandidateState, ms: number): Error {
+  const seconds = Math.round(ms / 1000);
+  const { reason, message } = state.is === 'starting' ? state : { reason: 'Idle', message: stateText(state) };
+  if (reason === 'WaitingForAccelerators')
+    return new TuneStoppedError(
+      `the pool had no accelerators for ${seconds} s: ${message}; wait longer with --ready-timeout, or try again when other models sleep`,
+    );
+  return new ProfileFailedError({ kind: 'start-timeout', reason, message: `after ${seconds} s: ${message}` });
 }
 
 function deathOf(state: CandidateState): Failure {

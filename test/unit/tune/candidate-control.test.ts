@@ -156,6 +156,14 @@ describe('the start of a candidate', () => {
     await scene.control.start(SETTINGS, scene.signal);
   });
 
+  test('ends the sweep if accelerators do not become free in time', async () => {
+    const scene = await Scene.open(ASLEEP, ['True', 'WaitingForAccelerators', 'position 2 in the queue']);
+
+    await expect(scene.control.start(SETTINGS, scene.signal)).rejects.toThrow(
+      /pool had no accelerators for 60 s: position 2 in the queue/,
+    );
+  });
+
   test('ends the sweep if the pool has no room', async () => {
     const scene = await Scene.open(['False', 'QuotaExceeded', 'the pool has 0 of 2 left', true]);
 
