@@ -41,10 +41,10 @@ export async function runTune(key: Required<ObjectKey>, run: TuneRun): Promise<n
   const say = (line: string): void => fail(`${printable(line)}\n`);
   const client = new KubeClient(transport, { fieldManager: 'vllm-operator-tune' });
   const model = await modelOf(client, key, signal);
-  const plan = planOf(options, model);
+  const pool = await poolOf(client, model, signal);
+  const plan = planOf(options, model, pool);
   checkSettings(model, plan);
   const { profile } = options;
-  const pool = await poolOf(client, model, signal);
   if (profile !== undefined) {
     if (!pool) throw new TuneStoppedError('--profile: you may not read the pool, so leave it out');
     checkProfile(pool, profile, profilesOf(plan.ranges)[0]?.settings ?? {});

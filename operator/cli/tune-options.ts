@@ -1,11 +1,11 @@
 /** Options of `tune`, and the sweep that they ask for. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { InferenceModel } from '../api/types.ts';
+import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { LOAD_DEFAULTS, type LoadPlan } from '../bench/load-plan.ts';
 import type { Objective } from '../bench/objective.ts';
 import { workloadText } from '../bench/workload.ts';
 import type { Sweep } from '../tune/experiment.ts';
-import { MAX_PROFILES, profileCount } from '../tune/profiles.ts';
+import { MAX_PROFILES, profileCount, type Settings } from '../tune/profiles.ts';
 import { DEFAULT_RANGES, parseSettingRange, type SettingRange } from '../tune/setting-range.ts';
 import type { TunePlan } from '../tune/tune.ts';
 import { label } from './arguments.ts';
@@ -77,7 +77,7 @@ function addSweepOptions(command: Command): void {
     .option('--profile <name>', 'also write the best settings as a profile of the pool with this name')
     .option(
       '--window <ms>',
-      'also try these batching windows with the best settings, such as 20,50',
+      'also try these batching windows with the best settings, such as 0,20,50',
       windows,
     );
 }
@@ -116,8 +116,8 @@ function addSearchOptions(command: Command): void {
 }
 
 /** The sweep that the options ask for. Throws RangeError if that is not possible. */
-export function planOf(options: TuneOptions, model: InferenceModel): TunePlan {
-  const { set = DEFAULT_RANGES, window = [], minRate, maxRate, startRate = 1 } = options;
+export function planOf(options: TuneOptions, model: InferenceModel, pool?: InferencePool): TunePlan {
+  const { set = DEFAULT_RANGES, minRate, maxRate, startRate = 1 } = options;
   if (minRate > maxRate)
     throw new RangeError(`--min-rate ${minRate}: it is above --max-rate ${maxRate}; lower it`);
   const profiles = profileCount(set);
@@ -130,11 +130,31 @@ export function planOf(options: TuneOptions, model: InferenceModel): TunePlan {
   return {
     sweep: sweepOf(options, model),
     ranges: set,
-    windows: window.map((ms) => `${ms}ms`),
+    windows: windowsOf(options, model, pool),
     startRate: Math.min(maxRate, Math.max(minRate, startRate)),
     resume: options.resume ?? false,
   };
 }
+
+/** The windows with a guardrail at the objective for latency. One of 0 was measured already, unless the model has another. */
+function windowsOf(
+  { window = [], slo }: TuneOptions,
+  { spec }: InferenceModel,
+  pool: InferencePool | undefined,
+): Settings[] {
+  const present = spec.admission?.batchWindow ?? pool?.spec.admission.batchWindow ?? NO_WINDOW;
+  const latencies = slo.filter(({ measure }) => measure === 'latency').map(({ ms }) => ms);
+  return window
+    .map((ms) => `${ms}ms`)
+    .filter((window) => window !== present)
+    .map((window) => ({
+      'admission.batchWindow': window,
+      ...(latencies.length > 0 &&
+        window !== NO_WINDOW && { 'admission.batchWindowMaxP95': `${Math.min(...latencies)}ms` }),
+    }));
+}
+
+const NO_WINDOW = '0ms';
 
 function sweepOf(options: TuneOptions, { metadata }: InferenceModel): Sweep {
   return {
@@ -185,11 +205,9 @@ function ranges(text: string, all: SettingRange[] | undefined): SettingRange[] {
 }
 
 function windows(text: string): number[] {
-  const values = text.split(',').map(Number);
-  if (!/^[0-9]+(,[0-9]+)*$/.test(text) || values.some((ms) => ms > 1000))
-    throw new InvalidArgumentError('Use integers from 0 to 1000, such as 0,20,50.');
-  // The best settings without a window have been measured.
-  return [...new Set(values)].filter((ms) => ms > 0);
+  if (!/^(0|[1-4][0-9]|50)(,(0|[1-4][0-9]|50))*$/.test(text))
+    throw new InvalidArgumentError('Use 0 and integers from 10 to 50, such as 0,20,50.');
+  return [...new Set(text.split(',').map(Number))];
 }
 
 function rate(text: string): number {

@@ -13,6 +13,8 @@ export const IN_USE_UNTIL = 'vllm-operator.dev/tune-until';
 const LOWEST_PRIORITY = -1_000_000;
 /** A candidate whose command was killed goes to sleep after this time, and so frees its accelerators. */
 const IDLE_TIMEOUT = '10m';
+/** More than wait at any rate that meets objectives, so that the queue of the model does not limit what is measured. */
+const MAX_QUEUE = 2_000;
 const PREFIX = 'tune-';
 
 /** The name of the candidate of a model, which is also its name in the OpenAI API. */
@@ -65,7 +67,7 @@ function specOf(
     model: { ...spec.model, servedNames: [name] },
     scaling: { minReplicas: 0, maxReplicas: 1, idleTimeout: IDLE_TIMEOUT },
     responseCache: { ...spec.responseCache, enabled: false },
-    admission: { ...spec.admission, wakeTimeout, degradation: [] },
+    admission: { ...spec.admission, maxQueue: MAX_QUEUE, wakeTimeout, degradation: [] },
     priority: LOWEST_PRIORITY,
     suspend: false,
   };

@@ -19,6 +19,8 @@ const SHORT_NAMES: Readonly<Record<string, string>> = {
   'engine.batching.maxNumBatchedTokens': 'tokens',
   'admission.batchWindow': 'window',
 };
+/** It goes with the window, and would make names long. */
+const UNNAMED = 'admission.batchWindowMaxP95';
 const LONGEST_NAME = 80;
 
 /** How many profiles the ranges give. */
@@ -44,7 +46,8 @@ export function profilesOf(ranges: readonly SettingRange[], fixed: Settings = {}
 }
 
 function nameOf(settings: Settings): string {
-  const parts = Object.entries(settings).map(([path, value]) => {
+  const named = Object.entries(settings).filter(([path]) => path !== UNNAMED);
+  const parts = named.map(([path, value]) => {
     const short = SHORT_NAMES[path] ?? path.slice(path.lastIndexOf('.') + 1);
     return `${short}${typeof value === 'number' || path in SHORT_NAMES ? '' : '-'}${value}`;
   });

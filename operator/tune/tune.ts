@@ -10,8 +10,8 @@ import { type ProfileRun, tuneProfile } from './tune-profile.ts';
 export interface TunePlan {
   sweep: Sweep;
   ranges: readonly SettingRange[];
-  /** Values of `admission.batchWindow` to try with the best profile, such as `20ms`. */
-  windows: readonly string[];
+  /** Settings of the batching window to try with the best profile, one after the other. */
+  windows: readonly Settings[];
   /** The rate that is measured first. */
   startRate: number;
   /** Continue the latest run of the same sweep. */
@@ -27,11 +27,10 @@ export interface TuneDependencies extends Omit<ProfileRun, 'save' | 'candidate'>
 export interface TuneResult {
   run: string;
   experiments: readonly Experiment[];
-  /** The one with the highest rate; of several, that with the shortest latency. */
+  /** The one with the highest rate; of several, the one with fewest settings, and of these that with the shortest latency. */
   best?: Experiment;
 }
 
-const WINDOW = 'admission.batchWindow';
 /** Time to delete the candidate after an interruption. */
 const DELETE_MS = 30_000;
 
@@ -46,9 +45,9 @@ export async function tune(plan: TunePlan, dependencies: TuneDependencies): Prom
   }
 }
 
-/** Profiles with these batching windows on top of settings. */
-export function windowProfiles(windows: readonly string[], settings: Settings = {}): Profile[] {
-  return windows.length === 0 ? [] : profilesOf([{ path: WINDOW, values: windows }], settings);
+/** Profiles with these settings of the batching window on top of others. */
+export function windowProfiles(windows: readonly Settings[], settings: Settings = {}): Profile[] {
+  return windows.flatMap((window) => profilesOf([], { ...settings, ...window }));
 }
 
 class Sweeper {
@@ -113,12 +112,17 @@ class Sweeper {
   }
 }
 
-/** The experiment with the highest rate; of several, that with the lowest 95th percentile. */
+/** The experiment with the highest rate; of several, the simplest one, and of these that with the shortest latency. */
 function bestOf(experiments: readonly Experiment[]): Experiment | undefined {
-  return experiments
-    .filter(({ knee }) => knee !== undefined)
-    .toSorted(
-      ({ knee: a }, { knee: b }) =>
-        (b?.rate ?? 0) - (a?.rate ?? 0) || (a?.latencyMs.p95 ?? 0) - (b?.latencyMs.p95 ?? 0),
-    )[0];
+  const measured = experiments.flatMap((experiment) => {
+    const { knee, profile } = experiment;
+    const order = knee && [-knee.rate, Object.keys(profile.settings).length, knee.latencyMs.p95];
+    return order ? [{ experiment, order }] : [];
+  });
+  return measured.toSorted((a, b) => compare(a.order, b.order))[0]?.experiment;
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
 }

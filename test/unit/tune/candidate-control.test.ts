@@ -13,7 +13,7 @@ type Said = readonly [ready: 'True' | 'False', reason: string, message?: string,
 const READY: Said = ['True', 'EnginesReady', 'all engines are ready'];
 const ASLEEP: Said = ['True', 'Idle', 'asleep'];
 const STARTING: Said = ['False', 'EnginesStarting', 'waiting for the first engine'];
-const SETTINGS = { 'engine.batching.maxNumSeqs': 128, 'admission.maxQueue': 7 };
+const SETTINGS = { 'engine.batching.maxNumSeqs': 128, 'admission.queueTimeout': '9s' };
 
 const chat: InferenceModel = {
   apiVersion: 'vllm-operator.dev/v1alpha1',
@@ -28,6 +28,7 @@ const chat: InferenceModel = {
       lora: { maxLoras: 2, adapters: [{ name: 'sql', source: 'hf://team/sql' }] },
     },
     scaling: { minReplicas: 2, maxReplicas: 8 },
+    admission: { maxQueue: 3, queueTimeout: '1s' },
     priority: 10,
     suspend: false,
   },
@@ -127,7 +128,7 @@ describe('the start of a candidate', () => {
       },
       scaling: { minReplicas: 0, maxReplicas: 1, idleTimeout: '10m' },
       responseCache: { enabled: false },
-      admission: { maxQueue: 7, wakeTimeout: '60s', degradation: [] },
+      admission: { maxQueue: 2000, queueTimeout: '9s', wakeTimeout: '60s', degradation: [] },
       priority: -1_000_000,
       suspend: false,
     });

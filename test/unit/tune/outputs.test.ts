@@ -145,8 +145,12 @@ test('a run with other options, and files of others, are not continued', async (
 
 test('batching windows are tried with the best settings only', async () => {
   const { dependencies, calls } = scene();
+  const windows = ['20ms', '50ms'].map((window) => ({
+    'admission.batchWindow': window,
+    'admission.batchWindowMaxP95': '1500ms',
+  }));
 
-  const { experiments } = await tune({ ...plan, windows: ['20ms', '50ms'] }, dependencies());
+  const { best, experiments } = await tune({ ...plan, windows }, dependencies());
 
   expect(calls.filter((call) => call.startsWith('start'))).toEqual([
     'start 8',
@@ -156,6 +160,8 @@ test('batching windows are tried with the best settings only', async () => {
     'start 16 50ms',
   ]);
   expect(experiments.at(-1)?.profile.name).toBe('seqs16-window50ms');
+  // No window is best if none makes a difference.
+  expect(best?.profile.name).toBe('seqs16');
 });
 
 const knee: Knee = {
