@@ -83,6 +83,7 @@ export class CandidateControl {
       until: clock.now() + LEASE_MS,
       wakeTimeout: `${Math.ceil(readyTimeoutMs / 1000)}s`,
     });
+    await this.#checkModel(signal);
     try {
       await client.create(INFERENCE_MODELS, object, { signal });
     } catch (error) {
@@ -217,6 +218,19 @@ export class CandidateControl {
       done.abort();
       await waking?.catch(() => undefined);
     }
+  }
+
+  /** A candidate whose model is gone would be deleted with it at once. */
+  async #checkModel(signal: AbortSignal): Promise<void> {
+    const { client, model } = this.#options;
+    const { namespace = '', name, uid } = model.metadata;
+    try {
+      const found = await client.get<InferenceModel>(INFERENCE_MODELS, { namespace, name }, { signal });
+      if (found.metadata.uid === uid) return;
+    } catch (error) {
+      if (!isKubeError(error, 'NotFound')) throw error;
+    }
+    throw new TuneStoppedError(`InferenceModel ${namespace}/${name} was deleted meanwhile`);
   }
 
   #refuse(failure: Failure, sinceMs: number): void {

@@ -64,6 +64,7 @@ class Scene {
     const api = await MiniApi.start();
     onTestFinished(() => api.close());
     const scene = new Scene(api);
+    api.store.put(INFERENCE_MODELS, chat);
     scene.script = script;
     return scene;
   }
@@ -163,6 +164,16 @@ describe('the start of a candidate', () => {
     await expect(scene.control.start(SETTINGS, scene.signal)).rejects.toThrow(
       /pool had no accelerators for 60 s: position 2 in the queue/,
     );
+  });
+
+  test('ends the sweep if the model is gone', async () => {
+    const scene = await Scene.open(READY);
+    scene.api.store.remove(INFERENCE_MODELS, 'team/chat');
+
+    await expect(scene.control.start(SETTINGS, scene.signal)).rejects.toThrow(
+      /team\/chat was deleted meanwhile/,
+    );
+    expect(scene.candidate).toBeUndefined();
   });
 
   test('ends the sweep if the pool has no room', async () => {
