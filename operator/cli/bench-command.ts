@@ -23,6 +23,7 @@ export function benchCommand(io: BenchProcess, exit: (code: number) => void): Co
         .choices(['table', 'json'])
         .default('table'),
     )
+    .option('-q, --quiet', 'print nothing but the result and what is wrong with the options')
     .option('--result <path>', 'file for the result as JSON')
     .option('--plot <path>', 'file for a plot of latency over rate as SVG')
     .action(async (options: BenchOptions, command: Command) => {

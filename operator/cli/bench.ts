@@ -21,6 +21,7 @@ export interface BenchOptions extends LoadCommandOptions {
   againstModel?: string;
   againstApiKeyFile?: string;
   minRatio?: number;
+  quiet?: boolean;
   output: 'table' | 'json';
   result?: string;
   plot?: string;
@@ -46,9 +47,10 @@ export async function runBench(options: BenchOptions, io: BenchProcess): Promise
   try {
     const key = options.apiKeyFile && readApiKey('--api-key-file', options.apiKeyFile);
     const plan = planOf(options, key || io.env.VLLM_API_KEY || undefined);
-    const baseline = await baselineOf(options, plan, io);
+    const output = options.quiet ? { ...io, fail: () => {} } : io;
+    const baseline = await baselineOf(options, plan, output);
     if (io.signal.aborted) return INTERRUPTED;
-    const result = await measure(plan, io, {});
+    const result = await measure(plan, output, {});
     write(result, baseline, options, io);
     return io.signal.aborted ? INTERRUPTED : exitCode(result, baseline, options.minRatio);
   } catch (error) {

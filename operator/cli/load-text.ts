@@ -67,7 +67,7 @@ function optionTable(options: readonly Option[]): string {
     ...options.map((option) => {
       const { predicted, settings, price, replicas, spareReplicas: spare } = option;
       return [
-        option.accelerator,
+        option.isMeasured ? `${option.accelerator} (measured)` : option.accelerator,
         spare === 0 ? String(replicas) : `${replicas - spare}+${spare}`,
         option.weightFormat,
         String(settings.maxModelLen),

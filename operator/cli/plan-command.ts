@@ -71,6 +71,11 @@ function addLoadOptions(plan: Command): void {
       '--what-if',
       'also with other accelerators, FP8, speculative decoding, shorter prompts, larger batches',
     )
+    .option(
+      '--measured <accelerator=path>',
+      'result of bench for one replica, such as L40S=result.json or H100x4=result.json, instead of the prediction; may be repeated',
+      collect,
+    )
     .addOption(
       new Option('--compare <path...>', 'files with loads to plan side by side').conflicts([
         'filename',

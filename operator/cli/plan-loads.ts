@@ -2,10 +2,14 @@
 import { stringify } from 'yaml';
 import { assumptionsOf } from '../planning/assumptions.ts';
 import type { Load } from '../planning/load.ts';
+import { type Measurement, measurementIssue } from '../planning/measured-performance.ts';
 import { type LoadPlan, planLoad } from '../planning/plan-load.ts';
 import { type Variant, whatIfs } from '../planning/what-ifs.ts';
+import { printable } from '../values/printable.ts';
+import { describeIssue } from '../values/spec-issue.ts';
 import { type LoadOptions, readLoad } from './load-file.ts';
 import { comparisonText, loadPlanText } from './load-text.ts';
+import { readMeasurement } from './measurement-file.ts';
 import type { CommandOutput } from './problems.ts';
 
 export type PlanFormat = 'table' | 'json' | 'yaml';
@@ -15,6 +19,8 @@ export interface PlanLoadOptions extends LoadOptions {
   /** Files whose loads are planned side by side. */
   compare?: string[];
   whatIf?: boolean;
+  /** Results of `bench` as `accelerator=path`. */
+  measured?: string[];
   output?: PlanFormat;
 }
 
@@ -24,17 +30,18 @@ export function planLoads(
   options: PlanLoadOptions,
   { write, fail }: CommandOutput,
 ): number {
-  const { config = [], compare, whatIf = false, output = 'table', ...fields } = options;
+  const { config = [], compare, whatIf = false, measured = [], output = 'table', ...fields } = options;
   const inputs = compare
     ? compare.map((file) => ({ name: file, ...readLoad([file], fields, config[0]) }))
     : [{ name: 'as asked', ...readLoad(files, fields, config[0]) }];
   const problems = inputs.flatMap((input) => input.problems);
   if (config.length > 1) problems.push(`--config ${config[1]}: a load has one model; pass one file`);
+  const measurements = measurementsOf(measured, inputs, problems);
   for (const line of problems) fail(`${line}\n`);
   if (problems.length > 0) return 1;
   const variants = inputs.flatMap(({ name, load }): Variant[] => {
     if (load === undefined) return [];
-    return whatIf ? whatIfs(load) : [{ name, load, plan: planLoad(load) }];
+    return whatIf ? whatIfs(load, measurements) : [{ name, load, plan: planLoad(load, measurements) }];
   });
   write(output === 'table' ? tables(variants, compare !== undefined) : data(variants, output));
   // What-ifs need not meet the targets; what was asked for has to.
@@ -42,6 +49,26 @@ export function planLoads(
   const failed = asked.filter(({ plan }) => plan.cheapest === undefined);
   for (const { name, plan } of failed) fail(`${name}: ${nearest(plan)}\n`);
   return failed.length > 0 ? 1 : 0;
+}
+
+/** The measurements, each of which has to be of the loads. What is wrong is added to `problems`. */
+function measurementsOf(
+  options: readonly string[],
+  inputs: readonly { load?: Load }[],
+  problems: string[],
+): Measurement[] {
+  return options.flatMap((option) => {
+    try {
+      const measurement = readMeasurement(option);
+      const issues = inputs.flatMap(({ load }) => (load && measurementIssue(measurement, load)) ?? []);
+      problems.push(...issues.map(describeIssue));
+      return [measurement];
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      problems.push(printable(error.message));
+      return [];
+    }
+  });
 }
 
 function tables(variants: readonly Variant[], compared: boolean): string {

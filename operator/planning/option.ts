@@ -1,14 +1,12 @@
 /** One way to serve a load: a number of replicas on one type of accelerator, with settings, predictions and price. */
 
-import type { AcceleratorPeaks } from '../vllm/accelerator-peaks.ts';
 import { ACCELERATORS } from '../vllm/accelerators.ts';
 import type { WeightFormat } from '../vllm/model-facts.ts';
 import { MOST_UTILIZATION } from './coefficients.ts';
 import { type Demand, HOURS_PER_MONTH } from './demand.ts';
 import { fewest } from './fewest.ts';
-import type { FormulaError } from './formula-error.ts';
 import type { Load } from './load.ts';
-import { type Performance, PerformanceModel } from './performance.ts';
+import type { EnginePerformance, Performance } from './performance.ts';
 import type { Replica, ReplicaSpec } from './replica.ts';
 import { spareReplicas } from './spare-replicas.ts';
 import { judge, type Latency, latencyOf, missedTargets, usedShare, type Verdict } from './verdict.ts';
@@ -50,31 +48,34 @@ export interface Option {
   price: { perAcceleratorHour: number; isHint: boolean };
   monthlyCost: number;
   costPerMillionTokens: number;
+  /** How far the prediction is to be trusted, or the measurement that is in its place. */
   formulaError: string;
+  /** Times and capacity were measured, not predicted. */
+  isMeasured: boolean;
 }
 
-type RunningReplica = Extract<Replica, { kind: 'runs' }>;
+export type RunningReplica = Extract<Replica, { kind: 'runs' }>;
 
 interface Inputs {
   load: Load;
   demand: Demand;
-  peaks: AcceleratorPeaks;
-  error: FormulaError;
+  performance: EnginePerformance;
+  /** How far it is to be trusted, as a sentence, and the share of each latency target that so has to stay free. */
+  error: { text: string; margin: number };
 }
 
 /** Sizes a replica for a load; undefined if it takes too many of them. */
 export function sizeOption(
   replica: RunningReplica,
-  { load, demand, peaks, error }: Inputs,
+  { load, demand, performance: model, error }: Inputs,
 ): Option | undefined {
-  const { promptTokens, outputTokens, cachedPromptShare: cachedShare } = load;
-  const model = new PerformanceModel(replica.shape, peaks, { promptTokens, outputTokens, cachedShare });
   const peak = demand.peakRequestsPerSecond;
   const at = (replicas: number): Performance => model.atRate(peak / replicas);
   const verdictAt = (replicas: number): Verdict => judge(latencyOf(at(replicas), load), load, error.margin);
   const least = Math.max(1, Math.ceil(peak / (MOST_UTILIZATION * model.capacity)));
   // A replica that serves one request at a time is as fast as any can be.
-  const alone = latencyOf(model.atRate(Number.MIN_VALUE), load);
+  const unloaded = model.atRate(Number.MIN_VALUE);
+  const alone = latencyOf(unloaded, load);
   const verdict = judge(alone, load, error.margin);
   const needed =
     verdict === 'misses'
@@ -90,11 +91,12 @@ export function sizeOption(
     predicted: {
       ...latencyOf(at(needed), load),
       capacityRequestsPerSecond: needed * model.capacity,
-      capacityOutputTokensPerSecond: needed * model.capacity * outputTokens,
+      capacityOutputTokensPerSecond: needed * model.capacity * load.outputTokens,
       running: at(needed).running,
       utilization: at(needed).utilization,
     },
     formulaError: error.text,
+    isMeasured: unloaded.isMeasured ?? false,
   };
 }
 

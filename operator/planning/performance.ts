@@ -60,10 +60,20 @@ export interface Performance {
   capacity: number;
   /** Share of that capacity. */
   utilization: number;
+  /** Measured where users are: router and network are part of it. Absent if it is predicted. */
+  isMeasured?: true;
+}
+
+/** How fast one replica is at a rate. */
+export interface EnginePerformance {
+  /** Most requests a second. */
+  readonly capacity: number;
+  /** Above the capacity, times are infinite. */
+  atRate(requestsPerSecond: number): Performance;
 }
 
 /** The formula for one engine and one kind of requests. */
-export class PerformanceModel {
+export class PerformanceModel implements EnginePerformance {
   readonly #shape: EngineShape;
   readonly #peaks: AcceleratorPeaks;
   readonly #request: Required<Request>;

@@ -6,7 +6,9 @@ import { findModel, type KnownModel } from '../vllm/models.ts';
 import { type Demand, demandOf } from './demand.ts';
 import { formulaError } from './formula-error.ts';
 import type { Load } from './load.ts';
-import { type Option, sizeOption } from './option.ts';
+import { MeasuredPerformance, type Measurement } from './measured-performance.ts';
+import { type Option, type RunningReplica, sizeOption } from './option.ts';
+import { type EnginePerformance, PerformanceModel } from './performance.ts';
 import { type Replica, type ReplicaSpec, resolveReplica } from './replica.ts';
 
 /** Sequences of a step up to which the formula was fitted. */
@@ -25,11 +27,14 @@ export interface LoadPlan {
 
 const RANKS = { meets: 0, close: 1, misses: 2 } as const;
 
-/** Plans a load that `parseLoad` has checked. */
-export function planLoad(load: Load): LoadPlan {
+/**
+ * Plans a load that `parseLoad` has checked. Where replicas were measured, that replaces the prediction; `measurementIssue`
+ * has checked that they are of such a load.
+ */
+export function planLoad(load: Load, measurements: readonly Measurement[] = []): LoadPlan {
   const demand = demandOf(load);
   const results = (load.accelerators ?? ACCELERATOR_PRODUCTS).map((product) =>
-    planProduct(product, load, demand),
+    planProduct(product, load, demand, measurements),
   );
   const options = results
     .flatMap((result) => ('option' in result ? [result.option] : []))
@@ -51,28 +56,63 @@ function byRankAndCost(a: Option, b: Option): number {
 
 type Planned = { option: Option } | { product: AcceleratorProduct; reason: string };
 
-function planProduct(product: AcceleratorProduct, load: Load, demand: Demand): Planned {
+function planProduct(
+  product: AcceleratorProduct,
+  load: Load,
+  demand: Demand,
+  measurements: readonly Measurement[],
+): Planned {
   const model = findModel(load.model, load.facts);
   if (model === undefined) throw new RangeError(`${load.model} is not in the catalog`);
-  const peaks = ACCELERATOR_PEAKS[product];
-  if (peaks === undefined)
-    return { product, reason: 'no peak figures with a source, so nothing can be predicted' };
-  const error = formulaError(product, model.experts !== undefined);
+  const own = measurements.filter((measured) => measured.product === product);
   const refused: string[] = [];
-  const options = sizes(model, product, load).flatMap((count) => {
+  const options = sizes(model, product, load, own).flatMap((count) => {
     const replica = replicaFor(load, model, product, count);
-    const obstacle = obstacleOf(replica, load, model, product, peaks);
+    const measured = own.find((each) => each.count === count);
+    const speed = speedOf(replica, load, model, measured);
     const option =
-      obstacle === undefined && replica.kind === 'runs'
-        ? sizeOption(replica, { load, demand, peaks, error })
-        : undefined;
-    if (option === undefined) refused.push(obstacle ?? 'it takes more than 10,000 replicas');
+      typeof speed === 'string' ? undefined : sizeOption(speed.replica, { load, demand, ...speed });
+    if (option === undefined)
+      refused.push(typeof speed === 'string' ? speed : 'it takes more than 10,000 replicas');
     return option ?? [];
   });
   const [best] = options.sort(byRankAndCost);
   return best === undefined
     ? { product, reason: refused.at(-1) ?? noSize(model, product) }
     : { option: best };
+}
+
+interface Speed {
+  replica: RunningReplica;
+  performance: EnginePerformance;
+  error: { text: string; margin: number };
+}
+
+/** What is known of the speed of a replica: measured, else predicted; or why nothing is. */
+function speedOf(
+  replica: Replica,
+  load: Load,
+  model: KnownModel,
+  measured: Measurement | undefined,
+): Speed | string {
+  const { product } = replica.spec;
+  if (measured !== undefined) {
+    if (replica.kind === 'refused') return refusalOf(replica, product);
+    const { rates, source, promptTokens, outputTokens } = measured;
+    const text = `measured at ${rates.length} rates with ${Math.round(promptTokens)} + ${Math.round(outputTokens)} tokens (${source}), with the settings of that engine`;
+    return { replica, performance: new MeasuredPerformance(measured), error: { text, margin: 0 } };
+  }
+  const peaks = ACCELERATOR_PEAKS[product];
+  if (peaks === undefined) return 'no peak figures with a source, so nothing can be predicted';
+  if (replica.kind === 'refused') return refusalOf(replica, product);
+  const obstacle = obstacleOf(replica, load, model, peaks);
+  if (obstacle !== undefined) return obstacle;
+  const { promptTokens, outputTokens, cachedPromptShare: cachedShare } = load;
+  return {
+    replica,
+    performance: new PerformanceModel(replica.shape, peaks, { promptTokens, outputTokens, cachedShare }),
+    error: formulaError(product, model.experts !== undefined),
+  };
 }
 
 const OVER_PCIE = 'several over PCIe are not predicted, because no measurements to trust are known';
@@ -84,28 +124,35 @@ function noSize({ attentionHeads }: KnownModel, product: AcceleratorProduct): st
     : OVER_PCIE;
 }
 
-/** Sizes of tensor parallelism to try. Over PCIe alone there is only one measurement, of an old engine. */
-function sizes(model: KnownModel, product: AcceleratorProduct, { engine }: Load): number[] {
+/** Sizes of tensor parallelism to try. Over PCIe alone there is only one published measurement, of an old engine. */
+function sizes(
+  model: KnownModel,
+  product: AcceleratorProduct,
+  { engine }: Load,
+  measurements: readonly Measurement[],
+): number[] {
   const { fastLinks, maxPerNode } = ACCELERATORS[product];
-  const all = fastLinks ? [1, 2, 4, 8] : [1];
+  const measured = measurements.map(({ count }) => count);
+  const all = [1, 2, 4, 8].filter((size) => fastLinks || size === 1 || measured.includes(size));
   const asked =
     engine.tensorParallelSize === undefined ? all : all.filter((size) => size === engine.tensorParallelSize);
   return asked.filter((size) => size <= maxPerNode && model.attentionHeads % size === 0);
 }
 
-/** Why nothing can be said of a replica: it does not run, or nobody has measured the like of it. */
+/** Why the operator does not take a replica. */
+function refusalOf({ issues }: Extract<Replica, { kind: 'refused' }>, product: AcceleratorProduct): string {
+  const [issue] = issues;
+  const more = ACCELERATORS[product].fastLinks ? '' : `; ${OVER_PCIE}`;
+  return `${issue ? describeIssue(issue) : 'its memory cannot be planned'}${more}`;
+}
+
+/** Why nothing can be predicted of a replica: nobody has measured the like of it. */
 function obstacleOf(
-  replica: Replica,
+  replica: RunningReplica,
   { promptTokens, outputTokens }: Load,
   model: KnownModel,
-  product: AcceleratorProduct,
   peaks: AcceleratorPeaks,
 ): string | undefined {
-  if (replica.kind === 'refused') {
-    const [issue] = replica.issues;
-    const more = ACCELERATORS[product].fastLinks ? '' : `; ${OVER_PCIE}`;
-    return `${issue ? describeIssue(issue) : 'its memory cannot be planned'}${more}`;
-  }
   if (replica.shape.kvSequences(promptTokens + outputTokens) < 1)
     return 'its KV cache does not certainly hold one request';
   if (model.experts !== undefined && peaks.experts === undefined)

@@ -19,9 +19,9 @@ const FIELDS = [
   ['latencyP99', 'latencyP99Ms', 'p99 of the whole request'],
 ] as const;
 
-/** Latency of a replica, with what router and network add. */
+/** Latency of a replica, with what router and network add to a prediction. */
 export function latencyOf(performance: Performance, load: Load): Latency {
-  const added = durationSeconds(load.addedLatency);
+  const added = performance.isMeasured ? 0 : durationSeconds(load.addedLatency);
   return {
     firstTokenP99Ms: (performance.firstTokenSecondsP99 + added) * 1e3,
     timePerTokenMs: performance.tokenSeconds * 1e3,

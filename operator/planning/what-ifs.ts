@@ -1,6 +1,7 @@
 /** Variants of a load, planned side by side with it. */
 import { findModel } from '../vllm/models.ts';
 import type { Load } from './load.ts';
+import type { Measurement } from './measured-performance.ts';
 import { type LoadPlan, planLoad } from './plan-load.ts';
 
 export interface Variant {
@@ -12,15 +13,17 @@ export interface Variant {
 /** Proposed tokens and the share accepted that the variant with speculative decoding assumes. */
 const SPECULATIVE = { numSpeculativeTokens: 3, acceptedShare: 0.6 };
 
-/** The load as it is, and what changes with other hardware and other settings. Variants that would be the same are left out. */
-export function whatIfs(load: Load): Variant[] {
-  const asked = { name: 'as asked', load, plan: planLoad(load) };
+/**
+ * The load as it is, and what changes with other hardware and other settings. Variants that would be the same are left out. What was
+ * measured says nothing of other settings.
+ */
+export function whatIfs(load: Load, measurements: readonly Measurement[] = []): Variant[] {
+  const asked = variant('as asked', load, measurements);
   const { engine } = load;
   const others = withoutPick(asked);
   const model = findModel(load.model, load.facts);
   const { maxModelLen: _, ...withoutLength } = engine;
   const changes: (readonly [string, Load] | undefined)[] = [
-    others && ([`without ${asked.plan.cheapest?.product}`, { ...load, accelerators: others }] as const),
     model?.format === 'bf16' && engine.quantization === undefined
       ? (['FP8 weights', { ...load, engine: { ...engine, quantization: 'fp8' } }] as const)
       : undefined,
@@ -43,10 +46,15 @@ export function whatIfs(load: Load): Variant[] {
   ];
   return [
     asked,
-    ...changes.flatMap((change) =>
-      change ? [{ name: change[0], load: change[1], plan: planLoad(change[1]) }] : [],
-    ),
+    ...(others
+      ? [variant(`without ${asked.plan.cheapest?.product}`, { ...load, accelerators: others }, measurements)]
+      : []),
+    ...changes.flatMap((change) => (change ? [variant(...change)] : [])),
   ];
+}
+
+function variant(name: string, load: Load, measurements: readonly Measurement[] = []): Variant {
+  return { name, load, plan: planLoad(load, measurements) };
 }
 
 /** The products of a plan without the one that it chose; undefined if none would be left. */

@@ -13,6 +13,14 @@ export const NOT_RUN: readonly NotRun[] = [
   { command: /^for image in .*\n *cosign verify /, why: 'needs cosign and published images' },
   { command: /^vllm bench serve /, why: 'needs vLLM; `npm run clients -- --engine vllm` runs it' },
   { command: /^npx vllm-operator tune /, why: 'sends load for hours' },
+  {
+    command: /^npx vllm-operator bench /,
+    why: 'takes minutes; unit/docs checks its options, and unit/cli/bench.test.ts runs it',
+  },
+  {
+    command: /^npx vllm-operator plan .* --measured /,
+    why: 'needs what bench measures; unit/cli/plan-measured.test.ts runs it',
+  },
   { command: /^npm ci$/, why: 'would replace node_modules below the tests' },
   { command: /^npm run demo$/, why: 'e2e/demo.e2e.test.ts' },
   { command: /^npm run demo -- --stay$/, why: 'e2e/demo.e2e.test.ts' },

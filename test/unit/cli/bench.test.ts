@@ -70,6 +70,14 @@ describe('bench', () => {
     expect(readFileSync(files.plot, 'utf8')).toMatch(/^<svg .*objective 60000 ms.*<\/svg>\n$/s);
   });
 
+  it('prints the result alone if it has to be quiet', async () => {
+    const { url } = await startEngine();
+    const { code, out, err } = await bench(load(url, '--quiet', '--output', 'json', '--timeout', '1ms'));
+    expect(code).toBe(1);
+    expect(err).toBe('');
+    expect(loadResultSchema.parse(JSON.parse(out)).steps).toMatchObject([{ completed: 0 }]);
+  });
+
   it('fails if no rate meets the objectives', async () => {
     const { url } = await startEngine();
     const { code, out } = await bench(

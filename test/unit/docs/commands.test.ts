@@ -1,6 +1,7 @@
 /** Commands in the documentation that no test can run name only what is there; test/e2e/documented-commands runs the others. */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { benchCommand } from '../../../operator/cli/bench-command.ts';
 import { isRun, NOT_RUN } from '../../support/commands-not-run.ts';
 import {
   type Command,
@@ -19,6 +20,18 @@ const matching = (pattern: RegExp): [Command, string][] =>
     const found = pattern.exec(command.text)?.[1];
     return found === undefined ? [] : [[command, found]];
   });
+
+it('options of bench are those that it has', () => {
+  const { options } = benchCommand(
+    { write() {}, fail() {}, signal: AbortSignal.abort(), isTerminal: false, env: {} },
+    () => {},
+  );
+  const known = new Set(options.flatMap(({ long, short }) => [long, short]));
+  const benches = commands.filter(({ text }) => text.startsWith('npx vllm-operator bench '));
+  expect(benches.length).toBeGreaterThan(1);
+  for (const { text } of benches)
+    for (const [, flag] of text.matchAll(/ (--?[a-z][a-z-]*)/g)) expect([...known], text).toContain(flag);
+});
 
 it('there are commands', () => {
   expect(commands.length).toBeGreaterThan(100);
