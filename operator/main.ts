@@ -29,6 +29,8 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => cont
 endWithParent(process.env, () => controller.abort());
 // `vllm-operator render … | head` ends the reader early, which is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// `vllm-operator tune … 2>&1 | head` does so too, and the command has something to remove before it ends.
+process.stderr.on('error', () => controller.abort());
 const write = (text: string) => void process.stdout.write(text);
 const fail = (text: string) => void process.stderr.write(text);
 

@@ -75,7 +75,7 @@ it('npx finds the command and its help', async () => {
   const { code, stdout } = await run(['vllm-operator', '--help'], '', ['npx']);
 
   expect(code).toBe(0);
-  for (const command of ['run', 'render', 'validate', 'plan', 'key'])
+  for (const command of ['run', 'render', 'validate', 'plan', 'bench', 'tune', 'key'])
     expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
 });
 

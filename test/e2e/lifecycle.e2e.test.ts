@@ -245,23 +245,35 @@ it.concurrent('an interrupted tune has recorded what it measured, and leaves no 
   await world.modelReady(namespace, 'model');
   const directory = mkdtempSync(join(tmpdir(), 'tune-test-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
-  const tune = spawn(process.execPath, [
-    ...['operator/main.ts', 'tune', 'model', '-n', namespace, '--url', await world.url(namespace)],
-    ...['--kubeconfig', world.cluster.kubeconfigPath, '--directory', directory, '--slo', 'p95=10s'],
-    ...['--set', 'engine.batching.maxNumSeqs=1024,8', '--duration', '1s', '--warm-up', '0', '--runs', '1'],
-  ]);
+  const start = async () => {
+    const tune = spawn(process.execPath, [
+      ...['operator/main.ts', 'tune', 'model', '-n', namespace, '--url', await world.url(namespace)],
+      ...['--kubeconfig', world.cluster.kubeconfigPath, '--directory', directory, '--slo', 'p95=10s'],
+      ...['--set', 'engine.batching.maxNumSeqs=1024,8', '--duration', '1s', '--warm-up', '0', '--runs', '1'],
+    ]);
+    tune.stderr.setEncoding('utf8');
+    return tune;
+  };
+  const piped = await start();
+  // As `| head` does.
+  piped.stderr.on('data', (text: string) => /waking/.test(text) && piped.stderr.destroy());
+  expect(await once(piped, 'exit')).toEqual([130, null]);
+  await world.untilGone(INFERENCE_MODELS, namespace, 'tune-model');
+
+  const tune = await start();
   let said = '';
-  tune.stderr.setEncoding('utf8').on('data', (text: string) => {
+  tune.stderr.on('data', (text: string) => {
     said += text;
     // More than once, as from a terminal and from npm.
     if (/meets the objectives/.test(said)) tune.kill('SIGINT');
   });
-
   expect(await once(tune, 'exit'), said).toEqual([130, null]);
   expect(said).toContain('continue with the same options and --resume');
   await world.untilGone(INFERENCE_MODELS, namespace, 'tune-model');
   await world.untilGone(DEPLOYMENTS, namespace, 'vllm-tune-model');
-  const files = readdirSync(directory).sort();
+  const files = readdirSync(directory)
+    .filter((file) => file.includes('_run02_'))
+    .sort();
   const [tooMany, running] = files.map((file) => JSON.parse(readFileSync(join(directory, file), 'utf8')));
   expect(files.map((file) => file.slice(17))).toEqual(['seqs1024.json', 'seqs8.json']);
   expect(tooMany).toMatchObject({ state: 'failed', failure: { kind: 'out-of-memory' } });
