@@ -23,6 +23,7 @@ import { printable } from '../values/printable.ts';
 import { describeIssue, describeIssues } from '../values/spec-issue.ts';
 import { readApiKey } from './api-key-file.ts';
 import type { BenchProcess } from './bench.ts';
+import { workloadOf } from './bench-options.ts';
 import { TuneLoad } from './tune-load.ts';
 import { loadOf, planOf, type TuneOptions } from './tune-options.ts';
 
@@ -42,14 +43,18 @@ export async function runTune(key: Required<ObjectKey>, run: TuneRun): Promise<n
   const client = new KubeClient(transport, { fieldManager: 'vllm-operator-tune' });
   const model = await modelOf(client, key, signal);
   const pool = await poolOf(client, model, signal);
-  const plan = planOf(options, model, pool);
+  const workload = workloadOf(options);
+  const plan = planOf(options, { model, pool, workload });
   checkSettings(model, plan);
   const { profile } = options;
   if (profile !== undefined) {
     if (!pool) throw new TuneStoppedError('--profile: you may not read the pool, so leave it out');
     checkProfile(pool, profile, profilesOf(plan.ranges)[0]?.settings ?? {});
   }
-  const load = new TuneLoad({ ...loadOf(options, run.isDefault), ...(await targetOf(model, run)) }, io);
+  const load = new TuneLoad(
+    { ...loadOf(options, workload, run.isDefault), ...(await targetOf(model, run)) },
+    io,
+  );
   const candidate = new CandidateControl({
     client,
     model,

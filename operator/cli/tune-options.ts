@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { LOAD_DEFAULTS, type LoadPlan } from '../bench/load-plan.ts';
 import type { Objective } from '../bench/objective.ts';
-import { workloadText } from '../bench/workload.ts';
+import { type Workload, workloadText } from '../bench/workload.ts';
 import type { Sweep } from '../tune/experiment.ts';
 import { MAX_PROFILES, profileCount, type Settings } from '../tune/profiles.ts';
 import { DEFAULT_RANGES, parseSettingRange, type SettingRange } from '../tune/setting-range.ts';
@@ -16,7 +16,6 @@ import {
   percent,
   type RequestOptions,
   time,
-  workloadOf,
 } from './bench-options.ts';
 
 /** The options as commander gives them; durations are in seconds. */
@@ -116,7 +115,10 @@ function addSearchOptions(command: Command): void {
 }
 
 /** The sweep that the options ask for. Throws RangeError if that is not possible. */
-export function planOf(options: TuneOptions, model: InferenceModel, pool?: InferencePool): TunePlan {
+export function planOf(
+  options: TuneOptions,
+  { model, pool, workload }: { model: InferenceModel; pool: InferencePool | undefined; workload: Workload },
+): TunePlan {
   const { set = DEFAULT_RANGES, minRate, maxRate, startRate = 1 } = options;
   if (minRate > maxRate)
     throw new RangeError(`--min-rate ${minRate}: it is above --max-rate ${maxRate}; lower it`);
@@ -128,7 +130,7 @@ export function planOf(options: TuneOptions, model: InferenceModel, pool?: Infer
   const twice = set.find(({ path }, at) => set.findIndex((other) => other.path === path) !== at);
   if (twice) throw new RangeError(`--set ${twice.path}: it is there twice; write all values into one`);
   return {
-    sweep: sweepOf(options, model),
+    sweep: sweepOf(options, model, workload),
     ranges: set,
     windows: windowsOf(options, model, pool),
     startRate: Math.min(maxRate, Math.max(minRate, startRate)),
@@ -156,7 +158,7 @@ function windowsOf(
 
 const NO_WINDOW = '0ms';
 
-function sweepOf(options: TuneOptions, { metadata }: InferenceModel): Sweep {
+function sweepOf(options: TuneOptions, { metadata }: InferenceModel, workload: Workload): Sweep {
   return {
     model: {
       namespace: metadata.namespace ?? '',
@@ -166,7 +168,7 @@ function sweepOf(options: TuneOptions, { metadata }: InferenceModel): Sweep {
     },
     objectives: options.slo,
     maxErrorRate: options.maxErrorRate / 100,
-    workload: workloadText(workloadOf(options)),
+    workload: workloadText(workload),
     arrivals: options.arrivals,
     seconds: options.duration,
     warmUpSeconds: options.warmUp,
@@ -179,6 +181,7 @@ function sweepOf(options: TuneOptions, { metadata }: InferenceModel): Sweep {
 /** The load of a run, without model and rate. */
 export function loadOf(
   options: TuneOptions,
+  workload: Workload,
   isDefault: (option: keyof TuneOptions) => boolean,
 ): Omit<LoadPlan, 'url' | 'apiKey' | 'model' | 'rates'> {
   const longest = Math.max(...options.slo.map(({ ms }) => ms)) / 1000;
@@ -188,7 +191,7 @@ export function loadOf(
     seconds: options.duration,
     warmUpSeconds: options.warmUp,
     rampSeconds: Math.min(LOAD_DEFAULTS.rampSeconds, options.warmUp),
-    workload: workloadOf(options),
+    workload,
     maxOpen: options.maxOpen,
     timeoutSeconds: isDefault('timeout')
       ? Math.max(LEAST_TIMEOUT_SECONDS, PATIENCE * longest)

@@ -1,5 +1,6 @@
 /** Measures one profile: starts its candidate, searches the highest rate under the objectives, and removes the candidate. */
 import type { StepResult } from '../bench/load-result.ts';
+import { measuredFor, type Objective } from '../bench/objective.ts';
 import type { CandidateControl } from './candidate-control.ts';
 import type { Experiment } from './experiment.ts';
 import { ProfileFailedError } from './failure.ts';
@@ -36,7 +37,7 @@ export async function tuneProfile(begun: Experiment, run: ProfileRun): Promise<E
     const rates = new RateRuns({
       recorded,
       runs: experiment.sweep.runs,
-      run: (rate) => runOnce(rate, run),
+      run: (rate) => runOnce(rate, experiment.sweep.objectives, run),
       onRun: (records) => update({ rates: merged(records, recorded) }),
     });
     update({ ...(await search(experiment, rates)), state: 'done' });
@@ -64,12 +65,16 @@ async function search(experiment: Experiment, rates: RateRuns): Promise<Pick<Exp
   return { knee: { rate, ...(missed !== undefined && { missed }), settled, ...medians } };
 }
 
-async function runOnce(rate: number, run: ProfileRun): Promise<StepResult> {
+async function runOnce(rate: number, objectives: readonly Objective[], run: ProfileRun): Promise<StepResult> {
   const { candidate, load, say, signal } = run;
   const result = await candidate.during(rate, signal, (until) => load(candidate.name, rate, until));
-  const { latencyMs, errorRate, meetsObjectives } = result;
+  const { errorRate, meetsObjectives } = result;
+  const measured = objectives.map((objective) => {
+    const name = objective.measure === 'latency' ? '' : `${objective.measure} `;
+    return `${name}${objective.percentile} ${Math.round(measuredFor(objective, result))} ms`;
+  });
   say(
-    `  ${rate} req/s: p95 ${Math.round(latencyMs.p95)} ms, errors ${(errorRate * 100).toFixed(1)} %, ${meetsObjectives ? 'meets' : 'misses'} the objectives`,
+    `  ${rate} req/s: ${measured.join(', ')}, errors ${(errorRate * 100).toFixed(1)} %, ${meetsObjectives ? 'meets' : 'misses'} the objectives`,
   );
   return result;
 }

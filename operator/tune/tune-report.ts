@@ -45,7 +45,7 @@ export function tuneReport(report: TuneReport): string {
       ? []
       : [
           '',
-          `Not settled, because the measurements were used up: ${unsettled.map(({ profile }) => profile.name).join(', ')}. Their rates are lower bounds; use more with \`--measurements\`.`,
+          `Not settled, because the measurements were used up: ${unsettled.map(({ profile }) => profile.name).join(', ')}. Their rates may be too low or too high; allow more with \`--measurements\`.`,
         ]),
     ...(failed.length === 0 ? [] : ['', '## What failed', '', ...failed.map(failureLine)]),
     '',
