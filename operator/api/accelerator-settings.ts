@@ -109,6 +109,11 @@ export const acceleratorSettings = withRules(
       .optional()
       .describe('Additional extended resources of one replica, such as `rdma/hca_shared: "1"`.'),
     hourlyCost: decimal.optional().describe('Price of one accelerator-hour, in any currency.'),
+    spotHourlyCost: decimal
+      .optional()
+      .describe(
+        'Price of one accelerator-hour on spot nodes of GKE, AKS, EKS and Karpenter, which their labels tell. Needs `spot: true`, without which nodes are not read. Default: `hourlyCost`.',
+      ),
     spot: z
       .boolean()
       .optional()
@@ -123,6 +128,14 @@ export const acceleratorSettings = withRules(
       remedy: 'set both, or set type to a product of the catalog and remove custom',
       fieldPath: '.custom',
       holds: (self) => (self.type === 'custom') === (self.custom !== undefined),
+    },
+    {
+      rule: '!has(self.spotHourlyCost) || (has(self.hourlyCost) && has(self.spot) && self.spot)',
+      problem: 'spotHourlyCost requires spot: true and hourlyCost',
+      remedy: 'set both, or remove spotHourlyCost',
+      fieldPath: '.spotHourlyCost',
+      holds: (self) =>
+        self.spotHourlyCost === undefined || (self.hourlyCost !== undefined && self.spot === true),
     },
     {
       rule: "!has(self.cpu) || self.type == 'CPU'",

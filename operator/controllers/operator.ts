@@ -91,21 +91,11 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   });
   manager.addServer(probes);
   for (const reflector of Object.values(context.state)) manager.addCache(reflector);
-  manager.add(evacuation.nodes);
+  manager.add(views.nodes);
   const events = { name: 'events', run: (signal: AbortSignal) => context.events.run(signal) };
   const gauges = setupGauges(context, views);
   const usage = setupUsage(context, { ...views, usageOf: routes.usage.bind(routes) });
-  for (const part of [
-    events,
-    routes,
-    pools,
-    models,
-    ...controllers,
-    scaling,
-    evacuation.controller,
-    gauges,
-    usage,
-  ])
+  for (const part of [events, routes, pools, models, ...controllers, scaling, evacuation, gauges, usage])
     manager.add(part, { leaderOnly: true });
   if (metricsApi) manager.add(metricsApi, { leaderOnly: true });
   return { manager, probes };

@@ -9,6 +9,7 @@ import { DemandTracker } from '../scaling/demand.ts';
 import { AcceptanceCache } from './acceptance/acceptance-cache.ts';
 import { Assessments } from './acceptance/assessments.ts';
 import { GrantLedger } from './acceptance/grant-ledger.ts';
+import { NodeNotices } from './evacuation/node-notices.ts';
 import { ShownTiers } from './model/shown-tiers.ts';
 import { AcceleratorBudget } from './scaling/accelerator-budget.ts';
 import { BoundsCache } from './scaling/bounds-cache.ts';
@@ -21,6 +22,7 @@ import { Departures } from './shared/departures.ts';
 import { MountFailures } from './shared/mount-failures.ts';
 import { Resolutions } from './shared/resolutions.ts';
 import { NamespaceBudgets } from './usage/namespace-budgets.ts';
+import { PodPrices } from './usage/pod-prices.ts';
 import { UsageStatuses } from './usage/usage-statuses.ts';
 
 export interface Views {
@@ -37,6 +39,9 @@ export interface Views {
   budget: AcceleratorBudget;
   modes: ScalingModes;
   mounts: MountFailures;
+  /** Notices of nodes, which are read while a pool of spot nodes exists. */
+  nodes: NodeNotices;
+  prices: PodPrices;
   usage: UsageStatuses;
   budgets: NamespaceBudgets;
   shownTiers: ShownTiers;
@@ -78,6 +83,13 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   const modes = new ScalingModes({ state, clock, metricsApi: () => metricsApi?.state() ?? NO_METRICS_API });
   const mounts = new MountFailures({ client, pods: state.pods.store, clock });
   const shownTiers = new ShownTiers({ clock, models, demand });
+  const nodes = new NodeNotices({
+    client,
+    pools: state.pools.store,
+    log: context.log,
+    registry: context.registry,
+  });
+  const prices = new PodPrices(nodes);
   const usage = new UsageStatuses(context);
   const budgets = new NamespaceBudgets(context);
   return {
@@ -94,6 +106,8 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     budget,
     modes,
     mounts,
+    nodes,
+    prices,
     usage,
     budgets,
     shownTiers,

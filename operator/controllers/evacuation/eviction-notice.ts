@@ -1,6 +1,8 @@
 /** Detects taints and conditions that announce the removal of a node. Pure. */
+
 import type { KubeObject } from '../../kube/object.ts';
 import type { Pod } from '../shared/workloads.ts';
+import { isSpotNode } from './spot-node.ts';
 
 interface Taint {
   key: string;
@@ -26,6 +28,8 @@ export interface NodeNotice {
 /** A Node as it is cached. */
 export interface NoticedNode extends KubeObject {
   notice?: NodeNotice;
+  /** Whether the cloud may take it away. */
+  spot?: boolean;
 }
 
 /**
@@ -89,6 +93,7 @@ export function trimNode(node: NoticedNode): NoticedNode {
     kind,
     metadata: { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) },
     ...(notice && { notice }),
+    ...(isSpotNode(metadata.labels) && { spot: true }),
   };
 }
 

@@ -18,15 +18,24 @@ export interface NodeNoticesOptions {
   clock?: Clock;
 }
 
+/** Most nodes that are remembered after they went. */
+const MAX_GONE = 1_000;
+
 /** Not one of the manager's caches: an operator without permission to read nodes still works, without these notices. */
 export class NodeNotices {
   readonly name = 'node notices';
   readonly #reflector: Reflector<NoticedNode>;
   readonly #pools: Store<InferencePool>;
 
+  /** Names of spot nodes that are gone: their pods may be accounted later. */
+  readonly #goneSpot = new Set<string>();
+
   constructor({ pools, ...options }: NodeNoticesOptions) {
     this.#pools = pools;
     this.#reflector = new Reflector<NoticedNode>({ type: NODES, transform: trimNode, ...options });
+    this.#reflector.store.subscribe(({ old, new: now }) => {
+      if (old?.spot && !now) this.#noteGone(old.metadata.name);
+    });
   }
 
   get store(): Store<NoticedNode> {
@@ -36,6 +45,18 @@ export class NodeNotices {
   /** The notice of a node, if it has one. */
   of(nodeName: string): NodeNotice | undefined {
     return this.store.get({ name: nodeName })?.notice;
+  }
+
+  /** Whether the node is a spot node, or was one before it went. False while nodes are not read. */
+  isSpot(nodeName: string): boolean {
+    const node = this.store.get({ name: nodeName });
+    return node ? node.spot === true : this.#goneSpot.has(nodeName);
+  }
+
+  #noteGone(nodeName: string): void {
+    this.#goneSpot.add(nodeName);
+    const [oldest] = this.#goneSpot;
+    if (this.#goneSpot.size > MAX_GONE && oldest !== undefined) this.#goneSpot.delete(oldest);
   }
 
   /** Starts to watch nodes when the first pool of spot nodes appears. Runs until the signal aborts. */

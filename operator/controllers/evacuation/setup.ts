@@ -10,7 +10,7 @@ import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
 import { Evacuation, type EvacuationOptions } from './evacuation.ts';
 import type { NoticedNode } from './eviction-notice.ts';
-import { NodeNotices } from './node-notices.ts';
+import type { NodeNotices } from './node-notices.ts';
 
 export const EVACUATION_PERMISSIONS: readonly Permission[] = [
   // To release engine pods from their ReplicaSet, which then creates a replacement, and to delete them.
@@ -23,14 +23,13 @@ export const EVACUATION_PERMISSIONS: readonly Permission[] = [
 export type EvacuationDependencies = Pick<
   EvacuationOptions,
   'budget' | 'lifecycles' | 'replicas' | 'departures' | 'isIdle'
-> & { acceptance: AcceptanceCache };
+> & { acceptance: AcceptanceCache; nodes: NodeNotices };
 
 export function setupEvacuation(
   context: OperatorContext,
-  { acceptance, ...dependencies }: EvacuationDependencies,
-): { controller: Controller; nodes: NodeNotices } {
-  const { state, queues, client, log, registry } = context;
-  const nodes = new NodeNotices({ client, pools: state.pools.store, log, registry });
+  { acceptance, nodes, ...dependencies }: EvacuationDependencies,
+): Controller {
+  const { state, queues } = context;
   const evacuation = new Evacuation({
     ...context,
     ...dependencies,
@@ -42,7 +41,7 @@ export function setupEvacuation(
     reconcile: (key, run) => evacuation.reconcile(key, run),
   });
   watch(controller, state, nodes.store);
-  return { controller, nodes };
+  return controller;
 }
 
 /** Watches engine pods, their Deployments and nodes, and whether the pool uses spot nodes. */

@@ -43,6 +43,7 @@ import { namespaceRefusal, REFUSED_RETRY_MS, refusalOf } from '../shared/refusal
 import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import { type Deployment, isReleased } from '../shared/workloads.ts';
 import type { NamespaceBudgets } from '../usage/namespace-budgets.ts';
+import type { PodPrices } from '../usage/pod-prices.ts';
 import type { UsageStatuses } from '../usage/usage-statuses.ts';
 import { engineHealth } from './engine-health.ts';
 import { ModelManifests } from './model-manifests.ts';
@@ -69,6 +70,7 @@ export interface ModelReconcilerOptions {
   shownTiers: ShownTiers;
   usage: UsageStatuses;
   budgets: Pick<NamespaceBudgets, 'of'>;
+  prices: PodPrices;
   status: StatusWriter;
   events: EventRecorder;
   clock: Clock;
@@ -197,9 +199,10 @@ export class ModelReconciler {
     const { model, assessment } = scope;
     const pool = poolOf(assessment);
     const resolution = assessment.kind === 'blocked' ? assessment.resolution : assessment.model;
-    const { state, clock, status, modes, coldStarts, budgets } = this.#options;
+    const { state, clock, status, modes, coldStarts, budgets, prices } = this.#options;
     const budget = pool && budgets.of(pool, model);
     const pods = podsOf(state, { namespace: model.metadata.namespace ?? '', name: model.metadata.name });
+    const price = pool && prices.mean(pool, pods);
     // A pod that was released from its ReplicaSet belongs to an earlier start.
     coldStarts.pods(
       model.metadata.uid ?? '',
@@ -220,7 +223,7 @@ export class ModelReconciler {
       ...(resolution?.engine?.profile && { profile: describeProfile(resolution.engine.profile) }),
       ...warningOf(resolution),
       ...(resolution && { acceleratorsPerReplica: resolution.accelerator.count }),
-      ...(pool?.spec.accelerator.hourlyCost && { hourlyCost: pool.spec.accelerator.hourlyCost }),
+      ...(price !== undefined && { hourlyCost: price }),
       ...(!blocker && assessment.kind === 'accepted' && { scaling: modes.of(assessment.model).condition }),
       routeState: this.#routeState(model, pool),
       routersReady: isTrue(pool?.status?.conditions, 'RouterReady'),

@@ -37,6 +37,7 @@ export type ModelDependencies = Pick<
   | 'budget'
   | 'usage'
   | 'budgets'
+  | 'prices'
   | 'shownTiers'
 >;
 

@@ -197,6 +197,9 @@ export class PoolReconciler {
           ? models.filter((model) => acceptance.verdict(pool, model).accepted).length
           : 0,
       accelerators: models.reduce((sum, model) => sum + (model.status?.accelerators ?? 0), 0),
+      ...(pool.spec.accelerator.spotHourlyCost !== undefined && {
+        hourlyCost: models.reduce((sum, model) => sum + Number(model.status?.hourlyCost ?? 0), 0),
+      }),
       ...(router && { router }),
       ...(redis && { redis }),
       ...(routers && { routerProblem: routers }),

@@ -17,6 +17,8 @@ export interface PoolView {
   models: number;
   /** Number of accelerators that their pods hold. */
   accelerators: number;
+  /** Their price per hour, where it is not the same for all. */
+  hourlyCost?: number;
   router?: Deployment;
   /** Absent when the pool has no managed Redis. */
   redis?: Deployment;
@@ -54,7 +56,9 @@ export function poolStatus(view: PoolView): InferencePoolStatus {
     accelerators: view.accelerators,
     routerReplicas: router?.spec.replicas ?? pool.spec.router.replicas,
     readyRouterReplicas: router?.status?.readyReplicas ?? 0,
-    ...(hourlyCost !== undefined && { hourlyCost: decimalText(Number(hourlyCost) * view.accelerators, 2) }),
+    ...(hourlyCost !== undefined && {
+      hourlyCost: decimalText(view.hourlyCost ?? Number(hourlyCost) * view.accelerators, 2),
+    }),
     ...(usage && { usage }),
   };
 }

@@ -8,8 +8,8 @@ export interface Accelerators {
   resourceName: string | undefined;
   /** Accelerators of one replica. */
   count: number;
-  /** Price of one accelerator-hour; undefined without a price. */
-  hourlyCost: number | undefined;
+  /** Price of one accelerator-hour of a pod; undefined without a price. */
+  hourlyCostOf: (pod: Pod) => number | undefined;
 }
 
 /**
@@ -19,7 +19,7 @@ export interface Accelerators {
 export function allocationOf(
   pod: Pod,
   model: string,
-  { resourceName, count, hourlyCost }: Accelerators,
+  { resourceName, count, hourlyCostOf }: Accelerators,
   gone?: number,
 ): Allocation | undefined {
   const { metadata, spec, status } = pod;
@@ -33,6 +33,7 @@ export function allocationOf(
     ({ type, status: value }) => type === 'Ready' && value === 'True',
   );
   const ready = timeOf(readySince?.lastTransitionTime);
+  const hourlyCost = hourlyCostOf(pod);
   return {
     uid: metadata.uid ?? '',
     model,

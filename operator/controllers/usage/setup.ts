@@ -17,7 +17,7 @@ export const USAGE_PERMISSIONS: readonly Permission[] = [
 ];
 
 /** Dependencies that other controllers own, and the statuses, which this one writes. */
-export type UsageDependencies = Pick<UsageObserverOptions, 'resolutions' | 'acceptance'> & {
+export type UsageDependencies = Pick<UsageObserverOptions, 'resolutions' | 'acceptance' | 'prices'> & {
   usage: UsageStatuses;
   budgets: NamespaceBudgets;
 } & Pick<RouterCountsOptions, 'usageOf'>;

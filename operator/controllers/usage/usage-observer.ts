@@ -11,6 +11,7 @@ import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { Pod } from '../shared/workloads.ts';
 import { type Accelerators, allocationOf } from './allocations.ts';
+import type { PodPrices } from './pod-prices.ts';
 
 /** Most pods that are remembered after their end. Further ones are counted until they were last seen. */
 const MAX_GONE = 20_000;
@@ -19,6 +20,7 @@ export interface UsageObserverOptions {
   state: ClusterState;
   resolutions: Resolutions;
   acceptance: Pick<AcceptanceCache, 'models'>;
+  prices: PodPrices;
   clock: { now: () => number };
 }
 
@@ -58,13 +60,12 @@ export class UsageObserver {
    * pods. Throws InvalidSpecError.
    */
   of(pool: InferencePool, ledgers: ReadonlyMap<string, Ledger>): Map<string, Seen> {
-    const { resolutions, acceptance } = this.#options;
+    const { resolutions, acceptance, prices } = this.#options;
     const { count, resourceName } = resolutions.pool(pool).accelerator;
-    const { hourlyCost } = pool.spec.accelerator;
     const accelerators: Accelerators = {
       count,
       resourceName,
-      hourlyCost: hourlyCost === undefined ? undefined : Number(hourlyCost),
+      hourlyCostOf: (pod) => prices.of(pool, pod),
     };
     const models = new Map(acceptance.models(pool).map((model) => [keyOf(model), model]));
     const seen = new Map<string, Seen>();

@@ -72,6 +72,11 @@ export const BAD_SPECS: readonly BadSpec[] = [
   ),
   pool({ engine: { tensorParallelSize: 1, dataParallelSize: 2 } }, 'engine', /exceeds the accelerators/),
   pool(
+    { accelerator: { type: 'A100', hourlyCost: '2.00', spotHourlyCost: '0.80' } },
+    'accelerator.spotHourlyCost',
+    /requires spot: true and hourlyCost/,
+  ),
+  pool(
     { capacity: { namespaceBudgets: [{ namespace: 'team', monthly: '100' }] } },
     'capacity.namespaceBudgets',
     /budgets of money need a price.*set accelerator.hourlyCost/,

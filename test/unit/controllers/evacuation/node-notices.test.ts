@@ -47,8 +47,8 @@ afterEach(async () => {
 
 const spotPool = (name: string) => aPool({ accelerator: { type: 'L4', spot: true } }, { name, uid: name });
 
-function put(taints: object[]): void {
-  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'gpu-0' }, spec: { taints } };
+function put(taints: object[], labels: Record<string, string> = {}): void {
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'gpu-0', labels }, spec: { taints } };
   api.store.put(NODES, node as KubeObject);
 }
 
@@ -62,6 +62,25 @@ it('reads nodes from the first pool of spot nodes on, and follows them', async (
   await expect.poll(() => notices.of('gpu-0')?.source, { message: 'the notice' }).toBe(KEY);
   put([]);
   await expect.poll(() => notices.of('gpu-0'), { message: 'the end of the notice' }).toBe(undefined);
+});
+
+it.each([
+  ['cloud.google.com/gke-spot', 'true'],
+  ['kubernetes.azure.com/scalesetpriority', 'spot'],
+  ['eks.amazonaws.com/capacityType', 'SPOT'],
+  ['karpenter.sh/capacity-type', 'spot'],
+])('knows spot nodes by the label %s, also once they are gone', async (label, value) => {
+  put([], { [label]: value });
+  expect(notices.isSpot('gpu-0')).toBe(false);
+  pools.upsert(spotPool('spot'));
+  await expect.poll(() => notices.isSpot('gpu-0')).toBe(true);
+  put([], { [label]: 'on-demand' });
+  await expect.poll(() => notices.isSpot('gpu-0')).toBe(false);
+  put([], { [label]: value });
+  await expect.poll(() => notices.isSpot('gpu-0')).toBe(true);
+  api.store.remove(NODES, 'gpu-0');
+  await expect.poll(() => notices.store.size).toBe(0);
+  expect(notices.isSpot('gpu-0')).toBe(true);
 });
 
 it('logs a missing permission for nodes once, works without it, and watches nodes once it is granted', async () => {

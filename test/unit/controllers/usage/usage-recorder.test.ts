@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Resolutions } from '../../../../operator/controllers/shared/resolutions.ts';
 import type { ConfigMap, Pod } from '../../../../operator/controllers/shared/workloads.ts';
+import { PodPrices } from '../../../../operator/controllers/usage/pod-prices.ts';
 import { RouterCounts } from '../../../../operator/controllers/usage/router-counts.ts';
 import { UsageObserver } from '../../../../operator/controllers/usage/usage-observer.ts';
 import { INTERVAL_MS, UsageRecorder } from '../../../../operator/controllers/usage/usage-recorder.ts';
@@ -45,7 +46,7 @@ function aRouter() {
 }
 
 /** A pool with a model, and operators that come and go beside the same API server. */
-function setUp() {
+function setUp(accelerator: object = {}) {
   const state = aState();
   const clock = new FakeClock({ wall: EVENING });
   const server = aGrantStore();
@@ -62,13 +63,17 @@ function setUp() {
     },
   } as unknown as KubeClient;
   const routers = aRouter();
-  const pool = put(state.pools.store, aPool({ accelerator: { type: 'A100x2', hourlyCost: '2.50' } }));
+  const pool = put(
+    state.pools.store,
+    aPool({ accelerator: { type: 'A100x2', hourlyCost: '2.50', ...accelerator } }),
+  );
   const model = put(state.models.store, aModel('chat'));
   const operator = () => {
     const observer = new UsageObserver({
       state,
       resolutions: new Resolutions(state),
       acceptance: anAcceptance(state),
+      prices: new PodPrices({ isSpot: (name) => name === 'spot' }),
       clock,
     });
     const counts = new RouterCounts({ state, usageOf: async (_pool, after) => routers.usage(after) });
@@ -229,6 +234,19 @@ describe('recording of usage', () => {
     await clock.advance(INTERVAL_MS);
     await second.round(signal);
     expect(used(second)).toBe(2 * INTERVAL_MS);
+  });
+
+  it('charges pods on spot nodes the price of those', async () => {
+    const spot = { spot: true, spotHourlyCost: '1.00' };
+    const { operator, clock, state, engine, counted } = setUp(spot);
+    for (const nodeName of ['spot', 'other']) {
+      const pod = engine(nodeName);
+      put(state.pods.store, { ...pod, spec: { ...pod.spec, nodeName } });
+    }
+    await clock.advance(3_600_000);
+    const recorder = operator();
+    await recorder.round(signal);
+    expect(counted(recorder)).toMatchObject({ acceleratorMs: 4 * 3_600_000, cost: (2 * 2.5 + 2 * 1) * 1e9 });
   });
 
   it('takes no record that the pool does not own', async () => {
