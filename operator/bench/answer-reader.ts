@@ -9,6 +9,9 @@ export interface Usage {
 /** Longest event and longest answer without a stream. */
 const MOST_BYTES = 1_048_576;
 
+/** Failure of an answer of which no more has to be read. */
+export const TOO_LONG = 'answer-too-long';
+
 const TEXT = /"(?:content|text|reasoning|reasoning_content)": ?"[^"]/;
 const USAGE = /"usage": ?\{/;
 const ABORTED = /"finish_reason": ?"abort"/;
@@ -26,8 +29,9 @@ export class AnswerReader {
   readonly #streams: boolean;
   readonly #collects: boolean;
   readonly #onText: () => void;
-  /** Bytes as Latin-1 characters, which costs less than UTF-8 and keeps lines apart. */
-  #rest = '';
+  /** Begun line as Latin-1 characters, which costs less than UTF-8 and keeps lines apart. */
+  #parts: string[] = [];
+  #size = 0;
 
   constructor({
     streams,
@@ -45,28 +49,39 @@ export class AnswerReader {
   }
 
   read(chunk: Buffer): void {
-    const text = this.#rest + chunk.toString('latin1');
+    const read = chunk.toString('latin1');
+    // Lines are put together once, however small the parts are in which they come.
+    if (!this.#streams || !read.includes('\n')) {
+      this.#keep(read);
+      return;
+    }
+    const text = this.#parts.join('') + read;
     let begin = 0;
-    if (this.#streams) {
-      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', begin)) {
-        if (text.startsWith('data:', begin)) this.#event(text.slice(begin + 5, end).trim());
-        begin = end + 1;
-      }
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', begin)) {
+      if (text.startsWith('data:', begin)) this.#event(text.slice(begin + 5, end).trim());
+      begin = end + 1;
     }
-    this.#rest = begin === 0 ? text : text.slice(begin);
-    if (this.#rest.length > MOST_BYTES) {
-      this.#rest = '';
-      this.failure ??= 'answer-too-long';
-    }
+    this.#parts = [];
+    this.#size = 0;
+    this.#keep(text.slice(begin));
+  }
+
+  #keep(text: string): void {
+    this.#size += text.length;
+    if (this.#size > MOST_BYTES) this.failure = TOO_LONG;
+    else this.#parts.push(text);
   }
 
   /** The answer has come to its end. */
   end(): void {
     if (this.#streams) {
+      const rest = this.#parts.join('');
+      // The last line of some servers has no end.
+      if (rest.startsWith('data:')) this.#event(rest.slice(5).trim());
       if (!this.finished) this.failure ??= 'cut';
       return;
     }
-    const answer = parse(this.#rest);
+    const answer = parse(this.#parts.join(''));
     this.#take(answer);
     if (answer === undefined) this.failure ??= 'no-json';
     this.finished = true;

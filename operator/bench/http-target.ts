@@ -1,7 +1,7 @@
 /** The server under load: sends requests over as many connections as are open at once. */
 import { type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../kube/clock.ts';
-import { AnswerReader, type Usage } from './answer-reader.ts';
+import { AnswerReader, TOO_LONG, type Usage } from './answer-reader.ts';
 import type { LoadPlan } from './load-plan.ts';
 import { API_PATHS, requestBody } from './request-body.ts';
 import type { LoadRequest } from './request-source.ts';
@@ -147,9 +147,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     });
   }
 
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#reader) this.#reader.read(chunk);
-    else if (this.#error.length < MOST_ERROR_BYTES) this.#error += chunk.toString();
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#reader) {
+      this.#reader.read(chunk);
+      if (this.#reader.failure === TOO_LONG) controller.abort(new Error(TOO_LONG));
+    } else if (this.#error.length < MOST_ERROR_BYTES) {
+      this.#error += chunk.toString();
+    }
   }
 
   onResponseEnd(): void {
@@ -158,7 +162,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: unknown, error: Error & { code?: string }): void {
-    this.#end(this.#timedOut ? 'timeout' : failureOf(error, this.#status), error.message);
+    const known = this.#timedOut ? 'timeout' : this.#reader?.failure;
+    this.#end(known ?? failureOf(error, this.#status), error.message);
   }
 
   #onText(): void {

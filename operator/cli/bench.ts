@@ -47,6 +47,11 @@ export async function runBench(options: BenchOptions, io: BenchProcess): Promise
   try {
     const key = options.apiKeyFile && readApiKey('--api-key-file', options.apiKeyFile);
     const plan = planOf(options, key || io.env.VLLM_API_KEY || undefined);
+    for (const flag of ['result', 'plot'] as const) {
+      // After a long run it would be late to learn that a file cannot be written.
+      const file = options[flag];
+      if (file !== undefined) save(`--${flag}`, file, '', 'a');
+    }
     const output = options.quiet ? { ...io, fail: () => {} } : io;
     const baseline = await baselineOf(options, plan, output);
     if (io.signal.aborted) return INTERRUPTED;
@@ -135,10 +140,10 @@ function write(
   if (plot !== undefined) save('--plot', plot, plotResults(results));
 }
 
-/** Throws RangeError; the result has been printed by then. */
-function save(flag: string, file: string, content: string): void {
+/** Throws RangeError if the file cannot be written. */
+function save(flag: string, file: string, content: string, mode = 'w'): void {
   try {
-    writeFileSync(file, content);
+    writeFileSync(file, content, { flag: mode });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new RangeError(`${flag} ${file}: cannot be written: ${reason}`);

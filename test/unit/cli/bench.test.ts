@@ -189,6 +189,8 @@ describe('bench says what is wrong before it sends a load', () => {
     [['--min-ratio', '3'], /--min-ratio is for --against/],
     [['--prompts', '/nowhere'], /^\/nowhere: cannot be read/],
     [['--api-key-file', '/dev/null'], /it is no key/],
+    [['--result', '/nowhere/result.json'], /^--result \/nowhere\/result\.json: cannot be written/],
+    [['--plot', '/nowhere/plot.svg'], /^--plot \/nowhere\/plot\.svg: cannot be written/],
     [['--against', '/dev/null'], /cannot be read as JSON/],
   ])('%s', async (args, message) => {
     const { code, err } = await bench(load('http://127.0.0.1:1', ...args));
