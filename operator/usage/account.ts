@@ -1,6 +1,14 @@
 /** Brings a ledger up to date with what is seen now. Pure. */
 import type { Bucket } from './bucket.ts';
-import { type Asleep, DayBuilder, type KeyCount, type Ledger, MAX_PODS, WHOLE_DAY } from './ledger.ts';
+import {
+  type Asleep,
+  DayBuilder,
+  type KeyCount,
+  type Ledger,
+  MAX_ASLEEP,
+  MAX_PODS,
+  WHOLE_DAY,
+} from './ledger.ts';
 import { byHour, DAY_MS, dayOf, HOUR_MS, hourOf } from './periods.ts';
 
 /** Days that are counted late, for example after the operator was down. What is older is not counted any more. */
@@ -59,7 +67,7 @@ export function account(ledger: Ledger, seen: Observation, now: number): Ledger 
   const days = new DayBuilders(ledger, now);
   const pods = countPods(ledger, seen.allocations, days, now);
   const batches = countBatches(ledger, seen.batches, days, now);
-  const sleepers = new Map(seen.sleepers.map((sleeper) => [sleeper.model, sleeper]));
+  const sleepers = countedSleepers(ledger, seen.sleepers);
   const turned =
     ledger.asleep.size !== sleepers.size || [...sleepers.keys()].some((name) => !ledger.asleep.has(name));
   if (pods === ledger.pods && batches === ledger.batches && !turned && days.isEmpty()) return ledger;
@@ -166,6 +174,15 @@ function countBatches(
   return next.size <= MAX_ROUTERS
     ? next
     : new Map([...next].sort((a, b) => b[1] - a[1]).slice(0, MAX_ROUTERS));
+}
+
+/** Those that slept before come first where there are too many. */
+function countedSleepers({ asleep }: Ledger, sleepers: readonly Sleeper[]): Map<string, Sleeper> {
+  const chosen =
+    sleepers.length <= MAX_ASLEEP
+      ? sleepers
+      : sleepers.toSorted((a, b) => Number(asleep.has(b.model)) - Number(asleep.has(a.model)));
+  return new Map(chosen.slice(0, MAX_ASLEEP).map((sleeper) => [sleeper.model, sleeper]));
 }
 
 function countAsleep(

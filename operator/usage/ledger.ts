@@ -7,11 +7,14 @@ export const OTHER = '(other)';
 /** The row of a day for what belongs to no hour: time asleep, and days whose hours are no longer stored. */
 export const WHOLE_DAY = 24;
 
-/** Most models of a day with rows of their own. Bounds the record of a team that creates new ones all the time. */
-const MAX_MODELS = 500;
+/** Most models of a day or month with rows of their own. Bounds the record of a team that creates new ones all the time. */
+export const MAX_MODELS = 500;
 
 /** Most pairs of a model and a key of a day with rows of their own. */
 const MAX_KEYS = 500;
+
+/** Most models of which the time asleep is counted. Bounds the record of a team with thousands. */
+export const MAX_ASLEEP = 1_000;
 
 /** Most pods that are counted. Bounds the record of a team that labels thousands. */
 export const MAX_PODS = 4_096;

@@ -1,7 +1,7 @@
 /** Keeps a ledger small: old days become months, and where there is no room, hours become days. Pure. */
 import { KEPT_DAYS } from './account.ts';
 import { type Bucket, EMPTY_BUCKET, plus, total } from './bucket.ts';
-import { type Day, type Ledger, WHOLE_DAY } from './ledger.ts';
+import { type Day, type Ledger, MAX_MODELS, OTHER, WHOLE_DAY } from './ledger.ts';
 import { DAY_MS, dayOf, monthOf, startOf } from './periods.ts';
 
 /** Months that are stored, counting the present one. */
@@ -32,11 +32,26 @@ export function intoMonth(ledger: Ledger, date: string): Ledger {
   const day = ledger.days.get(date);
   if (!day) return ledger;
   const month = new Map<string, Bucket>(ledger.months.get(monthOf(date)));
-  for (const [model, rows] of day.models)
-    month.set(model, plus(month.get(model) ?? EMPTY_BUCKET, total(rows.values())));
+  for (const [model, rows] of day.models) {
+    const name = month.has(model) || month.size < MAX_MODELS ? model : OTHER;
+    month.set(name, plus(month.get(name) ?? EMPTY_BUCKET, total(rows.values())));
+  }
   const days = new Map(ledger.days);
   days.delete(date);
   return { ...ledger, days, months: new Map([...ledger.months, [monthOf(date), month]]) };
+}
+
+/** The ledger with only the sum of the oldest month that has more; the same ledger if there is none. */
+export function withoutModels(ledger: Ledger): Ledger {
+  const oldest = [...ledger.months]
+    .filter(([, models]) => models.size > 1)
+    .sort(([a], [b]) => (a < b ? -1 : 1))[0];
+  if (!oldest) return ledger;
+  const [month, models] = oldest;
+  return {
+    ...ledger,
+    months: new Map([...ledger.months, [month, new Map([[OTHER, total(models.values())]])]]),
+  };
 }
 
 /** The day with one row for each model, and no keys. */

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { BUCKET_FIELDS, type Bucket, EMPTY_BUCKET } from './bucket.ts';
 import { type Day, emptyLedger, type KeyCount, type Ledger } from './ledger.ts';
-import { hasHours, intoMonth, withoutHours } from './roll-up.ts';
+import { hasHours, intoMonth, withoutHours, withoutModels } from './roll-up.ts';
 
 /** The API server takes 1 MiB in a ConfigMap; this leaves room for its metadata. */
 const MAX_BYTES = 900_000;
@@ -65,8 +65,8 @@ export function openText(ledger: Ledger, isOpen: (date: string) => boolean): str
 }
 
 /**
- * The archive of a ledger, and the ledger as far as it fits: the oldest days lose their hours first, and then become part
- * of their month. A day that the open record has too (`isOpen`) would be counted twice in its month, so it stays.
+ * The archive of a ledger, and the ledger as far as it fits: the oldest days lose their hours first, then become part of
+ * their month, and the oldest months keep only their sum. A day that the open record has too (`isOpen`) would be counted twice in its month, so it stays.
  */
 export function archiveText(
   ledger: Ledger,
@@ -96,7 +96,8 @@ function shrink(ledger: Ledger, isOpen: (date: string) => boolean): Ledger {
     );
     return { ...ledger, days: new Map(days) };
   }
-  return old.slice(0, Math.ceil(old.length / 4)).reduce(intoMonth, ledger);
+  if (old.length > 0) return old.slice(0, Math.ceil(old.length / 4)).reduce(intoMonth, ledger);
+  return withoutModels(ledger);
 }
 
 export interface StoredLedger {

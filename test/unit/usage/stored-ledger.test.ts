@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { account } from '../../../operator/usage/account.ts';
+import { total } from '../../../operator/usage/bucket.ts';
 import { emptyLedger, type Ledger } from '../../../operator/usage/ledger.ts';
 import { DAY_MS, HOUR_MS } from '../../../operator/usage/periods.ts';
 import { rollUp } from '../../../operator/usage/roll-up.ts';
@@ -47,6 +48,44 @@ describe('the stored record', () => {
     expect(readLedger(text.slice(1), undefined)).toBeUndefined();
     expect(readLedger(text.replace('"pods":{', '"pods":{"x":-1,'), undefined)).toBeUndefined();
     expect(readLedger('{}', 'null')).toBeUndefined();
+  });
+
+  it('fits into a ConfigMap for a team that makes new models all the time', () => {
+    const name = (month: number, day: number, i: number) => `${'x'.repeat(200)}-${month}-${day}-${i}`;
+    let ledger = emptyLedger('team');
+    let now = MIDNIGHT;
+    for (let month = 0; month < 12; month += 1) {
+      for (let day = 0; day < 4; day += 1, now += DAY_MS) {
+        const made = Array.from({ length: 400 }, (_, i) => ({ model: name(month, day, i), accelerators: 1 }));
+        for (const sleepers of [made, []]) {
+          now += HOUR_MS;
+          ledger = account(ledger, { allocations: [], sleepers, batches: [] }, now);
+        }
+      }
+      now += 26 * DAY_MS;
+      ledger = archiveText(
+        rollUp(ledger, now, () => false),
+        () => false,
+      ).ledger;
+    }
+    const { text, ledger: fitting } = archiveText(ledger, () => false);
+    expect(Buffer.byteLength(text)).toBeLessThan(MEBIBYTE);
+    const slept = [...fitting.months.values()].flatMap((models) => [...models.values()]);
+    const days = [...fitting.days.values()].flatMap(({ models }) =>
+      [...models.values()].flatMap((rows) => [...rows.values()]),
+    );
+    expect(total([...slept, ...days]).asleepMs, 'sums stay').toBe(12 * 4 * 400 * HOUR_MS);
+  });
+
+  it('fits into a ConfigMap for a team with thousands of models that sleep', () => {
+    const sleepers = Array.from({ length: 16_000 }, (_, i) => ({
+      model: `${'x'.repeat(57)}-${i}`,
+      accelerators: 1,
+    }));
+    const seen = { allocations: [], sleepers, batches: [] };
+    const asleep = account(emptyLedger('team'), seen, MIDNIGHT);
+    expect(account(asleep, seen, MIDNIGHT + HOUR_MS)).toBe(asleep);
+    expect(Buffer.byteLength(openText(asleep, () => true))).toBeLessThan(MEBIBYTE);
   });
 
   it('fits into a ConfigMap for any team, and gives up detail before it gives up sums', () => {
