@@ -6,6 +6,8 @@ import type { KubeClient } from '../kube/client.ts';
 import { keyOf } from '../kube/key.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { CONFIG_MAPS } from '../kube/resource-types.ts';
+import { account } from '../usage/account.ts';
+import type { Ledger } from '../usage/ledger.ts';
 import { DAY_MS, HOUR_MS } from '../usage/periods.ts';
 import { GROUPS, type Group, type PoolLedger, startOfMonth, usageRows } from '../usage/report.ts';
 import { ACCELERATORS, isProduct } from '../vllm/accelerators.ts';
@@ -51,7 +53,7 @@ async function printUsage(
   signal: AbortSignal,
 ): Promise<number> {
   return await withCluster(options, io, { signal, forbidden: FORBIDDEN }, async (client) => {
-    const ledgers = await readLedgers(client, options.namespace, signal);
+    const ledgers = await readLedgers(client, options.namespace, now, signal);
     const from = options.since?.(now) ?? startOfMonth(now);
     const rows = usageRows(ledgers, from, options.by);
     io.write(usageText({ since: from, until: now, by: options.by, rows }, options.output));
@@ -64,6 +66,7 @@ const FORBIDDEN =
 async function readLedgers(
   client: KubeClient,
   namespace: string | undefined,
+  now: number,
   signal: AbortSignal,
 ): Promise<PoolLedger[]> {
   const where = { namespace, signal };
@@ -78,11 +81,16 @@ async function readLedgers(
     const hourlyCostHint = isProduct(product) ? ACCELERATORS[product].hourlyCostHint : undefined;
     return [...readUsage(pool, records).ledgers.values()].map(({ ledger }) => ({
       pool: keyOf(pool),
-      ledger,
+      ledger: untilNow(ledger, now),
       ...(hourlyCost !== undefined && { hourlyCost: Number(hourlyCost) }),
       ...(hourlyCostHint !== undefined && { hourlyCostHint: Number(hourlyCostHint) }),
     }));
   });
+}
+
+/** With the time of models that sleep, which the operator accounts when they wake. */
+function untilNow(ledger: Ledger, now: number): Ledger {
+  return account(ledger, { allocations: [], sleepers: [], batches: [] }, now);
 }
 
 const UNITS = { h: HOUR_MS, d: DAY_MS } as const;

@@ -1,5 +1,7 @@
 /** Prints a report of usage as a table, CSV or JSON. Pure. */
+
 import type { Group, UsageRow } from '../usage/report.ts';
+import { printable } from '../values/printable.ts';
 import { textTable } from './text-table.ts';
 
 export const FORMATS = ['table', 'csv', 'json'] as const;
@@ -34,11 +36,17 @@ export function usageText(report: UsageReport, format: Format): string {
   if (format === 'table') return table(report);
   const rows = report.rows.map((row) => ({ ...row, ...exactMoney(row) }));
   if (format === 'csv') {
-    const lines = rows.map((row) => [row.name, ...COLUMNS.map((column) => row[column])].join(','));
+    const lines = rows.map((row) => [quoted(row.name), ...COLUMNS.map((column) => row[column])].join(','));
     return `${[[report.by, ...COLUMNS].join(','), ...lines].join('\n')}\n`;
   }
   const [since, until] = [report.since, report.until].map((ms) => new Date(ms).toISOString());
   return `${JSON.stringify({ since, until, by: report.by, rows }, null, 2)}\n`;
+}
+
+/** As RFC 4180 has it. Names of objects need no quotes, but a record may have been forged. */
+function quoted(name: string): string {
+  const text = printable(name);
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 function exactMoney({ cost, cacheSavedCost, sleepSavedCost }: UsageRow) {
@@ -70,7 +78,7 @@ function table({ since, by, rows }: UsageReport): string {
   ];
   const hours = (seconds: number) => (seconds / 3_600).toFixed(2);
   const lines = rows.map((row) => [
-    row.name,
+    printable(row.name),
     hours(row.acceleratorSeconds),
     `${row.costIsEstimate ? '~' : ''}${row.cost.toFixed(2)}`,
     String(row.requests),

@@ -266,14 +266,39 @@ export const demandReport = z.object({
 /** More than any router can serve between two batches. Keeps what a compromised one says within exact sums. */
 const counted = z.int().min(0).max(1e12);
 
+/** A batch has at most 8,000 (nginx/usage_counts.lua). */
+const MAX_PAIRS = 16_384;
+const MAX_UID = 64;
+const MAX_TENANT = 512;
+
+/** Checked before parsing, and only up to the first error, for the same reason as `fewModels`. */
+const soundCounts = z.custom<Record<string, Record<string, number[]>>>((models) => {
+  if (typeof models !== 'object' || models === null) return false;
+  let pairs = 0;
+  return Object.entries(models).every(([uid, tenants]) => {
+    if (uid.length > MAX_UID || typeof tenants !== 'object' || tenants === null) return false;
+    const all: [string, unknown][] = Object.entries(tenants);
+    pairs += all.length;
+    return (
+      pairs <= MAX_PAIRS && all.every(([tenant, counts]) => tenant.length <= MAX_TENANT && isCounts(counts))
+    );
+  });
+}, `expected five numbers for each of at most ${MAX_PAIRS} pairs of a model and a tenant`);
+
+function isCounts(counts: unknown): boolean {
+  return (
+    Array.isArray(counts) && counts.length === 5 && counts.every((count) => counted.safeParse(count).success)
+  );
+}
+
 export const usageReport = z.object({
   id: z
     .int()
     .min(0)
     .max(2 ** 52)
     .describe('Number of the batch. Increases, also across restarts of the router; 0 before the first one.'),
-  counts: fewModels
-    .pipe(z.record(z.string().max(64), z.record(z.string().max(512), z.array(counted).length(5))))
+  counts: soundCounts
+    .pipe(z.record(z.string().max(MAX_UID), z.record(z.string().max(MAX_TENANT), z.array(counted).length(5))))
     .describe(
       'By UID of the InferenceModel and tenant: requests with an answer, prompt and completion tokens of engines, answers of the cache, tokens of those. Empty if there is nothing new.',
     ),

@@ -9,6 +9,8 @@ import {
 import type { DemandReport } from '../../../operator/router/protocol.ts';
 import { RouterAdmin } from '../../../operator/router/router-admin.ts';
 import { RouterFleet } from '../../../operator/router/router-fleet.ts';
+import { model } from '../../support/route-table.ts';
+import { startEngine } from '../router/support/engine.ts';
 import { closeAfterTest, never, setUp, table } from './support/fixtures.ts';
 import { startRealRouter } from './support/real-router.ts';
 
@@ -118,5 +120,31 @@ describe('with nginx', () => {
     const { statusCode, body } = await answer;
     await body.dump();
     expect(statusCode).toBe(503);
+  });
+
+  it('the fleet fetches what routers counted, once for each batch, and goes on without a router that does not answer', async () => {
+    const { admin, authority } = await setUp();
+    const [router, engine] = [await startRealRouter('a', trustBundle(authority)), await startEngine()];
+    closeAfterTest(() => engine.close());
+    const fleet = new RouterFleet({ admin, pollWaitMs: 50 });
+    closeAfterTest(() => fleet.close());
+    const gone = { ...router.endpoint, id: 'gone', address: '127.0.0.1:1' };
+    fleet.setRouters([router.endpoint, gone]);
+    fleet.publish({ ...table(5), models: [model('m', [engine.address])] });
+    await expect.poll(async () => await servedModels(router.url)).toEqual(['m']);
+    const { statusCode, body } = await request(`${router.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'm', prompt: 'hello' }),
+    });
+    await body.dump();
+    expect(statusCode).toBe(200);
+    const fetched = async (after: number) => await fleet.usage(() => after, never);
+    await expect.poll(async () => (await fetched(0))[0]?.report.id).toBeGreaterThan(0);
+    const [batch] = await fetched(0);
+    expect(batch?.router).toBe(router.endpoint.id);
+    expect(batch?.report.counts['uid-m']?.['team-a']?.[0]).toBe(1);
+    const id = batch?.report.id ?? 0;
+    expect(await fetched(id)).toEqual([{ router: router.endpoint.id, report: { id, counts: {} } }]);
   });
 });

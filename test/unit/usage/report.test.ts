@@ -81,6 +81,10 @@ team/code               2.00  ~6.00         0       0       0       0        ~0.
     expect(usageText(report, 'csv').split('\n')[1]).toBe(
       'team/chat,14400,0,8,false,10,900,100,1,250,3600,2,0,0',
     );
+    const [forged] = report.rows.map((row) => ({ ...row, name: 'a,"\u001b[2J' }));
+    const forgedRows = { ...report, rows: forged ? [forged] : [] };
+    expect(usageText(forgedRows, 'csv').split('\n')[1]).toMatch(/^"a,""\\u001b\[2J",/);
+    expect(usageText(forgedRows, 'table')).toContain('a,"\\u001b[2J');
     expect(JSON.parse(usageText(report, 'json'))).toMatchObject({
       by: 'model',
       rows: [{ name: 'team/chat' }, {}],
