@@ -1,12 +1,15 @@
 import { request } from 'undici';
 import { describe, expect, test } from 'vitest';
+import { createSimServer } from '../../../hack/vllm-sim/sim-server.ts';
+import { LOAD_DEFAULTS } from '../../../operator/bench/load-plan.ts';
+import { runLoad } from '../../../operator/bench/run-load.ts';
 import { model, rules, table } from '../../support/route-table.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 
 describe('holding requests for a model without engines', () => {
-  const { engine, start } = perTest();
+  const { engine, start, keep } = perTest();
   const ask = async (router: Router, signal?: AbortSignal) =>
     await fetch(`${router.url}/v1/completions`, {
       method: 'POST',
@@ -38,6 +41,29 @@ describe('holding requests for a model without engines', () => {
     await expect
       .poll(() => router.demand(), { message: 'all have ended' })
       .toMatchObject({ models: { 'uid-m': { held: 0, inFlight: 0 } } });
+  });
+
+  test('the load generator reports them apart from those that did not wait', async () => {
+    const sim = keep(
+      await createSimServer({
+        args: ['org/m', '--served-model-name', 'm', '--host', '127.0.0.1', '--port', '0'],
+        env: { VLLM_SIM_TIME_SCALE: '0.001', VLLM_SIM_STARTUP_SECONDS: '0' },
+      }),
+    );
+    const router = await start({ table: table([model('m', [])]) });
+    const workload = { kind: 'random', promptTokens: 10, outputTokens: 5 } as const;
+    const rate = { rates: [20], seconds: 0.5, warmUpSeconds: 0, rampSeconds: 0 };
+    const plan = { ...LOAD_DEFAULTS, ...rate, url: router.url, model: 'm', workload };
+    const { signal } = new AbortController();
+    const cold = runLoad(plan, { signal });
+    await expect.poll(async () => await held(router), { message: 'all are held' }).toBe(10);
+    await router.put(table([model('m', [`127.0.0.1:${sim.port}`])]));
+    expect((await cold).steps).toMatchObject([
+      { completed: 10, errors: {}, coldStartMs: { count: 10 }, latencyMs: { count: 0 } },
+    ]);
+    expect((await runLoad(plan, { signal })).steps).toMatchObject([
+      { completed: 10, errors: {}, coldStartMs: { count: 0 }, latencyMs: { count: 10 } },
+    ]);
   });
 
   test('a quiet router answers the long poll after the wait, and one that asks since 0 at once', async () => {
