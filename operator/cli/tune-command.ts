@@ -58,7 +58,7 @@ async function connectAndTune(
     const namespace = options.namespace ?? connection.namespace ?? 'default';
     return await runTune({ namespace, name }, { options, isDefault, transport, io });
   } catch (error) {
-    if (io.signal.aborted) {
+    if (io.signal.aborted && !(error instanceof TuneStoppedError)) {
       io.fail('\nInterrupted. The candidate was deleted; continue with the same options and --resume.\n');
       return INTERRUPTED;
     }

@@ -29,6 +29,8 @@ const POLL_MS = 1_000;
 const REPEAT_MS = 30_000;
 /** An engine that ended says why within this time. */
 const EXPLAIN_MS = 15_000;
+/** How long the API server may be away. */
+const OUTAGE_MS = 120_000;
 /** How long engines of the last profile may take to terminate, and the pool to notice. */
 const RELEASE_MS = 300_000;
 /** A candidate is a leftover this long after its command was killed. It is renewed in half of that time. */
@@ -243,14 +245,19 @@ export class CandidateControl {
     throw new ProfileFailedError(failure);
   }
 
+  /** Waits while the API server does not answer, because engines serve without it. */
   async #state(signal: AbortSignal): Promise<CandidateState> {
-    try {
-      await this.#renew(signal);
-      const model = await this.#get(signal);
-      return model ? candidateState(model) : { is: 'failed', failure: removed() };
-    } catch (error) {
-      if (!isKubeError(error) || !error.retryable) throw error;
-      return { is: 'starting', reason: error.code, message: error.message };
+    const { clock } = this.#options;
+    const endMs = clock.monotonic() + OUTAGE_MS;
+    for (;;) {
+      try {
+        await this.#renew(signal);
+        const model = await this.#get(signal);
+        return model ? candidateState(model) : { is: 'failed', failure: removed() };
+      } catch (error) {
+        if (!isKubeError(error) || !error.retryable || clock.monotonic() > endMs) throw error;
+        await sleep(POLL_MS, { clock, signal });
+      }
     }
   }
 

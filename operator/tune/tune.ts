@@ -6,6 +6,7 @@ import type { ExperimentStore } from './experiment-store.ts';
 import { type Profile, profilesOf, type Settings } from './profiles.ts';
 import type { SettingRange } from './setting-range.ts';
 import { type ProfileRun, tuneProfile } from './tune-profile.ts';
+import { TuneStoppedError } from './tune-stopped-error.ts';
 
 export interface TunePlan {
   sweep: Sweep;
@@ -41,7 +42,19 @@ export async function tune(plan: TunePlan, dependencies: TuneDependencies): Prom
   try {
     return await new Sweeper(plan, dependencies).run();
   } finally {
+    await remove(candidate);
+  }
+}
+
+async function remove(candidate: TuneDependencies['candidate']): Promise<void> {
+  try {
     await candidate.delete(AbortSignal.timeout(DELETE_MS));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TuneStoppedError(
+      `InferenceModel ${candidate.name} may be left, because its deletion failed: ${reason}; it sleeps after 10 minutes, and the next run removes it; or: kubectl delete vmodel ${candidate.name}`,
+      { cause: error },
+    );
   }
 }
 

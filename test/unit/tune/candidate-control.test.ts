@@ -43,15 +43,16 @@ class Scene {
   script: Said[] = [];
 
   private constructor(api: MiniApi) {
+    const clock = fastClock(200);
     this.api = api;
     this.control = new CandidateControl({
-      client: api.client(),
+      client: api.client({ clock }),
       model: chat,
       readyTimeoutMs: 60_000,
       wake: async () => {
         this.woken += 1;
       },
-      clock: fastClock(200),
+      clock,
       say: () => undefined,
     });
     api.fault = ({ method, path }) => {
@@ -199,6 +200,18 @@ describe('a load', () => {
   test('returns what was measured while the engine stayed ready', async () => {
     const scene = await started();
     expect(await scene.control.during(5, scene.signal, async () => ({ p95: 1 }))).toEqual({ p95: 1 });
+  });
+
+  test('goes on while the API server does not answer', async () => {
+    const scene = await started();
+    let refused = 0;
+    scene.api.fault = ({ method }) => (method === 'GET' && ++refused <= 12 ? { reset: true } : undefined);
+    const untilBack = async () => {
+      await expect.poll(() => refused).toBeGreaterThan(12);
+      return { p95: 1 };
+    };
+
+    expect(await scene.control.during(5, scene.signal, untilBack)).toEqual({ p95: 1 });
   });
 
   test('is aborted when the engine dies, and its last lines are the reason', async () => {

@@ -129,6 +129,15 @@ test('an interrupted run goes on with what was measured, to the same result', as
   expect(resumed.experiments.map(({ knee }) => knee)).toEqual(expected.experiments.map(({ knee }) => knee));
 });
 
+test('a candidate that cannot be deleted is named, with how to delete it', async () => {
+  const { dependencies } = scene();
+  const failing = { ...dependencies().candidate, delete: () => Promise.reject(new Error('no connection')) };
+
+  await expect(tune(plan, { ...dependencies(), candidate: failing })).rejects.toThrow(
+    /tune-chat may be left.*no connection.*kubectl delete vmodel tune-chat/,
+  );
+});
+
 test('a run with other options, and files of others, are not continued', async () => {
   const { directory, dependencies, calls } = scene();
   await tune(plan, dependencies());
