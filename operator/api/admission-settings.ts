@@ -47,9 +47,13 @@ const settings = z.object({
     .default(DEFAULTS.admission.wakeTimeout)
     .describe('How long a request waits for a model to start.'),
   batchWindow: batchWindow
-    .default(DEFAULTS.admission.batchWindow)
-    .describe(`${WINDOW} vLLM batches by itself, so it seldom helps.`),
-  batchWindowMaxP95: duration.default(DEFAULTS.admission.batchWindowMaxP95).describe(WINDOW_MAX_P95),
+    .optional()
+    .describe(
+      `${WINDOW} Default: ${DEFAULTS.admission.batchWindow}. vLLM batches by itself, so it seldom helps.`,
+    ),
+  batchWindowMaxP95: duration
+    .optional()
+    .describe(`${WINDOW_MAX_P95} Default: ${DEFAULTS.admission.batchWindowMaxP95}.`),
   degradation: degradation
     .optional()
     .describe(

@@ -6,6 +6,7 @@ import { stableHash } from '../kube/stable-hash.ts';
 import { type DegradationTier, degradationTiers } from '../model/degradation-tiers.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import { tracesUrl } from '../model/traces-url.ts';
+import { DEFAULTS } from '../values/defaults.ts';
 import { quantityValue } from '../values/quantity.ts';
 import { durationSeconds } from '../values/units.ts';
 import { type EndpointSlice, engineEndpoints, type LeavingPods, urlHost } from './endpoints-from-slices.ts';
@@ -213,14 +214,15 @@ function mergeCache(pool: InferencePool, model: InferenceModel): RouteCache {
 function mergeAdmission(pool: InferencePool, model: InferenceModel): RouteAdmission {
   const overrides = model.spec.admission;
   const defaults = pool.spec.admission;
-  const lengthMs = milliseconds(overrides?.batchWindow ?? defaults.batchWindow);
-  const maxP95Ms = milliseconds(overrides?.batchWindowMaxP95 ?? defaults.batchWindowMaxP95);
+  const setting = (name: 'batchWindow' | 'batchWindowMaxP95') =>
+    milliseconds(overrides?.[name] ?? defaults[name] ?? DEFAULTS.admission[name]);
+  const lengthMs = setting('batchWindow');
   return {
     maxQueue: overrides?.maxQueue ?? defaults.maxQueue,
     queueTimeoutMs: milliseconds(overrides?.queueTimeout ?? defaults.queueTimeout),
     wakeTimeoutMs: milliseconds(overrides?.wakeTimeout ?? defaults.wakeTimeout),
     degradation: degradationTiers(pool, model).map(compileTier).reverse(),
-    ...(lengthMs > 0 && { batchWindow: { lengthMs, maxP95Ms } }),
+    ...(lengthMs > 0 && { batchWindow: { lengthMs, maxP95Ms: setting('batchWindowMaxP95') } }),
   };
 }
 

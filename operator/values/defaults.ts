@@ -1,6 +1,6 @@
 /**
  * Default values of settings. The schema's descriptions, the field reference and the code use them. The API server fills in
- * those of `admission`. The others apply after a model was merged with its pool.
+ * those of `admission` that wait. The others apply after a model was merged with its pool.
  */
 export const DEFAULTS = {
   admission: {

@@ -163,8 +163,6 @@ describe('defaults', () => {
         maxQueue: 256,
         queueTimeout: '30s',
         wakeTimeout: '15m',
-        batchWindow: '0ms',
-        batchWindowMaxP95: '2s',
       },
     });
   });

@@ -247,6 +247,22 @@ describe('compileRouteTable', () => {
     expect(own?.admission).toEqual({ ...plain?.admission, queueTimeoutMs: 2000, degradation: [] });
   });
 
+  it('has a batching window where pool or model ask for one, also if an older definition stored the pool', () => {
+    const windows = (admission: object, ...own: object[]) => {
+      const models = own.map((of, i) => served(model(`m${i}`, { admission: of })));
+      return compile({ pool: pool({ admission }), models }).models.map((one) => one.admission.batchWindow);
+    };
+    expect(windows({}, {}, { batchWindow: '20ms' })).toEqual([undefined, { lengthMs: 20, maxP95Ms: 2000 }]);
+    expect(
+      windows(
+        { batchWindow: '50ms', batchWindowMaxP95: '1m' },
+        {},
+        { batchWindow: '0ms' },
+        { batchWindowMaxP95: '3s' },
+      ),
+    ).toEqual([{ lengthMs: 50, maxP95Ms: 60_000 }, undefined, { lengthMs: 50, maxP95Ms: 3000 }]);
+  });
+
   it.each([
     ['no Service yet', undefined, undefined],
     ['a headless one', { spec: { clusterIP: 'None', ports: [{ name: 'http', port: 8000 }] } }, undefined],
