@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ConnectionOptions, connect } from 'node:tls';
 import { Agent, request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import { createAuthority, issueClientCertificate } from '../../../operator/pki/pki.ts';
@@ -39,6 +40,24 @@ describe('administration', () => {
       400,
     );
     expect((await router.demand()).version).toBe(0);
+  });
+
+  test('a session of TLS gives nobody what took a certificate, which may have expired since', async () => {
+    const authority = await createAuthority({ now: new Date() });
+    const router = await start({ authority });
+    const operator = await issueClientCertificate(authority, { now: new Date() });
+    const ask = async (identity: ConnectionOptions) => {
+      const socket = connect({ host: router.address, port: 8081, rejectUnauthorized: false, ...identity });
+      const sessions: Buffer[] = [];
+      socket.on('session', (session) => sessions.push(session));
+      socket.write('GET /demand HTTP/1.1\r\nHost: router\r\nConnection: close\r\n\r\n');
+      let answer = '';
+      for await (const data of socket) answer += data;
+      return { answer, session: sessions.at(-1) };
+    };
+    const first = await ask({ cert: operator.certificatePem, key: operator.privateKeyPem });
+    expect(first.answer).toContain('HTTP/1.1 200 ');
+    expect((await ask(first.session ? { session: first.session } : {})).answer).toContain('HTTP/1.1 401 ');
   });
 
   test('is ready once it has routes', async () => {
