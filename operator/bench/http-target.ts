@@ -111,16 +111,18 @@ class Exchange implements Dispatcher.DispatchHandler {
   #last: number | undefined;
   #coldStart = false;
   #cacheHit = false;
+  readonly #timeout: Error;
   #timedOut = false;
 
   constructor(request: LoadRequest, dueMs: number, { observer, clock, timeoutMs }: ExchangeOptions) {
     this.#request = request;
     this.#observer = observer;
     this.#clock = clock;
+    this.#timeout = new Error(`no complete answer within ${timeoutMs / 1000} s`);
     this.#cancelTimeout = clock.setTimeout(
       () => {
         this.#timedOut = true;
-        this.#controller?.abort(new Error('timeout'));
+        this.#controller?.abort(this.#timeout);
       },
       Math.max(0, dueMs + timeoutMs - clock.monotonic()),
     );
@@ -128,7 +130,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#timedOut) controller.abort(new Error('timeout'));
+    if (this.#timedOut) controller.abort(this.#timeout);
   }
 
   onResponseStart(

@@ -146,7 +146,7 @@ export function comparisonText(comparison: Comparison, baseline: LoadResult): st
   const most = mostThroughput(comparison);
   const lines = [
     '',
-    `In relation to ${printable(baseline.model)} at ${printable(baseline.url)} of ${baseline.startedAt} (${printable(baseline.workload)}):`,
+    `In relation to ${printable(baseline.model)} at ${printable(baseline.url)} of ${baseline.startedAt} (${printable(baseline.workload)}; throughput above 1x is more, times below 1x are shorter):`,
     steps.length === 0
       ? 'No rate is in both results.'
       : textTable([
@@ -173,7 +173,8 @@ export function comparisonText(comparison: Comparison, baseline: LoadResult): st
 }
 
 function times(ratio: number | undefined): string {
-  return ratio === undefined ? '-' : `${ratio.toFixed(ratio >= 10 ? 1 : 2)}x`;
+  if (ratio === undefined) return '-';
+  return `${ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(ratio >= 10 ? 1 : 2)}x`;
 }
 
 /** One line about a running load; with a bar if `width` is given. */

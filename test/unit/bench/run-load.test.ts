@@ -104,7 +104,13 @@ describe('what goes wrong is counted by its kind', () => {
   it('an answer that never comes, after the timeout', async () => {
     const engine = await startEngine();
     await control(engine, { hang: true });
-    expect(await measure(engine.url, { timeoutSeconds: 0.1 })).toMatchObject({ errors: { timeout: 20 } });
+    const failures: string[] = [];
+    const { steps } = await runLoad(plan(engine.url, { timeoutSeconds: 0.1 }), {
+      ...run(),
+      onFailure: (kind, message) => failures.push(`${kind}: ${message}`),
+    });
+    expect(steps).toMatchObject([{ errors: { timeout: 20 } }]);
+    expect(failures).toEqual(['timeout: no complete answer within 0.1 s']);
   });
 
   it('a stream without its end, and one that the engine aborted', async () => {
