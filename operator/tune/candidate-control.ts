@@ -38,6 +38,8 @@ const LEASE_MS = 120_000;
 /** Refusals that last until the accelerators and names of the last candidate are free. */
 const TRANSIENT: ReadonlySet<string> = new Set(['QuotaExceeded', 'ServedNameConflict']);
 const TRANSIENT_MS = 20_000;
+/** Reason of a model whose accelerators another one has. */
+const QUEUED = 'WaitingForAccelerators';
 
 export class CandidateControl {
   readonly #options: CandidateControlOptions;
@@ -182,7 +184,7 @@ export class CandidateControl {
     for (;;) {
       const state = await this.#state(signal);
       if (this.#isReady(state)) return undefined;
-      const explains = state.is !== 'starting' || /Crashed|Failed/.test(state.reason);
+      const explains = state.is !== 'starting' || /Crashed|Failed|WaitingForAccelerators/.test(state.reason);
       if (explains || clock.monotonic() - startMs > EXPLAIN_MS) return { ...deathOf(state), rate };
       await sleep(POLL_MS, { clock, signal });
     }
@@ -304,7 +306,7 @@ function removed(): Failure {
 function timeout(state: CandidateState, ms: number): Error {
   const seconds = Math.round(ms / 1000);
   const { reason, message } = state.is === 'starting' ? state : { reason: 'Idle', message: stateText(state) };
-  if (reason === 'WaitingForAccelerators')
+  if (reason === QUEUED)
     return new TuneStoppedError(
       `the pool had no accelerators for ${seconds} s: ${message}; wait longer with --ready-timeout, or try again when other models sleep`,
     );
@@ -321,6 +323,7 @@ function deathOf(state: CandidateState): Failure {
     case 'ready':
       return { kind, reason: 'Restarted', message: 'the engine was not ready for a while during the run' };
     case 'starting':
+      if (state.reason === QUEUED) return { kind: 'evicted', reason: state.reason, message: state.message };
       return { kind, reason: state.reason, message: state.message };
   }
 }

@@ -241,9 +241,12 @@ describe('a load', () => {
     });
   });
 
-  test('ends when the pool gives the accelerators to another model', async () => {
+  test.each<[string, Said]>([
+    ['sleeps', ASLEEP],
+    ['waits for them again', ['True', 'WaitingForAccelerators', 'position 1 in the queue']],
+  ])('ends when the pool gives the accelerators to another model, and the candidate %s', async (_, said) => {
     const scene = await started();
-    scene.script = [ASLEEP];
+    scene.script = [said, ['True', 'EnginesReady']];
     expect(await failureOf(scene.control.during(5, scene.signal, endless))).toMatchObject({
       kind: 'evicted',
     });
