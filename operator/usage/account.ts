@@ -31,8 +31,10 @@ export interface Allocation {
   end?: number;
   /** Whether the pod is no longer listed, so that nothing has to be remembered of it. */
   isGone?: boolean;
-  /** Since when the pod is ready; absent if it is not. */
+  /** Since when the pod is ready, or was for the last time. */
   readySince?: number;
+  /** Until when it was; absent if it still is. */
+  readyUntil?: number;
   /** Price of one accelerator-hour; absent without a price. */
   hourlyCost?: number;
 }
@@ -140,7 +142,12 @@ function countPods(
     const accelerators = Math.min(pod.accelerators, MAX_ACCELERATORS);
     days.spread(pod.model, from, to, (ms) => held(accelerators * ms, pod.hourlyCost));
     if (pod.readySince !== undefined)
-      days.spread(pod.model, Math.max(from, pod.readySince), to, (readyMs) => ({ readyMs }));
+      days.spread(
+        pod.model,
+        Math.max(from, pod.readySince),
+        Math.min(to, pod.readyUntil ?? to),
+        (readyMs) => ({ readyMs }),
+      );
   }
   const isSame =
     pods.size === ledger.pods.size && [...pods].every(([uid, until]) => ledger.pods.get(uid) === until);

@@ -12,15 +12,23 @@ export interface Accelerators {
   hourlyCostOf: (pod: Pod) => number | undefined;
 }
 
+/** What was seen of a pod that it does not say any more. Times are in milliseconds since 1970. */
+export interface SeenOfPod {
+  /** When it was found to be deleted. */
+  gone?: number | undefined;
+  /** Since when it was ready, the last time that it was. */
+  readySince?: number | undefined;
+}
+
 /**
- * The accelerators that a pod holds from when a kubelet accepted it until its last container terminated. `gone`: when it was
- * found to be deleted, in milliseconds since 1970. Undefined if it never held any.
+ * The accelerators that a pod holds from when a kubelet accepted it until its last container terminated. Undefined if it
+ * never held any.
  */
 export function allocationOf(
   pod: Pod,
   model: string,
   { resourceName, count, hourlyCostOf }: Accelerators,
-  gone?: number,
+  seen: SeenOfPod = {},
 ): Allocation | undefined {
   const { metadata, spec, status } = pod;
   const accepted = timeOf(status?.startTime);
@@ -28,11 +36,7 @@ export function allocationOf(
   if (accepted === undefined || accelerators === 0) return undefined;
   // Others may write the status of a pod, but only the API server says when it was created.
   const start = Math.max(accepted, timeOf(metadata.creationTimestamp) ?? accepted);
-  const end = isFinished(pod) ? finishedAt(pod, start) : gone;
-  const readySince = status?.conditions?.find(
-    ({ type, status: value }) => type === 'Ready' && value === 'True',
-  );
-  const ready = timeOf(readySince?.lastTransitionTime);
+  const end = isFinished(pod) ? finishedAt(pod, start) : seen.gone;
   const hourlyCost = hourlyCostOf(pod);
   return {
     uid: metadata.uid ?? '',
@@ -40,10 +44,24 @@ export function allocationOf(
     accelerators,
     start,
     ...(end !== undefined && { end }),
-    ...(gone !== undefined && { isGone: true }),
-    ...(ready !== undefined && { readySince: ready }),
+    ...(seen.gone !== undefined && { isGone: true }),
+    ...readyTimes(pod, seen.readySince),
     ...(hourlyCost !== undefined && { hourlyCost }),
   };
+}
+
+/** Since when the pod is ready, in milliseconds since 1970; undefined if it is not. */
+export function readySinceOf({ status }: Pod): number | undefined {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  return ready?.status === 'True' ? timeOf(ready.lastTransitionTime) : undefined;
+}
+
+function readyTimes(pod: Pod, before: number | undefined): Pick<Allocation, 'readySince' | 'readyUntil'> {
+  const readySince = readySinceOf(pod);
+  if (readySince !== undefined) return { readySince };
+  const lost = pod.status?.conditions?.find(({ type }) => type === 'Ready');
+  const readyUntil = timeOf(lost?.lastTransitionTime);
+  return before === undefined || readyUntil === undefined ? {} : { readySince: before, readyUntil };
 }
 
 function limits(containers: Pod['spec']['containers'] = [], resourceName: string): number {

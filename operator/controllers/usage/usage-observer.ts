@@ -10,7 +10,7 @@ import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { Pod } from '../shared/workloads.ts';
-import { type Accelerators, allocationOf } from './allocations.ts';
+import { type Accelerators, allocationOf, readySinceOf } from './allocations.ts';
 import type { PodPrices } from './pod-prices.ts';
 
 /** Most pods that are remembered after their end. Further ones are counted until they were last seen. */
@@ -40,12 +40,16 @@ export class UsageObserver {
   /** By key of the model, as its label says. */
   #gone = new Map<string, Gone[]>();
   #goneCount = 0;
+  /** By UID of a pod with the label of a model: since when it was ready, the last time that it was. */
+  readonly #readySince = new Map<string, number>();
 
   constructor(options: UsageObserverOptions) {
     this.#options = options;
     const { state, clock } = options;
     state.pods.store.subscribe(({ old, new: now }) => {
       if (old && old.metadata.uid !== now?.metadata.uid) this.#noteGone(old, clock.now());
+      const ready = now && byModel(now).length > 0 ? readySinceOf(now) : undefined;
+      if (ready !== undefined) this.#readySince.set(now?.metadata.uid ?? '', ready);
     });
   }
 
@@ -53,6 +57,8 @@ export class UsageObserver {
   forget(): void {
     this.#gone = new Map();
     this.#goneCount = 0;
+    for (const uid of this.#readySince.keys())
+      if (!this.#options.state.pods.store.hasUid(uid)) this.#readySince.delete(uid);
   }
 
   /**
@@ -96,7 +102,12 @@ export class UsageObserver {
       .byIndex('byModel', key)
       .map((pod) => ({ pod, at: undefined }));
     return [...present, ...(this.#gone.get(key) ?? [])].flatMap(({ pod, at }) => {
-      const allocation = isHere(pod) ? allocationOf(pod, model.name, accelerators, at) : undefined;
+      const allocation = isHere(pod)
+        ? allocationOf(pod, model.name, accelerators, {
+            gone: at,
+            readySince: this.#readySince.get(pod.metadata.uid ?? ''),
+          })
+        : undefined;
       return allocation ? [allocation] : [];
     });
   }

@@ -152,6 +152,27 @@ describe('recording of usage', () => {
     expect(used(recorder)).toBe(2 * 20_000);
   });
 
+  it('counts how long a pod was ready, also if it is not any more', async () => {
+    const { operator, clock, state, start, stop, counted } = setUp();
+    const recorder = operator();
+    const turn = (ready: 'True' | 'False') => {
+      const pod = state.pods.store.get({ namespace: 'platform', name: 'a' });
+      const lastTransitionTime = secondTime(clock.now());
+      const conditions = [{ type: 'Ready', status: ready, lastTransitionTime }];
+      if (pod) put(state.pods.store, { ...pod, status: { ...pod.status, conditions } });
+    };
+    start('a');
+    await clock.advance(20_000);
+    turn('True');
+    await clock.advance(15_000);
+    turn('False');
+    await clock.advance(5_000);
+    stop('a');
+    await clock.advance(20_000);
+    await recorder.round(signal);
+    expect(counted(recorder)).toMatchObject({ acceleratorMs: 2 * 40_000, readyMs: 15_000 });
+  });
+
   it('charges labels of other teams to nobody but those who have them on their pods', async () => {
     const { operator, clock, state, engine, pool } = setUp();
     const pod = engine('forged');
@@ -217,6 +238,51 @@ describe('recording of usage', () => {
           promptTokens: 7 * asked,
           completionTokens: 3 * asked,
         });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('loses at most one interval of each pod that goes while no operator runs', async () => {
+    const step = fc.record({
+      seconds: fc.integer({ min: 1, max: 30 }),
+      does: fc.constantFrom('start', 'stop', 'round', 'die'),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 80 }), async (steps) => {
+        const { operator, clock, start, stop, used } = setUp();
+        let recorder = operator();
+        let [sum, lost, count] = [0, 0, 0];
+        let sinceRound = clock.now();
+        const running = new Map<string, number>();
+        const round = async () => {
+          await recorder.round(signal);
+          sinceRound = clock.now();
+        };
+        for (const { seconds, does } of steps) {
+          await clock.advance(seconds * 1_000);
+          // So that rounds are at most an interval apart.
+          if (clock.now() - sinceRound > INTERVAL_MS / 2) await round();
+          const [name] = running.keys();
+          if (does === 'start') {
+            count += 1;
+            running.set(start(`p${count}`).metadata.name, clock.now());
+          } else if (does === 'stop' && name !== undefined) {
+            sum += 2 * (clock.now() - (running.get(name) ?? 0));
+            running.delete(name);
+            stop(name);
+          } else if (does === 'round') await round();
+          else if (does === 'die') {
+            // It has not stored what it saw since its last round. What went since then is lost with it.
+            recorder = operator();
+            lost += 2 * count * INTERVAL_MS;
+          }
+        }
+        await round();
+        for (const since of running.values()) sum += 2 * (clock.now() - since);
+        expect(used(recorder)).toBeLessThanOrEqual(sum);
+        expect(used(recorder)).toBeGreaterThanOrEqual(sum - lost);
+        if (!steps.some(({ does }) => does === 'die')) expect(used(recorder)).toBe(sum);
       }),
       { numRuns: 60 },
     );
