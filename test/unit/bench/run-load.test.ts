@@ -170,6 +170,16 @@ describe('the open loop', () => {
     expect(step).toMatchObject({ due: 20, sent: 15, mostOpen: 15, errors: { 'not-sent': 5, timeout: 15 } });
   });
 
+  it('has as many streams open as arrive before the first answer', async () => {
+    const open: (() => void)[] = [];
+    const url = await serve((request, response) => {
+      open.push(() => stream(TOKEN, '[DONE]')(request, response));
+      if (open.length === 500) for (const answer of open) answer();
+    });
+    const step = await measure(url, { rates: [1000], seconds: 0.5, warmUpSeconds: 0 });
+    expect(step).toMatchObject({ sent: 500, mostOpen: 500, completed: 500, errors: {} });
+  });
+
   it('ends with what it has when it is aborted: open requests are no failures', async () => {
     let received = 0;
     const url = await serve(() => {
