@@ -120,6 +120,8 @@ function modelAlerts({ operatorNamespace, threshold, duration }: RuleContext): D
     const most = `max by (${labels}) (${metric}{${ours},type=~"used|charged"})`;
     return `${most} / max by (${labels}) (${metric}{${ours},type="limit"}) >= ${threshold('quotaRatio')}`;
   };
+  const spent = (type: string) =>
+    `max by (exported_namespace, pool_namespace, pool) (vllm_operator_namespace_budget{${ours},type="${type}"})`;
   return [
     {
       alert: 'VllmModelStalled',
@@ -146,6 +148,15 @@ function modelAlerts({ operatorNamespace, threshold, duration }: RuleContext): D
         'Accelerators are used up: namespace {{ $labels.exported_namespace }}, pool {{ $labels.pool }}',
       description:
         '{{ $value | humanizePercentage }} of the quota or budget are in use or promised. Further models wait or are refused.',
+    },
+    {
+      alert: 'VllmNamespaceBudgetUsed',
+      expr: `${spent('used')} / ${spent('limit')} >= ${threshold('spentRatio')}`,
+      severity: 'warning',
+      summary:
+        'Namespace {{ $labels.exported_namespace }} has nearly used its budget of money in pool {{ $labels.pool }}',
+      description:
+        '{{ $value | humanizePercentage }} of the budget of the month are used. With action Stop its models stop at 100%.',
     },
   ];
 }

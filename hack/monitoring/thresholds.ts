@@ -8,6 +8,7 @@ export const THRESHOLDS = {
   availability: 0.999,
   certificateDays: 7,
   quotaRatio: 1,
+  spentRatio: 0.9,
 } as const;
 
 export type Threshold = keyof typeof THRESHOLDS;

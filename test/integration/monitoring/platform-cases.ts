@@ -107,6 +107,8 @@ const quota = (type: string) =>
   `vllm_operator_namespace_accelerators{${OPERATOR},exported_namespace="team-a",pool_namespace="platform",pool="a100",type="${type}"}`;
 const budget = (type: string) =>
   `vllm_operator_pool_accelerators{${OPERATOR},exported_namespace="platform",pool="a100",type="${type}"}`;
+const money = (namespace: string, type: string) =>
+  `vllm_operator_namespace_budget{${OPERATOR},exported_namespace="${namespace}",pool_namespace="platform",pool="a100",type="${type}"}`;
 const usedUp = (labels: Record<string, string>, percent: string): Fired => ({
   labels,
   summary: `Accelerators are used up: namespace ${labels.exported_namespace}, pool ${labels.pool}`,
@@ -130,6 +132,31 @@ const QUOTAS: RuleCase[] = [
         usedUp({ exported_namespace: 'platform', pool: 'a100' }, '100%'),
       ],
     },
+  },
+  {
+    name: 'a namespace has used most of its money, and another one has not',
+    series: {
+      [money('team-a', 'limit')]: '5000x30',
+      [money('team-a', 'used')]: '4000+100x30',
+      [money('team-b', 'limit')]: '800x30',
+      [money('team-b', 'used')]: '80x30',
+    },
+    at: '6m',
+    alerts: {
+      VllmNamespaceBudgetUsed: [
+        {
+          labels: { exported_namespace: 'team-a', pool_namespace: 'platform', pool: 'a100' },
+          summary: 'Namespace team-a has nearly used its budget of money in pool a100',
+          description: '92% of the budget of the month are used. With action Stop its models stop at 100%.',
+        },
+      ],
+    },
+  },
+  {
+    name: 'a namespace has used little of its money',
+    series: { [money('team-b', 'limit')]: '800x30', [money('team-b', 'used')]: '700x30' },
+    at: '20m',
+    alerts: { VllmNamespaceBudgetUsed: [] },
   },
   {
     name: 'there is room, and a pool without a budget',
