@@ -10,8 +10,10 @@ local SHORTEST = 0.005 -- seconds; below, there is no window, because nothing wo
 local GROWTH = 0.125 -- part of the full length that comes back when latency allows
 local CALM = 0.8 -- part of the target below which it does
 
-local CUT, LOOKED = 0, 1 -- fields of a slot: seconds by which the window is shortened, and when that was last decided
-local FIELDS = 2
+-- Fields of a slot: seconds by which the window is shortened, when that was last decided, and the end of the last window that was counted.
+local CUT, LOOKED, COUNTED = 0, 1, 2
+local FIELDS = 3
+local STEPPED_BACK = 1 -- seconds; a window that ends so much before the counted one is new, because the clock was set back
 
 local cells -- double[SLOTS][FIELDS]
 
@@ -49,6 +51,16 @@ function M.length(model)
   end
   local left = window.length - cells[at + CUT]
   return left >= SHORTEST and left or 0
+end
+
+--- True for the first of the requests, of all workers, that were released at `edge`. Workers share a cell without locks: two that ask at
+-- the same moment may both be first.
+function M.is_first(slot, edge)
+  local at = slot * FIELDS + COUNTED
+  local counted = cells[at]
+  if edge <= counted and edge > counted - STEPPED_BACK then return false end
+  cells[at] = edge
+  return true
 end
 
 return M

@@ -10,9 +10,7 @@ local function count(ctx, model, since, edge)
   local histograms, labels = model.histograms, { "model", model.name, "namespace", model.namespace }
   histograms.batch_seconds = histograms.batch_seconds or metrics.histogram("batch_seconds", unpack(labels))
   metrics.observe(histograms.batch_seconds, ngx.now() - since)
-  if ngx.shared.state:add(("window %d %.3f"):format(model.slot, edge), true, 1) then
-    metrics.add(metrics.series("batches_total", unpack(labels)), 1)
-  end
+  if batch_window.is_first(model.slot, edge) then metrics.add(metrics.series("batches_total", unpack(labels)), 1) end
   if ctx.span then spans.part(ctx.span, "batch window", since) end
 end
 

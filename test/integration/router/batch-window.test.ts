@@ -83,4 +83,17 @@ describe('a batching window', () => {
     expect((await stays).status).toBe(200);
     await untilDemand(router, { inFlight: 0, queued: 0 });
   });
+
+  test('is waited for once by a request whose first engine took no connection', async () => {
+    const gone = await engine();
+    await gone.close();
+    const upstream = await engine();
+    const router = await start({ table: table([limited(gone, 64, window(50))]) });
+    const asked = ask(router);
+    await untilDemand(router, { queued: 1 });
+    await router.put(table([limited(upstream, 64, window(50))]));
+    expect((await asked).status).toBe(200);
+    await expect.poll(() => metric(router, 'request_seconds_count')).toBe(1);
+    expect(await metric(router, 'batch_seconds_count')).toBe(1);
+  });
 });

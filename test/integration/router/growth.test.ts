@@ -72,3 +72,9 @@ test('metrics take a fifth of the time of a worker, however many ask, and none a
   expect(busy).toBeLessThan(2.1);
   expect(stale).toBe(0);
 });
+
+test('batching windows are counted without taking the memory of the route table', async () => {
+  const [keys, windows] = (await runInNginx('batch-windows.lua')).split('\t').map(Number);
+  expect(keys).toBe(0);
+  expect(windows).toBe(10_000);
+});
