@@ -25,7 +25,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 const controller = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
+// `on`, because with npx Ctrl-C arrives twice, from the terminal and from npm, and a second one must not cut an orderly end short.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => controller.abort());
 endWithParent(process.env, () => controller.abort());
 // `vllm-operator render … | head` ends the reader early, which is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

@@ -23,23 +23,8 @@ export function tuneCommand(io: BenchProcess, exit: (code: number) => void): Com
   addTuneOptions(tune);
   return tune.action(async (name: string, options: TuneOptions, command: Command) => {
     const isDefault = (option: string) => command.getOptionValueSource(option) === 'default';
-    const release = holdSignals();
     exit(await connectAndTune(name, { options, isDefault }, io));
-    release();
   });
-}
-
-/**
- * Keeps a second signal from ending the process before the candidate is deleted: with `npx`, Ctrl-C arrives from the terminal
- * and from npm. The deletion takes 30 seconds at most.
- */
-function holdSignals(): () => void {
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  const nothing = (): void => undefined;
-  for (const name of signals) process.on(name, nothing);
-  return () => {
-    for (const name of signals) process.off(name, nothing);
-  };
 }
 
 async function connectAndTune(
