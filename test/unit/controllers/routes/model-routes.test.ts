@@ -59,6 +59,27 @@ describe('an entry', () => {
     expect((await entry('other'))?.cache.enabled).toBe(false);
   });
 
+  it('says that a budget of money stops its model, whatever its engines do', async () => {
+    const { state, entry } = setUp();
+    const condition = {
+      type: 'WithinBudget',
+      status: 'False',
+      reason: 'BudgetExhausted',
+      message: '',
+    } as const;
+    const model = aModel('chat');
+    put(state.models.store, {
+      ...model,
+      status: { conditions: [{ ...condition, lastTransitionTime: '2026-11-28T00:00:00Z' }] },
+    });
+    expect(await entry('chat')).toMatchObject({
+      state: 'Suspended',
+      unavailable: { reason: 'BudgetExhausted' },
+    });
+    put(state.models.store, model);
+    expect((await entry('chat'))?.unavailable).toBeUndefined();
+  });
+
   it('follows the children and pods of its model', async () => {
     const { state, entry, metadata } = setUp();
     expect(await entry('chat')).toMatchObject({ state: 'Idle', endpoints: [] });
