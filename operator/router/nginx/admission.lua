@@ -100,7 +100,7 @@ end
 
 --- Lets the request in, at once or when it is its turn.
 function M.admit(ctx, model, name)
-  if model.batch_window and #model.live > 0 and not ctx.path.free and not ctx.redispatches then
+  if model.batch_window and batching.applies(ctx, model) then
     batching.wait(ctx, model)
     model = routes.current().by_uid[model.uid]
     if not model then return no_longer(ctx, name) end

@@ -14,6 +14,11 @@ local function count(ctx, model, since, edge)
   if ctx.span then spans.part(ctx.span, "batch window", since) end
 end
 
+--- True for a request that generates something, at a model that is awake, and that has not waited for a window before.
+function M.applies(ctx, model)
+  return #model.live > 0 and not ctx.path.free and not ctx.path.upgrade and not ctx.redispatches
+end
+
 --- Waits for the end of the window that a request arrived in.
 function M.wait(ctx, model)
   local length = batch_window.length(model)

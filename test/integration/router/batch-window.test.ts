@@ -36,17 +36,18 @@ describe('a batching window', () => {
     expect(await metric(router, 'batch_window_seconds')).toBe(0.05);
   });
 
-  test('is not for requests that generate nothing, for a model that sleeps, nor without the setting', async () => {
+  test('is not for requests that generate nothing, websockets, a model that sleeps, nor without the setting', async () => {
     const upstream = await engine();
     const router = await start({ table: table([limited(upstream, 64, window(50))]) });
     expect(await statuses(router, '/tokenize')).toEqual([200]);
+    expect((await fetch(`${router.url}/v1/realtime?model=m`)).status).toBe(200);
     await router.put(table([model('m', [], { admission: rules(window(50)) })]));
     const held = ask(router);
     await untilDemand(router, { held: 1 });
     await router.put(table([limited(upstream, 64)]));
     expect((await held).status).toBe(200);
     expect(await statuses(router)).toEqual([200]);
-    await expect.poll(() => metric(router, 'request_seconds_count')).toBe(2 * MANY + 1);
+    await expect.poll(() => metric(router, 'request_seconds_count')).toBe(2 * MANY + 2);
     expect(await router.metrics()).not.toMatch(/vllm_router_batch\w*\{/);
   });
 
