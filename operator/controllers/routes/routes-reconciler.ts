@@ -31,6 +31,7 @@ import type { DeparturesView } from '../shared/departures.ts';
 import { earliest } from '../shared/requeue-after.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { HoldVersions } from './hold-versions.ts';
+import { KeyPace } from './key-pace.ts';
 import { ModelRoutes } from './model-routes.ts';
 import { PoolApiKeys } from './pool-api-keys.ts';
 import { RouterPods } from './router-pods.ts';
@@ -76,6 +77,7 @@ interface PoolRoutes {
   fleet: RouterFleet;
   table: RouteTable | undefined;
   holds: HoldVersions;
+  pace: KeyPace;
   compiledAt: number;
   /** The table that `states` describes. */
   noted: RouteTable | undefined;
@@ -146,10 +148,15 @@ export class RoutesReconciler {
     const unsaved = await this.#saveGrants(pool, signal);
     const { models, omitted } = shareSlots(this.#models.of(pool));
     this.#reportOmitted(pool, routes, omitted);
+    const { keys: paced, waitMs } = routes.pace.at(
+      clock.monotonic(),
+      this.#keys.saved(pool, keys),
+      models.length,
+    );
     const table = compileRouteTable({
       pool,
       models,
-      keys: this.#keys.saved(pool, keys),
+      keys: paced,
       previous: routes.table,
       now: clock.now(),
       ...(redis && { redis }),
@@ -162,7 +169,7 @@ export class RoutesReconciler {
     snapshots.offer(pool, table);
     // Grants that could be persisted are in force. The rest is retried.
     if (unsaved) throw unsaved;
-    return this.#changesByItself(pool);
+    return this.#changesByItself(pool, waitMs);
   }
 
   /** Persists grants before routers act on them. Returns the error if that failed. */
@@ -178,9 +185,9 @@ export class RoutesReconciler {
     }
   }
 
-  /** When the next reservation expires. */
-  #changesByItself(pool: InferencePool): { requeueAfterMs: number } | undefined {
-    const next = earliest(this.#options.acceptance.changesInMs(pool), this.#keys.changesInMs(pool));
+  /** When the next reservation expires, or delayed keys (`waitMs`) are due. */
+  #changesByItself(pool: InferencePool, waitMs: number | undefined): { requeueAfterMs: number } | undefined {
+    const next = earliest(this.#options.acceptance.changesInMs(pool), this.#keys.changesInMs(pool), waitMs);
     return next === undefined ? undefined : { requeueAfterMs: next + AFTER_CHANGE_MS };
   }
 
@@ -206,6 +213,7 @@ export class RoutesReconciler {
       fleet,
       table: snapshots.load(pool),
       holds: new HoldVersions(),
+      pace: new KeyPace(),
       compiledAt: Number.NEGATIVE_INFINITY,
       noted: undefined,
       states: new Map(),
