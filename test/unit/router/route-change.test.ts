@@ -31,4 +31,17 @@ describe('changeBetween', () => {
   it('takes a whole table when most models have changed', () => {
     expect(changeBetween(table([a, b]), table([a, c, d]))).toBeUndefined();
   });
+
+  it('takes no whole table for one model of few where that has many keys', () => {
+    const keys = Array.from({ length: 1000 }, (_, i) => ({
+      sha256: `${i}`.padStart(64, '0'),
+      tenant: 'team-a',
+    }));
+    const changed = { ...a, state: 'Serving' as const };
+    expect(changeBetween(table([a], { keys }), table([changed], { keys }))).toEqual({
+      models: [changed],
+      removed: [],
+    });
+    expect(changeBetween(table([a]), table([changed]))).toBeUndefined();
+  });
 });
