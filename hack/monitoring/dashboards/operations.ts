@@ -6,6 +6,8 @@ import { THRESHOLDS } from '../thresholds.ts';
 const POOLS = 'namespace=~"$namespace"';
 const LATENCY = `sum by (le) (rate(vllm_router_request_seconds_bucket{${POOLS}}[$__rate_interval]))`;
 const REQUESTS = `sum(rate(vllm_router_requests_total{${POOLS}}[$__rate_interval]))`;
+const batches = (metric: string) =>
+  `sum by (exported_namespace, model) (rate(vllm_router_${metric}{${POOLS}}[$__rate_interval]))`;
 const quantile = (q: number) => `histogram_quantile(${q}, ${LATENCY})`;
 
 export const operations: Dashboard = {
@@ -153,6 +155,45 @@ export const operations: Dashboard = {
           queries: [
             {
               expr: `max by (exported_namespace, model) (vllm_router_degradation_tier{${POOLS}})`,
+              legend: '{{exported_namespace}}/{{model}}',
+            },
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Batching windows',
+      panels: [
+        {
+          title: 'Batching window',
+          description:
+            'In use at the routers, by model. Below the spec, latency is above batchWindowMaxP95. Models without a window have no line.',
+          unit: 's',
+          queries: [
+            {
+              expr: `min by (exported_namespace, model) (vllm_router_batch_window_seconds{${POOLS}})`,
+              legend: '{{exported_namespace}}/{{model}}',
+            },
+          ],
+        },
+        {
+          title: 'Requests per batching window',
+          description: 'How many come together. At 1 the window only delays them: set batchWindow to 0ms.',
+          unit: 'short',
+          queries: [
+            {
+              expr: `${batches('batch_seconds_count')} / ${batches('batches_total')}`,
+              legend: '{{exported_namespace}}/{{model}}',
+            },
+          ],
+        },
+        {
+          title: 'Delay by batching windows',
+          description: 'Mean time that requests wait for the end of their window.',
+          unit: 's',
+          queries: [
+            {
+              expr: `${batches('batch_seconds_sum')} / ${batches('batch_seconds_count')}`,
               legend: '{{exported_namespace}}/{{model}}',
             },
           ],
