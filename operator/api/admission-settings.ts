@@ -3,12 +3,16 @@ import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
 import { withRules } from '../values/rule.ts';
 import { duration } from '../values/scalars.ts';
+import { adaptiveConcurrency } from './adaptive-concurrency.ts';
 import { degradation } from './degradation-settings.ts';
 
 const WINDOW =
   'Requests of a model that arrive at a router in one window of this length are released together: 10ms to 50ms, or 0ms for none.';
 const WINDOW_MAX_P95 =
   'The window becomes shorter, down to none, while the 95th percentile of the latency of requests is above this.';
+
+const ADAPTIVE =
+  'The number of requests that run at once follows the time per output token, between these bounds.';
 
 const batchWindow = z
   .string()
@@ -31,6 +35,9 @@ export const admissionOverrides = z.object({
     .describe('How long a request waits for the model to start. Default: that of the pool.'),
   batchWindow: batchWindow.optional().describe(`${WINDOW} Default: that of the pool.`),
   batchWindowMaxP95: duration.optional().describe(`${WINDOW_MAX_P95} Default: that of the pool.`),
+  adaptiveConcurrency: adaptiveConcurrency
+    .optional()
+    .describe(`${ADAPTIVE} Default: that of the pool. If set, it replaces that as a whole.`),
   degradation: degradation
     .optional()
     .describe(
@@ -54,6 +61,9 @@ const settings = z.object({
   batchWindowMaxP95: duration
     .optional()
     .describe(`${WINDOW_MAX_P95} Default: ${DEFAULTS.admission.batchWindowMaxP95}.`),
+  adaptiveConcurrency: adaptiveConcurrency
+    .optional()
+    .describe(`${ADAPTIVE} Default: off, so only \`maxNumSeqs\` is a limit.`),
   degradation: degradation
     .optional()
     .describe(

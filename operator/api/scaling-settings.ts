@@ -111,7 +111,7 @@ export const scalingSettings = withRules(
       .max(65536)
       .optional()
       .describe(
-        `Requests in flight or queued per replica. Default: ${DEFAULTS.scaling.targetUtilization * 100} % of maxNumSeqs.`,
+        `Requests in flight or queued per replica. Default: ${DEFAULTS.scaling.targetUtilization * 100} % of maxNumSeqs, or of the maximum of adaptive concurrency if that is lower.`,
       ),
     behavior: z
       .object({

@@ -83,7 +83,7 @@ export function assess(model: InferenceModel, surroundings: Surroundings): Asses
 function accepted(pool: InferencePool, model: InferenceModel, resolution: Resolution): Assessment {
   const { engine } = resolution;
   if (!engine) throw new TypeError('a spec without a fault has an engine');
-  const target = scalingTarget(resolution.scaling, engine);
+  const target = scalingTarget(resolution.scaling, engine, pool, model);
   return { kind: 'accepted', model: { ...resolution, pool, model, engine, target } };
 }
 

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ModelState } from '../api/inference-model.ts';
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { stableHash } from '../kube/stable-hash.ts';
+import { adaptiveConcurrency } from '../model/adaptive-concurrency.ts';
 import { type DegradationTier, degradationTiers } from '../model/degradation-tiers.ts';
 import type { ResolvedEngine } from '../model/resolved-engine.ts';
 import { tracesUrl } from '../model/traces-url.ts';
@@ -217,12 +218,14 @@ function mergeAdmission(pool: InferencePool, model: InferenceModel): RouteAdmiss
   const setting = (name: 'batchWindow' | 'batchWindowMaxP95') =>
     milliseconds(overrides?.[name] ?? defaults[name] ?? DEFAULTS.admission[name]);
   const lengthMs = setting('batchWindow');
+  const adaptive = adaptiveConcurrency(pool, model);
   return {
     maxQueue: overrides?.maxQueue ?? defaults.maxQueue,
     queueTimeoutMs: milliseconds(overrides?.queueTimeout ?? defaults.queueTimeout),
     wakeTimeoutMs: milliseconds(overrides?.wakeTimeout ?? defaults.wakeTimeout),
     degradation: degradationTiers(pool, model).map(compileTier).reverse(),
     ...(lengthMs > 0 && { batchWindow: { lengthMs, maxP95Ms: setting('batchWindowMaxP95') } }),
+    ...(adaptive && { adaptiveConcurrency: adaptive }),
   };
 }
 

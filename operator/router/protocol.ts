@@ -79,6 +79,12 @@ const admission = z.object({
     })
     .optional()
     .describe('Absent: requests are released as they arrive.'),
+  adaptiveConcurrency: z
+    .object({ min: z.int().min(1), max: z.int().min(1) })
+    .optional()
+    .describe(
+      'Bounds of a limit of the running requests, per engine, that follows the time per output token. Absent: only the capacity of engines is a limit.',
+    ),
 });
 
 const routeModel = z.object({
@@ -156,6 +162,9 @@ export const routerLimits = z.object({
   batchWindowEveryMs: milliseconds
     .default(10_000)
     .describe('Interval at which a router adjusts the length of a batching window to the latency.'),
+  adaptEveryMs: milliseconds
+    .default(5000)
+    .describe('Shortest time between two changes of a limit that adapts to the time per output token.'),
   tierHoldMs: milliseconds
     .default(10_000)
     .describe('A tier of degradation ends after its values were below 80 % of its thresholds for this long.'),

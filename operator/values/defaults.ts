@@ -9,6 +9,7 @@ export const DEFAULTS = {
     batchWindow: '0ms',
     /** The limit of the 99th percentile in the alert VllmLatencyP99High. */
     batchWindowMaxP95: '2s',
+    adaptiveConcurrency: { min: 32, max: 64 },
   },
   engine: {
     pipelineParallelSize: 1,

@@ -89,7 +89,7 @@ export class ReplicaSizing {
     if (demand.known) autoscaler.record(now, load);
     const least = Math.max(1, minReplicas);
     const decision = autoscaler.decide(now, health.ready, current, {
-      target: scalingTarget(scaling, engine),
+      target: scalingTarget(scaling, engine, pool, model),
       minReplicas: least,
       maxReplicas: scope.maxReplicas,
       scaleUp: scaling.behavior.scaleUp,

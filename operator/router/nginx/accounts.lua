@@ -1,4 +1,5 @@
 --- The end of every request: undoes what it holds, however it ended, and counts it.
+local adaptive_limit = require "adaptive_limit"
 local admission = require "admission"
 local audit = require "audit"
 local balance = require "balance"
@@ -35,6 +36,13 @@ local function count_tokens(ctx, model)
   usage_counts.add(model, ctx.tenant, usage_counts.COMPLETION_TOKENS, completion)
   if ctx.first_byte and completion > 1 then
     metrics.observe(histogram_of(model, "token_seconds"), (ngx.now() - ctx.first_byte) / (completion - 1))
+  end
+end
+
+--- Notes how long the engine took for an answer that it ended, for a limit that adapts to it.
+local function note_pace(ctx, model, status)
+  if status == 200 and ctx.ended and not ctx.cut and not ctx.relay and not ctx.path.free and ctx.completion_tokens and model.adaptive then
+    adaptive_limit.note(model, ctx.sent, ctx.completion_tokens)
   end
 end
 
@@ -114,6 +122,7 @@ function M.log()
     return metrics.add(metrics.series("requests_total", "model", "", "namespace", "", "tenant", "", "code", status), 1)
   end
   if ctx.endpoint then balance.settle(ctx, ctx.cut and "failed" or engine_result(status)) end
+  if ctx.sent then note_pace(ctx, model, status) end
   if ctx.flight then cache.finish(ctx, status) end
   if ctx.prompt_tokens and not ctx.relay then count_tokens(ctx, model) end
   if ctx.cut then metrics.add(metrics.series("cut_streams_total", "model", model.name, "namespace", model.namespace), 1) end

@@ -1,4 +1,5 @@
 --- The admin port: only the operator reaches it (TLS with its client certificate). It sends the routes and asks for demand.
+local adaptive_limit = require "adaptive_limit"
 local admission = require "admission"
 local batch_window = require "batch_window"
 local certificate = require "certificate"
@@ -112,7 +113,9 @@ end
 --- The text of all metrics.
 local function metrics_text()
   local gauges = router_gauges()
-  for _, name in ipairs { "in_flight", "held", "queued", "endpoints", "degradation_tier", "recent_p95_seconds", "batch_window_seconds" } do gauges[name] = {} end
+  for _, name in ipairs { "in_flight", "held", "queued", "endpoints", "degradation_tier", "recent_p95_seconds", "batch_window_seconds", "adaptive_limit" } do
+    gauges[name] = {}
+  end
   for _, model in ipairs(routes.current().models) do
     local labels = { "model", model.name, "namespace", model.namespace }
     gauges.in_flight[metrics.series("in_flight", unpack(labels))] = counters.sum(model.slot, counters.IN_FLIGHT)
@@ -124,6 +127,9 @@ local function metrics_text()
     end
     if model.batch_window then
       gauges.batch_window_seconds[metrics.series("batch_window_seconds", unpack(labels))] = batch_window.length(model)
+    end
+    if model.adaptive then
+      gauges.adaptive_limit[metrics.series("adaptive_limit", unpack(labels))] = adaptive_limit.get(model)
     end
     if model.measures_latency then
       gauges.recent_p95_seconds[metrics.series("recent_p95_seconds", unpack(labels))] = latency.p95(model)

@@ -126,6 +126,7 @@ function M.balance()
   if not endpoint then return give_up(ctx, 503) end
   if not ctx.at_engine and not ctx.relayed then counters.add(ctx.model.slot, counters.PENDING, -1) end
   ctx.endpoint, ctx.at_engine = endpoint, true
+  if ctx.model.adaptive then ctx.sent = ngx.now() end
   if endpoint.slot then counters.add(endpoint.slot, counters.IN_FLIGHT, 1) end
   local ok, err = balancer.set_current_peer(endpoint.host, endpoint.port)
   if not ok then

@@ -118,6 +118,10 @@ local function prepare(view, model)
     model.batch_window = { length = window.lengthMs / 1000, target = window.maxP95Ms / 1000, interval = every / 1000 }
     model.measures_latency = true
   end
+  local adaptive = model.admission.adaptiveConcurrency
+  if adaptive then
+    model.adaptive = { min = adaptive.min, max = adaptive.max, interval = view.limits.adaptEveryMs / 1000 }
+  end
   if model.fallback then model.fallback.address = address_of(model.fallback) end
 end
 

@@ -30,6 +30,7 @@
 --- accounts and limits: whether it got to an engine.
 ---@field tried table|nil Addresses of the engines that were tried.
 ---@field gave_up number|nil Status with which the balancer gave up: nginx itself says 500. Read by engine_answer, redispatch.
+---@field sent number|nil When it was last sent to an engine, if the limit of its model adapts to how long that takes. Read by accounts.
 ---@field lost boolean|nil It got lost with a connection once: it is sent once more at most.
 ---@field worked boolean|nil The engine answered, and the client gets an error of the router in its place: tokens count all the same.
 ---@field redispatches number|nil How often it waited because no engine took it.

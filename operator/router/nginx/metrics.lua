@@ -35,6 +35,7 @@ local HELP = {
     "gauge", "95th percentile of request_seconds in the last 30 s, of models with a tier or a batching window, and 20 requests.",
   },
   batch_window_seconds = { "gauge", "Batching window in use: that of the spec, or a shorter one while latency is above the target." },
+  adaptive_limit = { "gauge", "Requests that may run at once, of models whose limit adapts to the time for a token." },
   workers = { "gauge", "Worker processes: those that work, and stuck ones, which have shown no sign of life for 10 s." },
   operator_seen_timestamp_seconds = { "gauge", "When the operator last asked or sent anything." },
   route_table_timestamp_seconds = { "gauge", "When the route table last changed." },

@@ -1,6 +1,7 @@
 --- The route table: accepted from the operator by one worker, whole or as what has changed, kept in shared memory and on disk,
 -- and read by every worker the moment the revision on the counters changes. In shared memory and on disk it is the last whole
 -- table and the changes since.
+local adaptive_limit = require "adaptive_limit"
 local batch_window = require "batch_window"
 local check = require "check"
 local cjson = require "cjson.safe"
@@ -57,6 +58,7 @@ local function publish(version, origin, slots)
   for _, slot in pairs(slots) do
     counters.clear(slot)
     latency.clear(slot)
+    adaptive_limit.clear(slot)
     batch_window.clear(slot)
   end
   state:set("origin", origin)

@@ -2,6 +2,7 @@
 -- (the operator wakes it) and *queued* while all of its engines are full. Namespaces take turns, and in each its tenants, so that one
 -- with a thousand requests does not starve one with a single request, nor a team that calls itself a thousand tenants another. Each
 -- worker has its own rooms; the bounds count all workers.
+local adaptive_limit = require "adaptive_limit"
 local counters = require "counters"
 local degradation = require "degradation"
 local routes = require "routes"
@@ -31,6 +32,7 @@ end
 local function has_room(model)
   local live, running = model.live, counters.sum(model.slot, counters.PENDING)
   for i = 1, #live do running = running + counters.sum(live[i].slot, counters.IN_FLIGHT) end
+  if model.adaptive and not adaptive_limit.allows(model, running) then return false end
   return running < (model.limits_in_flight and degradation.in_flight_limit(model, M.count(model)) or model.capacity)
 end
 

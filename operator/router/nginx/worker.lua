@@ -1,4 +1,5 @@
 --- What the processes of nginx do when they start.
+local adaptive_limit = require "adaptive_limit"
 local batch_window = require "batch_window"
 local counters = require "counters"
 local cache = require "cache"
@@ -23,6 +24,7 @@ function M.init()
   counters.init()
   latency.init()
   batch_window.init()
+  adaptive_limit.init()
   routes.init()
   require "admin" -- which counts from now how long the router runs
   local request, engine_answer = require "request", require "engine_answer"

@@ -263,6 +263,21 @@ describe('compileRouteTable', () => {
     ).toEqual([{ lengthMs: 50, maxP95Ms: 60_000 }, undefined, { lengthMs: 50, maxP95Ms: 3000 }]);
   });
 
+  it('has bounds of adaptive concurrency of the model, else of the pool, unless they are off', () => {
+    const boundsOf = (ofPool?: object, ofModel?: object) =>
+      compile({
+        pool: pool({ admission: { ...(ofPool && { adaptiveConcurrency: ofPool }) } }),
+        models: [served(model('a', { admission: { ...(ofModel && { adaptiveConcurrency: ofModel }) } }))],
+      }).models[0]?.admission.adaptiveConcurrency;
+    expect(boundsOf()).toBeUndefined();
+    expect(boundsOf({})).toEqual({ min: 32, max: 64 });
+    expect(boundsOf({ min: 8 })).toEqual({ min: 8, max: 64 });
+    expect(boundsOf({ min: 8 }, { max: 128 })).toEqual({ min: 32, max: 128 });
+    expect(boundsOf(undefined, {})).toEqual({ min: 32, max: 64 });
+    expect(boundsOf({}, { enabled: false })).toBeUndefined();
+    expect(boundsOf({ enabled: false })).toBeUndefined();
+  });
+
   it.each([
     ['no Service yet', undefined, undefined],
     ['a headless one', { spec: { clusterIP: 'None', ports: [{ name: 'http', port: 8000 }] } }, undefined],

@@ -184,6 +184,13 @@ export const BAD_SPECS: readonly BadSpec[] = [
   ...degradation([{ queueAbove: 10 }], '[0]', /limits nothing: set maxTokens/),
   ...degradation([{ p95Above: '9ms', maxTokens: 1 }], '[0].p95Above', /from 10ms to 15m: set a duration/),
   ...degradation([{ p95Above: '16m', maxTokens: 1 }], '[0].p95Above', /from 10ms to 15m/),
+  ...[pool, model].map((make) =>
+    make(
+      { admission: { adaptiveConcurrency: { min: 65 } } },
+      'admission.adaptiveConcurrency.min',
+      /min is above max: lower min to max, or raise max/,
+    ),
+  ),
   pool(
     { admission: { maxQueue: 10, degradation: [{ queueAbove: 10, maxTokens: 1 }] } },
     'admission.degradation',

@@ -19,7 +19,7 @@ export function resolved(pool: InferencePool, model: InferenceModel): ResolvedMo
   const resolution = resolutionOf(pool, model);
   const { engine, fault, scaling } = resolution;
   if (!engine) throw new InvalidSpecError(fault?.issues ?? []);
-  return { ...resolution, pool, model, engine, target: scalingTarget(scaling, engine) };
+  return { ...resolution, pool, model, engine, target: scalingTarget(scaling, engine, pool, model) };
 }
 
 /** Throws InvalidSpecError. */
