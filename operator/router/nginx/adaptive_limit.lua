@@ -12,6 +12,7 @@ local DECREASE = 0.9
 local IN_USE = 0.9 -- part of the limit that has to be reached before it rises
 local OLDER = 1.005 -- how much the best time rises in a period, if engines do not reach it any more
 local QUIET = 0.25 -- part of the floor up to which requests are few
+local SHORTEST = 0.001 -- seconds, the resolution of the clock
 local FEWEST_SAMPLES, FEWEST_TOKENS = 10, 16 -- of a period; of an answer, because the prompt counts as much as a few tokens
 
 -- Fields of a slot: the limit of an engine, the best time for a token and that of the last period, and of the present period when it
@@ -73,10 +74,10 @@ end
 -- limit shows nothing of that, as in TCP: a limit changes once a round trip at most.
 function M.note(model, sent, tokens)
   local adaptive, at, now = model.adaptive, model.slot * FIELDS, ngx.now()
-  if cells[at + SINCE] == 0 or cells[at + SINCE] > now then cells[at + SINCE] = sent end
+  if cells[at + SINCE] > now then cells[at + SINCE] = 0 end -- the clock was set back
   local since = cells[at + SINCE]
   if tokens < FEWEST_TOKENS or sent < since then return end
-  cells[at + SECONDS] = cells[at + SECONDS] + math.max(0, now - sent)
+  cells[at + SECONDS] = cells[at + SECONDS] + math.max(SHORTEST, now - sent)
   cells[at + TOKENS] = cells[at + TOKENS] + tokens
   cells[at + SAMPLES] = cells[at + SAMPLES] + 1
   if cells[at + SAMPLES] < FEWEST_SAMPLES or now - since < adaptive.interval then return end

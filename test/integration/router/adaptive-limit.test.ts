@@ -42,6 +42,10 @@ describe('a router', () => {
     Number(
       /vllm_router_adaptive_limit\{model="m",namespace="team-a"\} (\S+)/.exec(await router.metrics())?.[1],
     );
+  const completion = (completion_tokens: number) => {
+    const usage = { prompt_tokens: 1, completion_tokens, total_tokens: 1 + completion_tokens };
+    return JSON.stringify({ object: 'text_completion', choices: [], usage });
+  };
   /** Has more requests come at once than the limit is, and answers each with so many tokens. */
   const serve = async (
     router: Router,
@@ -49,10 +53,9 @@ describe('a router', () => {
     completion_tokens: number,
     { status = 200, path = '/v1/completions' } = {},
   ) => {
-    const usage = { prompt_tokens: 1, completion_tokens, total_tokens: 1 + completion_tokens };
     upstream.answer = (_request, response) => {
       response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ object: 'text_completion', choices: [], usage }));
+      response.end(completion(completion_tokens));
     };
     const asked = Array.from({ length: MANY }, async () => (await ask(router, {}, { path })).status);
     expect([...new Set(await Promise.all(asked))]).toEqual([status]);
@@ -111,5 +114,24 @@ describe('a router', () => {
       .toBe(2);
     await serve(router, upstream, 16);
     expect(await limit(router)).toBeGreaterThanOrEqual(2);
+  });
+
+  test('changes it once for answers that were under way together', async () => {
+    const upstream = await engine();
+    const router = await start({ table: table([adaptive(upstream, MANY, MANY)], { limits }) });
+    const together = async (completionTokens: number) => {
+      const open: (() => void)[] = [];
+      upstream.answer = (_request, response) => open.push(() => response.end(completion(completionTokens)));
+      const asked = Array.from({ length: MANY }, async () => (await ask(router)).status);
+      await expect.poll(() => open.length).toBe(MANY);
+      for (const answer of open) answer();
+      expect(await Promise.all(asked)).toEqual(asked.map(() => 200));
+      await untilDemand(router, { inFlight: 0 });
+    };
+    await together(100_000);
+    await router.put(table([adaptive(upstream, 10, MANY)], { limits }));
+    expect(await limit(router)).toBe(MANY);
+    await together(16);
+    expect(await limit(router)).toBe(0.9 * MANY);
   });
 });
