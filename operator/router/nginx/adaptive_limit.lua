@@ -12,6 +12,7 @@ local DECREASE = 0.9
 local IN_USE = 0.9 -- part of the limit that has to be reached before it rises
 local OLDER = 1.005 -- how much the best time rises in a period, if engines do not reach it any more
 local QUIET = 0.25 -- part of the floor up to which requests are few
+local LOCK = 1 -- seconds, if its owner crashes
 local SHORTEST = 0.001 -- seconds, the resolution of the clock
 local FEWEST_SAMPLES, FEWEST_TOKENS = 10, 16 -- of a period; of an answer, because the prompt counts as much as a few tokens
 
@@ -70,13 +71,10 @@ function M.allows(model, running)
   return running < M.get(model)
 end
 
---- Notes an answer that an engine ended: when the request was sent to it, and its tokens. What was sent before the last change of the
--- limit shows nothing of that, as in TCP: a limit changes once a round trip at most.
-function M.note(model, sent, tokens)
+local function add_sample(model, sent, tokens)
   local adaptive, at, now = model.adaptive, model.slot * FIELDS, ngx.now()
-  if cells[at + SINCE] > now then cells[at + SINCE] = 0 end -- the clock was set back
-  local since = cells[at + SINCE]
-  if tokens < FEWEST_TOKENS or sent < since then return end
+  local since = cells[at + SINCE] <= now and cells[at + SINCE] or 0 -- the clock was set back
+  if sent < since then return end
   cells[at + SECONDS] = cells[at + SECONDS] + math.max(SHORTEST, now - sent)
   cells[at + TOKENS] = cells[at + TOKENS] + tokens
   cells[at + SAMPLES] = cells[at + SAMPLES] + 1
@@ -86,6 +84,17 @@ function M.note(model, sent, tokens)
   limit, best = M.next(limit, best, cells[at + LAST], mean, cells[at + PEAK], adaptive.min, adaptive.max)
   cells[at + LIMIT], cells[at + BEST], cells[at + LAST], cells[at + SINCE] = limit, best, mean, now
   for field = SECONDS, PEAK do cells[at + field] = 0 end
+end
+
+--- Notes an answer that an engine ended: when the request was sent to it, and its tokens. What was sent before the last change of the
+-- limit shows nothing of that, as in TCP: a limit changes once a round trip at most. One worker at a time does this, or two would
+-- change a limit for the same answers; one that finds another at it leaves its answer out.
+function M.note(model, sent, tokens)
+  if tokens < FEWEST_TOKENS then return end
+  local state, lock = ngx.shared.state, "adapts " .. model.slot
+  if not state:add(lock, true, LOCK) then return end
+  add_sample(model, sent, tokens)
+  state:delete(lock)
 end
 
 return M
