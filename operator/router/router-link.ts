@@ -39,8 +39,12 @@ export interface RouterLinkOptions {
 /** First and longest delay after a failure. Short, because a restarted router must get its routes soon. */
 const BACKOFF = { baseMs: 50, capMs: 2_000 };
 
-/** Pause between two polls. Limits the load from a router that always responds at once. */
+/**
+ * Pause between two polls, and more of it for each model of the report: four times what the operator needs for one. So a
+ * router that always responds at once, because clients make it or it is compromised, takes a fifth of its time at most.
+ */
 const POLL_PAUSE_MS = 10;
+const PAUSE_PER_MODEL_MS = 0.01;
 
 /**
  * How long to leave a router alone after another operator sent it a newer table. That operator is the new leader, and this
@@ -203,7 +207,8 @@ export class RouterLink {
       since = report.seq;
       if (attempts === this.#attempts) this.#compare(report.version);
       onReport(report);
-      await this.#pause(POLL_PAUSE_MS, signal);
+      const pauseMs = POLL_PAUSE_MS + Object.keys(report.models).length * PAUSE_PER_MODEL_MS;
+      await this.#pause(pauseMs, signal);
     }
   }
 
