@@ -201,6 +201,23 @@ export const operations: Dashboard = {
       ],
     },
     {
+      title: 'Adaptive concurrency',
+      panels: [
+        {
+          title: 'Limit of requests that run at once',
+          description:
+            'Of all routers, by model. At its floor, tokens take more than twice as long as with few requests. Models without adaptive concurrency have no line.',
+          unit: 'short',
+          queries: [
+            {
+              expr: `sum by (exported_namespace, model) (vllm_router_adaptive_limit{${POOLS}})`,
+              legend: '{{exported_namespace}}/{{model}}',
+            },
+          ],
+        },
+      ],
+    },
+    {
       title: 'GPUs (DCGM exporter)',
       panels: [
         {
