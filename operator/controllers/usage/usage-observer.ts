@@ -2,8 +2,13 @@
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import { keyOf } from '../../kube/key.ts';
-import type { KubeObject } from '../../kube/object.ts';
-import { engineLabels, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
+import {
+  engineSelector,
+  MODEL_LABEL,
+  POOL_LABEL,
+  POOL_NAMESPACE_LABEL,
+  poolLabels,
+} from '../../render/labels.ts';
 import type { Allocation, Sleeper } from '../../usage/account.ts';
 import type { Ledger } from '../../usage/ledger.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
@@ -15,6 +20,15 @@ import type { PodPrices } from './pod-prices.ts';
 
 /** Most pods that are remembered after their end. Further ones are counted until they were last seen. */
 const MAX_GONE = 20_000;
+
+const POOL_LABELS = [POOL_LABEL, POOL_NAMESPACE_LABEL] as const;
+
+interface PodOf {
+  pool: InferencePool;
+  namespace: string;
+  isOfModel: boolean;
+  ledgersOf: (pool: InferencePool) => ReadonlyMap<string, Ledger>;
+}
 
 export interface UsageObserverOptions {
   state: ClusterState;
@@ -63,9 +77,12 @@ export class UsageObserver {
 
   /**
    * What the models of the pool hold, by namespace. Deleted models of the ledgers are looked for too, as long as they have
-   * pods. Throws InvalidSpecError.
+   * pods. `ledgersOf` are those of any pool. Throws InvalidSpecError.
    */
-  of(pool: InferencePool, ledgers: ReadonlyMap<string, Ledger>): Map<string, Seen> {
+  of(
+    pool: InferencePool,
+    ledgersOf: (pool: InferencePool) => ReadonlyMap<string, Ledger>,
+  ): Map<string, Seen> {
     const { resolutions, acceptance, prices } = this.#options;
     const { count, resourceName } = resolutions.pool(pool).accelerator;
     const accelerators: Accelerators = {
@@ -73,14 +90,17 @@ export class UsageObserver {
       resourceName,
       hourlyCostOf: (pod) => prices.of(pool, pod),
     };
+    const ledgers = ledgersOf(pool);
     const models = new Map(acceptance.models(pool).map((model) => [keyOf(model), model]));
     const seen = new Map<string, Seen>();
     for (const [namespace, names] of namesByNamespace(models.values(), ledgers)) {
       const found: Seen = { allocations: [], sleepers: [] };
       for (const name of names) {
-        const allocations = this.#allocations(pool, { namespace, name }, accelerators);
-        found.allocations.push(...allocations);
         const model = models.get(`${namespace}/${name}`);
+        const isHere = (pod: Pod) =>
+          this.#isHere(pod, { pool, namespace, isOfModel: model !== undefined, ledgersOf });
+        const allocations = this.#allocations({ namespace, name }, accelerators, isHere);
+        found.allocations.push(...allocations);
         const runs = allocations.some(({ end }) => end === undefined);
         if (model && !runs && isAsleep(model)) found.sleepers.push({ model: name, accelerators: count });
       }
@@ -89,15 +109,26 @@ export class UsageObserver {
     return seen;
   }
 
+  /**
+   * Whether the pool is charged for a pod of a model. A team can change the labels that name the pool, and the pod runs on: it
+   * counts where it was counted before, else for the pool that the model is in (`isOfModel`).
+   */
+  #isHere(
+    { metadata: { labels, uid = '' } }: Pod,
+    { pool, namespace, isOfModel, ledgersOf }: PodOf,
+  ): boolean {
+    const counts = (other: InferencePool) => ledgersOf(other).get(namespace)?.pods.has(uid) === true;
+    const own = poolLabels('router', pool.metadata);
+    if (counts(pool) || POOL_LABELS.every((label) => labels?.[label] === own[label])) return true;
+    return isOfModel && !this.#options.state.pools.store.list().some(counts);
+  }
+
   #allocations(
-    pool: InferencePool,
     model: { namespace: string; name: string },
     accelerators: Accelerators,
+    isHere: (pod: Pod) => boolean,
   ): Allocation[] {
-    const labels = engineLabels(model, pool.metadata);
-    const isHere = ({ metadata }: KubeObject) =>
-      [POOL_LABEL, POOL_NAMESPACE_LABEL].every((label) => metadata.labels?.[label] === labels[label]);
-    const key = `${model.namespace}/${labels[MODEL_LABEL]}`;
+    const key = `${model.namespace}/${engineSelector(model)[MODEL_LABEL]}`;
     const present = this.#options.state.pods.store
       .byIndex('byModel', key)
       .map((pod) => ({ pod, at: undefined }));

@@ -186,7 +186,7 @@ export class UsageRecorder {
     now: number,
   ): LedgerChange[] | undefined {
     const usage = this.#of(pool);
-    const seen = this.#observe(pool, usage.ledgers);
+    const seen = this.#observe(pool);
     if (!seen) return undefined;
     const changed: LedgerChange[] = [];
     for (const [namespace, { allocations, sleepers }] of seen) {
@@ -200,12 +200,9 @@ export class UsageRecorder {
     return changed;
   }
 
-  #observe(
-    pool: InferencePool,
-    ledgers: ReadonlyMap<string, Ledger>,
-  ): ReturnType<UsageObserver['of']> | undefined {
+  #observe(pool: InferencePool): ReturnType<UsageObserver['of']> | undefined {
     try {
-      return this.#options.observer.of(pool, ledgers);
+      return this.#options.observer.of(pool, (other) => this.ledgers(other));
     } catch (error) {
       // The reconcile of the pool reports it.
       if (error instanceof InvalidSpecError) return undefined;

@@ -183,6 +183,27 @@ describe('recording of usage', () => {
     expect(recorder.ledgers(pool).size).toBe(0);
   });
 
+  it('charges a pod to the pool of its model, whatever its labels say of the pool', async () => {
+    const { operator, clock, state, engine, pool, used } = setUp();
+    const other = put(state.pools.store, aPool({}, { name: 'free', uid: 'uid-free' }));
+    const relabel = (name: string) => {
+      const pod = engine(name);
+      const labels = engineLabels({ namespace: 'platform', name: 'chat' }, other.metadata);
+      put(state.pods.store, { ...pod, metadata: { ...pod.metadata, labels } });
+    };
+    const recorder = operator();
+    relabel('at-once');
+    put(state.pods.store, engine('later'));
+    await clock.advance(60_000);
+    await recorder.round(signal);
+    relabel('later');
+    await clock.advance(60_000);
+    await recorder.round(signal);
+    expect(used(recorder)).toBe(2 * 2 * 120_000);
+    expect(recorder.ledgers(other).size, 'nor to both').toBe(0);
+    expect(recorder.ledgers(pool).size).toBe(1);
+  });
+
   it('archives yesterday once, and drops it from what is written every minute', async () => {
     const { operator, clock, start, server, writes } = setUp();
     const recorder = operator();
