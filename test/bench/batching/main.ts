@@ -14,8 +14,9 @@ const TARGET_MS = 3_600_000;
 
 /** Measures routers with each window in turns, before one simulated engine in real time. */
 export async function run(signal: AbortSignal): Promise<void> {
+  // All windows of a round get the same prompts: with prefix caching, only the first of them would compute these.
   const sim = await startSim({
-    args: ['tiny/model', '--served-model-name', 'm'],
+    args: ['tiny/model', '--served-model-name', 'm', '--no-enable-prefix-caching'],
     env: { VLLM_SIM_TIME_SCALE: '1' },
   });
   const routers: Router[] = [];

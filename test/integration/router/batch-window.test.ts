@@ -5,9 +5,28 @@ import { model, rules, table } from '../../support/route-table.ts';
 import { ask, hold, limited, untilDemand } from './support/admission.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
+import { runInNginx } from './support/run-in-nginx.ts';
 
 const MANY = 40;
 const HOUR = 3_600_000;
+
+test('a guardrail ends a window before a slow engine, gives it back, and finds the length that latency allows', async () => {
+  const lines = (await runInNginx('window-guardrail.lua')).trim().split('\n');
+  expect(lines).toHaveLength(8 * 10);
+  for (const line of lines) {
+    const [name = '', seed, ...numbers] = line.split('\t');
+    const [shortest = 0, longest = 0, outside] = numbers.map(Number);
+    expect(outside, line).toBe(0);
+    if (name === 'too long a window') {
+      // Latency is between 80 % of the target and the target from a quarter to half of the window.
+      expect(shortest, `${name} ${seed}`).toBeGreaterThanOrEqual(0.25);
+      expect(longest, `${name} ${seed}`).toBeLessThanOrEqual(0.5);
+    } else {
+      const whole = name.startsWith('slow') ? 0 : 1;
+      expect([shortest, longest], `${name} ${seed}`).toEqual([whole, whole]);
+    }
+  }
+});
 
 describe('a batching window', () => {
   const { engine, start } = perTest();
