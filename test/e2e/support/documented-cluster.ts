@@ -83,6 +83,11 @@ helm install vllm-operator charts/vllm-operator --namespace vllm-operator-system
   curl http://${address('shared-router', 'platform')}/v1/models
 done`,
   ],
+  [
+    // The first minute of a model is recorded when it is over.
+    /^kubectl get inferencemodel .*status\.usage/,
+    `until kubectl get inferencemodel chat -n team-a -o jsonpath='{.status.usage}' | grep .; do sleep 0.1; done`,
+  ],
   [/^kubectl delete -f manifests\/install\.yaml /, 'kubectl apply --server-side -f manifests/install.yaml'],
   [
     /^kubectl patch vpool <name> .*"finalizers":null/,
