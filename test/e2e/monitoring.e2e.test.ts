@@ -161,7 +161,7 @@ beforeAll(async () => {
     capacity: { accelerators: 3, overcommit: true, namespaceQuotas: [{ namespace, accelerators: 4 }] },
     router: { replicas: 2 },
   });
-  await world.createModel(namespace, 'chat', { admission: { batchWindow: '10ms' } });
+  await world.createModel(namespace, 'chat', { admission: { batchWindow: '10ms', adaptiveConcurrency: {} } });
   await world.createModel(namespace, 'narrow', {
     engine: { batching: { maxNumSeqs: 1 } },
     admission: { maxQueue: 3, degradation: [{ queueAbove: 1, maxTokens: 8 }] },
