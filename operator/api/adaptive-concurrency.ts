@@ -32,5 +32,3 @@ export const adaptiveConcurrency = withRules(
     },
   ],
 );
-
-export type AdaptiveConcurrency = z.infer<typeof adaptiveConcurrency>;
