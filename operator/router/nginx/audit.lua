@@ -42,11 +42,11 @@ local function rare_fields(ctx, shortened)
     .. (ctx.tier and ',"tier":' .. ctx.tier.number or "") .. (shortened and ',"shortened":true' or "")
 end
 
---- Fields of the tokens that are known.
+--- Fields of the tokens that are known. `%d`, because `..` writes numbers by a way that takes ten times as long.
 local function tokens(prompt, completion)
-  if prompt and completion then return ',"promptTokens":' .. prompt .. ',"completionTokens":' .. completion end
+  if prompt and completion then return (',"promptTokens":%d,"completionTokens":%d'):format(prompt, completion) end
   if not prompt and not completion then return "" end
-  return (prompt and ',"promptTokens":' or ',"completionTokens":') .. (prompt or completion)
+  return (prompt and ',"promptTokens":%d' or ',"completionTokens":%d'):format(prompt or completion)
 end
 
 --- Log phase: hands the fields of a client's request to nginx.
@@ -64,8 +64,10 @@ function M.note(ctx, status, shortened)
     -- A request that is malformed may have no path, no trace, and no status, for which nginx has the version of HTTP.
     asked = path and fields(masked(method, MAX_METHOD), masked(path, MAX_PATH), ctx.api_key, ctx.tenant, model) or ""
   end
-  var.audit = ',"status":' .. (status < 100 and 0 or status) .. ',"traceId":"' .. (ctx.trace_id or "") .. '"' .. asked
-    .. ((ctx.cache_result or ctx.tier) and rare_fields(ctx, shortened) or "") .. tokens(ctx.prompt_tokens, ctx.completion_tokens)
+  var.audit = (',"status":%d,"traceId":"%s"%s%s%s'):format(
+    status < 100 and 0 or status, ctx.trace_id or "", asked,
+    (ctx.cache_result or ctx.tier) and rare_fields(ctx, shortened) or "", tokens(ctx.prompt_tokens, ctx.completion_tokens)
+  )
 end
 
 return M

@@ -234,6 +234,7 @@ local function usage_at_end(text)
   local n = #text
   local at = find(text, '"usage":{', -MAX_USAGE, true)
   if not at or byte(text, at - 1) ~= COMMA or byte(text, n) ~= CLOSE_BRACE then return nil end
+  if not find(text, "{", at + 9, true) then return find(text, "}", at + 9, true) == n - 1 and at or nil end -- most have no objects in it
   local depth = 0
   for i = at + 8, n - 1 do
     local c = byte(text, i)

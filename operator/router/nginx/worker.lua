@@ -17,6 +17,8 @@ local M = {}
 
 local LOOK_AT_LOCKS, LOOK_AT_SPANS = 0.2, 0.2 -- seconds
 local GC_PAUSE = 400 -- percent; the tables that live long are small, so that rarer collections cost little memory
+-- LuaJIT's own limits are below what the access phase and the log phase take, which would stay interpreted.
+local JIT_LIMITS = { "maxrecord=16000", "maxirconst=2000", "maxsnap=1000" }
 
 --- In the master, before it forks. The entry points of requests become a global: `require` in each phase would cost more
 -- than some of them do.
@@ -58,6 +60,7 @@ function M.start()
   counters.claim()
   beat()
   collectgarbage("setpause", GC_PAUSE)
+  jit.opt.start(unpack(JIT_LIMITS))
   trace.start()
   ngx.timer.at(0, run, waiting.watch)
   ngx.timer.every(1, beat)
