@@ -16,6 +16,7 @@ interface ModelAdvice {
 /** The text of the advice, what saves most first. Money has two decimals. */
 export function adviceText(models: readonly AdvisedModel[], format: AdviceFormat): string {
   if (format === 'json') return json(models);
+  if (models.length === 0) return NO_MODELS;
   const all = models
     .flatMap(({ model, advice }) => advice.map((each): ModelAdvice => ({ model, advice: each })))
     .toSorted((a, b) => (b.advice.saving.money ?? 0) - (a.advice.saving.money ?? 0));
@@ -23,6 +24,9 @@ export function adviceText(models: readonly AdvisedModel[], format: AdviceFormat
     .filter((part) => part !== '')
     .join('\n');
 }
+
+const NO_MODELS =
+  'there is no model that its pool accepts here: name its namespace with -n, or take all with --all-namespaces\n';
 
 function overview(all: readonly ModelAdvice[]): string {
   const rows = all.map(({ model, advice }) => [

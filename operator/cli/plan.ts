@@ -29,7 +29,7 @@ export function planFiles(
   const problems = [...wrongConfigs, ...findProblems(found, assessed), ...problemsOfMissingPools(found)];
   if (found.models.length === 0 && problems.length === 0) {
     problems.push(
-      `${files.join(', ')}: no InferenceModel of ${API_VERSION} found; pass files with models and their pools`,
+      `${files.join(', ')}: no InferenceModel of ${API_VERSION} found; pass files with models and their pools, or --load with a file of a load`,
     );
   }
   for (const line of [...warningsOf(assessed), ...problems]) fail(`${line}\n`);

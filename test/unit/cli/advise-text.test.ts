@@ -36,6 +36,10 @@ it('marks prices of the catalog, and says which evidence is lacking', () => {
   );
 });
 
+it('says where to look if the namespace has no models', () => {
+  expect(adviceText([], 'table')).toMatch(/no model .* here: .* -n, .* --all-namespaces/);
+});
+
 it('is complete as JSON', () => {
   const { models } = JSON.parse(adviceText([advised(7)], 'json')) as { models: AdvisedModel[] };
   expect(models[0]).toMatchObject({
