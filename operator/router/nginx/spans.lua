@@ -15,7 +15,7 @@ local ERROR = 2 -- code of a status
 local SAMPLED = 1
 local MAX_PARTS = 32 -- of a request; one that meets engines that come and go may wait any number of times
 local MAX_TEXT, MAX_METHOD = 256, 16 -- bytes of a value, and of one that is a method
-local MAX_TEXTS = 1024 -- that are remembered
+local MAX_TEXTS = 512 -- of an attribute that are remembered
 local PROVIDER = '{"key":"gen_ai.provider.name","value":{"stringValue":"vllm"}}'
 local STREAM = '{"key":"gen_ai.request.stream","value":{"boolValue":true}}'
 local REQUEST_ID = '{"key":"vllm_operator.request.id","value":{"stringValue":"'
@@ -33,23 +33,36 @@ local OPERATIONS = {
   ["/v2/embed"] = "embeddings",
 }
 
---- JSON of a text. What is no printable ASCII is masked: a client may have sent it. Most texts come again and again.
-local json = memo(function(text)
+--- JSON of a text. What is no printable ASCII is masked: a client may have sent it.
+local function encoded(text)
   return cjson.encode((text:gsub("[%c\127-\255]", "?")))
-end, MAX_TEXTS)
+end
+
+--- Most texts come again and again.
+local json = memo(encoded, MAX_TEXTS)
+
+--- The attribute of a name, by its text.
+local function texts(name)
+  return memo(function(value) return '{"key":"' .. name .. '","value":{"stringValue":' .. encoded(value) .. "}}" end, MAX_TEXTS)
+end
+
+local OPERATION, MODEL, ADDRESS = texts "gen_ai.operation.name", texts "gen_ai.request.model", texts "server.address"
+local METHOD, SCHEME, PATH, ROUTE = texts "http.request.method", texts "url.scheme", texts "url.path", texts "http.route"
+local TENANT, OBJECT, CACHE = texts "vllm_operator.tenant", texts "vllm_operator.model", texts "vllm_operator.cache.result"
+local FAILURE = texts "error.type"
 
 --- Nanoseconds since 1970, as JSON has 64-bit numbers: https://protobuf.dev/programming-guides/json/
 local function nanoseconds(seconds)
-  return ('"%.0f000000"'):format(seconds * 1000)
+  return ('"%d000000"'):format(seconds * 1000 + 0.5)
 end
 
 --- Add an attribute to a list, if it has a value.
-local function add_text(list, name, value)
-  if value then list[#list + 1] = '{"key":"' .. name .. '","value":{"stringValue":' .. json(value:sub(1, MAX_TEXT)) .. "}}" end
+local function add_text(list, attribute, value)
+  if value then list[#list + 1] = attribute(value:sub(1, MAX_TEXT)) end
 end
 
 local function add_integer(list, name, value)
-  if value then list[#list + 1] = '{"key":"' .. name .. '","value":{"intValue":"' .. value .. '"}}' end
+  if value then list[#list + 1] = ('{"key":"%s","value":{"intValue":"%d"}}'):format(name, value) end
 end
 
 --- JSON of a span.
@@ -92,18 +105,18 @@ local function add_upstream(ctx, span, status, failed)
   local parts = span.parts
   if not span.sent or #parts >= MAX_PARTS then return end
   local endpoint, operation, list = ctx.endpoint, span.operation, { PROVIDER }
-  add_text(list, "gen_ai.operation.name", operation)
-  add_text(list, "gen_ai.request.model", span.model)
+  add_text(list, OPERATION, operation)
+  add_text(list, MODEL, span.model)
   if ctx.stream then list[#list + 1] = STREAM end
   if ctx.first_byte and ctx.first_byte > span.sent then list[#list + 1] = FIRST_CHUNK:format(ctx.first_byte - span.sent) end
   add_integer(list, "gen_ai.usage.input_tokens", ctx.prompt_tokens)
   add_integer(list, "gen_ai.usage.output_tokens", ctx.completion_tokens)
   if endpoint then
-    add_text(list, "server.address", endpoint.host)
+    add_text(list, ADDRESS, endpoint.host)
     add_integer(list, "server.port", endpoint.port)
   end
   add_integer(list, "http.response.status_code", status)
-  if failed then add_text(list, "error.type", tostring(status or "_OTHER")) end
+  if failed then add_text(list, FAILURE, tostring(status or "_OTHER")) end
   parts[#parts + 1] = encode(span, operation .. " " .. span.model, span.upstream, span.id, CLIENT, span.sent, ngx.now(), list, failed)
 end
 
@@ -129,16 +142,16 @@ function M.finish(ctx, status)
   name_operation(span, uri)
   add_upstream(ctx, span, status, status >= 400 or ctx.cut)
   local failed, parts, list = status >= 500 or ctx.cut, span.parts, {}
-  add_text(list, "http.request.method", method)
-  add_text(list, "url.scheme", var.scheme)
-  add_text(list, "url.path", uri)
-  if known then add_text(list, "http.route", uri) end
+  add_text(list, METHOD, method)
+  add_text(list, SCHEME, var.scheme)
+  add_text(list, PATH, uri)
+  if known then add_text(list, ROUTE, uri) end
   add_integer(list, "http.response.status_code", status)
-  if failed then add_text(list, "error.type", tostring(status)) end
+  if failed then add_text(list, FAILURE, tostring(status)) end
   list[#list + 1] = REQUEST_ID .. var.trace_request_id .. '"}}' -- trace.lua has checked it, and it comes once
-  add_text(list, "vllm_operator.tenant", ctx.tenant)
-  add_text(list, "vllm_operator.model", model and model.label)
-  add_text(list, "vllm_operator.cache.result", ctx.cache_result)
+  add_text(list, TENANT, ctx.tenant)
+  add_text(list, OBJECT, model and model.label)
+  add_text(list, CACHE, ctx.cache_result)
   add_integer(list, "vllm_operator.degradation.tier", ctx.tier and ctx.tier.number)
   parts[#parts + 1] = encode(span, known and method .. " " .. uri or method, span.id, span.parent, SERVER, ctx.start, ngx.now(), list, failed)
   collector.add(table.concat(parts, ","), #parts)
