@@ -43,10 +43,10 @@ export function readLoad(files: readonly string[], options: LoadOptions, config?
   );
   if (problems.length > 0) return { problems };
   if (files.length > 0 && blocks.length !== 1) {
-    const found = blocks.length === 0 ? 'has no block' : `has ${blocks.length} blocks`;
+    const found = blocks.length === 0 ? 'there is no load' : `there are ${blocks.length} loads`;
     return {
       problems: [
-        `${files.join(', ')}: load: ${found}; write one block load: with the fields of docs/how-to/plan-capacity.md`,
+        `${files.join(', ')}: ${found}; write one field load: with what docs/how-to/plan-capacity.md describes`,
       ],
     };
   }

@@ -172,8 +172,9 @@ const DEFAULT_ROUTERS = 2;
 
 function longestText({ sweep, ranges, windows }: TunePlan, seconds: number): string {
   const profiles = profilesOf(ranges).length + windows.length;
-  const hours = (profiles * sweep.measurements * sweep.runs * seconds) / 3600;
-  return `${profiles} profiles, at most ${sweep.measurements} measurements of ${sweep.runs} runs each: at most ${hours.toFixed(1)} hours, usually a third of it`;
+  const minutes = (profiles * sweep.measurements * sweep.runs * seconds) / 60;
+  const time = minutes < 60 ? `${Math.ceil(minutes)} minutes` : `${(minutes / 60).toFixed(1)} hours`;
+  return `${profiles} profiles with at most ${sweep.measurements} measurements, and runs for each: ${sweep.runs}. At most ${time}, usually a third of it`;
 }
 
 interface Finding {

@@ -128,11 +128,12 @@ function issuesOf(issue: z.core.$ZodIssue, value: unknown): SpecIssue[] {
     const { field, ...rest } = manifestIssue(issue, value);
     return [{ field: field === '' ? 'load' : `load.${field}`, ...rest }];
   }
+  const isPrice = issue.path[0] === 'prices';
   return issue.keys.map((key) => ({
     field: ['load', ...issue.path, key].map(String).join('.'),
     value: valueAt(value, [...issue.path, key]),
-    reason: issue.path[0] === 'prices' ? 'there is no such product in the catalog' : 'there is no such field',
-    remedy: 'correct the name, or remove it',
+    reason: isPrice ? 'there is no such product in the catalog' : 'there is no such field',
+    remedy: isPrice ? `use one of ${product.options.join(', ')}` : 'correct the name, or remove it',
   }));
 }
 

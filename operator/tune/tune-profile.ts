@@ -68,7 +68,13 @@ async function search(experiment: Experiment, rates: RateRuns): Promise<Pick<Exp
 async function runOnce(rate: number, objectives: readonly Objective[], run: ProfileRun): Promise<StepResult> {
   const { candidate, load, say, signal } = run;
   const result = await candidate.during(rate, signal, (until) => load(candidate.name, rate, until));
-  const { errorRate, meetsObjectives } = result;
+  const { completed, errorRate, meetsObjectives } = result;
+  if (completed === 0) {
+    say(
+      `  ${rate} req/s: no request was completed in ${Math.round(result.seconds)} s; raise --duration, or --min-rate`,
+    );
+    return result;
+  }
   const measured = objectives.map((objective) => {
     const name = objective.measure === 'latency' ? '' : `${objective.measure} `;
     return `${name}${objective.percentile} ${Math.round(measuredFor(objective, result))} ms`;

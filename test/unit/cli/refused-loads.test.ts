@@ -22,7 +22,11 @@ describe('what is refused', () => {
       'load.burst 3: there is no such field; correct the name, or remove it',
     ],
     ['an unknown field of a group', { engine: { tp: 2 } }, 'load.engine.tp 2: there is no such field'],
-    ['an unknown product', { prices: { K80: 1 } }, 'load.prices.K80 1: there is no such product'],
+    [
+      'an unknown product',
+      { prices: { K80: 1 } },
+      'load.prices.K80 1: there is no such product in the catalog; use one of A100, ',
+    ],
     [
       'no rate',
       { requestsPerDay: undefined },
@@ -56,8 +60,8 @@ describe('what is refused', () => {
   });
 
   it.each([
-    ['no block', 'a: 1', 'has no block'],
-    ['two blocks', 'load: {}\n---\nload: {}', 'has 2 blocks'],
+    ['no block', 'a: 1', 'there is no load'],
+    ['two blocks', 'load: {}\n---\nload: {}', 'there are 2 loads'],
     ['an empty block', 'load:', 'load.model: it is required; set it'],
     ['a list', 'load: [1]', 'load [1]: expected object'],
     ['no YAML', 'load: [', 'not YAML'],
