@@ -63,13 +63,19 @@ function otherPools(subject: Subject): Candidate[] {
   });
 }
 
-/** Types of the same vendor, because images and flags of others differ. A price is of one type, so it is removed. */
+/**
+ * Types of the same vendor, because images and flags of others differ. A price is of one type, so it is removed. None in a pool
+ * that names its nodes, because those have the present type. A pool with a budget keeps at most as many accelerators.
+ */
 function otherTypes({ pool, accelerator }: Subject): Candidate[] {
   const { namespace = 'default', name } = pool.metadata;
+  if (pool.spec.accelerator.nodeSelector !== undefined) return [];
+  const mostCount = pool.spec.capacity?.accelerators === undefined ? 8 : accelerator.count;
   return ACCELERATOR_PRODUCTS.flatMap((product) => {
     const { vendor, fastLinks } = ACCELERATORS[product];
     if (vendor !== accelerator.vendor) return [];
-    return (fastLinks ? [1, 2, 4, 8] : [1]).map((count): Candidate => {
+    const counts = fastLinks ? [1, 2, 4, 8].filter((count) => count <= mostCount) : [1];
+    return counts.map((count): Candidate => {
       const type = count === 1 ? product : `${product}x${count}`;
       const { hourlyCost: _, ...kept } = pool.spec.accelerator;
       return {

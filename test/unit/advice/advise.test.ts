@@ -250,6 +250,20 @@ describe('a KV cache that was never used', () => {
     );
   });
 
+  it('does not change the type of a pool that names its nodes, nor take more accelerators than the pool may have', () => {
+    const nodes = pool('H200', { accelerator: { hourlyCost: '4', nodeSelector: { gpu: 'h200' } } });
+    expect(adviceOf('KVCacheUnused', subject({}, { isAlone: true, pool: nodes }), busy(10))).toBeUndefined();
+    const b200 = (accelerators?: number) =>
+      pool('B200', {
+        accelerator: { hourlyCost: '7' },
+        ...(accelerators !== undefined && { capacity: { accelerators } }),
+      });
+    const onB200 = (accelerators?: number) =>
+      adviceOf('KVCacheUnused', subject({}, { isAlone: true, pool: b200(accelerators) }), busy(10))?.change;
+    expect(onB200()).toContain('H100x2');
+    expect(onB200(1)).toBeUndefined();
+  });
+
   it('stays where it is while it is needed, or was not measured, or replicas are to be fewer', () => {
     const where = { pool: h200, otherPools: [otherPool('H100', '3')] };
     const long = evidence(7, () => ({ peakInFlight: 40, longestRequest: 30_000 }));
