@@ -292,11 +292,11 @@ const soundCounts = z.custom<Record<string, Record<string, number[]>>>((models) 
       pairs <= MAX_PAIRS && all.every(([tenant, counts]) => tenant.length <= MAX_TENANT && isCounts(counts))
     );
   });
-}, `expected five numbers for each of at most ${MAX_PAIRS} pairs of a model and a tenant`);
+}, `expected six numbers for each of at most ${MAX_PAIRS} pairs of a model and a tenant`);
 
 function isCounts(counts: unknown): boolean {
   return (
-    Array.isArray(counts) && counts.length === 5 && counts.every((count) => counted.safeParse(count).success)
+    Array.isArray(counts) && counts.length === 6 && counts.every((count) => counted.safeParse(count).success)
   );
 }
 
@@ -307,9 +307,9 @@ export const usageReport = z.object({
     .max(2 ** 52)
     .describe('Number of the batch. Increases, also across restarts of the router; 0 before the first one.'),
   counts: soundCounts
-    .pipe(z.record(z.string().max(MAX_UID), z.record(z.string().max(MAX_TENANT), z.array(counted).length(5))))
+    .pipe(z.record(z.string().max(MAX_UID), z.record(z.string().max(MAX_TENANT), z.array(counted).length(6))))
     .describe(
-      'By UID of the InferenceModel and tenant: requests with an answer, prompt and completion tokens of engines, answers of the cache, tokens of those. Empty if there is nothing new.',
+      'By UID of the InferenceModel and tenant: requests with an answer, prompt and completion tokens of engines, answers of the cache, tokens of those, and prompt and completion tokens of the longest request. Empty if there is nothing new.',
     ),
 });
 

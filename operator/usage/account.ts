@@ -51,7 +51,7 @@ export interface Batch {
   router: string;
   /** Increases with every batch of the router. A batch is counted once. */
   id: number;
-  counts: readonly (KeyCount & { model: string; tenant: string })[];
+  counts: readonly (KeyCount & Partial<Pick<Bucket, 'longestRequest'>> & { model: string; tenant: string })[];
 }
 
 export interface Observation {

@@ -77,6 +77,7 @@ function named([
   completionTokens = 0,
   cachedRequests = 0,
   cachedTokens = 0,
+  longestRequest = 0,
 ]: readonly number[]) {
-  return { requests, promptTokens, completionTokens, cachedRequests, cachedTokens };
+  return { requests, promptTokens, completionTokens, cachedRequests, cachedTokens, longestRequest };
 }

@@ -34,6 +34,7 @@ local function count_tokens(ctx, model)
   metrics.add(metrics.of_tenant(model.tokens, "tokens_total", model, ctx.tenant, "kind", "completion"), completion)
   usage_counts.add(model, ctx.tenant, usage_counts.PROMPT_TOKENS, prompt)
   usage_counts.add(model, ctx.tenant, usage_counts.COMPLETION_TOKENS, completion)
+  usage_counts.note_length(model, ctx.tenant, prompt + completion)
   if ctx.first_byte and completion > 1 then
     metrics.observe(histogram_of(model, "token_seconds"), (ngx.now() - ctx.first_byte) / (completion - 1))
   end

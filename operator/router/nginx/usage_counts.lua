@@ -11,6 +11,8 @@ local M = {
   CACHED_TOKENS = 5,
 }
 
+local LONGEST = 6 -- place of the tokens of the longest request, of which the highest counts, not the sum
+
 local OTHER = "(other)" -- no name in Kubernetes
 local MAX_PAIRS = 2000 -- of a model and a tenant that one worker counts apart
 local MAX_BATCH_PAIRS = 6000 -- after which a batch takes no more of the list
@@ -32,7 +34,7 @@ local function counts_of(uid, tenant)
     counts = of_model[OTHER]
     if counts then return counts end
   end
-  counts = { 0, 0, 0, 0, 0 }
+  counts = { 0, 0, 0, 0, 0, 0 }
   of_model[tenant], pairs_count = counts, pairs_count + 1
   return counts
 end
@@ -41,6 +43,12 @@ end
 function M.add(model, tenant, place, n)
   local counts = counts_of(model.uid, tenant)
   counts[place] = counts[place] + n
+end
+
+--- Notes the length of a request in tokens, prompt and answer.
+function M.note_length(model, tenant, tokens)
+  local counts = counts_of(model.uid, tenant)
+  counts[LONGEST] = math.max(counts[LONGEST], tokens)
 end
 
 --- Puts what this worker has counted on the list, if that has room. Called every second.
@@ -63,7 +71,8 @@ local function merge(batch, more)
     for tenant, counts in pairs(tenants) do
       local sums = of_model[tenant]
       if sums then
-        for place = 1, #counts do sums[place] = sums[place] + counts[place] end
+        for place = 1, LONGEST - 1 do sums[place] = sums[place] + counts[place] end
+        sums[LONGEST] = math.max(sums[LONGEST], counts[LONGEST])
       else
         of_model[tenant], new = counts, new + 1
       end

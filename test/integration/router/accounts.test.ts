@@ -174,6 +174,7 @@ describe('what the router counts and logs', () => {
 
     // Workers hand over what they have every second.
     let [sums, id] = [[0, 0, 0, 0, 0], 0];
+    const longest: (number | undefined)[] = [];
     await expect
       .poll(async () => {
         const report = await router.usage(id);
@@ -181,6 +182,7 @@ describe('what the router counts and logs', () => {
         if (!counts) return sums[3];
         expect(await router.usage(id)).toEqual(report);
         id = report.id;
+        longest.push(counts[5]);
         sums = sums.map((sum, i) => sum + (counts[i] ?? 0));
         return sums[3];
       })
@@ -191,6 +193,8 @@ describe('what the router counts and logs', () => {
       completion: 5 * (requests - cached),
       saved: 8 * cached,
     });
+    expect(longest).toContain(8);
+    expect(longest.every((tokens) => tokens === 8 || tokens === 0)).toBe(true);
     expect(await router.usage(id)).toEqual({ id, counts: {} });
   });
 

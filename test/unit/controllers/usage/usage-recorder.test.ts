@@ -34,8 +34,8 @@ function aRouter() {
         batch = {
           id,
           counts: {
-            'uid-chat': { team: [waiting, 7 * waiting, 3 * waiting, 0, 0] },
-            'uid-of-others': { team: [9, 9, 9, 9, 9] },
+            'uid-chat': { team: [waiting, 7 * waiting, 3 * waiting, 0, 0, 10] },
+            'uid-of-others': { team: [9, 9, 9, 9, 9, 9] },
           },
         };
         waiting = 0;
@@ -258,6 +258,7 @@ describe('recording of usage', () => {
           requests: asked,
           promptTokens: 7 * asked,
           completionTokens: 3 * asked,
+          longestRequest: asked > 0 ? 10 : 0,
         });
       }),
       { numRuns: 60 },
