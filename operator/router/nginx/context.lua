@@ -71,14 +71,15 @@ local M = {}
 
 local CLIENT_CLOSED_REQUEST = 499 -- as nginx has it
 
---- What is known of a new request. Fields that most requests set have their place from the start, so that the table does not grow;
--- there are 16, because tables grow in powers of two. Rare ones are added when they come.
+--- What is known of a new request. Fields that most requests set have their place from the start, so that the table does not grow, which
+-- costs more than all of it: tables grow in powers of two, and more than 16 are set as soon as there is a key, a stream or a large body.
 ---@return Context
 function M.new()
   return {
     start = ngx.req.start_time(), trace_id = false, path = false, model = false, tenant = false, stream = false, admitted = false,
     endpoint = false, at_engine = false, affinity_key = false, cache_result = false, sse = false, first_chunk = false,
     ended = false, prompt_tokens = false, completion_tokens = false,
+    api_key = nil, body_bytes = nil, usage = nil, first_byte = nil, last_chunk = nil, strip_usage = nil, span = nil, reserved = nil,
   }
 end
 
