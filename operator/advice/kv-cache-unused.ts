@@ -43,7 +43,7 @@ export function kvCacheUnused(subject: Subject, evidence: Evidence): Finding {
   const lacks = lacksDays(evidence, LEAST_DAYS) ?? lacksRequests(evidence, LEAST_DAYS);
   if (lacks !== undefined) return { lacks };
   const use = kvCacheUse(subject, evidence);
-  if (!use) return { lacks: 'needs the length of requests, which the routers do not report' };
+  if (!use) return { lacks: 'needs the length of requests, which no answer of an engine stated' };
   if (use.share > MOST_USED) return undefined;
   const placement = cheaperPlacement(subject, needOf(subject, evidence, use.share * memory.kvCacheTokens));
   if (!placement) return undefined;
