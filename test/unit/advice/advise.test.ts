@@ -274,7 +274,7 @@ describe('a KV cache that was never used', () => {
         subject({}, where),
         evidence(7, () => ({ longestRequest: 0 })),
       ),
-    ).toBe('needs the length of requests, which the routers do not report');
+    ).toBe('needs the length of requests, which no answer of an engine stated');
     const rules = advise(subject(range(6, 8), where), busy(10)).advice.map(({ rule }) => rule);
     expect(rules).toEqual(['ReplicasUnused', 'ContextUnused']);
   });
