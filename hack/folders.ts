@@ -52,6 +52,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'operator/scaling',
     'operator/metrics-api',
     'operator/usage',
+    'operator/advice',
   ],
   'operator/cli': [
     'operator/values',

@@ -9,7 +9,7 @@ import { engineSettings } from './engine-settings.ts';
 import { modelSettings } from './model-source.ts';
 import { podTemplate } from './pod-template.ts';
 import { scalingSettings } from './scaling-settings.ts';
-import { conditions, usage } from './status.ts';
+import { advice, conditions, usage } from './status.ts';
 
 export const inferenceModelSpec = withRules(
   z.object({
@@ -129,6 +129,11 @@ export const inferenceModelStatus = z.object({
     .optional()
     .describe(
       'What the model used in this pool. Updated at most once a minute, and not while nothing is used.',
+    ),
+  advice: advice
+    .optional()
+    .describe(
+      'How the model could use less, by the record of its usage. Updated at most once an hour, and not while nothing is used or changed. `vllm-operator advise` has the evidence and a patch for each.',
     ),
   plan: plan.optional().describe('Memory plan of one replica.'),
   coldStart: coldStart.optional().describe('Duration of each phase of the last cold start.'),

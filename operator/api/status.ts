@@ -63,3 +63,23 @@ export const usage = z.object({
 });
 
 export type UsageStatus = z.infer<typeof usage>;
+
+/** Most items of advice in a status, and the longest change. */
+export const MAX_ADVICE = 5;
+export const MAX_CHANGE = 512;
+
+/** How an object could use less; what saves most comes first. */
+export const advice = z
+  .array(
+    z.object({
+      rule: z.string().min(1).max(63).describe('Name of the rule, such as `ReplicasUnused`.'),
+      change: z.string().max(MAX_CHANGE).describe('What to change.'),
+      monthlySaving: decimal
+        .optional()
+        .describe('Money that it saves in 730 hours, by prices of pools. Absent if one has no price.'),
+    }),
+  )
+  .max(MAX_ADVICE)
+  .meta({ 'x-kubernetes-list-type': 'atomic' });
+
+export type AdviceStatus = z.infer<typeof advice>;

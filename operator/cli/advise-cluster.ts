@@ -1,7 +1,7 @@
 /** Reads the models of a cluster with what they used, and advises each. */
-import { type Advised, advise } from '../advice/advise.ts';
-import { type Evidence, evidenceOf } from '../advice/evidence.ts';
-import type { Subject } from '../advice/subject.ts';
+import type { Advised } from '../advice/advise.ts';
+import { adviseRecorded } from '../advice/advise-recorded.ts';
+import type { Evidence } from '../advice/evidence.ts';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel, type InferencePool } from '../api/types.ts';
 import { readUsage, USAGE_SELECTOR } from '../controllers/usage/usage-record.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -10,7 +10,6 @@ import type { KubeObject } from '../kube/object.ts';
 import { CONFIG_MAPS, NAMESPACES } from '../kube/resource-types.ts';
 import { admitsNamespace } from '../model/acceptance.ts';
 import { poolKeyOf } from '../model/pool-key.ts';
-import { emptyLedger } from '../usage/ledger.ts';
 import type { StoredLedger } from '../usage/stored-ledger.ts';
 import { assessIn } from './assess-files.ts';
 
@@ -43,10 +42,8 @@ export async function adviseCluster(
   const advised: AdvisedModel[] = [];
   for (const model of cluster.models) {
     if (namespace !== undefined && model.metadata.namespace !== namespace) continue;
-    const subject = subjectOf(model, cluster, now);
-    if (!subject) continue;
-    const evidence = recordOf(subject, cluster, now);
-    advised.push({ model: keyOf(model), pool: keyOf(subject.pool), evidence, ...advise(subject, evidence) });
+    const found = adviceFor(model, cluster, now);
+    if (found) advised.push(found);
   }
   return advised;
 }
@@ -68,7 +65,8 @@ async function read(client: KubeClient, signal: AbortSignal): Promise<Cluster> {
   };
 }
 
-function subjectOf(model: InferenceModel, cluster: Cluster, now: number): Subject | undefined {
+/** Undefined for a model that cannot run. */
+function adviceFor(model: InferenceModel, cluster: Cluster, now: number): AdvisedModel | undefined {
   const key = poolKeyOf(model);
   const pool = cluster.pools.get(key);
   if (!pool) return undefined;
@@ -77,21 +75,11 @@ function subjectOf(model: InferenceModel, cluster: Cluster, now: number): Subjec
   const files = { pools: [], models: [], namespaces: cluster.namespaces, claims: new Map(), problems: [] };
   const assessment = assessIn(pool, model, files, now);
   if (assessment.kind === 'blocked') return undefined;
-  return {
-    ...assessment.model,
-    otherPools: [...cluster.pools.values()].filter(
-      (each) => each !== pool && admitsNamespace(each, namespace, cluster.namespaces.get(namespace)),
-    ),
-    isAlone: cluster.users.get(key) === 1,
+  const recorded = {
+    pools: cluster.pools.values(),
+    admits: (each: InferencePool) => admitsNamespace(each, namespace, cluster.namespaces.get(namespace)),
+    users: cluster.users.get(key) ?? 0,
+    ledger: cluster.ledgers.get(key)?.get(namespace)?.ledger,
   };
-}
-
-function recordOf({ pool, model, accelerator }: Subject, { ledgers }: Cluster, now: number): Evidence {
-  const { namespace = '', name, creationTimestamp = '' } = model.metadata;
-  const ledger = ledgers.get(keyOf(pool))?.get(namespace)?.ledger ?? emptyLedger(namespace);
-  return evidenceOf(
-    ledger,
-    { name, created: Date.parse(creationTimestamp) || 0, accelerators: accelerator.count },
-    now,
-  );
+  return { model: keyOf(model), pool: key, ...adviseRecorded(assessment.model, recorded, now) };
 }

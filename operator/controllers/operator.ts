@@ -16,6 +16,7 @@ import { setupPools } from './pool/setup.ts';
 import { setupRoutes } from './routes/setup.ts';
 import { setupScaling } from './scaling/setup.ts';
 import { createContext } from './shared/context.ts';
+import { Adviser } from './usage/adviser.ts';
 import { setupUsage } from './usage/setup.ts';
 import { createViews } from './views.ts';
 
@@ -95,8 +96,9 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   const events = { name: 'events', run: (signal: AbortSignal) => context.events.run(signal) };
   const gauges = setupGauges(context, views);
   const usage = setupUsage(context, { ...views, usageOf: routes.usage.bind(routes) });
-  for (const part of [events, routes, pools, models, ...controllers, scaling, evacuation, gauges, usage])
-    manager.add(part, { leaderOnly: true });
+  const adviser = new Adviser({ ...context, ...views, ledgersOf: usage.ledgers.bind(usage) });
+  const parts = [events, routes, pools, models, ...controllers, scaling, evacuation, gauges, usage, adviser];
+  for (const part of parts) manager.add(part, { leaderOnly: true });
   if (metricsApi) manager.add(metricsApi, { leaderOnly: true });
   return { manager, probes };
 }

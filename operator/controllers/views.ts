@@ -21,6 +21,7 @@ import { addModel, type OperatorContext } from './shared/context.ts';
 import { Departures } from './shared/departures.ts';
 import { MountFailures } from './shared/mount-failures.ts';
 import { Resolutions } from './shared/resolutions.ts';
+import { AdviceStatuses } from './usage/advice-statuses.ts';
 import { NamespaceBudgets } from './usage/namespace-budgets.ts';
 import { PodPrices } from './usage/pod-prices.ts';
 import { UsageStatuses } from './usage/usage-statuses.ts';
@@ -43,6 +44,7 @@ export interface Views {
   nodes: NodeNotices;
   prices: PodPrices;
   usage: UsageStatuses;
+  advice: AdviceStatuses;
   budgets: NamespaceBudgets;
   shownTiers: ShownTiers;
   /** Absent if this process does not serve the metrics API. */
@@ -91,6 +93,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   });
   const prices = new PodPrices(nodes);
   const usage = new UsageStatuses(context);
+  const advice = new AdviceStatuses(context);
   const budgets = new NamespaceBudgets(context);
   return {
     ledger,
@@ -109,6 +112,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     nodes,
     prices,
     usage,
+    advice,
     budgets,
     shownTiers,
     metricsApi,

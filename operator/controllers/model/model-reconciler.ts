@@ -44,7 +44,7 @@ import { earliest, requeueAfter } from '../shared/requeue-after.ts';
 import { type Deployment, isReleased } from '../shared/workloads.ts';
 import type { NamespaceBudgets } from '../usage/namespace-budgets.ts';
 import type { PodPrices } from '../usage/pod-prices.ts';
-import type { UsageStatuses } from '../usage/usage-statuses.ts';
+import type { UsageView } from '../usage/usage-view.ts';
 import { engineHealth } from './engine-health.ts';
 import { ModelManifests } from './model-manifests.ts';
 import { type Blocker, type ModelView, modelStatus } from './model-status.ts';
@@ -68,7 +68,7 @@ export interface ModelReconcilerOptions {
   lifecycles: LifecyclesView;
   budget: Pick<AcceleratorBudget, 'isWaiting' | 'placeOf'>;
   shownTiers: ShownTiers;
-  usage: UsageStatuses;
+  usageOf: UsageView;
   budgets: Pick<NamespaceBudgets, 'of'>;
   prices: PodPrices;
   status: StatusWriter;
@@ -282,13 +282,12 @@ export class ModelReconciler {
     const lifecycle = lifecycles.of(uid);
     const queuePosition = budget.placeOf(uid);
     const coldStart = this.#options.coldStarts.last(uid);
-    const usage = this.#options.usage.of(model);
     return {
       wakes: scaling !== undefined && scaling.kind !== 'Fixed',
       phase: lifecycle.phase,
       waiting: budget.isWaiting(uid),
       ...(coldStart && { coldStart }),
-      ...(usage && { usage }),
+      ...this.#options.usageOf(model),
       ...(lifecycle.failure && { wakeFailure: lifecycle.failure }),
       ...(queuePosition !== undefined && { queuePosition }),
     };

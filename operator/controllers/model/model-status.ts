@@ -2,7 +2,7 @@
 import { modelConditions, type ReasonWithStatus } from '../../api/condition-set.ts';
 import type { MODEL_CONDITIONS } from '../../api/conditions.ts';
 import type { InferenceModelStatus } from '../../api/inference-model.ts';
-import type { UsageStatus } from '../../api/status.ts';
+import type { AdviceStatus, UsageStatus } from '../../api/status.ts';
 import type { InferenceModel } from '../../api/types.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { setConditions } from '../../kube/conditions.ts';
@@ -64,6 +64,8 @@ export interface ModelView {
   budget?: ConditionUpdate;
   /** Absent if this process has not accounted any use of the model yet. */
   usage?: UsageStatus;
+  /** Absent if this process has not advised the model yet. */
+  advice?: AdviceStatus;
   schedule?: { open: string[]; nextChange?: string };
   /** Tiers of degradation, mildest first, and the number of the active one: 0 for none. */
   degradation?: { active: number; tiers: readonly DegradationTier[] };
@@ -99,6 +101,7 @@ export function modelStatus(view: ModelView): InferenceModelStatus {
     ...optional('schedule', view.schedule),
     ...optional('degradationTier', view.degradation?.active || undefined),
     ...optional('usage', view.usage ?? previous.usage),
+    ...optional('advice', atLeastOne(view.advice ?? previous.advice)),
     ...optional('plan', view.plan ? planStatus(view.plan) : known?.plan),
     ...optional('coldStart', view.coldStart ?? previous.coldStart),
   };
@@ -245,4 +248,8 @@ function cost(perAccelerator: string, accelerators: number): string {
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
+}
+
+function atLeastOne(items: AdviceStatus | undefined): AdviceStatus | undefined {
+  return items?.length ? items : undefined;
 }

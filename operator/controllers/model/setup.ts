@@ -11,6 +11,7 @@ import { createApplier } from '../shared/children.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import { createController, type OperatorContext } from '../shared/context.ts';
 import { scaleTarget } from '../shared/scale-target.ts';
+import { type UsageViewOptions, usageView } from '../usage/usage-view.ts';
 import { ModelReconciler, type ModelReconcilerOptions } from './model-reconciler.ts';
 
 export const MODEL_PERMISSIONS: readonly Permission[] = [
@@ -35,17 +36,18 @@ export type ModelDependencies = Pick<
   | 'mounts'
   | 'lifecycles'
   | 'budget'
-  | 'usage'
   | 'budgets'
   | 'prices'
   | 'shownTiers'
->;
+> &
+  UsageViewOptions;
 
 export function setupModels(context: OperatorContext, dependencies: ModelDependencies): Controller {
   const { state, queues } = context;
   const reconciler = new ModelReconciler({
     ...context,
     ...dependencies,
+    usageOf: usageView(dependencies),
     onMountFailure: (key) => queues.scaling.add(key),
     applier: createApplier(context, [
       { type: PERSISTENT_VOLUME_CLAIMS, store: state.volumeClaims.store },

@@ -9,6 +9,7 @@ import {
 import type { AdvisedModel } from '../../../operator/cli/advise-cluster.ts';
 import { adviseCommand } from '../../../operator/cli/advise-command.ts';
 import { usageCommand } from '../../../operator/cli/usage-command.ts';
+import { STATUS_FIELD_MANAGER } from '../../../operator/controllers/shared/cluster-state.ts';
 import type { ConfigMap, Deployment, Pod } from '../../../operator/controllers/shared/workloads.ts';
 import { readUsage, USAGE_SELECTOR } from '../../../operator/controllers/usage/usage-record.ts';
 import { secondTime } from '../../../operator/kube/clock.ts';
@@ -174,7 +175,19 @@ describe('usage', () => {
     expect(lacks?.find(({ rule }) => rule === 'ContextUnused')?.needs).toMatch(/^needs 7 days of record/);
   });
 
-  it('comes into the status of model and pool once a minute, and into counters', async () => {
+  it('comes into the status of model and pool once a minute, and into counters; old advice is removed', async () => {
+    const left = await harness.client.get<InferenceModel>(INFERENCE_MODELS, { namespace, name: 'sleeps' });
+    const advice = [
+      { rule: 'ReplicasUnused', change: 'lower minReplicas from 6 to 4', monthlySaving: '2920.00' },
+    ];
+    const { apiVersion, kind } = left;
+    const metadata = { namespace, name: 'sleeps' };
+    const body = { apiVersion, kind, metadata, status: { ...left.status, advice } };
+    const written = await harness.client.apply<InferenceModel>(INFERENCE_MODELS, body, {
+      subresource: 'status',
+      fieldManager: STATUS_FIELD_MANAGER,
+    });
+    expect(written.status?.advice).toEqual(advice);
     operator = await harness.startOperator(fastClock(300));
     const used = ({ status }: InferenceModel | InferencePool) =>
       (status?.usage?.day.acceleratorSeconds ?? 0) > 60;
@@ -183,6 +196,8 @@ describe('usage', () => {
     expect(Number(model.status?.usage?.month.cost)).toBeGreaterThan(0);
     const name = 'vllm_operator_model_accelerator_seconds_total';
     await expect.poll(async () => await values(name, 'model')).toHaveProperty('sleeps');
+    const isGone = ({ status }: InferenceModel) => status?.usage !== undefined && status.advice === undefined;
+    await harness.until<InferenceModel>(INFERENCE_MODELS, namespace, 'sleeps', 'no advice', isGone);
   });
 
   it('stops models of a namespace whose budget is used up, until it is raised', async () => {

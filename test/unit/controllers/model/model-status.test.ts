@@ -19,6 +19,18 @@ it('shows a drain before its end: streams that run on can make it long', () => {
   expect([state({ is: 'Serving' }), state({ is: 'Draining', since: 0 })]).toEqual(['Serving', 'Draining']);
 });
 
+it('shows the advice of the last leader until this one has advised the model', () => {
+  const health = { desired: 0, pods: 0, ready: 0, rolling: false };
+  const [old, other] = ['lower minReplicas from 6 to 4', 'lower minReplicas from 4 to 2'].map((change) => [
+    { rule: 'ReplicasUnused', change },
+  ]);
+  const model = { ...aModel('chat'), status: { ...(old && { advice: old }) } };
+  const shown = (view: Partial<ModelView>) => modelStatus({ model, now: 0, health, ...view });
+  expect(shown({}).advice).toEqual(old);
+  expect(shown({ ...(other && { advice: other }) }).advice).toEqual(other);
+  expect(shown({ advice: [] })).not.toHaveProperty('advice');
+});
+
 describe('a model without replicas', () => {
   it('is as it should be where it may sleep', () => {
     expect(asleep({ wakes: true, leastReplicas: 0 })).toMatchObject({
