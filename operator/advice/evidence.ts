@@ -18,8 +18,6 @@ export interface Evidence {
   hours: readonly HourSeen[];
   /** Milliseconds that the model slept in all. */
   asleepMs: number;
-  /** Highest share of a KV cache in use that Prometheus saw, from 0 to 1; absent if it was not asked or has none. */
-  kvCachePeak?: number;
 }
 
 /**

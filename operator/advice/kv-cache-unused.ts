@@ -15,24 +15,17 @@ export interface KVCacheUse {
 }
 
 /**
- * What Prometheus saw, or an upper bound: one replica had all requests that were ever in flight at once, and each of them was
- * as long as the longest. Undefined if neither is known.
+ * An upper bound: one replica had all requests of the highest demand that the operator saw, as far as it takes them, and each
+ * of them was as long as the longest. Undefined if that is not known.
  */
 export function kvCacheUse({ engine, memory }: Subject, evidence: Evidence): KVCacheUse | undefined {
-  const percent = (share: number) => `${Math.ceil(share * 100)} %`;
-  const { kvCachePeak } = evidence;
-  if (kvCachePeak !== undefined)
-    return {
-      share: kvCachePeak,
-      text: `at most ${percent(kvCachePeak)} of the KV cache of a replica was in use, by Prometheus`,
-    };
   const longest = mostOf(evidence.hours, 'longestRequest');
   if (!memory || memory.kvCacheTokens === 0 || longest === 0) return undefined;
   const requests = Math.min(mostOf(evidence.hours, 'peakInFlight'), engine.capacity);
   const share = (requests * longest) / memory.kvCacheTokens;
   return {
     share,
-    text: `at most ${requests} requests were in flight, and the longest had ${longest} tokens: together ${percent(share)} of the KV cache of a replica`,
+    text: `the operator saw at most ${requests} requests that one replica can have at once, and the longest had ${longest} tokens: together ${Math.ceil(share * 100)} % of the KV cache of a replica`,
   };
 }
 

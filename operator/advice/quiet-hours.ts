@@ -39,8 +39,8 @@ export function quietHours(subject: Subject, evidence: Evidence, least = leastRe
       change: `lower the minimum from ${least} to ${replicas} ${time}, every day`,
       evidence:
         replicas === 0
-          ? `no request came on any day ${time}, nor in the hour after it`
-          : `on no day ${time} were more than ${replicas} replicas needed, a spare one included`,
+          ? `on no day ${time}, nor in the hour after it, was a request answered or did the operator see one`
+          : `the demand that the operator saw ${time} needed at most ${replicas} replicas on every day, a spare one included`,
       ...(replicas === 0 && { caution: 'a request in that time waits for a cold start' }),
       from: evidence.from,
       until: evidence.until,

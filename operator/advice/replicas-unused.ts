@@ -1,4 +1,4 @@
-/** More replicas than the highest demand ever needed. */
+/** More replicas than the highest demand that the operator saw needed. */
 import type { Finding } from './advice.ts';
 import { lacksDays } from './enough.ts';
 import { type Evidence, type HourSeen, mostOf, sumOf } from './evidence.ts';
@@ -40,8 +40,8 @@ export function replicasUnused(subject: Subject, evidence: Evidence): Finding {
           : `lower ${scaling.kind === 'Fixed' ? 'replicas' : 'minReplicas'} from ${least} to ${enough}`,
       evidence:
         enough === 0
-          ? 'no request came'
-          : `at most ${peak} requests were in flight or waiting, for which ${enough - SPARE_REPLICAS} of ${least} replicas are enough; one more stays as a spare`,
+          ? 'no request was answered, and the operator saw none in flight or waiting'
+          : `the operator saw at most ${peak} requests in flight or waiting, for which ${enough - SPARE_REPLICAS} of ${least} replicas are enough; one more stays as a spare`,
       ...(enough === 0 && { caution: 'the first request waits for a cold start' }),
       from: evidence.from,
       until: evidence.until,

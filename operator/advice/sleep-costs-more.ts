@@ -34,7 +34,7 @@ export function sleepCostsMore(subject: Subject, evidence: Evidence): Finding {
     advice: {
       rule: 'SleepCostsMore',
       change: `raise idleTimeout from ${scaling.idleTimeout} to ${minutes}m`,
-      evidence: `${wakes} times the model was woken after ${mean(evidence.asleepMs)} of sleep on average, and a cold start took ${mean(sumOf(evidence.hours, 'coldStartMs'))}: it held accelerators for longer than it had freed them`,
+      evidence: `${wakes} times a request woke the model; for each time it had slept ${mean(evidence.asleepMs)} on average, and a pod held accelerators for ${mean(sumOf(evidence.hours, 'coldStartMs'))} before it served`,
       from: evidence.from,
       until: evidence.until,
       patches: [modelPatch(subject, { scaling: { idleTimeout: `${minutes}m` } })],

@@ -22,6 +22,7 @@ import { Departures } from './shared/departures.ts';
 import { MountFailures } from './shared/mount-failures.ts';
 import { Resolutions } from './shared/resolutions.ts';
 import { AdviceStatuses } from './usage/advice-statuses.ts';
+import { DemandPeaks } from './usage/demand-peaks.ts';
 import { NamespaceBudgets } from './usage/namespace-budgets.ts';
 import { PodPrices } from './usage/pod-prices.ts';
 import { UsageStatuses } from './usage/usage-statuses.ts';
@@ -37,6 +38,7 @@ export interface Views {
   bounds: BoundsCache;
   coldStarts: ColdStartRecorder;
   demand: DemandTracker;
+  peaks: DemandPeaks;
   budget: AcceleratorBudget;
   modes: ScalingModes;
   mounts: MountFailures;
@@ -70,7 +72,8 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   const replicas = new ReplicasWriter(client, models);
   const bounds = new BoundsCache();
   const coldStarts = createColdStarts(context);
-  const demand = createDemand(context, coldStarts);
+  const peaks = new DemandPeaks({ models, clock, demandOf: (poolKey, uid) => demand.of(poolKey, uid) });
+  const demand: DemandTracker = createDemand(context, coldStarts, peaks);
   const budget = new AcceleratorBudget({
     state,
     resolutions,
@@ -106,6 +109,7 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     bounds,
     coldStarts,
     demand,
+    peaks,
     budget,
     modes,
     mounts,
@@ -165,6 +169,7 @@ function createColdStarts({ state, queues, clock, registry }: OperatorContext): 
 function createDemand(
   { state, queues, clock }: OperatorContext,
   coldStarts: ColdStartRecorder,
+  peaks: DemandPeaks,
 ): DemandTracker {
   return new DemandTracker({
     models: state.models.store,
@@ -175,6 +180,7 @@ function createDemand(
       coldStarts.held(uid);
       addModel(queues.scaling, state, uid, { priority: WAKE_PRIORITY });
     },
+    onRisen: (poolKey, uid) => peaks.risen(poolKey, uid),
     onReleased: (_pool, uid) => {
       coldStarts.firstByte(uid);
       coldStarts.released(uid);

@@ -11,6 +11,7 @@ import {
   type ColdStart,
   type ColdStartEvent,
   type ColdStartPhase,
+  type ColdStartSplit,
   formatColdStart,
   isColdStartComplete,
   NO_COLD_START,
@@ -24,9 +25,19 @@ const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 
 /** The content of `status.coldStart`. */
 export type ColdStartStatus = Partial<Record<ColdStartPhase, string>>;
 
+/** Cold starts for a request, and the milliseconds of all of them from a pod on a node to the last router that knew it. */
+export interface Wakes {
+  wakes: number;
+  coldStartMs: number;
+}
+
+const NO_WAKES: Wakes = { wakes: 0, coldStartMs: 0 };
+
 interface Model {
   current: ColdStart;
   last: ColdStartStatus | undefined;
+  /** Since they were taken. */
+  wakes: Wakes;
 }
 
 export interface ColdStartRecorderOptions {
@@ -98,12 +109,25 @@ export class ColdStartRecorder {
     return this.#models.get(uid)?.last;
   }
 
+  /** The cold starts that ended since the last call. */
+  takeWakes(uid: string): Wakes {
+    const model = this.#models.get(uid);
+    if (!model) return NO_WAKES;
+    const { wakes } = model;
+    model.wakes = NO_WAKES;
+    return wakes;
+  }
+
   #at(): number {
     return this.#options.clock.monotonic();
   }
 
   #apply(uid: string, event: ColdStartEvent): void {
-    const model = this.#models.getOr(uid, () => ({ current: NO_COLD_START, last: undefined }));
+    const model = this.#models.getOr(uid, () => ({
+      current: NO_COLD_START,
+      last: undefined,
+      wakes: NO_WAKES,
+    }));
     model.current = advanceColdStart(model.current, event);
     if (isColdStartComplete(model.current)) this.#record(uid, model);
   }
@@ -114,10 +138,20 @@ export class ColdStartRecorder {
       const milliseconds = split[phase];
       if (milliseconds !== undefined) this.#observe(phase, milliseconds);
     }
+    model.wakes = withWake(model.wakes, split);
     model.last = formatColdStart(split);
     model.current = NO_COLD_START;
     this.#options.onRecorded?.(uid);
   }
+}
+
+/** A start that no request waited for is the choice of a schedule or of the owner. */
+function withWake(
+  { wakes, coldStartMs }: Wakes,
+  { detect, pull = 0, load = 0, ready = 0 }: ColdStartSplit,
+): Wakes {
+  if (detect === undefined) return { wakes, coldStartMs };
+  return { wakes: wakes + 1, coldStartMs: coldStartMs + Math.round(pull + load + ready) };
 }
 
 function observer(registry: Registry | undefined): (phase: ColdStartPhase, milliseconds: number) => void {

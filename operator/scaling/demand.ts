@@ -49,6 +49,8 @@ export interface DemandTrackerOptions {
   onHeld: (poolKey: string, modelUid: string) => void;
   /** Called when a router sees requests for a model that was idle there. */
   onBusy: (poolKey: string, modelUid: string) => void;
+  /** Called when a router reports more requests of a model than before. */
+  onRisen?: (poolKey: string, modelUid: string) => void;
   /** Called when the waiting requests of a router were sent to an engine or have ended. */
   onReleased?: (poolKey: string, modelUid: string) => void;
   /** Called when the tier of degradation that a router reports for a model has changed. */
@@ -102,6 +104,7 @@ export class DemandTracker {
       const used = isBusy(demand) ? now : now - demand.ageMs;
       this.#lastUse.set(uid, { poolKey, at: Math.max(used, this.#lastUsed(poolKey, uid)) });
       const last = before.get(uid);
+      if (sum(demand) > (last ? sum(last) : 0)) this.#options.onRisen?.(poolKey, uid);
       if (last && last.held > 0 && demand.held === 0) {
         this.#options.onReleased?.(poolKey, uid);
       }
@@ -186,6 +189,10 @@ export class DemandTracker {
 
 function isBusy(demand: Pick<ModelDemand, 'inFlight' | 'held' | 'queued'>): boolean {
   return demand.inFlight > 0 || demand.held > 0 || demand.queued > 0;
+}
+
+function sum({ inFlight, held, queued }: ModelDemand): number {
+  return inFlight + held + queued;
 }
 
 function isFresh(router: RouterState, now: number): boolean {

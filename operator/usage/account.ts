@@ -46,6 +46,20 @@ export interface Sleeper {
   accelerators: number;
 }
 
+/** What was seen of a model since the last round. */
+export interface Activity {
+  model: string;
+  /** Since when, in milliseconds since 1970. */
+  since: number;
+  /** Whether every router of the pool reported the demand in all of that time. */
+  isWatched: boolean;
+  /** Highest demand that was seen. */
+  peakInFlight: number;
+  /** Cold starts that ended, and the milliseconds of all of them. */
+  wakes: number;
+  coldStartMs: number;
+}
+
 /** What a router counted since its last batch. */
 export interface Batch {
   router: string;
@@ -58,6 +72,7 @@ export interface Observation {
   allocations: readonly Allocation[];
   sleepers: readonly Sleeper[];
   batches: readonly Batch[];
+  activities?: readonly Activity[];
 }
 
 /**
@@ -69,6 +84,7 @@ export function account(ledger: Ledger, seen: Observation, now: number): Ledger 
   const days = new DayBuilders(ledger, now);
   const pods = countPods(ledger, seen.allocations, days, now);
   const batches = countBatches(ledger, seen.batches, days, now);
+  countActivities(seen.activities ?? [], seen.allocations, days, now);
   const sleepers = countedSleepers(ledger, seen.sleepers);
   const turned =
     ledger.asleep.size !== sleepers.size || [...sleepers.keys()].some((name) => !ledger.asleep.has(name));
@@ -181,6 +197,39 @@ function countBatches(
   return next.size <= MAX_ROUTERS
     ? next
     : new Map([...next].sort((a, b) => b[1] - a[1]).slice(0, MAX_ROUTERS));
+}
+
+function countActivities(
+  activities: readonly Activity[],
+  allocations: readonly Allocation[],
+  days: DayBuilders,
+  now: number,
+): void {
+  const pods = Map.groupBy(allocations, ({ model }) => model);
+  for (const { model, since, isWatched, peakInFlight, wakes, coldStartMs } of activities) {
+    if (isWatched) countWatched(model, pods.get(model) ?? [], since, days, now);
+    // Every hour of the time gets the peak, because it is not known in which of them it was.
+    if (peakInFlight > 0) days.spread(model, Math.min(since, now - 1), now, () => ({ peakInFlight }));
+    if (wakes > 0) days.day(now).add(model, hourOf(now), { wakes, coldStartMs });
+  }
+}
+
+/** Time in which several pods held accelerators counts once. */
+function countWatched(
+  model: string,
+  pods: readonly Allocation[],
+  since: number,
+  days: DayBuilders,
+  now: number,
+): void {
+  let counted = since;
+  for (const { start, end } of pods.toSorted((a, b) => a.start - b.start)) {
+    const from = Math.max(start, counted);
+    const to = Math.min(end ?? now, now);
+    if (from >= to) continue;
+    days.spread(model, from, to, (watchedMs) => ({ watchedMs }));
+    counted = to;
+  }
 }
 
 /** Those that slept before come first where there are too many. */

@@ -20,13 +20,13 @@ export const BUCKET_FIELDS = [
   'cachedRequests',
   /** Prompt and completion tokens of those answers, which no engine computed. */
   'cachedTokens',
-  /** Milliseconds in which pods held accelerators and every router of the pool reported the demand. */
+  /** Milliseconds in which pods held accelerators and every router of the pool reported the demand to the operator. */
   'watchedMs',
-  /** Most requests at engines or waiting at once: an upper bound, the sum of the most that each router had. */
+  /** Highest demand that the operator saw, which asks each router about once a second: requests at engines or waiting. */
   'peakInFlight',
   /** Tokens of prompt and output of the longest request that an engine answered. */
   'longestRequest',
-  /** Cold starts, and the milliseconds from the first pod to the last router that knew it, of all of them. */
+  /** Cold starts for a request, and the milliseconds of all of them from a pod on a node to the last router that knew it. */
   'wakes',
   'coldStartMs',
 ] as const;

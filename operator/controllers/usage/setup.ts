@@ -17,7 +17,10 @@ export const USAGE_PERMISSIONS: readonly Permission[] = [
 ];
 
 /** Dependencies that other controllers own, and the statuses, which this one writes. */
-export type UsageDependencies = Pick<UsageObserverOptions, 'resolutions' | 'acceptance' | 'prices'> & {
+export type UsageDependencies = Pick<
+  UsageObserverOptions,
+  'resolutions' | 'acceptance' | 'prices' | 'peaks' | 'coldStarts'
+> & {
   usage: UsageStatuses;
   budgets: NamespaceBudgets;
 } & Pick<RouterCountsOptions, 'usageOf'>;

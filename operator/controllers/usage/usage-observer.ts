@@ -9,13 +9,15 @@ import {
   POOL_NAMESPACE_LABEL,
   poolLabels,
 } from '../../render/labels.ts';
-import type { Allocation, Sleeper } from '../../usage/account.ts';
+import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
+import type { Activity, Allocation, Sleeper } from '../../usage/account.ts';
 import type { Ledger } from '../../usage/ledger.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { Pod } from '../shared/workloads.ts';
 import { type Accelerators, allocationOf, readySinceOf } from './allocations.ts';
+import type { DemandPeaks } from './demand-peaks.ts';
 import type { PodPrices } from './pod-prices.ts';
 
 /** Most pods that are remembered after their end. Further ones are counted until they were last seen. */
@@ -35,6 +37,8 @@ export interface UsageObserverOptions {
   resolutions: Resolutions;
   acceptance: Pick<AcceptanceCache, 'models'>;
   prices: PodPrices;
+  peaks: Pick<DemandPeaks, 'take'>;
+  coldStarts: Pick<ColdStartRecorder, 'takeWakes'>;
   clock: { now: () => number };
 }
 
@@ -47,6 +51,7 @@ interface Gone {
 export interface Seen {
   allocations: Allocation[];
   sleepers: Sleeper[];
+  activities: Activity[];
 }
 
 export class UsageObserver {
@@ -77,7 +82,7 @@ export class UsageObserver {
 
   /**
    * What the models of the pool hold, by namespace. Deleted models of the ledgers are looked for too, as long as they have
-   * pods. `ledgersOf` are those of any pool. Throws InvalidSpecError.
+   * pods. `ledgersOf` are those of any pool. What it says of activity was not in an earlier answer. Throws InvalidSpecError.
    */
   of(
     pool: InferencePool,
@@ -94,7 +99,7 @@ export class UsageObserver {
     const models = new Map(acceptance.models(pool).map((model) => [keyOf(model), model]));
     const seen = new Map<string, Seen>();
     for (const [namespace, names] of namesByNamespace(models.values(), ledgers)) {
-      const found: Seen = { allocations: [], sleepers: [] };
+      const found: Seen = { allocations: [], sleepers: [], activities: [] };
       for (const name of names) {
         const model = models.get(`${namespace}/${name}`);
         const isHere = (pod: Pod) =>
@@ -102,6 +107,7 @@ export class UsageObserver {
         const allocations = this.#allocations({ namespace, name }, accelerators, isHere);
         found.allocations.push(...allocations);
         const runs = allocations.some(({ end }) => end === undefined);
+        if (model) found.activities.push(this.#activity(pool, model));
         if (model && !runs && isAsleep(model)) found.sleepers.push({ model: name, accelerators: count });
       }
       seen.set(namespace, found);
@@ -121,6 +127,11 @@ export class UsageObserver {
     const own = poolLabels('router', pool.metadata);
     if (counts(pool) || POOL_LABELS.every((label) => labels?.[label] === own[label])) return true;
     return isOfModel && !this.#options.state.pools.store.list().some(counts);
+  }
+
+  #activity(pool: InferencePool, { metadata: { name, uid = '' } }: InferenceModel): Activity {
+    const { peaks, coldStarts } = this.#options;
+    return { model: name, ...peaks.take(keyOf(pool), uid), ...coldStarts.takeWakes(uid) };
   }
 
   #allocations(

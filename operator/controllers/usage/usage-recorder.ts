@@ -189,9 +189,9 @@ export class UsageRecorder {
     const seen = this.#observe(pool);
     if (!seen) return undefined;
     const changed: LedgerChange[] = [];
-    for (const [namespace, { allocations, sleepers }] of seen) {
+    for (const [namespace, observed] of seen) {
       const before = usage.ledgers.get(namespace) ?? emptyLedger(namespace);
-      const observation = { allocations, sleepers, batches: batches.get(namespace) ?? [] };
+      const observation = { ...observed, batches: batches.get(namespace) ?? [] };
       const after = account(before, observation, now);
       if (after === before) continue;
       usage.ledgers.set(namespace, after);

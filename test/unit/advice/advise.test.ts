@@ -29,7 +29,7 @@ describe('replicas that were never needed', () => {
       evidence(7, () => ({ peakInFlight: 25 })),
     );
     expect(advice?.change).toBe('lower minReplicas from 6 to 4');
-    expect(advice?.evidence).toContain('at most 25 requests were in flight or waiting, for which 3 of 6');
+    expect(advice?.evidence).toContain('saw at most 25 requests in flight or waiting, for which 3 of 6');
     expect(specs(advice)).toEqual([{ scaling: { minReplicas: 4, maxReplicas: 8 } }]);
     expect(advice?.saving).toEqual({ acceleratorHours: 1_460, money: 4_380, isEstimate: false });
   });
@@ -220,7 +220,7 @@ describe('a KV cache that was never used', () => {
     const advice = adviceOf('KVCacheUnused', subject({}, { pool: h200, otherPools }), busy(10));
     expect(advice?.change).toBe('use H100 in pool platform/others');
     expect(advice?.evidence).toBe(
-      'at most 10 requests were in flight, and the longest had 500 tokens: together 1 % of the KV cache of a replica',
+      'the operator saw at most 10 requests that one replica can have at once, and the longest had 500 tokens: together 1 % of the KV cache of a replica',
     );
     expect(advice?.caution).toContain('up to 1.4 times as long');
     expect(specs(advice)).toEqual([{ poolRef: { name: 'others', namespace: 'platform' } }]);
@@ -240,14 +240,6 @@ describe('a KV cache that was never used', () => {
     ]);
     expect(advice?.saving.isEstimate).toBe(true);
     expect(advice?.saving.money).toBeCloseTo((4 - (2.95 / 4) * 4) * 730);
-  });
-
-  it('is judged by what Prometheus saw, if it was asked', () => {
-    const given = subject({}, { pool: h200, otherPools: [otherPool('H100', '3')] });
-    expect(adviceOf('KVCacheUnused', given, { ...busy(10), kvCachePeak: 0.6 })).toBeUndefined();
-    expect(adviceOf('KVCacheUnused', given, { ...busy(10), kvCachePeak: 0.1 })?.evidence).toBe(
-      'at most 10 % of the KV cache of a replica was in use, by Prometheus',
-    );
   });
 
   it('does not change the type of a pool that names its nodes, nor take more accelerators than the pool may have', () => {
@@ -289,7 +281,7 @@ describe('sleep that costs more than it saves', () => {
     const advice = adviceOf('SleepCostsMore', sleeper, woken(10, { asleepMs: 70 * 90_000 }));
     expect(advice?.change).toBe('raise idleTimeout from 60s to 5m');
     expect(advice?.evidence).toContain(
-      '70 times the model was woken after 90 s of sleep on average, and a cold start took 200 s',
+      '70 times a request woke the model; for each time it had slept 90 s on average, and a pod held accelerators for 200 s',
     );
     expect(specs(advice)).toEqual([{ scaling: { idleTimeout: '5m' } }]);
     expect(advice?.saving.acceleratorHours).toBeCloseTo((70 * 110_000 * 730) / (7 * 24 * HOUR_MS));

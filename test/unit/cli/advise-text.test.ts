@@ -16,7 +16,7 @@ it('shows what is saved, what was seen, and a patch for kubectl', () => {
   const text = adviceText([advised(7)], 'table');
   expect(text).toMatch(/team-a\/assistant +ReplicasUnused +4380\.00 +1460 +lower minReplicas from 6 to 4\n/);
   expect(text).toContain(
-    'seen in 7.0 days until 2026-11-28T00:00:00.000Z: at most 25 requests were in flight or waiting',
+    'seen in 7.0 days until 2026-11-28T00:00:00.000Z: the operator saw at most 25 requests in flight or waiting',
   );
   const [, patch = ''] = /--type merge --patch '\n(spec:.*?)'/s.exec(text) ?? [];
   expect(text).toContain('kubectl patch inferencemodel assistant --namespace team-a --type merge');

@@ -245,10 +245,22 @@ describe('the recorder', () => {
     const metrics = await registry.metrics();
     expect(metrics).toContain('vllm_operator_cold_start_seconds_sum{phase="load"} 5');
     expect(metrics).toContain('vllm_operator_cold_start_seconds_count{phase="firstByte"} 1');
+    const held = 1_000 + 5_000 + 40;
+    expect(recorder.takeWakes('m')).toEqual({ wakes: 1, coldStartMs: held });
+    expect(recorder.takeWakes('m'), 'once').toEqual({ wakes: 0, coldStartMs: 0 });
     // What comes after belongs to no start.
     recorder.firstByte('m');
     recorder.pods('m', [pod({})]);
     expect(recorded).toEqual(['m']);
+  });
+
+  it('counts no wake for a start that no request waited for', () => {
+    const clock = new FakeClock({ wall: WALL });
+    const recorder = new ColdStartRecorder({ clock, models: aStore() });
+    recorder.scaled('m');
+    recorder.routed('m');
+    expect(recorder.last('m')).toBeDefined();
+    expect(recorder.takeWakes('m').wakes).toBe(0);
   });
 
   it('discards a failed start, and records one whose client disconnected', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Allocation, account } from '../../../operator/usage/account.ts';
+import { type Activity, type Allocation, account } from '../../../operator/usage/account.ts';
 import { emptyLedger, type Ledger, MAX_PODS, OTHER, WHOLE_DAY } from '../../../operator/usage/ledger.ts';
 import { DAY_MS, HOUR_MS } from '../../../operator/usage/periods.ts';
 import { openText, readLedger } from '../../../operator/usage/stored-ledger.ts';
@@ -8,7 +8,7 @@ import { allOf } from './support.ts';
 
 const MIDNIGHT = Date.UTC(2026, 10, 28);
 const at = (hours: number) => MIDNIGHT + hours * HOUR_MS;
-const nothing = { allocations: [], sleepers: [], batches: [] };
+const nothing = { allocations: [], sleepers: [], batches: [], activities: [] };
 
 function pod(uid: string, more: Partial<Allocation> = {}): Allocation {
   return { uid, model: 'chat', accelerators: 1, start: at(0), ...more };
@@ -138,6 +138,53 @@ describe('counts of routers', () => {
     const { model: _, tenant: __, ...numbers } = count;
     expect(allOf(first, 'chat')).toMatchObject(numbers);
     expect(first.days.get('2026-11-28')?.keys.get('chat')?.get('team/ci')).toEqual(numbers);
+  });
+});
+
+describe('what was seen of a model', () => {
+  const activity = (more: Partial<Activity>): Activity => ({
+    model: 'chat',
+    since: at(1),
+    isWatched: true,
+    peakInFlight: 0,
+    wakes: 0,
+    coldStartMs: 0,
+    ...more,
+  });
+  const hoursOf = (ledger: Ledger) => ledger.days.get('2026-11-28')?.models.get('chat');
+
+  it('is watched while pods held accelerators, once for all of them, if every router reported', () => {
+    const allocations = [
+      pod('a', { start: at(0), end: at(1.25) }),
+      pod('b', { start: at(1.5), end: at(2) }),
+      pod('c', { start: at(1.75) }),
+    ];
+    const seen = { ...nothing, allocations, activities: [activity({})] };
+    expect(allOf(account(emptyLedger('team'), seen, at(3)), 'chat').watchedMs).toBe(1.75 * HOUR_MS);
+    const unknown = { ...seen, activities: [activity({ isWatched: false })] };
+    expect(allOf(account(emptyLedger('team'), unknown, at(3)), 'chat').watchedMs).toBe(0);
+  });
+
+  it('gives a peak to each hour in which it can have been, and does not add peaks up', () => {
+    const at7 = (peakInFlight: number) => ({
+      ...nothing,
+      activities: [activity({ since: at(7) - 30_000, peakInFlight })],
+    });
+    const first = account(emptyLedger('team'), at7(9), at(7) + 30_000);
+    const ledger = account(first, at7(4), at(7) + 30_000);
+    expect([...(hoursOf(ledger) ?? [])].map(([hour, { peakInFlight }]) => [hour, peakInFlight])).toEqual([
+      [6, 9],
+      [7, 9],
+    ]);
+    expect(account(ledger, { ...nothing, activities: [activity({})] }, at(8))).toBe(ledger);
+  });
+
+  it('adds cold starts up', () => {
+    const activities = [activity({ wakes: 2, coldStartMs: 90_000 })];
+    const first = account(emptyLedger('team'), { ...nothing, activities }, at(2));
+    const ledger = account(first, { ...nothing, activities }, at(3));
+    expect(allOf(ledger, 'chat')).toMatchObject({ wakes: 4, coldStartMs: 180_000 });
+    expect(hoursOf(ledger)?.get(3)).toMatchObject({ wakes: 2, coldStartMs: 90_000 });
   });
 });
 

@@ -1,128 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Resolutions } from '../../../../operator/controllers/shared/resolutions.ts';
-import type { ConfigMap, Pod } from '../../../../operator/controllers/shared/workloads.ts';
-import { PodPrices } from '../../../../operator/controllers/usage/pod-prices.ts';
-import { RouterCounts } from '../../../../operator/controllers/usage/router-counts.ts';
-import { UsageObserver } from '../../../../operator/controllers/usage/usage-observer.ts';
-import { INTERVAL_MS, UsageRecorder } from '../../../../operator/controllers/usage/usage-recorder.ts';
-import type { KubeClient } from '../../../../operator/kube/client.ts';
+import type { ConfigMap } from '../../../../operator/controllers/shared/workloads.ts';
+import { INTERVAL_MS } from '../../../../operator/controllers/usage/usage-recorder.ts';
 import { secondTime } from '../../../../operator/kube/clock.ts';
-import { silentLogger } from '../../../../operator/kube/logger.ts';
 import { engineLabels } from '../../../../operator/render/labels.ts';
-import type { UsageReport } from '../../../../operator/router/protocol.ts';
-import { FakeClock } from '../../kube/support/fake-clock.ts';
-import { allOf } from '../../usage/support.ts';
-import { aModel, aPool } from '../fixtures.ts';
-import { aGrantStore, anAcceptance, aState, put } from '../support.ts';
+import { aPool } from '../fixtures.ts';
+import { put } from '../support.ts';
+import { setUpRecording } from './support/recording.ts';
 
-const EVENING = Date.UTC(2026, 10, 27, 23, 0);
 const { signal } = new AbortController();
-
-/** A router that counts requests of `chat`, and gives each batch until it is asked for the next one. */
-function aRouter() {
-  let [waiting, id] = [0, 0];
-  let batch: UsageReport | undefined;
-  return {
-    ask: (requests: number) => {
-      waiting += requests;
-    },
-    usage: (after: (router: string) => number) => {
-      if (batch && batch.id <= after('router')) batch = undefined;
-      if (!batch && waiting > 0) {
-        id += 1;
-        batch = {
-          id,
-          counts: {
-            'uid-chat': { team: [waiting, 7 * waiting, 3 * waiting, 0, 0, 10] },
-            'uid-of-others': { team: [9, 9, 9, 9, 9, 9] },
-          },
-        };
-        waiting = 0;
-      }
-      return [{ router: 'router', report: batch ?? { id, counts: {} } }];
-    },
-  };
-}
-
-/** A pool with a model, and operators that come and go beside the same API server. */
-function setUp(accelerator: object = {}) {
-  const state = aState();
-  const clock = new FakeClock({ wall: EVENING });
-  const server = aGrantStore();
-  const writes: string[] = [];
-  /** Writes until the process dies. */
-  let left = Number.POSITIVE_INFINITY;
-  const client = {
-    ...server,
-    apply: async (type: unknown, object: ConfigMap) => {
-      if (left === 0) throw new Error('the process is dead');
-      left -= 1;
-      writes.push(object.metadata.name);
-      return await server.apply(type, object);
-    },
-  } as unknown as KubeClient;
-  const routers = aRouter();
-  const pool = put(
-    state.pools.store,
-    aPool({ accelerator: { type: 'A100x2', hourlyCost: '2.50', ...accelerator } }),
-  );
-  const model = put(state.models.store, aModel('chat'));
-  const operator = () => {
-    const observer = new UsageObserver({
-      state,
-      resolutions: new Resolutions(state),
-      acceptance: anAcceptance(state),
-      prices: new PodPrices({ isSpot: (name) => name === 'spot' }),
-      clock,
-    });
-    const counts = new RouterCounts({ state, usageOf: async (_pool, after) => routers.usage(after) });
-    return new UsageRecorder({ client, state, observer, counts, clock, log: silentLogger });
-  };
-  const engine = (name: string): Pod => ({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name,
-      namespace: 'platform',
-      uid: name,
-      labels: engineLabels(model.metadata, pool.metadata),
-      creationTimestamp: secondTime(clock.now()),
-    },
-    spec: { containers: [{ name: 'vllm', resources: { limits: { 'nvidia.com/gpu': '2' } } }] },
-    status: { phase: 'Running', startTime: secondTime(clock.now()) },
-  });
-  return {
-    state,
-    clock,
-    server,
-    writes,
-    routers,
-    pool,
-    operator,
-    engine,
-    start: (name: string) => put(state.pods.store, engine(name)),
-    stop: (name: string) => {
-      const pod = state.pods.store.get({ namespace: 'platform', name });
-      if (pod) state.pods.store.remove(pod);
-    },
-    dieAfter: (more: number) => {
-      left = more;
-    },
-    counted: (recorder: UsageRecorder) => {
-      const ledger = recorder.ledgers(pool).get('platform');
-      return ledger && allOf(ledger, 'chat');
-    },
-    used: (recorder: UsageRecorder) => {
-      const ledger = recorder.ledgers(pool).get('platform');
-      return ledger ? allOf(ledger, 'chat').acceleratorMs : 0;
-    },
-  };
-}
 
 describe('recording of usage', () => {
   it('counts what pods hold, from their start to their end, and writes nothing while there are none', async () => {
-    const { operator, clock, start, stop, used, writes } = setUp();
+    const { operator, clock, start, stop, used, writes } = setUpRecording();
     const recorder = operator();
     await recorder.round(signal);
     expect(writes).toEqual([]);
@@ -141,7 +31,7 @@ describe('recording of usage', () => {
   });
 
   it('counts a pod that came and went between two rounds', async () => {
-    const { operator, clock, start, stop, used } = setUp();
+    const { operator, clock, start, stop, used } = setUpRecording();
     const recorder = operator();
     await recorder.round(signal);
     start('a');
@@ -153,7 +43,7 @@ describe('recording of usage', () => {
   });
 
   it('counts how long a pod was ready, also if it is not any more', async () => {
-    const { operator, clock, state, start, stop, counted } = setUp();
+    const { operator, clock, state, start, stop, counted } = setUpRecording();
     const recorder = operator();
     const turn = (ready: 'True' | 'False') => {
       const pod = state.pods.store.get({ namespace: 'platform', name: 'a' });
@@ -174,7 +64,7 @@ describe('recording of usage', () => {
   });
 
   it('charges labels of other teams to nobody but those who have them on their pods', async () => {
-    const { operator, clock, state, engine, pool } = setUp();
+    const { operator, clock, state, engine, pool } = setUpRecording();
     const pod = engine('forged');
     put(state.pods.store, { ...pod, metadata: { ...pod.metadata, namespace: 'stranger' } });
     await clock.advance(60_000);
@@ -184,7 +74,7 @@ describe('recording of usage', () => {
   });
 
   it('charges a pod to the pool of its model, whatever its labels say of the pool', async () => {
-    const { operator, clock, state, engine, pool, used } = setUp();
+    const { operator, clock, state, engine, pool, used } = setUpRecording();
     const other = put(state.pools.store, aPool({}, { name: 'free', uid: 'uid-free' }));
     const relabel = (name: string) => {
       const pod = engine(name);
@@ -205,7 +95,7 @@ describe('recording of usage', () => {
   });
 
   it('archives yesterday once, and drops it from what is written every minute', async () => {
-    const { operator, clock, start, server, writes } = setUp();
+    const { operator, clock, start, server, writes } = setUpRecording();
     const recorder = operator();
     start('a');
     for (let minute = 0; minute < 64; minute++) {
@@ -217,8 +107,8 @@ describe('recording of usage', () => {
     expect(Object.keys(JSON.parse(open).days)).toEqual(['2026-11-28']);
     const [next, before] = [operator(), writes.length];
     await next.round(signal);
-    expect(next.ledgers(setUp().pool).get('platform')?.days).toEqual(
-      recorder.ledgers(setUp().pool).get('platform')?.days,
+    expect(next.ledgers(setUpRecording().pool).get('platform')?.days).toEqual(
+      recorder.ledgers(setUpRecording().pool).get('platform')?.days,
     );
     expect(writes.length - before).toBeLessThanOrEqual(1);
   });
@@ -231,7 +121,7 @@ describe('recording of usage', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 5 }), async (lives) => {
-        const { operator, clock, start, used, dieAfter, routers, counted } = setUp();
+        const { operator, clock, start, used, dieAfter, routers, counted } = setUpRecording();
         let asked = 0;
         start('a');
         await clock.advance(30_000);
@@ -272,7 +162,7 @@ describe('recording of usage', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 80 }), async (steps) => {
-        const { operator, clock, start, stop, used } = setUp();
+        const { operator, clock, start, stop, used } = setUpRecording();
         let recorder = operator();
         let [sum, lost, count] = [0, 0, 0];
         let sinceRound = clock.now();
@@ -311,7 +201,7 @@ describe('recording of usage', () => {
   });
 
   it('loses at most one interval of a pod that went while no operator ran', async () => {
-    const { operator, clock, start, stop, used } = setUp();
+    const { operator, clock, start, stop, used } = setUpRecording();
     const first = operator();
     start('a');
     await clock.advance(INTERVAL_MS);
@@ -326,7 +216,7 @@ describe('recording of usage', () => {
 
   it('charges pods on spot nodes the price of those', async () => {
     const spot = { spot: true, spotHourlyCost: '1.00' };
-    const { operator, clock, state, engine, counted } = setUp(spot);
+    const { operator, clock, state, engine, counted } = setUpRecording(spot);
     for (const nodeName of ['spot', 'other']) {
       const pod = engine(nodeName);
       put(state.pods.store, { ...pod, spec: { ...pod.spec, nodeName } });
@@ -338,7 +228,7 @@ describe('recording of usage', () => {
   });
 
   it('takes no record that the pool does not own', async () => {
-    const { operator, clock, start, server, used } = setUp();
+    const { operator, clock, start, server, used } = setUpRecording();
     start('a');
     await clock.advance(60_000);
     await operator().round(signal);
