@@ -136,33 +136,45 @@ function custom(kind: string, namespace: string, name: string, spec: object): Ku
 
 /** An engine on a node that is about to go: released, and deleted when it has ended. There is no kubelet, so we play it. */
 async function leaveSpotNode(): Promise<void> {
-  const key = { namespace: teamNamespace, name: `engine-${id}` };
+  const [key, former] = [`engine-${id}`, `former-${id}`].map((name) => ({ namespace: teamNamespace, name }));
+  if (!key || !former) throw new Error('no keys');
   const labels = engineLabels({ name: 'chat' }, { name: 'pool', namespace: poolNamespace });
-  const status = (phase: string, ready: string) =>
+  const status = (pod: typeof key, phase: string, ready: string) =>
     admin.patch(
       PODS,
-      key,
+      pod,
       { merge: { status: { phase, conditions: [{ type: 'Ready', status: ready }] } } },
       { subresource: 'status' },
     );
+  const engine = (pod: typeof key, more: Record<string, string>) =>
+    admin.create(PODS, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...pod, labels: { ...labels, ...more } },
+      spec: {
+        nodeName: `spot-${id}`,
+        serviceAccountName: 'vllm-chat',
+        automountServiceAccountToken: false,
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'engine', image: 'vllm/vllm-openai:v0.28.0' }],
+      },
+    } as KubeObject);
+  const untilGone = (pod: typeof key) =>
+    expect
+      .poll(async () => !(await exists(PODS, pod.namespace, pod.name)), { message: 'the engine is gone' })
+      .toBe(true);
   await admin.create(NODES, {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { name: `spot-${id}` },
   });
-  await admin.create(PODS, {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { ...key, labels: { ...labels, 'pod-template-hash': 'abc' } },
-    spec: {
-      nodeName: `spot-${id}`,
-      serviceAccountName: 'vllm-chat',
-      automountServiceAccountToken: false,
-      terminationGracePeriodSeconds: 0,
-      containers: [{ name: 'engine', image: 'vllm/vllm-openai:v0.28.0' }],
-    },
-  } as KubeObject);
-  await status('Running', 'True');
+  await engine(key, { 'pod-template-hash': 'abc' });
+  await status(key, 'Running', 'True');
+  // The operator deletes an engine at once that it has not seen ready, and watches nodes apart from pods. When it has deleted this one,
+  // which was released before and has ended, it has seen all that pods were before.
+  await engine(former, { [EVACUATING_LABEL]: 'true' });
+  await status(former, 'Failed', 'False');
+  await untilGone(former);
   const taints = [{ key: 'aws-node-termination-handler/spot-itn', effect: 'NoSchedule' }];
   await admin.patch(NODES, { name: `spot-${id}` }, { merge: { spec: { taints } } });
   await expect
@@ -174,10 +186,8 @@ async function leaveSpotNode(): Promise<void> {
       { message: 'the engine is released' },
     )
     .toBeTruthy();
-  await status('Failed', 'False');
-  await expect
-    .poll(async () => !(await exists(PODS, key.namespace, key.name)), { message: 'the engine is gone' })
-    .toBe(true);
+  await status(key, 'Failed', 'False');
+  await untilGone(key);
   await admin.delete(NODES, { name: `spot-${id}` });
 }
 
