@@ -30,9 +30,7 @@ end
 
 --- Forgets the limit of a slot, before it gets a new owner.
 function M.clear(slot)
-  for field = 0, FIELDS - 1 do
-    if cells[slot * FIELDS + field] ~= 0 then cells[slot * FIELDS + field] = 0 end -- else untouched memory would become used
-  end
+  shared_memory.clear(cells, slot * FIELDS, FIELDS)
 end
 
 --- The next limit of an engine and the next best time, after a period in which a token took `mean` seconds, `last` in the period before,

@@ -23,4 +23,11 @@ function M.map(name, of_type, count)
   return ffi.cast(of_type .. " *", ffi.cast("uintptr_t", address))
 end
 
+--- Makes `count` cells 0 again, from `first` on. Those that are 0 stay untouched, or their memory would become used.
+function M.clear(cells, first, count)
+  for at = first, first + count - 1 do
+    if cells[at] ~= 0 then cells[at] = 0 end
+  end
+end
+
 return M

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Arrival, arrivalTimes, type Stage, stagesOf } from '../../../operator/bench/arrival-times.ts';
 import { LOAD_DEFAULTS } from '../../../operator/bench/load-plan.ts';
-import { seededRandom } from './support/seeded-random.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 const steady: Stage = { seconds: 10, from: 50, to: 50, step: 0 };
 const ramp: Stage = { seconds: 10, from: 0, to: 100 };

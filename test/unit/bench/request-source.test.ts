@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { requestBody } from '../../../operator/bench/request-body.ts';
 import { requestSource } from '../../../operator/bench/request-source.ts';
 import type { Workload } from '../../../operator/bench/workload.ts';
-import { seededRandom } from './support/seeded-random.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 const source = (workload: Workload) => requestSource(workload, seededRandom(1));
 const words = (text: string | undefined): number => (text ?? '').split(' ').length;

@@ -5,8 +5,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { LOAD_DEFAULTS, type LoadPlan } from '../../../operator/bench/load-plan.ts';
 import { loadResultSchema, type StepResult } from '../../../operator/bench/load-result.ts';
 import { runLoad } from '../../../operator/bench/run-load.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 import { control, MODEL, startEngine } from './support/engine.ts';
-import { seededRandom } from './support/seeded-random.ts';
 
 /** 20 requests that are measured, and 4 before them. */
 const plan = (url: string, change: Partial<LoadPlan> = {}): LoadPlan => ({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findMostRate, type MostRate, rateAt } from '../../../operator/tune/find-most-rate.ts';
-import { seeded } from './support/machine.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 const GRID = { least: 1, most: 100, step: 0.05 };
 
@@ -74,7 +74,7 @@ describe('with noise', () => {
   });
 
   test('the result is within two steps nearly always, and the search always ends', async () => {
-    const random = seeded(11);
+    const random = seededRandom(11);
     const knee = 60;
     const errors: number[] = [];
     for (let attempt = 0; attempt < 500; attempt++) {

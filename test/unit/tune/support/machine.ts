@@ -6,22 +6,12 @@ import type { InferenceModel } from '../../../../operator/api/types.ts';
 import { candidateState } from '../../../../operator/tune/candidate-state.ts';
 import { ProfileFailedError } from '../../../../operator/tune/failure.ts';
 import type { Settings } from '../../../../operator/tune/profiles.ts';
+import { seededRandom } from '../../../support/seeded-random.ts';
 
 export type Machine = Readonly<Record<string, string>>;
 
-/** Numbers from 0 to 1 that depend on the seed only (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 export function machine(seed: number): Machine {
-  const random = seeded(seed);
+  const random = seededRandom(seed);
   const between = (low: number, high: number) => String(low + random() * (high - low));
   return {
     VLLM_SIM_INTER_TOKEN_MS: between(8, 25),
