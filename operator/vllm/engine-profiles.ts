@@ -7,34 +7,20 @@ import type { z } from 'zod';
 import type { shapeOf } from './setting.ts';
 import { SETTINGS } from './settings.ts';
 
-const {
-  tensorParallelSize,
-  pipelineParallelSize,
-  dataParallelSize,
-  expertParallel,
-  dtype,
-  quantization,
-  maxModelLen,
-  pagedAttention,
-  batching,
-  performanceMode,
-  speculative,
-} = SETTINGS;
-
 /** Settings about speed and memory. Those that decide which API a model has belong to the model. */
-export const PROFILE_SETTINGS = {
-  tensorParallelSize,
-  pipelineParallelSize,
-  dataParallelSize,
-  expertParallel,
-  dtype,
-  quantization,
-  maxModelLen,
-  pagedAttention,
-  batching,
-  performanceMode,
-  speculative,
-};
+export const PROFILE_SETTINGS = pick(SETTINGS, [
+  'tensorParallelSize',
+  'pipelineParallelSize',
+  'dataParallelSize',
+  'expertParallel',
+  'dtype',
+  'quantization',
+  'maxModelLen',
+  'pagedAttention',
+  'batching',
+  'performanceMode',
+  'speculative',
+]);
 
 type Shape = ReturnType<typeof shapeOf<typeof PROFILE_SETTINGS>>;
 
@@ -98,3 +84,8 @@ export const ENGINE_PROFILES = {
 } as const satisfies Record<string, EngineProfile>;
 
 export const PROFILE_NAMES = Object.keys(ENGINE_PROFILES) as (keyof typeof ENGINE_PROFILES)[];
+
+/** The named members of an object, in the order of the names. */
+function pick<T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
+}
