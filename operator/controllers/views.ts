@@ -86,18 +86,12 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
   });
   const metricsApi = metricsApiAddress && createMetricsApi(context, metricsApiAddress, demand);
   const modes = new ScalingModes({ state, clock, metricsApi: () => metricsApi?.state() ?? NO_METRICS_API });
-  const mounts = new MountFailures({ client, pods: state.pods.store, clock });
-  const shownTiers = new ShownTiers({ clock, models, demand });
   const nodes = new NodeNotices({
     client,
     pools: state.pools.store,
     log: context.log,
     registry: context.registry,
   });
-  const prices = new PodPrices(nodes);
-  const usage = new UsageStatuses(context);
-  const advice = new AdviceStatuses(context);
-  const budgets = new NamespaceBudgets(context);
   return {
     ledger,
     resolutions,
@@ -112,13 +106,13 @@ export function createViews(context: OperatorContext, metricsApiAddress?: Metric
     peaks,
     budget,
     modes,
-    mounts,
+    mounts: new MountFailures({ client, pods: state.pods.store, clock }),
     nodes,
-    prices,
-    usage,
-    advice,
-    budgets,
-    shownTiers,
+    prices: new PodPrices(nodes),
+    usage: new UsageStatuses(context),
+    advice: new AdviceStatuses(context),
+    budgets: new NamespaceBudgets(context),
+    shownTiers: new ShownTiers({ clock, models, demand }),
     metricsApi,
   };
 }

@@ -62,17 +62,13 @@ export function observeController(
     labelNames: ['controller'],
     buckets: BUCKETS,
   });
-  const active = gauge(registry, {
-    name: 'controller_runtime_active_workers',
-    help: 'Reconciles that are running.',
-    labelNames: ['controller'],
-  });
-  active.set(labels, 0);
-  gauge(registry, {
-    name: 'controller_runtime_max_concurrent_reconciles',
-    help: 'Reconciles that may run at once.',
-    labelNames: ['controller'],
-  }).set(labels, concurrency);
+  const show = (name: string, help: string, value: number) => {
+    const metric = gauge(registry, { name, help, labelNames: ['controller'] });
+    metric.set(labels, value);
+    return metric;
+  };
+  const active = show('controller_runtime_active_workers', 'Reconciles that are running.', 0);
+  show('controller_runtime_max_concurrent_reconciles', 'Reconciles that may run at once.', concurrency);
   return {
     started: () => active.inc(labels),
     finished(duration) {

@@ -43,7 +43,7 @@ export function leaderEndpointManifests(
     'app.kubernetes.io/component': 'metrics-api',
     'app.kubernetes.io/managed-by': 'vllm-operator',
   };
-  const owned = owner && { ownerReferences: [owner] };
+  const metadata = { name, namespace, labels, ...(owner && { ownerReferences: [owner] }) };
   const family = isIPv6(address) ? 'IPv6' : 'IPv4';
   return [
     {
@@ -51,7 +51,7 @@ export function leaderEndpointManifests(
       object: {
         apiVersion: 'v1',
         kind: 'Service',
-        metadata: { name, namespace, labels, ...owned },
+        metadata,
         spec: {
           type: 'ClusterIP',
           ports: [{ name: PORT_NAME, port: METRICS_SERVICE_PORT, targetPort: port, protocol: 'TCP' }],
@@ -64,14 +64,13 @@ export function leaderEndpointManifests(
         apiVersion: 'discovery.k8s.io/v1',
         kind: 'EndpointSlice',
         metadata: {
+          ...metadata,
           name: `${name}-${family.toLowerCase()}`,
-          namespace,
           labels: {
             ...labels,
             'kubernetes.io/service-name': name,
             'endpointslice.kubernetes.io/managed-by': 'vllm-operator.dev',
           },
-          ...owned,
         },
         addressType: family,
         endpoints: [{ addresses: [address], conditions: { ready: true, serving: true, terminating: false } }],
@@ -85,10 +84,8 @@ export function leaderEndpointManifests(
         kind: 'Endpoints',
         // Prevents mirroring to a second slice, because the slice above already exists.
         metadata: {
-          name,
-          namespace,
+          ...metadata,
           labels: { ...labels, 'endpointslice.kubernetes.io/skip-mirror': 'true' },
-          ...owned,
         },
         subsets: [{ addresses: [{ ip: address }], ports: [{ name: PORT_NAME, port, protocol: 'TCP' }] }],
       },

@@ -63,21 +63,19 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
   const quotas = new Map(namespaceQuotas.map((quota) => [quota.namespace, quota.accelerators]));
   const used = new Map<string, number>();
   for (const model of models) used.set(model.namespace, (used.get(model.namespace) ?? 0) + model.held);
-  const candidates = models
-    .filter(({ mayGiveUp, leaving, held, wants }) => mayGiveUp && !leaving && held > 0 && wants === 0)
-    .sort(byDispensability);
-  // What can become free as long as nobody changes a spec.
-  const most =
-    accelerators - sum(models.filter(({ stays, leaving }) => stays && !leaving).map(({ held }) => held));
+  const candidates = models.filter(canBeEvicted).sort(byDispensability);
+  const most = mostThatCanBecomeFree(accelerators, models);
+  const enqueue = ({ uid }: BudgetModel, reason: Waiting['reason']) =>
+    decision.queue.push({ uid, position: decision.queue.length + 1, reason });
   let blocked = false;
 
   for (const waiter of models.filter(({ wants }) => wants > 0).sort(byClaim(now))) {
-    const quota = quotas.get(waiter.namespace);
-    if (quota !== undefined && (used.get(waiter.namespace) ?? 0) + waiter.wants > quota) {
+    const quota = quotas.get(waiter.namespace) ?? Number.POSITIVE_INFINITY;
+    const beyond = (used.get(waiter.namespace) ?? 0) + waiter.wants - quota;
+    if (beyond > 0) {
       // Only models of its own namespace can make room for it, so it does not block other namespaces.
-      const need = (used.get(waiter.namespace) ?? 0) + waiter.wants - quota;
-      evictFor(waiter, need, (model) => model.namespace === waiter.namespace);
-      decision.queue.push({ uid: waiter.uid, position: decision.queue.length + 1, reason: 'NamespaceQuota' });
+      evictFor(waiter, beyond, (model) => model.namespace === waiter.namespace);
+      enqueue(waiter, 'NamespaceQuota');
       continue;
     }
     if (!blocked && waiter.wants <= free) {
@@ -88,7 +86,7 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
     }
     if (waiter.wants > most) {
       // Others would wait behind it for ever.
-      decision.queue.push({ uid: waiter.uid, position: decision.queue.length + 1, reason: 'TooLarge' });
+      enqueue(waiter, 'TooLarge');
       continue;
     }
     const need = waiter.wants - Math.max(0, free) - coming;
@@ -96,7 +94,7 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
     free = Math.max(0, free - waiter.wants);
     blocked = true;
     evictFor(waiter, need, () => true);
-    decision.queue.push({ uid: waiter.uid, position: decision.queue.length + 1, reason: 'PoolFull' });
+    enqueue(waiter, 'PoolFull');
   }
   return decision;
 
@@ -118,6 +116,15 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
     }
     coming += gained - need;
   }
+}
+
+function canBeEvicted({ mayGiveUp, leaving, held, wants }: BudgetModel): boolean {
+  return mayGiveUp && !leaving && held > 0 && wants === 0;
+}
+
+/** As long as nobody changes a spec. */
+function mostThatCanBecomeFree(accelerators: number, models: readonly BudgetModel[]): number {
+  return accelerators - sum(models.filter(({ stays, leaving }) => stays && !leaving).map(({ held }) => held));
 }
 
 /**

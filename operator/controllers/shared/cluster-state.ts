@@ -52,6 +52,15 @@ interface ClusterStateOptions {
   registry: Registry;
 }
 
+const MODEL_INDEXES = {
+  byPool: (model: InferenceModel) => [poolKeyOf(model)],
+  byPoolAndNamespace: (model: InferenceModel) => [`${poolKeyOf(model)}/${model.metadata.namespace ?? ''}`],
+  byUid: ({ metadata }: InferenceModel) => [metadata.uid ?? ''],
+  byNamespace: ({ metadata }: InferenceModel) => [metadata.namespace ?? ''],
+  byScaleTarget: scaleTargetsOf,
+  byClaim: claimKeys,
+};
+
 /** Declares the reflectors. The manager runs them. */
 export function createClusterState(source: ClusterStateOptions) {
   const managed = <T extends KubeObject>(
@@ -68,14 +77,7 @@ export function createClusterState(source: ClusterStateOptions) {
     models: new Reflector<InferenceModel>({
       ...source,
       type: INFERENCE_MODELS,
-      indexes: {
-        byPool: (model) => [poolKeyOf(model)],
-        byPoolAndNamespace: (model) => [`${poolKeyOf(model)}/${model.metadata.namespace ?? ''}`],
-        byUid: (model) => [model.metadata.uid ?? ''],
-        byNamespace: (model) => [model.metadata.namespace ?? ''],
-        byScaleTarget: scaleTargetsOf,
-        byClaim: claimKeys,
-      },
+      indexes: MODEL_INDEXES,
     }),
     namespaces: new Reflector<KubeObject>({ ...source, type: NAMESPACES, metadataOnly: true }),
     apiKeys: apiKeyConfigMaps(source),

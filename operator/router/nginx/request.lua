@@ -140,6 +140,22 @@ function M.access()
   return M.enter()
 end
 
+--- The path that the client asks for. Ends a request for a path that the API does not have, or with a method that the path does not have.
+local function find_path(ctx, var)
+  local uri = target.path(var)
+  if not uri then return own_answer.error(400, "Name the path as the API does: without `.`, `..`, `#` and encoded characters.") end
+  local path = paths.of(uri)
+  if not path then return own_answer.error(404, ("There is no %s here."):format(uri)) end
+  ctx.path = path
+  if not path.methods[ngx.req.get_method()] then
+    ngx.header["Allow"] = path.allow
+    return own_answer.error(405, "Method Not Allowed")
+  end
+  -- nginx would copy what the engine says into the connection, where other streams are, and maybe those of other clients.
+  if path.upgrade and ngx.req.http_version() >= 2 then return own_answer.error(400, "Websockets need HTTP/1.1.") end
+  return uri
+end
+
 --- Finds out what the request asks for, and returns when it may go on.
 function M.enter()
   local ctx = context.new()
@@ -152,17 +168,8 @@ function M.enter()
   redispatch.park(ctx)
   admission.enter()
   if cors.preflight() then return end
-  local uri = target.path(var)
-  if not uri then return own_answer.error(400, "Name the path as the API does: without `.`, `..`, `#` and encoded characters.") end
-  local path = paths.of(uri)
-  if not path then return own_answer.error(404, ("There is no %s here."):format(uri)) end
-  ctx.path = path
-  if not path.methods[ngx.req.get_method()] then
-    ngx.header["Allow"] = path.allow
-    return own_answer.error(405, "Method Not Allowed")
-  end
-  -- nginx would copy what the engine says into the connection, where other streams are, and maybe those of other clients.
-  if path.upgrade and ngx.req.http_version() >= 2 then return own_answer.error(400, "Websockets need HTTP/1.1.") end
+  local uri = find_path(ctx, var)
+  local path = ctx.path
   local view = routes.current()
   local key = keys.authenticate(view, path.messages)
   if key then

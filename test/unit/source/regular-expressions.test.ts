@@ -1,30 +1,12 @@
 /** Whatever tenants, clients and engines write is matched against regular expressions: none may take quadratic time. */
 import { globSync, readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { isSafe } from 'redos-detector';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parseAst } from 'vitest/node';
+import { isNode, type Node, nodes, treeOf } from './support/syntax-tree.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const files = globSync('operator/**/*.ts', { cwd: root }).sort();
-
-type Node = Record<string, unknown> & { type: string };
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && typeof (value as Node).type === 'string';
-}
-
-/** A node of a syntax tree and all below it. */
-function* nodes(node: Node): Generator<Node> {
-  yield node;
-  for (const child of Object.values(node).flat()) if (isNode(child)) yield* nodes(child);
-}
-
-function treeOf(file: string): Node {
-  const source = stripTypeScriptTypes(readFileSync(join(root, file), 'utf8'));
-  return parseAst(source) as unknown as Node;
-}
 
 /** Regular expressions that are written out. */
 function literals(tree: Node): RegExp[] {
@@ -50,7 +32,7 @@ function unsafe(expressions: readonly RegExp[]): string[] {
   return expressions.filter((expression) => !isSafe(expression).safe).map(String);
 }
 
-const trees = new Map(files.map((file) => [file, treeOf(file)]));
+const trees = new Map(files.map((file) => [file, treeOf(readFileSync(join(root, file), 'utf8'))]));
 
 describe('regular expressions written out take linear time', () => {
   const having = files.filter((file) => literals(trees.get(file) as Node).length > 0);
