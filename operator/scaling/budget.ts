@@ -61,8 +61,7 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
   let free = accelerators - sum(models.map(({ held }) => held));
   let coming = sum(models.filter(({ leaving }) => leaving).map(({ held }) => held));
   const quotas = new Map(namespaceQuotas.map((quota) => [quota.namespace, quota.accelerators]));
-  const used = new Map<string, number>();
-  for (const model of models) used.set(model.namespace, (used.get(model.namespace) ?? 0) + model.held);
+  const used = heldByNamespace(models);
   const candidates = models.filter(canBeEvicted).sort(byDispensability);
   const most = mostThatCanBecomeFree(accelerators, models);
   const enqueue = ({ uid }: BudgetModel, reason: Waiting['reason']) =>
@@ -116,6 +115,12 @@ export function arbitrate({ now, accelerators, namespaceQuotas, models }: Budget
     }
     coming += gained - need;
   }
+}
+
+function heldByNamespace(models: readonly BudgetModel[]): Map<string, number> {
+  const held = new Map<string, number>();
+  for (const model of models) held.set(model.namespace, (held.get(model.namespace) ?? 0) + model.held);
+  return held;
 }
 
 function canBeEvicted({ mayGiveUp, leaving, held, wants }: BudgetModel): boolean {
