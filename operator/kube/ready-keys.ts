@@ -1,11 +1,15 @@
-/** Keys that wait for a worker: highest priority first, then in order of arrival. */
+/**
+ * Keys that wait for a worker: highest priority first. Of one priority, namespaces take turns, and the keys of a namespace
+ * come in order of arrival. A namespace with thousands of keys therefore delays others by one key at a time.
+ */
+import { Fifo } from './fifo.ts';
 import type { Key } from './key.ts';
 
 interface Bucket {
   priority: number;
-  keys: Set<Key>;
-  /** Resumes after the keys that were taken. A new iterator would skip their holes again, which V8 keeps for long. */
-  next: SetIterator<Key>;
+  /** Namespaces that have keys. */
+  turns: Fifo<string>;
+  keys: Map<string, Fifo<Key>>;
 }
 
 export class ReadyKeys {
@@ -13,35 +17,48 @@ export class ReadyKeys {
   readonly #buckets: Bucket[] = [];
 
   push(key: Key, priority: number): void {
-    const index = this.#buckets.findIndex((bucket) => bucket.priority <= priority);
-    const bucket = this.#buckets[index];
-    if (bucket?.priority === priority) {
-      bucket.keys.add(key);
-    } else {
-      const keys = new Set([key]);
-      const added = { priority, keys, next: keys.values() };
-      this.#buckets.splice(index < 0 ? this.#buckets.length : index, 0, added);
-    }
+    const { turns, keys } = this.#bucket(priority);
+    const namespace = namespaceOf(key);
+    const own = keys.get(namespace) ?? new Fifo<Key>();
+    keys.set(namespace, own);
+    own.push(key);
+    turns.push(namespace);
   }
 
   remove(key: Key, priority: number): void {
-    this.#buckets.find((bucket) => bucket.priority === priority)?.keys.delete(key);
+    const bucket = this.#buckets.find((each) => each.priority === priority);
+    const namespace = namespaceOf(key);
+    const own = bucket?.keys.get(namespace);
+    own?.remove(key);
+    if (!own?.isEmpty) return;
+    bucket?.keys.delete(namespace);
+    bucket?.turns.remove(namespace);
   }
 
   shift(): { key: Key; priority: number } | undefined {
-    for (const bucket of this.#buckets) {
-      const { priority, keys } = bucket;
-      if (keys.size === 0) continue;
-      let first = bucket.next.next();
-      if (first.done) {
-        // One that has come to the end stays there.
-        bucket.next = keys.values();
-        first = bucket.next.next();
-      }
-      const key = first.value as Key;
-      keys.delete(key);
+    for (const { priority, turns, keys } of this.#buckets) {
+      const namespace = turns.shift();
+      if (namespace === undefined) continue;
+      const own = keys.get(namespace);
+      const key = own?.shift() as Key;
+      if (own?.isEmpty) keys.delete(namespace);
+      else turns.push(namespace);
       return { key, priority };
     }
     return undefined;
   }
+
+  #bucket(priority: number): Bucket {
+    const index = this.#buckets.findIndex((bucket) => bucket.priority <= priority);
+    const bucket = this.#buckets[index];
+    if (bucket?.priority === priority) return bucket;
+    const added = { priority, turns: new Fifo<string>(), keys: new Map<string, Fifo<Key>>() };
+    this.#buckets.splice(index < 0 ? this.#buckets.length : index, 0, added);
+    return added;
+  }
+}
+
+/** Empty for objects of the cluster. */
+function namespaceOf(key: Key): string {
+  return key.slice(0, Math.max(0, key.indexOf('/')));
 }

@@ -27,3 +27,31 @@ test('taking keys out costs the same however many were taken before', () => {
   while (keys.shift()) taken += 1;
   expect(taken).toBe(count);
 }, 30_000);
+
+test('namespaces take turns, so that one with thousands of keys does not delay the others', () => {
+  const keys = new ReadyKeys();
+  for (let i = 0; i < 1_000; i++) keys.push(`many/${i}`, 0);
+  keys.push('few/0', 0);
+  keys.push('few/1', 0);
+  const order = Array.from({ length: 5 }, () => keys.shift()?.key);
+  expect(order).toEqual(['many/0', 'few/0', 'many/1', 'few/1', 'many/2']);
+});
+
+test('a namespace that comes back all the time takes no turns from those that wait', () => {
+  const keys = new ReadyKeys();
+  for (let i = 0; i < 3; i++) keys.push(`waits/${i}`, 0);
+  const order: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    keys.push('busy/0', 0);
+    order.push(keys.shift()?.key ?? '');
+  }
+  expect(order).toEqual(['waits/0', 'busy/0', 'waits/1', 'busy/0', 'waits/2', 'busy/0']);
+});
+
+test('a namespace whose keys were all taken away has no turn', () => {
+  const keys = new ReadyKeys();
+  keys.push('gone/0', 0);
+  keys.push('here/0', 0);
+  keys.remove('gone/0', 0);
+  expect([keys.shift()?.key, keys.shift()]).toEqual(['here/0', undefined]);
+});
