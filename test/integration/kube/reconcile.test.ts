@@ -202,11 +202,10 @@ describe('an operator', () => {
       .poll(
         async () => {
           const last = counted;
-          await new Promise((resolve) => setTimeout(resolve, 150));
           counted = JSON.stringify(await operator.requests());
           return last === counted;
         },
-        { message: 'silence' },
+        { message: 'silence', interval: 150 },
       )
       .toBeTruthy();
     expect(Object.keys(JSON.parse(counted)).sort()).toEqual(['GET', 'PATCH']);
