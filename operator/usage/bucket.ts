@@ -1,4 +1,4 @@
-/** What one model used in some time. All numbers are integers, so that sums are exact. */
+/** What one model used in some time. All numbers are integers, so that sums are exact, as long as money is below nine million. */
 
 /** The numbers of a bucket, in the order in which they are stored. New ones go to the end. */
 export const BUCKET_FIELDS = [
@@ -54,13 +54,16 @@ export const EMPTY_BUCKET: Bucket = {
   coldStartMs: 0,
 };
 
-/** The sum of a bucket and some numbers, and the highest of peaks. Stays within the integers that a number has exactly. */
+/**
+ * The sum of a bucket and some numbers, and the highest of peaks. Stays within the integers that a number has exactly, except
+ * for money: a budget of millions must be used up in the end, and a sum of that size is still right to 15 digits.
+ */
 export function plus(bucket: Bucket, more: Partial<Bucket>): Bucket {
   const sum = { ...bucket };
   for (const field of BUCKET_FIELDS) {
     const added = more[field] ?? 0;
     const both = PEAKS.has(field) ? Math.max(sum[field], added) : sum[field] + added;
-    sum[field] = Math.min(both, Number.MAX_SAFE_INTEGER);
+    sum[field] = field === 'cost' ? both : Math.min(both, Number.MAX_SAFE_INTEGER);
   }
   return sum;
 }

@@ -24,8 +24,8 @@ const count = z.int().min(0);
 const time = z.int().min(0).max(8.64e15);
 const date = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
 const month = z.string().regex(/^\d{4}-\d{2}$/);
-/** Trailing zeros are left out. */
-const numbers = z.array(count).max(BUCKET_FIELDS.length);
+/** Trailing zeros are left out. Money may be more than the largest safe integer. */
+const numbers = z.array(z.number().min(0)).max(BUCKET_FIELDS.length);
 
 const day = z.object({
   models: z.record(z.string(), z.record(z.string().regex(/^(1?\d|2[0-4])$/), numbers)),

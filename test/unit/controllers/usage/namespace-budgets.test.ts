@@ -75,6 +75,17 @@ describe('a budget of money', () => {
     expect(budgets.of(pool, model)).toMatchObject({ status: 'True', reason: 'WithinBudget' });
   });
 
+  it('is used up also in a currency with large numbers', async () => {
+    const { budgets, pass, aPoolWith, model } = setUp({ action: 'Stop' });
+    const pool = aPoolWith('16000000');
+    const rupiah = { accelerators: 8, hourlyCost: 32_000 };
+    await pass(60, rupiah);
+    expect(budgets.of(pool, model)?.reason).toBe('BudgetNearlyUsed');
+    await pass(3, rupiah);
+    expect(budgets.of(pool, model)?.reason).toBe('BudgetExhausted');
+    expect(budgets.used(pool)).toEqual([{ namespace: 'team', limit: 16_000_000, used: 16_128_000 }]);
+  });
+
   it('concerns no other namespace, and says so once it is taken away', async () => {
     const { budgets, pool, pass, model } = setUp({ action: 'Stop' });
     await pass(50);
