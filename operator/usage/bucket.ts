@@ -1,4 +1,4 @@
-/** What one model used in some time. All numbers are integers, so that sums are exact, as long as money is below nine million. */
+/** What one model used in some time. All numbers are integers, so sums are exact: those of money up to nine million. */
 
 /** The numbers of a bucket, in the order in which they are stored. New ones go to the end. */
 export const BUCKET_FIELDS = [

