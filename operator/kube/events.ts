@@ -8,6 +8,7 @@ import type { KubeObject } from './object.ts';
 import { EVENTS } from './resource-types.ts';
 import { SweptMap } from './swept-map.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { Turns } from './turns.ts';
 import { withoutTrailing } from './without-trailing.ts';
 
 export interface EventInput {
@@ -41,13 +42,16 @@ interface PendingEvent {
 const REPEAT_MS = 120_000;
 
 /**
- * Burst of events per object (client-go's spam filter), and the interval after that. A model may sleep and wake every few
- * minutes.
+ * Burst of events per object and reason (client-go's spam filter), and the interval after that. A model may sleep and wake
+ * every few minutes. By reason, because a team can cause any number of some events about an object of somebody else.
  */
-const PER_OBJECT = { capacity: 25, refillMs: 60_000 };
+const PER_REASON = { capacity: 25, refillMs: 60_000 };
 
 /** Most events that may be pending; more are dropped (client-go's queue length). */
 const MAX_PENDING = 1_000;
+
+/** Most of them about objects of one namespace. */
+const MAX_PENDING_OF_NAMESPACE = 250;
 
 const MAX_NOTE = 1_024;
 
@@ -56,7 +60,9 @@ export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #log: Logger;
   readonly #clock: Clock;
-  readonly #pending: PendingEvent[] = [];
+  /** By namespace, so that a flood in one does not delay those of others. */
+  readonly #pending = new Turns<PendingEvent>();
+  #pendingCount = 0;
   readonly #sentAt = new SweptMap<number>();
   readonly #buckets = new SweptMap<TokenBucket>();
   #sequence = 0;
@@ -76,14 +82,16 @@ export class EventRecorder {
   /** Queues an event unless it is repeated or exceeds the rate limit. */
   emit(regarding: KubeObject, input: EventInput): void {
     const now = this.#clock.monotonic();
-    if (this.#isRepeat(regarding, input, now) || !this.#hasBudget(regarding, now)) {
+    if (this.#isRepeat(regarding, input, now) || !this.#hasBudget(regarding, input.reason, now)) {
       return;
     }
-    if (this.#pending.length >= MAX_PENDING) {
+    const { namespace = '' } = regarding.metadata;
+    if (this.#pendingCount >= MAX_PENDING || this.#pending.sizeOf(namespace) >= MAX_PENDING_OF_NAMESPACE) {
       this.#log.debug({ reason: input.reason }, 'event dropped, too many are pending');
       return;
     }
-    this.#pending.push({ regarding, input, at: this.#clock.now() });
+    this.#pending.push(namespace, { regarding, input, at: this.#clock.now() });
+    this.#pendingCount += 1;
     this.#wake?.();
   }
 
@@ -94,6 +102,7 @@ export class EventRecorder {
     for (;;) {
       const next = this.#pending.shift();
       if (next !== undefined) {
+        this.#pendingCount -= 1;
         const sent = await this.#send(next);
         if (!sent && signal.aborted) {
           return;
@@ -126,11 +135,11 @@ export class EventRecorder {
     return false;
   }
 
-  #hasBudget(regarding: KubeObject, now: number): boolean {
-    const id = regarding.metadata.uid ?? regarding.metadata.name;
+  #hasBudget(regarding: KubeObject, reason: string, now: number): boolean {
+    const id = `${regarding.metadata.uid ?? regarding.metadata.name}/${reason}`;
     const known = this.#buckets.get(id);
     if (known) return known.take(now);
-    const bucket = new TokenBucket({ ...PER_OBJECT, now });
+    const bucket = new TokenBucket({ ...PER_REASON, now });
     const taken = bucket.take(now);
     this.#buckets.add(id, bucket, (other) => other.isFull(now));
     return taken;

@@ -4,8 +4,8 @@ export class Fifo<T> {
   /** Resumes after the values that were taken. A new iterator would skip their holes again, which V8 keeps for long. */
   #next = this.#values.values();
 
-  get isEmpty(): boolean {
-    return this.#values.size === 0;
+  get size(): number {
+    return this.#values.size;
   }
 
   /** Adds a value at the end, unless it is there. */
@@ -19,7 +19,7 @@ export class Fifo<T> {
 
   /** Takes out the first value; undefined if there is none. */
   shift(): T | undefined {
-    if (this.isEmpty) return undefined;
+    if (this.size === 0) return undefined;
     let first = this.#next.next();
     if (first.done) {
       // One that has come to the end stays there.

@@ -1,15 +1,14 @@
 /**
- * Keys that wait for a worker: highest priority first. Of one priority, namespaces take turns, and the keys of a namespace
- * come in order of arrival. A namespace with thousands of keys therefore delays others by one key at a time.
+ * Keys that wait for a worker: highest priority first. Of one priority, namespaces take turns. So a namespace with thousands of
+ * keys delays others by one key at a time.
  */
-import { Fifo } from './fifo.ts';
 import type { Key } from './key.ts';
+import { Turns } from './turns.ts';
 
 interface Bucket {
   priority: number;
-  /** Namespaces that have keys. */
-  turns: Fifo<string>;
-  keys: Map<string, Fifo<Key>>;
+  /** By namespace. */
+  keys: Turns<Key>;
 }
 
 export class ReadyKeys {
@@ -17,44 +16,27 @@ export class ReadyKeys {
   readonly #buckets: Bucket[] = [];
 
   push(key: Key, priority: number): void {
-    const { turns, keys } = this.#bucket(priority);
-    const namespace = namespaceOf(key);
-    const own = keys.get(namespace) ?? new Fifo<Key>();
-    keys.set(namespace, own);
-    own.push(key);
-    turns.push(namespace);
+    const index = this.#buckets.findIndex((bucket) => bucket.priority <= priority);
+    const bucket = this.#buckets[index];
+    if (bucket?.priority === priority) {
+      bucket.keys.push(namespaceOf(key), key);
+    } else {
+      const keys = new Turns<Key>();
+      keys.push(namespaceOf(key), key);
+      this.#buckets.splice(index < 0 ? this.#buckets.length : index, 0, { priority, keys });
+    }
   }
 
   remove(key: Key, priority: number): void {
-    const bucket = this.#buckets.find((each) => each.priority === priority);
-    const namespace = namespaceOf(key);
-    const own = bucket?.keys.get(namespace);
-    own?.remove(key);
-    if (!own?.isEmpty) return;
-    bucket?.keys.delete(namespace);
-    bucket?.turns.remove(namespace);
+    this.#buckets.find((bucket) => bucket.priority === priority)?.keys.remove(namespaceOf(key), key);
   }
 
   shift(): { key: Key; priority: number } | undefined {
-    for (const { priority, turns, keys } of this.#buckets) {
-      const namespace = turns.shift();
-      if (namespace === undefined) continue;
-      const own = keys.get(namespace);
-      const key = own?.shift() as Key;
-      if (own?.isEmpty) keys.delete(namespace);
-      else turns.push(namespace);
-      return { key, priority };
+    for (const { priority, keys } of this.#buckets) {
+      const key = keys.shift();
+      if (key !== undefined) return { key, priority };
     }
     return undefined;
-  }
-
-  #bucket(priority: number): Bucket {
-    const index = this.#buckets.findIndex((bucket) => bucket.priority <= priority);
-    const bucket = this.#buckets[index];
-    if (bucket?.priority === priority) return bucket;
-    const added = { priority, turns: new Fifo<string>(), keys: new Map<string, Fifo<Key>>() };
-    this.#buckets.splice(index < 0 ? this.#buckets.length : index, 0, added);
-    return added;
   }
 }
 

@@ -82,6 +82,31 @@ test('a flood about one object is bounded, and does not silence others', async (
   await expect.poll(() => stored().length).toBe(27);
 });
 
+test('a flood for one reason does not silence other reasons about the same object', async () => {
+  const pool = ownerNamed('pool');
+  for (let index = 0; index < 100; index++)
+    recorder.emit(pool, { ...scaled(`key ${index}`), reason: 'InvalidAPIKey' });
+  recorder.emit(pool, { ...scaled('used up'), reason: 'BudgetExhausted' });
+  await expect.poll(() => stored().some(({ note }) => note === 'used up')).toBeTruthy();
+  expect(stored()).toHaveLength(26);
+});
+
+test('a flood in one namespace leaves room for events of others, and they take turns', async () => {
+  const idle = new EventRecorder({ client: api.client(), controller: 'c', instance: 'i', clock });
+  const inNamespace = (namespace: string, name: string) => {
+    const object = ownerNamed(name);
+    return { ...object, metadata: { ...object.metadata, namespace } };
+  };
+  for (let index = 0; index < 3_000; index++) idle.emit(inNamespace('loud', `w${index}`), scaled('x'));
+  idle.emit(inNamespace('quiet', 'w'), scaled('once'));
+  const stop = new AbortController();
+  stop.abort();
+  await idle.run(stop.signal);
+  const notes = stored().map(({ note }) => note);
+  expect(notes).toHaveLength(251);
+  expect(notes.indexOf('once')).toBe(1);
+});
+
 test('an event costs the same however many objects had one before', () => {
   const idle = new EventRecorder({ client: api.client(), controller: 'c', instance: 'i', clock });
   // A look at all that came before, for each, takes far longer than this test may.
@@ -90,7 +115,10 @@ test('an event costs the same however many objects had one before', () => {
 
 test('no more than a thousand events wait for the API server', async () => {
   const idle = new EventRecorder({ client: api.client(), controller: 'c', instance: 'i', clock });
-  for (let index = 0; index < 1_200; index++) idle.emit(ownerNamed(`w${index}`), scaled('x'));
+  for (let index = 0; index < 1_200; index++) {
+    const object = ownerNamed(`w${index}`);
+    idle.emit({ ...object, metadata: { ...object.metadata, namespace: `team-${index % 6}` } }, scaled('x'));
+  }
   const stop = new AbortController();
   stop.abort();
   await idle.run(stop.signal);
