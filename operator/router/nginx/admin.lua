@@ -5,6 +5,7 @@ local batch_window = require "batch_window"
 local certificate = require "certificate"
 local counters = require "counters"
 local cjson = require "cjson.safe"
+local headers = require "headers"
 local latency = require "latency"
 local metrics = require "metrics"
 local own_answer = require "own_answer"
@@ -150,6 +151,7 @@ end
 function M.ready()
   local state = ngx.shared.state
   local ready = state:get("version") ~= nil and (state:get("origin") ~= "snapshot" or ngx.now() * 1000 - STARTED > PATIENCE_MS)
+  headers.drop_conditions()
   ngx.ctx.replied = true
   ngx.status = ready and 200 or 503
   ngx.header["Content-Type"] = "text/plain"

@@ -9,13 +9,13 @@ local MAX_HEADER = 16384 -- bytes; an answer with a longer one is not stored
 local MAX_TOKENS = 2e9 -- of an answer, as usage.lua counts them
 local MAX_PARSED, MAX_COUNT = 1024, 256 -- bytes of a header, and headers, that a worker keeps parsed
 
--- What belongs to one exchange and not to the answer (RFC 9111, 3.1), what nginx and this router write themselves, and what CORS
--- says to one origin.
+-- What belongs to one exchange and not to the answer (RFC 9111, 3.1), what nginx and this router write themselves, what CORS says to
+-- one origin, and validators: nginx would answer a POST by them, which RFC 9110 has for GET.
 local DROPPED = {
   connection = true, ["keep-alive"] = true, te = true, trailer = true, ["transfer-encoding"] = true, upgrade = true,
   ["content-length"] = true, date = true, server = true, age = true, ["set-cookie"] = true, ["x-cache"] = true,
   ["x-request-id"] = true, ["x-degraded"] = true, traceparent = true, tracestate = true, ["server-timing"] = true,
-  ["x-content-type-options"] = true,
+  ["x-content-type-options"] = true, etag = true, ["last-modified"] = true,
 }
 
 -- What nginx hides of an engine's answer (proxy_hide_header), because it is about the host, and redirects: an entry has none of them
@@ -28,6 +28,11 @@ for _, name in ipairs {
 
 local function is_dropped(name)
   return DROPPED[name] or name:find("^proxy%-") or name:find("^access%-control%-") or name:find("^x%-accel%-")
+end
+
+--- Would a header come back as it was? nginx leaves out what is empty; other names are in no API, and `parse` takes no risk with them.
+local function is_plain(name, value)
+  return value ~= "" and name:find("^[%w_-]+$") ~= nil
 end
 
 local function text_of(value)
@@ -57,6 +62,7 @@ function M.header_of_answer(ttl)
   for name, value in pairs(header) do
     if not is_dropped(name) then
       for _, one in ipairs(type(value) == "table" and value or { value }) do
+        if not is_plain(name, one) then return nil end
         local line = name .. ": " .. one .. "\n"
         lines[#lines + 1], size = line, size + #line
       end
@@ -86,9 +92,10 @@ end
 --- The header in lines, as pairs of a name and its value or values. With distrust: see above.
 local function parse(lines)
   local pairs_of, places = {}, {}
-  for name, value in lines:gmatch("([%w_-]+): ([^\n]*)\n") do
-    name = name:lower()
-    if not is_dropped(name) then
+  for line in lines:gmatch("([^\n]*)\n") do
+    local name, value = line:match("^([%w_-]+): (.*)$")
+    name = name and name:lower()
+    if name and not is_dropped(name) then
       local one = places[name]
       if not one then
         pairs_of[#pairs_of + 1], pairs_of[#pairs_of + 2] = name, value

@@ -233,6 +233,40 @@ describe('the response cache as a shared cache of HTTP', () => {
     expect(hit.headers['x-request-id']).not.toBe(live.headers['x-request-id']);
   });
 
+  test.each([
+    ['x.meta', 'a'],
+    ['a~content-type', 'text/plain'],
+    ['x-empty', ''],
+  ])('an answer with `%s: %s`, which would not come back as it was, is not stored', async (name, value) => {
+    const { store, upstream, router } = await setUp();
+    upstream.answer = (_, response) => response.writeHead(200, { [name]: value }).end('{}');
+    for (const n of [1, 2]) {
+      const answer = await ask(router, {});
+      expect(answer.cache, String(n)).toBe('MISS');
+      expect(answer.headers[name]).toBe(value);
+    }
+    expect(await entries(store)).toEqual([]);
+  });
+
+  test('names with `_` stay what they are, and conditions change nothing, as for every POST', async () => {
+    const { store, upstream, router } = await setUp();
+    upstream.answer = (_, response) =>
+      response
+        .writeHead(200, { x_one: 'a', etag: '"x"', 'last-modified': new Date(0).toUTCString() })
+        .end('{}');
+    await ask(router, {});
+    await stored(store, 1);
+    for (const condition of [{ 'if-none-match': '"x"' }, { 'if-match': '"y"' }, { range: 'bytes=0-0' }]) {
+      const hit = await ask(router, {}, condition);
+      expect(hit).toMatchObject({ status: 200, cache: 'HIT', text: '{}' });
+      expect(hit.headers.x_one).toBe('a');
+      for (const path of ['/v1/models', '/health']) {
+        expect((await request(router.url + path, { headers: condition })).statusCode, path).toBe(200);
+      }
+    }
+    expect(router.errors()).toBe('');
+  });
+
   test.each([String.raw`"\ud800"`, String.raw`"\q"`, String.raw`"\ud83d\u0041"`])(
     'a member named %s, which only an engine may read, does not make two requests one',
     async (name) => {
