@@ -1,6 +1,7 @@
 /** The operator's root key and everything derived from it. Loaded once and refreshed in the background when used. */
 import type { Registry } from 'prom-client';
 import type { Clock } from '../kube/clock.ts';
+import { type Logger, silentLogger } from '../kube/logger.ts';
 import type { AuthorityStore } from './authority-store.ts';
 import { type CertificateExpiry, certificateExpiry } from './certificate-expiry.ts';
 import { CertificateRotator } from './certificate-rotator.ts';
@@ -10,6 +11,9 @@ import { type Authority, issueClientCertificate, trustBundle } from './pki.ts';
 /** How long a loaded authority is used before the Secret is read again, to notice a rotation by another replica. */
 const RELOAD_MS = 60 * 60_000;
 
+/** Interval of further attempts if it cannot be read. */
+const RETRY_MS = 60_000;
+
 export interface LoadedAuthority {
   rootKey: Uint8Array;
   /** PEM of all CAs that routers have to trust. */
@@ -17,16 +21,24 @@ export interface LoadedAuthority {
 }
 
 export class Identity {
-  readonly #store: AuthorityStore;
+  readonly #store: Pick<AuthorityStore, 'load'>;
   readonly #clock: Clock;
   readonly #client: CertificateRotator;
   readonly #caExpiry: CertificateExpiry;
   readonly #clientExpiry: CertificateExpiry;
-  #loaded: { authority: Authority; at: number } | undefined;
+  readonly #log: Logger;
+  readonly #listeners: (() => void)[] = [];
+  #loaded: { authority: Authority; readAgainAt: number } | undefined;
 
-  constructor(options: { store: AuthorityStore; clock: Clock; registry?: Registry }) {
+  constructor(options: {
+    store: Pick<AuthorityStore, 'load'>;
+    clock: Clock;
+    registry?: Registry;
+    log?: Logger;
+  }) {
     this.#store = options.store;
     this.#clock = options.clock;
+    this.#log = options.log ?? silentLogger;
     this.#caExpiry = certificateExpiry(options.registry, 'ca', options.clock);
     this.#clientExpiry = certificateExpiry(options.registry, 'router-client', options.clock);
     this.#client = new CertificateRotator({
@@ -48,14 +60,40 @@ export class Identity {
     return await this.#client.get(await this.load(signal));
   }
 
+  /** Calls back whenever root key or trust bundle have changed after the first load. */
+  subscribe(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
   /** The whole authority, to issue other certificates. */
   async load(signal: AbortSignal): Promise<Authority> {
-    const now = this.#clock.now();
     this.#caExpiry.wanted();
-    if (!this.#loaded || now - this.#loaded.at >= RELOAD_MS) {
-      this.#loaded = { authority: await this.#store.load(signal), at: now };
-      this.#caExpiry.issued(certificatePeriod(this.#loaded.authority.current.certificatePem).notAfter);
+    const known = this.#loaded;
+    if (known && this.#clock.monotonic() < known.readAgainAt) return known.authority;
+    try {
+      return this.#take(await this.#store.load(signal));
+    } catch (err) {
+      if (signal.aborted || !known || this.#hasExpired(known.authority)) throw err;
+      // Routers trust these keys. Without them they would get no table, and no model would wake.
+      this.#log.error({ err }, 'the root key cannot be read; going on with the keys in memory');
+      known.readAgainAt = this.#clock.monotonic() + RETRY_MS;
+      return known.authority;
     }
-    return this.#loaded.authority;
   }
+
+  #take(authority: Authority): Authority {
+    const before = this.#loaded?.authority;
+    this.#loaded = { authority, readAgainAt: this.#clock.monotonic() + RELOAD_MS };
+    this.#caExpiry.issued(certificatePeriod(authority.current.certificatePem).notAfter);
+    if (before && !isSame(before, authority)) for (const listener of this.#listeners) listener();
+    return authority;
+  }
+
+  #hasExpired({ current }: Authority): boolean {
+    return this.#clock.now() >= certificatePeriod(current.certificatePem).notAfter.getTime();
+  }
+}
+
+function isSame(a: Authority, b: Authority): boolean {
+  return trustBundle(a) === trustBundle(b) && Buffer.compare(a.rootKey, b.rootKey) === 0;
 }

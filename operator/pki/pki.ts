@@ -152,6 +152,7 @@ export async function decodeAuthority(
   const next = pair(text('next.crt'), text('next.key'), 'next');
   if (next) await verifyPair(next, 'next');
   const previousCertificatePem = text('previous.crt');
+  if (previousCertificatePem !== undefined) verifyCertificate(previousCertificatePem, 'previous.crt');
   return {
     rootKey: new Uint8Array(rootKey),
     current,
@@ -177,6 +178,15 @@ function pair(certificatePem: string | undefined, privateKeyPem: string | undefi
   if (certificatePem === undefined) throw new AuthorityError(`${name}.crt`, 'missing');
   if (privateKeyPem === undefined) throw new AuthorityError(`${name}.key`, 'missing');
   return { certificatePem, privateKeyPem };
+}
+
+/** Routers do not start with a trust bundle that nginx cannot read. */
+function verifyCertificate(pem: string, field: string): void {
+  try {
+    certificatePeriod(pem);
+  } catch (cause) {
+    throw new AuthorityError(field, 'not a certificate', { cause });
+  }
 }
 
 async function verifyPair(value: CertificateAndKey, name: string): Promise<void> {

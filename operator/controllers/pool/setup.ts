@@ -45,6 +45,13 @@ export function setupPools(context: OperatorContext, dependencies: PoolDependenc
     reconcile: (key, run) => reconciler.reconcile(key, run),
   });
   watch(controller, state, ownerKeys('InferencePool'));
+  // Routers trust the CA of the operator, and Redis the password that is derived from its root key.
+  context.identity.subscribe(() => {
+    for (const key of state.pools.store.list().map(keyOf)) {
+      context.queues.inferencepool.add(key);
+      context.queues.routes.add(key);
+    }
+  });
   return controller;
 }
 

@@ -85,6 +85,7 @@ export function createContext({
       store: new AuthorityStore({ client, namespace, now: () => new Date(clock.now()) }),
       clock,
       registry,
+      log,
     }),
   };
 }

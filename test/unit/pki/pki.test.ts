@@ -165,6 +165,7 @@ describe('storage of the authority', () => {
         /ca\.crt and ca\.key: not a certificate with its private key/,
       ],
       [{ ...good, 'ca.crt': 'bm90IGEgY2VydA==' }, /ca\.crt and ca\.key/],
+      [{ ...good, 'previous.crt': 'bm90IGEgY2VydA==' }, /previous\.crt: not a certificate/],
     ];
     for (const [data, message] of damaged) {
       const failure = await decodeAuthority(data).catch((error: unknown) => error);
