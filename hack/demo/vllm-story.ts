@@ -20,6 +20,8 @@ export const vllmStory: Story = {
   engines:
     'nginx, Redis and vLLM are the real ones: vLLM runs on this processor, with a tiny model whose answers are random words.',
   async cluster(signal) {
+    // Before an installation of some minutes.
+    modelsDirectory();
     // Its cache of compiled kernels and its models are files; nothing is to be looked up at a hub.
     return {
       vllm: await installVllm(VLLM_VERSIONS[0], signal),
