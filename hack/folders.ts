@@ -98,7 +98,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'test/support',
     'test/unit',
   ],
-  'test/conformance': ['hack/vllm-sim', 'hack/vllm', 'test/support', 'test/integration'],
+  'test/conformance': ['operator/vllm', 'hack/vllm-sim', 'hack/vllm', 'test/support', 'test/integration'],
   'test/clients': [
     'operator/router',
     'hack/vllm-sim',

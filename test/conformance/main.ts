@@ -27,15 +27,21 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop
 const [command] = positionals;
 const names = Object.keys(ENGINES) as EngineName[];
 const engines = names.filter((name) => values.engine.includes(name));
-if (command === 'record') {
-  await record(values.version, engines, stop.signal);
-} else if (command === 'memory') {
-  await recordMemory(values.version, stop.signal);
-} else if (command === 'router') {
-  const unexpected = await compareThroughRouter(values.version, engines, stop.signal);
-  console.log(`${unexpected} unexpected differences`);
-  if (unexpected > 0) process.exitCode = 1;
-} else {
-  console.error('usage: npm run conformance -- record|memory|router [--version VERSION] [--engine NAME]');
-  process.exitCode = 2;
+try {
+  if (command === 'record') {
+    await record(values.version, engines, stop.signal);
+  } else if (command === 'memory') {
+    await recordMemory(values.version, stop.signal);
+  } else if (command === 'router') {
+    const unexpected = await compareThroughRouter(values.version, engines, stop.signal);
+    console.log(`${unexpected} unexpected differences`);
+    if (unexpected > 0) process.exitCode = 1;
+  } else {
+    console.error('usage: npm run conformance -- record|memory|router [--version VERSION] [--engine NAME]');
+    process.exitCode = 2;
+  }
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  console.error('stopped; nothing more was recorded or compared');
+  process.exitCode = 1;
 }

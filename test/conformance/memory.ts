@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installVllm } from '../../hack/vllm/environment.ts';
 import { type TinyModel, writeTinyModels } from '../../hack/vllm/tiny-models.ts';
-import { startEngine } from './real-engine.ts';
+import { compareMinors, minorOf } from '../../operator/vllm/flag-facts.ts';
+import { type Engine, type EngineOptions, startEngine } from './real-engine.ts';
 
 /** An engine, by the settings of an InferenceModel, and what vLLM logs of its memory. */
 interface MemoryCase {
   model: TinyModel;
+  /** The first minor version that is known to start with it on a processor, and why older ones do not. */
+  since?: { minor: string; why: string };
   /** Fields of its config.json that differ; the weights are then random. */
   config?: Readonly<Record<string, unknown>>;
   engine: {
@@ -21,7 +24,7 @@ interface MemoryCase {
 }
 
 /** What is recorded in test/vllm-sim/recordings/VERSION/memory.json. */
-interface MemoryRecording extends Omit<MemoryCase, 'model' | 'config'> {
+interface MemoryRecording extends Omit<MemoryCase, 'model' | 'config' | 'since'> {
   /** The whole config.json. */
   config: Record<string, unknown>;
   /** The lines of the log; none for a model without a KV cache. */
@@ -81,7 +84,12 @@ const CASES: Readonly<Record<string, MemoryCase>> = {
     },
   },
   'sliding windows': { model: 'tiny-chat', config: windows, engine: { dtype: 'float32' } },
-  'latent attention': { model: 'tiny-chat', config: latent, engine: { dtype: 'bfloat16' } },
+  'latent attention': {
+    model: 'tiny-chat',
+    since: { minor: '0.32', why: 'vLLM 0.28 imports FlashAttention for it, which it has for GPUs only' },
+    config: latent,
+    engine: { dtype: 'bfloat16' },
+  },
   embed: { model: 'tiny-embed', engine: { dtype: 'float32' } },
   rerank: { model: 'tiny-rerank', engine: { dtype: 'float32' } },
 };
@@ -91,25 +99,41 @@ const FOLDER = fileURLToPath(new URL('../vllm-sim/recordings/', import.meta.url)
 /** What vLLM says of the KV cache, after the time and the place in its code. */
 const LINE = /(?:Explicitly set|[CG]PU KV cache size).*$/gm;
 
-/** Starts an engine of a version for each case, and writes down what it logs of its memory. */
+/** What can be recorded of a version, by the name of the case, and a line for each case that cannot. */
+export function memoryCases(version: string): { cases: [string, MemoryCase][]; leftOut: string[] } {
+  const all = Object.entries(CASES);
+  const isStarted = ({ since }: MemoryCase) =>
+    since === undefined || compareMinors(minorOf(version), since.minor) >= 0;
+  return {
+    cases: all.filter(([, each]) => isStarted(each)),
+    leftOut: all
+      .filter(([, each]) => !isStarted(each))
+      .map(
+        ([name, { since }]) =>
+          `${name}: left out, as vLLM ${version} does not start with it (${since?.why}); record ${since?.minor} or newer for it`,
+      ),
+  };
+}
+
+/**
+ * Starts an engine of a version for each case, and writes down what it logs of its memory. Throws, and writes nothing, when
+ * an engine does not start.
+ */
 export async function recordMemory(version: string, signal: AbortSignal): Promise<void> {
   const command = await installVllm(version, signal);
   const directory = mkdtempSync(join(tmpdir(), 'vllm-memory-'));
   const recordings: Record<string, MemoryRecording> = {};
+  const { cases, leftOut } = memoryCases(version);
+  for (const line of leftOut) console.log(line);
   try {
     const folders = writeTinyModels(directory);
-    for (const [name, each] of Object.entries(CASES)) {
+    for (const [name, each] of cases) {
       console.log(`${name}: starting vllm serve ${each.model} …`);
       const { folder, config } = prepare(directory, folders[each.model], each.config);
       const log = join(directory, 'log');
       rmSync(log, { force: true });
-      const engine = await startEngine({
-        command,
-        model: folder,
-        args: argumentsOf(each, folder),
-        log,
-        signal,
-      });
+      const args = argumentsOf(each, folder);
+      const engine = await startCase(name, version, { command, model: folder, args, log, signal });
       engine.terminate();
       await engine.exited;
       const lines = readFileSync(log, 'utf8').match(LINE) ?? [];
@@ -122,6 +146,18 @@ export async function recordMemory(version: string, signal: AbortSignal): Promis
   const file = `${FOLDER}${version}/memory.json`;
   writeFileSync(file, `${JSON.stringify(recordings, null, 2)}\n`);
   console.log(`${Object.keys(recordings).length} engines in ${file}`);
+}
+
+async function startCase(name: string, version: string, options: EngineOptions): Promise<Engine> {
+  try {
+    return await startEngine(options);
+  } catch (cause) {
+    if (options.signal.aborted) throw cause;
+    throw new Error(
+      `${name}: vLLM ${version} does not start with it, so nothing was recorded; its log below names the reason. Record another version, or give the case a "since" in test/conformance/memory.ts`,
+      { cause },
+    );
+  }
 }
 
 /** A folder with the model, and its config.json. */

@@ -14,7 +14,7 @@ export interface EngineOptions {
   env?: Readonly<Record<string, string>>;
   /** File for its output. */
   log: string;
-  /** Ends it. */
+  /** Kills it with all its processes. */
   signal: AbortSignal;
 }
 
@@ -49,24 +49,28 @@ const LOG_LINES = 60;
 
 /** Starts a real vLLM and waits until it is healthy. Throws with the end of its log when it ends before. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
+  options.signal.throwIfAborted();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const address = ['--host', '127.0.0.1', '--port', String(port)];
   const child = spawn(options.command, ['serve', options.model, ...address, ...options.args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...ENVIRONMENT, ...options.env },
-    signal: options.signal,
+    // With a process group of its own: while vLLM loads it does not end on SIGTERM, and it has processes below it.
+    detached: true,
   });
+  const killGroup = () => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  };
+  options.signal.addEventListener('abort', killGroup);
   const log = createWriteStream(options.log, { flags: 'a' });
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  exited.finally(() => options.signal.removeEventListener('abort', killGroup)).catch(() => undefined);
   const ended = new AbortController();
   exited.then(
-    ({ code, signal }) => {
-      const end = readFileSync(options.log, 'utf8').split('\n').slice(-LOG_LINES).join('\n');
-      ended.abort(new Error(`vllm ended with ${code ?? signal}; the end of ${options.log}:\n${end}`));
-    },
+    (how) => ended.abort(options.signal.aborted ? options.signal.reason : earlyEnd(how, options.log)),
     (cause) => ended.abort(cause),
   );
   const started = performance.now();
@@ -86,6 +90,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     terminate: () => child.kill('SIGTERM'),
     kill: () => child.kill('SIGKILL'),
   };
+}
+
+function earlyEnd({ code, signal }: Awaited<Engine['exited']>, log: string): Error {
+  const end = readFileSync(log, 'utf8').split('\n').slice(-LOG_LINES).join('\n');
+  return new Error(`vllm ended with ${code ?? signal}; the end of ${log}:\n${end}`);
 }
 
 async function healthOf(url: string): Promise<string> {
