@@ -3,15 +3,16 @@
 local cjson = require "cjson.safe"
 local metrics = require "metrics"
 local routes = require "routes"
+local share = require "share"
 
 local M = {}
 
-local MAX_SPANS = 2048 -- of one worker
+local LEAST = 512 -- bytes that a span counts as at least, so that their number is bounded too
 local STATUS = 12 -- bytes of `HTTP/1.1 200`: no more of an answer is read
 local QUIET = 60 -- seconds between two lines in the log
 local MAX_DOMAINS = 8
 
-local buffer, bytes, count = {}, 0, 0
+local buffer, bytes, count, parts = {}, 0, 0, share.new()
 local sending, send_at, log_at = false, 0, 0
 local working_name = {} -- by host of the route table: the name that was found last
 local domains -- of resolv.conf, which nginx's resolver does not know
@@ -23,11 +24,18 @@ local function note(result, n)
   metrics.add(SERIES[result], n)
 end
 
---- Takes `n` spans, as JSON, or drops them where there are too many.
-function M.add(text, n)
-  if count + n > MAX_SPANS or bytes + #text > routes.current().limits.maxSpansBytes then return note("dropped", n) end
+--- Takes `n` spans of a namespace, as JSON, or drops them where there are too many, of it or in all.
+function M.add(text, n, namespace)
+  local size, free = math.max(#text, n * LEAST), routes.current().limits.maxSpansBytes - bytes
+  if size > free or not share.allows(parts, namespace, size, free) then return note("dropped", n) end
+  share.add(parts, namespace, size)
   buffer[#buffer + 1] = text
-  bytes, count = bytes + #text, count + n
+  bytes, count = bytes + size, count + n
+end
+
+--- Forgets the spans of the buffer.
+local function clear()
+  buffer, bytes, count, parts = {}, 0, 0, share.new()
 end
 
 local function read_file(path)
@@ -98,7 +106,7 @@ end
 --- Sends what there is. What a collector does not take is gone: there is no second try.
 local function send(view)
   local n, body = count, request_of(view.pool)
-  buffer, bytes, count = {}, 0, 0
+  clear()
   local ok, err = post(view.tracing, body)
   note(ok and "sent" or "failed", n)
   if ok or ngx.now() < log_at then return end
@@ -112,8 +120,7 @@ function M.look(premature)
   local view = routes.current()
   if not view.tracing then
     note("dropped", count)
-    buffer, bytes, count = {}, 0, 0
-    return
+    return clear()
   end
   sending, send_at = true, ngx.now() + view.limits.spansEveryMs / 1000
   local ran, err = pcall(send, view)

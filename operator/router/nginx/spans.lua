@@ -154,7 +154,8 @@ function M.finish(ctx, status)
   add_text(list, CACHE, ctx.cache_result)
   add_integer(list, "vllm_operator.degradation.tier", ctx.tier and ctx.tier.number)
   parts[#parts + 1] = encode(span, known and method .. " " .. uri or method, span.id, span.parent, SERVER, ctx.start, ngx.now(), list, failed)
-  collector.add(table.concat(parts, ","), #parts)
+  local owner = ctx.api_key or model
+  collector.add(table.concat(parts, ","), #parts, owner and owner.namespace or "")
 end
 
 return M

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteKey } from '../../../operator/router/route-table.ts';
 import { model, rules, table } from '../../support/route-table.ts';
+import { startCollector } from './support/collector.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
 
@@ -15,7 +16,7 @@ const key = (token: string, tenant: string): RouteKey => ({
 const keys = [key('b', 'team-b/one'), key('b2', 'team-b/two'), key('c', 'team-c'), key('a', 'team-a')];
 
 describe('one namespace', () => {
-  const { engine, start } = perTest();
+  const { engine, start, keep } = perTest();
   const sockets: Socket[] = [];
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.destroy();
@@ -90,6 +91,44 @@ describe('one namespace', () => {
       .poll(async () => await inFlight(router, 'uid-taken'), { message: 'nothing is in flight' })
       .toBe(0);
     expect(await statusOf(begin(router, other, whole('m')))).toBe(200);
+  });
+
+  test.each([
+    ['', 401],
+    ['b', 200],
+  ])('cannot fill the room for spans, with key "%s"', async (hostile, status) => {
+    const [upstream, collector] = [await engine(), keep(await startCollector())];
+    const waiting: Socket[] = [];
+    collector.answer = (socket) => void waiting.push(socket);
+    const router = await start({
+      table: table([model('m', [upstream.address])], {
+        auth: 'APIKey',
+        keys,
+        tracing: { host: collector.host, port: collector.port, path: '/', samplingRatio: 1 },
+        limits: { spansEveryMs: 0, maxSpansBytes: 40_000 },
+      }),
+      workers: 1,
+    });
+    const ask = async (token: string) => {
+      const headers = { ...(token && { authorization: `Bearer ${token}` }) };
+      const answer = await fetch(`${router.url}/v1/completions`, {
+        method: 'POST',
+        headers,
+        body: '{"model":"m"}',
+      });
+      await answer.text();
+      return answer.status;
+    };
+    await ask('c');
+    await expect.poll(() => waiting.length, { message: 'the collector is busy' }).toBe(1);
+    for (let i = 0; i < 100; i += 1) expect(await ask(hostile)).toBe(status);
+    expect(await ask('a')).toBe(200);
+    for (const socket of waiting) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    await expect
+      .poll(
+        () => collector.spans.filter(({ attributes: of }) => of['vllm_operator.tenant'] === 'team-a').length,
+      )
+      .toBe(1);
   });
 
   test("cannot fill the queue of another's model, but that of its own", async () => {
