@@ -10,6 +10,9 @@ export const MAX_ENTRY_LENGTH = 2_048;
 /** Highest limit of requests or tokens per minute. */
 export const MAX_LIMIT = 1_000_000_000;
 
+const MAX_TENANT_LENGTH = 127;
+const TENANT = /^[-a-z0-9]+(\/[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?)?$/;
+
 const limit = z.int().min(1).max(MAX_LIMIT);
 
 /** Schema of an entry. */
@@ -20,11 +23,8 @@ const apiKeyEntry = z.strictObject({
     .transform((hash) => hash.toLowerCase()),
   tenant: z
     .string()
-    .max(127)
-    .regex(
-      /^[-a-z0-9]+(\/[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?)?$/,
-      'must be <namespace> or <namespace>/<name>',
-    )
+    .max(MAX_TENANT_LENGTH)
+    .regex(TENANT, 'must be <namespace> or <namespace>/<name>')
     .optional(),
   models: z.array(z.string().min(1).max(253)).min(1).max(256).optional(),
   requestsPerMinute: limit.optional(),
@@ -32,6 +32,11 @@ const apiKeyEntry = z.strictObject({
 });
 
 const REMEDY = 'use the output of `vllm-operator key create`';
+
+/** Whether a key can have this tenant. */
+export function isTenant(text: string): boolean {
+  return text.length <= MAX_TENANT_LENGTH && TENANT.test(text);
+}
 
 /** Parses the entry `data[name]` of a ConfigMap in `namespace`. Issues do not contain the text, because it might be a key. */
 export function parseApiKeyEntry(text: string, namespace: string, name: string): RouteKey | SpecIssue {

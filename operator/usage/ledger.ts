@@ -10,7 +10,7 @@ export const WHOLE_DAY = 24;
 /** Most models of a day or month with rows of their own. Bounds the record of a team that creates new ones all the time. */
 export const MAX_MODELS = 500;
 
-/** Most pairs of a model and a key of a day with rows of their own. */
+/** Most pairs of a model and a key of a day with rows of their own. No namespace of keys takes more of them than it leaves free. */
 const MAX_KEYS = 500;
 
 /** Most models of which the time asleep is counted. Bounds the record of a team with thousands. */
@@ -62,18 +62,24 @@ export function emptyLedger(namespace: string): Ledger {
   return { namespace, pods: none, asleep: none, batches: none, days: none, months: none };
 }
 
+function namespaceOf(tenant: string): string {
+  return tenant.split('/', 1)[0] ?? tenant;
+}
+
 /** Makes a day with more in it. Rows of models to which nothing is added stay the same objects. */
 export class DayBuilder {
   readonly #models: Map<string, Rows>;
   /** Rows that are not those of the day before. */
   readonly #own = new Map<string, Map<number, Bucket>>();
   readonly #keys: Map<string, Map<string, KeyCount>>;
-  #pairs: number;
+  #pairs = 0;
+  /** By namespace of the keys. */
+  readonly #pairsOf = new Map<string, number>();
 
   constructor({ models, keys }: Day = EMPTY_DAY) {
     this.#models = new Map(models);
     this.#keys = new Map([...keys].map(([name, tenants]) => [name, new Map(tenants)]));
-    this.#pairs = [...keys.values()].reduce((sum, { size }) => sum + size, 0);
+    for (const tenants of keys.values()) for (const tenant of tenants.keys()) this.#countPair(tenant);
   }
 
   /** Adds to a row of a model. */
@@ -85,25 +91,32 @@ export class DayBuilder {
     this.#models.set(name, rows);
   }
 
-  /** Adds to what a key asked a model for. */
+  /** Adds to what a key asked a model for: in a row of its own, in that of its namespace, or in that of all others. */
   addKey(model: string, tenant: string, more: KeyCount): void {
-    const known = this.#keys.get(model)?.has(tenant);
-    if (!known && this.#pairs >= MAX_KEYS) {
-      this.#addKey(OTHER, OTHER, more);
-      return;
-    }
-    if (!known) this.#pairs += 1;
-    this.#addKey(model, tenant, more);
+    const namespace = namespaceOf(tenant);
+    const own = this.#pairsOf.get(namespace) ?? 0;
+    const has = (name: string) => this.#keys.get(model)?.has(name) ?? false;
+    const free = MAX_KEYS - this.#pairs;
+    if (has(tenant) || 2 * own < free) this.#addKey(model, tenant, more);
+    else if (has(namespace) || own < free) this.#addKey(model, namespace, more);
+    else this.#addKey(OTHER, OTHER, more);
   }
 
   #addKey(model: string, tenant: string, more: KeyCount): void {
     const tenants = this.#keys.get(model) ?? new Map<string, KeyCount>();
+    if (!tenants.has(tenant)) this.#countPair(tenant);
     const { requests, promptTokens, completionTokens, cachedRequests, cachedTokens } = plus(
       { ...EMPTY_BUCKET, ...tenants.get(tenant) },
       more,
     );
     tenants.set(tenant, { requests, promptTokens, completionTokens, cachedRequests, cachedTokens });
     this.#keys.set(model, tenants);
+  }
+
+  #countPair(tenant: string): void {
+    const namespace = namespaceOf(tenant);
+    this.#pairs += 1;
+    this.#pairsOf.set(namespace, (this.#pairsOf.get(namespace) ?? 0) + 1);
   }
 
   done(): Day {

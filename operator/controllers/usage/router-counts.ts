@@ -6,13 +6,11 @@ import type { InferencePool } from '../../api/types.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
+import { isTenant } from '../../router/api-key-entry.ts';
 import type { UsageReport } from '../../router/protocol.ts';
 import type { Batch } from '../../usage/account.ts';
 import { OTHER } from '../../usage/ledger.ts';
 import type { ClusterState } from '../shared/cluster-state.ts';
-
-/** `namespace` or `namespace/name`. */
-const TENANT = /^[a-z0-9-]{1,63}(\/[a-z0-9.-]{1,253})?$/;
 
 export interface RouterCountsOptions {
   state: Pick<ClusterState, 'models' | 'pools'>;
@@ -65,7 +63,7 @@ export class RouterCounts {
       const list = found.get(namespace) ?? [];
       found.set(namespace, list);
       for (const [tenant, numbers] of Object.entries(tenants))
-        list.push({ model: name, tenant: TENANT.test(tenant) ? tenant : OTHER, ...named(numbers) });
+        list.push({ model: name, tenant: isTenant(tenant) ? tenant : OTHER, ...named(numbers) });
     }
     return found;
   }

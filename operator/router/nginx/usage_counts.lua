@@ -1,6 +1,7 @@
 --- What models were asked for, by tenant, until the operator has noted it. Workers add up in tables of their own and put them on a
 -- list in shared memory. The operator fetches the list in batches; a batch stays until the operator asks for what comes after it.
 local cjson = require "cjson.safe"
+local share = require "share"
 
 local M = {
   -- Places in the counts of a tenant, as the protocol has them.
@@ -15,11 +16,22 @@ local LONGEST = 6 -- place of the tokens of the longest request, of which the hi
 
 local OTHER = "(other)" -- no name in Kubernetes
 local MAX_PAIRS = 2000 -- of a model and a tenant that one worker counts apart
+local MAX_COUNT = 1e12 -- of a batch, by the protocol: an engine may say any number of tokens
 local MAX_BATCH_PAIRS = 6000 -- after which a batch takes no more of the list
 local MAX_LIST_BYTES = 4 * 1024 * 1024 -- a worker waits beyond, and goes on adding up
 local LOCK = 5 -- seconds that making a batch may take
 
-local pending, pairs_count = {}, 0
+local pending, pairs_count, parts = {}, 0, share.new() -- pairs by namespace
+
+--- The name by which a tenant of a model is counted: its own; that of its namespace where that has a third of the pairs; or `OTHER`
+-- where it has half of them, or there are none left.
+local function name_of(of_model, tenant)
+  if of_model[tenant] then return tenant end
+  local namespace, free = tenant:match("^[^/]*"), MAX_PAIRS - pairs_count
+  if free > 0 and share.allows(parts, namespace, 1, free / 2) then return tenant end
+  if of_model[namespace] or free > 0 and share.allows(parts, namespace, 1, free) then return namespace end
+  return OTHER
+end
 
 local function counts_of(uid, tenant)
   local of_model = pending[uid]
@@ -27,22 +39,19 @@ local function counts_of(uid, tenant)
     of_model = {}
     pending[uid] = of_model
   end
-  local counts = of_model[tenant]
+  local name = name_of(of_model, tenant)
+  local counts = of_model[name]
   if counts then return counts end
-  if pairs_count >= MAX_PAIRS then
-    tenant = OTHER
-    counts = of_model[OTHER]
-    if counts then return counts end
-  end
   counts = { 0, 0, 0, 0, 0, 0 }
-  of_model[tenant], pairs_count = counts, pairs_count + 1
+  of_model[name], pairs_count = counts, pairs_count + 1
+  share.add(parts, name:match("^[^/]*"), 1)
   return counts
 end
 
 --- Adds to a count of a tenant of a model.
 function M.add(model, tenant, place, n)
   local counts = counts_of(model.uid, tenant)
-  counts[place] = counts[place] + n
+  counts[place] = math.min(counts[place] + n, MAX_COUNT)
 end
 
 --- Notes the length of a request in tokens, prompt and answer.
@@ -59,7 +68,7 @@ function M.flush()
   local text = cjson.encode(pending)
   if not text or not shared:lpush("list", text) then return end
   shared:incr("bytes", #text, 0)
-  pending, pairs_count = {}, 0
+  pending, pairs_count, parts = {}, 0, share.new()
 end
 
 --- Adds the counts of a worker to those of a batch. Returns how many pairs are new.
@@ -71,7 +80,7 @@ local function merge(batch, more)
     for tenant, counts in pairs(tenants) do
       local sums = of_model[tenant]
       if sums then
-        for place = 1, LONGEST - 1 do sums[place] = sums[place] + counts[place] end
+        for place = 1, LONGEST - 1 do sums[place] = math.min(sums[place] + counts[place], MAX_COUNT) end
         sums[LONGEST] = math.max(sums[LONGEST], counts[LONGEST])
       else
         of_model[tenant], new = counts, new + 1

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { usageReport } from '../../../operator/router/protocol.ts';
 import { model, rules, table } from '../../support/route-table.ts';
 import { answerEach, ask, askInTurn, hold, limited, untilDemand } from './support/admission.ts';
 import { perTest } from './support/per-test.ts';
 import { startRedis } from './support/redis.ts';
 import type { Router } from './support/router.ts';
+import { runInNginx } from './support/run-in-nginx.ts';
 import { openStream } from './support/stream.ts';
 
 describe('what the router counts and logs', () => {
@@ -21,6 +23,18 @@ describe('what the router counts and logs', () => {
       .toBe(true);
     return await lines(router);
   };
+
+  test('counts of a team with many keys are those of the team, and hide no other; no engine makes counts that are refused', async () => {
+    const { counts } = usageReport.parse(JSON.parse(await runInNginx('usage-counts.lua')));
+    const of = counts.m ?? {};
+    expect(of).toMatchObject({ 'team-a/ci': [1, 0, 0, 0, 0, 0], 'team-e': [1, 0, 0, 0, 0, 0] });
+    expect(Object.keys(of).length).toBeLessThanOrEqual(2000);
+    for (const team of ['team-b', 'team-c', 'team-d']) {
+      const own = Object.entries(of).filter(([tenant]) => tenant.split('/')[0] === team);
+      expect(own.reduce((sum, [, [requests = 0]]) => sum + requests, 0)).toBe(1500);
+    }
+    expect(counts.n).toEqual({ 'team-a': [0, 0, 1e12, 0, 0, 0] });
+  });
 
   test('no id of a request comes twice, in any worker', async () => {
     const upstream = await engine();

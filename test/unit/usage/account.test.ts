@@ -189,6 +189,26 @@ describe('what was seen of a model', () => {
 });
 
 describe('a team that makes up names', () => {
+  const count = { requests: 1, promptTokens: 2, completionTokens: 3, cachedRequests: 0, cachedTokens: 0 };
+  const keys = (team: string, n: number) => Array.from({ length: n }, (_, i) => `${team}/key-${i}`);
+
+  it('gets rows for some of its keys and one for the others, and leaves rows for the keys of others', () => {
+    const tenants = [...keys('b', 600), ...keys('c', 600), 'a/ci', 'd', ...keys('b', 600)];
+    const counts = tenants.map((tenant) => ({ model: 'chat', tenant, ...count }));
+    const batches = [{ router: 'r', id: 1, counts }];
+    const ledger = account(emptyLedger('team'), { ...nothing, batches }, at(1));
+    const rows = ledger.days.get('2026-11-28')?.keys.get('chat') ?? new Map<string, typeof count>();
+    expect(rows.size).toBeLessThanOrEqual(500);
+    expect(rows.get('a/ci')).toEqual(count);
+    expect(rows.get('d')).toEqual(count);
+    const requestsOf = (team: string) =>
+      [...rows].filter(([tenant]) => tenant.split('/')[0] === team).reduce((n, [, of]) => n + of.requests, 0);
+    expect([requestsOf('b'), requestsOf('c')]).toEqual([1_200, 600]);
+    const again = [{ router: 'r', id: 2, counts: [{ model: 'chat', tenant: 'e/ci', ...count }] }];
+    const next = account(ledger, { ...nothing, batches: again }, at(2));
+    expect(next.days.get('2026-11-28')?.keys.get('chat')?.get('e/ci')).toEqual(count);
+  });
+
   it('gets a bounded number of rows, and loses no time of the others', () => {
     const allocations = Array.from({ length: 600 }, (_, i) => pod(`p${i}`, { model: `m${i}` }));
     const ledger = account(emptyLedger('team'), { ...nothing, allocations }, at(1));
