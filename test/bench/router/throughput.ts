@@ -8,39 +8,56 @@ export interface Target {
   url: string;
   /** Process whose CPU time counts. */
   pid: number;
-  body: string;
+}
+
+/** What one process did in all of its rounds. */
+export interface Throughput {
+  perSecond: number;
+  cpuMicros: number;
+  /** Share of the time in which the process had a CPU: near 1, or something else was the limit of `perSecond`. */
+  busy: number;
 }
 
 const CONNECTIONS = 64;
-const ROUNDS = 5;
-const ROUND_MS = 1500;
-const TICK_MICROS = 10_000;
+const ROUNDS = 6;
+const ROUND_MS = 400;
+const WARM_UP_MS = 1200;
 
-/** Medians over all rounds, in the order of the targets. */
+/** In the order of the targets. Each is warmed up; then they take turns in short rounds, of which each begins with another one. */
 export async function compareThroughput(
   targets: readonly Target[],
+  body: string,
   signal: AbortSignal,
-): Promise<{ perSecond: number; cpuMicros: number }[]> {
-  const samples = targets.map(() => ({ rates: [] as number[], cpu: [] as number[] }));
-  for (let round = 0; round < ROUNDS + 1; round += 1) {
-    for (const [i, target] of targets.entries()) {
+): Promise<Throughput[]> {
+  const sums = targets.map((target) => ({ target, requests: 0, seconds: 0, cpuSeconds: 0 }));
+  for (const target of targets) await load(target, body, WARM_UP_MS);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const turn = round % sums.length;
+    for (const sum of [...sums.slice(turn), ...sums.slice(0, turn)]) {
       signal.throwIfAborted();
-      const before = await cpuTicks(target.pid);
-      const { requests, seconds } = await load(target, round === 0 ? 500 : ROUND_MS);
-      const after = await cpuTicks(target.pid);
-      if (round === 0) continue; // to warm up
-      samples[i]?.rates.push(requests / seconds);
-      samples[i]?.cpu.push(((after - before) * TICK_MICROS) / requests);
+      const before = await cpuSeconds(sum.target.pid);
+      const { requests, seconds } = await load(sum.target, body, ROUND_MS);
+      sum.cpuSeconds += (await cpuSeconds(sum.target.pid)) - before;
+      sum.requests += requests;
+      sum.seconds += seconds;
     }
   }
-  return samples.map(({ rates, cpu }) => ({ perSecond: median(rates), cpuMicros: median(cpu) }));
+  return sums.map(({ requests, seconds, cpuSeconds }) => ({
+    perSecond: requests / seconds,
+    cpuMicros: (cpuSeconds * 1e6) / requests,
+    busy: cpuSeconds / seconds,
+  }));
 }
 
 /** Sends the same request over and over on keep-alive connections; each answer is awaited in full. */
-async function load(target: Target, durationMs: number): Promise<{ requests: number; seconds: number }> {
+async function load(
+  target: Target,
+  body: string,
+  durationMs: number,
+): Promise<{ requests: number; seconds: number }> {
   const { hostname, port, host } = new URL(target.url);
   const message = Buffer.from(
-    `POST /v1/chat/completions HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(target.body)}\r\n\r\n${target.body}`,
+    `POST /v1/chat/completions HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
   const start = performance.now();
   const deadline = start + durationMs;
@@ -77,11 +94,7 @@ async function load(target: Target, durationMs: number): Promise<{ requests: num
   return { requests, seconds: (performance.now() - start) / 1000 };
 }
 
-async function cpuTicks(pid: number): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ');
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+/** Nanoseconds on a CPU are the first field: https://docs.kernel.org/scheduler/sched-stats.html */
+async function cpuSeconds(pid: number): Promise<number> {
+  return Number((await readFile(`/proc/${pid}/schedstat`, 'utf8')).split(' ')[0]) / 1e9;
 }

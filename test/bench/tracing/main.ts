@@ -8,14 +8,33 @@ import type { RouteTable } from '../../../operator/router/route-table.ts';
 import { type Router, startRouter } from '../../integration/router/support/router.ts';
 import { engineAt, model, table } from '../../support/route-table.ts';
 import { chat } from '../router/chat.ts';
+import { PAIRS, printRate, printRatio } from '../router/fresh-processes.ts';
 import { onlyWorker } from '../router/only-worker.ts';
 import { startPlainNginx } from '../router/plain-nginx.ts';
-import { compareThroughput, type Target } from '../router/throughput.ts';
+import { compareThroughput, type Target, type Throughput } from '../router/throughput.ts';
 
 const SAMPLING_RATIO = 0.01;
 
-/** Measures both routers in turns, and checks that spans arrived. */
+/** Measures pairs of new routers in turns, and checks that spans arrived. */
 export async function run(signal: AbortSignal): Promise<void> {
+  const without: Throughput[] = [];
+  const traced: Throughput[] = [];
+  let spans = 0;
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    const result = await measureNewProcesses(signal);
+    without.push(result.without);
+    traced.push(result.traced);
+    spans += result.spans;
+  }
+  printRate('tracing_without', without);
+  printRate('tracing_1_percent', traced);
+  printRatio('tracing', without, traced, 'without');
+  console.log(`tracing_spans ${spans} sent`);
+}
+
+async function measureNewProcesses(
+  signal: AbortSignal,
+): Promise<{ without: Throughput; traced: Throughput; spans: number }> {
   const directory = await mkdtemp(join(tmpdir(), 'tracing-bench-'));
   const plain = await startPlainNginx(directory);
   const collector = await startCollector();
@@ -24,8 +43,7 @@ export async function run(signal: AbortSignal): Promise<void> {
     const wide = { ...model('m', [plain.engine]), endpoints: [engineAt(plain.engine, 1_000_000)] };
     const router = await startRouter({ workers: 1, table: table([wide], more) });
     routers.push(router);
-    const pid = await onlyWorker(join(router.directory, 'prefix/nginx.pid'));
-    return { name, url: router.url, pid, body: chat('m', 1024, 0.7) };
+    return { name, url: router.url, pid: await onlyWorker(join(router.directory, 'prefix/nginx.pid')) };
   };
   try {
     const tracing = {
@@ -34,18 +52,11 @@ export async function run(signal: AbortSignal): Promise<void> {
       path: '/v1/traces',
       samplingRatio: SAMPLING_RATIO,
     };
-    const [without, sampled] = await compareThroughput(
-      [await target('without', {}), await target('traced', { tracing })],
-      signal,
-    );
-    if (!without || !sampled) throw new Error('nothing measured');
+    const targets = [await target('without', {}), await target('traced', { tracing })];
+    const [without, traced] = await compareThroughput(targets, chat('m', 1024, 0.7), signal);
+    if (!without || !traced) throw new Error('nothing measured');
     const spans = /spans_total\{result="sent"\} (\d+)/.exec((await routers[1]?.metrics()) ?? '')?.[1];
-    console.log(`tracing_without ${Math.round(without.perSecond)} 1/s`);
-    console.log(`tracing_1_percent ${Math.round(sampled.perSecond)} 1/s`);
-    console.log(`tracing_ratio ${(sampled.perSecond / without.perSecond).toFixed(3)} of without`);
-    console.log(`tracing_without_cpu ${without.cpuMicros.toFixed(2)} us/request`);
-    console.log(`tracing_1_percent_cpu ${sampled.cpuMicros.toFixed(2)} us/request`);
-    console.log(`tracing_spans ${spans ?? 0} sent`);
+    return { without, traced, spans: Number(spans ?? 0) };
   } finally {
     await Promise.all([...routers, plain, collector].map(async (item) => await item.close()));
     await rm(directory, { recursive: true, force: true });
