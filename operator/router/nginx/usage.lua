@@ -6,10 +6,11 @@ local ffi = require "ffi"
 local C = ffi.C
 pcall(ffi.cdef, "void *memchr(const void *s, int c, size_t n);")
 pcall(ffi.cdef, "size_t strcspn(const char *s, const char *reject);")
-local BYTES = ffi.typeof("const uint8_t *")
+pcall(ffi.cdef, "unsigned long strtoul(const char *s, char **end, int base);")
+local BYTES, CHARS = ffi.typeof("const uint8_t *"), ffi.typeof("const char *")
 
 local byte, find, match, sub, concat = string.byte, string.find, string.match, string.sub, table.concat
-local QUOTE, BACKSLASH, COMMA, NEWLINE = 34, 92, 44, 10
+local QUOTE, BACKSLASH, COMMA, NEWLINE, SPACE = 34, 92, 44, 10, 32
 local OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET = 123, 125, 91, 93
 
 local M = {}
@@ -28,17 +29,15 @@ local FRAME = 512 -- bytes of an event without text, at most: the events of comp
 local STRUCTURE = '"{}[],\n' -- all bytes that mean something outside of strings
 local STEP = 32 -- bytes from which on it is faster to ask C for the next of those
 
---- The number behind a name, from a place in the text on; false when there is none.
+--- The number behind a name, from a place in the text on; false when there is none. Read by C: LuaJIT would end the trace of the phase
+-- at a loop.
 local function number_behind(text, name, start)
   local _, at = find(text, name, start, true)
   if not at then return false end
-  local n, digits = 0, false
-  repeat
-    at = at + 1
-    local c = byte(text, at)
-    if c and c >= 48 and c <= 57 then n, digits = n * 10 + c - 48, true end
-  until not c or (c ~= 32 and (c < 48 or c > 57))
-  return digits and math.min(n, MAX_TOKENS)
+  local c = byte(text, at + 1)
+  if c == SPACE then c = byte(text, find(text, "[^ ]", at + 1) or #text + 1) end
+  if not c or c < 48 or c > 57 then return false end
+  return math.min(tonumber(C.strtoul(ffi.cast(CHARS, text) + at, nil, 10)), MAX_TOKENS)
 end
 
 --- Takes note of the usage object that begins at `start` and ends with the text.
@@ -229,11 +228,13 @@ function M.stream(ctx, chunk)
 end
 
 --- Place of the usage object at the end of a whole answer, where most engines have it; nil when it is elsewhere. In JSON only a
--- member's name has quotes and a colon like that, and only one of the outermost object has but one bracket behind its value.
+-- member's name has quotes and a colon like that, and only one of the outermost object has but one bracket behind its value. Looked for
+-- without its first quote: there are many of them, at each of which C would compare the rest.
 local function usage_at_end(text)
   local n = #text
-  local at = find(text, '"usage":{', -MAX_USAGE, true)
-  if not at or byte(text, at - 1) ~= COMMA or byte(text, n) ~= CLOSE_BRACE then return nil end
+  local at = find(text, 'usage":{', -MAX_USAGE, true)
+  at = at and at - 1
+  if not at or byte(text, at) ~= QUOTE or byte(text, at - 1) ~= COMMA or byte(text, n) ~= CLOSE_BRACE then return nil end
   if not find(text, "{", at + 9, true) then return find(text, "}", at + 9, true) == n - 1 and at or nil end -- most have no objects in it
   local depth = 0
   for i = at + 8, n - 1 do
