@@ -34,8 +34,10 @@ if [ -s tls/tls.crt ]; then
     echo "ssl_protocols TLSv1.2 TLSv1.3;"
     echo "ssl_session_cache shared:clients:10m;"
   } > client-listen.conf
+  unused=
 else
   listen http reuseport backlog=4096 > client-listen.conf
+  unused='/limit_conn streams /d' # of HTTP/2, which comes with TLS only
 fi
 # Notes down until when the certificate is valid, for the metrics (certificate.lua).
 note_expiry() {
@@ -69,7 +71,7 @@ if ! (: >> /dev/stdout) 2> /dev/null; then
   echo "start.sh: no access log, because /dev/stdout cannot be opened" >&2
   access_log=/dev/null
 fi
-sed -e "s#/etc/vllm-router/#$conf/#g" -e "s#/dev/stdout#${access_log:-/dev/stdout}#" "$conf/nginx.conf" > nginx.conf
+sed -e "$unused" -e "s#/etc/vllm-router/#$conf/#g" -e "s#/dev/stdout#${access_log:-/dev/stdout}#" "$conf/nginx.conf" > nginx.conf
 
 # The key lives as long as the pod: the operator knows the router by it.
 if [ ! -s admin.crt ]; then
