@@ -99,9 +99,8 @@ export class PoolReconciler {
     }
     // With foreground deletion the garbage collector deletes the children first. Applying them again would block it forever.
     // With orphan it takes the owner off them.
-    const isCollecting = ['foregroundDeletion', 'orphan'].some((each) =>
-      pool.metadata.finalizers?.includes(each),
-    );
+    const isCollecting =
+      deleting && ['foregroundDeletion', 'orphan'].some((each) => pool.metadata.finalizers?.includes(each));
     const outcome: Outcome = { written: new Map() };
     const refused =
       namespaceRefusal(state.namespaces.store.get(pool.metadata.namespace ?? '')) ??

@@ -8,6 +8,7 @@ import type { InferenceModel } from '../../api/types.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
+import type { ObjectMeta } from '../../kube/object.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import { isStoppedByBudget } from '../../model/budget-stop.ts';
@@ -82,7 +83,7 @@ export class ScalingReconciler {
     const { store } = options.state.models;
     this.#orphaning = new PerObject(store);
     store.subscribe(({ new: now }) => {
-      if (now?.metadata.finalizers?.includes('orphan')) this.#orphaning.set(now.metadata.uid, true);
+      if (now && isOrphaning(now.metadata)) this.#orphaning.set(now.metadata.uid, true);
     });
   }
 
@@ -261,6 +262,11 @@ export class ScalingReconciler {
       }
     }
   }
+}
+
+/** Whoever may edit the model can set the finalizer, which says nothing before the deletion. */
+function isOrphaning({ deletionTimestamp, finalizers = [] }: ObjectMeta): boolean {
+  return deletionTimestamp !== undefined && finalizers.includes('orphan');
 }
 
 function idleTimeoutOf({ resolution: { scaling } }: ScalingScope): string {

@@ -190,6 +190,19 @@ describe('the budget of a pool', () => {
     expect(await replicas(a)).toBe(0);
     await keep([]);
   });
+
+  it('is given up by a model that has the finalizer of an orphaning deletion, and is not being deleted', async () => {
+    const { a, b, model } = await sharedPool({ capacity: { accelerators: 1, overcommit: true } });
+    await model(a, 'first', {});
+    await expect.poll(async () => await replicas(a), { message: 'it runs' }).toBe(1);
+    const key = { namespace: a, name: 'first' };
+    await harness.client.patch(INFERENCE_MODELS, key, { merge: { metadata: { finalizers: ['orphan'] } } });
+    await harness.settled(operator);
+    await edit(a, 'first', { suspend: true });
+    await expect.poll(async () => await replicas(a), { message: 'it is suspended' }).toBe(0);
+    await model(b, 'second', {});
+    await expect.poll(async () => await replicas(b), { message: 'another has the room' }).toBe(1);
+  });
 });
 
 describe('a namespace', () => {
