@@ -7,6 +7,7 @@ local counters = require "counters"
 local cache = require "cache"
 local latency = require "latency"
 local context = require "context"
+local early_end = require "early_end"
 local limits = require "limits"
 local metrics = require "metrics"
 local request_body = require "body"
@@ -125,12 +126,13 @@ function M.log()
   if ctx.endpoint then balance.settle(ctx, ctx.cut and "failed" or engine_result(status)) end
   if ctx.sent then note_pace(ctx, model, status) end
   if ctx.flight then cache.finish(ctx, status) end
+  early_end.estimate(ctx, status)
   if ctx.prompt_tokens and not ctx.relay then count_tokens(ctx, model) end
   if ctx.cut then metrics.add(metrics.series("cut_streams_total", "model", model.name, "namespace", model.namespace), 1) end
   if ctx.relayed then return end
   let_go(ctx, model)
   observe(ctx, model, status)
-  if status < 400 then count_answer(ctx, model) end
+  if status < 400 or status == 499 and ctx.first_byte then count_answer(ctx, model) end
   if is_shortened(ctx, status) then
     metrics.add(metrics.series("degraded_total", "model", model.name, "namespace", model.namespace, "tier", ctx.tier.number), 1)
   end

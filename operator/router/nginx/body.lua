@@ -90,8 +90,8 @@ local function receive(ctx, bytes, compressed)
   read(ctx, most, limits)
 end
 
---- The memory of the body, which belongs to the request, and the number of its bytes.
-local function memory()
+--- The memory of the body, which belongs to the request, and the number of its bytes: 0 where nginx has it in a file.
+function M.memory()
   local found = C.ngx_http_lua_ffi_var_get(base.get_request(), NAME, #NAME, lowercase, 0, value, length, message) == 0
   if not found then return EMPTY, 0 end
   return ffi.cast(BYTES, value[0]), tonumber(length[0])
@@ -102,11 +102,11 @@ end
 -- headers.lua says of it.
 function M.read(ctx, bytes, compressed)
   receive(ctx, bytes, compressed)
-  local p, n = memory()
+  local p, n = M.memory()
   if ctx.body_bytes and n ~= ctx.body_bytes then M.hold(ctx, n - ctx.body_bytes) end
   if n >= 3 and p[0] == 0xEF and p[1] == 0xBB and p[2] == 0xBF then -- a byte order mark, which Python skips
     ngx.req.set_body_data(ffi.string(p + 3, n - 3))
-    return memory()
+    return M.memory()
   end
   if n >= 2 and not ctx.path.form and (p[0] == 0 or p[1] == 0 or p[0] >= 0xFE) then
     return own_answer.error(400, "The body is in UTF-16 or UTF-32: send it in UTF-8.")

@@ -110,6 +110,48 @@ describe('what the router counts and logs', () => {
     },
   );
 
+  test.each([
+    ['/v1/chat/completions', 'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'],
+    [
+      '/v1/messages',
+      'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":50,"output_tokens":1}}}\n\n',
+    ],
+  ])('%s: the tokens count of a stream whose client hangs up before its usage', async (path, first) => {
+    const upstream = await engine();
+    upstream.answer = (_, reply) => {
+      reply.writeHead(200, { 'content-type': 'text/event-stream' });
+      reply.write(first + 'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'.repeat(19));
+    };
+    const router = await start({ workers: 1, table: table([model('m', [upstream.address])]) });
+    const messages = [{ role: 'user', content: 'x'.repeat(160) }];
+    const stream = await openStream(router.url, { model: 'm', max_tokens: 100, messages }, path);
+    await expect.poll(() => stream.text().split('content').length).toBeGreaterThanOrEqual(19);
+    stream.abort();
+    await counted(router, 'code="499"} 1\n');
+    await expect.poll(async () => Object.keys((await router.usage()).counts)).toEqual(['uid-m']);
+    const [requests, prompt, completion] = (await router.usage()).counts['uid-m']?.['team-a'] ?? [];
+    expect([requests, completion]).toEqual([1, 20]);
+    expect(prompt).toBeGreaterThanOrEqual(50);
+    expect(prompt).toBeLessThan(80);
+    expect(await router.metrics()).toContain('tenant="team-a",kind="completion"} 20\n');
+  });
+
+  test('the prompt counts of an answer that is no stream, when its client hangs up at the engine', async () => {
+    const upstream = await engine();
+    upstream.answer = () => undefined;
+    const router = await start({ workers: 1, table: table([model('m', [upstream.address])]) });
+    const client = new AbortController();
+    const gone = ask(router, { prompt: 'x'.repeat(400) }, { signal: client.signal }).catch(() => 'aborted');
+    await expect.poll(() => upstream.requests.length).toBe(1);
+    client.abort();
+    expect(await gone).toBe('aborted');
+    await expect.poll(async () => Object.keys((await router.usage()).counts)).toEqual(['uid-m']);
+    const [requests, prompt, completion] = (await router.usage()).counts['uid-m']?.['team-a'] ?? [];
+    expect([requests, completion]).toEqual([0, 0]);
+    expect(prompt).toBeGreaterThanOrEqual(100);
+    expect(prompt).toBeLessThan(120);
+  });
+
   test('what a request waits for a start is no part of its latency, and what it waits for room is', async () => {
     const upstream = await engine();
     const router = await start({ table: table([model('m', [])]) });
