@@ -4,6 +4,7 @@ import type { ConditionCatalog } from '../../operator/api/conditions.ts';
 import type { CustomResourceDefinition } from '../../operator/api/crd.ts';
 import { REASONS, type ReasonDoc } from '../../operator/api/reasons.ts';
 import { type StructuralSchema, structuralSchema } from '../../operator/api/structural-schema.ts';
+import { patternRule } from '../../operator/values/matching.ts';
 import { decimal, duration, quantity } from '../../operator/values/scalars.ts';
 
 /** Names of string formats by their pattern. */
@@ -115,9 +116,11 @@ function constraints(field: StructuralSchema): string {
 }
 
 function rules(schema: StructuralSchema, path: string): string[] {
-  const own = (schema['x-kubernetes-validations'] ?? []).map(
-    (rule) => `- \`${path}${rule.fieldPath ?? ''}\`: ${rule.message}.`,
-  );
+  // The table has the patterns.
+  const pattern = patternRule(schema.pattern ?? '');
+  const own = (schema['x-kubernetes-validations'] ?? [])
+    .filter(({ rule }) => rule !== pattern)
+    .map((rule) => `- \`${path}${rule.fieldPath ?? ''}\`: ${rule.message}.`);
   const children = Object.entries(schema.properties ?? {}).flatMap(([name, field]) =>
     rules(field, `${path}.${name}`),
   );

@@ -1,6 +1,7 @@
 /** How many requests wait, for how long, and what is degraded meanwhile. */
 import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
+import { matching } from '../values/matching.ts';
 import { withRules } from '../values/rule.ts';
 import { duration } from '../values/scalars.ts';
 import { adaptiveConcurrency } from './adaptive-concurrency.ts';
@@ -14,11 +15,10 @@ const WINDOW_MAX_P95 =
 const ADAPTIVE =
   'The number of requests that run at once follows the time per output token, between these bounds.';
 
-const batchWindow = z
-  .string()
-  .min(3)
-  .max(4)
-  .regex(/^(0|[1-4][0-9]|50)ms$/, 'use 0ms, or 10ms to 50ms');
+const batchWindow = matching(z.string().max(32), /^(0|[1-4][0-9]|50)ms$/, {
+  problem: 'not the length of a batching window',
+  remedy: 'use 0ms, or 10ms to 50ms',
+});
 
 const maxQueue = z.int().min(0).max(100000);
 

@@ -1,6 +1,7 @@
 /** Settings of the vLLM engine. A model overrides those of its pool field by field. Defaults are applied after the merge. */
 import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
+import { matching } from '../values/matching.ts';
 import { type Rule, withRules } from '../values/rule.ts';
 import { duration } from '../values/scalars.ts';
 import { PROFILE_NAMES } from '../vllm/engine-profiles.ts';
@@ -54,11 +55,10 @@ export const engineSettings = z.object({
     .describe(
       'Command for an image whose entry point is not `vllm serve`, such as `[vllm, serve]`. The arguments of `vllm serve` are appended, the model first.',
     ),
-  version: z
-    .string()
-    .min(1)
-    .max(32)
-    .regex(/^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/, 'use a vLLM version such as v0.32.0')
+  version: matching(z.string().min(1).max(32), /^v?[0-9]+\.[0-9]+(\.[0-9]+)?$/, {
+    problem: 'not a vLLM version',
+    remedy: 'use a version such as v0.32.0',
+  })
     .optional()
     .describe(
       'vLLM version of an image whose tag does not contain it, such as a digest, a private build or a vendor build.',

@@ -1,7 +1,7 @@
 /** InferenceModel: a model that a team wants to serve from a pool. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
-import { decimal, duration } from '../values/scalars.ts';
+import { observedDecimal, observedDuration } from '../values/scalars.ts';
 import { admissionOverrides } from './admission-settings.ts';
 import { cacheOverrides } from './cache-settings.ts';
 import { dnsLabel, objectName } from './common.ts';
@@ -64,19 +64,23 @@ export const inferenceModelSpec = withRules(
 export const MODEL_STATES = ['Idle', 'Starting', 'Serving', 'Draining', 'Suspended'] as const;
 
 const plan = z.object({
-  weightsGiB: decimal.describe('Weights on one accelerator, in GiB.'),
-  kvCacheGiB: decimal.describe('KV cache on one accelerator, in GiB.'),
+  weightsGiB: observedDecimal.describe('Weights on one accelerator, in GiB.'),
+  kvCacheGiB: observedDecimal.describe('KV cache on one accelerator, in GiB.'),
   kvCacheTokens: z.int().min(0).describe('Capacity of the KV cache of a replica, in tokens.'),
-  sequencesAtFullLength: decimal.describe('Number of sequences of maxModelLen tokens that fit at once.'),
+  sequencesAtFullLength: observedDecimal.describe(
+    'Number of sequences of maxModelLen tokens that fit at once.',
+  ),
 });
 
 const coldStart = z.object({
-  detect: duration.optional().describe('From the first waiting request until the Deployment was scaled.'),
-  schedule: duration.optional().describe('Until the pod was scheduled.'),
-  pull: duration.optional().describe('Until the container was running.'),
-  load: duration.optional().describe('Until the engine was ready.'),
-  ready: duration.optional().describe('Until the routers had the endpoint.'),
-  firstByte: duration.optional().describe('Until the first byte of the response.'),
+  detect: observedDuration
+    .optional()
+    .describe('From the first waiting request until the Deployment was scaled.'),
+  schedule: observedDuration.optional().describe('Until the pod was scheduled.'),
+  pull: observedDuration.optional().describe('Until the container was running.'),
+  load: observedDuration.optional().describe('Until the engine was ready.'),
+  ready: observedDuration.optional().describe('Until the routers had the endpoint.'),
+  firstByte: observedDuration.optional().describe('Until the first byte of the response.'),
 });
 
 export const inferenceModelStatus = z.object({
@@ -124,7 +128,7 @@ export const inferenceModelStatus = z.object({
     ),
   url: z.string().max(2048).optional().describe('Base URL of the OpenAI API that serves the model.'),
   accelerators: z.int().min(0).optional().describe('Number of accelerators that the pods use.'),
-  hourlyCost: decimal.optional().describe('Price of the used accelerators, per hour.'),
+  hourlyCost: observedDecimal.optional().describe('Price of the used accelerators, per hour.'),
   usage: usage
     .optional()
     .describe(

@@ -1,7 +1,7 @@
 /** InferencePool: a slice of accelerators with a router and a cache in front. */
 import { z } from 'zod';
 import { withRules } from '../values/rule.ts';
-import { decimal } from '../values/scalars.ts';
+import { decimal, observedDecimal } from '../values/scalars.ts';
 import {
   acceleratorSettings,
   CEL_REPLICA_ACCELERATORS,
@@ -156,7 +156,7 @@ export const inferencePoolStatus = z.object({
   accelerators: z.int().min(0).optional().describe('Number of accelerators that engine pods use.'),
   routerReplicas: z.int().min(0).optional().describe('Number of router pods.'),
   readyRouterReplicas: z.int().min(0).optional().describe('Number of ready router pods.'),
-  hourlyCost: decimal.optional().describe('Price of the used accelerators, per hour.'),
+  hourlyCost: observedDecimal.optional().describe('Price of the used accelerators, per hour.'),
   usage: usage
     .optional()
     .describe('What all models used. Updated at most once a minute, and not while nothing is used.'),

@@ -1,6 +1,6 @@
 /** Status fields that both kinds share. */
 import { z } from 'zod';
-import { decimal } from '../values/scalars.ts';
+import { observedDecimal } from '../values/scalars.ts';
 
 /** metav1.Condition. */
 export const condition = z.object({
@@ -34,7 +34,7 @@ const counted = z.int().min(0);
 
 const used = z.object({
   acceleratorSeconds: counted.describe('Accelerators times the seconds for which pods held them.'),
-  cost: decimal.optional().describe('Price of those. Absent without a price in the pool.'),
+  cost: observedDecimal.optional().describe('Price of those. Absent without a price in the pool.'),
   requests: counted.optional().describe('Requests with an answer of an engine or of the cache.'),
   promptTokens: counted.optional().describe('Prompt tokens that engines read.'),
   completionTokens: counted.optional().describe('Tokens that engines wrote.'),
@@ -47,7 +47,7 @@ const used = z.object({
   sleepSavedAcceleratorSeconds: counted
     .optional()
     .describe('Estimate of what one replica would have held while the model slept.'),
-  sleepSavedCost: decimal.optional().describe('Price of those.'),
+  sleepSavedCost: observedDecimal.optional().describe('Price of those.'),
 });
 
 /** Usage until a time: of an idle object it stays as it was. */
@@ -74,7 +74,7 @@ export const advice = z
     z.object({
       rule: z.string().min(1).max(63).describe('Name of the rule, such as `ReplicasUnused`.'),
       change: z.string().max(MAX_CHANGE).describe('What to change.'),
-      monthlySaving: decimal
+      monthlySaving: observedDecimal
         .optional()
         .describe('Money that it saves in 730 hours, by prices of pools. Absent if one has no price.'),
     }),

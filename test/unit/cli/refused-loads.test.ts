@@ -37,7 +37,7 @@ describe('what is refused', () => {
     [
       'a target without unit',
       { targets: { latencyP99: '200' } },
-      'load.targets.latencyP99 "200": does not match',
+      'load.targets.latencyP99 "200": not a duration; use numbers with the units ms, s, m or h',
     ],
     [
       'a model without scheme',

@@ -329,4 +329,32 @@ export const BAD_SPECS: readonly BadSpec[] = [
     'template.env[0].valueFrom',
     /exclude each other/,
   ),
+  pool(
+    { accelerator: { type: 'A100', hourlyCost: '2,50' } },
+    'accelerator.hourlyCost',
+    /quotes, such as "0.90"/,
+  ),
+  pool({ router: { readTimeout: '5 minutes' } }, 'router.readTimeout', /such as 180s or 1h30m/),
+  pool({ router: { maxBodySize: '6 GB' } }, 'router.maxBodySize', /such as 512Mi, 4Gi/),
+  pool({ admission: { batchWindow: '100ms' } }, 'admission.batchWindow', /use 0ms, or 10ms to 50ms/),
+  pool({ engine: { version: 'latest' } }, 'engine.version', /such as v0\.32\.0/),
+  model({ admission: { queueTimeout: '1 min' } }, 'admission.queueTimeout', /such as 180s or 1h30m/),
+  model({ admission: { batchWindow: '5ms' } }, 'admission.batchWindow', /use 0ms, or 10ms to 50ms/),
+  model({ engine: { version: 'v1' } }, 'engine.version', /such as v0\.32\.0/),
+  model(
+    { scaling: { behavior: { scaleUp: { tolerance: '5%' } } } },
+    'scaling.behavior.scaleUp.tolerance',
+    /decimal/,
+  ),
+  model({ model: { source, servedNames: ['a b'] } }, 'model.servedNames[0]', /use letters, digits and/),
+  model(
+    { model: { source, cache: { emptyDir: { sizeLimit: '6 GB' } } } },
+    'model.cache.emptyDir.sizeLimit',
+    /such as 512Mi, 4Gi/,
+  ),
+  pool(
+    { engine: { lora: { adapters: [{ name: 'a b', source }] } } },
+    'engine.lora.adapters[0].name',
+    /use letters, digits and/,
+  ),
 ];
