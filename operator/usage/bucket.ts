@@ -74,3 +74,8 @@ export function total(buckets: Iterable<Bucket>): Bucket {
   for (const bucket of buckets) sum = plus(sum, bucket);
   return sum;
 }
+
+/** Whether a bucket has more than time asleep. */
+export function isUse(bucket: Bucket): boolean {
+  return BUCKET_FIELDS.some((field) => field !== 'asleepMs' && bucket[field] > 0);
+}

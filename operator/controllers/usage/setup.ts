@@ -2,6 +2,7 @@
 import { type Key, keyOf } from '../../kube/key.ts';
 import { OWN, type Permission, READ } from '../../kube/permission.ts';
 import { CONFIG_MAPS, PODS } from '../../kube/resource-types.ts';
+import type { Bucket } from '../../usage/bucket.ts';
 import { addedUsage } from '../../usage/windows.ts';
 import type { OperatorContext } from '../shared/context.ts';
 import type { NamespaceBudgets } from './namespace-budgets.ts';
@@ -36,14 +37,14 @@ export function setupUsage(
     observer: new UsageObserver({ ...context, ...dependencies }),
     counts: new RouterCounts({ state, usageOf }),
     onRound: (pool, changes) => {
-      const changed: Key[] = [];
+      const added: [Key, Bucket][] = [];
       for (const { before, after } of changes) {
         for (const [name, more] of addedUsage(before, after)) {
           counters.add(keyOf(pool), { namespace: after.namespace, name }, more);
-          changed.push(`${after.namespace}/${name}`);
+          added.push([`${after.namespace}/${name}`, more]);
         }
       }
-      statuses.update(pool, recorder.ledgers(pool), changed);
+      statuses.update(pool, recorder.ledgers(pool), added);
       budgets.update(pool, recorder.ledgers(pool));
     },
   });

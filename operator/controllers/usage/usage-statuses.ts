@@ -5,7 +5,7 @@ import { type Clock, secondTime } from '../../kube/clock.ts';
 import { keyOf } from '../../kube/key.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import type { WorkQueue } from '../../kube/work-queue.ts';
-import type { Bucket } from '../../usage/bucket.ts';
+import { type Bucket, isUse } from '../../usage/bucket.ts';
 import type { Ledger } from '../../usage/ledger.ts';
 import { HOUR_MS } from '../../usage/periods.ts';
 import { sumOfWindows, WindowSums, type Windows } from '../../usage/windows.ts';
@@ -46,11 +46,18 @@ export class UsageStatuses {
     return (kind === 'InferencePool' ? this.#pools : this.#models).get(metadata.uid);
   }
 
-  /** Takes the ledgers of a pool, in which these models (`namespace/name`) have changed, and queues what has a new status. */
-  update(pool: InferencePool, ledgers: ReadonlyMap<string, Ledger>, changed: Iterable<string>): void {
+  /**
+   * Takes the ledgers of a pool, and what was added to its models (`namespace/name`). Queues what has a new status. Time
+   * asleep alone is no reason for one: a pool may have thousands of models that sleep.
+   */
+  update(
+    pool: InferencePool,
+    ledgers: ReadonlyMap<string, Ledger>,
+    added: Iterable<readonly [string, Bucket]>,
+  ): void {
     const { uid } = pool.metadata;
     const pending = this.#pending.getOr(uid, () => ({ changed: new Set(), at: Number.NEGATIVE_INFINITY }));
-    for (const key of changed) pending.changed.add(key);
+    for (const [key, bucket] of added) if (isUse(bucket)) pending.changed.add(key);
     const now = this.#clock.monotonic();
     if (pending.changed.size === 0 || now - pending.at < pending.changed.size * MS_PER_MODEL) return;
     const price = pool.spec.accelerator.hourlyCost;

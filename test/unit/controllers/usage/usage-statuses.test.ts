@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UsageCounters } from '../../../../operator/controllers/usage/usage-counters.ts';
 import { UsageStatuses } from '../../../../operator/controllers/usage/usage-statuses.ts';
 import { type Allocation, account } from '../../../../operator/usage/account.ts';
+import { type Bucket, EMPTY_BUCKET } from '../../../../operator/usage/bucket.ts';
 import { emptyLedger, type Ledger } from '../../../../operator/usage/ledger.ts';
 import { HOUR_MS } from '../../../../operator/usage/periods.ts';
 import { addedUsage } from '../../../../operator/usage/windows.ts';
@@ -11,6 +12,7 @@ import { aModel, aPool } from '../fixtures.ts';
 import { aState, put } from '../support.ts';
 
 const MORNING = Date.UTC(2026, 10, 2, 8);
+const NOTHING = { allocations: [], sleepers: [], batches: [] };
 
 function setUp(models = ['chat', 'code']) {
   const clock = new FakeClock({ wall: MORNING });
@@ -55,7 +57,7 @@ describe('usage in status', () => {
     const { statuses, pool, model, clock } = setUp();
     const ledger = used(emptyLedger('platform'), [{}, { model: 'code', accelerators: 4 }], MORNING + 600_000);
     clock.block(600_000);
-    statuses.update(pool, new Map([['platform', ledger]]), ['platform/chat', 'platform/code']);
+    statuses.update(pool, new Map([['platform', ledger]]), added(emptyLedger('platform'), ledger));
     expect(statuses.of(model)).toEqual({
       time: '2026-11-02T08:10:00Z',
       hour: { acceleratorSeconds: 600, cost: '0.33' },
@@ -68,12 +70,12 @@ describe('usage in status', () => {
   it('changes only for models that used something', () => {
     const { statuses, pool, clock, queued, model } = setUp();
     const first = used(emptyLedger('platform'), [{}, { model: 'code' }], MORNING);
-    statuses.update(pool, new Map([['platform', first]]), addedKeys(emptyLedger('platform'), first));
+    statuses.update(pool, new Map([['platform', first]]), added(emptyLedger('platform'), first));
     expect(queued()).toEqual(['platform/chat', 'platform/code', 'platform/pool']);
     const status = statuses.of(model);
     clock.block(60_000);
     const second = used(first, [{ end: MORNING }, { model: 'code' }], MORNING + 60_000);
-    statuses.update(pool, new Map([['platform', second]]), addedKeys(first, second));
+    statuses.update(pool, new Map([['platform', second]]), added(first, second));
     expect(queued()).toEqual(['platform/code', 'platform/pool']);
     expect(statuses.of(model)).toBe(status);
     clock.block(60_000);
@@ -81,10 +83,29 @@ describe('usage in status', () => {
     expect(queued()).toEqual([]);
   });
 
+  it('stays as it was while a model sleeps and another one runs', () => {
+    const { statuses, pool, clock, queued, model } = setUp();
+    const sleepers = [{ model: 'chat', accelerators: 1 }];
+    const first = account(used(emptyLedger('platform'), [{}], MORNING), { ...NOTHING, sleepers }, MORNING);
+    statuses.update(pool, new Map([['platform', first]]), added(emptyLedger('platform'), first));
+    queued();
+    const status = statuses.of(model);
+    clock.block(60_000);
+    const pod = { uid: 'code', model: 'code', accelerators: 1, start: MORNING };
+    const second = account(first, { ...NOTHING, sleepers, allocations: [pod] }, MORNING + 60_000);
+    expect(added(first, second).map(([key]) => key)).toContain('platform/chat');
+    statuses.update(pool, new Map([['platform', second]]), added(first, second));
+    expect(queued()).toEqual(['platform/code', 'platform/pool']);
+    expect(statuses.of(model)).toBe(status);
+  });
+
   it('leaves rounds out where many models change, and misses none', () => {
     const names = Array.from({ length: 1_200 }, (_, i) => `m${i}`);
     const { statuses, pool, clock, queued } = setUp(names);
-    const keys = names.map((name) => `platform/${name}`);
+    const keys = names.map((name): [string, Bucket] => [
+      `platform/${name}`,
+      { ...EMPTY_BUCKET, acceleratorMs: 1 },
+    ]);
     const ledger = used(emptyLedger('platform'), [{ model: 'm1199' }], MORNING);
     statuses.update(pool, new Map([['platform', ledger]]), keys);
     queued();
@@ -97,8 +118,8 @@ describe('usage in status', () => {
   });
 });
 
-function addedKeys(before: Ledger, after: Ledger): string[] {
-  return [...addedUsage(before, after).keys()].map((name) => `platform/${name}`);
+function added(before: Ledger, after: Ledger): [string, Bucket][] {
+  return [...addedUsage(before, after)].map(([name, bucket]) => [`platform/${name}`, bucket]);
 }
 
 describe('counters of usage', () => {
