@@ -30,13 +30,15 @@ const gpuMemoryUtilization = withRules(decimal, [
   },
 ]);
 
-/** Methods of speculation that propose tokens with a model of their own. */
+/** Methods of speculation that vLLM refuses without a model of their own; custom_class names a Python class in its place. */
 const METHODS_WITH_DRAFT_MODEL: readonly string[] = [
   'draft_model',
   'eagle',
   'eagle3',
   'medusa',
   'mlp_speculator',
+  'dflash',
+  'custom_class',
 ];
 
 const pagedAttention = group({

@@ -262,9 +262,7 @@ describe('a draft model', () => {
     expect(summary(unknown)).toContain('without the draft model acme/draft, which is not in the catalog');
     const facts = { parametersBillions: '1', layers: 4, attentionHeads: 8, kvHeads: 8, headDim: 64 };
     expect(summary({ ...unknown, facts })).not.toContain('without');
-    expect(plan('H100x4', target, speculative('custom_class')).summary).toContain(
-      'without what custom_class takes',
-    );
+    expect(plan('H100x4', target, speculative('dspark')).summary).toContain('without what dspark takes');
   });
 });
 

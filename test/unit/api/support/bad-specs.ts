@@ -104,10 +104,8 @@ export const BAD_SPECS: readonly BadSpec[] = [
     'batching.maxNumBatchedTokens',
     /below maxNumSeqs/,
   ),
-  ...engine(
-    { speculative: { method: 'eagle3', numSpeculativeTokens: 3 } },
-    'speculative.model',
-    /needs a draft model/,
+  ...['eagle3', 'dflash', 'custom_class'].flatMap((method) =>
+    engine({ speculative: { method, numSpeculativeTokens: 3 } }, 'speculative.model', /needs a draft model/),
   ),
   ...engine(
     { speculative: { method: 'ngram', numSpeculativeTokens: 3, promptLookupMin: 4, promptLookupMax: 2 } },
