@@ -168,6 +168,7 @@ export const routerLimits = z.object({
   tierHoldMs: milliseconds
     .default(10_000)
     .describe('A tier of degradation ends after its values were below 80 % of its thresholds for this long.'),
+  rateWindowMs: milliseconds.min(1).default(60_000).describe('Length of a minute of the limits of API keys.'),
   drainPatienceMs: milliseconds
     .default(30_000)
     .describe('After this time only waiting requests keep a draining router running.'),

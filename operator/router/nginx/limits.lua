@@ -4,12 +4,17 @@ local metrics = require "metrics"
 local redis = require "redis"
 local reservation = require "reservation"
 local own_answer = require "own_answer"
+local routes = require "routes"
 local usage = require "usage"
 
 local M = {}
 
-local WINDOW = 60 -- seconds
 local UNCOUNTABLE = "This key has a limit of tokens per minute, and the tokens of %s cannot be counted: use a key without that limit."
+
+--- Length of a window in seconds: a minute, but in tests.
+local function window_seconds()
+  return routes.current().limits.rateWindowMs / 1000
+end
 
 local function counter(key, window, kind)
   return ("vllm:rate:%s:%d:%s"):format(key.sha256, window, kind)
@@ -17,7 +22,7 @@ end
 
 --- Adds to a counter of this router, which is forgotten after the window.
 local function count_here(name, n)
-  return ngx.shared.limits:incr(name, n, 0, 2 * WINDOW) or 0
+  return ngx.shared.limits:incr(name, n, 0, 2 * window_seconds()) or 0
 end
 
 --- Adds to what Redis has counted for this router for sure; with a 0 only returns that.
@@ -28,11 +33,12 @@ end
 --- Adds to counters of Redis and returns what they are then; nil when it is out of order, false when it refuses, because it is full
 -- or a counter is none. That is not a failure: other requests need the cache.
 local function add_in_redis(settings, names, amounts)
+  local expiry = math.ceil(2 * window_seconds())
   return redis.with(settings, function(connection)
     connection:init_pipeline(2 * #names)
     for i, name in ipairs(names) do
       connection:incrby(name, ("%d"):format(amounts[i]))
-      connection:expire(name, 2 * WINDOW)
+      connection:expire(name, expiry)
     end
     local answers, err = connection:commit_pipeline()
     local counts = {}
@@ -74,7 +80,8 @@ function M.take(ctx, view, n, from, to, p)
     metrics.rejected(ctx.model, "uncountable")
     return own_answer.error(403, UNCOUNTABLE:format(ngx.var.uri))
   end
-  local window = math.floor(ngx.time() / WINDOW)
+  local length = window_seconds()
+  local window = math.floor(ngx.now() / length)
   local names, amounts = { counter(key, window, "r") }, { 1 }
   if tokens then
     local prompt, whole, charge = reservation.of(ctx.path, ctx.model, tokens, n, from, to, p)
@@ -89,7 +96,7 @@ function M.take(ctx, view, n, from, to, p)
   local reached = requests and made > requests and "requests" or tokens and used - amounts[2] >= tokens and "tokens"
   if not reached then return end
   metrics.rejected(ctx.model, "rate_limit")
-  local again = WINDOW - ngx.time() % WINDOW
+  local again = math.ceil(length - ngx.now() % length)
   local under_way = reached == "tokens" and ", with what its requests under way may use" or ""
   return own_answer.error(429, ("This key has used up its %s per minute%s."):format(reached, under_way), nil, again)
 end
@@ -120,7 +127,7 @@ end
 function M.settle(ctx, status)
   local reserved, key = ctx.reserved, ctx.api_key
   local used = math.floor(math.min(spent(ctx, status), reserved.charge))
-  local window = math.floor(ngx.time() / WINDOW)
+  local window = math.floor(ngx.now() / window_seconds())
   local rest = used - reserved.amount
   -- What was reserved in a minute that is over cannot be given back, and was no part of this one.
   if window ~= reserved.window then rest = math.max(0, rest) end

@@ -15,6 +15,9 @@ import {
 import { type UsageReport, usageReport } from '../../../../operator/router/protocol.ts';
 import type { RouteTable } from '../../../../operator/router/route-table.ts';
 
+/** A busy machine's Redis has a second, and no minute of limits ends while a test counts. */
+const TEST_LIMITS = { redisTimeoutMs: 1000, rateWindowMs: 86_400_000 };
+
 export interface RouterOptions {
   /** Routes to apply before it is handed over; without them it is not ready yet. */
   table?: RouteTable;
@@ -31,7 +34,7 @@ export interface RouterOptions {
   directory?: string;
   /** The file system of a router image to run it in, as in a pod: read-only, as its user, without capabilities. Needs root. */
   rootfs?: string;
-  /** Other limits in every table that is sent, where tests cannot wait for the real ones. A busy machine's Redis has a second. */
+  /** Other limits in every table that is sent, where tests cannot wait for the real ones. */
   limits?: RouteTable['limits'];
 }
 
@@ -155,7 +158,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
       const body =
         typeof table === 'string'
           ? table
-          : JSON.stringify({ limits: { redisTimeoutMs: 1000, ...options.limits }, ...table });
+          : JSON.stringify({ limits: { ...TEST_LIMITS, ...options.limits }, ...table });
       const response = await request(`${adminUrl}/routes`, { method: 'PUT', body, dispatcher: admin });
       return { status: response.statusCode, body: (await response.body.json()) as Record<string, unknown> };
     },
