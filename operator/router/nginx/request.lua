@@ -164,8 +164,7 @@ function M.enter()
   local given_id, given_parent, bytes, compressed, upgrade = headers.find()
   ctx.trace_id, given_parent = trace.name(var, given_id, given_parent)
   local tracing = routes.current().tracing
-  local parent = tracing and spans.begin(ctx, tracing, given_parent) or given_parent
-  if parent then var.trace_parent = parent else trace.set_parent(ctx.trace_id, not tracing) end
+  var.trace_parent = tracing and spans.begin(ctx, tracing, given_parent) or given_parent or trace.parent(ctx.trace_id, "01")
   redispatch.park(ctx)
   admission.enter()
   if cors.preflight() then return end

@@ -79,16 +79,15 @@ local function name_upstream(span)
   return "00-" .. span.trace .. "-" .. span.upstream .. "-01"
 end
 
---- Decides whether a request is traced: as the client did, else by chance. Returns the `traceparent` for engines, which says so; nil for
--- one that chance leaves out.
+--- Decides whether a request is traced: as the client did, else by chance. Returns the `traceparent` for engines, which says so.
 ---@param tracing table of the route table
 ---@param parent string|nil `traceparent` of the client
----@return string|nil
+---@return string
 function M.begin(ctx, tracing, parent)
   if parent then
     if tonumber(parent:sub(55, 55), 16) % 2 == 0 then return parent end
   elseif random() >= tracing.samplingRatio then
-    return nil
+    return trace.parent(ctx.trace_id, "00")
   end
   local span = { trace = ctx.trace_id, id = trace.span_id(), parent = parent and parent:sub(37, 52), parts = {} }
   ctx.span = span

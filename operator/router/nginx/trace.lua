@@ -1,21 +1,12 @@
 --- Ids of requests that come without one: 128 random bits in hexadecimal, as W3C's Trace Context wants them. They name a request,
 -- they protect nothing.
-local base = require "resty.core.base"
-local ffi = require "ffi"
-require "resty.core.var" -- which declares the function below
-
-local C = ffi.C
 local random = math.random
 
 local M = {}
 
 local MAX_ID, PARENT = 128, 55 -- bytes
-local ID, FLAG, ZERO = 3, 54, 48 -- places in a `traceparent` that count from 0, and the digit that says that nothing is traced
-local NAME = "trace_parent"
 
-local prefix -- half of the ids of this worker
-local own = ffi.new("unsigned char[?]", PARENT) -- `traceparent` of a request whose span stands for it where this worker traces nothing
-local lowercase, fault, fault_size = ffi.new("unsigned char[?]", #NAME), ffi.new("unsigned char[256]"), ffi.new("size_t[1]")
+local prefix, own_span -- half of the ids of this worker, and the id of the span that stands for it where it traces nothing
 
 local function random_bytes(n)
   local file = assert(io.open("/dev/urandom", "rb"))
@@ -32,8 +23,7 @@ end
 function M.start()
   local a, b, c, d, e, f, g = random_bytes(7):byte(1, 7)
   math.randomseed(((((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f) * 256 + g) / 8)
-  prefix = random_hex(8)
-  ffi.copy(own, "00-" .. ("0"):rep(32) .. "-" .. random_hex(8) .. "-01", PARENT)
+  prefix, own_span = random_hex(8), random_hex(8)
 end
 
 --- Is it an id that may be passed on, logged and given back?
@@ -68,14 +58,10 @@ function M.name(var, given_id, given_parent)
   return parent and parent:sub(4, 35) or own, parent
 end
 
---- Sets the `traceparent` for engines, of a request that the router does not trace: of what they trace, or nothing if `traced` is false,
--- the router is the parent. Past `ngx.var`, which wants a string: to make one of a value that never comes again costs more than the rest.
-function M.set_parent(id, traced)
-  ffi.copy(own + ID, id, #id)
-  own[FLAG] = traced and ZERO + 1 or ZERO
-  fault_size[0] = ffi.sizeof(fault)
-  local code = C.ngx_http_lua_ffi_var_set(base.get_request(), NAME, #NAME, lowercase, own, PARENT, fault, fault_size)
-  if code ~= 0 then error(ffi.string(fault, fault_size[0])) end
+--- The `traceparent` for engines, of a request that the router does not trace: of what they trace as `flags` has it (`01`, or `00` for
+-- nothing) the router is the parent.
+function M.parent(id, flags)
+  return "00-" .. id .. "-" .. own_span .. "-" .. flags
 end
 
 return M
