@@ -12,7 +12,7 @@ local STATUS = 12 -- bytes of `HTTP/1.1 200`: no more of an answer is read
 local QUIET = 60 -- seconds between two lines in the log
 local MAX_DOMAINS = 8
 
-local buffer, bytes, count, parts = {}, 0, 0, share.new()
+local buffer, bytes, count, parts = {}, 0, 0, share.new() -- pieces of JSON; their bytes, and of how many spans they are
 local sending, send_at, log_at = false, 0, 0
 local working_name = {} -- by host of the route table: the name that was found last
 local domains -- of resolv.conf, which nginx's resolver does not know
@@ -24,12 +24,20 @@ local function note(result, n)
   metrics.add(SERIES[result], n)
 end
 
---- Takes `n` spans of a namespace, as JSON, or drops them where there are too many, of it or in all.
-function M.add(text, n, namespace)
-  local size, free = math.max(#text, n * LEAST), routes.current().limits.maxSpansBytes - bytes
+--- Takes `n` spans of a namespace, as a list of pieces of JSON, or drops them where there are too many, of it or in all.
+function M.add(pieces, n, namespace)
+  local size = 0
+  for i = 1, #pieces do size = size + #pieces[i] end
+  size = math.max(size, n * LEAST)
+  local free = routes.current().limits.maxSpansBytes - bytes
   if size > free or not share.allows(parts, namespace, size, free) then return note("dropped", n) end
   share.add(parts, namespace, size)
-  buffer[#buffer + 1] = text
+  local last = #buffer
+  if last > 0 then
+    last = last + 1
+    buffer[last] = ","
+  end
+  for i = 1, #pieces do buffer[last + i] = pieces[i] end
   bytes, count = bytes + size, count + n
 end
 
@@ -98,7 +106,7 @@ local function request_of(pool)
   return table.concat {
     '{"resourceSpans":[{"resource":{"attributes":[', text("service.name", pool.name .. "-router"), ",",
     text("service.namespace", pool.namespace), ",", text("service.instance.id", pod), ",", text("k8s.namespace.name", pool.namespace),
-    ",", text("k8s.pod.name", pod), ']},"scopeSpans":[{"scope":{"name":"vllm-operator/router"},"spans":[', table.concat(buffer, ","),
+    ",", text("k8s.pod.name", pod), ']},"scopeSpans":[{"scope":{"name":"vllm-operator/router"},"spans":[', table.concat(buffer),
     "]}]}]}",
   }
 end
