@@ -1,7 +1,7 @@
 /** Sees in the caches what the models of a pool hold now. */
 import type { InferenceModel, InferencePool } from '../../api/types.ts';
 import { findCondition } from '../../kube/conditions.ts';
-import { keyOf } from '../../kube/key.ts';
+import { type Key, keyOf } from '../../kube/key.ts';
 import {
   engineSelector,
   MODEL_LABEL,
@@ -13,6 +13,7 @@ import type { ColdStartRecorder } from '../../scaling/cold-start-recorder.ts';
 import type { Activity, Allocation, Sleeper } from '../../usage/account.ts';
 import type { Ledger } from '../../usage/ledger.ts';
 import type { AcceptanceCache } from '../acceptance/acceptance-cache.ts';
+import { poolsThatAdmit } from '../shared/admitted-namespaces.ts';
 import { byModel, type ClusterState } from '../shared/cluster-state.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import type { Pod } from '../shared/workloads.ts';
@@ -28,7 +29,8 @@ const POOL_LABELS = [POOL_LABEL, POOL_NAMESPACE_LABEL] as const;
 interface PodOf {
   pool: InferencePool;
   namespace: string;
-  isOfModel: boolean;
+  /** Key of the pool that the model is in; undefined if there is no such model, or no pool admits it. */
+  home: Key | undefined;
   ledgersOf: (pool: InferencePool) => ReadonlyMap<string, Ledger>;
 }
 
@@ -102,8 +104,8 @@ export class UsageObserver {
       const found: Seen = { allocations: [], sleepers: [], activities: [] };
       for (const name of names) {
         const model = models.get(`${namespace}/${name}`);
-        const isHere = (pod: Pod) =>
-          this.#isHere(pod, { pool, namespace, isOfModel: model !== undefined, ledgersOf });
+        const home = this.#homeOf({ namespace, name });
+        const isHere = (pod: Pod) => this.#isHere(pod, { pool, namespace, home, ledgersOf });
         const allocations = this.#allocations({ namespace, name }, accelerators, isHere);
         found.allocations.push(...allocations);
         const runs = allocations.some(({ end }) => end === undefined);
@@ -115,18 +117,23 @@ export class UsageObserver {
     return seen;
   }
 
+  #homeOf(key: { namespace: string; name: string }): Key | undefined {
+    const { state } = this.#options;
+    const model = state.models.store.get(key);
+    return model && poolsThatAdmit(state, model)[0];
+  }
+
   /**
    * Whether the pool is charged for a pod of a model. A team can change the labels that name the pool, and the pod runs on: it
-   * counts where it was counted before, else for the pool that the model is in (`isOfModel`).
+   * counts where it was counted before, else for the pool that the model is in. Only without one do the labels decide.
    */
-  #isHere(
-    { metadata: { labels, uid = '' } }: Pod,
-    { pool, namespace, isOfModel, ledgersOf }: PodOf,
-  ): boolean {
+  #isHere({ metadata: { labels, uid = '' } }: Pod, { pool, namespace, home, ledgersOf }: PodOf): boolean {
     const counts = (other: InferencePool) => ledgersOf(other).get(namespace)?.pods.has(uid) === true;
+    if (counts(pool)) return true;
+    if (this.#options.state.pools.store.list().some(counts)) return false;
+    if (home !== undefined) return home === keyOf(pool);
     const own = poolLabels('router', pool.metadata);
-    if (counts(pool) || POOL_LABELS.every((label) => labels?.[label] === own[label])) return true;
-    return isOfModel && !this.#options.state.pools.store.list().some(counts);
+    return POOL_LABELS.every((label) => labels?.[label] === own[label]);
   }
 
   #activity(pool: InferencePool, { metadata: { name, uid = '' } }: InferenceModel): Activity {

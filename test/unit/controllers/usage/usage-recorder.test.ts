@@ -4,7 +4,7 @@ import type { ConfigMap } from '../../../../operator/controllers/shared/workload
 import { INTERVAL_MS } from '../../../../operator/controllers/usage/usage-recorder.ts';
 import { secondTime } from '../../../../operator/kube/clock.ts';
 import { engineLabels } from '../../../../operator/render/labels.ts';
-import { aPool } from '../fixtures.ts';
+import { aModel, aPool } from '../fixtures.ts';
 import { put } from '../support.ts';
 import { setUpRecording } from './support/recording.ts';
 
@@ -91,6 +91,34 @@ describe('recording of usage', () => {
     await recorder.round(signal);
     expect(used(recorder)).toBe(2 * 2 * 120_000);
     expect(recorder.ledgers(other).size, 'nor to both').toBe(0);
+    expect(recorder.ledgers(pool).size).toBe(1);
+  });
+
+  it('charges a pod to the pool that its model is in now, also if that was in the pool that the labels name', async () => {
+    const { operator, clock, state, engine, pool, stop, used } = setUpRecording();
+    const other = put(state.pools.store, aPool({}, { name: 'free', uid: 'uid-free' }));
+    const inOther = (name: string) => {
+      const pod = engine(name);
+      const labels = engineLabels({ namespace: 'platform', name: 'chat' }, other.metadata);
+      put(state.pods.store, { ...pod, metadata: { ...pod.metadata, labels } });
+    };
+    const move = (name: string, generation: number) =>
+      put(state.models.store, aModel('chat', { poolRef: { name, namespace: 'platform' } }, { generation }));
+    const recorder = operator();
+    move('free', 2);
+    inOther('before');
+    await clock.advance(60_000);
+    await recorder.round(signal);
+    stop('before');
+    await clock.advance(60_000);
+    await recorder.round(signal);
+    const before = recorder.ledgers(other).get('platform');
+    move('pool', 3);
+    inOther('relabelled');
+    await clock.advance(60_000);
+    await recorder.round(signal);
+    expect(used(recorder)).toBe(2 * 60_000);
+    expect(recorder.ledgers(other).get('platform')).toBe(before);
     expect(recorder.ledgers(pool).size).toBe(1);
   });
 
