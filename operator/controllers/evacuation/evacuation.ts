@@ -25,6 +25,7 @@ import type { LifecyclesView } from '../scaling/lifecycles.ts';
 import type { ReplicasView } from '../scaling/replicas-writer.ts';
 import { type ClusterState, podsOf } from '../shared/cluster-state.ts';
 import type { Departures } from '../shared/departures.ts';
+import { NOTICE_ANNOTATION } from '../shared/trim-pod.ts';
 import { type Deployment, isReleased, type Pod } from '../shared/workloads.ts';
 import { type EvacuationStep, type PodNotice, planEvacuation } from './evacuation-plan.ts';
 import { repels } from './eviction-notice.ts';
@@ -64,8 +65,6 @@ interface Notified {
   deleted?: boolean;
 }
 
-/** Shows in `kubectl describe pod` why the pod has the evacuating label. */
-const NOTICE_ANNOTATION = 'vllm-operator.dev/eviction-notice';
 /** The label by which a ReplicaSet selects its pods. */
 const TEMPLATE_HASH_LABEL = 'pod-template-hash';
 /** Interval for changes that no watch reports: room in the budget, and requests that end. */

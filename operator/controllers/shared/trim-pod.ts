@@ -1,20 +1,40 @@
 /** Trims pods before they are cached. Anyone can put the operator's labels on pods of up to 1 MiB. */
+import {
+  COMPONENT_LABEL,
+  EVACUATING_LABEL,
+  MODEL_LABEL,
+  POOL_LABEL,
+  POOL_NAMESPACE_LABEL,
+} from '../../render/labels.ts';
+import { identityOf } from './identity-of.ts';
 import type { Pod } from './workloads.ts';
 
-const LABELS = ['vllm-operator.dev/', 'app.kubernetes.io/'];
-const ANNOTATIONS = ['vllm-operator.dev/'];
+const LABELS = [MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL, COMPONENT_LABEL, EVACUATING_LABEL];
 
-/** Keeps only the fields of a pod that the controllers read (`Pod`). */
+/** Shows in `kubectl describe pod` why the pod has the evacuating label: a taint or condition. */
+export const NOTICE_ANNOTATION = 'vllm-operator.dev/eviction-notice';
+
+/** More containers, limits or tolerations than a pod of the operator has. */
+const MAX_ITEMS = 128;
+
+/** Longest text that is kept, in characters: an image, or a taint or condition. */
+const MAX_TEXT = 1_024;
+
+/** Keeps only the fields of a pod that the controllers read (`Pod`), and of each only as much as pods of the operator have. */
 export function trimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
-  const { managedFields: _, finalizers: __, labels, annotations, ownerReferences, ...identity } = metadata;
+  const { creationTimestamp, deletionTimestamp, labels = {}, annotations } = metadata;
+  const notice = annotations?.[NOTICE_ANNOTATION];
   return {
     apiVersion,
     kind,
     metadata: {
-      ...identity,
-      ...(labels && { labels: only(labels, LABELS) }),
-      ...(annotations && { annotations: only(annotations, ANNOTATIONS) }),
-      ...(ownerReferences && { ownerReferences: ownerReferences.filter(({ controller }) => controller) }),
+      ...identityOf(metadata),
+      ...(creationTimestamp !== undefined && { creationTimestamp }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+      labels: Object.fromEntries(
+        LABELS.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])),
+      ),
+      ...(notice !== undefined && { annotations: { [NOTICE_ANNOTATION]: notice.slice(0, MAX_TEXT) } }),
     },
     spec: trimSpec(spec),
     ...(status && { status: trimStatus(status) }),
@@ -25,20 +45,22 @@ function trimSpec({ nodeName, containers, initContainers, tolerations }: Pod['sp
   return {
     ...(nodeName !== undefined && { nodeName }),
     ...(containers && {
-      containers: containers.map(({ name, image, resources }) => ({
-        name,
-        ...(image !== undefined && { image }),
-        ...(resources?.limits && { resources: { limits: resources.limits } }),
+      containers: containers.slice(0, MAX_ITEMS).map(({ name, image, resources }) => ({
+        ...trimContainer({ name, image }),
+        ...(resources?.limits && { resources: { limits: trimLimits(resources.limits) } }),
       })),
     }),
-    ...(initContainers && {
-      initContainers: initContainers.map(({ name, image }) => ({
-        name,
-        ...(image !== undefined && { image }),
-      })),
-    }),
-    ...(tolerations && { tolerations }),
+    ...(initContainers && { initContainers: initContainers.slice(0, MAX_ITEMS).map(trimContainer) }),
+    ...(tolerations && { tolerations: tolerations.slice(0, MAX_ITEMS) }),
   };
+}
+
+function trimContainer({ name, image }: { name: string; image?: string | undefined }) {
+  return { name, ...(image !== undefined && { image: image.slice(0, MAX_TEXT) }) };
+}
+
+function trimLimits(limits: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(limits).slice(0, MAX_ITEMS));
 }
 
 function trimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {
@@ -52,10 +74,4 @@ function trimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status
     ...(initContainerStatuses && { initContainerStatuses }),
     ...(containerStatuses && { containerStatuses }),
   };
-}
-
-function only(map: Record<string, string>, prefixes: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(map).filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix))),
-  );
 }

@@ -114,6 +114,34 @@ it('caches only the fields of pods that are read', async () => {
   ]);
 });
 
+it('caches little of a pod, however much its team writes into the fields that are read', async () => {
+  const many = Array.from({ length: 2_000 }, (_, i) => `${i}-${'x'.repeat(40)}`);
+  const toAll = (prefix: string) => Object.fromEntries(many.map((name) => [`${prefix}${name}`, '1']));
+  const container = { name: 'engine', image: BULK, resources: { limits: toAll('example.com/') } };
+  const labels = { ...toAll('vllm-operator.dev/'), ...MANAGED, 'vllm-operator.dev/model': 'chat' };
+  api.store.put(PODS, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'pod',
+      namespace: 'team-a',
+      labels,
+      annotations: { ...toAll('vllm-operator.dev/'), 'vllm-operator.dev/eviction-notice': BULK },
+      ownerReferences: [
+        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: BULK, uid: 'set', controller: true },
+      ],
+    },
+    spec: {
+      containers: [container, ...many.map((name) => ({ name }))],
+      initContainers: [container, ...many.map((name) => ({ name }))],
+      tolerations: many.map((key) => ({ key })),
+    },
+  } as unknown as KubeObject);
+  const text = await kept((state) => state.pods);
+  expect(text).toContain('"vllm-operator.dev/model":"chat"');
+  expect(text.length).toBeLessThan(100_000);
+});
+
 it('limits the data of ConfigMaps with API keys by namespace, however many there are', async () => {
   const configMap = (namespace: string, name: string, text: string) =>
     api.store.put(CONFIG_MAPS, {
