@@ -114,7 +114,9 @@ const batching = group({
 
 const speculative = withRules(
   z.object({
-    method: pluginName.describe('Method of speculation, such as `ngram`, `eagle3` or `draft_model`.'),
+    method: pluginName.describe(
+      'Method of speculation, such as `ngram`, `eagle3` or `draft_model`. `suffix` needs an image with the package arctic-inference.',
+    ),
     model: weightsName(512)
       .optional()
       .describe(
