@@ -3,11 +3,11 @@ import type { Advised } from '../advice/advise.ts';
 import { adviseRecorded } from '../advice/advise-recorded.ts';
 import type { Evidence } from '../advice/evidence.ts';
 import { INFERENCE_MODELS, INFERENCE_POOLS, type InferenceModel, type InferencePool } from '../api/types.ts';
-import { readUsage, USAGE_SELECTOR } from '../controllers/usage/usage-record.ts';
+import { listUsage, readUsage } from '../controllers/usage/usage-record.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { keyOf } from '../kube/key.ts';
 import type { KubeObject } from '../kube/object.ts';
-import { CONFIG_MAPS, NAMESPACES } from '../kube/resource-types.ts';
+import { NAMESPACES } from '../kube/resource-types.ts';
 import { admitsNamespace } from '../model/acceptance.ts';
 import { poolKeyOf } from '../model/pool-key.ts';
 import type { StoredLedger } from '../usage/stored-ledger.ts';
@@ -52,10 +52,7 @@ async function read(client: KubeClient, signal: AbortSignal): Promise<Cluster> {
   const { items: models } = await client.list<InferenceModel>(INFERENCE_MODELS, { signal });
   const { items: pools } = await client.list<InferencePool>(INFERENCE_POOLS, { signal });
   const { items: namespaces } = await client.list<KubeObject>(NAMESPACES, { signal });
-  const { items: records } = await client.list<KubeObject & { data?: Record<string, string> }>(CONFIG_MAPS, {
-    labelSelector: USAGE_SELECTOR,
-    signal,
-  });
+  const records = await listUsage(client, pools, { signal });
   return {
     models,
     pools: new Map(pools.map((pool) => [keyOf(pool), pool])),

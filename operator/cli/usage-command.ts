@@ -1,11 +1,9 @@
 /** `vllm-operator usage`: what models, teams, pools and API keys used and cost, from the records in a cluster. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { INFERENCE_POOLS, type InferencePool } from '../api/types.ts';
-import { readUsage, USAGE_SELECTOR } from '../controllers/usage/usage-record.ts';
+import { listUsage, readUsage } from '../controllers/usage/usage-record.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { keyOf } from '../kube/key.ts';
-import type { KubeObject } from '../kube/object.ts';
-import { CONFIG_MAPS } from '../kube/resource-types.ts';
 import { account } from '../usage/account.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import { DAY_MS, HOUR_MS } from '../usage/periods.ts';
@@ -71,10 +69,7 @@ async function readLedgers(
 ): Promise<PoolLedger[]> {
   const where = { namespace, signal };
   const { items: pools } = await client.list<InferencePool>(INFERENCE_POOLS, where);
-  const { items: records } = await client.list<KubeObject & { data?: Record<string, string> }>(CONFIG_MAPS, {
-    ...where,
-    labelSelector: USAGE_SELECTOR,
-  });
+  const records = await listUsage(client, pools, where);
   return pools.flatMap((pool) => {
     const { hourlyCost, type } = pool.spec.accelerator;
     const [product = ''] = type.split('x');

@@ -3,22 +3,21 @@ import { dropBulk } from '../../kube/reflector.ts';
 import { POOL_NAMESPACE_LABEL } from '../../render/labels.ts';
 import type { ConfigMap } from './workloads.ts';
 
-/**
- * Drops the data of a ConfigMap unless it can belong to a pool in its namespace. A finalizer may keep one for ever that the
- * garbage collector deletes.
- */
+/** Drops the data of a ConfigMap unless it can belong to a pool in its namespace. */
 export function trimConfigMap(configMap: ConfigMap): ConfigMap {
-  if (isOfPool(configMap) && configMap.metadata.deletionTimestamp === undefined) return dropBulk(configMap);
+  if (isOfPool(configMap)) return dropBulk(configMap);
   const { apiVersion, kind, metadata } = dropBulk(configMap);
   return { apiVersion, kind, metadata };
 }
 
 /**
- * Whether the labels and owner references name a pool in the same namespace. The garbage collector deletes objects
- * whose owner does not exist.
+ * Whether the labels and owner references name a pool in the same namespace, and the object is not being deleted. The garbage
+ * collector deletes objects whose owner does not exist, but a finalizer may keep them for ever.
  */
-export function isOfPool({ metadata: { labels, namespace, ownerReferences = [] } }: ConfigMap): boolean {
+export function isOfPool({ metadata }: ConfigMap): boolean {
+  const { deletionTimestamp, labels, namespace, ownerReferences = [] } = metadata;
   return (
+    deletionTimestamp === undefined &&
     labels?.[POOL_NAMESPACE_LABEL] === namespace &&
     ownerReferences.some(({ kind }) => kind === 'InferencePool')
   );

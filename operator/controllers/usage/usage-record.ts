@@ -1,6 +1,8 @@
 /** The two ConfigMaps that have the usage of one namespace in a pool. */
 import type { InferencePool } from '../../api/types.ts';
+import type { KubeClient } from '../../kube/client.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
+import { CONFIG_MAPS } from '../../kube/resource-types.ts';
 import { usageLabels } from '../../render/labels.ts';
 import { usageArchiveName, usageName } from '../../render/names.ts';
 import { readLedger, type StoredLedger } from '../../usage/stored-ledger.ts';
@@ -32,6 +34,26 @@ export function usageConfigMap(
     },
     data: { [FILE]: text },
   };
+}
+
+/**
+ * Lists the records of some pools. Others that any team can label as such, of up to 1 MiB each, are dropped as they are read.
+ * Throws KubeError.
+ */
+export async function listUsage(
+  client: Pick<KubeClient, 'list'>,
+  pools: readonly InferencePool[],
+  where: { namespace?: string | undefined; signal?: AbortSignal | undefined },
+): Promise<ConfigMap[]> {
+  const namespaces = new Map(pools.map(({ metadata }) => [metadata.uid ?? '', metadata.namespace]));
+  const isRecord = ({ metadata: { namespace, ownerReferences = [] } }: ConfigMap) =>
+    ownerReferences.some(({ uid }) => namespaces.has(uid) && namespaces.get(uid) === namespace);
+  const { items } = await client.list<ConfigMap>(CONFIG_MAPS, {
+    ...where,
+    labelSelector: USAGE_SELECTOR,
+    transform: (configMap) => (isRecord(configMap) ? configMap : undefined),
+  });
+  return items;
 }
 
 /**
