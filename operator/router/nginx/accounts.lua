@@ -10,6 +10,7 @@ local context = require "context"
 local early_end = require "early_end"
 local limits = require "limits"
 local metrics = require "metrics"
+local open_requests = require "open_requests"
 local request_body = require "body"
 local redispatch = require "redispatch"
 local spans = require "spans"
@@ -44,7 +45,7 @@ end
 --- Notes how long the engine took for an answer that it ended, for a limit that adapts to it.
 local function note_pace(ctx, model, status)
   if status == 200 and ctx.ended and not ctx.cut and not ctx.relay and not ctx.path.free and ctx.completion_tokens and model.adaptive then
-    adaptive_limit.note(model, ctx.sent, ctx.completion_tokens)
+    adaptive_limit.note(model, ctx.sent, ctx.completion_tokens, ctx.stalled or 0)
   end
 end
 
@@ -68,10 +69,15 @@ local function let_go(ctx, model)
 end
 
 --- Whether how long a request took shows how busy its model is: the engine worked for it until its end or until somebody had waited
--- long enough, or it waited in vain. Errors that come at once do not, nor what takes as long as its client likes.
+-- long enough, or it waited in vain. Errors that come at once do not, nor websockets, which last as long as their client likes.
 local function shows_load(ctx, status)
   if status == 101 or ctx.path.free then return false end
   return ctx.queue_time ~= nil or ctx.at_engine and (status < 400 or status == 499 or status == 504)
+end
+
+--- How long a request took, without what its client took to send it and to read its answer, and without a start of its model.
+local function own_time(ctx)
+  return math.max(0, ngx.now() - (ctx.arrived or ctx.start) - (ctx.hold_time or 0) - (ctx.stalled or 0))
 end
 
 --- Counts a request. What it waited for an engine to start is no part of its latency; what it waited for room is.
@@ -81,7 +87,7 @@ local function observe(ctx, model, status)
   metrics.add(metrics.of_tenant(model.series, "requests_total", model, ctx.tenant, "code", status), 1)
   -- A connection that became a websocket lasts as long as its client likes.
   if status ~= 101 then metrics.observe(histogram_of(model, "request_seconds"), math.max(0, ngx.now() - since)) end
-  if model.measures_latency and shows_load(ctx, status) then latency.note(model, math.max(0, ngx.now() - since), status == 499) end
+  if model.measures_latency and shows_load(ctx, status) then latency.note(model, own_time(ctx), status == 499) end
   if ctx.first_byte then
     metrics.observe(histogram_of(model, "first_token_seconds"), math.max(0, ctx.first_byte - since))
   end
@@ -105,6 +111,7 @@ end
 --- Log phase.
 function M.log()
   local ctx = ngx.ctx
+  open_requests.leave()
   if ctx.start and not ctx.relayed then
     admission.leave(ctx)
     redispatch.leave(ctx)

@@ -69,11 +69,11 @@ function M.allows(model, running)
   return running < M.get(model)
 end
 
-local function add_sample(model, sent, tokens)
+local function add_sample(model, sent, tokens, stalled)
   local adaptive, at, now = model.adaptive, model.slot * FIELDS, ngx.now()
   local since = cells[at + SINCE] <= now and cells[at + SINCE] or 0 -- the clock was set back
   if sent < since then return end
-  cells[at + SECONDS] = cells[at + SECONDS] + math.max(SHORTEST, now - sent)
+  cells[at + SECONDS] = cells[at + SECONDS] + math.max(SHORTEST, now - sent - stalled)
   cells[at + TOKENS] = cells[at + TOKENS] + tokens
   cells[at + SAMPLES] = cells[at + SAMPLES] + 1
   if cells[at + SAMPLES] < FEWEST_SAMPLES or now - since < adaptive.interval then return end
@@ -84,14 +84,14 @@ local function add_sample(model, sent, tokens)
   for field = SECONDS, PEAK do cells[at + field] = 0 end
 end
 
---- Notes an answer that an engine ended: when the request was sent to it, and its tokens. What was sent before the last change of the
+--- Notes an answer that an engine ended: when the request was sent to it, its tokens, and for how many seconds its client did not take it. What was sent before the last change of the
 -- limit shows nothing of that, as in TCP: a limit changes once a round trip at most. One worker at a time does this, or two would
 -- change a limit for the same answers; one that finds another at it leaves its answer out.
-function M.note(model, sent, tokens)
+function M.note(model, sent, tokens, stalled)
   if tokens < FEWEST_TOKENS then return end
   local state, lock = ngx.shared.state, "adapts " .. model.slot
   if not state:add(lock, true, LOCK) then return end
-  add_sample(model, sent, tokens)
+  add_sample(model, sent, tokens, stalled)
   state:delete(lock)
 end
 

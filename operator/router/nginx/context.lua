@@ -13,6 +13,7 @@
 ---@field strip_usage boolean|nil The usage event was asked for by the router: its client does not get it. Read by engine_answer.
 ---@field relayed boolean|nil It comes from the router itself (relay.lua), which counts it where it came from.
 ---@field span table|nil What is traced of it, if it is. Written and read by spans.lua; others add parts.
+---@field arrived number|nil When all of it had come, where latency is measured. Read by accounts.
 ---@field body_bytes number|nil Bytes that the router holds for it. Written and read by body.lua.
 ---@field reserved table|nil Tokens that are reserved for it. Written and read by limits.lua.
 --- Set by admission.lua:
@@ -31,6 +32,7 @@
 ---@field tried table|nil Addresses of the engines that were tried.
 ---@field gave_up number|nil Status with which the balancer gave up: nginx itself says 500. Read by engine_answer, redispatch.
 ---@field sent number|nil When it was last sent to an engine, if the limit of its model adapts to how long that takes. Read by accounts.
+---@field stalled number|nil Seconds for which its client did not take what was there for it. Written by slow_clients. Read by accounts.
 ---@field lost boolean|nil It got lost with a connection once: it is sent once more at most.
 ---@field worked boolean|nil The engine answered, and the client gets an error of the router in its place: tokens count all the same.
 ---@field redispatches number|nil How often it waited because no engine took it.

@@ -32,7 +32,8 @@ local HELP = {
   endpoints = { "gauge", "Engines that take requests." },
   degradation_tier = { "gauge", "Tier of degradation that is active, by model: 0 for none, and 1 for the mildest." },
   recent_p95_seconds = {
-    "gauge", "95th percentile of request_seconds in the last 30 s, of models with a tier or a batching window, and 20 requests.",
+    "gauge",
+    "95th percentile of request_seconds in the last 30 s, without what clients took, of models with a tier or a batching window, and 20 requests.",
   },
   batch_window_seconds = { "gauge", "Batching window in use: that of the spec, or a shorter one while latency is above the target." },
   adaptive_limit = { "gauge", "Requests that may run at once, of models whose limit adapts to the time for a token." },

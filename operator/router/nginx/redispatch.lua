@@ -2,11 +2,10 @@
 -- may hear of an engine's end a moment after it. Such requests wait until there is an engine, as long as they would for a start.
 local admission = require "admission"
 local balance = require "balance"
-local base = require "resty.core.base"
 local context = require "context"
 local counters = require "counters"
-local ffi = require "ffi"
 local metrics = require "metrics"
+local open_requests = require "open_requests"
 local relay = require "relay"
 local own_answer = require "own_answer"
 local routes = require "routes"
@@ -23,27 +22,14 @@ local PAUSE = 0.5
 local LARGE_HEADER = ("The engine's answer cannot be passed on: the header of its answer is larger than %d KiB. "
   .. "Ask for fewer embeddings at once, or for base64 in place of bytes."):format(balance.MAX_HEADER / 1024)
 
-local parked = {} -- contexts by the address of their request: nginx drops ngx.ctx when it redirects one
-
---- Address of the request, which is the same in all of its phases. nginx uses it again for later ones, so that the table does not grow.
-local function address()
-  return tonumber(ffi.cast("uintptr_t", base.get_request()))
-end
-
---- Keeps the context of a request until it leaves.
-function M.park(ctx)
-  parked[address()] = ctx
-end
-
 local function count(ctx, n)
   ctx.parked = n == 1
   counters.add(ctx.model.slot, counters.QUEUED, n)
   counters.add(0, counters.HELD, n)
 end
 
---- Log phase: undoes what is kept of a request.
+--- Log phase: undoes what is counted of a request.
 function M.leave(ctx)
-  parked[address()] = nil
   if ctx.parked then count(ctx, -1) end
 end
 
@@ -57,7 +43,7 @@ end
 
 --- Access phase of a request for which nginx would answer with an error of its own.
 function M.wait()
-  local ctx = parked[address()]
+  local ctx = open_requests.find()
   if not ctx then return own_answer.own_error(500) end
   ngx.ctx = ctx
   if balance.sent_large_header() then

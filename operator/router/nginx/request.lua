@@ -13,13 +13,13 @@ local keys = require "keys"
 local limits = require "limits"
 local metrics = require "metrics"
 local request_body = require "body"
+local open_requests = require "open_requests"
 local paths = require "paths"
 local own_answer = require "own_answer"
 local routes = require "routes"
 local scan = require "scan"
 local spans = require "spans"
 local stored = require "stored"
-local redispatch = require "redispatch"
 local target = require "target"
 local trace = require "trace"
 local websockets = require "websockets"
@@ -165,7 +165,7 @@ function M.enter()
   ctx.trace_id, given_parent = trace.name(var, given_id, given_parent)
   local tracing = routes.current().tracing
   var.trace_parent = tracing and spans.begin(ctx, tracing, given_parent) or given_parent or trace.parent(ctx.trace_id, "01")
-  redispatch.park(ctx)
+  open_requests.enter(ctx)
   admission.enter()
   if cors.preflight() then return end
   local uri = find_path(ctx, var)
@@ -186,6 +186,7 @@ function M.enter()
   end
   ctx.tenant = key and key.tenant or model.namespace
   ctx.model = model
+  if model.measures_latency then ctx.arrived = ngx.now() end
   if ctx.span then ctx.span.model = name end
   if key then
     limits.take(ctx, view, n, from, to, p)
@@ -217,6 +218,7 @@ end
 function M.relayed()
   local ctx, var = context.new(), ngx.var
   ngx.ctx = ctx
+  open_requests.enter(ctx)
   local view = routes.current()
   ctx.model, ctx.tenant, ctx.relay_id = view.by_uid[var.http_x_relay_model], var.http_x_relay_tenant, var.http_x_relay_id
   ctx.api_key, ctx.strip_usage = view.by_hash[var.http_x_relay_key or ""], var.http_x_relay_strip == "usage"

@@ -1,33 +1,27 @@
 --- Websockets, which last as long as their client likes: they end when the route table no longer lets their client in. nginx runs no
 -- phase of a request while it is a tunnel, so that nobody but a timer can look, and only at its socket.
 local base = require "resty.core.base"
+local connection = require "connection"
 local ffi = require "ffi"
 local keys = require "keys"
 local routes = require "routes"
 
 local C = ffi.C
--- The first members of nginx's structures, which have been the same since its version 0.7.
-pcall(ffi.cdef, [[
-  typedef struct { void *data; void *read; void *write; int fd; } vllm_connection_t;
-  typedef struct { uint32_t signature; vllm_connection_t *connection; } vllm_request_t;
-  int shutdown(int fd, int how);
-]])
+pcall(ffi.cdef, "int shutdown(int fd, int how);")
 
 local M = {
   INTERVAL = 1, -- seconds between two looks
 }
 
-local REQUEST = ffi.typeof("vllm_request_t *")
-local SIGNATURE = 0x50545448 -- "HTTP": what all requests of nginx begin with
 local BOTH_WAYS = 2
 
 local open = {} -- by context: socket of the client, and the name that it asked for
 
 --- Takes note of a request that is about to become a websocket. It must be left with `leave`.
 function M.enter(ctx, name)
-  local request = ffi.cast(REQUEST, base.get_request())
-  if request.signature ~= SIGNATURE then return ngx.log(ngx.ERR, "websockets: the requests of this nginx have another structure") end
-  open[ctx] = { fd = request.connection.fd, name = name }
+  local client = connection.of(base.get_request())
+  if not client then return ngx.log(ngx.ERR, "websockets: the requests of this nginx have another structure") end
+  open[ctx] = { fd = client.fd, name = name }
 end
 
 --- Log phase: the request is gone, and its socket may become that of another.

@@ -8,6 +8,7 @@ local drain = require "drain"
 local latency = require "latency"
 local metrics = require "metrics"
 local routes = require "routes"
+local slow_clients = require "slow_clients"
 local trace = require "trace"
 local usage_counts = require "usage_counts"
 local waiting = require "waiting"
@@ -67,6 +68,7 @@ function M.start()
   ngx.timer.every(drain.INTERVAL, drain.look)
   ngx.timer.every(LOOK_AT_LOCKS, cache.refresh_locks)
   ngx.timer.every(LOOK_AT_SPANS, collector.look)
+  ngx.timer.every(slow_clients.INTERVAL, slow_clients.look)
   ngx.timer.every(websockets.INTERVAL, websockets.look)
 end
 
