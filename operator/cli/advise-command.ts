@@ -13,7 +13,7 @@ interface AdviseOptions extends ClusterOptions {
 }
 
 const FORBIDDEN =
-  'you need to list inferencemodels, inferencepools, namespaces and configmaps of the whole cluster. Ask whoever runs the pools for the advice for your models';
+  'you need to list inferencemodels, inferencepools, namespaces and configmaps of the whole cluster. What your own models could change is in their status.advice';
 
 /** The `advise` command. `exit` gets the code with which the process has to end. */
 export function adviseCommand(io: CommandOutput, exit: (code: number) => void, signal: AbortSignal): Command {
