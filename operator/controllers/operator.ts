@@ -45,6 +45,9 @@ export interface OperatorOptions {
 /** Time limit of a graceful shutdown. Shorter than the termination grace period of the operator's pod. */
 const STOP_TIMEOUT_MS = 30_000;
 
+/** For the Lease alone. Watches and requests that a slow API server holds up may use all others. */
+const LEASE_CONNECTIONS = 1;
+
 /** Creates the operator. `probes.port` is known once it runs. */
 export function createOperator(options: OperatorOptions): { manager: Manager; probes: ProbeServer } {
   const { client, namespace, identity, log, registry, exit, clock = systemClock } = options;
@@ -74,7 +77,10 @@ export function createOperator(options: OperatorOptions): { manager: Manager; pr
   });
 
   const elector = options.leaderElection
-    ? new LeaderElector({ client, namespace, name: LEASE_NAME, identity, registry, log })
+    ? new LeaderElector({
+        client: client.withOwnConnections(LEASE_CONNECTIONS),
+        ...{ namespace, name: LEASE_NAME, identity, registry, log },
+      })
     : undefined;
   const manager = new Manager({
     ...(elector && { elector }),
