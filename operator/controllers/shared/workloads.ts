@@ -1,5 +1,6 @@
 /** The fields of built-in kinds that the controllers read. */
 import type { KubeObject } from '../../kube/object.ts';
+import { controllerOf } from '../../kube/owner-reference.ts';
 import { EVACUATING_LABEL } from '../../render/labels.ts';
 
 interface WorkloadCondition {
@@ -114,7 +115,10 @@ export function holdsAccelerators(pod: Pod, resourceName: string | undefined): b
   );
 }
 
-/** Whether the operator has released the pod from its ReplicaSet, which has created a replacement. */
-export function isReleased({ metadata }: Pod): boolean {
-  return metadata.labels?.[EVACUATING_LABEL] !== undefined;
+/**
+ * Whether the operator has released the pod from its ReplicaSet, which has created a replacement. A team can set the label on
+ * any of its engines, and those are not replaced as long as a ReplicaSet controls them.
+ */
+export function isReleased(pod: Pod): boolean {
+  return pod.metadata.labels?.[EVACUATING_LABEL] !== undefined && controllerOf(pod)?.kind !== 'ReplicaSet';
 }

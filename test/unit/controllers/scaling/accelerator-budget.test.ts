@@ -29,6 +29,8 @@ function budgetOf(
     /** Whether a kubelet has taken it. */
     started?: boolean;
     accelerators?: string;
+    /** Kind of its controller. */
+    owner?: string;
   }[],
   replicas = 2,
 ) {
@@ -42,7 +44,8 @@ function budgetOf(
     spec: { replicas },
   });
   const engines = new Store<Pod>({ indexes: { byModel } });
-  for (const { name, released, ending, phase = 'Running', started = true, accelerators = '1' } of pods) {
+  for (const pod of pods) {
+    const { name, released, ending, phase = 'Running', started = true, accelerators = '1', owner } = pod;
     engines.upsert({
       apiVersion: 'v1',
       kind: 'Pod',
@@ -55,6 +58,11 @@ function budgetOf(
           ...(released && { [EVACUATING_LABEL]: 'true' }),
         },
         ...(ending && { deletionTimestamp: 'now' }),
+        ...(owner && {
+          ownerReferences: [
+            { apiVersion: 'apps/v1', kind: owner, name: 'owner', uid: 'owner', controller: true },
+          ],
+        }),
       },
       spec: {
         containers: [{ name: 'engine', resources: { limits: { 'nvidia.com/gpu': accelerators } } }],
@@ -93,6 +101,22 @@ it('counts an engine that leaves its node beside those that are to be there', ()
   expect(budgetOf([{ name: 'a', released: true }, { name: 'b' }, { name: 'c' }]).room()).toBe(1);
   expect(budgetOf([{ name: 'a', released: true, ending: true }, { name: 'b' }]).room()).toBe(1);
   expect(budgetOf([{ name: 'a', released: true, phase: 'Failed' }, { name: 'b' }]).room()).toBe(2);
+});
+
+it('counts an engine once that only has the label of those that leave, because its ReplicaSet does not replace it', () => {
+  const owner = 'ReplicaSet';
+  expect(
+    budgetOf([
+      { name: 'a', released: true, owner },
+      { name: 'b', owner },
+    ]).room(),
+  ).toBe(2);
+  expect(
+    budgetOf([
+      { name: 'a', released: true, owner: 'Deployment' },
+      { name: 'b', owner },
+    ]).room(),
+  ).toBe(1);
 });
 
 it('counts of other pods with the labels of its engines only those that hold accelerators', () => {
