@@ -1,5 +1,6 @@
 /** Shared building blocks: durations, quantities, names and embedded Kubernetes types. */
 import { z } from 'zod';
+import { matching } from '../values/matching.ts';
 import { withRules } from '../values/rule.ts';
 import { quantity } from '../values/scalars.ts';
 
@@ -8,14 +9,10 @@ export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
 /** DNS-1123 label, as required for namespaces and Services. */
-export const dnsLabel = z
-  .string()
-  .min(1)
-  .max(63)
-  .regex(
-    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
-    'use lower-case letters, digits and hyphens; begin and end with a letter or digit',
-  );
+export const dnsLabel = matching(z.string().min(1).max(63), /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, {
+  problem: 'not a DNS label',
+  remedy: 'use lower-case letters, digits and hyphens; begin and end with a letter or digit',
+});
 
 /** DNS-1123 subdomain, as required for most object names. */
 export const objectName = z

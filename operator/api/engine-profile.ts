@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { PROFILE_NAMES, PROFILE_SETTINGS } from '../vllm/engine-profiles.ts';
 import { shapeOf } from '../vllm/setting.ts';
+import { dnsLabel } from './common.ts';
 
 const BUILT_IN = PROFILE_NAMES.map((name) => `\`${name}\``).join(', ');
 
@@ -10,18 +11,16 @@ export const engineProfileName = z
   .string()
   .min(1)
   .max(63)
-  .regex(/^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$/)
+  .regex(
+    /^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$/,
+    'use letters, digits and hyphens; begin and end with a letter or digit',
+  )
   .describe(
     `Settings for a purpose: ${BUILT_IN}, or a profile of the pool (\`profiles\`). They apply where neither the model nor the pool sets a field. A model's profile replaces that of its pool.`,
   );
 
 const engineProfile = z.object({
-  name: z
-    .string()
-    .min(1)
-    .max(63)
-    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
-    .describe('Name, in lower case.'),
+  name: dnsLabel.describe('Name, in lower case.'),
   settings: z.object(shapeOf(PROFILE_SETTINGS)).describe('The engine settings, as in `engine`.'),
 });
 

@@ -1,6 +1,7 @@
 /** How many replicas a model has: a fixed number, or bounds between which something scales it. */
 import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
+import { matching } from '../values/matching.ts';
 import { withRules } from '../values/rule.ts';
 import { decimal, duration } from '../values/scalars.ts';
 import { dnsLabel } from './common.ts';
@@ -26,11 +27,10 @@ const schedule = withRules(
     name: dnsLabel.describe('Name of the window.'),
     start: cronExpression.describe('When the window opens: a cron expression.'),
     end: cronExpression.describe('When the window closes: a cron expression.'),
-    timeZone: z
-      .string()
-      .min(1)
-      .max(64)
-      .regex(/^[A-Za-z0-9_+/-]+$/, 'use an IANA time zone name such as Europe/Berlin')
+    timeZone: matching(z.string().min(1).max(64), /^[A-Za-z0-9_+/-]+$/, {
+      problem: 'not a time zone',
+      remedy: 'use an IANA time zone name such as Europe/Berlin',
+    })
       .optional()
       .describe(`IANA time zone name such as \`Europe/Berlin\`. Default: ${DEFAULTS.scaling.timeZone}.`),
     minReplicas: replicaCount.optional().describe('Replaces `minReplicas` while the window is open.'),

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { DEFAULTS } from '../values/defaults.ts';
+import { matching } from '../values/matching.ts';
 import { withRules } from '../values/rule.ts';
 import { decimal, duration, servedName } from '../values/scalars.ts';
 import { weightsName } from '../values/source-rules.ts';
@@ -15,11 +16,10 @@ import { flatten, group, isGroup, setting } from './setting.ts';
 const parallelism = z.int().min(1).max(1024);
 
 /** A name out of a list that vLLM's plugins may extend, such as a parser or a quantization method. */
-const pluginName = z
-  .string()
-  .min(1)
-  .max(64)
-  .regex(/^[a-z0-9_-]+$/);
+const pluginName = matching(z.string().min(1).max(64), /^[a-z0-9_-]+$/, {
+  problem: 'not a name that vLLM has',
+  remedy: 'use lower-case letters, digits, _ and -, such as fp8 or qwen3_coder',
+});
 
 const gpuMemoryUtilization = withRules(decimal, [
   {

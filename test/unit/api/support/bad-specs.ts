@@ -35,9 +35,9 @@ function degradation(tiers: unknown[], at: string, message: RegExp): BadSpec[] {
 
 export const BAD_SPECS: readonly BadSpec[] = [
   pool(
-    { accelerator: { type: 'V100x2' } },
+    { accelerator: { type: 'X100x2' } },
     'accelerator.type',
-    /unknown accelerator 'V100x2': use A100, .* or custom/,
+    /unknown accelerator 'X100x2': use A100, .* or custom/,
   ),
   pool({ accelerator: { type: 'A100x17' } }, 'accelerator.type', /unknown accelerator/),
   pool({ accelerator: { type: 'custom' } }, 'accelerator.custom', /the other way round/),
@@ -128,6 +128,24 @@ export const BAD_SPECS: readonly BadSpec[] = [
     { engine: { profile: 'Fast', profiles: [{ name: 'fast', settings: {} }] } },
     'engine.profile',
     /no profile of this name: use Throughput, Balanced, Latency, Safe or/,
+  ),
+  ...engine({ quantization: 'FP8' }, 'quantization', /use lower-case letters, .* such as fp8/),
+  pool(
+    { engine: { profiles: [{ name: 'Fast', settings: {} }] } },
+    'engine.profiles[0].name',
+    /not a DNS label: use lower-case letters/,
+  ),
+  model({ poolRef: { name: 'a100', namespace: 'Team_A' } }, 'poolRef.namespace', /not a DNS label/),
+  model(
+    {
+      scaling: {
+        schedules: [
+          { name: 'day', start: '0 8 * * *', end: '0 18 * * *', timeZone: 'Berlin, Germany', minReplicas: 1 },
+        ],
+      },
+    },
+    'scaling.schedules[0].timeZone',
+    /such as Europe\/Berlin/,
   ),
   ...engine({ extraArgs: ['--port=9000'] }, 'extraArgs', /set by the operator: remove it/),
   ...engine({ extraArgs: ['--seed 1'] }, 'extraArgs[0]', /one item/),
