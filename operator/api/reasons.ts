@@ -195,7 +195,7 @@ export const BLOCKERS = [
 /** Why the objects of a spec cannot be applied. */
 export const REFUSALS = ['NameTaken', 'ApplyRefused'] as const satisfies Reason[];
 /** Why pods of any workload do not become ready. */
-const POD_PROBLEMS = [
+export const POD_PROBLEMS = [
   'Unschedulable',
   'NodeNotReady',
   'VolumeMountFailed',

@@ -1,4 +1,5 @@
 /** Explains why the pods of a Deployment do not become ready, in terms that a user can act on. Pure. */
+import type { POD_PROBLEMS } from '../../api/reasons.ts';
 import { logTail } from './log-tail.ts';
 import { quote } from './quote.ts';
 import type { ContainerStatus, Deployment, Pod } from './workloads.ts';
@@ -8,15 +9,7 @@ export type Crashed = 'EngineCrashed' | 'RouterCrashed' | 'CacheCrashed';
 
 /** Why pods do not become ready. Messages contain no pod names, so that they stay the same while pods are replaced. */
 export interface WorkloadProblem<C extends Crashed = Crashed> {
-  reason:
-    | 'Unschedulable'
-    | 'NodeNotReady'
-    | 'VolumeMountFailed'
-    | 'ImagePullFailed'
-    | 'ContainerConfigError'
-    | 'PodsRefused'
-    | 'ProgressDeadlineExceeded'
-    | C;
+  reason: (typeof POD_PROBLEMS)[number] | C;
   message: string;
   /** The message without commands that need the pods to exist. Used once the pods are gone. */
   lastingMessage: string;

@@ -17,7 +17,7 @@ afterAll(() => harness.close());
 
 describe('faults of a single object are rejected at once', () => {
   it.each([
-    ['an unknown accelerator', { accelerator: { type: 'V100' } }, /spec\.accelerator\.type/],
+    ['an unknown accelerator', { accelerator: { type: 'X100' } }, /spec\.accelerator\.type/],
     ['custom without its description', { accelerator: { type: 'custom' } }, /custom/],
     [
       'a utilization above 1',

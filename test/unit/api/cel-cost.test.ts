@@ -29,7 +29,7 @@ describe.each(KINDS)('the rules of %s', (kind) => {
   const found = costs(specSchema(kind));
 
   it('stay well below what the API server lets one rule cost', () => {
-    expect(found.length).toBeGreaterThan(15);
+    expect(found.length).toBeGreaterThan(0);
     expect(found.filter(({ cost }) => !(cost < RULE_COST_LIMIT / 4))).toEqual([]);
   });
 

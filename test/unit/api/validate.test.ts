@@ -14,11 +14,11 @@ describe('validateManifest', () => {
   });
 
   it('names field, value, reason and remedy', () => {
-    expect(validateManifest(pool({ accelerator: { type: 'V100' } }))).toEqual([
+    expect(validateManifest(pool({ accelerator: { type: 'X100' } }))).toEqual([
       {
         field: 'spec.accelerator.type',
-        value: 'V100',
-        reason: "unknown accelerator 'V100'",
+        value: 'X100',
+        reason: "unknown accelerator 'X100'",
         remedy: expect.stringMatching(/^use A100, /),
       },
     ]);

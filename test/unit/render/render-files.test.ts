@@ -97,8 +97,8 @@ describe('renderFiles', () => {
     ],
     [
       'what the schema refuses',
-      () => pool.replace('A100', 'V100'),
-      /spec\.accelerator\.type "V100": unknown accelerator/,
+      () => pool.replace('A100', 'X100'),
+      /spec\.accelerator\.type "X100": unknown accelerator/,
     ],
     [
       'a field that does not exist',

@@ -25,7 +25,7 @@ describe('resolveAccelerator', () => {
     });
   });
 
-  it.each(['V100', 'H100x16', 'A100x0', 'custom'])('refuses %s with a remedy', (type) => {
+  it.each(['X100', 'H100x16', 'A100x0', 'custom'])('refuses %s with a remedy', (type) => {
     expect(() => resolveAccelerator({ type })).toThrow(InvalidSpecError);
   });
 });
