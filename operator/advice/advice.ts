@@ -49,6 +49,6 @@ export type Finding = { advice: Advice } | { lacks: string } | undefined;
 /** A rule that cannot say anything yet. */
 export interface Lack {
   rule: RuleName;
-  /** What it needs and what there is, as one sentence. */
+  /** What it needs and what there is, as the end of a sentence: `7 days of record; there are 2.0`. */
   needs: string;
 }

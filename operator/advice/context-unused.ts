@@ -23,7 +23,7 @@ export function contextUnused(subject: Subject, evidence: Evidence, mayMove: boo
   const lacks = lacksRequests(evidence, LEAST_DAYS);
   if (lacks !== undefined) return { lacks };
   const longest = mostOf(evidence.hours, 'longestRequest');
-  if (longest === 0) return { lacks: 'needs the length of requests, which no answer of an engine stated' };
+  if (longest === 0) return { lacks: 'the length of requests, which no answer of an engine stated' };
   const enough = Math.ceil((longest * MARGIN) / STEP) * STEP;
   if (enough > length * MOST_USED) return undefined;
   const placement = mayMove ? placementWith(subject, evidence, enough) : undefined;

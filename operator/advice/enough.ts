@@ -1,5 +1,4 @@
 /** Whether there is enough evidence, and if not, what is lacking. */
-
 import { DAY_MS } from '../usage/periods.ts';
 import { daysOf, type Evidence, sumOf } from './evidence.ts';
 import { LEAST_REQUESTS, LEAST_WATCHED } from './thresholds.ts';
@@ -10,21 +9,19 @@ export function lacksDays(evidence: Evidence, days: number): string | undefined 
   const watched = sumOf(evidence.hours, 'watchedMs') / DAY_MS;
   if (recorded >= days && watched >= days * LEAST_WATCHED) return undefined;
   const known =
-    recorded >= days ? `the demand was known for ${shown(watched)}` : `there are ${shown(recorded)}`;
-  return `needs ${days} days of record with running replicas; ${known}`;
+    recorded >= days ? `the demand was known for ${shownDays(watched)}` : `there are ${shownDays(recorded)}`;
+  return `${days} days of record with running replicas; ${known}`;
 }
 
 /** Undefined if enough requests were answered in enough days. */
 export function lacksRequests(evidence: Evidence, days: number): string | undefined {
   const recorded = daysOf(evidence);
-  if (recorded < days) return `needs ${days} days of record; there are ${shown(recorded)}`;
+  if (recorded < days) return `${days} days of record; there are ${shownDays(recorded)}`;
   const requests = sumOf(evidence.hours, 'requests');
-  return requests < LEAST_REQUESTS
-    ? `needs ${LEAST_REQUESTS} answered requests; there are ${requests}`
-    : undefined;
+  return requests < LEAST_REQUESTS ? `${LEAST_REQUESTS} answered requests; there are ${requests}` : undefined;
 }
 
 /** Days with one decimal, rounded down, because 6.96 days are not 7. */
-function shown(days: number): string {
+export function shownDays(days: number): string {
   return (Math.floor(days * 10) / 10).toFixed(1);
 }

@@ -1,5 +1,4 @@
-/** A KV cache that was never full by half: accelerators with less memory would do. */
-
+/** A KV cache of which never more than half was used: accelerators with less memory would do. */
 import { DAY_MS } from '../usage/periods.ts';
 import type { Finding } from './advice.ts';
 import { lacksDays, lacksRequests } from './enough.ts';
@@ -36,7 +35,7 @@ export function kvCacheUnused(subject: Subject, evidence: Evidence): Finding {
   const lacks = lacksDays(evidence, LEAST_DAYS) ?? lacksRequests(evidence, LEAST_DAYS);
   if (lacks !== undefined) return { lacks };
   const use = kvCacheUse(subject, evidence);
-  if (!use) return { lacks: 'needs the length of requests, which no answer of an engine stated' };
+  if (!use) return { lacks: 'the length of requests, which no answer of an engine stated' };
   if (use.share > MOST_USED) return undefined;
   const placement = cheaperPlacement(subject, needOf(subject, evidence, use.share * memory.kvCacheTokens));
   if (!placement) return undefined;

@@ -1,5 +1,4 @@
 /** Hours of every day in which the minimum is never needed. */
-
 import { HOUR_MS } from '../usage/periods.ts';
 import type { Finding } from './advice.ts';
 import { lacksDays } from './enough.ts';

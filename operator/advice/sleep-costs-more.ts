@@ -1,7 +1,7 @@
 /** A model that is woken again so soon that its cold starts take more accelerator time than its sleep saves. */
-
 import { DAY_MS } from '../usage/periods.ts';
 import type { Finding } from './advice.ts';
+import { shownDays } from './enough.ts';
 import { daysOf, type Evidence, sumOf } from './evidence.ts';
 import { savingOf } from './price.ts';
 import { modelPatch, type Subject } from './subject.ts';
@@ -21,7 +21,7 @@ export function sleepCostsMore(subject: Subject, evidence: Evidence): Finding {
   const wakes = sumOf(evidence.hours, 'wakes');
   if (daysOf(evidence) < LEAST_DAYS || wakes < LEAST_WAKES)
     return {
-      lacks: `needs ${LEAST_DAYS} days of record and ${LEAST_WAKES} starts of the model; there are ${(Math.floor(daysOf(evidence) * 10) / 10).toFixed(1)} days and ${wakes} starts`,
+      lacks: `${LEAST_DAYS} days of record and ${LEAST_WAKES} starts of the model; there are ${shownDays(daysOf(evidence))} days and ${wakes} starts`,
     };
   const lostMs = sumOf(evidence.hours, 'coldStartMs') - evidence.asleepMs;
   if (lostMs <= 0) return undefined;

@@ -64,7 +64,7 @@ function patchText({ kind, namespace, name, spec }: Patch): string {
 function lacksText(models: readonly AdvisedModel[]): string {
   const lines = models.flatMap(({ model, lacks }) =>
     [...Map.groupBy(lacks, ({ needs }) => needs)].map(
-      ([needs, rules]) => `${model}: ${rules.map(({ rule }) => rule).join(', ')}: ${needs}\n`,
+      ([needs, rules]) => `${model}: ${rules.map(({ rule }) => rule).join(', ')}: needs ${needs}\n`,
     ),
   );
   return lines.length === 0 ? '' : `Not enough evidence yet:\n${lines.join('')}`;

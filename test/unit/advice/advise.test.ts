@@ -68,7 +68,7 @@ describe('replicas that were never needed', () => {
       ),
     ).toBeUndefined();
     expect(lackOf('ReplicasUnused', given, evidence(6.96))).toBe(
-      'needs 7 days of record with running replicas; there are 6.9',
+      '7 days of record with running replicas; there are 6.9',
     );
     expect(
       lackOf(
@@ -76,7 +76,7 @@ describe('replicas that were never needed', () => {
         given,
         evidence(10, () => ({ watchedMs: HOUR_MS / 2 })),
       ),
-    ).toBe('needs 7 days of record with running replicas; the demand was known for 5.0');
+    ).toBe('7 days of record with running replicas; the demand was known for 5.0');
   });
 
   it('count only in the hours in which the autoscaler did not hold them anyway', () => {
@@ -129,7 +129,7 @@ describe('quiet hours', () => {
 
   it('need two weeks, and no request in them on any day', () => {
     expect(lackOf('QuietHours', subject(range(2, 4)), evidence(10, byDay))).toBe(
-      'needs 14 days of record with running replicas; there are 10.0',
+      '14 days of record with running replicas; there are 10.0',
     );
     const seen = evidence(14, byDay);
     const busy = seen.hours.map((hour, at) =>
@@ -198,8 +198,8 @@ describe('a context that was never used', () => {
         subject({}),
         evidence(7, () => ({ requests: 1 })),
       ),
-    ).toBe('needs 1000 answered requests; there are 168');
-    expect(lackOf('ContextUnused', subject({}), evidence(3))).toBe('needs 7 days of record; there are 3.0');
+    ).toBe('1000 answered requests; there are 168');
+    expect(lackOf('ContextUnused', subject({}), evidence(3))).toBe('7 days of record; there are 3.0');
     expect(
       lackOf(
         'ContextUnused',
@@ -266,7 +266,7 @@ describe('a KV cache that was never used', () => {
         subject({}, where),
         evidence(7, () => ({ longestRequest: 0 })),
       ),
-    ).toBe('needs the length of requests, which no answer of an engine stated');
+    ).toBe('the length of requests, which no answer of an engine stated');
     const rules = advise(subject(range(6, 8), where), busy(10)).advice.map(({ rule }) => rule);
     expect(rules).toEqual(['ReplicasUnused', 'ContextUnused']);
   });
@@ -289,7 +289,7 @@ describe('sleep that costs more than it saves', () => {
 
   it('needs twenty starts, a model that sleeps, and cold starts that take longer', () => {
     expect(lackOf('SleepCostsMore', sleeper, woken(2))).toBe(
-      'needs 7 days of record and 20 starts of the model; there are 7.0 days and 14 starts',
+      '7 days of record and 20 starts of the model; there are 7.0 days and 14 starts',
     );
     expect(adviceOf('SleepCostsMore', sleeper, woken(10, { asleepMs: 70 * 300_000 }))).toBeUndefined();
     expect(adviceOf('SleepCostsMore', subject(range(1, 2)), woken(10))).toBeUndefined();
