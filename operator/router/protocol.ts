@@ -169,6 +169,11 @@ export const routerLimits = z.object({
     .default(10_000)
     .describe('A tier of degradation ends after its values were below 80 % of its thresholds for this long.'),
   rateWindowMs: milliseconds.min(1).default(60_000).describe('Length of a minute of the limits of API keys.'),
+  turnAfterMs: milliseconds
+    .default(5000)
+    .describe(
+      'A namespace with less than its part of the requests that run at a model waits no longer than this for others to end.',
+    ),
   drainPatienceMs: milliseconds
     .default(30_000)
     .describe('After this time only waiting requests keep a draining router running.'),

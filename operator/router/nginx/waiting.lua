@@ -36,6 +36,12 @@ local function has_room(model)
   return running < (model.limits_in_flight and degradation.in_flight_limit(model, M.count(model)) or model.capacity)
 end
 
+--- How many requests of a model may run now.
+function M.limit(model)
+  local limit = model.limits_in_flight and degradation.in_flight_limit(model, M.count(model)) or model.capacity
+  return model.adaptive and math.min(limit, adaptive_limit.get(model)) or limit
+end
+
 --- Counts a request as let in.
 function M.admit(model)
   counters.add(model.slot, counters.IN_FLIGHT, 1)
@@ -128,6 +134,7 @@ function M.enter(model, tenant_name, key)
   local last = tenant.waiters
   local waiter = {
     uid = model.uid, room = room, namespace = namespace, tenant = tenant, ready = semaphore.new(0), guest = guest_of(model, key),
+    since = ngx.now(),
   }
   if waiter.guest then share.add(room.guests, waiter.guest, 1) end
   waiter.next, waiter.previous = last, last.previous
@@ -178,6 +185,30 @@ function M.pump(uid)
     if not lost then M.admit(model) end
     release(tenant.waiters.next, not lost)
   end
+end
+
+--- The namespaces that wait in this worker, as keys, by UID of the model.
+function M.namespaces()
+  local found = {}
+  for uid, room in pairs(rooms) do
+    local names = {}
+    for name in pairs(room.members) do names[name] = true end
+    found[uid] = names
+  end
+  return found
+end
+
+--- Lets up to `most` requests of a namespace go on, whatever else runs, if they have waited from before `since`. Returns how many.
+function M.let_pass(model, name, most, since)
+  local room, count = rooms[model.uid], 0
+  while room and count < most and room.members[name] do
+    local waiter = take_turn(room.members[name]).waiters.next
+    if waiter.since > since then break end
+    M.admit(model)
+    release(waiter, true)
+    count = count + 1
+  end
+  return count
 end
 
 --- Looks after the rooms of this worker until it exits: engines that appear, or that other workers' requests leave free.

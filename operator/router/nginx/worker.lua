@@ -10,6 +10,7 @@ local metrics = require "metrics"
 local routes = require "routes"
 local slow_clients = require "slow_clients"
 local trace = require "trace"
+local turns = require "turns"
 local usage_counts = require "usage_counts"
 local waiting = require "waiting"
 local websockets = require "websockets"
@@ -69,6 +70,7 @@ function M.start()
   ngx.timer.every(LOOK_AT_LOCKS, cache.refresh_locks)
   ngx.timer.every(LOOK_AT_SPANS, collector.look)
   ngx.timer.every(slow_clients.INTERVAL, slow_clients.look)
+  ngx.timer.every(turns.INTERVAL, turns.look)
   ngx.timer.every(websockets.INTERVAL, websockets.look)
 end
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RouteKey } from '../../../operator/router/route-table.ts';
-import { model, rules, table } from '../../support/route-table.ts';
+import { engineAt, model, rules, table } from '../../support/route-table.ts';
 import { startCollector } from './support/collector.ts';
 import { perTest } from './support/per-test.ts';
 import type { Router } from './support/router.ts';
@@ -129,6 +129,32 @@ describe('one namespace', () => {
         () => collector.spans.filter(({ attributes: of }) => of['vllm_operator.tenant'] === 'team-a').length,
       )
       .toBe(1);
+  });
+
+  test('cannot keep all that engines can run: after a while others get their part', async () => {
+    const upstream = await engine();
+    const open = new Map<string, (() => void)[]>();
+    upstream.answer = ({ body }, response) => {
+      const { user } = JSON.parse(body.toString()) as { user: string };
+      open.set(user, [...(open.get(user) ?? []), () => response.end('{}')]);
+    };
+    const shared = model('m', [], { state: 'Serving', endpoints: [engineAt(upstream.address, 4)] });
+    const routes = { auth: 'APIKey', keys, limits: { turnAfterMs: 0 } } as const;
+    const router = await start({ table: table([shared], routes), workers: 2 });
+    const at = (user: string) => open.get(user)?.length ?? 0;
+    const ask = (user: string) => {
+      const body = JSON.stringify({ model: 'm', user });
+      begin(router, user, `Content-Length: ${body.length}\r\n\r\n${body}`);
+    };
+    const queued = async () => (await router.demand()).models['uid-m']?.queued;
+    for (let i = 0; i < 6; i += 1) ask('b');
+    await expect.poll(queued, { message: 'its others wait' }).toBe(2);
+    for (let i = 0; i < 3; i += 1) ask('a');
+    await expect.poll(() => at('a'), { message: 'the other one has half of them' }).toBe(2);
+    expect([at('b'), await queued()]).toEqual([4, 3]);
+    open.get('a')?.[0]?.();
+    await expect.poll(() => at('a'), { message: 'and again' }).toBe(3);
+    expect([at('b'), await queued()]).toEqual([4, 2]);
   });
 
   test("cannot fill the queue of another's model, but that of its own", async () => {
