@@ -1,4 +1,4 @@
-/** Fails when a package that the operator ships has a known vulnerability of high or critical severity. Passes where the registry answers no audits. */
+/** Fails when a package that the operator ships has a known vulnerability of high or critical severity. Passes if the registry offers no audits. */
 import { spawnSync } from 'node:child_process';
 
 interface Audit {
@@ -14,7 +14,7 @@ if (!audit.metadata) {
 } else {
   const { high, critical } = audit.metadata.vulnerabilities;
   for (const [name, { severity, range, fixAvailable }] of Object.entries(audit.vulnerabilities ?? {})) {
-    console.log(`${severity}: ${name} ${range}${fixAvailable ? ', npm audit fix mends it' : ''}`);
+    console.log(`${severity}: ${name} ${range}${fixAvailable ? '; npm audit fix repairs it' : ''}`);
   }
   process.exitCode = high + critical > 0 ? 1 : 0;
 }

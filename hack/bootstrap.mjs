@@ -69,7 +69,7 @@ if (missing.length > 0 && script !== 'hack/generate.ts' && script !== 'hack/buil
   console.log(`Installing Debian packages: ${missing.join(' ')} …`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = (argv) => run('apt-get', ['-qq', ...argv], { env, stdio: ['ignore', 'ignore', 'inherit'] });
-  // Debian's packages start nginx and redis when they are installed; nothing here wants those.
+  // Debian's packages start nginx and redis when they are installed; the tests start their own.
   const policy = '/usr/sbin/policy-rc.d';
   const ours = !existsSync(policy);
   if (ours) run('sh', ['-c', `printf '#!/bin/sh\\nexit 101\\n' > ${policy} && chmod +x ${policy}`]);

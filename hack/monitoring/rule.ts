@@ -3,7 +3,7 @@ import type { Threshold } from './thresholds.ts';
 
 /** What differs between the places where the rules are used. */
 export interface RuleContext {
-  /** Namespace of the operator. Only its series tell of models and pools: another namespace could make them up. */
+  /** Namespace of the operator. Only its series about models and pools are used: another namespace could export false ones. */
   operatorNamespace: string;
   /** The value of a threshold, as PromQL. */
   threshold: (name: Threshold) => string;

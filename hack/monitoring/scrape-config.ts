@@ -14,7 +14,7 @@ const FAMILIES = {
   engine: 'vllm:.+|http_.+|process_.+|python_.+',
 } as const;
 
-/** Pod labels that become labels of targets. They are words of whoever made the pod; its namespace is not. */
+/** Pod labels that become labels of targets. Whoever creates the pod chooses them, but not its namespace. */
 const POD_LABELS = ['vllm-operator.dev/pool', 'vllm-operator.dev/pool-namespace', 'vllm-operator.dev/model'];
 
 const MOST_SAMPLES = 50_000;

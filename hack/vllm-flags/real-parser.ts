@@ -10,7 +10,7 @@ import type { FlagsOfVersion } from './flag-runs.ts';
 
 const PARSER = join(import.meta.dirname, 'parser.py');
 
-/** Of vLLM's modules and those of packages that all versions need, one environment does for every version. */
+/** One environment for every version: it has the packages that all versions of vLLM import. */
 const ENVIRONMENT = VLLM_VERSIONS[0];
 
 /** What vLLM's parser says of every flag of a version. Downloads the version's wheel unless its modules are there. */
@@ -19,7 +19,7 @@ export async function readFlags(version: string, signal: AbortSignal): Promise<F
   return new Map(read.map(({ name, ...facts }) => [name, facts]));
 }
 
-/** Why the engine of a version refuses lists of arguments, in the order of the lists; null for what it takes. */
+/** Why the engine of a version refuses lists of arguments, in the order of the lists; null for those that it accepts. */
 export async function verdictsOf(
   version: string,
   cases: readonly (readonly string[])[],
@@ -49,7 +49,7 @@ async function askParser(
   ]);
   const answer = output.split('\n').find((line) => /^(FLAGS|VERDICTS) /.test(line));
   if (code !== 0 || answer === undefined) {
-    throw new Error(`the parser of vLLM ${version} could not be asked:\n${complaints.slice(-2000)}`);
+    throw new Error(`the parser of vLLM ${version} could not be run:\n${complaints.slice(-2000)}`);
   }
   return JSON.parse(answer.slice(answer.indexOf(' ') + 1));
 }
@@ -83,14 +83,14 @@ async function modulesOf(version: string, python: string, signal: AbortSignal): 
   return directory;
 }
 
-/** Only Python is taken of a wheel, so that one for another machine or another Python does as well: older ones are for 3.12. */
+/** Only the Python files of a wheel are used, so a wheel for another machine or another version of Python will do. Older ones are for 3.12. */
 const ANY_WHEEL: readonly string[] = [
   '--only-binary=:all:',
   '--python-version=3.12',
   ...['2_17', '2_28', '2_31', '2_34', '2_35'].map((glibc) => `--platform=manylinux_${glibc}_x86_64`),
 ];
 
-/** Without the packages' own records: the environment's say that it runs on a CPU. */
+/** Without the metadata of the wheel, because that of the environment says that vLLM runs on a CPU. */
 const UNPACK = `
 import pathlib, sys, zipfile
 directory = pathlib.Path(sys.argv[1])

@@ -25,7 +25,7 @@ export interface Advice {
   evidence: string;
   /** What has to be known before the change is made. */
   caution?: string;
-  /** Time that the evidence is of, in milliseconds since 1970. */
+  /** The time that the evidence covers, in milliseconds since 1970. */
   from: number;
   until: number;
   /** To apply together, in this order. */
@@ -35,7 +35,7 @@ export interface Advice {
 
 /** What a change saves in a month of 730 hours. */
 export interface Saving {
-  /** Accelerator-hours that are not held any more; 0 if cheaper accelerators are held instead, or none less. */
+  /** Accelerator-hours that are not held any more; 0 if as many are held, or cheaper ones instead. */
   acceleratorHours: number;
   /** Money, in the currency of the pool; absent without a price. */
   money?: number;

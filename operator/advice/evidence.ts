@@ -1,4 +1,4 @@
-/** What was seen of one model, for advice. */
+/** The evidence about one model, from its record of usage. */
 import type { Bucket } from '../usage/bucket.ts';
 import { type Ledger, WHOLE_DAY } from '../usage/ledger.ts';
 import { DAY_MS, HOUR_MS, startOf } from '../usage/periods.ts';
@@ -16,7 +16,7 @@ export interface Evidence {
   until: number;
   /** Ascending. Hours without anything are left out. */
   hours: readonly HourSeen[];
-  /** Milliseconds that the model slept in all. */
+  /** Milliseconds that the model slept, in total. */
   asleepMs: number;
 }
 
@@ -45,7 +45,7 @@ export function evidenceOf(
   return { from, until: now, hours, asleepMs };
 }
 
-/** The time that all numbers are of, in days. */
+/** The length of the time that the evidence covers, in days. */
 export function daysOf({ from, until }: Pick<Evidence, 'from' | 'until'>): number {
   return (until - from) / DAY_MS;
 }

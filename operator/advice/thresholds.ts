@@ -1,4 +1,4 @@
-/** From when on what was seen is enough for advice. */
+/** How much evidence advice needs, and what its thresholds are. */
 
 /** Days that advice looks back at most: four of each weekday. */
 export const WINDOW_DAYS = 28;

@@ -9,7 +9,7 @@ export interface Usage {
 /** Longest event and longest answer without a stream. */
 const MOST_BYTES = 1_048_576;
 
-/** Failure of an answer of which no more has to be read. */
+/** Failure after which the rest of the answer is not read. */
 export const TOO_LONG = 'answer-too-long';
 
 const TEXT = /"(?:content|text|reasoning|reasoning_content)": ?"[^"]/;
@@ -29,7 +29,7 @@ export class AnswerReader {
   readonly #streams: boolean;
   readonly #collects: boolean;
   readonly #onText: () => void;
-  /** Begun line as Latin-1 characters, which costs less than UTF-8 and keeps lines apart. */
+  /** The unfinished line, as Latin-1: faster than UTF-8, and no part of a character looks like a line break. */
   #parts: string[] = [];
   #size = 0;
 

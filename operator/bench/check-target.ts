@@ -7,7 +7,7 @@ import type { LoadPlan } from './load-plan.ts';
 
 const TIMEOUT_MS = 10_000;
 const MOST_BYTES = 4 * 2 ** 20;
-/** Names in a message. */
+/** Most names in a message. */
 const MOST_NAMES = 10;
 
 export interface TargetProblem {
@@ -18,7 +18,7 @@ export interface TargetProblem {
 
 const modelList = z.object({ data: z.array(z.object({ id: z.string() })) });
 
-/** What keeps a load from working at all, if anything. A server without a list of models is taken as it is. */
+/** What would make the whole load fail; undefined if nothing is wrong. A server without a list of models is accepted. */
 export async function checkTarget(
   { url, model, apiKey }: Pick<LoadPlan, 'url' | 'model' | 'apiKey'>,
   signal: AbortSignal,

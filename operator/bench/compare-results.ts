@@ -1,7 +1,7 @@
 /** Compares a load with a baseline: the same rates against another server, or an earlier result. */
 import type { LoadResult, StepResult } from './load-result.ts';
 
-/** What a step has in relation to the baseline: above 1 is more. Ratios that nothing can be said of are absent. */
+/** Values of a step, divided by those of the baseline. Absent where either is 0. */
 export interface StepComparison {
   rate: number;
   requestsPerSecond?: number;
@@ -15,10 +15,10 @@ export interface StepComparison {
 export interface Comparison {
   /** Rates that both results have. */
   steps: StepComparison[];
-  /** Most throughput of any step, in relation to the most of the baseline. Absent if the baseline completed nothing. */
+  /** The highest throughput of any step, divided by that of the baseline. Absent if either is 0. */
   mostRequestsPerSecond?: number;
   mostOutputTokensPerSecond?: number;
-  /** The highest rate that met the objectives, in relation to that of the baseline. Absent if one of them met none. */
+  /** The highest rate that met the objectives, divided by that of the baseline. Absent if no rate of either met them. */
   highestRate?: number;
 }
 

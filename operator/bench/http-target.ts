@@ -34,7 +34,7 @@ export interface Observer {
   end(outcome: Outcome): void;
 }
 
-/** Base URL with which paths of the API are joined: without `v1`, query and credentials. */
+/** Base URL to which paths of the API are appended: without `v1`, query and credentials. */
 export function baseUrl(url: string): URL {
   const base = new URL(url);
   base.pathname = `${base.pathname.replace(/\/(v1\/?)?$/, '')}/`;

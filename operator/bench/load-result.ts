@@ -15,7 +15,7 @@ export const stepResultSchema = z.strictObject({
   seconds: amount,
   /** Requests that were due. */
   due: count,
-  /** Requests that were sent, and their rate by the times at which they were. */
+  /** Requests that were sent, and the rate at which they were sent. */
   sent: count,
   arrivalRate: amount,
   /** Requests that were answered completely. */

@@ -28,7 +28,7 @@ const FIELDS = {
   'time-per-token': 'timePerTokenMs',
 } as const satisfies Record<Objective['measure'], keyof MeasuredLatency>;
 
-/** Reads `[measure-]percentile=duration`; without a measure it is the latency of whole requests. Undefined if it is none. */
+/** Reads `[measure-]percentile=duration`; the default measure is the latency of whole requests. Undefined if the text is not an objective. */
 export function parseObjective(text: string): Objective | undefined {
   const [, measure = 'latency', percentile, time = ''] =
     /^(?:(latency|first-token|time-per-token)-)?(p50|p90|p95|p99)=([0-9a-z]{1,32})$/.exec(text) ?? [];

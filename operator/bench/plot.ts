@@ -18,7 +18,7 @@ export interface Plot {
 
 const [WIDTH, HEIGHT] = [800, 450];
 const [LEFT, RIGHT, TOP, BOTTOM] = [70, 20, 50, 50];
-/** Told apart also by people who see fewer colours (Okabe and Ito). */
+/** Colours that people with colour blindness can distinguish (Okabe and Ito). */
 const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 const LIMIT_COLOR = '#b00020';
 

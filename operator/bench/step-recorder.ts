@@ -3,7 +3,7 @@ import type { Outcome } from './http-target.ts';
 import type { StepResult } from './load-result.ts';
 import { QuantileRecorder } from './quantiles.ts';
 
-/** Kinds of failures that are counted apart; a server cannot make the list longer. */
+/** Most kinds of failures that are counted separately, whatever a server sends. */
 const MOST_KINDS = 32;
 
 export class StepRecorder {

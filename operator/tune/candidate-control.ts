@@ -1,4 +1,4 @@
-/** Creates, watches and removes the candidate of a model: at most one, and never an object of somebody else. */
+/** Creates, watches and removes the candidate of a model: at most one, and never an object that somebody else created. */
 import { INFERENCE_MODELS, type InferenceModel } from '../api/types.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type Clock, secondTime, sleep } from '../kube/clock.ts';
@@ -35,7 +35,7 @@ const OUTAGE_MS = 120_000;
 const RELEASE_MS = 300_000;
 /** A candidate is a leftover this long after its command was killed. It is renewed in half of that time. */
 const LEASE_MS = 120_000;
-/** Refusals that last until the accelerators and names of the last candidate are free. */
+/** Refusals that end once the accelerators and names of the previous candidate are free. */
 const TRANSIENT: ReadonlySet<string> = new Set(['QuotaExceeded', 'ServedNameConflict']);
 const TRANSIENT_MS = 20_000;
 /** Reason of a model whose accelerators another one has. */
@@ -78,7 +78,7 @@ export class CandidateControl {
 
   /**
    * Creates the candidate, and waits until it is ready. Returns how many seconds that took.
-   * @throws ProfileFailedError if it does not start, TuneStoppedError if no other one would either.
+   * @throws ProfileFailedError if it does not start, TuneStoppedError if no other profile would start either.
    */
   async start(settings: Settings, signal: AbortSignal): Promise<number> {
     const { client, model, clock, readyTimeoutMs } = this.#options;

@@ -51,7 +51,7 @@ export class RateRuns {
   }
 }
 
-/** Whether the rest of the runs cannot change on which side their median is. */
+/** Whether the remaining runs cannot change the verdict of the median. */
 function isCertain(made: readonly StepResult[], runs: number): boolean {
   const met = made.filter(({ meetsObjectives }) => meetsObjectives).length;
   return made.length >= runs || met > runs / 2 || made.length - met >= runs / 2;

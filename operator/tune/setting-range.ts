@@ -21,7 +21,7 @@ export const DEFAULT_RANGES: readonly SettingRange[] = [
 /** Names, joined by dots. Only these parts of a spec change what an engine can take and leave the rest of the model alone. */
 const PATH = /^(engine|admission)(\.[a-zA-Z][a-zA-Z0-9]{0,63}){1,7}$/;
 
-/** Reads `path=value,value`. Values are YAML scalars. Returns why a text is none as a string. */
+/** Reads `path=value,value`. Values are YAML scalars. For an invalid text it returns the reason, as a string. */
 export function parseSettingRange(text: string): SettingRange | string {
   const at = text.indexOf('=');
   const path = text.slice(0, at);

@@ -11,7 +11,7 @@ import {
 } from './ledger.ts';
 import { byHour, DAY_MS, dayOf, HOUR_MS, hourOf } from './periods.ts';
 
-/** Days that are counted late, for example after the operator was down. What is older is not counted any more. */
+/** Days for which use is still counted afterwards, for example after the operator was down. Older use is not counted. */
 export const KEPT_DAYS = 35;
 
 /** Most accelerators that one pod is counted with: no node has more. */
@@ -29,7 +29,7 @@ export interface Allocation {
   start: number;
   /** When its last container terminated, or the pod was gone. Absent while it runs. */
   end?: number;
-  /** Whether the pod is no longer listed, so that nothing has to be remembered of it. */
+  /** Whether the pod is no longer listed, so that it needs no resume point. */
   isGone?: boolean;
   /** Since when the pod is ready, or was for the last time. */
   readySince?: number;
@@ -86,9 +86,9 @@ export function account(ledger: Ledger, seen: Observation, now: number): Ledger 
   const batches = countBatches(ledger, seen.batches, days, now);
   countActivities(seen.activities ?? [], seen.allocations, days, now);
   const sleepers = countedSleepers(ledger, seen.sleepers);
-  const turned =
+  const sleepersChanged =
     ledger.asleep.size !== sleepers.size || [...sleepers.keys()].some((name) => !ledger.asleep.has(name));
-  if (pods === ledger.pods && batches === ledger.batches && !turned && days.isEmpty()) return ledger;
+  if (pods === ledger.pods && batches === ledger.batches && !sleepersChanged && days.isEmpty()) return ledger;
   const asleep = countAsleep(ledger, sleepers, days, now);
   return { ...ledger, pods, batches, asleep, days: days.done() };
 }
@@ -103,7 +103,7 @@ class DayBuilders {
     this.#oldest = Math.floor(now / DAY_MS) * DAY_MS - (KEPT_DAYS - 1) * DAY_MS;
   }
 
-  /** Calls back with each part of a time and its length, and adds what that returns. */
+  /** Splits a time at the hours, and adds what `counted` returns for the milliseconds of each part. */
   spread(
     model: string,
     from: number,
@@ -136,7 +136,7 @@ class DayBuilders {
   }
 }
 
-/** Pods that were counted before come first where there are too many. */
+/** If there are too many pods, those that were counted before come first. */
 function countPods(
   ledger: Ledger,
   allocations: readonly Allocation[],
@@ -232,7 +232,7 @@ function countWatched(
   }
 }
 
-/** Those that slept before come first where there are too many. */
+/** If there are too many models, those that slept before come first. */
 function countedSleepers({ asleep }: Ledger, sleepers: readonly Sleeper[]): Map<string, Sleeper> {
   const chosen =
     sleepers.length <= MAX_ASLEEP

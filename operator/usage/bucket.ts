@@ -55,8 +55,8 @@ export const EMPTY_BUCKET: Bucket = {
 };
 
 /**
- * The sum of a bucket and some numbers, and the highest of peaks. Stays within the integers that a number has exactly, except
- * for money: a budget of millions must be used up in the end, and a sum of that size is still right to 15 digits.
+ * The sum of a bucket and some numbers; of peaks, the highest. Counts stop at the largest safe integer. Money does not, because
+ * a budget of millions must be used up in the end; a sum of that size is still right to 15 digits.
  */
 export function plus(bucket: Bucket, more: Partial<Bucket>): Bucket {
   const sum = { ...bucket };

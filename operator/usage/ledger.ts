@@ -1,4 +1,4 @@
-/** What the models of one namespace used in one pool, and how far it is counted. Immutable. */
+/** What the models of one namespace used in one pool, and until when it is counted. Immutable. */
 import { type Bucket, EMPTY_BUCKET, plus } from './bucket.ts';
 
 /** In the place of names beyond the maximum. No object in Kubernetes can have this name. */
@@ -10,7 +10,7 @@ export const WHOLE_DAY = 24;
 /** Most models of a day or month with rows of their own. Bounds the record of a team that creates new ones all the time. */
 export const MAX_MODELS = 500;
 
-/** Most pairs of a model and a key of a day with rows of their own. No namespace of keys takes more of them than it leaves free. */
+/** Most pairs of a model and a key of a day with rows of their own. The keys of one namespace take at most as many as they leave free. */
 const MAX_KEYS = 500;
 
 /** Most models of which the time asleep is counted. Bounds the record of a team with thousands. */
@@ -66,7 +66,7 @@ function namespaceOf(tenant: string): string {
   return tenant.split('/', 1)[0] ?? tenant;
 }
 
-/** Makes a day with more in it. Rows of models to which nothing is added stay the same objects. */
+/** Adds to a day. Rows of models to which nothing is added stay the same objects. */
 export class DayBuilder {
   readonly #models: Map<string, Rows>;
   /** Rows that are not those of the day before. */

@@ -46,8 +46,8 @@ interface ModelUsage {
 }
 
 /**
- * The rows since a time, highest cost first. Hours count if they begin at or after `since`, days without hours and counts of
- * keys if their day does, and months if they do: the archive has no finer ones of long ago.
+ * The rows since a time, highest cost first. An hour counts if it begins at or after `since`. So does a whole day, where hours
+ * are not stored (counts of keys, and old days), and a whole month, where days are not.
  */
 export function usageRows(ledgers: readonly PoolLedger[], since: number, by: Group): UsageRow[] {
   const rows = by === 'key' ? keyRows(ledgers, since) : modelRows(ledgers, since, by);
@@ -122,7 +122,7 @@ function plusRow(a: UsageRow, b: UsageRow): UsageRow {
   return sum;
 }
 
-/** What a key shares of a model is in proportion to its tokens on the same days. */
+/** A key is charged with a share of the model that is the share of its tokens on the same day. */
 function keyRows(ledgers: readonly PoolLedger[], since: number): UsageRow[] {
   const rows: UsageRow[] = [];
   for (const of of ledgers) {

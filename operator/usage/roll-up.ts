@@ -41,7 +41,7 @@ export function intoMonth(ledger: Ledger, date: string): Ledger {
   return { ...ledger, days, months: new Map([...ledger.months, [monthOf(date), month]]) };
 }
 
-/** The ledger with only the sum of the oldest month that has more; the same ledger if there is none. */
+/** Reduces the oldest month with several models to their sum. Returns the same ledger if there is none. */
 export function withoutModels(ledger: Ledger): Ledger {
   const oldest = [...ledger.months]
     .filter(([, models]) => models.size > 1)

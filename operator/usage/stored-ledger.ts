@@ -1,6 +1,6 @@
 /**
- * The text form of a ledger, in two records. The open record has all that changes every minute: resume points and the days
- * that are not in the archive as they are. The archive has the other days and the months. Where both have a day, the open
+ * The text form of a ledger, in two records. The open record has all that changes every minute: resume points, and the days
+ * that have changed since they were archived, or are not archived. The archive has the other days and the months. Where both have a day, the open
  * record is right, so a process may die between the two writes.
  */
 import { z } from 'zod';

@@ -3,7 +3,7 @@ import type { Command } from './documented-commands.ts';
 
 interface NotRun {
   command: RegExp;
-  /** What it needs that a test has not, or the file below test/ that runs it. */
+  /** What it needs and a test does not have, or the file below test/ that runs it. */
   why: string;
 }
 

@@ -95,7 +95,7 @@ function split(lines: readonly string[], page: string, first: number): Command[]
   return commands;
 }
 
-/** Takes the comment off a command, and tells whether the shell would wait for more lines. */
+/** Separates a command from its comment. `open`: whether the shell would wait for more lines. */
 function scan(text: string): { code: string; comment: string; open: boolean } {
   let quote = '';
   for (let at = 0; at < text.length; at++) {

@@ -7,7 +7,7 @@ const NAMESPACE = 'vllm-operator-system';
 
 /**
  * The objects of manifests/install.yaml. With another namespace, the names of objects outside of it are changed too, so that
- * tests on a shared cluster do not meet.
+ * tests on a shared cluster do not affect each other.
  */
 export function installObjects(namespace = NAMESPACE): KubeObject[] {
   const text = readFileSync(new URL('../../manifests/install.yaml', import.meta.url), 'utf8');

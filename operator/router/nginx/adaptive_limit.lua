@@ -84,9 +84,9 @@ local function add_sample(model, sent, tokens, stalled)
   for field = SECONDS, PEAK do cells[at + field] = 0 end
 end
 
---- Notes an answer that an engine ended: when the request was sent to it, its tokens, and for how many seconds its client did not take it. What was sent before the last change of the
--- limit shows nothing of that, as in TCP: a limit changes once a round trip at most. One worker at a time does this, or two would
--- change a limit for the same answers; one that finds another at it leaves its answer out.
+--- Notes an answer that an engine ended: when the request was sent to it, its tokens, and for how many seconds its client did not take
+-- it. An answer to a request that was sent before the last change of the limit is ignored, as in TCP: a limit changes at most once a
+-- round trip. One worker at a time does this, because two would change a limit for the same answers; the other one drops its answer.
 function M.note(model, sent, tokens, stalled)
   if tokens < FEWEST_TOKENS then return end
   local state, lock = ngx.shared.state, "adapts " .. model.slot

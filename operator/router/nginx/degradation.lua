@@ -12,8 +12,8 @@ local KEEPS = 0.8 -- part of its thresholds above which an active tier stays
 local RETRY = 10 -- seconds, for Retry-After: as long as a tier stays at least
 local NONE = math.huge
 
---- The active tier of a model that has some; nil when none is. `queued`: how many of its requests wait. When a tier was last
--- exceeded is in the model's slot of the router's own cells, by its number.
+--- The active tier of a model that has some; nil when none is. `queued`: how many of its requests wait. The cells that
+-- all workers share have, by slot and number, the time at which a tier was last exceeded.
 function M.active(model, queued)
   local slot, now = model.slot, ngx.now() * 1000
   local p95 = model.measures_latency and latency.p95(model)

@@ -27,7 +27,8 @@ local function cell_of(slot, period)
   return (slot * PERIODS + period % PERIODS) * CELLS
 end
 
---- Forgets the latencies of a slot, before it gets a new owner. To read memory uses it, too: not where no model measures latency.
+--- Forgets the latencies of a slot, before it gets a new owner. Reading the memory would also make the kernel provide it, so nothing is
+-- read while no model measures latency.
 function M.clear(slot)
   if not ngx.shared.state:get(USED) then return end
   local first = cell_of(slot, 0)

@@ -1,5 +1,5 @@
---- Reads the tokens that an answer used, where its API has them and nowhere else: a client can put the word into what the engine
--- repeats. Reads each byte once, as the answer passes, and keeps a few of them. Takes the usage event out of streams whose client
+--- Reads the tokens that an answer used, only from the place where its API states them: a client can have the engine repeat the same
+-- words elsewhere. Reads each byte once, as the answer passes, and keeps a few of them. Takes the usage event out of streams whose client
 -- did not ask for it.
 local ffi = require "ffi"
 

@@ -1,4 +1,4 @@
---- What models were asked for, by tenant, until the operator has noted it. Workers add up in tables of their own and put them on a
+--- Requests and tokens by model and tenant, until the operator has recorded them. Workers add up in tables of their own and put them on a
 -- list in shared memory. The operator fetches the list in batches; a batch stays until the operator asks for what comes after it.
 local cjson = require "cjson.safe"
 local share = require "share"
@@ -15,10 +15,10 @@ local M = {
 local LONGEST = 6 -- place of the tokens of the longest request, of which the highest counts, not the sum
 
 local OTHER = "(other)" -- no name in Kubernetes
-local MAX_PAIRS = 2000 -- of a model and a tenant that one worker counts apart
+local MAX_PAIRS = 2000 -- of a model and a tenant that one worker counts separately
 local MAX_COUNT = 1e12 -- of a batch, by the protocol: an engine may say any number of tokens
 local MAX_BATCH_PAIRS = 6000 -- after which a batch takes no more of the list
-local MAX_LIST_BYTES = 4 * 1024 * 1024 -- a worker waits beyond, and goes on adding up
+local MAX_LIST_BYTES = 4 * 1024 * 1024 -- beyond, a worker keeps its counts, and goes on adding up
 local LOCK = 5 -- seconds that making a batch may take
 
 local pending, pairs_count, parts = {}, 0, share.new() -- pairs by namespace
