@@ -1,4 +1,4 @@
-/** Memory that held requests take: ten thousand of them wait for a model that sleeps. */
+/** Memory that held requests take: ten thousand of them wait for models that sleep, of several namespaces that share a router fairly. */
 import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -7,20 +7,26 @@ import { eventually } from '../../support/eventually.ts';
 import { model, rules, table } from '../../support/route-table.ts';
 
 const HELD = 10_000;
+const NAMESPACES = 10;
 
 /** Prints what all processes of the router take, before and with the held requests. */
 export async function measureHeld(signal: AbortSignal): Promise<void> {
   const router = await startRouter({
     workers: 2,
-    table: table([model('m', [], { admission: rules({ maxQueue: HELD }) })]),
+    table: table(
+      Array.from({ length: NAMESPACES }, (_, i) =>
+        model(`m${i}`, [], { namespace: `team-${i}`, admission: rules({ maxQueue: HELD }) }),
+      ),
+    ),
   });
   const sockets: Socket[] = [];
   try {
     const before = await memoryMiB(router.directory);
-    const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x'.repeat(900) }] });
-    const message = `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
     for (let i = 0; i < HELD; i += 1) {
       signal.throwIfAborted();
+      const messages = [{ role: 'user', content: 'x'.repeat(900) }];
+      const body = JSON.stringify({ model: `m${i % NAMESPACES}`, messages });
+      const message = `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
       const socket = connect({ host: router.address, port: 8080 });
       socket.on('error', () => {});
       socket.write(message);
@@ -41,7 +47,8 @@ export async function measureHeld(signal: AbortSignal): Promise<void> {
 async function held(router: {
   demand(): Promise<{ models: Record<string, { held: number }> }>;
 }): Promise<number> {
-  return (await router.demand()).models['uid-m']?.held ?? 0;
+  const { models } = await router.demand();
+  return Object.values(models).reduce((sum, one) => sum + one.held, 0);
 }
 
 /** Proportional set size of the master and its workers. */
