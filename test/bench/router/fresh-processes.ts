@@ -5,7 +5,7 @@ import type { Throughput } from './throughput.ts';
  * What LuaJIT compiles depends on addresses and on which code gets hot first, so two processes of the same router differ by some
  * percent for as long as they live. More rounds of the same two do not show that; pairs of new ones do.
  */
-export const PAIRS = 6;
+export const PAIRS = 10;
 
 /** Prints rate and CPU time of a server: the median of its processes. */
 export function printRate(name: string, samples: readonly Throughput[]): void {

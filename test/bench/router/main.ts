@@ -17,9 +17,9 @@ import { measureStreams } from './streams.ts';
 import { compareThroughput, type Target, type Throughput } from './throughput.ts';
 
 const CASES = [
-  { name: 'router_1KiB', body: chat('m', 1024, 0.7) },
-  { name: 'router_64KiB', body: chat('m', 65_536, 0.7) },
-  { name: 'router_cache_hit_1KiB', body: chat('cached', 1024, 0) },
+  { name: 'router_1KiB', body: chat('m', 1024, 0.7), warmUp: 60_000 },
+  { name: 'router_64KiB', body: chat('m', 65_536, 0.7), warmUp: 15_000 },
+  { name: 'router_cache_hit_1KiB', body: chat('cached', 1024, 0), warmUp: 60_000 },
 ];
 const OWN = join(import.meta.dirname, '../../..');
 
@@ -64,7 +64,9 @@ async function measureNewProcesses(
       targets.push(router.target);
     }
     const results: Throughput[][] = [];
-    for (const { body } of CASES) results.push(await compareThroughput(targets, body, signal));
+    for (const { body, warmUp } of CASES) {
+      results.push(await compareThroughput(targets, body, warmUp, signal));
+    }
     return results;
   } finally {
     await Promise.all(closers.map(async (close) => await close()));

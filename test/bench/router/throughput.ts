@@ -21,20 +21,20 @@ export interface Throughput {
 const CONNECTIONS = 64;
 const ROUNDS = 6;
 const ROUND_MS = 400;
-/**
- * Requests after which LuaJIT has compiled what they need: it takes up a branch after ten passes and then the next one behind it, so
- * what 1 % of requests go through is compiled after some ten thousand of them.
- */
-const WARM_UP = 60_000;
 
-/** In the order of the targets. Each is warmed up; then they take turns in short rounds, of which each begins with another one. */
+/**
+ * In the order of the targets. Each is warmed up by so many requests; then they take turns in short rounds, of which each begins with
+ * another one. LuaJIT takes up a branch after ten passes and then the next one behind it, so what 1 % of requests go through is
+ * compiled after some ten thousand of them, however long they take.
+ */
 export async function compareThroughput(
   targets: readonly Target[],
   body: string,
+  warmUp: number,
   signal: AbortSignal,
 ): Promise<Throughput[]> {
   const sums = targets.map((target) => ({ target, requests: 0, seconds: 0, cpuSeconds: 0 }));
-  for (const target of targets) await load(target, body, (requests) => requests < WARM_UP);
+  for (const target of targets) await load(target, body, (requests) => requests < warmUp);
   for (let round = 0; round < ROUNDS; round += 1) {
     const turn = round % sums.length;
     for (const sum of [...sums.slice(turn), ...sums.slice(0, turn)]) {

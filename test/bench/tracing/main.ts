@@ -14,6 +14,7 @@ import { startPlainNginx } from '../router/plain-nginx.ts';
 import { compareThroughput, type Target, type Throughput } from '../router/throughput.ts';
 
 const SAMPLING_RATIO = 0.01;
+const WARM_UP = 60_000;
 
 /** Measures pairs of new routers in turns, and checks that spans arrived. */
 export async function run(signal: AbortSignal): Promise<void> {
@@ -53,7 +54,7 @@ async function measureNewProcesses(
       samplingRatio: SAMPLING_RATIO,
     };
     const targets = [await target('without', {}), await target('traced', { tracing })];
-    const [without, traced] = await compareThroughput(targets, chat('m', 1024, 0.7), signal);
+    const [without, traced] = await compareThroughput(targets, chat('m', 1024, 0.7), WARM_UP, signal);
     if (!without || !traced) throw new Error('nothing measured');
     const spans = /spans_total\{result="sent"\} (\d+)/.exec((await routers[1]?.metrics()) ?? '')?.[1];
     return { without, traced, spans: Number(spans ?? 0) };
