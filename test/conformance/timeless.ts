@@ -23,18 +23,21 @@ function isText(event: string): boolean {
 /** Where a model's text stands in an event of a stream. */
 const TEXT = /("(?:content|text|delta|arguments)": ?)"((?:[^"\\]|\\.)*)"/g;
 
+/** The log probabilities of the tokens of an event, in lists by name. */
+const LOGPROBS = /"logprobs":(\{.*?\})(?=,"finish_reason")/g;
+
 /**
- * A stream with its text in one piece: an engine under load sends several tokens in one event. Events that are alike but for
- * their text count once; the text stands behind them. Choices come in any order.
+ * A stream with its text and its log probabilities in one piece each: an engine under load sends several tokens in one event.
+ * Events that are alike but for these count once; text and log probabilities stand behind them. Choices come in any order.
  */
 function joined(body: string): string {
-  let text = '';
   const events = body.split('\n\n').map((event) => {
     const choice = /"index":(\d+)/.exec(event)?.[1] ?? '';
     return {
       choice,
-      event: event.replaceAll(TEXT, '$1"…"'),
+      event: event.replaceAll(LOGPROBS, '"logprobs":null').replaceAll(TEXT, '$1"…"'),
       text: [...event.matchAll(TEXT)].map((m) => m[2]).join(''),
+      logprobs: [...event.matchAll(LOGPROBS)].map((m) => JSON.parse(m[1] ?? '{}') as Record<string, unknown>),
     };
   });
   const several = events.some(({ choice }) => Number(choice) > 0);
@@ -44,6 +47,13 @@ function joined(body: string): string {
   const kept = sorted
     .filter(({ event }) => !isText(event))
     .filter(({ event }, i, rest) => event !== rest[i - 1]?.event);
-  for (const event of sorted) text += event.text;
-  return `${kept.map(({ event }) => event).join('\n\n')}${text}`;
+  const text = sorted.map((event) => event.text).join('');
+  const logprobs = appended(sorted.flatMap((event) => event.logprobs));
+  return `${kept.map(({ event }) => event).join('\n\n')}${text}${logprobs}`;
+}
+
+/** Lists of the same name behind each other, as text; empty where there are none. */
+function appended(parts: readonly Record<string, unknown>[]): string {
+  const names = [...new Set(parts.flatMap(Object.keys))];
+  return names.map((name) => JSON.stringify([name, ...parts.flatMap((part) => part[name])])).join('');
 }
