@@ -26,11 +26,25 @@ ln -sfn "${VLLM_ROUTER_SNAPSHOT:-/etc/vllm-router-snapshot}" snapshot
 ln -sfn "${VLLM_ROUTER_REDIS:-/etc/vllm-router-redis}" redis
 ln -sfn "${VLLM_ROUTER_TLS:-/etc/vllm-router-tls}" tls
 
+# Takes certificate and key, if they belong together, into one file, and notes until when they are valid. certificate.lua serves a
+# renewed one without a reload, which would close connections just when clients use them.
+take_certificate() {
+  public=$(openssl x509 -noout -pubkey -in tls/tls.crt 2> openssl.log) \
+    && [ "$public" = "$(openssl pkey -pubout -in tls/tls.key 2>> openssl.log)" ] \
+    && openssl x509 -noout -enddate -in tls/tls.crt > tls.enddate.new \
+    && { cat tls/tls.crt; echo; cat tls/tls.key; } > tls.pem.new \
+    && mv tls.pem.new tls.pem && mv tls.enddate.new tls.enddate && return
+  echo "start.sh: tls.crt and tls.key are not a certificate with its key; correct the Secret of spec.router.tls" >&2
+  return 1
+}
+rm -f tls.enddate
 if [ -s tls/tls.crt ]; then
+  take_certificate
   {
     listen http ssl http2 reuseport backlog=4096
-    echo "ssl_certificate tls/tls.crt;"
-    echo "ssl_certificate_key tls/tls.key;"
+    echo "ssl_certificate tls.pem;"
+    echo "ssl_certificate_key tls.pem;"
+    echo 'ssl_certificate_by_lua_block { require("certificate").serve() }'
     echo "ssl_protocols TLSv1.2 TLSv1.3;"
     echo "ssl_session_cache shared:clients:10m;"
   } > client-listen.conf
@@ -39,11 +53,6 @@ else
   listen http reuseport backlog=4096 > client-listen.conf
   unused='/limit_conn streams /d' # of HTTP/2, which comes with TLS only
 fi
-# Notes down until when the certificate is valid, for the metrics (certificate.lua).
-note_expiry() {
-  openssl x509 -noout -enddate -in tls/tls.crt > tls.enddate 2> openssl.log || rm -f tls.enddate
-}
-if [ -s tls/tls.crt ]; then note_expiry; else rm -f tls.enddate; fi
 listen admin ssl > admin-listen.conf
 listen metrics > metrics-listen.conf
 
@@ -108,7 +117,6 @@ trap 'echo "${VLLM_ROUTER_LEAVE_SECONDS:-10}" > draining' TERM
 trap 'kill -QUIT $pid 2> /dev/null' INT QUIT
 trap 'kill -HUP $pid 2> /dev/null' HUP
 
-# A renewed certificate is taken up by a reload, which cuts no stream.
 if [ -s tls/tls.crt ]; then
   (
     known=$(cksum tls/tls.crt tls/tls.key)
@@ -116,8 +124,7 @@ if [ -s tls/tls.crt ]; then
       now=$(cksum tls/tls.crt tls/tls.key) || continue
       if [ "$now" != "$known" ]; then
         known=$now
-        note_expiry
-        kill -HUP $pid
+        take_certificate || true # the one before goes on
       fi
     done
   ) &

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
@@ -48,7 +48,7 @@ describe('edges', () => {
       join(directory, 'tls.crt'),
     ]);
 
-  test('TLS from a Secret: HTTP/1.1 and h2, and a renewed certificate without a stream being cut', async () => {
+  test('TLS from a Secret: HTTP/1.1 and h2, and a renewed certificate ends no stream and no connection', async () => {
     const secret = await mkdtemp(join(tmpdir(), 'router-tls-'));
     cleanup.push(async () => await rm(secret, { recursive: true, force: true }));
     await certificate(secret, 'first.example');
@@ -70,15 +70,20 @@ describe('edges', () => {
         socket.on('error', reject);
       });
     expect(await subject()).toBe('first.example');
-    const agent = new Agent({ connect: { rejectUnauthorized: false } });
+    const connections = new Set<unknown>();
+    const agent = new Agent({ connections: 1, connect: { rejectUnauthorized: false } });
+    agent.on('connect', (_, targets) => connections.add(targets));
     cleanup.push(async () => await agent.destroy());
-    const answer = await request(`${url}/v1/completions`, {
-      method: 'POST',
-      body: '{"model":"m"}',
-      dispatcher: agent,
-    });
-    expect(answer.statusCode).toBe(200);
-    await answer.body.dump();
+    const ask = async () => {
+      const answer = await request(`${url}/v1/completions`, {
+        method: 'POST',
+        body: '{"model":"m"}',
+        dispatcher: agent,
+      });
+      await answer.body.dump();
+      return answer.statusCode;
+    };
+    expect(await ask()).toBe(200);
 
     const session = connectHttp2(url, { rejectUnauthorized: false });
     cleanup.push(async () => session.destroy());
@@ -97,10 +102,16 @@ describe('edges', () => {
     await expect
       .poll(async () => await subject(), { message: 'the new certificate is served' })
       .toBe('second.example');
+    expect(await ask()).toBe(200);
+    expect(connections.size).toBe(1);
     upstream.push('late');
     upstream.finish();
     await ended;
     expect(text).toContain('data: late\n\ndata: [DONE]\n\n');
+
+    await writeFile(join(secret, 'tls.key'), 'no key');
+    await expect.poll(() => router.errors()).toContain('tls.crt and tls.key');
+    expect(await subject()).toBe('second.example');
   });
 
   test.each([
