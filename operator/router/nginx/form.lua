@@ -79,7 +79,8 @@ local function disposition_of(head)
   return found
 end
 
---- Place of the next line that is a boundary, and whether it is the last one. What only begins like one belongs to a value.
+--- Place of the next line that is a boundary, the place behind it, and whether it is the last one; nil when there is none, or when white
+-- space follows it, which newer parsers allow (RFC 2046, 5.1.1). What only begins like one belongs to a value.
 local function next_boundary(form, mark, from)
   while true do
     local at, last = find(form, mark, from, true)
@@ -87,6 +88,7 @@ local function next_boundary(form, mark, from)
     local ending = sub(form, last + 1, last + 2)
     if ending == "\r\n" then return at, last + 3, false end
     if ending == "--" then return at, last + 3, true end
+    if find(ending, "^[ \t]") then return nil end
     from = last + 1
   end
 end
@@ -105,7 +107,7 @@ function M.fields(form, content_type, wanted)
     parts = parts + 1
     if parts > MAX_PARTS then return nil, ("it has more than %d parts"):format(MAX_PARTS) end
     local stop, behind, last = next_boundary(form, mark, from)
-    if not stop then return nil, "it does not end with its boundary" end
+    if not stop then return nil, "it does not end with its boundary, or one is followed by white space" end
     local part = sub(form, from, math.min(from + MAX_HEAD, stop - 1))
     local head = find(part, "\r\n\r\n", 1, true)
     local disposition = head and disposition_of(sub(part, 1, head - 1))

@@ -139,6 +139,14 @@ describe('forms', () => {
     ['two boundaries', form(field('form-data; name=model', 'm')), `${type}; boundary=Y`],
     ['no end', form(field('form-data; name=model', 'm')).slice(0, -6), type],
     ['text before the first boundary', `x\r\n${form(field('form-data; name=model', 'm'))}`, type],
+    ...[' ', '\t', '   '].map((padding): [string, string, string] => [
+      `"${padding}" behind a boundary, which not every engine takes for a part of a value,`,
+      form(
+        field('form-data; name=model', 'm'),
+        field('form-data; name=x', `a\r\n--X${padding}\r\n${field('form-data; name="model"', 'other')}`),
+      ),
+      type,
+    ]),
     ['too many parts', form(...Array.from({ length: 300 }, () => field('form-data; name=x', '1'))), type],
   ])('with %s is refused', async (_what, body, contentType) => {
     const { answer, status: code, sent } = await transcribe(body, contentType);
