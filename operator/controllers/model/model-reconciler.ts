@@ -120,8 +120,7 @@ export class ModelReconciler {
     // Persist the grant before anything runs, so that the next leader knows it.
     await acceptance.save(pool, model, signal);
     const live = state.deployments.store.get(engineKeyOf(model));
-    const isStopped =
-      model.spec.suspend || this.#options.budgets.of(pool, model)?.reason === 'BudgetExhausted';
+    const isStopped = model.spec.suspend || this.#options.budgets.stops(pool, model);
     // With overcommit, or when grants exceed the capacity, the budget decides which models start. So create them with 0
     // replicas.
     const initial = acceptance.hasRoomForAll(pool) ? initialReplicas(scaling, isStopped) : 0;

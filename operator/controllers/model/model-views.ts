@@ -42,7 +42,7 @@ export interface ModelViewsOptions {
   budget: Pick<AcceleratorBudget, 'isWaiting' | 'placeOf'>;
   shownTiers: ShownTiers;
   usageOf: UsageView;
-  budgets: Pick<NamespaceBudgets, 'of'>;
+  budgets: Pick<NamespaceBudgets, 'of' | 'stops'>;
   prices: PodPrices;
   clock: Clock;
 }

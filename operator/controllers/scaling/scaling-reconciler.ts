@@ -11,7 +11,6 @@ import { type Key, keyOf } from '../../kube/key.ts';
 import type { ObjectMeta } from '../../kube/object.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
 import { PerObject } from '../../kube/per-object.ts';
-import { isStoppedByBudget } from '../../model/budget-stop.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
 import { isBoundToOneNode } from '../../model/shared-claims.ts';
 import { engineKeyOf } from '../../render/names.ts';
@@ -26,6 +25,7 @@ import { type ClusterState, claimModesOf, podsOf } from '../shared/cluster-state
 import { earliest } from '../shared/requeue-after.ts';
 import type { Resolutions } from '../shared/resolutions.ts';
 import { isFinished, isReleased, type Pod } from '../shared/workloads.ts';
+import type { NamespaceBudgets } from '../usage/namespace-budgets.ts';
 import type { AcceleratorBudget } from './accelerator-budget.ts';
 import { type BoundsCache, LONGEST_WAIT_MS } from './bounds-cache.ts';
 import type { Lifecycles } from './lifecycles.ts';
@@ -42,6 +42,7 @@ export interface ScalingReconcilerOptions {
   lifecycles: Lifecycles;
   replicas: ReplicasWriter;
   budget: AcceleratorBudget;
+  budgets: Pick<NamespaceBudgets, 'stops'>;
   demand: DemandTracker;
   events: EventRecorder;
   clock: Clock;
@@ -178,13 +179,13 @@ export class ScalingReconciler {
   }
 
   #observe(scope: ScalingScope): Observation {
-    const { budget, demand, heldBackSince } = this.#options;
+    const { budget, budgets, demand, heldBackSince } = this.#options;
     const { model, uid, poolKey, health, pods, resolution } = scope;
     const { scaling, drainTimeoutMs, wakeTimeoutMs } = resolution;
     const { problem } = health;
     return {
       now: scope.now,
-      suspended: model.spec.suspend || isStoppedByBudget(model),
+      suspended: model.spec.suspend || budgets.stops(scope.pool, model),
       sleeps: scaling.kind !== 'Fixed',
       minReplicas: scope.minReplicas,
       idleTimeoutMs: scaling.kind === 'Fixed' ? Number.POSITIVE_INFINITY : scaling.idleTimeoutMs,

@@ -27,6 +27,7 @@ export type ScalingDependencies = Pick<
   | 'lifecycles'
   | 'replicas'
   | 'budget'
+  | 'budgets'
   | 'demand'
   | 'modes'
   | 'bounds'

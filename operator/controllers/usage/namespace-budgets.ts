@@ -18,7 +18,7 @@ type BudgetReason = 'WithinBudget' | 'BudgetNearlyUsed' | 'BudgetExceeded' | 'Bu
 export interface NamespaceBudgetsOptions {
   state: Pick<ClusterState, 'models' | 'pools'>;
   /** Models whose condition has changed. */
-  queues: Record<'inferencemodel', Pick<WorkQueue, 'add'>>;
+  queues: Record<'inferencemodel' | 'scaling', Pick<WorkQueue, 'add'>>;
   events: Pick<EventRecorder, 'emit'>;
   clock: Clock;
 }
@@ -87,6 +87,14 @@ export class NamespaceBudgets {
     return condition('WithinBudget', reason, message(budget, reason, spent.month));
   }
 
+  /**
+   * Whether the budget stops the model. The status of the model decides while it is not known what was spent, and no longer:
+   * whoever edits the model all the time keeps its status from being written.
+   */
+  stops(pool: InferencePool, model: InferenceModel): boolean {
+    return this.of(pool, model)?.reason === 'BudgetExhausted';
+  }
+
   /** Budgets and what is used of them, by namespace. Empty while that is not known. */
   used(pool: InferencePool): { namespace: string; limit: number; used: number }[] {
     const spent = this.#spent.get(pool.metadata.uid);
@@ -100,8 +108,10 @@ export class NamespaceBudgets {
 
   #queue(pool: InferencePool, namespace: string): void {
     const { state, queues } = this.#options;
-    for (const model of state.models.store.byIndex('byPoolAndNamespace', `${keyOf(pool)}/${namespace}`))
+    for (const model of state.models.store.byIndex('byPoolAndNamespace', `${keyOf(pool)}/${namespace}`)) {
       queues.inferencemodel.add(keyOf(model));
+      queues.scaling.add(keyOf(model));
+    }
   }
 
   #report(pool: InferencePool, budget: Budget, reason: BudgetReason, month: string): void {

@@ -129,6 +129,7 @@ export class SimOperator {
       acceptance,
       replicas,
       budget: this.#budget,
+      budgets: { stops: () => false },
       demand: this.#demand,
       lifecycles: this.#lifecycles,
       events: {

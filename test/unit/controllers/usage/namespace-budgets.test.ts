@@ -18,7 +18,7 @@ function setUp(budget: object = {}) {
   const notes: string[] = [];
   const budgets = new NamespaceBudgets({
     state,
-    queues: { inferencemodel: { add: (key: string) => void keys.push(key) } },
+    queues: { inferencemodel: { add: (key: string) => void keys.push(key) }, scaling: { add: () => {} } },
     events: { emit: (_, { reason, note }) => void notes.push(`${reason}: ${note}`) },
     clock,
   });
