@@ -53,7 +53,7 @@ local function name_of(disposition)
     end
     if not behind then return nil end
     if key == "name" then
-      if name or find(value, "\\", 1, true) then return nil end
+      if name or find(value, "[\\\128-\255]") then return nil end
       name = value
     elseif key == "filename" or key == "filename*" then
       is_file = true
@@ -70,7 +70,7 @@ local function disposition_of(head)
   local found
   for line in (head .. "\r\n"):gmatch("(.-)\r\n") do
     local name, value = match(line, "^([%w%-_]+):%s*(.*)$")
-    if not name or find(line, "[%z\n\r]") then return nil end
+    if not name or find(line, "[%z\1-\8\10-\31\127]") then return nil end -- some of which are space to one parser and not to another
     if lower(name) == "content-disposition" then
       if found then return nil end
       found = value

@@ -127,6 +127,13 @@ describe('forms', () => {
       form(field('form-data; name="mo\\del"', 'other'), field('form-data; name=model', 'm')),
       type,
     ],
+    ['a control character behind a name', form(field('form-data; name="model"\v', 'm')), type],
+    ['a control character in a header', form(`X: \x1c\r\n${field('form-data; name="model"', 'm')}`), type],
+    [
+      'a name that is no ASCII',
+      form(field('form-data; name="model\u00a0"', 'other'), field('form-data; name=model', 'm')),
+      type,
+    ],
     ['two names', form(field('form-data; name=x; name=model', 'm')), type],
     [
       'two headers of the kind',
