@@ -5,7 +5,7 @@ import { PODS } from '../../../operator/kube/resource-types.ts';
 import { CANDIDATE_LABEL, IN_USE_UNTIL } from '../../../operator/tune/candidate.ts';
 import { CandidateControl } from '../../../operator/tune/candidate-control.ts';
 import { ProfileFailedError } from '../../../operator/tune/failure.ts';
-import { fastClock } from '../kube/support/fake-clock.ts';
+import { fastClock, NEVER_MS, waitedClock } from '../kube/support/fake-clock.ts';
 import { MiniApi } from '../kube/support/mini-api.ts';
 
 type Said = readonly [ready: 'True' | 'False', reason: string, message?: string, stalled?: boolean];
@@ -43,16 +43,15 @@ class Scene {
   script: Said[] = [];
 
   private constructor(api: MiniApi) {
-    const clock = fastClock(200);
     this.api = api;
     this.control = new CandidateControl({
-      client: api.client({ clock }),
+      client: api.client({ clock: fastClock(200), requestTimeoutMs: NEVER_MS }),
       model: chat,
       readyTimeoutMs: 60_000,
       wake: async () => {
         this.woken += 1;
       },
-      clock,
+      clock: waitedClock(),
       say: () => undefined,
     });
     api.fault = ({ method, path }) => {
