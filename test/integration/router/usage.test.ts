@@ -3,6 +3,7 @@ import { PATIENCE } from '../../support/patience.ts';
 import { model, table } from '../../support/route-table.ts';
 import { type Engine, startEngine } from './support/engine.ts';
 import { type Router, startRouter } from './support/router.ts';
+import { runInNginx } from './support/run-in-nginx.ts';
 import { openStream } from './support/stream.ts';
 
 const CHUNK =
@@ -138,4 +139,17 @@ describe('token accounts of streams', () => {
     await (await openStream(router.url, { model: 'm', stream_options: before })).ended;
     expect(asked(engine).stream_options).toEqual(after);
   });
+});
+
+test('numbers of usage are read as JSON has them, without what is none', async () => {
+  expect((await runInNginx('usage-numbers.lua')).trimEnd().split('\n')).toEqual([
+    '7 5',
+    '7 5',
+    '7 5',
+    '1000000000 0',
+    'nil nil',
+    '7 5',
+    '7 5',
+    '7 nil',
+  ]);
 });
