@@ -132,6 +132,10 @@ describe('an operator', () => {
       )
       .toBeTruthy();
 
+    // The event of a write can come before its answer, with which it is counted.
+    await expect
+      .poll(async () => (await operator.requests()).PATCH, { message: 'two children and the status' })
+      .toBe(3);
     const before = await operator.requests();
     const runs = operator.runs();
     for (let round = 0; round < 5; round++) {

@@ -172,7 +172,7 @@ describe('usage', () => {
       `${namespace}/pool`,
     ]);
     const { lacks } = models.find(({ model }) => model === `${namespace}/sleeps`) ?? {};
-    expect(lacks?.find(({ rule }) => rule === 'ContextUnused')?.needs).toMatch(/^needs 7 days of record/);
+    expect(lacks?.find(({ rule }) => rule === 'ContextUnused')?.needs).toMatch(/^7 days of record/);
   });
 
   it('comes into the status of model and pool once a minute, and into counters; old advice is removed', async () => {
