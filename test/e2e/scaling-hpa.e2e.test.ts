@@ -7,6 +7,7 @@ import type { KubeObject } from '../../operator/kube/object.ts';
 import { API_SERVICES, HORIZONTAL_POD_AUTOSCALERS } from '../../operator/kube/resource-types.ts';
 import { API_SERVICE_NAME } from '../../operator/metrics-api/api-service.ts';
 import { REQUESTS_METRIC } from '../../operator/vllm/requests-metric.ts';
+import { control } from './support/engines.ts';
 import { Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
@@ -27,8 +28,8 @@ beforeAll(async () => {
   });
   namespace = await world.namespace();
   await world.createPool(namespace, { router: { replicas: 1 } });
-  // Engines are slower than any client, so that requests are at an engine and not on their way.
-  const env = [{ name: 'VLLM_SIM_SLOW_FACTOR', value: '10' }];
+  // Engines are slower than any client, so that requests are at an engine and not on their way, however busy this machine is.
+  const env = [{ name: 'VLLM_SIM_SLOW_FACTOR', value: '100' }];
   await world.createModel(namespace, 'chat', { scaling, engine: { env } });
 });
 afterAll(() => world?.close());
@@ -68,6 +69,7 @@ it('scales from one to three and back, by what the routers see', async () => {
   expect(described).toMatch(/ScalingActive\s+True\s+ValidMetricFound/);
   expect(described).toMatch(/Min replicas:\s+1/);
   expect(described).toMatch(/SuccessfulRescale/);
+  for (const pod of await world.pods(namespace, 'engine')) await control(pod, { slowFactor: 1 });
   await traffic.stop();
   expect(traffic.failures).toEqual([]);
   await readyReplicas(1);

@@ -1,4 +1,5 @@
 /** Nodes that are taken away: another engine first where the budget allows, and no request fails. */
+import type OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { gpuNode } from '../../hack/devcluster/node/node-spec.ts';
 import { type Deployment, isReady, type Pod } from '../../operator/controllers/shared/workloads.ts';
@@ -6,12 +7,12 @@ import type { KubeObject } from '../../operator/kube/object.ts';
 import { DEPLOYMENTS, EVENTS, NODES } from '../../operator/kube/resource-types.ts';
 import { CLUSTER_PATIENCE } from '../support/patience.ts';
 import { control } from './support/engines.ts';
-import { ask, stream, streamFailure, Traffic } from './support/traffic.ts';
+import { ask, type StreamOutcome, stream, streamFailure, Traffic } from './support/traffic.ts';
 import { World } from './support/world.ts';
 
 const SPOT_NODES = ['spot-0', 'spot-1'];
 const NOTICE = { key: 'aws-node-termination-handler/spot-itn', effect: 'NoSchedule' };
-const TOKENS = 400;
+const TOKENS = 1_600;
 /** So slow that a stream ends only after this is taken back. */
 const SLOW = { slowFactor: 200 };
 
@@ -43,6 +44,15 @@ async function serve(capacity: object): Promise<{ namespace: string; engine: Pod
   return { namespace, engine };
 }
 
+/** Slows the engine down and resolves once a stream has begun there. */
+async function slowStream(client: OpenAI, engine: Pod): Promise<{ ends: Promise<StreamOutcome> }> {
+  await control(engine, SLOW);
+  const started = Promise.withResolvers<void>();
+  const ends = stream(client, 'chat', { tokens: TOKENS, onChunk: () => started.resolve() });
+  await started.promise;
+  return { ends };
+}
+
 async function told(namespace: string, reason: string): Promise<string> {
   return await vi.waitFor(async () => {
     const { items } = await world.client.list<KubeObject & { reason: string; note: string }>(EVENTS, {
@@ -67,10 +77,7 @@ it('an engine is replaced before its node goes, and its streams run to their end
   await expect
     .poll(() => traffic.answered > 5 && traffic.streamed > 1, { message: 'there is traffic' })
     .toBeTruthy();
-  const started = Promise.withResolvers<void>();
-  const long = stream(client, 'chat', { tokens: TOKENS, onChunk: () => started.resolve() });
-  await started.promise;
-  await control(engine, SLOW);
+  const long = await slowStream(client, engine);
 
   // No other node can take an engine yet.
   await node(other, { unschedulable: true });
@@ -108,7 +115,7 @@ it('an engine is replaced before its node goes, and its streams run to their end
     })
     .toBe(true);
   await control(engine, { slowFactor: 1 });
-  const outcome = await long;
+  const outcome = await long.ends;
   expect([streamFailure(outcome, TOKENS), outcome.pod]).toEqual([undefined, name]);
   await expect
     .poll(async () => !(await engines(namespace)).has(name), { message: 'the old engine is gone' })
@@ -126,10 +133,7 @@ it('without room in the budget the engine finishes what it has first, and reques
   const { namespace, engine } = await serve({ accelerators: 1 });
   const { name } = engine.metadata;
   const client = await world.openai(namespace);
-  const started = Promise.withResolvers<void>();
-  const long = stream(client, 'chat', { tokens: TOKENS, onChunk: () => started.resolve() });
-  await started.promise;
-  await control(engine, SLOW);
+  const long = await slowStream(client, engine);
 
   await node(engine.spec.nodeName ?? '', { taints: [NOTICE] });
   expect(await told(namespace, 'EvictionNotice')).toContain('no room for a replacement');
@@ -149,7 +153,7 @@ it('without room in the budget the engine finishes what it has first, and reques
     )
     .toBeTruthy();
   await control(engine, { slowFactor: 1 });
-  const outcome = await long;
+  const outcome = await long.ends;
   expect([streamFailure(outcome, TOKENS), outcome.pod]).toEqual([undefined, name]);
   await waiting;
   const [next] = [...(await engines(namespace)).values()].filter(isReady);
