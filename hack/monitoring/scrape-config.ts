@@ -17,7 +17,7 @@ const FAMILIES = {
 /** Pod labels that become labels of targets. Whoever creates the pod chooses them, but not its namespace. */
 const POD_LABELS = ['vllm-operator.dev/pool', 'vllm-operator.dev/pool-namespace', 'vllm-operator.dev/model'];
 
-const MOST_SAMPLES = 50_000;
+const MAX_SAMPLES = 50_000;
 
 const copy = (source: string, target: string) => ({ source_labels: [source], target_label: target });
 const IDENTITY = [
@@ -56,7 +56,7 @@ function podsOf(component: keyof typeof FAMILIES, port: string): ScrapeConfig {
   });
   return {
     job_name: `vllm-${component}s`,
-    sample_limit: MOST_SAMPLES,
+    sample_limit: MAX_SAMPLES,
     kubernetes_sd_configs: [{ role: 'pod', selectors: [{ role: 'pod', label }] }],
     relabel_configs: [portNamed(port), ...IDENTITY, ...copies],
     metric_relabel_configs: [{ source_labels: ['__name__'], regex: FAMILIES[component], action: 'keep' }],

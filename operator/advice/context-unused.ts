@@ -5,7 +5,7 @@ import { type Evidence, mostOf } from './evidence.ts';
 import { kvCacheUse, needOf, slowdownText } from './kv-cache-unused.ts';
 import { cheaperPlacement, type Placement } from './placement.ts';
 import { modelPatch, type Subject } from './subject.ts';
-import { LEAST_DAYS, MARGIN, MOST_USED } from './thresholds.ts';
+import { MARGIN, MAX_USED, MIN_DAYS } from './thresholds.ts';
 
 /** Lengths are whole numbers of these tokens. */
 const STEP = 1_024;
@@ -20,12 +20,12 @@ export function contextUnused(subject: Subject, evidence: Evidence, mayMove: boo
   const { engine, memory } = subject;
   const length = memory?.maxModelLen ?? engine.maxModelLen;
   if (length === undefined) return undefined;
-  const lacks = lacksRequests(evidence, LEAST_DAYS);
+  const lacks = lacksRequests(evidence, MIN_DAYS);
   if (lacks !== undefined) return { lacks };
   const longest = mostOf(evidence.hours, 'longestRequest');
   if (longest === 0) return { lacks: 'the length of requests, which no answer of an engine stated' };
   const enough = Math.ceil((longest * MARGIN) / STEP) * STEP;
-  if (enough > length * MOST_USED) return undefined;
+  if (enough > length * MAX_USED) return undefined;
   const placement = mayMove ? placementWith(subject, evidence, enough) : undefined;
   return {
     advice: {

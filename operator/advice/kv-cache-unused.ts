@@ -5,7 +5,7 @@ import { lacksDays, lacksRequests } from './enough.ts';
 import { daysOf, type Evidence, mostOf, sumOf } from './evidence.ts';
 import { cheaperPlacement, type Need } from './placement.ts';
 import type { Subject } from './subject.ts';
-import { LEAST_DAYS, MARGIN, MOST_USED } from './thresholds.ts';
+import { MARGIN, MAX_USED, MIN_DAYS } from './thresholds.ts';
 
 /** The highest share of a replica's KV cache that was in use, and how that is known. */
 export interface KVCacheUse {
@@ -32,11 +32,11 @@ export function kvCacheUse({ engine, memory }: Subject, evidence: Evidence): KVC
 export function kvCacheUnused(subject: Subject, evidence: Evidence): Finding {
   const { memory } = subject;
   if (!memory || memory.kvCacheTokens === 0) return undefined;
-  const lacks = lacksDays(evidence, LEAST_DAYS) ?? lacksRequests(evidence, LEAST_DAYS);
+  const lacks = lacksDays(evidence, MIN_DAYS) ?? lacksRequests(evidence, MIN_DAYS);
   if (lacks !== undefined) return { lacks };
   const use = kvCacheUse(subject, evidence);
   if (!use) return { lacks: 'the length of requests, which no answer of an engine stated' };
-  if (use.share > MOST_USED) return undefined;
+  if (use.share > MAX_USED) return undefined;
   const placement = cheaperPlacement(subject, needOf(subject, evidence, use.share * memory.kvCacheTokens));
   if (!placement) return undefined;
   const { type, place, patch, slowdown, saving } = placement;

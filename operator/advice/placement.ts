@@ -10,7 +10,7 @@ import { ACCELERATOR_PRODUCTS, ACCELERATORS } from '../vllm/accelerators.ts';
 import type { Patch, Saving } from './advice.ts';
 import { type Price, priceOf } from './price.ts';
 import { modelPatch, type Subject } from './subject.ts';
-import { MOST_SLOWDOWN } from './thresholds.ts';
+import { MAX_SLOWDOWN } from './thresholds.ts';
 
 /** What the model needs of a replica. */
 export interface Need {
@@ -103,7 +103,7 @@ function placementIn(
   if (!accelerator || !memory || !engine || fault) return undefined;
   const slowdown = slowdownOf(subject.accelerator, accelerator);
   const price = hourlyCost(pool, accelerator, subject);
-  if (slowdown === undefined || slowdown > MOST_SLOWDOWN || !price) return undefined;
+  if (slowdown === undefined || slowdown > MAX_SLOWDOWN || !price) return undefined;
   // Requests that take longer are in flight for longer.
   const fits =
     memory.kvCacheTokens >= need.kvCacheTokens * slowdown && engine.capacity >= need.requests * slowdown;

@@ -6,7 +6,7 @@ import { type Evidence, type HourSeen, sumOf } from './evidence.ts';
 import { savingOf } from './price.ts';
 import { enoughReplicas, loweredMinimum } from './replicas-unused.ts';
 import { leastReplicas, modelPatch, type Subject } from './subject.ts';
-import { EARLIER_HOURS, LEAST_QUIET_HOURS, LEAST_SCHEDULE_DAYS, LEAST_WATCHED } from './thresholds.ts';
+import { EARLIER_HOURS, MIN_QUIET_HOURS, MIN_SCHEDULE_DAYS, MIN_WATCHED } from './thresholds.ts';
 
 const HOURS = 24;
 const SCHEDULE = 'quiet-hours';
@@ -26,7 +26,7 @@ interface QuietTime {
 export function quietHours(subject: Subject, evidence: Evidence, least = leastReplicas(subject)): Finding {
   const { scaling } = subject;
   if (least === 0 || (scaling.kind !== 'Fixed' && scaling.schedules.length > 0)) return undefined;
-  const lacks = lacksDays(evidence, LEAST_SCHEDULE_DAYS);
+  const lacks = lacksDays(evidence, MIN_SCHEDULE_DAYS);
   if (lacks !== undefined) return { lacks };
   const quiet = bestQuietTime(enoughByHour(subject, evidence, least), least);
   if (!quiet) return undefined;
@@ -69,7 +69,7 @@ function enoughByHour(subject: Subject, { hours }: Evidence, least: number): num
   const byHour = Map.groupBy(hours, ({ at }) => new Date(at).getUTCHours());
   return Array.from({ length: HOURS }, (_, hour) => {
     const seen: readonly HourSeen[] = byHour.get(hour) ?? [];
-    const isKnown = sumOf(seen, 'watchedMs') >= LEAST_SCHEDULE_DAYS * LEAST_WATCHED * HOUR_MS;
+    const isKnown = sumOf(seen, 'watchedMs') >= MIN_SCHEDULE_DAYS * MIN_WATCHED * HOUR_MS;
     return isKnown ? Math.min(least, enoughReplicas(subject, seen)) : least;
   });
 }
@@ -95,7 +95,7 @@ function longestQuietTime(enough: readonly number[], replicas: number): QuietTim
   }
   const hours = length - EARLIER_HOURS;
   // A whole day is no time of the day.
-  if (hours < LEAST_QUIET_HOURS || length === HOURS) return undefined;
+  if (hours < MIN_QUIET_HOURS || length === HOURS) return undefined;
   return { start, end: (start + hours) % HOURS, hours, replicas };
 }
 

@@ -4,7 +4,7 @@ import { lacksDays } from './enough.ts';
 import { type Evidence, type HourSeen, mostOf, sumOf } from './evidence.ts';
 import { savingOf } from './price.ts';
 import { leastReplicas, modelPatch, type Subject } from './subject.ts';
-import { LEAST_DAYS, SPARE_REPLICAS } from './thresholds.ts';
+import { MIN_DAYS, SPARE_REPLICAS } from './thresholds.ts';
 
 /** Replicas that the highest demand of an hour needs. */
 export function neededReplicas({ target }: Pick<Subject, 'target'>, { peakInFlight }: HourSeen): number {
@@ -26,7 +26,7 @@ export function replicasUnused(subject: Subject, evidence: Evidence): Finding {
   const { scaling } = subject;
   const least = leastReplicas(subject);
   if (least === 0 || (scaling.kind !== 'Fixed' && scaling.schedules.length > 0)) return undefined;
-  const lacks = lacksDays(evidence, LEAST_DAYS);
+  const lacks = lacksDays(evidence, MIN_DAYS);
   if (lacks !== undefined) return { lacks };
   const enough = enoughReplicas(subject, evidence.hours);
   if (enough >= least) return undefined;

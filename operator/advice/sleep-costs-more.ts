@@ -5,7 +5,7 @@ import { shownDays } from './enough.ts';
 import { daysOf, type Evidence, sumOf } from './evidence.ts';
 import { savingOf } from './price.ts';
 import { modelPatch, type Subject } from './subject.ts';
-import { LEAST_DAYS, LEAST_WAKES } from './thresholds.ts';
+import { MIN_DAYS, MIN_WAKES } from './thresholds.ts';
 
 const MINUTE_MS = 60_000;
 /** Longest timeout that the API takes, in minutes: ten days. */
@@ -19,9 +19,9 @@ export function sleepCostsMore(subject: Subject, evidence: Evidence): Finding {
     (scaling.minReplicas === 0 || scaling.schedules.some(({ minReplicas }) => minReplicas === 0));
   if (!sleeps) return undefined;
   const wakes = sumOf(evidence.hours, 'wakes');
-  if (daysOf(evidence) < LEAST_DAYS || wakes < LEAST_WAKES)
+  if (daysOf(evidence) < MIN_DAYS || wakes < MIN_WAKES)
     return {
-      lacks: `${LEAST_DAYS} days of record and ${LEAST_WAKES} starts of the model; there are ${shownDays(daysOf(evidence))} days and ${wakes} starts`,
+      lacks: `${MIN_DAYS} days of record and ${MIN_WAKES} starts of the model; there are ${shownDays(daysOf(evidence))} days and ${wakes} starts`,
     };
   const lostMs = sumOf(evidence.hours, 'coldStartMs') - evidence.asleepMs;
   if (lostMs <= 0) return undefined;

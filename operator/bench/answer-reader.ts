@@ -7,7 +7,7 @@ export interface Usage {
 }
 
 /** Longest event and longest answer without a stream. */
-const MOST_BYTES = 1_048_576;
+const MAX_BYTES = 1_048_576;
 
 /** Failure after which the rest of the answer is not read. */
 export const TOO_LONG = 'answer-too-long';
@@ -68,7 +68,7 @@ export class AnswerReader {
 
   #keep(text: string): void {
     this.#size += text.length;
-    if (this.#size > MOST_BYTES) this.failure = TOO_LONG;
+    if (this.#size > MAX_BYTES) this.failure = TOO_LONG;
     else this.#parts.push(text);
   }
 
@@ -109,7 +109,7 @@ export class AnswerReader {
     if (!this.#collects) return;
     const [choice] = answer?.choices ?? [];
     const text = choice?.delta?.content ?? choice?.message?.content ?? choice?.text;
-    if (typeof text === 'string' && this.text.length < MOST_BYTES) this.text += text;
+    if (typeof text === 'string' && this.text.length < MAX_BYTES) this.text += text;
   }
 }
 

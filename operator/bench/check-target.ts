@@ -6,9 +6,9 @@ import { baseUrl } from './http-target.ts';
 import type { LoadPlan } from './load-plan.ts';
 
 const TIMEOUT_MS = 10_000;
-const MOST_BYTES = 4 * 2 ** 20;
+const MAX_BYTES = 4 * 2 ** 20;
 /** Most names in a message. */
-const MOST_NAMES = 10;
+const MAX_NAMES = 10;
 
 export interface TargetProblem {
   about: 'url' | 'apiKey' | 'model';
@@ -32,8 +32,8 @@ export async function checkTarget(
     if (answer.statusCode === 401 || answer.statusCode === 403) return keyProblem(answer.statusCode, apiKey);
     const served = answer.statusCode === 200 ? namesIn(text) : undefined;
     if (served === undefined || served.includes(model)) return undefined;
-    const names = served.slice(0, MOST_NAMES).map(printable).join(', ');
-    const more = served.length > MOST_NAMES ? ` and ${served.length - MOST_NAMES} more` : '';
+    const names = served.slice(0, MAX_NAMES).map(printable).join(', ');
+    const more = served.length > MAX_NAMES ? ` and ${served.length - MAX_NAMES} more` : '';
     return {
       about: 'model',
       reason: 'the server does not serve it',
@@ -60,7 +60,7 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   let size = 0;
   for await (const part of body) {
     size += part.length;
-    if (size > MOST_BYTES) throw new RangeError('the list of models is larger than 4 MiB');
+    if (size > MAX_BYTES) throw new RangeError('the list of models is larger than 4 MiB');
     parts.push(part);
   }
   return Buffer.concat(parts).toString();

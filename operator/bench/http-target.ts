@@ -9,7 +9,7 @@ import type { LoadRequest } from './request-source.ts';
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Bytes of the body of an error that are read for its message. */
-const MOST_ERROR_BYTES = 4096;
+const MAX_ERROR_BYTES = 4096;
 
 /** How a request ended. Times are of the clock's monotonic time. */
 export interface Outcome {
@@ -153,7 +153,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#reader) {
       this.#reader.read(chunk);
       if (this.#reader.failure === TOO_LONG) controller.abort(new Error(TOO_LONG));
-    } else if (this.#error.length < MOST_ERROR_BYTES) {
+    } else if (this.#error.length < MAX_ERROR_BYTES) {
       this.#error += chunk.toString();
     }
   }

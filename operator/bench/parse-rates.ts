@@ -1,6 +1,6 @@
 /** Reads rates such as `5`, `1,2,4` or `10:50:10`, which is from 10 to 50 in steps of 10. */
 
-const MOST_STEPS = 100;
+const MAX_STEPS = 100;
 const HIGHEST = 1_000_000;
 
 /** Rates in requests a second. Throws RangeError with what is wrong. */
@@ -11,10 +11,10 @@ export function parseRates(text: string): number[] {
     if (part.split(':').length === 2) throw new RangeError(`${part}: the step is missing; use from:to:step`);
     if (to < from) throw new RangeError(`${part}: it ends below its beginning`);
     const count = Math.floor((to - from) / step + 1e-9) + 1;
-    if (count > MOST_STEPS) throw new RangeError(`${part}: more than ${MOST_STEPS} steps`);
+    if (count > MAX_STEPS) throw new RangeError(`${part}: more than ${MAX_STEPS} steps`);
     return Array.from({ length: count }, (_, n) => Number((from + n * step).toPrecision(12)));
   });
-  if (rates.length > MOST_STEPS) throw new RangeError(`more than ${MOST_STEPS} steps`);
+  if (rates.length > MAX_STEPS) throw new RangeError(`more than ${MAX_STEPS} steps`);
   return rates;
 }
 

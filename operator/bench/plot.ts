@@ -23,7 +23,7 @@ const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'
 const LIMIT_COLOR = '#b00020';
 
 /** The highest value may be this many times the lowest one on a linear scale. Above, it is logarithmic. */
-const MOST_LINEAR = 20;
+const MAX_LINEAR = 20;
 
 /** The plot as SVG. Lines without points are left out. */
 export function plotSvg({ title, xLabel, yLabel, lines, limit }: Plot): string {
@@ -34,7 +34,7 @@ export function plotSvg({ title, xLabel, yLabel, lines, limit }: Plot): string {
   );
   const heights = [...points.map((point) => point.y), ...(limit ? [limit.y] : [])].filter((y) => y > 0);
   const range = [HEIGHT - BOTTOM, TOP] as const;
-  const isLogarithmic = Math.max(...heights) > MOST_LINEAR * Math.min(...heights);
+  const isLogarithmic = Math.max(...heights) > MAX_LINEAR * Math.min(...heights);
   const y = isLogarithmic ? logScale(heights, range) : linearScale(heights, range);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,

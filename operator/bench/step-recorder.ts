@@ -4,7 +4,7 @@ import type { StepResult } from './load-result.ts';
 import { QuantileRecorder } from './quantiles.ts';
 
 /** Most kinds of failures that are counted separately, whatever a server sends. */
-const MOST_KINDS = 32;
+const MAX_KINDS = 32;
 
 export class StepRecorder {
   readonly rate: number;
@@ -97,7 +97,7 @@ export class StepRecorder {
   }
 
   #fail(kind: string): void {
-    const known = this.#errors.has(kind) || this.#errors.size < MOST_KINDS;
+    const known = this.#errors.has(kind) || this.#errors.size < MAX_KINDS;
     const name = known ? kind : 'other';
     this.#errors.set(name, (this.#errors.get(name) ?? 0) + 1);
   }

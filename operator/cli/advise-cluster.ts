@@ -8,7 +8,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { keyOf } from '../kube/key.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { NAMESPACES } from '../kube/resource-types.ts';
-import { admitsNamespace } from '../model/acceptance.ts';
+import { admitsNamespace } from '../model/namespace-verdict.ts';
 import { poolKeyOf } from '../model/pool-key.ts';
 import type { StoredLedger } from '../usage/stored-ledger.ts';
 import { assessIn } from './assess-files.ts';

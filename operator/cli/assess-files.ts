@@ -1,6 +1,6 @@
 /** Assesses the models in files against the pools in files. */
 import type { InferenceModel, InferencePool } from '../api/types.ts';
-import { acceptModels, type Verdict } from '../model/acceptance.ts';
+import { acceptModels } from '../model/acceptance.ts';
 import { type Assessment, assess, type Surroundings } from '../model/assess.ts';
 import { Holdings } from '../model/holdings.ts';
 import { poolKeyOf } from '../model/pool-key.ts';
@@ -8,6 +8,7 @@ import { resolveModel } from '../model/resolve-model.ts';
 import { resolvePool } from '../model/resolve-pool.ts';
 import type { ResolvedPool } from '../model/resolved-model.ts';
 import type { ClaimModes } from '../model/shared-claims.ts';
+import type { Verdict } from '../model/verdict.ts';
 import { InvalidSpecError, type SpecIssue } from '../values/spec-issue.ts';
 import { type ManifestFiles, manifestKey } from './manifest-files.ts';
 

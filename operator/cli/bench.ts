@@ -11,6 +11,7 @@ import { describeIssue } from '../values/spec-issue.ts';
 import { readApiKey } from './api-key-file.ts';
 import { type LoadCommandOptions, planOf } from './bench-options.ts';
 import { comparisonText, loadResultText, mostThroughput } from './bench-text.ts';
+import { INTERRUPTED } from './interrupted.ts';
 import { readLoadResult } from './load-result-file.ts';
 import type { CommandOutput } from './problems.ts';
 import { ProgressOutput } from './progress-output.ts';
@@ -35,9 +36,6 @@ export interface BenchProcess extends CommandOutput {
   isTerminal: boolean;
   env: Readonly<Record<string, string | undefined>>;
 }
-
-/** Exit code of a command that a signal has ended. */
-const INTERRUPTED = 130;
 
 /** Failures without any success after which a load is stopped. */
 const HOPELESS_FAILURES = 20;

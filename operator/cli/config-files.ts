@@ -10,7 +10,7 @@ import { hubIdOrPath } from '../vllm/model-source.ts';
 import { findModel } from '../vllm/models.ts';
 
 /** Largest file that is read. Those of quantized checkpoints list all their layers. */
-const MOST_BYTES = 4 * 1024 * 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** Facts of a file, and the models for which they were used. */
 export interface ConfigFacts {
@@ -136,11 +136,11 @@ export function readFacts(path: string): ModelFacts {
 function readBounded(path: string): string {
   const descriptor = openSync(path, 'r');
   try {
-    const buffer = Buffer.alloc(MOST_BYTES + 1);
+    const buffer = Buffer.alloc(MAX_BYTES + 1);
     let length = 0;
     for (let read = -1; read !== 0 && length < buffer.length; length += read)
       read = readSync(descriptor, buffer, length, buffer.length - length, null);
-    if (length <= MOST_BYTES) return buffer.toString('utf8', 0, length);
+    if (length <= MAX_BYTES) return buffer.toString('utf8', 0, length);
   } finally {
     closeSync(descriptor);
   }
@@ -148,7 +148,7 @@ function readBounded(path: string): string {
     {
       field: 'the file',
       value: undefined,
-      reason: `has more than ${MOST_BYTES / 1024 / 1024} MiB`,
+      reason: `has more than ${MAX_BYTES / 1024 / 1024} MiB`,
       remedy: 'use the config.json of the model, not its weights',
     },
   ]);

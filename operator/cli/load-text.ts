@@ -1,6 +1,6 @@
 /** Formats plans of loads for a terminal. */
 import { assumptionsOf } from '../planning/assumptions.ts';
-import { MOST_UTILIZATION } from '../planning/coefficients.ts';
+import { MAX_UTILIZATION } from '../planning/coefficients.ts';
 import type { Load } from '../planning/load.ts';
 import type { Option } from '../planning/option.ts';
 import type { LoadPlan } from '../planning/plan-load.ts';
@@ -99,7 +99,7 @@ function reasonsFor({ cheapest, options, demand }: LoadPlan): string[] {
   );
   return [
     `Cheapest${verdict === 'close' ? ' that meets the targets, but within the error of the formula' : ''}: ${replicas} x ${accelerator} for ${money(monthlyCost)} a month.`,
-    `- one replica serves at most ${rate(capacity)} requests/s; at ${rate(demand.peakRequestsPerSecond)}, ${needed === 1 ? 'it is' : `${needed} are`} ${Math.round(predicted.utilization * 100)} % busy (limit ${MOST_UTILIZATION * 100} %)`,
+    `- one replica serves at most ${rate(capacity)} requests/s; at ${rate(demand.peakRequestsPerSecond)}, ${needed === 1 ? 'it is' : `${needed} are`} ${Math.round(predicted.utilization * 100)} % busy (limit ${MAX_UTILIZATION * 100} %)`,
     `- ${rate(predicted.running)} requests run in a replica at once: ${milliseconds(predicted.timePerTokenMs)} per token, ${milliseconds(predicted.latencyP99Ms)} p99 of the whole`,
     `- settings: ${settingsText(cheapest)}`,
     ...(spare > 0 ? [`- ${spare} of the replicas ${spare === 1 ? 'is' : 'are'} spare`] : []),

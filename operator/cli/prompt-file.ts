@@ -4,7 +4,7 @@ import type { Prompt } from '../bench/workload.ts';
 import { printable } from '../values/printable.ts';
 import { readText } from './read-text.ts';
 
-const MOST_PROMPTS = 100_000;
+const MAX_PROMPTS = 100_000;
 
 const line = z.union([
   z.object({ prompt: z.string().min(1), max_tokens: z.int().min(1).optional() }),
@@ -28,8 +28,8 @@ export function readPrompts(file: string): Prompt[] {
     return isJson ? [promptOf(text, `${file}:${at + 1}`)] : [promptFrom(text)];
   });
   if (prompts.length === 0) throw new RangeError(`${file}: it has no prompts; write one in each line`);
-  if (prompts.length > MOST_PROMPTS)
-    throw new RangeError(`${file}: it has more than ${MOST_PROMPTS} prompts; pass a part of it`);
+  if (prompts.length > MAX_PROMPTS)
+    throw new RangeError(`${file}: it has more than ${MAX_PROMPTS} prompts; pass a part of it`);
   return prompts;
 }
 

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
 /** More than manifests and prompts have, and little enough to be parsed in seconds. */
-const MOST_BYTES = 16 * 2 ** 20;
+const MAX_BYTES = 16 * 2 ** 20;
 
 /** The text of a file (`-` is standard input). Throws RangeError if it is too large or no text. */
 export function readText(file: string): string {
@@ -14,7 +14,7 @@ export function readText(file: string): string {
       const read = readSync(descriptor, part);
       if (read === 0) break;
       size += read;
-      if (size > MOST_BYTES) throw new RangeError('it is larger than 16 MiB; pass a part of it');
+      if (size > MAX_BYTES) throw new RangeError('it is larger than 16 MiB; pass a part of it');
       parts.push(part.subarray(0, read));
     }
     const content = Buffer.concat(parts);

@@ -7,11 +7,9 @@ import { Transport } from '../kube/transport.ts';
 import { TuneStoppedError } from '../tune/tune-stopped-error.ts';
 import { printable } from '../values/printable.ts';
 import type { BenchProcess } from './bench.ts';
+import { INTERRUPTED } from './interrupted.ts';
 import { runTune } from './run-tune.ts';
 import { addTuneOptions, type TuneOptions } from './tune-options.ts';
-
-/** Exit code of a command that a signal has ended. */
-const INTERRUPTED = 130;
 
 /** The `tune` command. `exit` gets the code with which the process has to end. */
 export function tuneCommand(io: BenchProcess, exit: (code: number) => void): Command {

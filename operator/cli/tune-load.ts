@@ -11,7 +11,7 @@ import { ProgressOutput } from './progress-output.ts';
 const HOPELESS = /^(connect-|status-(400|401|403|404|422)$)/;
 /** Requests that are sent later than this distort what is measured. */
 const LATE_MS = 20;
-const MOST_MESSAGE = 300;
+const MAX_MESSAGE = 300;
 
 export class TuneLoad {
   readonly #plan: Omit<LoadPlan, 'model' | 'rates'>;
@@ -59,7 +59,7 @@ export class TuneLoad {
       signal,
       ...(this.#io.isTerminal && { onProgress: (report) => progress.show(report) }),
       onFailure: (kind, message) => {
-        said ||= `${kind}: ${printable(message).slice(0, MOST_MESSAGE)}`;
+        said ||= `${kind}: ${printable(message).slice(0, MAX_MESSAGE)}`;
       },
     });
     progress.end();

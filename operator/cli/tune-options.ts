@@ -8,6 +8,7 @@ import type { Sweep } from '../tune/experiment.ts';
 import { MAX_PROFILES, profileCount, type Settings } from '../tune/profiles.ts';
 import { DEFAULT_RANGES, parseSettingRange, type SettingRange } from '../tune/setting-range.ts';
 import type { TunePlan } from '../tune/tune.ts';
+import { DEFAULTS } from '../values/defaults.ts';
 import { label } from './arguments.ts';
 import {
   addRequestOptions,
@@ -46,7 +47,7 @@ export interface TuneOptions extends RequestOptions {
 
 /** Longest time of a request under load in multiples of the longest objective, unless `--timeout` says otherwise. */
 const PATIENCE = 4;
-const LEAST_TIMEOUT_SECONDS = 10;
+const MIN_TIMEOUT_SECONDS = 10;
 
 /** Adds the options of the command. */
 export function addTuneOptions(command: Command): void {
@@ -144,7 +145,8 @@ function windowsOf(
   { spec }: InferenceModel,
   pool: InferencePool | undefined,
 ): Settings[] {
-  const present = spec.admission?.batchWindow ?? pool?.spec.admission.batchWindow ?? NO_WINDOW;
+  const present =
+    spec.admission?.batchWindow ?? pool?.spec.admission.batchWindow ?? DEFAULTS.admission.batchWindow;
   const latencies = slo.filter(({ measure }) => measure === 'latency').map(({ ms }) => ms);
   return window
     .map((ms) => `${ms}ms`)
@@ -194,7 +196,7 @@ export function loadOf(
     workload,
     maxOpen: options.maxOpen,
     timeoutSeconds: isDefault('timeout')
-      ? Math.max(LEAST_TIMEOUT_SECONDS, PATIENCE * longest)
+      ? Math.max(MIN_TIMEOUT_SECONDS, PATIENCE * longest)
       : options.timeout,
     objectives: options.slo,
     maxErrorRate: options.maxErrorRate / 100,

@@ -3,23 +3,14 @@
  * served (docs/adr/0013): a model keeps its grant until it requests and gets another one, or is deleted. A rejected model
  * gets nothing. Pure, and independent of the order of the models.
  */
-import type { InferenceModel, InferencePool } from '../api/types.ts';
+import type { InferenceModel } from '../api/types.ts';
 import { type Key, keyOf } from '../kube/key.ts';
-import { matchesSelector } from '../values/label-selector.ts';
-import type { SpecIssue } from '../values/spec-issue.ts';
 import type { Grant } from './grant.ts';
 import { type Holdings, isSame, MAX_NAME_LENGTH_PER_NAMESPACE, nameLength, namespaceOf } from './holdings.ts';
+import { namespaceVerdict } from './namespace-verdict.ts';
 import type { Resolution, ResolvedPool } from './resolved-model.ts';
+import type { Verdict } from './verdict.ts';
 import { type HoldingsView, withoutReserved } from './without-reserved.ts';
-
-/** The decision of a pool about one model. */
-export type Verdict =
-  | { accepted: true }
-  | {
-      accepted: false;
-      reason: 'NamespaceNotAllowed' | 'ServedNameConflict' | 'QuotaExceeded';
-      issue: SpecIssue;
-    };
 
 export interface AcceptanceInput extends ResolvedPool {
   /**
@@ -53,44 +44,6 @@ const MAX_ROUNDS = 8;
 
 const NOTHING: Grant = { names: [], replicas: 0 };
 const ACCEPTED: Verdict = { accepted: true };
-
-/**
- * Whether a pool accepts models and API keys of a namespace. A namespace that is not cached yet is not allowed yet, except
- * the pool's own.
- */
-export function admitsNamespace(
-  pool: Pick<InferencePool, 'metadata' | 'spec'>,
-  namespace: string,
-  labels: Readonly<Record<string, string>> | undefined,
-): boolean {
-  const { from, selector } = pool.spec.allowedNamespaces;
-  if (namespace === pool.metadata.namespace || from === 'All') return true;
-  return from === 'Selector' && labels !== undefined && matchesSelector(selector, labels);
-}
-
-/** The verdict about all models of a namespace that the pool does not admit; undefined if it admits the namespace. */
-export function namespaceVerdict(
-  pool: InferencePool,
-  namespace: string,
-  labels: Readonly<Record<string, string>> | undefined,
-): Extract<Verdict, { accepted: false }> | undefined {
-  if (admitsNamespace(pool, namespace, labels)) return undefined;
-  const { from } = pool.spec.allowedNamespaces;
-  const remedy =
-    from === 'Same'
-      ? 'set spec.allowedNamespaces.from of the pool to All or Selector, or move the model'
-      : 'label the namespace so that spec.allowedNamespaces.selector of the pool matches it';
-  return {
-    accepted: false,
-    reason: 'NamespaceNotAllowed',
-    issue: {
-      field: 'spec.poolRef',
-      value: undefined,
-      reason: `pool ${keyOf(pool)} does not allow models of namespace "${namespace}" (allowedNamespaces.from is ${from})`,
-      remedy,
-    },
-  };
-}
 
 /** Decides on every model and updates the grants. */
 export function acceptModels(input: AcceptanceInput): Acceptance {

@@ -5,11 +5,11 @@
 import type { InferenceModel, InferencePool } from '../api/types.ts';
 import { type Key, keyOf } from '../kube/key.ts';
 import { InvalidSpecError, type SpecIssue } from '../values/spec-issue.ts';
-import type { Verdict } from './acceptance.ts';
 import { poolKeyOf } from './pool-key.ts';
 import { INVALID_SPEC, type Resolution, type ResolvedModel, type SpecFault } from './resolved-model.ts';
 import { scalingTarget } from './scaling-target.ts';
 import { type ClaimModes, checkSharedClaims } from './shared-claims.ts';
+import type { Verdict } from './verdict.ts';
 
 type Refused = Extract<Verdict, { accepted: false }>;
 

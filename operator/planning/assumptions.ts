@@ -1,6 +1,6 @@
 /** What a plan takes for granted, as sentences for users. */
 import { ACCELERATORS } from '../vllm/accelerators.ts';
-import { MOST_UTILIZATION } from './coefficients.ts';
+import { MAX_UTILIZATION } from './coefficients.ts';
 import { type Demand, HOURS_PER_MONTH } from './demand.ts';
 import type { Load } from './load.ts';
 
@@ -12,7 +12,7 @@ export function assumptionsOf(load: Load, demand: Demand): string[] {
   return [
     `${demand.peakFactor === 1 ? 'the rate is the same all the time' : `the rate at the peak is ${demand.peakFactor} times the mean`}${stated}, and requests arrive at random times`,
     `all requests have ${load.promptTokens} + ${load.outputTokens} tokens, and ${percent(cachedPromptShare)} of each prompt is in the prefix cache`,
-    `replicas are planned for at most ${percent(MOST_UTILIZATION)} of their capacity, and router and network add ${load.addedLatency}`,
+    `replicas are planned for at most ${percent(MAX_UTILIZATION)} of their capacity, and router and network add ${load.addedLatency}`,
     'p99 of a whole request adds p99 of its first token and p99 of the others: no published p99 of whole requests is known',
     priceAssumption(load),
     `all replicas run all ${HOURS_PER_MONTH} hours of a month, and accelerators are paid one by one (some clouds only sell nodes of 8)`,

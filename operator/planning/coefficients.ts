@@ -48,7 +48,7 @@ export const EXPERT_COEFFICIENTS = {
 } as const satisfies Record<string, ExpertCoefficients>;
 
 /** Largest share of its capacity at which a replica is planned: above it, queues grow faster than the formula can tell. */
-export const MOST_UTILIZATION = 0.8;
+export const MAX_UTILIZATION = 0.8;
 
 /** Least share of a latency target that stays free. Where nine in ten predictions err by more, that share. */
-export const LEAST_MARGIN = 0.15;
+export const MIN_MARGIN = 0.15;

@@ -1,5 +1,5 @@
 /** Errors of the formula against published measurements, by accelerator: generated from them by `npm run generate`. */
-import { LEAST_MARGIN } from './coefficients.ts';
+import { MIN_MARGIN } from './coefficients.ts';
 import table from './formula-error.json' with { type: 'json' };
 
 /** Absolute errors in percent. */
@@ -11,7 +11,7 @@ interface ErrorSummary {
 }
 
 /** Fewer rows than this say too little of an accelerator. */
-const LEAST_ROWS = 20;
+const MIN_ROWS = 20;
 
 const TABLE: Readonly<Record<string, { tokenSeconds: ErrorSummary | null }>> = table;
 
@@ -28,7 +28,7 @@ export function formulaError(product: string, experts: boolean): FormulaError {
   const own = TABLE[experts ? `${product} experts` : product]?.tokenSeconds;
   const all = TABLE['*']?.tokenSeconds;
   const rows = own?.rows ?? 0;
-  const summary = own && rows >= LEAST_ROWS ? own : all;
+  const summary = own && rows >= MIN_ROWS ? own : all;
   if (!summary) throw new Error('formula-error.json has no errors');
   const { median, ninetieth, worst } = summary;
   const numbers = `median ${median} %, nine in ten within ${ninetieth} %, worst ${worst} %`;
@@ -38,6 +38,6 @@ export function formulaError(product: string, experts: boolean): FormulaError {
       summary === own
         ? `${rows} published times per token: ${numbers}`
         : `${few} published times per token; on all accelerators: ${numbers}`,
-    margin: Math.max(LEAST_MARGIN, ninetieth / 100),
+    margin: Math.max(MIN_MARGIN, ninetieth / 100),
   };
 }

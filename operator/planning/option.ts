@@ -2,7 +2,7 @@
 
 import { ACCELERATORS } from '../vllm/accelerators.ts';
 import type { WeightFormat } from '../vllm/model-facts.ts';
-import { MOST_UTILIZATION } from './coefficients.ts';
+import { MAX_UTILIZATION } from './coefficients.ts';
 import { type Demand, HOURS_PER_MONTH } from './demand.ts';
 import { fewest } from './fewest.ts';
 import type { Load } from './load.ts';
@@ -12,7 +12,7 @@ import { spareReplicas } from './spare-replicas.ts';
 import { judge, type Latency, latencyOf, missedTargets, usedShare, type Verdict } from './verdict.ts';
 
 /** Most replicas of a plan: beyond, a load is not for one pool. */
-const MOST_REPLICAS = 10_000;
+const MAX_REPLICAS = 10_000;
 
 /** A plan for one type of accelerator. Rates and latency are those at the peak, while no spare replica helps. */
 export interface Option {
@@ -72,16 +72,14 @@ export function sizeOption(
   const peak = demand.peakRequestsPerSecond;
   const at = (replicas: number): Performance => model.atRate(peak / replicas);
   const verdictAt = (replicas: number): Verdict => judge(latencyOf(at(replicas), load), load, error.margin);
-  const least = Math.max(1, Math.ceil(peak / (MOST_UTILIZATION * model.capacity)));
+  const least = Math.max(1, Math.ceil(peak / (MAX_UTILIZATION * model.capacity)));
   // A replica that serves one request at a time is as fast as any can be.
   const unloaded = model.atRate(Number.MIN_VALUE);
   const alone = latencyOf(unloaded, load);
   const verdict = judge(alone, load, error.margin);
   const needed =
-    verdict === 'misses'
-      ? least
-      : fewest(least, MOST_REPLICAS, (replicas) => verdictAt(replicas) === verdict);
-  if (needed === undefined || needed > MOST_REPLICAS) return undefined;
+    verdict === 'misses' ? least : fewest(least, MAX_REPLICAS, (replicas) => verdictAt(replicas) === verdict);
+  if (needed === undefined || needed > MAX_REPLICAS) return undefined;
   return {
     ...priceOf(replica.spec, needed, load, demand),
     ...settingsOf(replica),

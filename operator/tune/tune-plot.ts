@@ -5,7 +5,7 @@ import type { Experiment } from './experiment.ts';
 import { median } from './knee.ts';
 
 /** More lines cannot be told apart. */
-const MOST_LINES = 3;
+const MAX_LINES = 3;
 
 /**
  * SVG of the three profiles with the highest rates, with medians of the runs at each rate. A cross is a rate whose median
@@ -15,7 +15,7 @@ export function tunePlot(experiments: readonly Experiment[]): string {
   const shown = experiments
     .filter(({ knee }) => knee !== undefined)
     .toSorted((a, b) => (b.knee?.rate ?? 0) - (a.knee?.rate ?? 0))
-    .slice(0, MOST_LINES);
+    .slice(0, MAX_LINES);
   const sweep = experiments[0]?.sweep;
   const [objective] = sweep?.objectives ?? [];
   const { measure, percentile } = objective ?? { measure: 'latency', percentile: 'p95' };

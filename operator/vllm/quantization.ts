@@ -4,7 +4,7 @@ import { FLAG_TABLE } from './flag-facts.ts';
 import type { WeightFormat } from './model-facts.ts';
 
 /** Least CUDA compute capability. FP8 and FP4 methods that are absent fall back to weights only (Marlin) from 7.5. */
-const LEAST_CAPABILITY: ReadonlyMap<string, number> = new Map(
+const MIN_CAPABILITY: ReadonlyMap<string, number> = new Map(
   Object.entries({
     modelopt: 8.9,
     modelopt_mxfp8: 8.9,
@@ -38,7 +38,7 @@ export function quantizationObstacle(
       remedy: 'use fp8, quark or compressed-tensors, or a pool of NVIDIA accelerators',
     };
   }
-  const least = LEAST_CAPABILITY.get(method);
+  const least = MIN_CAPABILITY.get(method);
   if (least !== undefined && accelerator.capability !== undefined && accelerator.capability < least) {
     const have = accelerator.capability.toFixed(1);
     return {

@@ -9,10 +9,10 @@ import type { KubeObject } from '../../kube/object.ts';
 import { isOwnedBy } from '../../kube/owner-reference.ts';
 import { PerObject } from '../../kube/per-object.ts';
 import type { Watchable } from '../../kube/store.ts';
-import type { Verdict } from '../../model/acceptance.ts';
 import { isStoppedByBudget } from '../../model/budget-stop.ts';
 import type { Resolution } from '../../model/resolved-model.ts';
 import type { ResolvedScaling } from '../../model/resolved-scaling.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import { engineKeyOf } from '../../render/names.ts';
 import {
   compileRouteModel,

@@ -4,7 +4,7 @@ import type { Controller } from '../../kube/controller.ts';
 import { type Key, keyOf } from '../../kube/key.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { Change } from '../../kube/store.ts';
-import { admitsNamespace } from '../../model/acceptance.ts';
+import { admitsNamespace } from '../../model/namespace-verdict.ts';
 import { poolKeyOf } from '../../model/pool-key.ts';
 import type { ClusterState } from './cluster-state.ts';
 

@@ -11,7 +11,7 @@ const WIDTH = 380;
 const HEIGHT = 190;
 const GAP = 12;
 const COLUMNS = 3;
-const MOST_LINES = 6;
+const MAX_LINES = 6;
 /** Seconds between two points that are joined. */
 const LONGEST_STEP = 5;
 const COLORS = ['#3274d9', '#e0752d', '#299c46', '#a352cc', '#c4162a', '#8f8f8f'];
@@ -36,7 +36,7 @@ export function plot({ title, rows }: Dashboard, lines: ReadonlyMap<string, read
 }
 
 function panelOf({ title, unit }: Panel, all: readonly PlotLine[]): string {
-  const lines = all.toSorted((a, b) => most(b) - most(a)).slice(0, MOST_LINES);
+  const lines = all.toSorted((a, b) => most(b) - most(a)).slice(0, MAX_LINES);
   const points = lines.flatMap((line) => line.points);
   const times = points.map(([time]) => time);
   const [from, to] = [Math.min(...times), Math.max(...times)];

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { InferenceModel, InferencePool } from '../../../operator/api/types.ts';
-import { acceptModels, type Verdict } from '../../../operator/model/acceptance.ts';
+import { acceptModels } from '../../../operator/model/acceptance.ts';
 import type { Grant } from '../../../operator/model/grant.ts';
 import { Holdings } from '../../../operator/model/holdings.ts';
 import { resolvePool } from '../../../operator/model/resolve-pool.ts';
+import type { Verdict } from '../../../operator/model/verdict.ts';
 import { aModel, aPool } from '../controllers/fixtures.ts';
 import { resolutionOf } from './support/resolve.ts';
 
