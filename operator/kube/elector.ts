@@ -48,6 +48,8 @@ export class LeaderElector {
   readonly #leaseDurationMs: number;
   readonly #renewDeadlineMs: number;
   readonly #retryPeriodMs: number;
+  /** Half of the deadline, as in client-go (NewFromKubeconfig), so that one request without an answer does not cost the Lease. */
+  readonly #requestTimeoutMs: number;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #log: Logger;
@@ -65,6 +67,7 @@ export class LeaderElector {
     this.#leaseDurationMs = options.leaseDurationMs ?? 15_000;
     this.#renewDeadlineMs = options.renewDeadlineMs ?? 10_000;
     this.#retryPeriodMs = options.retryPeriodMs ?? 2_000;
+    this.#requestTimeoutMs = this.#renewDeadlineMs / 2;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#log = (options.log ?? silentLogger).child({ lease: `${options.namespace}/${options.name}` });
@@ -174,7 +177,7 @@ export class LeaderElector {
       const lease = await client.get<Lease>(
         LEASES,
         { namespace, name },
-        { signal, timeoutMs: this.#renewDeadlineMs },
+        { signal, timeoutMs: this.#requestTimeoutMs },
       );
       this.#observe(lease);
       return lease;
@@ -198,7 +201,7 @@ export class LeaderElector {
     const wanted: Lease = lease
       ? { ...lease, spec }
       : { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { namespace, name }, spec };
-    const options = { signal, timeoutMs: this.#renewDeadlineMs };
+    const options = { signal, timeoutMs: this.#requestTimeoutMs };
     const stored = lease
       ? await client.replace<Lease>(LEASES, wanted, options)
       : await client.create<Lease>(LEASES, wanted, options);

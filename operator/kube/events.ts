@@ -50,7 +50,7 @@ const PER_REASON = { capacity: 25, refillMs: 60_000 };
 /** Most events that may be pending; more are dropped (client-go's queue length). */
 const MAX_PENDING = 1_000;
 
-/** Most of them about objects of one namespace. */
+/** Most of them about objects of one namespace. Each namespace has at most as many as are free, so there is room for others. */
 const MAX_PENDING_OF_NAMESPACE = 250;
 
 const MAX_NOTE = 1_024;
@@ -86,7 +86,8 @@ export class EventRecorder {
       return;
     }
     const { namespace = '' } = regarding.metadata;
-    if (this.#pendingCount >= MAX_PENDING || this.#pending.sizeOf(namespace) >= MAX_PENDING_OF_NAMESPACE) {
+    const room = Math.min(MAX_PENDING_OF_NAMESPACE, MAX_PENDING - this.#pendingCount);
+    if (this.#pending.sizeOf(namespace) >= room) {
       this.#log.debug({ reason: input.reason }, 'event dropped, too many are pending');
       return;
     }

@@ -1,9 +1,13 @@
 /**
- * Keys that wait for a worker: highest priority first. Of one priority, namespaces take turns. So a namespace with thousands of
- * keys delays others by one key at a time.
+ * Keys that wait for a worker: highest priority first, but each eighth key has the lowest. Of one priority, namespaces take
+ * turns. So a namespace with thousands of keys delays others by one key at a time, and one that changes objects all the time
+ * does not keep those of the first list from their turn.
  */
 import type { Key } from './key.ts';
 import { Turns } from './turns.ts';
+
+/** One in this many keys is of the lowest priority. */
+const LOWEST_EVERY = 8;
 
 interface Bucket {
   priority: number;
@@ -14,6 +18,7 @@ interface Bucket {
 export class ReadyKeys {
   /** There are only a few priorities, so a sorted list is sufficient. */
   readonly #buckets: Bucket[] = [];
+  #taken = 0;
 
   push(key: Key, priority: number): void {
     const index = this.#buckets.findIndex((bucket) => bucket.priority <= priority);
@@ -32,9 +37,12 @@ export class ReadyKeys {
   }
 
   shift(): { key: Key; priority: number } | undefined {
-    for (const { priority, keys } of this.#buckets) {
+    const isLowest = this.#taken % LOWEST_EVERY === LOWEST_EVERY - 1;
+    for (const { priority, keys } of isLowest ? this.#buckets.toReversed() : this.#buckets) {
       const key = keys.shift();
-      if (key !== undefined) return { key, priority };
+      if (key === undefined) continue;
+      this.#taken += 1;
+      return { key, priority };
     }
     return undefined;
   }

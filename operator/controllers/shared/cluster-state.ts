@@ -31,7 +31,7 @@ import { COMPONENT_LABEL, MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL } from '
 import { ApiKeyRoom } from '../../router/api-key-room.ts';
 import { API_KEYS_LABEL, type ApiKeyConfigMap } from '../../router/api-keys.ts';
 import type { EndpointSlice } from '../../router/endpoints-from-slices.ts';
-import { identityOf, MAX_NAME } from './identity-of.ts';
+import { identityOf, isShort } from './identity-of.ts';
 import { scaleTarget, scaleTargetsOf } from './scale-target.ts';
 import { trimConfigMap } from './trim-config-map.ts';
 import { trimPod } from './trim-pod.ts';
@@ -154,12 +154,11 @@ function apiKeyConfigMaps(source: ClusterStateOptions): Reflector<ApiKeyConfigMa
 
 function onlyScaleTarget({ apiVersion, kind, metadata, spec }: Autoscaler): Autoscaler {
   const target = spec?.scaleTargetRef ?? {};
-  const isObject = `${target.kind}${target.name}`.length <= 2 * MAX_NAME;
   return {
     apiVersion,
     kind,
     metadata: identityOf(metadata),
-    spec: { scaleTargetRef: isObject ? target : {} },
+    spec: { scaleTargetRef: isShort(target) ? target : {} },
   };
 }
 

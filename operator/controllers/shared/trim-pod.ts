@@ -14,7 +14,10 @@ const LABELS = [MODEL_LABEL, POOL_LABEL, POOL_NAMESPACE_LABEL, COMPONENT_LABEL, 
 /** Shows in `kubectl describe pod` why the pod has the evacuating label: a taint or condition. */
 export const NOTICE_ANNOTATION = 'vllm-operator.dev/eviction-notice';
 
-/** More containers, limits or tolerations than a pod of the operator has. */
+/** More containers than a pod of the operator has, those of a service mesh included. */
+const MAX_CONTAINERS = 32;
+
+/** More tolerations, or limits of all its containers, than a pod of the operator has. */
 const MAX_ITEMS = 128;
 
 /** Longest text that is kept, in characters: an image, or a taint or condition. */
@@ -42,25 +45,26 @@ export function trimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod 
 }
 
 function trimSpec({ nodeName, containers, initContainers, tolerations }: Pod['spec']): Pod['spec'] {
+  let room = MAX_ITEMS;
   return {
     ...(nodeName !== undefined && { nodeName }),
     ...(containers && {
-      containers: containers.slice(0, MAX_ITEMS).map(({ name, image, resources }) => ({
-        ...trimContainer({ name, image }),
-        ...(resources?.limits && { resources: { limits: trimLimits(resources.limits) } }),
-      })),
+      containers: containers.slice(0, MAX_CONTAINERS).map(({ name, image, resources }) => {
+        const limits = Object.entries(resources?.limits ?? {}).slice(0, room);
+        room -= limits.length;
+        return {
+          ...trimContainer({ name, image }),
+          ...(resources?.limits && { resources: { limits: Object.fromEntries(limits) } }),
+        };
+      }),
     }),
-    ...(initContainers && { initContainers: initContainers.slice(0, MAX_ITEMS).map(trimContainer) }),
+    ...(initContainers && { initContainers: initContainers.slice(0, MAX_CONTAINERS).map(trimContainer) }),
     ...(tolerations && { tolerations: tolerations.slice(0, MAX_ITEMS) }),
   };
 }
 
 function trimContainer({ name, image }: { name: string; image?: string | undefined }) {
   return { name, ...(image !== undefined && { image: image.slice(0, MAX_TEXT) }) };
-}
-
-function trimLimits(limits: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(limits).slice(0, MAX_ITEMS));
 }
 
 function trimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {

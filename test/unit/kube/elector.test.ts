@@ -120,6 +120,17 @@ test('an API that takes almost four seconds to answer does not cost the lease', 
   }
 });
 
+test('a renewal that gets no answer is repeated in time to keep the lease', async () => {
+  const { time, a } = pair();
+  void a.start();
+  await time.advance(10_000);
+  a.link.cut = 'requests';
+  await time.advance(2_500);
+  a.link.cut = 'nothing';
+  await time.advance(30_000);
+  expect(a.events).toEqual(['elected at 15']);
+});
+
 test('a renewal counts from when it was sent: its answer may be late, and the other waits no longer for that', async () => {
   const { time, a, b } = pair({
     times: { leaseDurationMs: 15_000, renewDeadlineMs: 14_000, retryPeriodMs: 1_000 },

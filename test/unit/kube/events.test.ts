@@ -107,6 +107,20 @@ test('a flood in one namespace leaves room for events of others, and they take t
   expect(notes.indexOf('once')).toBe(1);
 });
 
+test('floods in several namespaces leave room for events of others', async () => {
+  const idle = new EventRecorder({ client: api.client(), controller: 'c', instance: 'i', clock });
+  const emit = (namespace: string, name: string, note: string) => {
+    const object = ownerNamed(name);
+    idle.emit({ ...object, metadata: { ...object.metadata, namespace } }, scaled(note));
+  };
+  for (let index = 0; index < 3_000; index++) emit(`loud-${index % 6}`, `w${index}`, 'x');
+  emit('quiet', 'w', 'once');
+  const stop = new AbortController();
+  stop.abort();
+  await idle.run(stop.signal);
+  expect(stored().some(({ note }) => note === 'once')).toBe(true);
+});
+
 test('an event costs the same however many objects had one before', () => {
   const idle = new EventRecorder({ client: api.client(), controller: 'c', instance: 'i', clock });
   // A look at all that came before, for each, takes far longer than this test may.
@@ -117,7 +131,7 @@ test('no more than a thousand events wait for the API server', async () => {
   const idle = new EventRecorder({ client: api.client(), controller: 'c', instance: 'i', clock });
   for (let index = 0; index < 1_200; index++) {
     const object = ownerNamed(`w${index}`);
-    idle.emit({ ...object, metadata: { ...object.metadata, namespace: `team-${index % 6}` } }, scaled('x'));
+    idle.emit({ ...object, metadata: { ...object.metadata, namespace: `team-${index}` } }, scaled('x'));
   }
   const stop = new AbortController();
   stop.abort();

@@ -55,3 +55,16 @@ test('a namespace whose keys were all taken away has no turn', () => {
   keys.remove('gone/0', 0);
   expect([keys.shift()?.key, keys.shift()]).toEqual(['here/0', undefined]);
 });
+
+test('live changes, however many, do not keep keys of the first list from their turn', () => {
+  const keys = new ReadyKeys();
+  for (let i = 0; i < 3; i++) keys.push(`listed/${i}`, -100);
+  const order: string[] = [];
+  for (let i = 0; i < 24; i++) {
+    keys.push(`busy/${i}`, 0);
+    keys.push(`busy/${i}-again`, 0);
+    order.push(keys.shift()?.key ?? '');
+  }
+  expect(order.filter((key) => key.startsWith('listed/'))).toEqual(['listed/0', 'listed/1', 'listed/2']);
+  expect(order.slice(0, 7).some((key) => key.startsWith('listed/'))).toBe(false);
+});

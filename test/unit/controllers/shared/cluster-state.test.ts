@@ -115,7 +115,7 @@ it('caches only the fields of pods that are read', async () => {
 });
 
 it('caches little of a pod, however much its team writes into the fields that are read', async () => {
-  const many = Array.from({ length: 2_000 }, (_, i) => `${i}-${'x'.repeat(40)}`);
+  const many = Array.from({ length: 500 }, (_, i) => `${i}-${'x'.repeat(40)}`);
   const toAll = (prefix: string) => Object.fromEntries(many.map((name) => [`${prefix}${name}`, '1']));
   const container = { name: 'engine', image: BULK, resources: { limits: toAll('example.com/') } };
   const labels = { ...toAll('vllm-operator.dev/'), ...MANAGED, 'vllm-operator.dev/model': 'chat' };
@@ -132,8 +132,8 @@ it('caches little of a pod, however much its team writes into the fields that ar
       ],
     },
     spec: {
-      containers: [container, ...many.map((name) => ({ name }))],
-      initContainers: [container, ...many.map((name) => ({ name }))],
+      containers: many.slice(0, 40).map((name) => ({ ...container, name })),
+      initContainers: many.slice(0, 40).map((name) => ({ ...container, name })),
       tolerations: many.map((key) => ({ key })),
     },
   } as unknown as KubeObject);
@@ -141,6 +141,29 @@ it('caches little of a pod, however much its team writes into the fields that ar
   expect(text).toContain('"vllm-operator.dev/model":"chat"');
   expect(text.length).toBeLessThan(100_000);
 });
+
+it.each(['apiVersion', 'kind', 'name', 'uid'])(
+  'caches no owner and no target of an autoscaler with a very long %s',
+  async (field) => {
+    const metadata = { name: 'x', namespace: 'team-a' };
+    const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'set', uid: 'set', [field]: BULK };
+    const ownerReferences = [{ ...owner, controller: true }];
+    api.store.put(PODS, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...metadata, ownerReferences, labels: { ...MANAGED, 'vllm-operator.dev/model': 'chat' } },
+      spec: {},
+    } as unknown as KubeObject);
+    api.store.put(HORIZONTAL_POD_AUTOSCALERS, {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata,
+      spec: { scaleTargetRef: owner },
+    } as unknown as KubeObject);
+    expect((await kept((state) => state.pods)).length).toBeLessThan(1_000);
+    expect((await kept((state) => state.otherAutoscalers)).length).toBeLessThan(1_000);
+  },
+);
 
 it('limits the data of ConfigMaps with API keys by namespace, however many there are', async () => {
   const configMap = (namespace: string, name: string, text: string) =>
