@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -53,19 +53,19 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const address = ['--host', '127.0.0.1', '--port', String(port)];
+  // Its processes write to the file themselves, so that it is complete when they end.
+  const log = openSync(options.log, 'a');
   const child = spawn(options.command, ['serve', options.model, ...address, ...options.args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', log, log],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...ENVIRONMENT, ...options.env },
     // With a process group of its own: while vLLM loads it does not end on SIGTERM, and it has processes below it.
     detached: true,
   });
+  closeSync(log);
   const killGroup = () => {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   };
   options.signal.addEventListener('abort', killGroup);
-  const log = createWriteStream(options.log, { flags: 'a' });
-  child.stdout.pipe(log, { end: false });
-  child.stderr.pipe(log, { end: false });
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
   exited.finally(() => options.signal.removeEventListener('abort', killGroup)).catch(() => undefined);
   const ended = new AbortController();
