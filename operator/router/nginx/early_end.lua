@@ -8,6 +8,7 @@ local usage = require "usage"
 local M = {}
 
 local CLIENT_CLOSED_REQUEST = 499
+local MAX_TOKENS = 1e9 -- of a prompt, as usage.lua has it for answers
 
 --- Tokens of the prompt of a request, about.
 local function prompt_of(ctx)
@@ -16,7 +17,8 @@ local function prompt_of(ctx)
   if n == 0 then n = tonumber(ngx.var.content_length) or 0 end -- it may be in a file, where streams began with comments
   local from, to = nil, nil
   if not ctx.path.form then from, to = scan.members(p, n) end
-  return reservation.prompt(n, from, from and to, p)
+  local tokens = reservation.prompt(n, from, from and to, p)
+  return math.min(tokens < math.huge and tokens or n, MAX_TOKENS) -- of one that cannot be counted, its bytes
 end
 
 --- Whether an engine worked for the request until one of both ended it.

@@ -57,7 +57,7 @@ end
 --- Notes the length of a request in tokens, prompt and answer.
 function M.note_length(model, tenant, tokens)
   local counts = counts_of(model.uid, tenant)
-  counts[LONGEST] = math.max(counts[LONGEST], tokens)
+  counts[LONGEST] = math.min(math.max(counts[LONGEST], tokens), MAX_COUNT)
 end
 
 --- Puts what this worker has counted on the list, if that has room. Called every second.

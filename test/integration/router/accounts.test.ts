@@ -152,6 +152,22 @@ describe('what the router counts and logs', () => {
     expect(prompt).toBeLessThan(120);
   });
 
+  test('a prompt that cannot be counted costs no more than its bytes, and stops no counts of others', async () => {
+    const upstream = await engine();
+    upstream.answer = () => undefined;
+    const router = await start({ workers: 1, table: table([model('m', [upstream.address])]) });
+    const client = new AbortController();
+    const messages = Array.from({ length: 70_000 }, () => ({ a: 1 }));
+    const gone = ask(router, { messages }, { signal: client.signal }).catch(() => 'aborted');
+    await expect.poll(() => upstream.requests.length).toBe(1);
+    client.abort();
+    expect(await gone).toBe('aborted');
+    await expect.poll(async () => Object.keys((await router.usage()).counts)).toEqual(['uid-m']);
+    const prompt = (await router.usage()).counts['uid-m']?.['team-a']?.[1];
+    expect(prompt).toBe(upstream.requests[0]?.body.length);
+    expect(await router.metrics()).toContain(`tenant="team-a",kind="prompt"} ${prompt}\n`);
+  });
+
   test('what a request waits for a start is no part of its latency, and what it waits for room is', async () => {
     const upstream = await engine();
     const router = await start({ table: table([model('m', [])]) });
