@@ -6,7 +6,8 @@ local M = {}
 local FILE = ngx.config.prefix() .. "tls.pem" -- the chain and its key
 local END_FILE = ngx.config.prefix() .. "tls.enddate" -- as openssl writes it: notAfter=Nov  7 12:00:00 2026 GMT
 
-local known, chain, key
+local known -- text of the file
+local newest, former -- what was parsed of it, and what served before
 
 --- Reads the file again for each handshake, which takes microseconds, and parses it once, which takes a millisecond.
 local function look()
@@ -17,15 +18,30 @@ local function look()
   if text == known then return end
   known = text
   local new_chain, new_key = ssl.parse_pem_cert(text), ssl.parse_pem_priv_key(text)
-  if new_chain and new_key then chain, key = new_chain, new_key end
+  if new_chain and new_key then newest, former = { chain = new_chain, key = new_key }, newest end
 end
 
---- Serves the newest certificate to a client that connects. Where it cannot be read, that with which nginx began goes on.
+--- Reads the certificate with which nginx begins. Called before the first handshake.
+M.init = look
+
+local function set(pair)
+  local done, fault = ssl.set_cert(pair.chain)
+  if done then done, fault = ssl.set_priv_key(pair.key) end
+  return done, fault
+end
+
+--- Serves the newest certificate to a client that connects. Where it cannot be read, or OpenSSL refuses it, such as one with a short key,
+-- the one before goes on.
 function M.serve()
   look()
-  if not chain or not ssl.clear_certs() then return end
-  ssl.set_cert(chain)
-  ssl.set_priv_key(key)
+  if not newest or not ssl.clear_certs() then return end
+  local done, fault = set(newest)
+  if done then return end
+  ngx.log(ngx.ERR, "the renewed certificate is refused: ", fault, "; correct the Secret of spec.router.tls")
+  if not former then return end
+  newest, former = former, nil
+  ssl.clear_certs()
+  set(newest)
 end
 
 --- When the certificate expires, in seconds since 1970; nil when there is none, or when it cannot be read.

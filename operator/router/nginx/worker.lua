@@ -1,6 +1,7 @@
 --- What the processes of nginx do when they start.
 local adaptive_limit = require "adaptive_limit"
 local batch_window = require "batch_window"
+local certificate = require "certificate"
 local counters = require "counters"
 local cache = require "cache"
 local collector = require "collector"
@@ -30,6 +31,7 @@ function M.init()
   batch_window.init()
   adaptive_limit.init()
   routes.init()
+  certificate.init()
   require "admin" -- which counts from now how long the router runs
   local request, engine_answer = require "request", require "engine_answer"
   rawset(_G, "router", {

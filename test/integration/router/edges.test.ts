@@ -14,6 +14,8 @@ import { startEngine } from './support/engine.ts';
 import { type Router, type RouterOptions, startRouter } from './support/router.ts';
 import { openStream } from './support/stream.ts';
 
+const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+
 describe('edges', () => {
   const cleanup: (() => Promise<void>)[] = [];
   afterEach(async () => {
@@ -29,14 +31,11 @@ describe('edges', () => {
     cleanup.push(started.close);
     return started;
   };
-  const certificate = async (directory: string, name: string) =>
+  const certificate = async (directory: string, name: string, key = EC) =>
     await promisify(execFile)('openssl', [
       'req',
       '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
+      ...key,
       '-nodes',
       '-days',
       '2',
@@ -108,6 +107,13 @@ describe('edges', () => {
     upstream.finish();
     await ended;
     expect(text).toContain('data: late\n\ndata: [DONE]\n\n');
+
+    await certificate(secret, 'third.example', ['-newkey', 'rsa:1024']);
+    await expect
+      .poll(async () => (await subject()) === 'second.example' && router.errors().includes('refused'), {
+        message: 'one that OpenSSL refuses is reported, and the one before goes on',
+      })
+      .toBe(true);
 
     await writeFile(join(secret, 'tls.key'), 'no key');
     await expect.poll(() => router.errors()).toContain('tls.crt and tls.key');
