@@ -69,13 +69,22 @@ local function part_of(model, ...)
   return count > 1 and math.max(1, math.floor(waiting.limit(model) / count)) or 0
 end
 
---- Lets those of a model go on that have waited from before `since`. `names`: the namespaces that wait here; `here`: what runs here.
+--- Names, those first that have waited longest: where there are more of them than places, each gets its turn.
+local function in_order(names)
+  local order = {}
+  for name in pairs(names) do order[#order + 1] = name end
+  table.sort(order, function(a, b) return names[a] < names[b] end)
+  return order
+end
+
+--- Lets those of a model go on that have waited from before `since`. `names`: the namespaces that wait here, and since when; `here`: what
+-- runs here.
 local function let_pass(model, names, here, worker, since)
   local elsewhere = running_elsewhere(model.uid, worker)
   if not elsewhere then return end
   local part = part_of(model, names, here, elsewhere)
-  for name in pairs(names) do
-    local missing = part - (here[name] or 0) - (elsewhere[name] or 0)
+  for _, name in ipairs(in_order(names)) do
+    local missing = math.min(part - (here[name] or 0) - (elsewhere[name] or 0), waiting.spare(model))
     -- Other workers may let requests of it go on at the same time.
     local most = missing > 0 and math.max(1, math.floor(missing / ngx.worker.count())) or 0
     local turn = turn_of(model.uid, name)

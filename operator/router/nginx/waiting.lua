@@ -27,11 +27,17 @@ function M.count(model)
   return counters.sum(model.slot, counters.HELD) + counters.sum(model.slot, counters.QUEUED)
 end
 
---- True when an engine could take one more request. What still runs on engines that drain, or are gone from the table, takes
--- nothing from the others.
-local function has_room(model)
+--- Requests of a model that run, in all workers. What still runs on engines that drain, or are gone from the table, takes nothing from
+-- the others.
+local function running_of(model)
   local live, running = model.live, counters.sum(model.slot, counters.PENDING)
   for i = 1, #live do running = running + counters.sum(live[i].slot, counters.IN_FLIGHT) end
+  return running
+end
+
+--- True when an engine could take one more request.
+local function has_room(model)
+  local running = running_of(model)
   if model.adaptive and not adaptive_limit.allows(model, running) then return false end
   return running < (model.limits_in_flight and degradation.in_flight_limit(model, M.count(model)) or model.capacity)
 end
@@ -40,6 +46,11 @@ end
 function M.limit(model)
   local limit = model.limits_in_flight and degradation.in_flight_limit(model, M.count(model)) or model.capacity
   return model.adaptive and math.min(limit, adaptive_limit.get(model)) or limit
+end
+
+--- How many more requests of a model engines may have, with turns: up to twice what they can run.
+function M.spare(model)
+  return 2 * model.capacity - running_of(model)
 end
 
 --- Counts a request as let in.
@@ -187,12 +198,12 @@ function M.pump(uid)
   end
 end
 
---- The namespaces that wait in this worker, as keys, by UID of the model.
+--- The namespaces that wait in this worker, by UID of the model: since when the one waits whose turn is next.
 function M.namespaces()
   local found = {}
   for uid, room in pairs(rooms) do
     local names = {}
-    for name in pairs(room.members) do names[name] = true end
+    for name, namespace in pairs(room.members) do names[name] = namespace.turn.waiters.next.since end
     found[uid] = names
   end
   return found

@@ -157,6 +157,34 @@ describe('one namespace', () => {
     expect([at('b'), await queued()]).toEqual([4, 2]);
   });
 
+  test('that waits gets nothing beyond twice the limit, however many others got their part', async () => {
+    const atEngine: string[] = [];
+    const one = async (name: string) => {
+      const upstream = await engine();
+      upstream.answer = ({ body }) => {
+        atEngine.push(`${(JSON.parse(body.toString()) as { user: string }).user} ${name}`);
+      };
+      return model(name, [], { state: 'Serving', endpoints: [engineAt(upstream.address, 1)] });
+    };
+    const routes = { auth: 'APIKey', keys, limits: { turnAfterMs: 0 } } as const;
+    const router = await start({ table: table([await one('m'), await one('n')], routes), workers: 1 });
+    const ask = (user: string, name: string) => {
+      const body = JSON.stringify({ model: name, user });
+      begin(router, user, `Content-Length: ${body.length}\r\n\r\n${body}`);
+    };
+    for (const next of ['b m', 'c m', 'b n']) {
+      const [user = '', name = ''] = next.split(' ');
+      ask(user, name);
+      await expect.poll(() => atEngine, { message: 'it is at the engine' }).toContain(next);
+    }
+    ask('a', 'm');
+    const queued = async () => (await router.demand()).models['uid-m']?.queued;
+    await expect.poll(queued, { message: 'the third one waits' }).toBe(1);
+    ask('a', 'n');
+    await expect.poll(() => atEngine, { message: 'turns were given' }).toContain('a n');
+    expect(atEngine).not.toContain('a m');
+  });
+
   test("cannot fill the queue of another's model, but that of its own", async () => {
     const models = [model('sleepy', [], { namespace: 'team-c' })];
     for (const one of models) one.admission = rules({ maxQueue: 12 });
