@@ -43,7 +43,7 @@ export interface RuleIssueParams {
   remedy: string;
 }
 
-/** Adds rules to a schema: zod checks the predicates, and the generated schema contains the CEL. */
+/** Adds rules to those of a schema: zod checks the predicates, and the generated schema contains the CEL. */
 export function withRules<S extends z.ZodType>(
   schema: S,
   rules: readonly Rule<z.output<S>>[],
@@ -57,10 +57,9 @@ export function withRules<S extends z.ZodType>(
       context.addIssue({ code: 'custom', path: segments(rule.fieldPath), message: message(params), params });
     }
   });
-  return refined.meta({
-    ...schema.meta(),
-    'x-kubernetes-validations': [...rules, ...transitions].map(validationRule),
-  });
+  const { 'x-kubernetes-validations': before = [], ...meta } = schema.meta() ?? {};
+  const added = [...rules, ...transitions].map(validationRule);
+  return refined.meta({ ...meta, 'x-kubernetes-validations': [...(before as ValidationRule[]), ...added] });
 }
 
 function validationRule(rule: TransitionRule): ValidationRule {

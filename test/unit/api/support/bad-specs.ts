@@ -95,6 +95,11 @@ export const BAD_SPECS: readonly BadSpec[] = [
     /above 0 and/,
   ),
   ...engine(
+    { pagedAttention: { gpuMemoryUtilization: '.9' } },
+    'pagedAttention.gpuMemoryUtilization',
+    /use digits with or without a point/,
+  ),
+  ...engine(
     { pagedAttention: { gpuMemoryUtilization: '0.0' } },
     'pagedAttention.gpuMemoryUtilization',
     /above 0 and/,
