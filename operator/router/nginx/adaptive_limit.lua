@@ -61,12 +61,11 @@ function M.get(model)
   return math.min(model.capacity, math.floor(limit_of(model.adaptive, model.slot * FIELDS) * #model.live))
 end
 
---- Whether one more request may run beside those that do.
-function M.allows(model, running)
+--- Notes how many requests run: a limit that is never reached does not rise.
+function M.note_running(model, running)
   local peak = model.slot * FIELDS + PEAK
   local each = running / math.max(1, #model.live)
   if each > cells[peak] then cells[peak] = each end
-  return running < M.get(model)
 end
 
 local function add_sample(model, sent, tokens, stalled)

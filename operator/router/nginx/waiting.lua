@@ -35,17 +35,17 @@ local function running_of(model)
   return running
 end
 
---- True when an engine could take one more request.
-local function has_room(model)
-  local running = running_of(model)
-  if model.adaptive and not adaptive_limit.allows(model, running) then return false end
-  return running < (model.limits_in_flight and degradation.in_flight_limit(model, M.count(model)) or model.capacity)
-end
-
 --- How many requests of a model may run now.
 function M.limit(model)
   local limit = model.limits_in_flight and degradation.in_flight_limit(model, M.count(model)) or model.capacity
   return model.adaptive and math.min(limit, adaptive_limit.get(model)) or limit
+end
+
+--- True when an engine could take one more request.
+local function has_room(model)
+  local running = running_of(model)
+  if model.adaptive then adaptive_limit.note_running(model, running) end
+  return running < M.limit(model)
 end
 
 --- How many more requests of a model engines may have, with turns: up to twice what they can run.
